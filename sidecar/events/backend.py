@@ -1,0 +1,97 @@
+"""The port between the event core and whatever keeps the events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Coroutine, Sequence
+from types import CoroutineType
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from sidecar.events.model import Event, EventPage, NewEvent, Payload, Query, Target
+
+T = TypeVar("T")
+
+Soon: TypeAlias = T | Coroutine[Any, Any, T] | asyncio.Future[T]
+"""A result, or a coroutine or future of it.
+
+A backend that can answer a read at once gives the value itself: that spares the request a
+Task, which costs more than an indexed read.
+"""
+
+LATER = (CoroutineType, asyncio.Future)
+"""What an awaited `Soon` is an instance of."""
+
+CANDIDATES = 20
+"""How many of the events that fit an ambiguous name are told."""
+
+
+class EventBackend(Protocol):
+    """What a backend does; the rules of the events are in `EventService`.
+
+    Every method raises the errors of `sidecar.errors` alone. Writes (`create`, `signal`,
+    `abort`) are durable once they return, and check and change in one step, whoever else
+    writes.
+    """
+
+    kind: str
+    endpoint: str | None
+    org: str | None
+    project: str | None
+    domain: str | None
+
+    def find(self, target: Target) -> Soon[Event | None]:
+        """Give the first event created that fits, or None."""
+
+    def choices(self, target: Target) -> Soon[Sequence[Event]]:
+        """Give the events that a write or a wait may mean, a few more than `CANDIDATES` at most.
+
+        For an id: the event itself. For a name: those that are still unresolved, first
+        created first; where none is, only the last created. Empty where nothing fits.
+        """
+
+    def page(self, query: Query) -> Soon[EventPage]:
+        """Give one page of a listing.
+
+        Raises
+        ------
+        CursorExpired
+            If the query's cursor does not stand for a place in this listing.
+        """
+
+    def create(self, new: NewEvent) -> Awaitable[Event]:
+        """Make an event that waits for an answer.
+
+        Raises
+        ------
+        EventExists
+            If the name was used before under the same parent.
+        UnsupportedByBackend
+            If only runs make events here.
+        """
+
+    def signal(self, event: Event, payload: Payload) -> Awaitable[Event]:
+        """Answer the event with a payload that fits its type, and give it as it then stands.
+
+        The same answer again is no error and changes nothing.
+
+        Raises
+        ------
+        AlreadySignalled, AlreadyCompleted, EventNotFound
+        """
+
+    def abort(self, event: Event, reason: str | None) -> Awaitable[Event]:
+        """End the event without an answer; aborting again keeps the first reason.
+
+        Raises
+        ------
+        AlreadySignalled, AlreadyCompleted, EventNotFound
+        """
+
+    async def resolved(self, event: Event) -> Event:
+        """Wait until the event is no longer pending, and give it as it then stands."""
+
+    async def healthy(self) -> bool:
+        """Tell whether the backend answers now."""
+
+    async def close(self) -> None:
+        """Let go of everything; no method is called after it."""

@@ -1,0 +1,163 @@
+"""What an event is, and how one is named.
+
+The vocabulary is Flyte's: a run is made of actions, and an event is backed by a condition
+action. Instants are aware datetimes in UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, json
+
+ExpectedType = Literal["bool", "int", "float", "str"]
+PromptType = Literal["text", "markdown"]
+Payload = bool | int | float | str
+"""A value that can answer an event."""
+
+QUEUED = "QUEUED"
+PAUSED = "PAUSED"
+SUCCEEDED = "SUCCEEDED"
+FAILED = "FAILED"
+ABORTED = "ABORTED"
+TIMED_OUT = "TIMED_OUT"
+
+
+class Event(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A question that a run waits on, and its answer once there is one.
+
+    `org`, `project`, `domain`, `run_name` and `action_name` together identify it; `name`
+    need not be unique.
+    """
+
+    name: Annotated[str, Meta(description="The name that the run gave the event.")]
+    action_name: Annotated[
+        str,
+        Meta(description="The condition action that backs the event: its id within the run."),
+    ]
+    run_name: Annotated[str, Meta(description="The run that asks.")]
+    org: Annotated[str | None, Meta(description="The run's organization.")]
+    project: Annotated[str | None, Meta(description="The run's project.")]
+    domain: Annotated[str | None, Meta(description="The run's domain.")]
+    parent: Annotated[str | None, Meta(description="The action that the event belongs to.")]
+    group: Annotated[str | None, Meta(description="The group of actions that it stands in.")]
+    phase: Annotated[
+        str,
+        Meta(
+            description=(
+                "Flyte's ActionPhase without its prefix (QUEUED, PAUSED, SUCCEEDED, FAILED,"
+                " ABORTED, TIMED_OUT, ...). An open set: take any string."
+            ),
+            examples=[PAUSED, SUCCEEDED],
+        ),
+    ]
+    pending: Annotated[bool, Meta(description="Whether it can still be signalled.")]
+    expected_type: Annotated[
+        ExpectedType | None,
+        Meta(description="The type of payload that it takes; null where the backend is silent."),
+    ]
+    prompt: Annotated[str | None, Meta(description="The question, for a person to read.")]
+    prompt_type: Annotated[PromptType | None, Meta(description="How to render the prompt.")]
+    description: Annotated[str | None, Meta(description="More about the question.")]
+    created_at: Annotated[datetime | None, Meta(description="When the event was made.")]
+    ended_at: Annotated[datetime | None, Meta(description="When it stopped being pending.")]
+    expires_at: Annotated[datetime | None, Meta(description="When it times out unanswered.")]
+    payload: Annotated[
+        Payload | None,
+        Meta(
+            description=(
+                "The answer. An int beyond ±(2^53 - 1) comes as a string of its decimal digits,"
+                " a float that is not finite as NaN, Infinity or -Infinity in a string;"
+                " expectedType tells which it is."
+            )
+        ),
+    ]
+    signalled_by: Annotated[str | None, Meta(description="Who answered, where that is known.")]
+    abort_reason: Annotated[str | None, Meta(description="Why it was aborted, if a reason stands.")]
+    url: Annotated[str | None, Meta(description="The event's page in the Flyte console.")]
+    partial: Annotated[
+        bool,
+        Meta(
+            description=(
+                "True where a listing left out prompt, promptType, description, expiresAt,"
+                " payload, signalledBy and abortReason, which would have cost a call each."
+            )
+        ),
+    ]
+
+
+class Run(Struct, frozen=True):
+    """A run's full name."""
+
+    org: str | None
+    project: str | None
+    domain: str | None
+    name: str
+
+
+class Target(Struct, frozen=True):
+    """The event that a request means: by its id (`action_name`), or by `name`.
+
+    A name may be narrowed to the events under one `parent`.
+    """
+
+    run: Run
+    name: str | None = None
+    parent: str | None = None
+    action_name: str | None = None
+
+    def __str__(self) -> str:
+        if self.action_name is not None:
+            words = f"event {self.action_name!r}"
+        else:
+            words = f"event named {self.name!r}"
+        if self.parent is not None:
+            words += f" under {self.parent!r}"
+        return f"{words} in run {self.run.name!r}"
+
+
+class NewEvent(Struct, frozen=True, kw_only=True):
+    """What `create` needs to know; `expires_in` is in seconds."""
+
+    run: Run
+    name: str
+    parent: str
+    group: str | None = None
+    expected_type: ExpectedType = "bool"
+    prompt: str = "Approve?"
+    prompt_type: PromptType = "text"
+    description: str | None = None
+    expires_in: float | None = None
+
+
+class Query(Struct, frozen=True, kw_only=True):
+    """Which events of a run a listing wants, and how much of them at once.
+
+    A page holds at most `limit` events and ends early rather than outgrow `max_bytes` of
+    JSON, but holds one event at least.
+    """
+
+    run: Run
+    parent: str | None = None
+    phases: Sequence[str] | None = None
+    details: bool = False
+    limit: int = 100
+    max_bytes: int = 1 << 20
+    cursor: str | None = None
+
+
+class EventPage(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Some events, in creation order."""
+
+    events: list[Event]
+    next_cursor: Annotated[str | None, Meta(description="null at the end of the listing.")]
+
+
+def size_in_json(event: Event) -> int:
+    """How many bytes the event takes on the wire."""
+    return len(_encoder.encode(event))
+
+
+_encoder = json.Encoder()
