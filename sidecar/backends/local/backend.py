@@ -1,0 +1,173 @@
+"""The embedded store as an EventBackend."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from sidecar.backends.local import edits
+from sidecar.backends.local.changes import Changes
+from sidecar.backends.local.file import PATIENCE, as_error, is_busy
+from sidecar.backends.local.reader import Overdue, Reader
+from sidecar.backends.local.writer import Change, Writer
+from sidecar.errors import EventNotFound, ShuttingDown, SidecarError, StoreUnavailable
+from sidecar.events.backend import Soon
+from sidecar.events.model import Event, EventPage, NewEvent, Payload, Query, Run, Target
+
+T = TypeVar("T")
+Read = Callable[[Reader], T]
+
+
+class LocalBackend:
+    """Keeps events in one SQLite file; opens it when it is first needed.
+
+    Parameters
+    ----------
+    path
+        The store's file. It is made, private to the user, where there is none.
+    """
+
+    kind = "local"
+    endpoint: str | None = None
+    org: str | None = None
+    project: str | None = "local"
+    domain: str | None = "local"
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.path.abspath(os.path.expanduser(path))
+        self._writer: Writer | None = None
+        self._opening: asyncio.Future[Reader] | None = None
+        self._reader: Reader | None = None
+        self._changes: Changes | None = None
+
+    def find(self, target: Target) -> Soon[Event | None]:
+        return self._read(lambda reader: reader.find(target))
+
+    def choices(self, target: Target) -> Soon[Sequence[Event]]:
+        return self._read(lambda reader: reader.choices(target))
+
+    def page(self, query: Query) -> Soon[EventPage]:
+        return self._read(lambda reader: reader.page(query))
+
+    async def create(self, new: NewEvent) -> Event:
+        return await self._change(edits.create(new))
+
+    async def signal(self, event: Event, payload: Payload) -> Event:
+        return await self._change(edits.signal(event, payload))
+
+    async def abort(self, event: Event, reason: str | None) -> Event:
+        return await self._change(edits.abort(event, reason))
+
+    async def resolved(self, event: Event) -> Event:
+        run = Run(event.org, event.project, event.domain, event.run_name)
+        target = Target(run, action_name=event.action_name)
+        waiting = await self._read_patiently(lambda _: self._waiting(event))
+        try:
+            found = await self._read_patiently(lambda reader: reader.find(target))
+            if found is None:
+                raise EventNotFound(f"there is no {target}")
+            return await waiting if found.pending else found
+        except asyncio.CancelledError:
+            # An end that arrived together with the cancellation is still the answer.
+            if waiting.done() and not waiting.cancelled():
+                return waiting.result()
+            raise
+        finally:
+            waiting.cancel()
+
+    async def healthy(self) -> bool:
+        try:
+            await self._read_patiently(Reader.check)
+        except SidecarError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        if self._writer is not None:
+            self._let_go()
+            await self._writer.close()
+            self._writer = None
+
+    def _read(self, read: Read[T]) -> Soon[T]:
+        """Read at once if the store is open and nothing stands in the way."""
+        if self._reader is not None:
+            try:
+                return read(self._reader)
+            except (Overdue, sqlite3.Error):
+                pass
+            except StoreUnavailable as error:
+                self._let_go(error)
+                raise
+        return self._read_patiently(read)
+
+    async def _read_patiently(self, read: Read[T]) -> T:
+        loop = asyncio.get_running_loop()
+        deadline, pause = loop.time() + PATIENCE, 0.001
+        while True:
+            reader = await self._opened()
+            try:
+                return read(reader)
+            except Overdue:
+                await self._change(edits.expire)
+            except StoreUnavailable as error:
+                self._let_go(error)
+                raise
+            except sqlite3.Error as error:
+                if not is_busy(error) or loop.time() > deadline:
+                    reader.check()  # a newer release may have changed the tables
+                    raise as_error(error, self.path, "none") from error
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, 0.05)
+
+    async def _change(self, change: Change[T]) -> T:
+        await self._opened()
+        assert self._writer is not None
+        try:
+            return await self._writer.change(change)
+        except StoreUnavailable as error:
+            if error.data["reason"] == "replaced":
+                self._let_go(error)
+            raise
+
+    async def _opened(self) -> Reader:
+        """Open the store unless it is open; after a failure the next request tries again."""
+        if self._reader is not None:
+            return self._reader
+        if self._opening is None:
+            self._opening = asyncio.ensure_future(self._open())
+            self._opening.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return await asyncio.shield(self._opening)
+
+    async def _open(self) -> Reader:
+        try:
+            if self._writer is None:
+                self._writer = Writer(self.path, self._look)
+            reader = self._reader = Reader(await self._writer.open())
+            self._changes = Changes(reader, self._expire)
+            return reader
+        finally:
+            self._opening = None
+
+    def _let_go(self, error: SidecarError | None = None) -> None:
+        """Stop using the store that is open; the next request opens what stands in its place."""
+        if self._reader is not None and self._changes is not None:
+            self._reader.close()
+            self._changes.fail(error or ShuttingDown("the store is being closed"))
+            self._reader = self._changes = None
+
+    def _waiting(self, event: Event) -> asyncio.Future[Event]:
+        assert self._changes is not None
+        return self._changes.wait(event)
+
+    def _look(self) -> None:
+        if self._changes is not None:
+            self._changes.look()
+
+    def _expire(self) -> None:
+        if self._writer is not None:
+            self._writer.change(edits.expire).add_done_callback(
+                lambda done: done.cancelled() or done.exception()
+            )

@@ -1,0 +1,110 @@
+"""Telling waiters what any process has changed.
+
+SQLite tells nobody of a commit, so while someone waits, one tick asks it whether another
+process has written: two system calls and a few microseconds each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import sqlite3
+from collections.abc import Callable
+from datetime import datetime
+
+from sidecar.backends.local import rows
+from sidecar.backends.local.file import is_busy
+from sidecar.backends.local.reader import Reader, now
+from sidecar.errors import SidecarError
+from sidecar.events.model import Event
+
+TICK = 0.04
+"""Seconds between two looks; a waiter hears of a change within 50 ms."""
+
+
+class Changes:
+    """The waits of one process on the events of one open store.
+
+    Parameters
+    ----------
+    reader
+        Reads the store.
+    expire
+        Asks for events past their time to be recorded as such.
+    """
+
+    def __init__(self, reader: Reader, expire: Callable[[], None]) -> None:
+        self._reader = reader
+        self._expire = expire
+        self._waiters: dict[rows.Key, set[asyncio.Future[Event]]] = {}
+        self._expiries: list[datetime] = []
+        self._revision = 0
+        self._data_version = -1
+        self._timer: asyncio.TimerHandle | None = None
+
+    def wait(self, event: Event) -> asyncio.Future[Event]:
+        """Give a future of the event as it stands once it is resolved.
+
+        A change made before this call may go untold: look at the event again after it.
+        """
+        if not self._waiters:
+            self._revision = self._reader.revision()
+        future: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+        key = rows.event_key(event)
+        self._waiters.setdefault(key, set()).add(future)
+        future.add_done_callback(lambda done: self._forget(key, done))
+        if event.expires_at is not None:
+            heapq.heappush(self._expiries, event.expires_at)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(TICK, self._tick)
+        return future
+
+    def look(self) -> None:
+        """Tell the waiters what has changed since the last look."""
+        if not self._waiters:
+            return
+        try:
+            self._revision, resolved = self._reader.resolved_since(self._revision, self._waiters)
+        except sqlite3.Error as error:
+            if not is_busy(error):
+                self.fail(error)
+            return
+        for event in resolved:
+            for future in list(self._waiters.get(rows.event_key(event), ())):
+                if not future.done():
+                    future.set_result(event)
+
+    def fail(self, error: BaseException) -> None:
+        """End every wait with this error."""
+        for futures in list(self._waiters.values()):
+            for future in list(futures):
+                if not future.done():
+                    future.set_exception(error)
+
+    def _tick(self) -> None:
+        self._timer = None
+        if not self._waiters:
+            self._expiries.clear()
+            return
+        self._timer = asyncio.get_running_loop().call_later(TICK, self._tick)
+        try:
+            self._reader.check()
+            version = self._reader.data_version()
+        except SidecarError as error:
+            self.fail(error)
+            return
+        except sqlite3.Error:
+            return  # locked for a moment: the next tick will see
+        if version != self._data_version:
+            self._data_version = version
+            self.look()
+        if self._expiries and self._expiries[0] <= rows.instant(now()):
+            while self._expiries and self._expiries[0] <= rows.instant(now()):
+                heapq.heappop(self._expiries)
+            self._expire()
+
+    def _forget(self, key: rows.Key, future: asyncio.Future[Event]) -> None:
+        waiting = self._waiters[key]
+        waiting.discard(future)
+        if not waiting:
+            del self._waiters[key]
