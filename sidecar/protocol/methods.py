@@ -1,0 +1,150 @@
+"""The method table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from sidecar import errors
+from sidecar.events.model import Event, EventPage
+from sidecar.protocol.params import (
+    AbortParams,
+    CancelParams,
+    CreateParams,
+    GetParams,
+    InitializeParams,
+    LenientParams,
+    ListParams,
+    Params,
+    SignalParams,
+    WaitParams,
+)
+from sidecar.protocol.results import InitializeResult, Status
+
+
+class Method(Struct, frozen=True, kw_only=True):
+    """One row of the method table.
+
+    Attributes
+    ----------
+    result
+        The type of the result; None for a notification.
+    errors
+        The kinds of its own, beside those that any request may meet.
+    open_ended
+        Whether it stays open until something happens, and so does not count as work.
+    in_batch
+        Whether it may stand in a batch.
+    """
+
+    name: str
+    summary: str
+    params: type[Struct]
+    result: Any = None
+    errors: tuple[type[errors.SidecarError], ...] = ()
+    notification: bool = False
+    open_ended: bool = False
+    in_batch: bool = True
+
+
+_STORE = (
+    errors.StoreBusy,
+    errors.StoreUnavailable,
+    errors.BackendUnavailable,
+    errors.BackendError,
+    errors.Unauthenticated,
+    errors.PermissionDenied,
+)
+_WRITE = (
+    errors.EventNotFound,
+    errors.AmbiguousEvent,
+    errors.AlreadySignalled,
+    errors.AlreadyCompleted,
+    *_STORE,
+)
+
+METHODS: tuple[Method, ...] = (
+    Method(
+        name="initialize",
+        summary="Open the conversation, as LSP clients do. Never required.",
+        params=InitializeParams,
+        result=InitializeResult,
+        in_batch=False,
+    ),
+    Method(
+        name="initialized",
+        summary="The client has read the answer to initialize.",
+        params=LenientParams,
+        notification=True,
+    ),
+    Method(
+        name="events.list",
+        summary="List the events of a run in creation order, a page at a time.",
+        params=ListParams,
+        result=EventPage,
+        errors=(errors.CursorExpired, *_STORE),
+    ),
+    Method(
+        name="events.get",
+        summary="Get the first event created that fits, or null.",
+        params=GetParams,
+        result=Event | None,
+        errors=_STORE,
+    ),
+    Method(
+        name="events.create",
+        summary="Make an event that waits for an answer. Embedded store only.",
+        params=CreateParams,
+        result=Event,
+        errors=(errors.EventExists, errors.UnsupportedByBackend, *_STORE),
+    ),
+    Method(
+        name="events.signal",
+        summary="Answer an event. The first value wins; the same value again is no error.",
+        params=SignalParams,
+        result=Event,
+        errors=(errors.PayloadTypeMismatch, *_WRITE),
+    ),
+    Method(
+        name="events.wait",
+        summary="Wait until an event is no longer pending.",
+        params=WaitParams,
+        result=Event,
+        errors=(errors.EventNotFound, errors.AmbiguousEvent, errors.TooManyWaits, *_STORE),
+        open_ended=True,
+    ),
+    Method(
+        name="events.abort",
+        summary="End an event without an answer. Aborting again keeps the first reason.",
+        params=AbortParams,
+        result=Event,
+        errors=_WRITE,
+    ),
+    Method(
+        name="sidecar.status",
+        summary="Tell how the sidecar is.",
+        params=Params,
+        result=Status,
+    ),
+    Method(
+        name="shutdown",
+        summary="Finish what is under way; only exit may follow.",
+        params=LenientParams,
+        result=type(None),
+        in_batch=False,
+    ),
+    Method(
+        name="exit",
+        summary="End the process: with 0 after shutdown, else with 1.",
+        params=LenientParams,
+        notification=True,
+        in_batch=False,
+    ),
+    Method(
+        name="$/cancelRequest",
+        summary="Stop working on a request, which is then answered all the same.",
+        params=CancelParams,
+        notification=True,
+    ),
+)

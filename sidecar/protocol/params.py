@@ -1,0 +1,117 @@
+"""What requests carry. Params are closed: an unknown member is refused."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Raw, Struct
+
+from sidecar.events.model import ExpectedType, PromptType
+
+_NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f]*(?!\n)$"  # Python's $ alone lets a last newline pass
+
+Name = Annotated[str, Meta(min_length=1, max_length=1000, pattern=_NO_CONTROLS)]
+"""A name that is made here: from elsewhere it may be anything."""
+
+MAX_EXPIRY = 100 * 365 * 86400.0
+"""Seconds; a hundred years."""
+
+
+class Params(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """What every request may carry."""
+
+    timeout_seconds: Annotated[
+        Annotated[float, Meta(gt=0)] | None,
+        Meta(description="Past so many seconds the request is answered with deadline_exceeded."),
+    ] = None
+
+
+class LenientParams(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Params of LSP's own methods: whatever is unknown is ignored, at any depth."""
+
+
+class Scope(Params, frozen=True, kw_only=True):
+    """A run, by its full name."""
+
+    run_name: Annotated[str, Meta(description="The run's name.")]
+    org: Annotated[str | None, Meta(description="By default the connection's.")] = None
+    project: Annotated[str | None, Meta(description="By default the connection's.")] = None
+    domain: Annotated[str | None, Meta(description="By default the connection's.")] = None
+
+
+class TargetParams(Scope, frozen=True, kw_only=True):
+    """One event: by `actionName`, or by `name` and perhaps `parent`; not both."""
+
+    name: Annotated[str | None, Meta(description="The event's name.")] = None
+    parent: Annotated[str | None, Meta(description="The action that the event is under.")] = None
+    action_name: Annotated[str | None, Meta(description="The event's id within the run.")] = None
+
+
+class InitializeParams(LenientParams, frozen=True, kw_only=True):
+    """LSP's InitializeParams, as far as they matter here."""
+
+    process_id: Annotated[
+        int | None, Meta(description="The sidecar ends when this process is gone.")
+    ] = None
+
+
+class ListParams(Scope, frozen=True, kw_only=True):
+    """Which events of a run to list."""
+
+    parent: Annotated[str | None, Meta(description="Only events under this action.")] = None
+    phases: Annotated[list[str] | None, Meta(description="Only events in these phases.")] = None
+    details: Annotated[
+        bool | None, Meta(description="Whether no event may be partial. By default false.")
+    ] = None
+    limit: Annotated[
+        Annotated[int, Meta(ge=1, le=1000)] | None,
+        Meta(description="The most events in a page. By default 100."),
+    ] = None
+    cursor: Annotated[str | None, Meta(description="A former page's nextCursor.")] = None
+
+
+class GetParams(TargetParams, frozen=True, kw_only=True):
+    """Which event to get."""
+
+
+class SignalParams(TargetParams, frozen=True, kw_only=True):
+    """Which event to answer, and with what."""
+
+    payload: Annotated[Raw, Meta(description="The answer: a bool, a number or a string.")]
+    payload_type: Annotated[
+        ExpectedType | None,
+        Meta(description="What the payload is; must equal the declared type, if there is one."),
+    ] = None
+
+
+class CreateParams(Scope, frozen=True, kw_only=True):
+    """The event to make. Embedded store only."""
+
+    run_name: Annotated[Name, Meta(description="The run that asks.")]
+    name: Annotated[Name, Meta(description="The event's name, new under its parent.")]
+    expected_type: Annotated[ExpectedType | None, Meta(description="By default bool.")] = None
+    prompt: Annotated[str | None, Meta(description="By default Approve?")] = None
+    prompt_type: Annotated[PromptType | None, Meta(description="By default text.")] = None
+    description: Annotated[str | None, Meta(description="More about the question.")] = None
+    expires_in_seconds: Annotated[
+        Annotated[float, Meta(gt=0, le=MAX_EXPIRY)] | None,
+        Meta(description="It times out so long after it was made. By default never."),
+    ] = None
+    parent: Annotated[Name | None, Meta(description="By default a0.")] = None
+    group: Annotated[Name | None, Meta(description="The group it stands in.")] = None
+
+
+class WaitParams(TargetParams, frozen=True, kw_only=True):
+    """Which event to wait for."""
+
+
+class AbortParams(TargetParams, frozen=True, kw_only=True):
+    """Which event to end without an answer."""
+
+    reason: Annotated[str | None, Meta(description="Why, for a person.")] = None
+
+
+class CancelParams(LenientParams, frozen=True, kw_only=True):
+    """Which request to cancel."""
+
+    id: Annotated[int | str | None, Meta(description="The request's id.")]

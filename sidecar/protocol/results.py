@@ -1,0 +1,124 @@
+"""What answers carry. Results and errors may grow: clients ignore what they do not know."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, Struct, UnsetType, json
+from msgspec.structs import replace
+
+from sidecar.events.model import Event, EventPage, ExpectedType
+from sidecar.events.payload import for_json
+
+
+class ServerInfo(Struct, frozen=True):
+    """Who answers."""
+
+    name: str
+    version: str
+
+
+class Backend(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Where the events are kept, and the scope that requests have by default."""
+
+    kind: Annotated[str, Meta(description="local or flyte.")]
+    endpoint: str | None
+    org: str | None
+    project: str | None
+    domain: str | None
+
+
+class BackendStatus(Backend, frozen=True, kw_only=True, rename="camel"):
+    """Where the events are kept, and whether it answers."""
+
+    healthy: bool
+
+
+class InitializeResult(Struct, frozen=True, kw_only=True, rename="camel"):
+    """LSP's InitializeResult, and what a client of ours needs to know."""
+
+    capabilities: Annotated[
+        dict[str, Any],
+        Meta(description="LSP's; experimental.flyteSidecar repeats the last three members."),
+    ]
+    server_info: ServerInfo
+    protocol_version: Annotated[str, Meta(description="MAJOR.MINOR of the wire contract.")]
+    schema_hash: Annotated[str, Meta(description="Differs where the schemas differ.")]
+    backend: Backend
+
+
+class Counters(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What the sidecar has done since it started, and does now."""
+
+    requests: Annotated[int, Meta(description="Requests and notifications taken.")]
+    errors: Annotated[int, Meta(description="Errors answered.")]
+    in_flight: Annotated[int, Meta(description="Unanswered requests, waits included.")]
+    waits: int
+    watches: int
+
+
+class Status(Struct, frozen=True, kw_only=True, rename="camel"):
+    """How the sidecar is."""
+
+    uptime_seconds: float
+    counters: Counters
+    protocol_version: str
+    schema_hash: str
+    backend: BackendStatus
+
+
+class ErrorData(Struct, frozen=True, kw_only=True, rename="camel"):
+    """The `data` of every error. Match on `kind`."""
+
+    kind: Annotated[str, Meta(description="What went wrong; an open set.")]
+    retryable: Annotated[bool, Meta(description="Whether sending it again may help.")]
+    path: Annotated[str, Meta(description="JSON Pointer to the culprit.")] | UnsetType = UNSET
+    id: Annotated[int | str | None, Meta(description="A duplicate id.")] | UnsetType = UNSET
+    outcome: Annotated[str, Meta(description="Of a write: none, or unknown.")] | UnsetType = UNSET
+    action_name: (
+        Annotated[str | None, Meta(description="The event that a write had chosen.")] | UnsetType
+    ) = UNSET
+    limit: int | UnsetType = UNSET
+    expected_type: ExpectedType | UnsetType = UNSET
+    event: Event | UnsetType = UNSET
+    candidates: list[Event] | UnsetType = UNSET
+    grpc_status: str | UnsetType = UNSET
+    message: Annotated[str, Meta(description="What the backend said.")] | UnsetType = UNSET
+    reason: Annotated[str, Meta(description="Why a store is unavailable.")] | UnsetType = UNSET
+
+
+class Error(Struct, frozen=True, kw_only=True):
+    """A JSON-RPC error object."""
+
+    code: int
+    message: str
+    data: ErrorData
+
+
+def encode(value: object) -> bytes:
+    """Give the JSON of a result or of an error's data."""
+    if type(value) is Event:
+        return _encode(_wire(value))
+    if type(value) is EventPage:
+        events = [_wire(event) for event in value.events]
+        return _encode(EventPage(events=events, next_cursor=value.next_cursor))
+    if type(value) is dict:
+        return _encode({name: _wire_member(member) for name, member in value.items()})
+    return _encode(value)
+
+
+def _wire_member(value: Any) -> Any:
+    if type(value) is Event:
+        return _wire(value)
+    if type(value) is list:
+        return [_wire_member(member) for member in value]
+    return value
+
+
+def _wire(event: Event) -> Event:
+    payload = event.payload
+    safe = for_json(payload)
+    return event if safe is payload else replace(event, payload=safe)
+
+
+_encode = json.Encoder().encode
