@@ -1,0 +1,123 @@
+"""A request from its reading to its answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from msgspec import Raw, Struct
+
+from sidecar.errors import SidecarError
+
+
+class Effect(Protocol):
+    """What a request may have changed."""
+
+    def known(self) -> dict[str, Any]:
+        """Say what is known of it, as members of an error's data."""
+
+    def end(self) -> None:
+        """The request is over, whether or not it ever ran."""
+
+
+class Call:
+    """A request from its reading to its answer.
+
+    Attributes
+    ----------
+    id
+        Its JSON text, None for a notification.
+    key
+        One form for all ways to write the same id.
+    page_bytes
+        What a reply that can end early should not outgrow.
+    silent
+        Whether it is a notification, to which nothing is ever answered.
+    effect
+        Set by the handler of a write.
+    outcome, known
+        What was decided: a result or a SidecarError, and what the effect then knew.
+    ending
+        Why its task was cancelled, once it was.
+    """
+
+    __slots__ = (
+        "batch",
+        "effect",
+        "ending",
+        "id",
+        "key",
+        "known",
+        "open_ended",
+        "outcome",
+        "page_bytes",
+        "settled",
+        "silent",
+        "task",
+        "timer",
+    )
+
+    def __init__(
+        self,
+        identity: bytes | None = None,
+        key: bytes | None = None,
+        page_bytes: int = 0,
+        batch: Batch | None = None,
+    ) -> None:
+        self.id = identity
+        self.key = key
+        self.page_bytes = page_bytes
+        self.batch = batch
+        self.effect: Effect | None = None
+        self.task: asyncio.Future[Any] | None = None
+        self.timer: asyncio.TimerHandle | None = None
+        self.ending: SidecarError | None = None
+        self.open_ended = False
+        self.settled = False
+        self.silent = False
+        self.outcome: Any = None
+        self.known: dict[str, Any] | None = None
+
+    @property
+    def sent(self) -> bool:
+        """Whether it may have changed something by now."""
+        return self.effect is not None and self.effect.known()["outcome"] != "none"
+
+    def stop(self, why: SidecarError) -> None:
+        """Cancel its work; what it gives all the same is still its answer."""
+        if self.task is not None and self.ending is None:
+            self.ending = why
+            self.task.cancel()
+
+
+class Batch:
+    """The calls of one array, answered by one array once all are settled."""
+
+    __slots__ = ("calls", "unsettled")
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.unsettled = 0
+
+
+class Handler(Struct, frozen=True):
+    """How a method is carried out.
+
+    Attributes
+    ----------
+    read
+        Makes the params from their JSON; raises InvalidParams.
+    handle
+        Gives the result, or a coroutine or future of it; raises SidecarError.
+    open_ended
+        Whether it stays open until something happens, and so does not count as work.
+    in_batch
+        Whether it may stand in a batch.
+    """
+
+    read: Callable[[Raw], Any]
+    handle: Callable[[Any, Call], Any]
+    notification: bool = False
+    open_ended: bool = False
+    in_batch: bool = True

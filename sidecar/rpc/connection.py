@@ -1,0 +1,343 @@
+"""One client's requests: taking them, running them, and the one place that answers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from types import CoroutineType
+from typing import Any
+
+from msgspec import Raw, Struct
+
+from sidecar.errors import (
+    DeadlineExceeded,
+    InternalError,
+    InvalidRequest,
+    MethodNotFound,
+    RequestCancelled,
+    SidecarError,
+    TooManyWaits,
+)
+from sidecar.rpc.calls import Batch, Call, Handler
+from sidecar.rpc.framing import MAX_MESSAGE_BYTES, Framing, Malformed, StreamDecoder
+from sidecar.rpc.messages import Envelope, error_reply, params_reader, read, read_entry, reply
+from sidecar.rpc.outbox import Outbox, Transport
+from sidecar.rpc.salvage import id_key
+
+MAX_UNFINISHED = 256
+"""Requests at work beyond which no more are taken."""
+
+MAX_WAITS = 10_000
+"""Open-ended requests beyond which a new one is refused."""
+
+PAGE_BYTES = 1 << 20
+"""What a reply that can end early should not outgrow."""
+
+LATER = (CoroutineType, asyncio.Future)
+"""What a result that is not there yet is an instance of."""
+
+logger = logging.getLogger(__name__)
+
+
+class _Cancel(Struct, frozen=True):
+    id: Raw
+
+
+class Connection:
+    """The protocol of a transport, as asyncio's protocols are.
+
+    Parameters
+    ----------
+    handlers
+        The methods; `$/cancelRequest` is done here.
+    encode
+        Gives the JSON of a result or of an error's data.
+    framing, max_message_bytes
+        As on the command line.
+
+    Attributes
+    ----------
+    tasks
+        The work that goes on, whether its request is answered already or not.
+    waits
+        How many of them are open-ended.
+    requests, errors
+        How many messages were taken, and how many errors answered.
+    accepting
+        Cleared at the end: what comes then is refused.
+    on_input_end
+        Called with the exit status that it stands for once no more messages come.
+    on_lost
+        Called when the client can no longer be answered.
+    """
+
+    def __init__(
+        self,
+        handlers: Mapping[str, Handler],
+        encode: Callable[[object], bytes],
+        *,
+        framing: Framing = "auto",
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+    ) -> None:
+        cancel = Handler(params_reader(_Cancel), self._cancel, notification=True)
+        self.handlers = {"$/cancelRequest": cancel, **handlers}
+        self.tasks: dict[asyncio.Future[Any], Call] = {}
+        self.waits = 0
+        self.requests = 0
+        self.errors = 0
+        self.accepting = True
+        self.outbox: Outbox[Call | Batch] = Outbox(self._render)
+        self.on_input_end: Callable[[int], None] = lambda status: None
+        self.on_lost: Callable[[], None] = lambda: None
+        self._encode = encode
+        self._decoder = StreamDecoder(framing, max_message_bytes)
+        self._page_bytes = min(PAGE_BYTES, max_message_bytes)
+        self._calls: dict[bytes, Call] = {}  # the unanswered requests, by their ids
+        self._unfinished = 0  # of the tasks, those that are not open-ended
+        self._reading = True
+        self._input_ended = False
+
+    # The transport calls these.
+
+    def connection_made(self, transport: Transport) -> None:
+        self.outbox.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._decoder.feed(data)
+        self._pump()
+
+    def eof_received(self) -> None:
+        self._input_ended = True
+        self._pump()
+
+    def pause_writing(self) -> None:
+        self.outbox.full = True
+
+    def resume_writing(self) -> None:
+        self.outbox.resume()
+        self._pump()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.on_lost()
+
+    # Taking messages.
+
+    def _pump(self) -> None:
+        """Take messages for as long as there is room for what they lead to."""
+        while self._has_room():
+            frame = self._decoder.next()
+            if frame is None and self._input_ended:
+                frame, self._input_ended = self._decoder.end(), False
+                if frame is None or not self._take(frame):
+                    self.on_input_end(0)
+                break
+            if frame is None or self._take(frame):
+                break
+        self.outbox.flush()
+        room = self._has_room()
+        if room != self._reading and self.outbox.transport is not None:
+            self._reading = room
+            transport = self.outbox.transport
+            (transport.resume_reading if room else transport.pause_reading)()
+
+    def _has_room(self) -> bool:
+        return not self.outbox.full and self._unfinished < MAX_UNFINISHED
+
+    def _take(self, frame: bytes | Malformed) -> bool:
+        """Take one message; returns whether nothing can be read after it."""
+        message = read(frame) if isinstance(frame, bytes) else frame
+        if isinstance(message, Envelope):
+            self._dispatch(message, Call(page_bytes=self._page_bytes))
+        elif isinstance(message, list):
+            self._take_batch(message)
+        else:
+            self._refuse(message, Call())
+            if message.fatal:
+                self.on_input_end(1)
+                return True
+        return False
+
+    def _take_batch(self, entries: list[Raw]) -> None:
+        batch = Batch()
+        batch.unsettled = 1  # the array is not answered before it is read
+        for entry in entries:
+            call = Call(page_bytes=self._page_bytes // len(entries), batch=batch)
+            message = read_entry(entry)
+            if isinstance(message, Malformed):
+                self._refuse(message, call)
+            elif message.method != "exit" or message.has_id:
+                self._dispatch(message, call)
+        self._settled_of(batch)
+
+    def _refuse(self, message: Malformed, call: Call) -> None:
+        self.requests += 1
+        call.id = message.id
+        self._join(call)
+        self.settle(call, message.error)
+
+    def _join(self, call: Call) -> None:
+        """Have the call's answer in its batch's array."""
+        if call.batch is not None:
+            call.batch.calls.append(call)
+            call.batch.unsettled += 1
+
+    def _dispatch(self, message: Envelope, call: Call) -> None:
+        if message.method is None and message.is_response:
+            return  # nothing was asked of the client
+        self.requests += 1
+        call.silent = message.method is not None and not message.has_id
+        if call.silent:
+            call.batch = None
+        self._join(call)
+        try:
+            if message.has_id:
+                self._identify(call, bytes(message.id))
+            later = self._begin(message, call)
+        except SidecarError as error:
+            self.settle(call, error)
+        except Exception as error:
+            self.settle(call, _defect(error))
+        else:
+            if isinstance(later, LATER):
+                self._run(call, later)
+            else:
+                self.settle(call, later)
+
+    def _identify(self, call: Call, text: bytes) -> None:
+        key = text if text.isdigit() else id_key(text)
+        if key is None:
+            raise InvalidRequest("an id is a string, an integer or null")
+        if key in self._calls:
+            raise InvalidRequest("the id is in flight already", id=Raw(text))
+        call.id, call.key = text, key
+        if call.batch is not None:
+            self._calls[key] = call
+
+    def _begin(self, message: Envelope, call: Call) -> Any:
+        """Check that the request may come now, and start to carry it out."""
+        if message.jsonrpc != "2.0":
+            raise InvalidRequest('the member jsonrpc is not "2.0"')
+        if message.method is None:
+            raise InvalidRequest("the request has no method")
+        if not self.accepting and message.method != "exit":
+            raise InvalidRequest("the sidecar was told to shut down")
+        handler = self.handlers.get(message.method)
+        if handler is None:
+            raise MethodNotFound(f"there is no method {message.method[:100]!r}")
+        if handler.notification and not call.silent:
+            raise InvalidRequest(f"{message.method} is a notification: it takes no id")
+        if handler.open_ended and call.silent:
+            return None  # nobody would hear how it ends
+        if call.batch is not None and not handler.in_batch:
+            raise InvalidRequest(f"{message.method} may not stand in a batch")
+        params = handler.read(message.params)
+        if handler.open_ended:
+            if self.waits >= MAX_WAITS:
+                raise TooManyWaits(f"{MAX_WAITS} waits are open already", limit=MAX_WAITS)
+            call.open_ended = True
+        later = handler.handle(params, call)
+        timeout = getattr(params, "timeout_seconds", None)
+        if timeout is not None and isinstance(later, LATER):
+            loop = asyncio.get_running_loop()
+            call.timer = loop.call_later(timeout, self._settle_late, call, timeout)
+        return later
+
+    # Running requests.
+
+    def _run(self, call: Call, later: Any) -> None:
+        call.task = asyncio.ensure_future(later)
+        self.tasks[call.task] = call
+        if call.open_ended:
+            self.waits += 1
+        else:
+            self._unfinished += 1
+        if call.key is not None:
+            self._calls[call.key] = call
+        call.task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Future[Any]) -> None:
+        call = self.tasks.pop(task)
+        if call.open_ended:
+            self.waits -= 1
+        else:
+            self._unfinished -= 1
+        if task.cancelled():
+            outcome: Any = call.ending or _defect(RuntimeError("the work was cancelled"))
+        else:
+            error = task.exception()
+            if error is None:
+                outcome = task.result()
+            else:
+                outcome = error if isinstance(error, SidecarError) else _defect(error)
+        self.settle(call, outcome)
+        if not self._reading:
+            asyncio.get_running_loop().call_soon(self._pump)
+
+    def _settle_late(self, call: Call, timeout: float) -> None:
+        late = DeadlineExceeded(f"timeoutSeconds has passed: {timeout:g}")
+        self.settle(call, late)
+        call.stop(late)
+
+    def _cancel(self, params: _Cancel, _: Call) -> None:
+        call = self._calls.get(id_key(bytes(params.id)) or b"")
+        if call is not None and not call.settled:
+            call.stop(RequestCancelled("the client cancelled the request"))
+
+    # Answering.
+
+    def settle(self, call: Call, outcome: Any) -> None:
+        """Decide a request's answer; only the first decision counts."""
+        if call.effect is not None:
+            if not call.settled:
+                call.known = call.effect.known()
+            if call.task is None or call.task.done():
+                call.effect.end()
+        if call.settled:
+            return
+        call.settled = True
+        call.outcome = outcome
+        if call.timer is not None:
+            call.timer.cancel()
+        if isinstance(outcome, SidecarError):
+            self.errors += 1
+        if call.batch is not None:
+            self._settled_of(call.batch)
+        else:
+            self.outbox.answer(call)
+
+    def _settled_of(self, batch: Batch) -> None:
+        batch.unsettled -= 1
+        if not batch.unsettled:
+            self.outbox.answer(batch)
+
+    def _render(self, what: Call | Batch) -> bytes | None:
+        """Give the message that answers; None where nothing is to be said."""
+        calls = what.calls if isinstance(what, Batch) else [what]
+        for call in calls:
+            # The id is free before the client can know the answer.
+            if call.key is not None and self._calls.get(call.key) is call:
+                del self._calls[call.key]
+        if isinstance(what, Batch):
+            array = b"[" + b",".join(map(self._reply, calls)) + b"]"
+            return self._decoder.frame(array) if calls else None
+        if not what.silent:
+            return self._decoder.frame(self._reply(what))
+        if isinstance(what.outcome, SidecarError):
+            logger.info("a notification failed: %s", what.outcome.kind)
+        return None
+
+    def _reply(self, call: Call) -> bytes:
+        try:
+            if not isinstance(call.outcome, SidecarError):
+                return reply(call.id or b"null", self._encode(call.outcome))
+            return error_reply(call.id, call.outcome, self._encode, call.known)
+        except Exception as error:
+            return error_reply(call.id, _defect(error), self._encode, call.known)
+
+
+def _defect(error: BaseException) -> InternalError:
+    """Answer for a fault of ours: the log has it, without what the request carried."""
+    logger.error("internal error: %s", type(error).__name__)
+    logger.debug("the fault", exc_info=error)
+    return InternalError("the sidecar failed; its log has more at the level debug")

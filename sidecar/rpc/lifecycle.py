@@ -1,0 +1,136 @@
+"""The end of a connection: however it comes, what was taken is answered first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+from msgspec import Struct
+
+from sidecar.errors import ShuttingDown
+from sidecar.rpc.calls import Call, Handler
+from sidecar.rpc.connection import Connection
+from sidecar.rpc.messages import params_reader
+
+WORK = 5.0
+"""Seconds that requests are given after the end of input."""
+
+WRITES = 10.0
+"""Seconds that a write already on its way is given after the end of input."""
+
+SHUTDOWN = 1.0
+"""Seconds that anything is given after `shutdown` or a signal."""
+
+SETTLE = 0.1
+"""Seconds that work is given to notice that it was cancelled."""
+
+FLUSH = 5.0
+"""Seconds that a slow reader is given after `shutdown` or a signal."""
+
+
+class _Nothing(Struct, frozen=True):
+    pass
+
+
+class Lifecycle:
+    """Ends a connection, and tells with which exit status.
+
+    Attributes
+    ----------
+    ended
+        Done once there is nothing left to do; its result is the exit status.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._connection = connection
+        self._winding_down: asyncio.Future[None] | None = None
+        self._leaving: list[asyncio.Future[None]] = []
+        self._shut_down = False
+        nothing = params_reader(_Nothing)
+        exit_handler = Handler(nothing, self._exit, notification=True, in_batch=False)
+        connection.handlers["shutdown"] = Handler(nothing, self._shutdown, in_batch=False)
+        connection.handlers["exit"] = exit_handler
+        connection.on_input_end = self._input_ended
+        connection.on_lost = self.end_now
+
+    def end_now(self) -> None:
+        """End at once: nobody is left to be answered."""
+        self._end(0)
+
+    def terminate(self) -> None:
+        """Do as after `shutdown` and `exit`: a signal asks for it."""
+        self._connection.accepting = False
+        self._leave(self._wind_down(SHUTDOWN, SHUTDOWN), FLUSH, 0)
+
+    def _shutdown(self, _: Any, call: Call) -> asyncio.Future[None]:
+        self._connection.accepting = False
+        self._shut_down = True
+        work = self._wind_down(SHUTDOWN, SHUTDOWN, but=call)
+        self._winding_down = asyncio.ensure_future(work)
+        return asyncio.shield(self._winding_down)
+
+    def _exit(self, _: Any, __: Call) -> None:
+        if self._winding_down is not None:
+            self._leave(self._winding_down, FLUSH, 0)
+        else:
+            self._connection.accepting = False
+            self._leave(self._wind_down(SHUTDOWN, SHUTDOWN), FLUSH, 1)
+
+    def _input_ended(self, status: int) -> None:
+        if self._winding_down is not None:
+            self._leave(self._winding_down, FLUSH, status)
+        else:
+            work = self._wind_down(WORK, WRITES, keep_timed_waits=True)
+            self._leave(work, None, status)
+
+    async def _wind_down(
+        self,
+        work: float,
+        writes: float,
+        *,
+        keep_timed_waits: bool = False,
+        but: Call | None = None,
+    ) -> None:
+        """Let requests finish, then end those that have not; times in seconds."""
+        calls = {task: call for task, call in self._connection.tasks.items() if call is not but}
+
+        def going(which: Callable[[Call], bool]) -> set[asyncio.Future[Any]]:
+            return {task for task, call in calls.items() if not task.done() and which(call)}
+
+        await _wait(going(lambda call: not call.open_ended), work)
+        await _wait(going(lambda call: call.sent), writes - work)
+        kept = going(lambda call: keep_timed_waits and call.open_ended and call.timer is not None)
+        rest = going(lambda call: True) - kept
+        why = ShuttingDown("the sidecar ends before the request could be answered")
+        for task in rest:
+            calls[task].stop(why)
+        # A wait whose event ended in this moment is still answered with it.
+        await _wait(rest, SETTLE)
+        for task in rest:
+            self._connection.settle(calls[task], why)
+        await _wait(kept, None)
+
+    def _leave(self, work: Awaitable[None], flush: float | None, status: int) -> None:
+        leaving = asyncio.ensure_future(self._finish(work, flush, status))
+        self._leaving.append(leaving)  # the loop itself keeps no hold of it
+
+    async def _finish(self, work: Awaitable[None], flush: float | None, status: int) -> None:
+        """Write the answers once `work` is done; `flush` bounds it, in seconds."""
+        await work
+        unanswered = {t for t, call in self._connection.tasks.items() if not call.settled}
+        await _wait(unanswered, SETTLE)
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._connection.outbox.drained(), flush)
+        self._end(status)
+
+    def _end(self, status: int) -> None:
+        if not self.ended.done():
+            self.ended.set_result(status)
+
+
+async def _wait(tasks: set[asyncio.Future[Any]], timeout: float | None) -> None:
+    if tasks:
+        await asyncio.wait(tasks, timeout=timeout)
