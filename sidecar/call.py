@@ -1,0 +1,82 @@
+"""One request without a client: `flyte-sidecar call METHOD [JSON]`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from msgspec import DecodeError, Raw, Struct, json
+
+from sidecar.options import Options
+from sidecar.protocol.results import Error
+from sidecar.rpc.framing import HeaderDecoder
+from sidecar.serve import Sidecar
+
+
+class _Request(Struct):
+    method: str
+    params: Raw
+    jsonrpc: str = "2.0"
+    id: int = 1
+
+
+class _Reply(Struct):
+    result: Raw = Raw(b"null")
+    error: Error | None = None
+
+
+class _Exchange:
+    """The transport of a conversation that is one request and one reply."""
+
+    def __init__(self) -> None:
+        self.reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._decoder = HeaderDecoder(sys.maxsize)
+
+    def write(self, data: bytes) -> None:
+        self._decoder.feed(data)
+        message = self._decoder.next()
+        if isinstance(message, bytes) and not self.reply.done():
+            self.reply.set_result(message)
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+    async def drained(self) -> None: ...
+
+
+def call(options: Options, method: str, params: str | None) -> int:
+    """Send one request, print its result, and give the exit status."""
+    text = sys.stdin.buffer.read() if params == "-" else (params or "null").encode()
+    try:
+        text.decode()
+        json.decode(text, type=Raw)
+    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return _failed("parse_error", f"the params are not JSON: {error}")
+    request = json.encode(_Request(method, Raw(text)))
+    try:
+        reply = json.decode(asyncio.run(_exchange(options, request)), type=_Reply)
+    except KeyboardInterrupt:
+        return 130
+    if reply.error is not None:
+        return _failed(reply.error.data.kind, reply.error.message)
+    sys.stdout.buffer.write(json.format(bytes(reply.result), indent=2) + b"\n")
+    return 0
+
+
+async def _exchange(options: Options, request: bytes) -> bytes:
+    exchange = _Exchange()
+    sidecar = Sidecar(options)
+    connection = sidecar.connection
+    connection.connection_made(exchange)
+    try:
+        connection.data_received(HeaderDecoder().frame(request))
+        return await exchange.reply
+    finally:
+        connection.eof_received()
+        await sidecar.ended()
+
+
+def _failed(kind: str, message: str) -> int:
+    print(f"{kind}: {message}", file=sys.stderr)
+    return 1

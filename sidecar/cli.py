@@ -1,0 +1,170 @@
+"""The command: parses its words, and wires the parts together.
+
+What a verb needs is imported when it runs: a server takes its streams before anything else
+can print into them, and answers sooner for each module that it does not load.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sidecar.options import BACKEND_VARIABLE, Options, default_store
+from sidecar.rpc.framing import MAX_MESSAGE_BYTES
+from sidecar.version import VERSION
+
+DESCRIPTION = """\
+See and answer the events of Flyte workflow runs from any language: a long-lived process
+that speaks JSON-RPC 2.0 on stdin and stdout, one JSON text a line or with LSP's headers.
+"""
+
+EXAMPLES = """\
+examples:
+  flyte-sidecar demo
+      two sidecars over one store, one waiting, one answering
+  flyte-sidecar call events.create '{"runName": "r1", "name": "deploy"}'
+  flyte-sidecar call events.signal '{"runName": "r1", "name": "deploy", "payload": true}'
+      one request each, without a client
+  echo '{"jsonrpc":"2.0","id":1,"method":"events.list","params":{"runName":"r1"}}' | flyte-sidecar
+      a conversation over a pipe
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; gives the exit status."""
+    words = vars(parser().parse_args(arguments))
+    run: Callable[[Options, dict[str, Any]], int] = words.pop("run", _serve)
+    return run(_options(words), words)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Make the parser. Options may stand before or after the verb."""
+    common = _common_options()
+    top = argparse.ArgumentParser(
+        prog="flyte-sidecar",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[common],
+    )
+    top.add_argument("--version", action="version", version=f"flyte-sidecar {VERSION}")
+    verbs = top.add_subparsers(title="verbs", metavar="VERB")
+
+    def verb(name: str, run: Callable[..., int], summary: str) -> argparse.ArgumentParser:
+        made = verbs.add_parser(name, help=summary, description=summary, parents=[common])
+        made.set_defaults(run=run)
+        return made
+
+    verb("serve", _serve, "serve the client on stdin and stdout (the default)")
+    call = verb("call", _call, "send one request and print its result; exit with 1 on an error")
+    call.add_argument("method", metavar="METHOD", help="for instance events.list")
+    call.add_argument("params", metavar="JSON", nargs="?", help="the params; - reads them on stdin")
+    verb("demo", _demo, "show two real sidecars over one store, one waiting, one answering")
+    verb("doctor", _doctor, "tell what would be used, and whether it works")
+    return top
+
+
+def _common_options() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    where = common.add_argument_group("where the events are")
+    where.add_argument(
+        "--backend", choices=["local"], help=f"local: the embedded store ({BACKEND_VARIABLE})"
+    )
+    where.add_argument(
+        "--store", metavar="PATH", help="the embedded store's file (FLYTE_SIDECAR_STORE)"
+    )
+    where.add_argument("--org", help="the organization of requests that name none")
+    where.add_argument("--project", help="likewise the project (local)")
+    where.add_argument("--domain", help="likewise the domain (local)")
+    how = common.add_argument_group("how to serve")
+    how.add_argument(
+        "--framing", choices=["auto", "header", "line"], help="by the first byte, or fixed (auto)"
+    )
+    how.add_argument(
+        "--max-message-bytes", type=_positive, metavar="N", help="largest message taken (16 MiB)"
+    )
+    how.add_argument(
+        "--parent-pid",
+        "--clientProcessId",
+        type=_positive,
+        metavar="PID",
+        help="end when that process is gone",
+    )
+    how.add_argument("--stdio", action="store_true", help="taken, and changes nothing")
+    how.add_argument(
+        "--log-level",
+        choices=["debug", "info", "warning", "error", "critical"],
+        help="logs go to stderr (warning)",
+    )
+    how.add_argument("--log-file", metavar="PATH", help="or to a file")
+    return common
+
+
+def _positive(word: str) -> int:
+    number = int(word)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def _options(words: dict[str, Any]) -> Options:
+    given = {name: words.pop(name) for name in Options.__struct_fields__ if name in words}
+    backend = given.setdefault("backend", os.environ.get(BACKEND_VARIABLE) or "local")
+    if backend != "local":
+        parser().error(f"{BACKEND_VARIABLE} names no backend: {backend!r} (choose local)")
+    given.setdefault("store", None)
+    given["store"] = given["store"] or default_store()
+    given.setdefault("max_message_bytes", MAX_MESSAGE_BYTES)
+    return Options(**given)
+
+
+def _serve(options: Options, _: dict[str, Any]) -> int:
+    from sidecar.rpc.stdio import take_stdio
+
+    interactive = os.isatty(0)
+    try:
+        stdin, stdout = take_stdio()
+    except OSError as error:
+        return _fail(f"stdin and stdout must be open to serve on them: {error}")
+    if interactive:
+        _say("serving on this terminal: a JSON-RPC request a line, Ctrl-D to end (see --help)")
+    import asyncio
+
+    from sidecar import logs
+    from sidecar.serve import serve
+
+    try:
+        logs.set_up(options.log_level, options.log_file)
+    except OSError as error:
+        return _fail(f"cannot write the log: {error}")
+    return asyncio.run(serve(options, stdin, stdout))
+
+
+def _call(options: Options, words: dict[str, Any]) -> int:
+    from sidecar.call import call
+
+    return call(options, words["method"], words["params"])
+
+
+def _demo(options: Options, _: dict[str, Any]) -> int:
+    from sidecar.demo import demo
+
+    return demo()
+
+
+def _doctor(options: Options, _: dict[str, Any]) -> int:
+    from sidecar.doctor import doctor
+
+    return doctor(options)
+
+
+def _say(sentence: str) -> None:
+    print(f"flyte-sidecar: {sentence}", file=sys.stderr)
+
+
+def _fail(sentence: str) -> int:
+    _say(sentence)
+    return 1

@@ -1,0 +1,69 @@
+"""Log lines on stderr, or in a file, that never hold up the work.
+
+Whoever starts a sidecar may not read its stderr. A thread writes the lines, and lines that
+find it stuck are dropped.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+import time
+
+MAX_LINE = 2000
+"""Characters; a longer line is cut."""
+
+BACKLOG = 1000
+"""Lines that wait for a reader of stderr before new ones are dropped."""
+
+_STDERR = 2
+
+
+class LineHandler(logging.Handler):
+    """Writes each record as a line to a descriptor, by a thread that may get stuck."""
+
+    def __init__(self, descriptor: int = _STDERR) -> None:
+        super().__init__()
+        self._descriptor = descriptor
+        self._lines: queue.Queue[bytes] = queue.Queue(BACKLOG)
+        self._thread: threading.Thread | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = self.format(record).replace("\n", " | ")[:MAX_LINE] + "\n"
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="log-writer", daemon=True)
+            self._thread.start()
+        try:
+            self._lines.put_nowait(line.encode("utf-8", "backslashreplace"))
+        except queue.Full:
+            return
+
+    def close(self) -> None:
+        """Give the last lines a moment."""
+        deadline = time.monotonic() + 0.5
+        while self._lines.unfinished_tasks and time.monotonic() < deadline:
+            time.sleep(0.005)
+        super().close()
+
+    def _work(self) -> None:
+        while True:
+            line = self._lines.get()
+            try:
+                os.write(self._descriptor, line)
+            except OSError:
+                return  # nobody reads it any more
+            finally:
+                self._lines.task_done()
+
+
+def set_up(level: str, file: str | None) -> None:
+    """Send the records of the whole process to stderr, or to a file private to its user."""
+    if file is None:
+        handler = LineHandler()
+    else:
+        handler = LineHandler(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    handler.setFormatter(logging.Formatter(form))
+    logging.basicConfig(level=level.upper(), handlers=[handler])

@@ -1,0 +1,202 @@
+"""Binds each method of the table to the event core."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import DecodeError, Raw, ValidationError, json
+
+from sidecar.errors import InvalidParams, InvalidRequest
+from sidecar.events.backend import Soon
+from sidecar.events.model import Event, EventPage, NewEvent, Payload, Query, Run, Target
+from sidecar.events.service import EventService
+from sidecar.protocol import PROTOCOL_VERSION, methods, params, results
+from sidecar.rpc.calls import Call, Handler
+from sidecar.rpc.connection import Connection
+from sidecar.rpc.messages import params_reader
+
+BEYOND_ALL = 1 << 1024
+"""Stands for a number that no double holds, and so fits no event."""
+
+
+class Methods:
+    """The methods of one connection.
+
+    Parameters
+    ----------
+    service
+        The event core.
+    version
+        The sidecar's own version.
+    watch_parent
+        Told the process whose end is ours.
+    """
+
+    def __init__(
+        self, service: EventService, version: str, watch_parent: Callable[[int], None]
+    ) -> None:
+        self._service = service
+        self._version = version
+        self._watch_parent = watch_parent
+        self._started = time.monotonic()
+        self._initialized = False
+        self.connection: Connection | None = None
+
+    def handlers(self) -> dict[str, Handler]:
+        """Give the handlers of all methods that are not the connection's own business."""
+        bound: dict[str, Callable[[Any, Call], Any]] = {
+            "initialize": self._initialize,
+            "initialized": lambda _, __: None,
+            "events.list": self._list,
+            "events.get": self._get,
+            "events.create": self._create,
+            "events.signal": self._signal,
+            "events.wait": self._wait,
+            "events.abort": self._abort,
+            "sidecar.status": self._status,
+        }
+        return {
+            method.name: Handler(
+                read=params_reader(method.params),
+                handle=bound[method.name],
+                notification=method.notification,
+                open_ended=method.open_ended,
+                in_batch=method.in_batch,
+            )
+            for method in methods.METHODS
+            if method.name in bound
+        }
+
+    def _list(self, given: params.ListParams, call: Call) -> Soon[EventPage]:
+        query = Query(
+            run=self._run(given),
+            parent=given.parent,
+            phases=given.phases,
+            details=given.details or False,
+            limit=given.limit or 100,
+            max_bytes=call.page_bytes,
+            cursor=given.cursor,
+        )
+        return self._service.page(query)
+
+    def _get(self, given: params.GetParams, _: Call) -> Soon[Event | None]:
+        return self._service.get(self._target(given))
+
+    def _create(self, given: params.CreateParams, call: Call) -> Soon[Event]:
+        parent = given.parent or "a0"
+        new = NewEvent(
+            run=self._run(given),
+            name=given.name,
+            parent=parent,
+            group=given.group,
+            expected_type=given.expected_type or "bool",
+            prompt="Approve?" if given.prompt is None else given.prompt,
+            prompt_type=given.prompt_type or "text",
+            description=given.description,
+            expires_in=given.expires_in_seconds,
+        )
+        write = self._service.write(Target(new.run, name=given.name, parent=parent))
+        call.effect = write
+        return self._service.create(write, new)
+
+    def _signal(self, given: params.SignalParams, call: Call) -> Soon[Event]:
+        payload = read_payload(given.payload)
+        call.effect = write = self._service.write(self._target(given))
+        return self._service.signal(write, payload, given.payload_type)
+
+    def _wait(self, given: params.WaitParams, _: Call) -> Soon[Event]:
+        return self._service.wait(self._target(given))
+
+    def _abort(self, given: params.AbortParams, call: Call) -> Soon[Event]:
+        call.effect = write = self._service.write(self._target(given))
+        return self._service.abort(write, given.reason)
+
+    def _initialize(self, given: params.InitializeParams, _: Call) -> results.InitializeResult:
+        from sidecar.schema import schema_hash
+
+        if self._initialized:
+            raise InvalidRequest("the connection is initialized already")
+        self._initialized = True
+        if given.process_id is not None:
+            self._watch_parent(given.process_id)
+        ours = {
+            "protocolVersion": PROTOCOL_VERSION,
+            "schemaHash": schema_hash(),
+            "backend": self._backend(results.Backend),
+        }
+        return results.InitializeResult(
+            capabilities={"experimental": {"flyteSidecar": ours}},
+            server_info=results.ServerInfo(name="flyte-sidecar", version=self._version),
+            protocol_version=PROTOCOL_VERSION,
+            schema_hash=schema_hash(),
+            backend=self._backend(results.Backend),
+        )
+
+    async def _status(self, _: params.Params, __: Call) -> results.Status:
+        from sidecar.schema import schema_hash
+
+        connection = self.connection
+        assert connection is not None
+        healthy = await self._service.backend.healthy()
+        return results.Status(
+            uptime_seconds=round(time.monotonic() - self._started, 3),
+            counters=results.Counters(
+                requests=connection.requests,
+                errors=connection.errors,
+                in_flight=len(connection.tasks),
+                waits=connection.waits,
+                watches=0,
+            ),
+            protocol_version=PROTOCOL_VERSION,
+            schema_hash=schema_hash(),
+            backend=self._backend(results.BackendStatus, healthy=healthy),
+        )
+
+    def _backend(self, shape: Callable[..., results.Backend], **more: Any) -> Any:
+        backend = self._service.backend
+        return shape(
+            kind=backend.kind,
+            endpoint=backend.endpoint,
+            org=backend.org,
+            project=backend.project,
+            domain=backend.domain,
+            **more,
+        )
+
+    def _run(self, given: params.Scope) -> Run:
+        return self._service.run(given.run_name, given.org, given.project, given.domain)
+
+    def _target(self, given: params.TargetParams) -> Target:
+        if given.action_name is not None:
+            if given.name is not None or given.parent is not None:
+                raise InvalidParams(
+                    "actionName says it all: no name or parent may stand beside it",
+                    path="/name" if given.name is not None else "/parent",
+                )
+        elif given.name is None:
+            raise InvalidParams("the params name no event: by name or by actionName", path="/name")
+        return Target(self._run(given), given.name, given.parent, given.action_name)
+
+
+def read_payload(raw: Raw) -> Payload:
+    """Give the scalar that a JSON text holds; an int may have any size.
+
+    Raises
+    ------
+    InvalidParams
+        If it is an object, an array or null.
+    """
+    try:
+        value = json.decode(raw)
+    except (ValidationError, RecursionError):
+        if bytes(raw).lstrip()[:1] not in b"-0123456789":
+            value = None
+        else:
+            return BEYOND_ALL
+    except DecodeError:
+        value = None
+    if not isinstance(value, Payload):
+        raise InvalidParams("a payload is a bool, a number or a string", path="/payload")
+    return value

@@ -1,0 +1,81 @@
+"""A sidecar put together: the streams, the connection, the methods and a backend."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+
+from sidecar.backends.local import LocalBackend
+from sidecar.events.backend import EventBackend
+from sidecar.events.service import EventService
+from sidecar.methods import Methods
+from sidecar.options import Options
+from sidecar.protocol.results import encode
+from sidecar.rpc.connection import Connection
+from sidecar.rpc.lifecycle import Lifecycle
+from sidecar.rpc.parent import watch_parent
+from sidecar.rpc.stdio import StdioTransport
+from sidecar.version import VERSION
+
+CLOSE = 5.0
+"""Seconds that the backend is given to close."""
+
+
+class Sidecar:
+    """One connection over one backend; made on a running loop."""
+
+    def __init__(self, options: Options) -> None:
+        self.backend = make_backend(options)
+        methods = Methods(EventService(self.backend), VERSION, self._watch)
+        self.connection = Connection(
+            methods.handlers(),
+            encode,
+            framing=options.framing,
+            max_message_bytes=options.max_message_bytes,
+        )
+        methods.connection = self.connection
+        self.lifecycle = Lifecycle(self.connection)
+        if options.parent_pid is not None:
+            self._watch(options.parent_pid)
+
+    def _watch(self, pid: int) -> None:
+        watch_parent(pid, self.lifecycle.end_now)
+
+    async def ended(self) -> int:
+        """Wait for the end, let go of the backend, and give the exit status."""
+        status = await self.lifecycle.ended
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self.backend.close(), CLOSE)
+        return status
+
+
+def make_backend(options: Options) -> EventBackend:
+    """Make the backend that the options choose."""
+    backend = LocalBackend(options.store)
+    backend.org = options.org or backend.org
+    backend.project = options.project or backend.project
+    backend.domain = options.domain or backend.domain
+    return backend
+
+
+async def serve(options: Options, stdin: int, stdout: int) -> int:
+    """Serve the client at the other end of two descriptors; gives the exit status."""
+    sidecar = Sidecar(options)
+    _on_signals(sidecar.lifecycle.terminate)
+    transport = StdioTransport(stdin, stdout, sidecar.connection)
+    try:
+        return await sidecar.ended()
+    finally:
+        transport.close()
+
+
+def _on_signals(terminate: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if sys.platform == "win32":
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(terminate))
+        else:
+            loop.add_signal_handler(number, terminate)
