@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from msgspec import json
@@ -109,3 +111,14 @@ def files() -> dict[str, bytes]:
             ("methods.json", method_table()),
         )
     }
+
+
+def main() -> None:
+    """Write the files into the folder that is the argument."""
+    folder = Path(sys.argv[1])
+    for name, content in files().items():
+        (folder / name).write_bytes(content)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+# Everything that a contributor and the CI call. `make run` and `make test` need Python 3.11
+# or later and nothing else; the tests of other languages' programs need their toolchains.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test lint types unit schemas bench clean
+
+run: $(VENV)/.installed  ## Show two sidecars over one store
+	$(BIN)/flyte-sidecar demo
+
+test: lint types unit  ## Everything that must hold
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check --output-format concise .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+unit: $(VENV)/.dev
+	$(BIN)/pytest --numprocesses auto
+
+schemas: $(VENV)/.installed  ## Make schemas/ anew from the code
+	$(BIN)/python -m sidecar.schema schemas
+
+bench: $(VENV)/.dev  ## Measure against peers, side by side
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "Python 3.11 or later is needed: set PYTHON to one (PYTHON=$(PYTHON) is not)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "the venv module is needed (Debian: apt-get install python3-venv)"; exit 1; }
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.python pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+# pip learned to read dependency groups in 25.1.
+$(VENV)/.dev: $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/pip install --quiet --disable-pip-version-check --group dev
+	@touch $@

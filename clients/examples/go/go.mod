@@ -1,0 +1,3 @@
+module example.org/approve
+
+go 1.22
