@@ -1,0 +1,74 @@
+"""The rooms of the house, and who may know whom."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+MODULES = sorted((ROOT / "sidecar").rglob("*.py"))
+
+MAY_KNOW: dict[str, set[str]] = {
+    "errors": set(),
+    "version": set(),
+    "events": {"errors"},
+    "rpc": {"errors"},
+    "protocol": {"errors", "events"},
+    "schema": {"errors", "protocol"},
+    "backends": {"errors", "events"},
+    "methods": {"errors", "events", "protocol", "rpc", "schema"},
+    "options": {"rpc"},
+    "logs": set(),
+    "client": {"rpc"},
+    "serve": {"backends", "events", "methods", "options", "protocol", "rpc", "version"},
+    "call": {"options", "protocol", "rpc", "serve"},
+    "demo": {"client"},
+    "doctor": {"backends", "errors", "events", "options", "protocol", "version"},
+    "blocking": set(),
+    "remote": {"backends", "blocking", "errors", "events", "options"},
+    "cli": {"call", "demo", "doctor", "logs", "options", "rpc", "serve", "version"},
+    "__main__": {"cli"},
+    "__init__": {"errors", "remote", "version"},
+}
+
+
+def room(module: Path) -> str:
+    return module.relative_to(ROOT / "sidecar").parts[0].removesuffix(".py")
+
+
+def imported_rooms(module: Path) -> set[str]:
+    """Give the rooms that a module imports, wherever in it the import stands."""
+    found = set()
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative imports hide where they point"
+            source = node.module or ""
+            plain = source == "sidecar"
+            found |= {f"sidecar.{alias.name}" for alias in node.names} if plain else {source}
+    return {name.split(".")[1] for name in found if name.startswith("sidecar.")}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_down(module: Path) -> None:
+    above = imported_rooms(module) - MAY_KNOW[room(module)] - {room(module)}
+    assert above == set(), f"{room(module)} may not know {above}"
+
+
+def test_the_table_of_rooms_has_no_way_back_up() -> None:
+    def below(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, f"a circle: {path}"
+        for lower in MAY_KNOW[name]:
+            below(lower, (*path, name))
+
+    for name in MAY_KNOW:
+        below(name, ())
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_module_is_crowded(module: Path) -> None:
+    assert len(module.read_text().splitlines()) <= 330
