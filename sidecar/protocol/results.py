@@ -98,7 +98,7 @@ class Error(Struct, frozen=True, kw_only=True):
 def encode(value: object) -> bytes:
     """Give the JSON of a result or of an error's data."""
     if type(value) is Event:
-        return _encode(_wire(value))
+        return _encode(value if value.payload is None else _wire(value))
     if type(value) is EventPage:
         events = [_wire(event) for event in value.events]
         return _encode(EventPage(events=events, next_cursor=value.next_cursor))
