@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct, json
+from msgspec import Meta, Struct
 
 ExpectedType = Literal["bool", "int", "float", "str"]
 PromptType = Literal["text", "markdown"]
@@ -153,11 +153,3 @@ class EventPage(Struct, frozen=True, kw_only=True, rename="camel"):
 
     events: list[Event]
     next_cursor: Annotated[str | None, Meta(description="null at the end of the listing.")]
-
-
-def size_in_json(event: Event) -> int:
-    """How many bytes the event takes on the wire."""
-    return len(_encoder.encode(event))
-
-
-_encoder = json.Encoder()

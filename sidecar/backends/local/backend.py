@@ -8,14 +8,14 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from sidecar.backends.local import edits
+from sidecar.backends.local import edits, rows
 from sidecar.backends.local.changes import Changes
 from sidecar.backends.local.file import PATIENCE, as_error, is_busy
 from sidecar.backends.local.reader import Overdue, Reader
 from sidecar.backends.local.writer import Change, Writer
 from sidecar.errors import EventNotFound, ShuttingDown, SidecarError, StoreUnavailable
 from sidecar.events.backend import Soon
-from sidecar.events.model import Event, EventPage, NewEvent, Payload, Query, Run, Target
+from sidecar.events.model import Event, EventPage, NewEvent, Payload, Query, Target
 
 T = TypeVar("T")
 Read = Callable[[Reader], T]
@@ -62,8 +62,7 @@ class LocalBackend:
         return await self._change(edits.abort(event, reason))
 
     async def resolved(self, event: Event) -> Event:
-        run = Run(event.org, event.project, event.domain, event.run_name)
-        target = Target(run, action_name=event.action_name)
+        target = Target(rows.run_of(event), action_name=event.action_name)
         waiting = await self._read_patiently(lambda _: self._waiting(event))
         try:
             found = await self._read_patiently(lambda reader: reader.find(target))

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from sidecar.backends.local import rows
 from sidecar.backends.local.file import is_busy
-from sidecar.backends.local.reader import Reader, now
+from sidecar.backends.local.reader import Reader
 from sidecar.errors import SidecarError
 from sidecar.events.model import Event
 
@@ -36,7 +36,7 @@ class Changes:
     def __init__(self, reader: Reader, expire: Callable[[], None]) -> None:
         self._reader = reader
         self._expire = expire
-        self._waiters: dict[rows.Key, set[asyncio.Future[Event]]] = {}
+        self._waiters: dict[str, set[asyncio.Future[Event]]] = {}
         self._expiries: list[datetime] = []
         self._revision = 0
         self._data_version = -1
@@ -50,7 +50,7 @@ class Changes:
         if not self._waiters:
             self._revision = self._reader.revision()
         future: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
-        key = rows.event_key(event)
+        key = event.action_name
         self._waiters.setdefault(key, set()).add(future)
         future.add_done_callback(lambda done: self._forget(key, done))
         if event.expires_at is not None:
@@ -70,7 +70,7 @@ class Changes:
                 self.fail(error)
             return
         for event in resolved:
-            for future in list(self._waiters.get(rows.event_key(event), ())):
+            for future in list(self._waiters.get(event.action_name, ())):
                 if not future.done():
                     future.set_result(event)
 
@@ -98,12 +98,12 @@ class Changes:
         if version != self._data_version:
             self._data_version = version
             self.look()
-        if self._expiries and self._expiries[0] <= rows.instant(now()):
-            while self._expiries and self._expiries[0] <= rows.instant(now()):
+        if self._expiries and self._expiries[0] <= rows.instant(rows.now()):
+            while self._expiries and self._expiries[0] <= rows.instant(rows.now()):
                 heapq.heappop(self._expiries)
             self._expire()
 
-    def _forget(self, key: rows.Key, future: asyncio.Future[Event]) -> None:
+    def _forget(self, key: str, future: asyncio.Future[Event]) -> None:
         waiting = self._waiters[key]
         waiting.discard(future)
         if not waiting:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import getpass
 import os
 import sqlite3
-from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
+from msgspec.structs import replace
+
 from sidecar.backends.local import rows
-from sidecar.backends.local.reader import now
 from sidecar.backends.local.writer import Change
 from sidecar.errors import EventExists, EventNotFound
 from sidecar.events.model import (
@@ -30,11 +31,13 @@ _NEXT = "(SELECT coalesce(max(revision), 0) + 1 FROM event)"
 
 def expire(db: sqlite3.Connection) -> None:
     """Record the end of every event that is past its time."""
-    db.execute(
-        f"UPDATE event SET phase = '{TIMED_OUT}', ended_at = expires_at, revision = {_NEXT}"
-        f" WHERE phase = '{PAUSED}' AND expires_at <= ?",
-        (now(),),
-    )
+    overdue = db.execute(
+        f"SELECT id, document FROM event WHERE phase = '{PAUSED}' AND expires_at <= ?",
+        (rows.now(),),
+    ).fetchall()
+    for identity, document in overdue:
+        event = rows.event(document)
+        _put(db, identity, _ended(event, TIMED_OUT, ended_at=event.expires_at))
 
 
 def create(new: NewEvent) -> Change[Event]:
@@ -45,30 +48,24 @@ def create(new: NewEvent) -> Change[Event]:
         target = Target(new.run, name=new.name, parent=new.parent)
         used = _find(db, target)
         if used is not None:
-            raise EventExists(f"there was an {target} before", event=used)
-        at = now()
-        # A random id: one from a store that is gone never means an event of this one.
-        action_name = f"e{os.urandom(8).hex()}"
+            raise EventExists(f"there was an {target} before", event=used[1])
+        event = _event(new)
+        expires = event.expires_at
         db.execute(
-            'INSERT INTO event (run, action_name, parent, name, "group", phase, expected_type,'
-            " prompt, prompt_type, description, created_at, expires_at, revision)"
-            f" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {_NEXT})",
+            "INSERT INTO event"
+            " (run, action_name, parent, name, phase, expires_at, revision, document)"
+            f" VALUES (?, ?, ?, ?, ?, ?, {_NEXT}, ?)",
             (
-                _run_id(db, new.run, at),
-                action_name,
+                _run_id(db, new.run),
+                event.action_name,
                 new.parent,
                 new.name,
-                new.group,
-                PAUSED,
-                new.expected_type,
-                new.prompt,
-                new.prompt_type,
-                new.description,
-                at,
-                None if new.expires_in is None else at + round(new.expires_in * 1_000_000),
+                event.phase,
+                None if expires is None else rows.microseconds(expires),
+                rows.document(event),
             ),
         )
-        return _stands(db, Target(new.run, action_name=action_name))
+        return event
 
     return change
 
@@ -77,12 +74,11 @@ def signal(event: Event, payload: Payload) -> Change[Event]:
     """Answer an event that waits."""
 
     def change(db: sqlite3.Connection) -> Event:
-        return _end(
-            db,
-            event,
-            {"phase": SUCCEEDED, "payload": rows.to_text(payload), "signalled_by": _user()},
-            lambda stands: signalled_again(stands, payload),
-        )
+        identity, stands = _stands(db, event)
+        if not stands.pending:
+            return signalled_again(stands, payload)
+        answered = _ended(stands, SUCCEEDED, payload=payload, signalled_by=_user())
+        return _put(db, identity, answered)
 
     return change
 
@@ -91,52 +87,80 @@ def abort(event: Event, reason: str | None) -> Change[Event]:
     """End an event that waits, without an answer."""
 
     def change(db: sqlite3.Connection) -> Event:
-        return _end(db, event, {"phase": ABORTED, "abort_reason": reason}, aborted_again)
+        identity, stands = _stands(db, event)
+        if not stands.pending:
+            return aborted_again(stands)
+        return _put(db, identity, _ended(stands, ABORTED, abort_reason=reason))
 
     return change
 
 
-def _end(
-    db: sqlite3.Connection,
-    event: Event,
-    columns: dict[str, Any],
-    otherwise: Callable[[Event], Event],
-) -> Event:
-    """Set the columns if the event still waits; else let `otherwise` judge how it stands."""
-    expire(db)
-    run = Run(event.org, event.project, event.domain, event.run_name)
-    target = Target(run, action_name=event.action_name)
-    stands = _stands(db, target)
-    if not stands.pending:
-        return otherwise(stands)
-    assignments = ", ".join(f"{column} = ?" for column in columns)
-    db.execute(
-        f"UPDATE event SET {assignments}, ended_at = ?, revision = {_NEXT}"
-        " WHERE action_name = ? AND run = ?",
-        (*columns.values(), now(), event.action_name, _run_id(db, run, 0)),
+def _event(new: NewEvent) -> Event:
+    at = rows.instant(rows.now())
+    return Event(
+        name=new.name,
+        # Random: an id from a store that is gone never means an event of this one.
+        action_name=f"e{os.urandom(8).hex()}",
+        run_name=new.run.name,
+        org=new.run.org,
+        project=new.run.project,
+        domain=new.run.domain,
+        parent=new.parent,
+        group=new.group,
+        phase=PAUSED,
+        pending=True,
+        expected_type=new.expected_type,
+        prompt=new.prompt,
+        prompt_type=new.prompt_type,
+        description=new.description,
+        created_at=at,
+        ended_at=None,
+        expires_at=None if new.expires_in is None else at + timedelta(seconds=new.expires_in),
+        payload=None,
+        signalled_by=None,
+        abort_reason=None,
+        url=None,
+        partial=False,
     )
-    return _stands(db, target)
 
 
-def _find(db: sqlite3.Connection, target: Target) -> Event | None:
-    condition, parameters = rows.where(target)
-    row = db.execute(f"SELECT {rows.COLUMNS} {rows.FROM} WHERE {condition}", parameters).fetchone()
-    return None if row is None else rows.event(row)
+def _ended(event: Event, phase: str, **members: Any) -> Event:
+    members.setdefault("ended_at", rows.instant(rows.now()))
+    return replace(event, phase=phase, pending=False, **members)
 
 
-def _stands(db: sqlite3.Connection, target: Target) -> Event:
+def _stands(db: sqlite3.Connection, event: Event) -> tuple[int, Event]:
+    """Give the event as it stands now, and its place in the table."""
+    expire(db)
+    target = Target(rows.run_of(event), action_name=event.action_name)
     found = _find(db, target)
     if found is None:
         raise EventNotFound(f"there is no {target}")
     return found
 
 
-def _run_id(db: sqlite3.Connection, run: Run, at: int) -> int:
+def _find(db: sqlite3.Connection, target: Target) -> tuple[int, Event] | None:
+    row = db.execute(
+        f"SELECT e.id, e.document {rows.FROM} WHERE {rows.condition(target)}",
+        rows.parameters(target),
+    ).fetchone()
+    return None if row is None else (row[0], rows.event(row[1]))
+
+
+def _put(db: sqlite3.Connection, identity: int, event: Event) -> Event:
+    db.execute(
+        f"UPDATE event SET phase = ?, document = ?, revision = {_NEXT} WHERE id = ?",
+        (event.phase, rows.document(event), identity),
+    )
+    return event
+
+
+def _run_id(db: sqlite3.Connection, run: Run) -> int:
     key = rows.run_key(run)
     db.execute(
         "INSERT INTO run (org, project, domain, name, created_at) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING",
-        (*key, at),
+        (*key, rows.now()),
     )
     found: int = db.execute(f"SELECT r.id FROM run r WHERE {rows.OF_RUN}", key).fetchone()[0]
     return found

@@ -14,7 +14,7 @@ from sidecar.backends.local import rows, schema
 from sidecar.backends.local.file import OpenFile
 from sidecar.errors import CursorExpired
 from sidecar.events.backend import CANDIDATES
-from sidecar.events.model import PAUSED, Event, EventPage, Query, Run, Target, size_in_json
+from sidecar.events.model import PAUSED, Event, EventPage, Query, Target
 
 CHECK_AGAIN = 0.05
 """Seconds for which a read trusts that the store is still in its place."""
@@ -55,35 +55,35 @@ class Reader:
     def find(self, target: Target) -> Event | None:
         """Give the first event created that fits."""
         self._check_again()
-        condition, parameters = rows.where(target)
         row = self._db.execute(
-            f"SELECT {rows.COLUMNS} {rows.FROM} WHERE {condition} ORDER BY e.id LIMIT 1",
-            parameters,
+            f"SELECT e.document {rows.FROM} WHERE {rows.condition(target)} ORDER BY e.id LIMIT 1",
+            rows.parameters(target),
         ).fetchone()
-        return None if row is None else self._in_time(rows.event(row))
+        return None if row is None else _in_time(rows.event(row[0]))
 
     def choices(self, target: Target) -> list[Event]:
         """Give the unresolved events that fit, or else the last created."""
         self._check_again()
-        condition, parameters = rows.where(target)
-        query = f"SELECT {rows.COLUMNS} {rows.FROM} WHERE {condition}"
+        parameters = rows.parameters(target)
+        query = f"SELECT e.document {rows.FROM} WHERE {rows.condition(target)}"
         found = self._db.execute(
             f"{query} AND e.phase = '{PAUSED}' ORDER BY e.id LIMIT {CANDIDATES + 1}", parameters
         ).fetchall()
         if not found:
             found = self._db.execute(f"{query} ORDER BY e.id DESC LIMIT 1", parameters).fetchall()
-        return [self._in_time(rows.event(row)) for row in found]
+        return [_in_time(rows.event(row[0])) for row in found]
 
     def page(self, query: Query) -> EventPage:
         """Give one page of a listing."""
         self._check_again()
         listing = _fingerprint(query)
         after = 0 if query.cursor is None else self._place(query.cursor, listing)
-        condition, parameters = rows.where(Target(query.run, parent=query.parent))
+        target = Target(query.run, parent=query.parent)
+        condition = f"{rows.FROM} WHERE {rows.condition(target)}"
+        parameters: list[str | int] = [*rows.parameters(target)]
         overdue = self._db.execute(
-            f"SELECT 1 {rows.FROM} WHERE {condition} AND e.phase = '{PAUSED}'"
-            " AND e.expires_at <= ? LIMIT 1",
-            [*parameters, now()],
+            f"SELECT 1 {condition} AND e.phase = '{PAUSED}' AND e.expires_at <= ? LIMIT 1",
+            [*parameters, rows.now()],
         ).fetchone()
         if overdue:
             raise Overdue
@@ -91,21 +91,19 @@ class Reader:
             condition += f" AND e.phase IN ({', '.join('?' * len(query.phases))})"
             parameters += query.phases
         cursor = self._db.execute(
-            f"SELECT e.id, {rows.COLUMNS} {rows.FROM} WHERE {condition} AND e.id > ?"
-            " ORDER BY e.id LIMIT ?",
+            f"SELECT e.id, e.document {condition} AND e.id > ? ORDER BY e.id LIMIT ?",
             [*parameters, after, query.limit + 1],
         )
         events: list[Event] = []
         size = 0
         try:
-            for row in cursor:
-                event = rows.event(row[1:])
-                size += size_in_json(event)
+            for identity, document in cursor:
+                size += len(document.encode())
                 if events and (size > query.max_bytes or len(events) == query.limit):
-                    cursor_after = f"{self._file.store_id}.{listing}.{after}"
-                    return EventPage(events=events, next_cursor=cursor_after)
-                events.append(event)
-                after = row[0]
+                    place = f"{self._file.store_id}.{listing}.{after}"
+                    return EventPage(events=events, next_cursor=place)
+                events.append(rows.event(document))
+                after = identity
         finally:
             cursor.close()
         return EventPage(events=events, next_cursor=None)
@@ -120,23 +118,18 @@ class Reader:
         found: int = self._db.execute("PRAGMA data_version").fetchone()[0]
         return found
 
-    def resolved_since(self, revision: int, wanted: Container[rows.Key]) -> tuple[int, list[Event]]:
-        """Give the last revision, and the events resolved after `revision` that are wanted.
+    def resolved_since(self, revision: int, wanted: Container[str]) -> tuple[int, list[Event]]:
+        """Give the last revision, and those events resolved after `revision` that are wanted.
 
-        `wanted` holds keys as `rows.event_key` makes them.
+        `wanted` holds names of actions, which are unique in a store.
         """
         last = self.revision()
-        cursor = self._db.execute(
-            f"SELECT {rows.COLUMNS} {rows.FROM}"
-            f" WHERE e.revision > ? AND e.revision <= ? AND e.phase <> '{PAUSED}'",
+        found = self._db.execute(
+            "SELECT action_name, document FROM event"
+            f" WHERE revision > ? AND revision <= ? AND phase <> '{PAUSED}'",
             (revision, last),
         )
-        return last, [rows.event(row) for row in cursor if rows.key(row) in wanted]
-
-    def _in_time(self, event: Event) -> Event:
-        if event.pending and event.expires_at is not None and _passed(event):
-            raise Overdue
-        return event
+        return last, [rows.event(document) for action, document in found if action in wanted]
 
     def _place(self, cursor: str, listing: str) -> int:
         """Give the id after which the cursor's page begins."""
@@ -148,17 +141,16 @@ class Reader:
         return int(after)
 
 
-def now() -> int:
-    """Give the instant as the store keeps it: microseconds since 1970."""
-    return time.time_ns() // 1000
-
-
-def _passed(event: Event) -> bool:
-    return event.expires_at is not None and event.expires_at <= rows.instant(now())
+def _in_time(event: Event) -> Event:
+    expires = event.expires_at
+    if event.pending and expires is not None and expires <= rows.instant(rows.now()):
+        raise Overdue
+    return event
 
 
 def _fingerprint(query: Query) -> str:
     """Name the listing that a query is a page of."""
-    run: Run = query.run
-    words = repr((rows.run_key(run), query.parent, query.phases and sorted(set(query.phases))))
+    words = repr(
+        (rows.run_key(query.run), query.parent, query.phases and sorted(set(query.phases)))
+    )
     return f"{zlib.crc32(words.encode('utf-8', 'surrogatepass')):08x}"

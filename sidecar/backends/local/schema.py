@@ -25,8 +25,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             UNIQUE (org, project, domain, name)
         ) STRICT
         """,
-        # Ids rise in creation order. Instants are microseconds since 1970. The payload is
-        # JSON text. The revision rises with every change to any event.
+        # The document is the event as JSON; the columns are what queries select by. Ids rise
+        # in creation order, the revision with every change to any event, and expires_at is
+        # in microseconds since 1970.
         """
         CREATE TABLE event (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -34,19 +35,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             action_name TEXT NOT NULL,
             parent TEXT NOT NULL,
             name TEXT NOT NULL,
-            "group" TEXT,
             phase TEXT NOT NULL,
-            expected_type TEXT NOT NULL,
-            prompt TEXT NOT NULL,
-            prompt_type TEXT NOT NULL,
-            description TEXT,
-            created_at INTEGER NOT NULL,
-            ended_at INTEGER,
             expires_at INTEGER,
-            payload TEXT,
-            signalled_by TEXT,
-            abort_reason TEXT,
             revision INTEGER NOT NULL,
+            document TEXT NOT NULL,
             UNIQUE (run, action_name),
             UNIQUE (run, parent, name)
         ) STRICT
