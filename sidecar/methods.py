@@ -13,6 +13,7 @@ from sidecar.events.backend import Soon
 from sidecar.events.model import Event, EventPage, NewEvent, Payload, Query, Run, Target
 from sidecar.events.service import EventService
 from sidecar.protocol import PROTOCOL_VERSION, methods, params, results
+from sidecar.protocol.hash import SCHEMA_HASH
 from sidecar.rpc.calls import Call, Handler
 from sidecar.rpc.connection import Connection
 from sidecar.rpc.messages import params_reader
@@ -114,8 +115,6 @@ class Methods:
         return self._service.abort(write, given.reason)
 
     def _initialize(self, given: params.InitializeParams, _: Call) -> results.InitializeResult:
-        from sidecar.schema import schema_hash
-
         if self._initialized:
             raise InvalidRequest("the connection is initialized already")
         self._initialized = True
@@ -123,20 +122,18 @@ class Methods:
             self._watch_parent(given.process_id)
         ours = {
             "protocolVersion": PROTOCOL_VERSION,
-            "schemaHash": schema_hash(),
+            "schemaHash": SCHEMA_HASH,
             "backend": self._backend(results.Backend),
         }
         return results.InitializeResult(
             capabilities={"experimental": {"flyteSidecar": ours}},
             server_info=results.ServerInfo(name="flyte-sidecar", version=self._version),
             protocol_version=PROTOCOL_VERSION,
-            schema_hash=schema_hash(),
+            schema_hash=SCHEMA_HASH,
             backend=self._backend(results.Backend),
         )
 
     async def _status(self, _: params.Params, __: Call) -> results.Status:
-        from sidecar.schema import schema_hash
-
         connection = self.connection
         assert connection is not None
         healthy = await self._service.backend.healthy()
@@ -150,7 +147,7 @@ class Methods:
                 watches=0,
             ),
             protocol_version=PROTOCOL_VERSION,
-            schema_hash=schema_hash(),
+            schema_hash=SCHEMA_HASH,
             backend=self._backend(results.BackendStatus, healthy=healthy),
         )
 

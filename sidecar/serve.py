@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from sidecar.backends.local import LocalBackend
 from sidecar.events.backend import EventBackend
@@ -19,6 +21,8 @@ from sidecar.rpc.lifecycle import Lifecycle
 from sidecar.rpc.parent import watch_parent
 from sidecar.rpc.stdio import StdioTransport
 from sidecar.version import VERSION
+
+logger = logging.getLogger(__name__)
 
 CLOSE = 5.0
 """Seconds that the backend is given to close."""
@@ -63,6 +67,7 @@ def make_backend(options: Options) -> EventBackend:
 
 async def serve(options: Options, stdin: int, stdout: int) -> int:
     """Serve the client at the other end of two descriptors; gives the exit status."""
+    asyncio.get_running_loop().set_exception_handler(_note_fault)
     sidecar = Sidecar(options)
     _on_signals(sidecar.lifecycle.terminate)
     transport = StdioTransport(stdin, stdout, sidecar.connection)
@@ -70,6 +75,13 @@ async def serve(options: Options, stdin: int, stdout: int) -> int:
         return await sidecar.ended()
     finally:
         transport.close()
+
+
+def _note_fault(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what nobody caught, without its words: they may hold a payload."""
+    fault = context.get("exception")
+    logger.error("unexpected fault: %s", type(fault).__name__)
+    logger.debug("%s", context.get("message"), exc_info=fault)
 
 
 def _on_signals(terminate: Callable[[], None]) -> None:

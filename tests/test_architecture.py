@@ -19,7 +19,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "protocol": {"errors", "events"},
     "schema": {"errors", "protocol"},
     "backends": {"errors", "events"},
-    "methods": {"errors", "events", "protocol", "rpc", "schema"},
+    "methods": {"errors", "events", "protocol", "rpc"},
     "options": {"rpc"},
     "logs": set(),
     "client": {"rpc"},
