@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, field
 
 from sidecar.errors import SidecarError
 
@@ -21,7 +21,7 @@ class Effect(Protocol):
         """The request is over, whether or not it ever ran."""
 
 
-class Call:
+class Call(Struct, eq=False):
     """A request from its reading to its answer.
 
     Attributes
@@ -42,42 +42,19 @@ class Call:
         Why its task was cancelled, once it was.
     """
 
-    __slots__ = (
-        "batch",
-        "effect",
-        "ending",
-        "id",
-        "key",
-        "known",
-        "open_ended",
-        "outcome",
-        "page_bytes",
-        "settled",
-        "silent",
-        "task",
-        "timer",
-    )
-
-    def __init__(
-        self,
-        identity: bytes | None = None,
-        key: bytes | None = None,
-        page_bytes: int = 0,
-        batch: Batch | None = None,
-    ) -> None:
-        self.id = identity
-        self.key = key
-        self.page_bytes = page_bytes
-        self.batch = batch
-        self.effect: Effect | None = None
-        self.task: asyncio.Future[Any] | None = None
-        self.timer: asyncio.TimerHandle | None = None
-        self.ending: SidecarError | None = None
-        self.open_ended = False
-        self.settled = False
-        self.silent = False
-        self.outcome: Any = None
-        self.known: dict[str, Any] | None = None
+    id: bytes | None = None
+    key: bytes | None = None
+    page_bytes: int = 0
+    batch: Batch | None = None
+    effect: Effect | None = None
+    task: asyncio.Future[Any] | None = None
+    timer: asyncio.TimerHandle | None = None
+    ending: SidecarError | None = None
+    open_ended: bool = False
+    settled: bool = False
+    silent: bool = False
+    outcome: Any = None
+    known: dict[str, Any] | None = None
 
     @property
     def sent(self) -> bool:
@@ -91,14 +68,11 @@ class Call:
             self.task.cancel()
 
 
-class Batch:
+class Batch(Struct, eq=False):
     """The calls of one array, answered by one array once all are settled."""
 
-    __slots__ = ("calls", "unsettled")
-
-    def __init__(self) -> None:
-        self.calls: list[Call] = []
-        self.unsettled = 0
+    calls: list[Call] = field(default_factory=list)
+    unsettled: int = 1  # the array is not answered before it is read
 
 
 class Handler(Struct, frozen=True):

@@ -20,8 +20,16 @@ from sidecar.errors import (
     TooManyWaits,
 )
 from sidecar.rpc.calls import Batch, Call, Handler
-from sidecar.rpc.framing import MAX_MESSAGE_BYTES, Framing, Malformed, StreamDecoder
-from sidecar.rpc.messages import Envelope, error_reply, params_reader, read, read_entry, reply
+from sidecar.rpc.framing import MAX_MESSAGE_BYTES, Frame, Framing, Malformed, StreamDecoder
+from sidecar.rpc.messages import (
+    ABSENT,
+    Envelope,
+    error_reply,
+    params_reader,
+    read,
+    read_entry,
+    reply,
+)
 from sidecar.rpc.outbox import Outbox, Transport
 from sidecar.rpc.salvage import id_key
 
@@ -96,7 +104,8 @@ class Connection:
         self._calls: dict[bytes, Call] = {}  # the unanswered requests, by their ids
         self._unfinished = 0  # of the tasks, those that are not open-ended
         self._reading = True
-        self._input_ended = False
+        self._input_ended = False  # no more bytes come
+        self._input_over = False  # and all that came was taken
 
     # The transport calls these.
 
@@ -125,15 +134,17 @@ class Connection:
 
     def _pump(self) -> None:
         """Take messages for as long as there is room for what they lead to."""
-        while self._has_room():
+        while self._has_room() and not self._input_over:
             frame = self._decoder.next()
-            if frame is None and self._input_ended:
-                frame, self._input_ended = self._decoder.end(), False
-                if frame is None or not self._take(frame):
-                    self.on_input_end(0)
+            if frame is not None:
+                self._take(frame)
+            elif not self._input_ended:
                 break
-            if frame is None or self._take(frame):
-                break
+            else:
+                frame = self._decoder.end()
+                if frame is not None:
+                    self._take(frame)
+                self._end_input(0)
         self.outbox.flush()
         room = self._has_room()
         if room != self._reading and self.outbox.transport is not None:
@@ -141,57 +152,59 @@ class Connection:
             transport = self.outbox.transport
             (transport.resume_reading if room else transport.pause_reading)()
 
+    def _end_input(self, status: int) -> None:
+        if not self._input_over:
+            self._input_over = True
+            self.on_input_end(status)
+
     def _has_room(self) -> bool:
         return not self.outbox.full and self._unfinished < MAX_UNFINISHED
 
-    def _take(self, frame: bytes | Malformed) -> bool:
-        """Take one message; returns whether nothing can be read after it."""
-        message = read(frame) if isinstance(frame, bytes) else frame
-        if isinstance(message, Envelope):
+    def _take(self, frame: Frame) -> None:
+        message = read(frame) if type(frame) is bytes else frame
+        if type(message) is Envelope:
             self._dispatch(message, Call(page_bytes=self._page_bytes))
         elif isinstance(message, list):
             self._take_batch(message)
-        else:
+        elif isinstance(message, Malformed):
             self._refuse(message, Call())
             if message.fatal:
-                self.on_input_end(1)
-                return True
-        return False
+                self._end_input(1)
 
     def _take_batch(self, entries: list[Raw]) -> None:
         batch = Batch()
-        batch.unsettled = 1  # the array is not answered before it is read
         for entry in entries:
             call = Call(page_bytes=self._page_bytes // len(entries), batch=batch)
             message = read_entry(entry)
             if isinstance(message, Malformed):
                 self._refuse(message, call)
-            elif message.method != "exit" or message.has_id:
+            elif message.method != "exit" or message.id is not ABSENT:
                 self._dispatch(message, call)
         self._settled_of(batch)
 
     def _refuse(self, message: Malformed, call: Call) -> None:
         self.requests += 1
         call.id = message.id
-        self._join(call)
+        if call.batch is not None:
+            self._join(call, call.batch)
         self.settle(call, message.error)
 
-    def _join(self, call: Call) -> None:
-        """Have the call's answer in its batch's array."""
-        if call.batch is not None:
-            call.batch.calls.append(call)
-            call.batch.unsettled += 1
+    def _join(self, call: Call, batch: Batch) -> None:
+        """Have the call's answer in the batch's array."""
+        batch.calls.append(call)
+        batch.unsettled += 1
 
     def _dispatch(self, message: Envelope, call: Call) -> None:
-        if message.method is None and message.is_response:
-            return  # nothing was asked of the client
+        if message.method is None and (message.result is not ABSENT or message.error is not ABSENT):
+            return  # a response, and nothing was asked of the client
         self.requests += 1
-        call.silent = message.method is not None and not message.has_id
-        if call.silent:
+        if message.id is ABSENT and message.method is not None:
+            call.silent = True
             call.batch = None
-        self._join(call)
+        if call.batch is not None:
+            self._join(call, call.batch)
         try:
-            if message.has_id:
+            if message.id is not ABSENT:
                 self._identify(call, bytes(message.id))
             later = self._begin(message, call)
         except SidecarError as error:
@@ -199,6 +212,7 @@ class Connection:
         except Exception as error:
             self.settle(call, _defect(error))
         else:
+            # Most reads are answered at once, and spared a task.
             if isinstance(later, LATER):
                 self._run(call, later)
             else:
@@ -237,8 +251,8 @@ class Connection:
                 raise TooManyWaits(f"{MAX_WAITS} waits are open already", limit=MAX_WAITS)
             call.open_ended = True
         later = handler.handle(params, call)
-        timeout = getattr(params, "timeout_seconds", None)
-        if timeout is not None and isinstance(later, LATER):
+        if isinstance(later, LATER) and getattr(params, "timeout_seconds", None) is not None:
+            timeout: float = params.timeout_seconds
             loop = asyncio.get_running_loop()
             call.timer = loop.call_later(timeout, self._settle_late, call, timeout)
         return later
@@ -313,14 +327,11 @@ class Connection:
 
     def _render(self, what: Call | Batch) -> bytes | None:
         """Give the message that answers; None where nothing is to be said."""
-        calls = what.calls if isinstance(what, Batch) else [what]
-        for call in calls:
-            # The id is free before the client can know the answer.
-            if call.key is not None and self._calls.get(call.key) is call:
-                del self._calls[call.key]
         if isinstance(what, Batch):
-            array = b"[" + b",".join(map(self._reply, calls)) + b"]"
-            return self._decoder.frame(array) if calls else None
+            if not what.calls:
+                return None
+            array = b"[" + b",".join(map(self._reply, what.calls)) + b"]"
+            return self._decoder.frame(array)
         if not what.silent:
             return self._decoder.frame(self._reply(what))
         if isinstance(what.outcome, SidecarError):
@@ -328,6 +339,9 @@ class Connection:
         return None
 
     def _reply(self, call: Call) -> bytes:
+        # The id is free before the client can know the answer.
+        if (call.task is not None or call.batch is not None) and call.key is not None:
+            self._calls.pop(call.key, None)
         try:
             if not isinstance(call.outcome, SidecarError):
                 return reply(call.id or b"null", self._encode(call.outcome))

@@ -16,26 +16,19 @@ T = TypeVar("T")
 
 MAX_BATCH = 1000
 
-_ABSENT = Raw(b"")
+ABSENT = Raw(b"")
+"""Stands for a member that the message does not have."""
 
 
 class Envelope(Struct, frozen=True):
     """The members of any JSON-RPC message; unknown ones are ignored."""
 
     jsonrpc: str = ""
-    id: Raw = _ABSENT
+    id: Raw = ABSENT
     method: str | None = None
-    params: Raw = _ABSENT
-    result: Raw = _ABSENT
-    error: Raw = _ABSENT
-
-    @property
-    def has_id(self) -> bool:
-        return self.id is not _ABSENT
-
-    @property
-    def is_response(self) -> bool:
-        return self.result is not _ABSENT or self.error is not _ABSENT
+    params: Raw = ABSENT
+    result: Raw = ABSENT
+    error: Raw = ABSENT
 
 
 _decode_envelope = json.Decoder(Envelope).decode
@@ -47,10 +40,10 @@ def read(message: bytes) -> Envelope | list[Raw] | Malformed:
     try:
         if not message.isascii():
             message.decode()
-        if message[:1] == b"[" or message.lstrip()[:1] == b"[":
-            return _entries(message)
         return _decode_envelope(message)
     except ValidationError as error:
+        if message.lstrip()[:1] == b"[":
+            return _entries(message)
         return Malformed(InvalidRequest(f"not a request: {error}"), salvage_id(message))
     except (DecodeError, UnicodeDecodeError) as error:
         return Malformed(ParseError(_not_json(error)), salvage_id(message))
@@ -67,14 +60,16 @@ def read_entry(entry: Raw) -> Envelope | Malformed:
 
 
 def _entries(message: bytes) -> list[Raw] | Malformed:
-    too_many = InvalidRequest(f"a batch holds at most {MAX_BATCH} requests")
     # Splitting a hostile array of millions would take a hundred times its size.
     if message.count(b",") >= MAX_BATCH and _has_more_entries(message):
-        return Malformed(too_many)
-    entries = _decode_entries(message)
-    if not entries:
-        return Malformed(InvalidRequest("a batch holds at least one request"))
-    return entries
+        return Malformed(InvalidRequest(f"a batch holds at most {MAX_BATCH} requests"))
+    try:
+        entries = _decode_entries(message)
+    except DecodeError as error:
+        return Malformed(ParseError(_not_json(error)))
+    except RecursionError:
+        return Malformed(ParseError("the message is nested too deeply"))
+    return entries or Malformed(InvalidRequest("a batch holds at least one request"))
 
 
 _MARKS = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],]', re.DOTALL)
@@ -110,14 +105,14 @@ def params_reader(shape: type[T]) -> Callable[[Raw], T]:
 
     def read_params(raw: Raw) -> T:
         text: Raw | bytes = raw
-        if raw is _ABSENT:
+        if raw is ABSENT:
             text = b"{}"
         try:
             return decode(text)
         except ValidationError as error:
             # Real clients send these for "no params".
             if bytes(text).translate(None, b" \t\r\n") in (b"null", b"[]", b"[null]"):
-                return read_params(_ABSENT)
+                return read_params(ABSENT)
             raise _invalid(str(error)) from None
         except DecodeError as error:
             raise InvalidParams(str(error), path="") from None
