@@ -62,6 +62,7 @@ class Write:
         if not self._ended.done():
             self._ended.set_result(None)
             self._order.forget(self)
+            self._earlier.clear()  # else each would keep all before it alive
 
     async def __aenter__(self) -> Write:
         return self

@@ -6,19 +6,20 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from contextlib import suppress
+from typing import Any, TypeVar
 
-from sidecar.backends.local import edits, rows
+from sidecar.backends.local import edits, file, rows
 from sidecar.backends.local.changes import Changes
-from sidecar.backends.local.file import PATIENCE, as_error, is_busy
+from sidecar.backends.local.failures import as_error, is_busy
 from sidecar.backends.local.reader import Overdue, Reader
 from sidecar.backends.local.writer import Change, Writer
 from sidecar.errors import EventNotFound, ShuttingDown, SidecarError, StoreUnavailable
 from sidecar.events.backend import Soon
 from sidecar.events.model import Event, EventPage, NewEvent, Payload, Query, Target
 
+A = TypeVar("A")
 T = TypeVar("T")
-Read = Callable[[Reader], T]
 
 
 class LocalBackend:
@@ -44,13 +45,13 @@ class LocalBackend:
         self._changes: Changes | None = None
 
     def find(self, target: Target) -> Soon[Event | None]:
-        return self._read(lambda reader: reader.find(target))
+        return self._read(Reader.find, target)
 
     def choices(self, target: Target) -> Soon[Sequence[Event]]:
-        return self._read(lambda reader: reader.choices(target))
+        return self._read(Reader.choices, target)
 
     def page(self, query: Query) -> Soon[EventPage]:
-        return self._read(lambda reader: reader.page(query))
+        return self._read(Reader.page, query)
 
     async def create(self, new: NewEvent) -> Event:
         return await self._change(edits.create(new))
@@ -63,9 +64,9 @@ class LocalBackend:
 
     async def resolved(self, event: Event) -> Event:
         target = Target(rows.run_of(event), action_name=event.action_name)
-        waiting = await self._read_patiently(lambda _: self._waiting(event))
+        waiting = await self._read_patiently(self._waiting, event)
         try:
-            found = await self._read_patiently(lambda reader: reader.find(target))
+            found = await self._read_patiently(Reader.find, target)
             if found is None:
                 raise EventNotFound(f"there is no {target}")
             return await waiting if found.pending else found
@@ -79,36 +80,38 @@ class LocalBackend:
 
     async def healthy(self) -> bool:
         try:
-            await self._read_patiently(Reader.check)
+            await self._read_patiently(lambda reader, _: reader.check(), None)
         except SidecarError:
             return False
         return True
 
     async def close(self) -> None:
+        if self._opening is not None:
+            await asyncio.wait({self._opening})
         if self._writer is not None:
+            writer, self._writer = self._writer, None
             self._let_go()
-            await self._writer.close()
-            self._writer = None
+            await writer.close()
 
-    def _read(self, read: Read[T]) -> Soon[T]:
+    def _read(self, read: Callable[[Reader, A], T], what: A) -> Soon[T]:
         """Read at once if the store is open and nothing stands in the way."""
         if self._reader is not None:
             try:
-                return read(self._reader)
+                return read(self._reader, what)
             except (Overdue, sqlite3.Error):
                 pass
             except StoreUnavailable as error:
                 self._let_go(error)
                 raise
-        return self._read_patiently(read)
+        return self._read_patiently(read, what)
 
-    async def _read_patiently(self, read: Read[T]) -> T:
+    async def _read_patiently(self, read: Callable[[Reader, A], T], what: A) -> T:
         loop = asyncio.get_running_loop()
-        deadline, pause = loop.time() + PATIENCE, 0.001
+        deadline, pause = loop.time() + file.PATIENCE, 0.001
         while True:
             reader = await self._opened()
             try:
-                return read(reader)
+                return read(reader, what)
             except Overdue:
                 await self._change(edits.expire)
             except StoreUnavailable as error:
@@ -145,7 +148,7 @@ class LocalBackend:
             if self._writer is None:
                 self._writer = Writer(self.path, self._look)
             reader = self._reader = Reader(await self._writer.open())
-            self._changes = Changes(reader, self._expire)
+            self._changes = Changes(reader, self.path, self._expire)
             return reader
         finally:
             self._opening = None
@@ -157,7 +160,7 @@ class LocalBackend:
             self._changes.fail(error or ShuttingDown("the store is being closed"))
             self._reader = self._changes = None
 
-    def _waiting(self, event: Event) -> asyncio.Future[Event]:
+    def _waiting(self, _: Reader, event: Event) -> asyncio.Future[Event]:
         assert self._changes is not None
         return self._changes.wait(event)
 
@@ -165,8 +168,10 @@ class LocalBackend:
         if self._changes is not None:
             self._changes.look()
 
-    def _expire(self) -> None:
-        if self._writer is not None:
-            self._writer.change(edits.expire).add_done_callback(
-                lambda done: done.cancelled() or done.exception()
-            )
+    def _expire(self) -> asyncio.Future[Any]:
+        return asyncio.ensure_future(self._try_to_expire())
+
+    async def _try_to_expire(self) -> None:
+        # Who waits goes on waiting, and the next tick tries again.
+        with suppress(SidecarError):
+            await self._change(edits.expire)

@@ -1,25 +1,26 @@
 """Telling waiters what any process has changed.
 
 SQLite tells nobody of a commit, so while someone waits, one tick asks it whether another
-process has written: two system calls and a few microseconds each time.
+process has written: a few system calls and microseconds each time.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 import sqlite3
 from collections.abc import Callable
-from datetime import datetime
+from typing import Any
 
 from sidecar.backends.local import rows
-from sidecar.backends.local.file import is_busy
+from sidecar.backends.local.failures import as_error, is_busy
 from sidecar.backends.local.reader import Reader
 from sidecar.errors import SidecarError
 from sidecar.events.model import Event
 
 TICK = 0.04
 """Seconds between two looks; a waiter hears of a change within 50 ms."""
+
+_UNSEEN = -1
 
 
 class Changes:
@@ -29,17 +30,23 @@ class Changes:
     ----------
     reader
         Reads the store.
+    path
+        The store's, for errors.
     expire
-        Asks for events past their time to be recorded as such.
+        Asks for events past their time to be recorded as such; the future is done after it.
     """
 
-    def __init__(self, reader: Reader, expire: Callable[[], None]) -> None:
+    def __init__(
+        self, reader: Reader, path: str, expire: Callable[[], asyncio.Future[Any]]
+    ) -> None:
         self._reader = reader
+        self._path = path
         self._expire = expire
         self._waiters: dict[str, set[asyncio.Future[Event]]] = {}
-        self._expiries: list[datetime] = []
         self._revision = 0
-        self._data_version = -1
+        self._data_version = _UNSEEN
+        self._next_expiry: int | None = None
+        self._expiring: asyncio.Future[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def wait(self, event: Event) -> asyncio.Future[Event]:
@@ -49,12 +56,11 @@ class Changes:
         """
         if not self._waiters:
             self._revision = self._reader.revision()
+            self._data_version = _UNSEEN
         future: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
         key = event.action_name
         self._waiters.setdefault(key, set()).add(future)
         future.add_done_callback(lambda done: self._forget(key, done))
-        if event.expires_at is not None:
-            heapq.heappush(self._expiries, event.expires_at)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(TICK, self._tick)
         return future
@@ -65,9 +71,9 @@ class Changes:
             return
         try:
             self._revision, resolved = self._reader.resolved_since(self._revision, self._waiters)
+            self._next_expiry = self._reader.next_expiry()
         except sqlite3.Error as error:
-            if not is_busy(error):
-                self.fail(error)
+            self._fail_unless_busy(error)
             return
         for event in resolved:
             for future in list(self._waiters.get(event.action_name, ())):
@@ -84,7 +90,6 @@ class Changes:
     def _tick(self) -> None:
         self._timer = None
         if not self._waiters:
-            self._expiries.clear()
             return
         self._timer = asyncio.get_running_loop().call_later(TICK, self._tick)
         try:
@@ -93,18 +98,26 @@ class Changes:
         except SidecarError as error:
             self.fail(error)
             return
-        except sqlite3.Error:
-            return  # locked for a moment: the next tick will see
+        except sqlite3.Error as error:
+            self._fail_unless_busy(error)
+            return
         if version != self._data_version:
             self._data_version = version
             self.look()
-        if self._expiries and self._expiries[0] <= rows.instant(rows.now()):
-            while self._expiries and self._expiries[0] <= rows.instant(rows.now()):
-                heapq.heappop(self._expiries)
-            self._expire()
+        expiring = self._expiring is not None and not self._expiring.done()
+        if self._next_expiry is not None and self._next_expiry <= rows.now() and not expiring:
+            self._expiring = self._expire()
+
+    def _fail_unless_busy(self, error: sqlite3.Error) -> None:
+        if is_busy(error):
+            self._data_version = _UNSEEN  # the next tick looks again
+        else:
+            self.fail(as_error(error, self._path, "none"))
 
     def _forget(self, key: str, future: asyncio.Future[Event]) -> None:
         waiting = self._waiters[key]
         waiting.discard(future)
         if not waiting:
             del self._waiters[key]
+        if not future.cancelled():
+            future.exception()  # seen: whoever waited may have gone in the same moment

@@ -32,7 +32,8 @@ _NEXT = "(SELECT coalesce(max(revision), 0) + 1 FROM event)"
 def expire(db: sqlite3.Connection) -> None:
     """Record the end of every event that is past its time."""
     overdue = db.execute(
-        f"SELECT id, document FROM event WHERE phase = '{PAUSED}' AND expires_at <= ?",
+        "SELECT id, document FROM event INDEXED BY pending_by_expiry"
+        f" WHERE phase = '{PAUSED}' AND expires_at <= ?",
         (rows.now(),),
     ).fetchall()
     for identity, document in overdue:
@@ -140,10 +141,11 @@ def _stands(db: sqlite3.Connection, event: Event) -> tuple[int, Event]:
 
 
 def _find(db: sqlite3.Connection, target: Target) -> tuple[int, Event] | None:
-    row = db.execute(
-        f"SELECT e.id, e.document {rows.FROM} WHERE {rows.condition(target)}",
-        rows.parameters(target),
-    ).fetchone()
+    run = rows.find_run(db, target.run)
+    if run is None:
+        return None
+    selection, parameters = rows.where(run, target)
+    row = db.execute(f"SELECT id, document {selection}", parameters).fetchone()
     return None if row is None else (row[0], rows.event(row[1]))
 
 
@@ -156,13 +158,13 @@ def _put(db: sqlite3.Connection, identity: int, event: Event) -> Event:
 
 
 def _run_id(db: sqlite3.Connection, run: Run) -> int:
-    key = rows.run_key(run)
     db.execute(
         "INSERT INTO run (org, project, domain, name, created_at) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING",
-        (*key, rows.now()),
+        (*rows.run_key(run), rows.now()),
     )
-    found: int = db.execute(f"SELECT r.id FROM run r WHERE {rows.OF_RUN}", key).fetchone()[0]
+    found = rows.find_run(db, run)
+    assert found is not None
     return found
 
 

@@ -14,10 +14,25 @@ from sidecar.backends.local import rows, schema
 from sidecar.backends.local.file import OpenFile
 from sidecar.errors import CursorExpired
 from sidecar.events.backend import CANDIDATES
-from sidecar.events.model import PAUSED, Event, EventPage, Query, Target
+from sidecar.events.model import (
+    ABORTED,
+    PAUSED,
+    SUCCEEDED,
+    TIMED_OUT,
+    Event,
+    EventPage,
+    Query,
+    Run,
+    Target,
+)
 
 CHECK_AGAIN = 0.05
 """Seconds for which a read trusts that the store is still in its place."""
+
+KNOWN_RUNS = 1000
+"""How many runs' ids are kept at most."""
+
+_PHASES = (PAUSED, SUCCEEDED, ABORTED, TIMED_OUT)
 
 
 class Overdue(Exception):
@@ -37,15 +52,16 @@ class Reader:
         self._file = file
         self._db = file.reading
         self._checked = -CHECK_AGAIN
+        self._runs: dict[Run, int] = {}  # runs are never deleted, so their ids stay true
 
     def check(self) -> None:
         """Raise if the store was replaced, or migrated by a newer release."""
-        self._checked = time.monotonic()
         self._file.check_in_place("none")
-        schema.check_version(schema.version(self._db))
+        schema.check_version(schema.version(self._db), self._file.path)
+        self._checked = time.monotonic()
 
     def _check_again(self) -> None:
-        """Check, unless that was done a moment ago: it costs a third of an indexed read."""
+        """Check, unless that was done a moment ago: it costs as much as an indexed read."""
         if time.monotonic() - self._checked > CHECK_AGAIN:
             self.check()
 
@@ -55,22 +71,26 @@ class Reader:
     def find(self, target: Target) -> Event | None:
         """Give the first event created that fits."""
         self._check_again()
-        row = self._db.execute(
-            f"SELECT e.document {rows.FROM} WHERE {rows.condition(target)} ORDER BY e.id LIMIT 1",
-            rows.parameters(target),
-        ).fetchone()
+        run = self._run(target.run)
+        if run is None:
+            return None
+        selection, parameters = rows.where(run, target)
+        row = self._db.execute(_FIRST[selection], parameters).fetchone()
         return None if row is None else _in_time(rows.event(row[0]))
 
     def choices(self, target: Target) -> list[Event]:
         """Give the unresolved events that fit, or else the last created."""
         self._check_again()
-        parameters = rows.parameters(target)
-        query = f"SELECT e.document {rows.FROM} WHERE {rows.condition(target)}"
+        run = self._run(target.run)
+        if run is None:
+            return []
+        selection, parameters = rows.where(run, target)
+        query = f"SELECT document {selection}"
         found = self._db.execute(
-            f"{query} AND e.phase = '{PAUSED}' ORDER BY e.id LIMIT {CANDIDATES + 1}", parameters
+            f"{query} AND phase = '{PAUSED}' ORDER BY id LIMIT {CANDIDATES + 1}", parameters
         ).fetchall()
         if not found:
-            found = self._db.execute(f"{query} ORDER BY e.id DESC LIMIT 1", parameters).fetchall()
+            found = self._db.execute(f"{query} ORDER BY id DESC LIMIT 1", parameters).fetchall()
         return [_in_time(rows.event(row[0])) for row in found]
 
     def page(self, query: Query) -> EventPage:
@@ -78,22 +98,16 @@ class Reader:
         self._check_again()
         listing = _fingerprint(query)
         after = 0 if query.cursor is None else self._place(query.cursor, listing)
-        target = Target(query.run, parent=query.parent)
-        condition = f"{rows.FROM} WHERE {rows.condition(target)}"
-        parameters: list[str | int] = [*rows.parameters(target)]
-        overdue = self._db.execute(
-            f"SELECT 1 {condition} AND e.phase = '{PAUSED}' AND e.expires_at <= ? LIMIT 1",
-            [*parameters, rows.now()],
-        ).fetchone()
-        if overdue:
+        expiry = self.next_expiry()
+        if expiry is not None and expiry <= rows.now():
             raise Overdue
-        if query.phases is not None:
-            condition += f" AND e.phase IN ({', '.join('?' * len(query.phases))})"
-            parameters += query.phases
-        cursor = self._db.execute(
-            f"SELECT e.id, e.document {condition} AND e.id > ? ORDER BY e.id LIMIT ?",
-            [*parameters, after, query.limit + 1],
-        )
+        run = self._run(query.run)
+        if run is None:
+            return EventPage(events=[], next_cursor=None)
+        parameters: list[str | int] = [run, after, query.limit + 1]
+        if query.parent is not None:
+            parameters.insert(1, query.parent)
+        cursor = self._db.execute(_listing(query), parameters)
         events: list[Event] = []
         size = 0
         try:
@@ -107,6 +121,14 @@ class Reader:
         finally:
             cursor.close()
         return EventPage(events=events, next_cursor=None)
+
+    def next_expiry(self) -> int | None:
+        """Give the instant at which the first of the unresolved events expires."""
+        row = self._db.execute(
+            "SELECT expires_at FROM event INDEXED BY pending_by_expiry"
+            f" WHERE phase = '{PAUSED}' AND expires_at IS NOT NULL ORDER BY expires_at LIMIT 1"
+        ).fetchone()
+        return None if row is None else int(row[0])
 
     def revision(self) -> int:
         """Give the number of the last change to any event."""
@@ -131,6 +153,16 @@ class Reader:
         )
         return last, [rows.event(document) for action, document in found if action in wanted]
 
+    def _run(self, run: Run) -> int | None:
+        found = self._runs.get(run)
+        if found is None:
+            found = rows.find_run(self._db, run)
+            if found is not None:
+                if len(self._runs) >= KNOWN_RUNS:
+                    self._runs.clear()
+                self._runs[run] = found
+        return found
+
     def _place(self, cursor: str, listing: str) -> int:
         """Give the id after which the cursor's page begins."""
         store, _, rest = cursor.partition(".")
@@ -139,6 +171,36 @@ class Reader:
         if not known or not (after.isascii() and after.isdigit() and len(after) < 19):
             raise CursorExpired("the cursor does not belong to this listing: list from the start")
         return int(after)
+
+
+class _First(dict[str, str]):
+    """The query for the first event of each selection, put together once."""
+
+    def __missing__(self, selection: str) -> str:
+        self[selection] = query = f"SELECT document {selection} ORDER BY id LIMIT 1"
+        return query
+
+
+_FIRST = _First()
+
+
+def _listing(query: Query) -> str:
+    """Give the SQL of a page, by an index that has the events in creation order."""
+    phases = query.phases if query.phases is None else set(query.phases) & {*_PHASES}
+    if query.parent is not None:
+        index, condition = "event_by_parent", "run = ? AND parent = ?"
+    else:
+        index = "pending_by_run" if phases == {PAUSED} else "event_by_run"
+        condition = "run = ?"
+    if phases == {PAUSED}:
+        condition += f" AND phase = '{PAUSED}'"
+    elif phases is not None:
+        wanted = ", ".join(f"'{phase}'" for phase in sorted(phases))
+        condition += f" AND phase IN ({wanted})"
+    return (
+        f"SELECT id, document FROM event INDEXED BY {index}"
+        f" WHERE {condition} AND id > ? ORDER BY id LIMIT ?"
+    )
 
 
 def _in_time(event: Event) -> Event:

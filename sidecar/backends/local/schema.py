@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 
-from sidecar.errors import StoreUnavailable
+from sidecar.backends.local.failures import unavailable
 
 APPLICATION_ID = 0x464C5345
 """Marks the file as ours in SQLite's header: "FLSE"."""
@@ -38,15 +38,21 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             phase TEXT NOT NULL,
             expires_at INTEGER,
             revision INTEGER NOT NULL,
-            document TEXT NOT NULL,
-            UNIQUE (run, action_name),
-            UNIQUE (run, parent, name)
+            document TEXT NOT NULL
         ) STRICT
         """,
+        "CREATE UNIQUE INDEX event_by_action ON event (run, action_name)",
+        "CREATE UNIQUE INDEX event_by_parent_and_name ON event (run, parent, name)",
+        # Every index ends with the id, by which listings and "the first created" go.
         "CREATE INDEX event_by_name ON event (run, name)",
-        "CREATE INDEX event_by_phase ON event (run, phase)",
+        "CREATE INDEX event_by_run ON event (run)",
+        "CREATE INDEX event_by_parent ON event (run, parent)",
         "CREATE INDEX event_by_revision ON event (revision)",
-        "CREATE INDEX event_by_expiry ON event (expires_at) WHERE phase = 'PAUSED'",
+        "CREATE INDEX pending_by_run ON event (run) WHERE phase = 'PAUSED'",
+        """
+        CREATE INDEX pending_by_expiry ON event (expires_at)
+        WHERE phase = 'PAUSED' AND expires_at IS NOT NULL
+        """,
     ),
 )
 
@@ -59,25 +65,21 @@ def version(db: sqlite3.Connection) -> int:
     return found
 
 
-def check_version(found: int) -> None:
+def check_version(found: int, path: str) -> None:
     """Refuse a store that a newer release has made or migrated."""
     if found > VERSION:
-        raise StoreUnavailable(
-            f"the store has schema version {found}, this release knows {VERSION}:"
-            " use a newer flyte-sidecar",
-            reason="newer",
-            outcome="none",
-        )
+        detail = f"it has schema version {found}, this release knows {VERSION}"
+        raise unavailable("newer", path, "none", detail)
 
 
-def migrate(db: sqlite3.Connection) -> None:
+def migrate(db: sqlite3.Connection, path: str) -> None:
     """Bring the store to this release's schema, in one transaction."""
     if version(db) == VERSION:
         return
     db.execute("BEGIN IMMEDIATE")
     try:
         found = version(db)  # another process may have been faster
-        check_version(found)
+        check_version(found, path)
         for statements in MIGRATIONS[found:]:
             for statement in statements:
                 db.execute(statement)

@@ -15,7 +15,8 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from sidecar.backends.local import schema
-from sidecar.backends.local.file import OpenFile, told_as_errors
+from sidecar.backends.local.failures import told_as_errors
+from sidecar.backends.local.file import OpenFile
 from sidecar.errors import SidecarError, StoreBusy, StoreUnavailable
 
 T = TypeVar("T")
@@ -141,7 +142,7 @@ class Writer:
             with told_as_errors(self._path):
                 db.execute("BEGIN IMMEDIATE")
                 file.check_in_place("none")
-                schema.check_version(schema.version(db))
+                schema.check_version(schema.version(db), self._path)
             for job in jobs:
                 job.outcome = self._result(job, db)
             with told_as_errors(self._path, "unknown"):
@@ -149,12 +150,13 @@ class Writer:
             file.check_in_place("unknown")
         except StoreUnavailable as error:
             # A disk that is full for the group may have room for some of its members.
-            if error.data["reason"] == "full":
+            if error.data["reason"] == "full" and error.data["outcome"] == "none":
                 raise _Broken(error) from error
             raise
         finally:
             if db.in_transaction:
-                db.execute("ROLLBACK")
+                with suppress(sqlite3.Error):  # what broke the group is what is told
+                    db.execute("ROLLBACK")
 
     def _result(self, job: _Job, db: sqlite3.Connection) -> Any:
         try:

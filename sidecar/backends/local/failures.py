@@ -1,0 +1,87 @@
+"""What SQLite and the operating system raise, as the errors of the contract."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from sidecar.errors import SidecarError, StoreBusy, StoreUnavailable
+
+
+@contextmanager
+def told_as_errors(path: str, outcome: str = "none") -> Iterator[None]:
+    """Turn what is raised inside into the errors of the contract.
+
+    `outcome` is what is known of a write that fails so.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise as_error(error, path, outcome) from error
+    except OSError as error:
+        reason = _REASONS_OS.get(error.errno or 0, "io")
+        raise unavailable(reason, path, outcome, error.strerror or str(error)) from error
+
+
+def as_error(error: sqlite3.Error, path: str, outcome: str) -> SidecarError:
+    """Give the contract's error for one of SQLite's."""
+    if is_busy(error):
+        return StoreBusy(f"another process keeps the store {path} locked", outcome="none")
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in _REASONS:
+        return unavailable(_REASONS[code], path, "none", str(error))
+    reason = "io"
+    if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and _is_full(path):
+        reason = "full"  # SQLite says so itself only of the database and its log
+    return unavailable(reason, path, outcome, str(error))
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Tell whether the same statement may succeed in a moment."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def unavailable(reason: str, path: str, outcome: str, detail: str) -> StoreUnavailable:
+    """Say why the store cannot be used, in a sentence."""
+    return StoreUnavailable(
+        f"the store {path} {_SENTENCES[reason]} ({detail})", reason=reason, outcome=outcome
+    )
+
+
+def _is_full(path: str) -> bool:
+    with suppress(OSError, AttributeError):  # there is no statvfs on Windows
+        return os.statvfs(os.path.dirname(os.path.realpath(path))).f_bavail == 0
+    return False
+
+
+_SENTENCES = {
+    "not_a_store": "is not a flyte-sidecar store",
+    "newer": "was made by a newer flyte-sidecar: use that one",
+    "full": "is on a disk that is full",
+    "read_only": "cannot be written to",
+    "network": "is on a network file system, where SQLite's log does not work",
+    "replaced": "was deleted or replaced while it was in use",
+    "io": "cannot be used",
+}
+
+_REASONS = {
+    sqlite3.SQLITE_NOTADB: "not_a_store",
+    sqlite3.SQLITE_CORRUPT: "not_a_store",
+    sqlite3.SQLITE_FULL: "full",
+    sqlite3.SQLITE_READONLY: "read_only",
+    sqlite3.SQLITE_PERM: "read_only",
+}
+
+_REASONS_OS = {
+    errno.ENOSPC: "full",
+    errno.EDQUOT: "full",
+    errno.EROFS: "read_only",
+    errno.EACCES: "read_only",
+    errno.EPERM: "read_only",
+    errno.EISDIR: "not_a_store",
+    errno.ENOTDIR: "not_a_store",
+}
