@@ -2,8 +2,13 @@
 
 framing     bytes to messages and back
 salvage     the id of a message that cannot be read
-messages    messages to requests, outcomes to replies
+messages    messages to requests
+replies     outcomes to replies
+calls       a request from its reading to its answer
+work        requests that take their time
+outbox      answers on their way out
 connection  requests in flight, and the one place that answers
-stdio       the process's own streams
+lifecycle   the end of a connection
+stdio       the process's own streams: reading, writing, and the hanging up of their reader
 parent      noticing that the parent process is gone
 """

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping
-from types import CoroutineType
 from typing import Any
 
 from msgspec import Raw, Struct
 
 from sidecar.errors import (
-    DeadlineExceeded,
-    InternalError,
     InvalidRequest,
     MethodNotFound,
     RequestCancelled,
@@ -21,17 +17,11 @@ from sidecar.errors import (
 )
 from sidecar.rpc.calls import Batch, Call, Handler
 from sidecar.rpc.framing import MAX_MESSAGE_BYTES, Frame, Framing, Malformed, StreamDecoder
-from sidecar.rpc.messages import (
-    ABSENT,
-    Envelope,
-    error_reply,
-    params_reader,
-    read,
-    read_entry,
-    reply,
-)
+from sidecar.rpc.messages import ABSENT, Envelope, params_reader, read, read_entry
 from sidecar.rpc.outbox import Outbox, Transport
+from sidecar.rpc.replies import Replies
 from sidecar.rpc.salvage import id_key
+from sidecar.rpc.work import LATER, Work, defect
 
 MAX_UNFINISHED = 256
 """Requests at work beyond which no more are taken."""
@@ -41,11 +31,6 @@ MAX_WAITS = 10_000
 
 PAGE_BYTES = 1 << 20
 """What a reply that can end early should not outgrow."""
-
-LATER = (CoroutineType, asyncio.Future)
-"""What a result that is not there yet is an instance of."""
-
-logger = logging.getLogger(__name__)
 
 
 class _Cancel(Struct, frozen=True):
@@ -67,9 +52,7 @@ class Connection:
     Attributes
     ----------
     tasks
-        The work that goes on, whether its request is answered already or not.
-    waits
-        How many of them are open-ended.
+        The work that goes on, as in `Work`.
     requests, errors
         How many messages were taken, and how many errors answered.
     accepting
@@ -90,22 +73,27 @@ class Connection:
     ) -> None:
         cancel = Handler(params_reader(_Cancel), self._cancel, notification=True)
         self.handlers = {"$/cancelRequest": cancel, **handlers}
-        self.tasks: dict[asyncio.Future[Any], Call] = {}
-        self.waits = 0
         self.requests = 0
         self.errors = 0
         self.accepting = True
-        self.outbox: Outbox[Call | Batch] = Outbox(self._render)
         self.on_input_end: Callable[[int], None] = lambda status: None
         self.on_lost: Callable[[], None] = lambda: None
-        self._encode = encode
         self._decoder = StreamDecoder(framing, max_message_bytes)
         self._page_bytes = min(PAGE_BYTES, max_message_bytes)
         self._calls: dict[bytes, Call] = {}  # the unanswered requests, by their ids
-        self._unfinished = 0  # of the tasks, those that are not open-ended
+        replies = Replies(encode, self._decoder.frame, self._calls)
+        self.outbox: Outbox[Call | Batch] = Outbox(replies.render)
+        self._work = Work(self._worked)
+        self.tasks: Mapping[asyncio.Future[Any], Call] = self._work.tasks
         self._reading = True
+        self._pump_soon = False
         self._input_ended = False  # no more bytes come
         self._input_over = False  # and all that came was taken
+
+    @property
+    def waits(self) -> int:
+        """How many open-ended requests there are."""
+        return self._work.waits
 
     # The transport calls these.
 
@@ -113,8 +101,9 @@ class Connection:
         self.outbox.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        self._decoder.feed(data)
-        self._pump()
+        if not self._input_over:
+            self._decoder.feed(data)
+            self._pump()
 
     def eof_received(self) -> None:
         self._input_ended = True
@@ -128,12 +117,15 @@ class Connection:
         self._pump()
 
     def connection_lost(self, error: Exception | None) -> None:
+        self._input_over = True
+        self.outbox.lose()
         self.on_lost()
 
     # Taking messages.
 
     def _pump(self) -> None:
         """Take messages for as long as there is room for what they lead to."""
+        self._pump_soon = False
         while self._has_room() and not self._input_over:
             frame = self._decoder.next()
             if frame is not None:
@@ -146,7 +138,7 @@ class Connection:
                     self._take(frame)
                 self._end_input(0)
         self.outbox.flush()
-        room = self._has_room()
+        room = self._has_room() and not self._input_over
         if room != self._reading and self.outbox.transport is not None:
             self._reading = room
             transport = self.outbox.transport
@@ -158,7 +150,7 @@ class Connection:
             self.on_input_end(status)
 
     def _has_room(self) -> bool:
-        return not self.outbox.full and self._unfinished < MAX_UNFINISHED
+        return not self.outbox.full and self._work.unfinished < MAX_UNFINISHED
 
     def _take(self, frame: Frame) -> None:
         message = read(frame) if type(frame) is bytes else frame
@@ -198,25 +190,18 @@ class Connection:
         if message.method is None and (message.result is not ABSENT or message.error is not ABSENT):
             return  # a response, and nothing was asked of the client
         self.requests += 1
-        if message.id is ABSENT and message.method is not None:
+        if message.id is ABSENT and message.method is not None and message.jsonrpc == "2.0":
             call.silent = True
-            call.batch = None
-        if call.batch is not None:
+        elif call.batch is not None:
             self._join(call, call.batch)
         try:
             if message.id is not ABSENT:
                 self._identify(call, bytes(message.id))
-            later = self._begin(message, call)
+            self._begin(message, call)
         except SidecarError as error:
             self.settle(call, error)
         except Exception as error:
-            self.settle(call, _defect(error))
-        else:
-            # Most reads are answered at once, and spared a task.
-            if isinstance(later, LATER):
-                self._run(call, later)
-            else:
-                self.settle(call, later)
+            self.settle(call, defect(error))
 
     def _identify(self, call: Call, text: bytes) -> None:
         key = text if text.isdigit() else id_key(text)
@@ -228,7 +213,7 @@ class Connection:
         if call.batch is not None:
             self._calls[key] = call
 
-    def _begin(self, message: Envelope, call: Call) -> Any:
+    def _begin(self, message: Envelope, call: Call) -> None:
         """Check that the request may come now, and start to carry it out."""
         if message.jsonrpc != "2.0":
             raise InvalidRequest('the member jsonrpc is not "2.0"')
@@ -242,56 +227,28 @@ class Connection:
         if handler.notification and not call.silent:
             raise InvalidRequest(f"{message.method} is a notification: it takes no id")
         if handler.open_ended and call.silent:
-            return None  # nobody would hear how it ends
+            return  # nobody would hear how it ends
         if call.batch is not None and not handler.in_batch:
             raise InvalidRequest(f"{message.method} may not stand in a batch")
         params = handler.read(message.params)
         if handler.open_ended:
-            if self.waits >= MAX_WAITS:
+            if self._work.waits >= MAX_WAITS:
                 raise TooManyWaits(f"{MAX_WAITS} waits are open already", limit=MAX_WAITS)
             call.open_ended = True
         later = handler.handle(params, call)
-        if isinstance(later, LATER) and getattr(params, "timeout_seconds", None) is not None:
-            timeout: float = params.timeout_seconds
-            loop = asyncio.get_running_loop()
-            call.timer = loop.call_later(timeout, self._settle_late, call, timeout)
-        return later
-
-    # Running requests.
-
-    def _run(self, call: Call, later: Any) -> None:
-        call.task = asyncio.ensure_future(later)
-        self.tasks[call.task] = call
-        if call.open_ended:
-            self.waits += 1
+        # Most reads are answered at once, and spared a task.
+        if isinstance(later, LATER):
+            if call.key is not None:
+                self._calls[call.key] = call
+            self._work.start(call, later, getattr(params, "timeout_seconds", None))
         else:
-            self._unfinished += 1
-        if call.key is not None:
-            self._calls[call.key] = call
-        call.task.add_done_callback(self._finished)
+            self.settle(call, later)
 
-    def _finished(self, task: asyncio.Future[Any]) -> None:
-        call = self.tasks.pop(task)
-        if call.open_ended:
-            self.waits -= 1
-        else:
-            self._unfinished -= 1
-        if task.cancelled():
-            outcome: Any = call.ending or _defect(RuntimeError("the work was cancelled"))
-        else:
-            error = task.exception()
-            if error is None:
-                outcome = task.result()
-            else:
-                outcome = error if isinstance(error, SidecarError) else _defect(error)
+    def _worked(self, call: Call, outcome: Any) -> None:
         self.settle(call, outcome)
-        if not self._reading:
+        if not self._reading and not self._pump_soon:
+            self._pump_soon = True
             asyncio.get_running_loop().call_soon(self._pump)
-
-    def _settle_late(self, call: Call, timeout: float) -> None:
-        late = DeadlineExceeded(f"timeoutSeconds has passed: {timeout:g}")
-        self.settle(call, late)
-        call.stop(late)
 
     def _cancel(self, params: _Cancel, _: Call) -> None:
         call = self._calls.get(id_key(bytes(params.id)) or b"")
@@ -315,43 +272,12 @@ class Connection:
             call.timer.cancel()
         if isinstance(outcome, SidecarError):
             self.errors += 1
-        if call.batch is not None:
-            self._settled_of(call.batch)
-        else:
+        if call.batch is None or call.silent:
             self.outbox.answer(call)
+        else:
+            self._settled_of(call.batch)
 
     def _settled_of(self, batch: Batch) -> None:
         batch.unsettled -= 1
         if not batch.unsettled:
             self.outbox.answer(batch)
-
-    def _render(self, what: Call | Batch) -> bytes | None:
-        """Give the message that answers; None where nothing is to be said."""
-        if isinstance(what, Batch):
-            if not what.calls:
-                return None
-            array = b"[" + b",".join(map(self._reply, what.calls)) + b"]"
-            return self._decoder.frame(array)
-        if not what.silent:
-            return self._decoder.frame(self._reply(what))
-        if isinstance(what.outcome, SidecarError):
-            logger.info("a notification failed: %s", what.outcome.kind)
-        return None
-
-    def _reply(self, call: Call) -> bytes:
-        # The id is free before the client can know the answer.
-        if (call.task is not None or call.batch is not None) and call.key is not None:
-            self._calls.pop(call.key, None)
-        try:
-            if not isinstance(call.outcome, SidecarError):
-                return reply(call.id or b"null", self._encode(call.outcome))
-            return error_reply(call.id, call.outcome, self._encode, call.known)
-        except Exception as error:
-            return error_reply(call.id, _defect(error), self._encode, call.known)
-
-
-def _defect(error: BaseException) -> InternalError:
-    """Answer for a fault of ours: the log has it, without what the request carried."""
-    logger.error("internal error: %s", type(error).__name__)
-    logger.debug("the fault", exc_info=error)
-    return InternalError("the sidecar failed; its log has more at the level debug")

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from sidecar.errors import InvalidRequest, MessageTooLarge, ParseError, SidecarError
-from sidecar.rpc.salvage import IdFinder
+from sidecar.rpc.salvage import IdFinder, salvage_id
 
 Framing = Literal["auto", "header", "line"]
 
@@ -66,7 +66,7 @@ class LineDecoder:
         self._max = max_bytes
         self._data = b""
         self._at = 0
-        self._parts: list[bytes] = []  # the beginning of a line whose end has not come
+        self._part = bytearray()  # the beginning of a line whose end has not come
         self._length = 0
         self._skipped: IdFinder | None = None  # looks through a line that is too long
 
@@ -96,25 +96,26 @@ class LineDecoder:
     def _hold(self, piece: bytes) -> None:
         """Keep the beginning of a line, but not one that is too long to be taken."""
         self._length += len(piece)
-        if self._length > self._max:
+        if self._length > self._max + 1:  # a CR may stand at the end
             if self._skipped is None:
                 self._skipped = IdFinder()
-                for part in self._parts:
-                    self._skipped.feed(part)
-                self._parts = []
+                self._skipped.feed(self._part)
+                self._part = bytearray()
             self._skipped.feed(piece)
-        elif piece:
-            self._parts.append(piece)
+        else:
+            self._part += piece
 
     def _complete(self, piece: bytes) -> Frame | None:
         """Give the line that ends with this piece, None if it is blank."""
         if self._length or len(piece) > self._max:
             self._hold(piece)
-            piece = b"".join(self._parts)
+            piece = bytes(self._part)
             length, skipped = self._length, self._skipped
-            self._parts, self._length, self._skipped = [], 0, None
+            self._part, self._length, self._skipped = bytearray(), 0, None
             if skipped is not None:
                 return too_large(length, self._max, skipped.id)
+            if length > self._max and piece[-1:] != b"\r":
+                return too_large(length, self._max, salvage_id(piece))
         return piece.strip(_BLANK) or None
 
 
@@ -127,7 +128,7 @@ class HeaderDecoder:
         self._at = 0
         self._wanted = 0  # bytes of the body that have not come
         self._length = -1  # of the body; negative while a header block is read
-        self._parts: list[bytes] = []
+        self._part = bytearray()  # those that have
         self._skipped: IdFinder | None = None
         self._refused: SidecarError | None = None
 
@@ -150,8 +151,7 @@ class HeaderDecoder:
     def end(self) -> Frame | None:
         if self._length >= 0:
             finder = self._skipped or IdFinder()
-            for part in self._parts:
-                finder.feed(part)
+            finder.feed(self._part)
             came = self._length - self._wanted
             error = ParseError(f"the input ended after {came} of {self._length} bytes of a message")
             return Malformed(error, finder.id)
@@ -172,17 +172,19 @@ class HeaderDecoder:
         self._wanted -= len(piece)
         if self._skipped is not None:
             self._skipped.feed(piece)
-        elif self._wanted or self._parts:
-            self._parts.append(piece)
+        elif self._wanted or self._part:
+            self._part += piece
         if self._wanted:
             return None
-        body = b"".join(self._parts) if self._parts else piece
+        body = bytes(self._part) if self._part else piece
         length, skipped, refused = self._length, self._skipped, self._refused
-        self._length, self._parts, self._skipped, self._refused = -1, [], None, None
+        self._length, self._skipped, self._refused = -1, None, None
+        if self._part:
+            self._part = bytearray()
         if skipped is not None:
             return too_large(length, self._max, skipped.id)
         if refused is not None:
-            return Malformed(refused, IdFinder().feed(body))
+            return Malformed(refused, salvage_id(body))
         return body
 
     def _read_headers(self) -> Malformed | None:
@@ -192,7 +194,7 @@ class HeaderDecoder:
         start = self._at
         length: int | None = None
         while True:
-            end = self._data.find(b"\n", self._at)
+            end = self._data.find(b"\n", self._at, start + MAX_HEADER_BYTES)
             if end < 0:
                 break
             line = self._data[self._at : end].strip(_BLANK)
@@ -212,7 +214,7 @@ class HeaderDecoder:
                 length = int(value)
             elif name == b"content-type":
                 self._refused = _refuse_charset(value)
-        if len(self._data) - start > MAX_HEADER_BYTES:
+        if len(self._data) - start >= MAX_HEADER_BYTES:
             return _no_length("a header block does not end")
         self._at = start  # until the rest comes
         return None
@@ -224,15 +226,18 @@ class StreamDecoder:
     def __init__(self, framing: Framing = "auto", max_bytes: int = MAX_MESSAGE_BYTES) -> None:
         self._framing = framing
         self._max = max_bytes
-        self._head = b""
+        self._head = b""  # what may yet become a byte order mark
+        self._begun = False
         self._chosen: Decoder | None = None
 
     def feed(self, data: bytes) -> None:
         if self._chosen is None:
-            self._head = (self._head + data).lstrip(_BLANK)
-            if len(self._head) < len(_BOM) and _BOM.startswith(self._head):
-                return
-            data, self._head = self._head.removeprefix(_BOM).lstrip(_BLANK), b""
+            data = (self._head + data).lstrip(_BLANK)
+            if not self._begun:
+                if len(data) < len(_BOM) and _BOM.startswith(data):
+                    self._head = data
+                    return
+                data, self._head, self._begun = data.removeprefix(_BOM).lstrip(_BLANK), b"", True
             if not data:
                 return
             self._chosen = self._choose(data[:1])
@@ -246,9 +251,9 @@ class StreamDecoder:
             return self._chosen.end()
         if not self._head:
             return None
-        broken = self._choose(self._head)
-        broken.feed(self._head)
-        return broken.next() or broken.end()
+        self._chosen = self._choose(self._head)
+        self._chosen.feed(self._head)
+        return self._chosen.next() or self._chosen.end()
 
     def frame(self, message: bytes) -> bytes:
         """Put a message into the framing that the client chose; until then, into a line."""

@@ -1,14 +1,15 @@
-"""Messages to requests, outcomes to replies."""
+"""Messages to requests."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import cache
+from typing import TypeVar
 
-from msgspec import DecodeError, Raw, Struct, ValidationError, json
+from msgspec import DecodeError, Raw, Struct, ValidationError, defstruct, json, structs
 
-from sidecar.errors import InvalidParams, InvalidRequest, ParseError, SidecarError
+from sidecar.errors import InvalidParams, InvalidRequest, ParseError
 from sidecar.rpc.framing import Malformed
 from sidecar.rpc.salvage import salvage_id
 
@@ -32,7 +33,6 @@ class Envelope(Struct, frozen=True):
 
 
 _decode_envelope = json.Decoder(Envelope).decode
-_decode_entries = json.Decoder(list[Raw]).decode
 
 
 def read(message: bytes) -> Envelope | list[Raw] | Malformed:
@@ -57,37 +57,32 @@ def read_entry(entry: Raw) -> Envelope | Malformed:
         return _decode_envelope(entry)
     except ValidationError as error:
         return Malformed(InvalidRequest(f"not a request: {error}"), salvage_id(bytes(entry)))
+    except RecursionError:
+        return Malformed(ParseError("the request is nested too deeply"), salvage_id(bytes(entry)))
 
 
 def _entries(message: bytes) -> list[Raw] | Malformed:
-    # Splitting a hostile array of millions would take a hundred times its size.
-    if message.count(b",") >= MAX_BATCH and _has_more_entries(message):
-        return Malformed(InvalidRequest(f"a batch holds at most {MAX_BATCH} requests"))
     try:
-        entries = _decode_entries(message)
+        members = structs.astuple(_entries_decoder()(message))
+    except ValidationError:
+        return Malformed(InvalidRequest(f"a batch holds at most {MAX_BATCH} requests"))
     except DecodeError as error:
         return Malformed(ParseError(_not_json(error)))
     except RecursionError:
         return Malformed(ParseError("the message is nested too deeply"))
+    entries = [entry for entry in members if entry is not ABSENT]
     return entries or Malformed(InvalidRequest("a batch holds at least one request"))
 
 
-_MARKS = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],]', re.DOTALL)
+@cache
+def _entries_decoder() -> Callable[[bytes], Struct]:
+    """Make what splits an array, and stops where it is too long.
 
-
-def _has_more_entries(message: bytes) -> bool:
-    depth = commas = 0
-    for found in _MARKS.finditer(message):
-        mark = found.group()
-        if mark in (b"{", b"["):
-            depth += 1
-        elif mark in (b"}", b"]"):
-            depth -= 1
-        elif mark == b"," and depth == 1:
-            commas += 1
-            if commas >= MAX_BATCH:
-                return True
-    return False
+    A list would be split to its end first: a hundred times the size of a hostile message.
+    """
+    fields = [(f"entry{number}", Raw, ABSENT) for number in range(MAX_BATCH)]
+    shape = defstruct("Entries", fields, array_like=True, forbid_unknown_fields=True)
+    return json.Decoder(shape).decode
 
 
 def _not_json(error: Exception) -> str:
@@ -116,51 +111,39 @@ def params_reader(shape: type[T]) -> Callable[[Raw], T]:
             raise _invalid(str(error)) from None
         except DecodeError as error:
             raise InvalidParams(str(error), path="") from None
+        except RecursionError:
+            raise InvalidParams("the params are nested too deeply", path="") from None
 
     return read_params
 
 
-_PATH = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
-_MEMBER = re.compile(r"Object (?:contains unknown|missing required) field `(.*)`", re.DOTALL)
+MAX_MESSAGE = 300
+"""Characters of an error's message that quotes what was sent."""
+
+_AT = r"(?: - at `\$(?P<path>.*)`)?"
+_MEMBER = re.compile(
+    rf"(?P<what>Object (?:contains unknown|missing required) field `(?P<name>.*?)`){_AT}", re.DOTALL
+)
+_VALUE = re.compile(rf"(?P<what>.*?){_AT}", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[]+)|\[([^\]]*)\]")
 
 
 def _invalid(said: str) -> InvalidParams:
     """Turn what msgspec says of a value into an error that points at it."""
-    found = _PATH.fullmatch(said)
+    found = _MEMBER.fullmatch(said) or _VALUE.fullmatch(said)
     assert found is not None
-    what, path = found["what"], found["path"] or ""
-    pointer = "".join("/" + _escaped(name or index) for name, index in _STEP.findall(path))
-    member = _MEMBER.fullmatch(what)
-    if member is not None:
-        pointer += "/" + _escaped(member[1])
+    parts = found.groupdict()
+    what = parts["what"]
+    pointer = "".join("/" + _escaped(m or n) for m, n in _STEP.findall(parts["path"] or ""))
+    if "name" in parts:
+        pointer += "/" + _escaped(parts["name"])
     if " matching regex " in what:
         what = "the string holds characters that may not stand there"
-    return InvalidParams(f"{what} at {pointer}" if pointer else what, path=pointer)
+    sentence = f"{what} at {pointer}" if pointer else what
+    if len(sentence) > MAX_MESSAGE:
+        sentence = sentence[:MAX_MESSAGE] + " ..."
+    return InvalidParams(sentence, path=pointer)
 
 
 def _escaped(step: str) -> str:
     return step.replace("~", "~0").replace("/", "~1")
-
-
-def reply(identity: bytes, result: bytes) -> bytes:
-    """Give the reply to a request that succeeded, from JSON texts."""
-    return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (identity, result)
-
-
-def error_reply(
-    identity: bytes | None, error: SidecarError, encode: Callable[[object], bytes], known: Any
-) -> bytes:
-    """Give the reply to a request that failed.
-
-    `known` is what can be said of a write that was under way.
-    """
-    data = {"kind": error.kind, "retryable": error.retryable}
-    if error.tells_outcome and known is not None:
-        data |= known
-    return b'{"jsonrpc":"2.0","id":%b,"error":{"code":%d,"message":%b,"data":%b}}' % (
-        identity or b"null",
-        error.code,
-        json.encode(error.message),
-        encode(data | error.data),
-    )

@@ -85,6 +85,13 @@ class Outbox(Generic[T]):
             self.answer(self._waiting.popleft())
         self.flush()
 
+    def lose(self) -> None:
+        """Nobody reads any more: drop what waits, and whatever comes."""
+        self.transport = None
+        self.full = False
+        self._waiting.clear()
+        self._gathered.clear()
+
     async def drained(self) -> None:
         """Wait until everything that was answered is written."""
         self.flush()

@@ -81,6 +81,7 @@ class ThreadedReading:
         self._receiver = receiver
         self._loop = asyncio.get_running_loop()
         self._paused = True
+        self._asked = False  # the thread is reading
         self._held: bytes | None = None  # read, but the receiver is paused
         self._go = threading.Event()
         # A daemon: a read that never returns must not keep the process.
@@ -92,9 +93,15 @@ class ThreadedReading:
     def resume(self) -> None:
         self._paused = False
         if self._held is None:
-            self._go.set()
+            self._ask()
         else:
             self._loop.call_soon(self._deliver)
+
+    def _ask(self) -> None:
+        """Have the thread read, once."""
+        if not self._asked:
+            self._asked = True
+            self._go.set()
 
     def _work(self) -> None:
         while True:
@@ -110,6 +117,7 @@ class ThreadedReading:
                 return
 
     def _take(self, data: bytes) -> None:
+        self._asked = False
         self._held = data
         self._deliver()
 
@@ -118,8 +126,9 @@ class ThreadedReading:
             return
         data, self._held = self._held, None
         if not data:
+            self._asked = True  # there is nothing more to read
             self._receiver.eof_received()
             return
         self._receiver.data_received(data)
         if not self._paused:
-            self._go.set()
+            self._ask()

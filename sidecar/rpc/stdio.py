@@ -35,7 +35,7 @@ class StreamProtocol(Protocol):
         """The client has caught up."""
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Nobody reads any more."""
+        """Nobody reads any more, or the transport was closed."""
 
 
 def take_stdio() -> tuple[int, int]:
@@ -80,6 +80,7 @@ class StdioTransport:
     def __init__(self, stdin: int, stdout: int, protocol: StreamProtocol) -> None:
         self._writing: Writing = write_to(stdout, protocol)
         self._reading: Reading = read_from(stdin, protocol)
+        self._protocol = protocol
         protocol.connection_made(self)
         self._reading.resume()
 
@@ -99,3 +100,4 @@ class StdioTransport:
         """Take the descriptors off the loop; what is not written is dropped."""
         self._reading.pause()
         self._writing.stop()
+        self._protocol.connection_lost(None)

@@ -17,6 +17,8 @@ from collections import deque
 from contextlib import suppress
 from typing import Protocol
 
+from sidecar.rpc.hangup import watch_reader
+
 HIGH_WATER = 1 << 20
 """Bytes: with more than this unwritten the sender is told to pause."""
 
@@ -52,7 +54,8 @@ class Writing(Protocol):
 
 def write_to(descriptor: int, sender: Sender) -> Writing:
     """Write a descriptor in the way that suits it."""
-    if sys.platform == "win32":
+    # A terminal that is ready for a byte may block on the next one.
+    if sys.platform == "win32" or os.isatty(descriptor):
         return ThreadedWriting(descriptor, sender)
     return PolledWriting(descriptor, sender)
 
@@ -73,21 +76,20 @@ class _Backlog:
             self._waiters.append(waiter)
             await waiter
 
-    def _added(self, count: int) -> None:
-        self._unwritten += count
-        if self._unwritten > HIGH_WATER and not self._paused:
+    def _tell(self) -> None:
+        """Tell the sender whether to pause, and whoever waits whether all is written."""
+        if self._lost:
+            return
+        if not self._paused and self._unwritten > HIGH_WATER:
             self._paused = True
             self._sender.pause_writing()
-
-    def _written(self, count: int) -> None:
-        self._unwritten -= count
-        if self._paused and self._unwritten < LOW_WATER:
+        elif self._paused and self._unwritten < LOW_WATER:
             self._paused = False
             self._sender.resume_writing()
         if not self._unwritten:
             self._release()
 
-    def _lose(self, error: Exception | None) -> None:
+    def _lose(self, error: Exception | None = None) -> None:
         if not self._lost:
             self._lost = True
             self._release()
@@ -118,41 +120,44 @@ class PolledWriting(_Backlog):
         self._socket: socket.socket | None = None
         if stat.S_ISSOCK(mode):
             self._socket = socket.socket(fileno=os.dup(descriptor))
-        if stat.S_ISSOCK(mode) or stat.S_ISFIFO(mode):
-            # The end of its reader is told as something to read.
-            self._loop.add_reader(descriptor, self._maybe_lost)
+        self._unwatch = watch_reader(descriptor, self._hung_up)
 
     def write(self, data: bytes) -> None:
         if self._lost:
             return
         self._chunks.append(memoryview(data))
-        self._added(len(data))
+        self._unwritten += len(data)
         if not self._waiting:
             self._send()
+        self._tell()
 
     def stop(self) -> None:
         self._lost = True
-        self._loop.remove_reader(self._descriptor)
-        if self._waiting:
-            self._loop.remove_writer(self._descriptor)
+        self._unwatch()
+        self._stop_waiting()
+        if self._socket is not None:
+            self._socket.close()
         self._release()
 
+    def _ready(self) -> None:
+        self._send()
+        self._tell()
+
     def _send(self) -> None:
+        """Write what can be written now, and have the loop see to the rest."""
         try:
-            while self._chunks and not self._lost:
+            while self._chunks:
                 count = self._send_some(self._chunks[0])
                 if count == 0:
                     self._wait_for_room()
                     return
+                self._unwritten -= count
                 if count < len(self._chunks[0]):
                     self._chunks[0] = self._chunks[0][count:]
                 else:
                     self._chunks.popleft()
-                self._written(count)
         except OSError as error:
-            self._stop_waiting()
-            self._lose(error)
-            return
+            self._hung_up(error)
         self._stop_waiting()
 
     def _send_some(self, chunk: memoryview) -> int:
@@ -169,21 +174,17 @@ class PolledWriting(_Backlog):
     def _wait_for_room(self) -> None:
         if not self._waiting:
             self._waiting = True
-            self._loop.add_writer(self._descriptor, self._send)
+            self._loop.add_writer(self._descriptor, self._ready)
 
     def _stop_waiting(self) -> None:
         if self._waiting:
             self._waiting = False
             self._loop.remove_writer(self._descriptor)
 
-    def _maybe_lost(self) -> None:
-        watch = select.poll()
-        watch.register(self._descriptor, 0)
-        # A socket may also have something to read; that is not for us.
-        self._loop.remove_reader(self._descriptor)
-        if watch.poll(0):
-            self._stop_waiting()
-            self._lose(None)
+    def _hung_up(self, error: Exception | None = None) -> None:
+        self._stop_waiting()
+        self._chunks.clear()
+        self._lose(error)
 
 
 class ThreadedWriting(_Backlog):
@@ -194,25 +195,35 @@ class ThreadedWriting(_Backlog):
         self._descriptor = descriptor
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._unwatch = watch_reader(descriptor, self._lose)
         threading.Thread(target=self._work, name="stdout-writer", daemon=True).start()
 
     def write(self, data: bytes) -> None:
         if not self._lost:
-            self._added(len(data))
+            self._unwritten += len(data)
             self._queue.put(data)
+            self._tell()
 
     def stop(self) -> None:
         self._lost = True
+        self._unwatch()
         self._queue.put(None)
         self._release()
+
+    def _written(self, count: int) -> None:
+        self._unwritten -= count
+        self._tell()
 
     def _work(self) -> None:
         with suppress(RuntimeError):  # the loop is gone
             while (data := self._queue.get()) is not None:
                 rest = memoryview(data)
-                while rest:
+                while rest and not self._lost:
                     try:
                         count = os.write(self._descriptor, rest[:CHUNK])
+                    except BlockingIOError:  # whoever shares the descriptor made it so
+                        select.select([], [self._descriptor], [])
+                        continue
                     except OSError as error:
                         self._loop.call_soon_threadsafe(self._lose, error)
                         return
