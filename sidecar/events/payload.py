@@ -98,7 +98,13 @@ def _fit_float(value: Payload) -> float | None:
 
 
 def _fit_str(value: Payload) -> str | None:
-    return value if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return None  # Python knows halves of characters, nobody else does
+    return value
 
 
 _FITS = {"bool": _fit_bool, "int": _fit_int, "float": _fit_float, "str": _fit_str}

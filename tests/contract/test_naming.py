@@ -1,0 +1,262 @@
+"""Which event a name means, and who may do what with an event in which state."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from sidecar.errors import (
+    AlreadyCompleted,
+    AlreadySignalled,
+    AmbiguousEvent,
+    EventExists,
+    EventNotFound,
+    SidecarError,
+)
+from sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, TIMED_OUT, NewEvent, Target
+from sidecar.events.service import arrived
+from tests.contract.harness import RUN, Client, settle
+
+
+async def test_a_new_event_waits_for_an_answer(client: Client) -> None:
+    event = await client.make("deploy", "int", parent="a7", expires_in=60)
+    assert (event.name, event.parent, event.expected_type) == ("deploy", "a7", "int")
+    assert (event.run_name, event.org, event.project, event.domain) == (
+        RUN.name,
+        RUN.org,
+        RUN.project,
+        RUN.domain,
+    )
+    assert (event.phase, event.pending) == (PAUSED, True)
+    assert event.created_at is not None
+    assert event.expires_at is not None
+    assert (event.expires_at - event.created_at).total_seconds() == 60
+    assert (event.payload, event.ended_at, event.abort_reason, event.signalled_by) == (None,) * 4
+    assert await client.get("deploy") == event
+    assert await client.get(action_name=event.action_name) == event
+
+
+@pytest.mark.parametrize("name", ["nope", "", "\0", "a\nb", "x" * 5000, "\U0001f600"])
+async def test_a_name_that_does_not_exist_is_not_found(client: Client, name: str) -> None:
+    await client.make("q")
+    for target in ({"name": name}, {"action_name": name}, {"name": "q", "parent": name}):
+        target = {"name": None, **target}
+        assert await client.get(**target) is None
+        for attempt in (client.signal(payload=True, **target), client.abort(**target)):
+            with pytest.raises(EventNotFound):
+                await attempt
+        with pytest.raises(EventNotFound):
+            await client.wait(**target)
+
+
+async def test_events_of_other_runs_and_scopes_do_not_fit(client: Client) -> None:
+    event = await client.make("q")
+    for run in (
+        type(RUN)("o", RUN.project, RUN.domain, RUN.name),
+        type(RUN)(RUN.org, "p", RUN.domain, RUN.name),
+        type(RUN)(RUN.org, RUN.project, "d", RUN.name),
+        type(RUN)(RUN.org, RUN.project, RUN.domain, "r2"),
+    ):
+        backend = client.harness.backend()
+        assert await arrived(backend.find(Target(run, name="q"))) is None
+        assert await arrived(backend.find(Target(run, action_name=event.action_name))) is None
+        assert (await client.page(run)).events == []
+
+
+async def test_get_gives_the_first_created_of_those_that_fit(client: Client) -> None:
+    first = await client.make("q", parent="a1")
+    second = await client.make("q", parent="a2")
+    assert await client.get("q") == first
+    await client.signal("q", True, parent="a1")
+    found = await client.get("q")
+    assert found is not None
+    assert (found.action_name, found.phase) == (first.action_name, SUCCEEDED)
+    assert await client.get("q", parent="a2") == second
+
+
+@pytest.mark.parametrize("act", ["signal", "wait", "abort"])
+async def test_a_name_means_the_only_unresolved_event(client: Client, act: str) -> None:
+    await client.make("q", parent="a1")
+    waiting = await client.make("q", parent="a2")
+    await client.make("q", parent="a3")
+    await client.signal("q", True, parent="a1")
+    await client.abort("q", parent="a3")
+    if act == "wait":
+        task = asyncio.ensure_future(client.wait("q"))
+        await settle()
+        await client.signal(None, True, action_name=waiting.action_name)
+        told = await task
+    else:
+        told = await (client.signal("q", True) if act == "signal" else client.abort("q"))
+    assert told.action_name == waiting.action_name
+
+
+@pytest.mark.parametrize("act", ["signal", "wait", "abort"])
+async def test_a_name_means_the_last_created_where_none_is_unresolved(
+    client: Client, act: str
+) -> None:
+    for parent in ("a1", "a2"):
+        await client.make("q", parent=parent)
+    for parent in ("a2", "a1"):  # ended the other way round
+        if act == "abort":
+            await client.abort("q", parent, parent=parent)
+        else:
+            await client.signal("q", True, parent=parent)
+    if act == "wait":
+        told = await client.wait("q")
+    else:
+        told = await (client.signal("q", True) if act == "signal" else client.abort("q"))
+    assert told.parent == "a2"
+
+
+@pytest.mark.parametrize("act", ["signal", "wait", "abort"])
+@pytest.mark.parametrize("count", [2, 20, 25])
+async def test_several_unresolved_events_are_ambiguous_and_the_first_20_are_told(
+    client: Client, act: str, count: int
+) -> None:
+    events = [await client.make("q", parent=f"a{place}") for place in range(count)]
+    acts = {
+        "signal": lambda: client.signal("q", True),
+        "wait": lambda: client.wait("q"),
+        "abort": lambda: client.abort("q"),
+    }
+    with pytest.raises(AmbiguousEvent) as refused:
+        await acts[act]()
+    assert refused.value.data["candidates"] == events[:20]
+    assert await client.listing() == events
+    parent = f"a{count - 1}"
+    assert (await client.signal("q", True, parent=parent)).action_name == events[-1].action_name
+
+
+async def test_a_name_is_free_under_another_parent_and_taken_under_its_own(client: Client) -> None:
+    if not client.harness.can_create:
+        pytest.skip("only runs make events here")
+    event = await client.make("q", parent="a1")
+    await client.make("q", parent="a2")
+    for ended in (False, True):
+        if ended:
+            event = await client.signal("q", True, parent="a1")
+        write = client.service.write(Target(RUN, name="q", parent="a1"))
+        with pytest.raises(EventExists) as refused:
+            await client.service.create(write, NewEvent(run=RUN, name="q", parent="a1"))
+        assert refused.value.data == {"event": event}
+
+
+VALUES: dict[str, tuple[Any, Any]] = {
+    "bool": (True, False),
+    "int": (2**53 + 1, 2**53),
+    "float": (float("nan"), 1.5),
+    "str": ("x", ""),
+}
+
+
+@pytest.mark.parametrize("declared", VALUES)
+@pytest.mark.parametrize("by_id", [True, False])
+async def test_the_same_value_again_changes_nothing_and_another_is_refused_with_the_event(
+    client: Client, declared: str, by_id: bool
+) -> None:
+    value, other = VALUES[declared]
+    event = await client.make("q", declared)
+    target: dict[str, Any] = {"action_name": event.action_name} if by_id else {}
+    name = None if by_id else "q"
+    told = await client.signal(name, value, **target)
+    again = await client.signal(name, value, **target)
+    assert repr(again) == repr(told)
+    of_another_type = 7 if declared == "str" else "x"
+    for refused_value in (other, of_another_type):
+        with pytest.raises(AlreadySignalled) as refused:
+            await client.signal(name, refused_value, **target)
+        assert repr(refused.value.data["event"]) == repr(told)
+    with pytest.raises(AlreadySignalled):
+        await client.signal(name, value, "str" if declared != "str" else "int", **target)
+    assert repr(await client.get("q")) == repr(told)
+
+
+async def test_an_int_as_digits_is_the_same_value(client: Client) -> None:
+    await client.make("q", "int")
+    told = await client.signal("q", 2**60)
+    assert await client.signal("q", str(2**60)) == told
+
+
+async def test_an_aborted_event_takes_no_answer_and_keeps_its_first_reason(client: Client) -> None:
+    await client.make("q")
+    told = await client.abort("q", "first")
+    assert (told.phase, told.pending, told.abort_reason) == (ABORTED, False, "first")
+    assert told.ended_at is not None
+    assert await client.abort("q", "second") == told
+    with pytest.raises(AlreadyCompleted) as refused:
+        await client.signal("q", True)
+    assert refused.value.data == {"event": told}
+    assert await client.get("q") == told
+
+
+async def test_an_event_may_be_aborted_without_a_reason(client: Client) -> None:
+    await client.make("q")
+    assert (await client.abort("q")).abort_reason is None
+    assert (await client.abort("q", "late")).abort_reason is None
+
+
+async def test_an_answered_event_cannot_be_aborted(client: Client) -> None:
+    await client.make("q")
+    told = await client.signal("q", False)
+    with pytest.raises(AlreadySignalled) as refused:
+        await client.abort("q")
+    assert refused.value.data == {"event": told}
+    assert await client.get("q") == told
+
+
+async def test_an_expired_event_is_timed_out_for_everyone(client: Client) -> None:
+    event = await client.make("q", expires_in=60)
+    client.harness.pass_time(59)
+    assert await client.get("q") == event
+    client.harness.pass_time(2)
+    told = await client.get("q")
+    assert told is not None
+    assert (told.phase, told.pending, told.ended_at) == (TIMED_OUT, False, event.expires_at)
+    attempts = [client.signal("q", True), client.signal("q", "x"), client.abort("q")]
+    for attempt in attempts:
+        with pytest.raises(AlreadyCompleted) as refused:
+            await attempt
+        assert refused.value.data == {"event": told}
+    assert await client.wait("q") == told
+    assert await client.listing() == [told]
+    assert await client.listing(phases=[PAUSED]) == []
+    assert await client.listing(phases=[TIMED_OUT]) == [told]
+
+
+@pytest.mark.parametrize("ask", ["signal", "abort", "wait", "page", "phases"])
+async def test_every_request_sees_an_expiry_that_nobody_has_looked_at(
+    client: Client, ask: str
+) -> None:
+    await client.make("q", expires_in=60)
+    await client.get("q")
+    client.harness.pass_time(61)
+    if ask == "page":
+        assert (await client.listing())[0].phase == TIMED_OUT
+    elif ask == "phases":
+        assert await client.listing(phases=[PAUSED]) == []
+    elif ask == "wait":
+        assert (await client.wait("q")).phase == TIMED_OUT
+    else:
+        with pytest.raises(AlreadyCompleted):
+            await (client.signal("q", True) if ask == "signal" else client.abort("q"))
+
+
+async def test_an_event_told_as_expired_stays_so_when_the_clock_steps_back(client: Client) -> None:
+    await client.make("q", expires_in=60)
+    client.harness.pass_time(61)
+    told = await client.get("q")
+    client.harness.pass_time(-3600)
+    assert await client.get("q") == told
+    with pytest.raises(SidecarError):
+        await client.signal("q", True)
+    assert await client.listing() == [told]
+
+
+async def test_an_expired_event_gives_way_to_one_that_waits(client: Client) -> None:
+    await client.make("q", parent="a1", expires_in=60)
+    waiting = await client.make("q", parent="a2")
+    client.harness.pass_time(61)
+    assert (await client.signal("q", True)).action_name == waiting.action_name

@@ -1,0 +1,126 @@
+"""Waiting for the end of an event."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from sidecar.events.model import ABORTED, SUCCEEDED, TIMED_OUT
+from tests.contract.harness import Client, settle
+
+
+async def test_a_resolved_event_ends_a_wait_at_once(client: Client) -> None:
+    await client.make("q", "int")
+    told = await client.signal("q", 5)
+    assert await client.wait("q") == told
+    await client.make("gone")
+    aborted = await client.abort("gone", "why")
+    assert await client.wait("gone") == aborted
+
+
+async def test_a_wait_ends_when_the_event_is_answered(client: Client) -> None:
+    await client.make("q", "int")
+    waiting = asyncio.ensure_future(client.wait("q"))
+    await settle(20)
+    assert not waiting.done()
+    told = await client.signal("q", 5)
+    assert (await waiting) == told
+    assert told.phase == SUCCEEDED
+
+
+async def test_a_wait_ends_when_another_client_answers(client: Client) -> None:
+    other = Client(client.harness)
+    await client.make("q")
+    waiting = asyncio.ensure_future(client.wait("q"))
+    await settle(20)
+    assert await other.signal("q", False) == await waiting
+
+
+async def test_a_wait_ends_when_the_event_is_aborted(client: Client) -> None:
+    await client.make("q")
+    waiting = asyncio.ensure_future(client.wait("q"))
+    await settle(20)
+    told = await client.abort("q", "why")
+    assert (await waiting) == told
+    assert (told.phase, told.abort_reason) == (ABORTED, "why")
+
+
+async def test_a_wait_ends_when_the_event_expires(client: Client) -> None:
+    event = await client.make("q", expires_in=60)
+    waiting = asyncio.ensure_future(client.wait("q"))
+    await settle(20)
+    client.harness.pass_time(61)
+    told = await asyncio.wait_for(waiting, 10)
+    assert (told.phase, told.ended_at) == (TIMED_OUT, event.expires_at)
+
+
+async def test_a_wait_ends_at_an_expiry_of_an_event_made_while_it_waits_for_another(
+    client: Client,
+) -> None:
+    await client.make("long")
+    long = asyncio.ensure_future(client.wait("long"))
+    await settle(20)
+    await client.make("q", expires_in=60)
+    waiting = asyncio.ensure_future(client.wait("q"))
+    await settle(20)
+    client.harness.pass_time(61)
+    assert (await asyncio.wait_for(waiting, 10)).phase == TIMED_OUT
+    assert not long.done()
+    await client.signal("long", True)
+    assert (await long).phase == SUCCEEDED
+
+
+async def test_a_cancelled_wait_is_gone_and_the_others_stay(client: Client) -> None:
+    await client.make("q")
+    waits = [asyncio.ensure_future(client.wait("q")) for _ in range(3)]
+    await settle(20)
+    waits[0].cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waits[0]
+    told = await client.signal("q", True)
+    assert await asyncio.gather(*waits[1:]) == [told, told]
+
+
+async def test_an_answer_that_comes_with_the_cancellation_is_told(client: Client) -> None:
+    # Cancelled in the same turn of the loop in which the answer arrived.
+    await client.make("q")
+    event = await client.get("q")
+    assert event is not None
+    backend = client.harness.backend()
+    waiting = asyncio.ensure_future(backend.resolved(event))
+    await settle(20)
+    told = await client.signal("q", True)
+    waiting.cancel()
+    try:
+        assert await waiting == told
+    except asyncio.CancelledError:
+        pytest.fail("the answer is lost")
+
+
+async def test_a_thousand_waits_end_together(client: Client) -> None:
+    for place in range(10):
+        await client.make(f"q{place}")
+    waits = [asyncio.ensure_future(client.wait(f"q{place % 10}")) for place in range(1000)]
+    await settle(20)
+    told = [await client.signal(f"q{place}", True) for place in range(10)]
+    assert await asyncio.gather(*waits) == told * 100
+
+
+async def test_a_wait_sees_the_writes_that_were_sent_before_it(client: Client) -> None:
+    event = await client.make("q")
+    signalling = asyncio.ensure_future(client.signal("q", True))
+    await asyncio.sleep(0)
+    assert (await client.wait("q")).action_name == event.action_name
+    assert signalling.done()
+
+
+async def test_a_wait_delays_no_write(client: Client) -> None:
+    await client.make("q")
+    waiting = asyncio.ensure_future(client.wait("q"))
+    await settle(20)
+    await client.make("other")
+    await client.signal("other", True)
+    assert not waiting.done()
+    await client.signal("q", True)
+    await waiting
