@@ -150,7 +150,9 @@ class Connection:
             self.on_input_end(status)
 
     def _has_room(self) -> bool:
-        return not self.outbox.full and self._work.unfinished < MAX_UNFINISHED
+        # After the end of input little is left, and stuck work must not hide that it came.
+        few = self._work.unfinished < MAX_UNFINISHED or self._input_ended
+        return few and not self.outbox.full
 
     def _take(self, frame: Frame) -> None:
         message = read(frame) if type(frame) is bytes else frame

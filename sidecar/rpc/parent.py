@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 
 def watch_parent(pid: int, gone: Callable[[], None]) -> None:
@@ -26,6 +28,13 @@ def watch_parent(pid: int, gone: Callable[[], None]) -> None:
         else:
             loop.add_reader(descriptor, _once, loop, descriptor, gone)
             return
+    if sys.platform != "win32":
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        except PermissionError:
+            pass  # another user's process, but there is one
     threading.Thread(target=_wait, args=(pid, loop, gone), name="parent-watch", daemon=True).start()
 
 
@@ -40,6 +49,10 @@ def _wait(pid: int, loop: asyncio.AbstractEventLoop, gone: Callable[[], None]) -
 
     try:
         psutil.Process(pid).wait()
+    except psutil.NoSuchProcess:
+        if sys.platform == "win32":
+            return  # there it was not looked for before
     except psutil.Error:
         return
-    loop.call_soon_threadsafe(gone)
+    with suppress(RuntimeError):  # the loop is gone
+        loop.call_soon_threadsafe(gone)

@@ -80,7 +80,6 @@ class StdioTransport:
     def __init__(self, stdin: int, stdout: int, protocol: StreamProtocol) -> None:
         self._writing: Writing = write_to(stdout, protocol)
         self._reading: Reading = read_from(stdin, protocol)
-        self._protocol = protocol
         protocol.connection_made(self)
         self._reading.resume()
 
@@ -100,4 +99,3 @@ class StdioTransport:
         """Take the descriptors off the loop; what is not written is dropped."""
         self._reading.pause()
         self._writing.stop()
-        self._protocol.connection_lost(None)

@@ -49,7 +49,7 @@ class Writing(Protocol):
         """Wait until all is written, or nobody reads any more."""
 
     def stop(self) -> None:
-        """Write nothing more."""
+        """Write nothing more; the sender is told that the connection is lost."""
 
 
 def write_to(descriptor: int, sender: Sender) -> Writing:
@@ -132,12 +132,10 @@ class PolledWriting(_Backlog):
         self._tell()
 
     def stop(self) -> None:
-        self._lost = True
         self._unwatch()
-        self._stop_waiting()
+        self._hung_up()
         if self._socket is not None:
             self._socket.close()
-        self._release()
 
     def _ready(self) -> None:
         self._send()
@@ -205,10 +203,9 @@ class ThreadedWriting(_Backlog):
             self._tell()
 
     def stop(self) -> None:
-        self._lost = True
         self._unwatch()
+        self._lose()
         self._queue.put(None)
-        self._release()
 
     def _written(self, count: int) -> None:
         self._unwritten -= count

@@ -1,0 +1,297 @@
+"""Bytes to messages: no bytes break it, and how they are split changes nothing."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sidecar.rpc.framing import MAX_HEADER_BYTES, Framing, Malformed, StreamDecoder
+
+LIMIT = 64
+FRAMINGS: tuple[Framing, ...] = ("auto", "header", "line")
+BOM = b"\xef\xbb\xbf"
+
+Told = tuple[str, bytes | None, str, bool]
+
+
+def told(frame: bytes | Malformed) -> bytes | Told:
+    if isinstance(frame, bytes):
+        return frame
+    return (frame.error.kind, frame.id, frame.error.message, frame.fatal)
+
+
+def frames(
+    pieces: Iterable[bytes], framing: Framing = "auto", limit: int = LIMIT
+) -> list[bytes | Told]:
+    """Give what comes of the pieces, up to what is fatal, as the connection does."""
+    decoder = StreamDecoder(framing, limit)
+    found: list[bytes | Told] = []
+    for piece in pieces:
+        decoder.feed(piece)
+        while (frame := decoder.next()) is not None:
+            found.append(told(frame))
+            if isinstance(frame, Malformed) and frame.fatal:
+                return found
+    frame = decoder.end()
+    if frame is not None:
+        found.append(told(frame))
+    return found
+
+
+def kinds(found: list[bytes | Told]) -> list[bytes | str]:
+    return [one if isinstance(one, bytes) else one[0] for one in found]
+
+
+def headed(body: bytes, *more: bytes) -> bytes:
+    return b"".join((*more, b"Content-Length: %d\r\n\r\n" % len(body), body))
+
+
+PIECES = st.one_of(
+    st.binary(max_size=20),
+    st.sampled_from(
+        [
+            BOM,
+            b"\xef",
+            b"\n",
+            b"\r\n",
+            b" \t",
+            b"\r",
+            b'{"id":1}',
+            b'{"id":"a\\n","x":[1,{"id":2}]}',
+            b"[1,2]",
+            b'{"pad":"' + b"x" * LIMIT + b'","id":77}',
+            headed(b'{"id":3}'),
+            headed(b'{"id":4}', b"X-Y: z\r\n"),
+            headed(b'{"id":5}', b"content-type: text/x; charset=latin1\r\n"),
+            headed(b'{"id":6,"pad":"' + b"x" * LIMIT + b'"}'),
+            b"Content-Length: 20\r\n\r\n",
+            b"Content-Length: -1\r\n\r\n",
+            b"Content-Length: 99999999999999999999\r\n\r\n",
+            b"Content-Length: 0\r\n\r\n",
+            b"CONTENT-LENGTH:2\n\n{}",
+            b"X: " + b"y" * MAX_HEADER_BYTES,
+        ]
+    ),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(PIECES, max_size=12).map(b"".join),
+    st.sampled_from(FRAMINGS),
+    st.lists(st.integers(1, 40), max_size=30),
+)
+def test_how_the_bytes_are_split_changes_nothing(
+    data: bytes, framing: Framing, sizes: list[int]
+) -> None:
+    whole = frames([data], framing)
+    assert frames((data[i : i + 1] for i in range(len(data))), framing) == whole
+    pieces, at = [], 0
+    for size in sizes:
+        pieces.append(data[at : at + size])
+        at += size
+    assert frames([*pieces, data[at:]], framing) == whole
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.binary(max_size=200), max_size=8), st.sampled_from(FRAMINGS))
+def test_no_bytes_break_it(pieces: list[bytes], framing: Framing) -> None:
+    for frame in frames(pieces, framing):
+        assert not isinstance(frame, bytes) or len(frame) <= LIMIT
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.binary(min_size=1, max_size=LIMIT), max_size=8),
+    st.lists(st.sampled_from([b"", b"X-Other: 1\r\n", b"x:y\n"]), min_size=8, max_size=8),
+)
+def test_headers_carry_any_bytes(bodies: list[bytes], extra: list[bytes]) -> None:
+    data = b"".join(headed(body, more) for body, more in zip(bodies, extra, strict=False))
+    assert frames([data]) == bodies if data else frames([data]) == []
+
+
+@pytest.mark.parametrize("mark", [b"", BOM, BOM + b"\r\n", b" \n" + BOM + b" "])
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 1000])
+def test_a_byte_order_mark_is_skipped_in_any_framing(mark: bytes, size: int) -> None:
+    def split(data: bytes) -> list[bytes]:
+        return [data[i : i + size] for i in range(0, len(data), size)]
+
+    line = mark + b'{"id":1}\n'
+    head = mark + headed(b'{"id":1}')
+    assert frames(split(line)) == [b'{"id":1}']
+    assert frames(split(line), "line") == [b'{"id":1}']
+    assert frames(split(head)) == [b'{"id":1}']
+    assert frames(split(head), "header") == [b'{"id":1}']
+
+
+def test_lines_end_in_lf_or_crlf_and_blank_ones_are_skipped() -> None:
+    assert frames([b'\r\n\n{"id":1}\r\n \t\n\r\n{"id":2}\n[3]\r\n4']) == [
+        b'{"id":1}',
+        b'{"id":2}',
+        b"[3]",
+        b"4",
+    ]
+
+
+@pytest.mark.parametrize("first", [b"{", b"["])
+def test_the_first_byte_that_is_no_white_space_chooses_lines(first: bytes) -> None:
+    assert frames([b"  \r\n\t" + first + b"\n"]) == [first]
+
+
+def test_what_is_sent_is_framed_as_the_client_frames() -> None:
+    lines, headers, forced = StreamDecoder(), StreamDecoder(), StreamDecoder("header")
+    lines.feed(b"{")
+    headers.feed(b"C")
+    forced.feed(b"{")
+    assert lines.frame(b"12") == b"12\n"
+    assert headers.frame(b"12") == b"Content-Length: 2\r\n\r\n12"
+    assert forced.frame(b"12") == b"Content-Length: 2\r\n\r\n12"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"content-length: 2\r\n\r\n",
+        b"CONTENT-LENGTH:2\r\n\r\n",
+        b"Content-Length : 2 \n\n",
+        b"X-A: 1\r\nContent-Length: 2\r\nX-B: \r\n\r\n",
+        b"Content-Type: application/vscode-jsonrpc; charset=utf-8\r\nContent-Length: 2\r\n\r\n",
+        b'Content-Length: 2\r\ncontent-type: x; CHARSET="UTF8"\r\n\r\n',
+        b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n",
+        b"Content-Length: 002\r\n\r\n",
+        b"\r\n\r\nContent-Length: 2\r\n\r\n",
+    ],
+)
+def test_headers_are_read_leniently(head: bytes) -> None:
+    assert frames([head + b"{}" + head + b"[]"]) == [b"{}", b"[]"]
+
+
+def test_another_charset_is_refused_and_the_next_message_served() -> None:
+    other = b"Content-Type: text/plain; charset=utf-16\r\n"
+    found = frames([headed(b'{"id":"x"}', other) + headed(b"{}")])
+    assert isinstance(found[0], tuple)
+    assert found[0][:2] == ("invalid_request", b'"x"')
+    assert found[1:] == [b"{}"]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"X: 1\r\n\r\n",
+        b"Content-Length: -5\r\n\r\n",
+        b"Content-Length: +5\r\n\r\n",
+        b"Content-Length: 1_0\r\n\r\n",
+        b"Content-Length: 5.0\r\n\r\n",
+        b"Content-Length:\r\n\r\n",
+        b"Content-Length: " + b"9" * 30 + b"\r\n\r\n",
+        b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n",
+        b"hello\r\n",
+        b"X: " + b"y" * MAX_HEADER_BYTES,
+        b"X: y\r\n" * MAX_HEADER_BYTES,
+        b"Content-Le",
+        b"Content-Length: 2\r\n",
+        b"\xef",
+        BOM[:2] + b"x\r\n",
+    ],
+)
+def test_a_head_without_a_length_is_the_end(head: bytes) -> None:
+    (found,) = frames([head])
+    assert isinstance(found, tuple)
+    assert (found[0], found[3]) == ("parse_error", True)
+
+
+def test_an_empty_body_is_a_message() -> None:
+    assert frames([headed(b"") + headed(b"{}")]) == [b"", b"{}"]
+
+
+@pytest.mark.parametrize("came", [0, 1, 8, 9])
+def test_a_body_cut_short_is_told_with_its_id(came: int) -> None:
+    data = headed(b'{"id":42}')
+    (found,) = frames([data[: len(data) - 9 + came] if came < 9 else data])
+    if came == 9:
+        assert found == b'{"id":42}'
+    else:
+        assert found[0] == "parse_error"
+        assert not found[3]
+
+
+def test_the_id_of_a_body_cut_short_is_salvaged() -> None:
+    (found,) = frames([b'Content-Length: 60\r\n\r\n{"id":42,"method":'])
+    assert found[:2] == ("parse_error", b"42")  # type: ignore[comparison-overlap]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_the_limit_holds_for_the_message_without_its_frame(end: bytes, size: int) -> None:
+    def pad(length: int) -> bytes:
+        return b'{"id":1,"pad":"' + b"x" * (length - 17) + b'"}'
+
+    for body, fits in ((pad(LIMIT), True), (pad(LIMIT + 1), False)):
+        for data in (body + end + b"{}" + end, headed(body) + headed(b"{}")):
+            found = frames(data[i : i + size] for i in range(0, len(data), size))
+            assert kinds(found) == [body if fits else "message_too_large", b"{}"]
+
+
+WHERE = [
+    b'{"id":%b,"pad":"%b"}',
+    b'{"pad":"%b","id":%b}',
+    b'{"pad":{"id":9,"x":["%b"]},"id":%b,"more":{"id":8}}',
+    b'{"pad":"\\\\\\"id\\":3,%b", "id" : %b }',
+    b'[{"id":3}],{"pad":"%b","id":%b}',
+]
+
+
+@pytest.mark.parametrize("identity", [b"7", b"null", b'"a\\"b"', b"-12345678901234567890"])
+@pytest.mark.parametrize("shape", WHERE[:4])
+def test_the_id_of_a_message_too_large_is_salvaged(shape: bytes, identity: bytes) -> None:
+    pad = b"x{}[],:" * 40
+    body = shape % ((identity, pad) if shape.startswith(b'{"id"') else (pad, identity))
+    for data in (body + b"\n", headed(body)):
+        for size in (1, 3, 10_000):
+            (found,) = frames(data[i : i + size] for i in range(0, len(data), size))
+            assert found[:2] == ("message_too_large", identity)  # type: ignore[comparison-overlap]
+
+
+@pytest.mark.parametrize("with_head", [False, True])
+def test_a_message_of_17_mib_is_refused_in_bounded_memory(with_head: bool) -> None:
+    chunk = b"x" * (1 << 16)
+    length = 17 << 20
+    start, end = b'{"pad":"', b'","id":5}'
+    decoder = StreamDecoder(max_bytes=16 << 20)
+    tracemalloc.start()
+    if with_head:
+        decoder.feed(b"Content-Length: %d\r\n\r\n" % (len(start) + length + len(end)))
+    decoder.feed(start)
+    assert decoder.next() is None
+    for _ in range(length // len(chunk)):
+        decoder.feed(chunk)
+        assert decoder.next() is None
+    decoder.feed(end + b"\n" + (headed(b"{}") if with_head else b"{}\n"))
+    frame = decoder.next()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert isinstance(frame, Malformed)
+    assert (frame.error.kind, frame.id) == ("message_too_large", b"5")
+    assert decoder.next() == b"{}"
+    assert peak < 1 << 20 if with_head else peak < 40 << 20
+
+
+def test_a_message_that_comes_byte_by_byte_takes_no_more_than_a_few_times_its_size() -> None:
+    for head, tail in ((b"Content-Length: 1000000\r\n\r\n", b""), (b"[", b"\n")):
+        decoder = StreamDecoder(max_bytes=1 << 20)
+        decoder.feed(head)
+        tracemalloc.start()
+        for _ in range(1_000_000):
+            decoder.feed(b"a")
+            frame = decoder.next()
+        if tail:
+            decoder.feed(tail)
+            frame = decoder.next()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert isinstance(frame, bytes)
+        assert peak < 4 << 20

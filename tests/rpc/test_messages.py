@@ -1,0 +1,175 @@
+"""Messages to requests, and what their errors point at."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tracemalloc
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import Raw
+
+from sidecar.errors import InvalidParams
+from sidecar.protocol.params import GetParams, InitializeParams, ListParams, Params
+from sidecar.rpc.framing import Malformed
+from sidecar.rpc.messages import MAX_BATCH, Envelope, params_reader, read, read_entry
+
+
+def refused(shape: type[Any], params: bytes) -> InvalidParams:
+    with pytest.raises(InvalidParams) as caught:
+        params_reader(shape)(Raw(params))
+    assert len(caught.value.message) < 500
+    return caught.value
+
+
+@pytest.mark.parametrize("params", [b"null", b"[]", b"[null]", b" [ null ] ", b"{}", b""])
+def test_params_may_be_absent_in_all_the_ways_of_real_clients(params: bytes) -> None:
+    if params:
+        assert params_reader(Params)(Raw(params)) == Params()
+        assert refused(GetParams, params).data == {"path": "/runName"}
+    message = b'{"jsonrpc":"2.0","id":1,"method":"x"' + (b',"params":' + params if params else b"")
+    envelope = read(message + b"}")
+    assert isinstance(envelope, Envelope)
+    assert params_reader(Params)(envelope.params) == Params()
+
+
+@pytest.mark.parametrize(
+    "params", [b"[1]", b"[{}]", b"1", b'"x"', b"true", b"[null,null]", b"[[]]"]
+)
+def test_params_that_are_no_object_are_refused(params: bytes) -> None:
+    assert refused(Params, params).data == {"path": ""}
+
+
+@pytest.mark.parametrize(
+    ("params", "path"),
+    [
+        ('{"runName":"r","limit":0}', "/limit"),
+        ('{"runName":"r","limit":1.5}', "/limit"),
+        ('{"runName":"r","phases":["A",1]}', "/phases/1"),
+        ('{"runName":"r","a/b~c":1}', "/a~1b~0c"),
+        ('{"runName":"r","":1}', "/"),
+        ('{"runName":"r","a.b[0]":1}', "/a.b[0]"),
+        ('{"runName":"r","x - at `$.y":1}', "/x - at `$.y"),
+        ('{"runName":"r","x` y\\n":1}', "/x` y\n"),
+        ('{"runName":1}', "/runName"),
+        ('{"runname":"r"}', "/runname"),
+        ('{"limit":1}', "/runName"),
+    ],
+)
+def test_an_error_points_at_its_culprit(params: str, path: str) -> None:
+    assert refused(ListParams, params.encode()).data == {"path": path}
+
+
+@settings(max_examples=200)
+@given(st.text(max_size=30).filter(lambda name: " - at `$" not in name))
+def test_any_unknown_name_is_pointed_at(name: str) -> None:
+    pointer = refused(InitializeStrict, json.dumps({name: 1}).encode()).data["path"]
+    assert pointer == "/" + name.replace("~", "~0").replace("/", "~1")
+
+
+class InitializeStrict(Params, frozen=True, kw_only=True):
+    """Has no members of its own."""
+
+    timeout_seconds: None = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"0", b"-1", b"-0.0", b'"1"', b"true", b"1e400", b"1" * 5000, b"[]", b"{}"],
+)
+def test_a_timeout_that_is_no_positive_number_is_refused(value: bytes) -> None:
+    assert refused(Params, b'{"timeoutSeconds":%b}' % value).data == {"path": "/timeoutSeconds"}
+
+
+@pytest.mark.parametrize("value", [b"1e-9", b"1e308", b"1", b"null"])
+def test_any_positive_timeout_is_taken(value: bytes) -> None:
+    params_reader(Params)(Raw(b'{"timeoutSeconds":%b}' % value))
+
+
+@pytest.mark.parametrize("number", [b"1" * 30, b"1" * 10_000, b"1e999", b"-1e999999999"])
+def test_huge_numbers_are_refused_where_they_stand(number: bytes) -> None:
+    assert refused(ListParams, b'{"runName":"r","limit":%b}' % number).data == {"path": "/limit"}
+
+
+def test_lsp_methods_ignore_what_they_do_not_know() -> None:
+    given = b'{"processId":5,"capabilities":{"deep":[{"x":1}]},"clientInfo":{"y":null},"z":[]}'
+    assert params_reader(InitializeParams)(Raw(given)).process_id == 5
+
+
+def test_a_name_of_a_mebibyte_makes_no_message_of_a_mebibyte() -> None:
+    name = b"n" * (1 << 20)
+    assert refused(Params, b'{"%b":1}' % name).data == {"path": "/" + name.decode()}
+
+
+@pytest.mark.parametrize("around", [(b"", b""), (b'{"id":1,"params":', b"}"), (b"[", b"]")])
+def test_any_depth_is_answered(around: tuple[bytes, bytes]) -> None:
+    start, end = around
+    limit = sys.getrecursionlimit()
+    for depth in [*range(limit - 60, limit + 5), 100_000]:
+        message = read(start + b"[" * depth + b"]" * depth + end)
+        if isinstance(message, Envelope):
+            with pytest.raises(InvalidParams):
+                params_reader(Params)(message.params)
+        elif isinstance(message, list):
+            assert isinstance(read_entry(message[0]), Malformed)
+        else:
+            assert message.error.kind in ("parse_error", "invalid_request")
+
+
+@pytest.mark.parametrize("message", [b"1", b'"x"', b"null", b"true", b"1e5", b'{"method":1}'])
+def test_json_that_is_no_request_is_an_invalid_request(message: bytes) -> None:
+    found = read(message)
+    assert isinstance(found, Malformed)
+    assert (found.error.kind, found.id, found.fatal) == ("invalid_request", None, False)
+
+
+@pytest.mark.parametrize(
+    "message", [b"{", b"{]", b'{"id":1,}', b"\xff", b'{"a":"\x01"}', b"{}x", b"", b"[1,", b"[1}"]
+)
+def test_what_is_not_json_is_a_parse_error(message: bytes) -> None:
+    found = read(message)
+    assert isinstance(found, Malformed)
+    assert (found.error.kind, found.fatal) == ("parse_error", False)
+
+
+@pytest.mark.parametrize(
+    ("message", "identity"),
+    [
+        (b'{"id":7,"method":"x"', b"7"),
+        (b'{"method":"\xff","id":"x"}', b'"x"'),
+        (b'{"id":3,"method":4}', b"3"),
+        (b'{"method":"x","params":{"id":1},"id":2,}', b"2"),
+        (b'{"id":7}}', b"7"),
+    ],
+)
+def test_the_id_is_salvaged_from_what_cannot_be_read(message: bytes, identity: bytes) -> None:
+    found = read(message)
+    assert isinstance(found, Malformed)
+    assert found.id == identity
+
+
+def test_a_batch_holds_from_1_to_1000_entries() -> None:
+    def array(count: int) -> Any:
+        return read(b" [" + b",".join([b"[1,2]"] * count) + b"] ")
+
+    assert array(0).error.kind == "invalid_request"
+    assert len(array(1)) == 1
+    assert len(array(MAX_BATCH)) == MAX_BATCH == 1000
+    assert [bytes(entry) for entry in array(2)] == [b"[1,2]", b"[1,2]"]
+    assert array(MAX_BATCH + 1).error.kind == "invalid_request"
+    assert array(MAX_BATCH + 1).id is None
+
+
+@pytest.mark.parametrize("piece", [b"1,", b"[],", b'"",', b"{},"])
+def test_a_hostile_array_is_refused_in_bounded_memory(piece: bytes) -> None:
+    message = b"[" + piece * ((16 << 20) // len(piece)) + b"1]"
+    tracemalloc.start()
+    found = read(message)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert isinstance(found, Malformed)
+    assert found.error.kind == "invalid_request"
+    assert peak < 1 << 20

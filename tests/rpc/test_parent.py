@@ -1,0 +1,95 @@
+"""Noticing that a process is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from sidecar.rpc.parent import watch_parent
+
+
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[bytes]]:
+    words = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE) as process:
+        yield process
+
+
+async def noticed(pid: int, end: Callable[[], object]) -> None:
+    event = asyncio.Event()
+    watch_parent(pid, event.set)
+    await asyncio.sleep(0)
+    assert not event.is_set()
+    end()
+    await asyncio.wait_for(event.wait(), 10)
+
+
+async def gone_already(pid: int) -> None:
+    event = asyncio.Event()
+    watch_parent(pid, event.set)
+    await asyncio.wait_for(event.wait(), 10)
+
+
+@pytest.fixture(params=["pidfd", "psutil"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "psutil":
+        monkeypatch.delattr(os, "pidfd_open", raising=False)
+    elif not hasattr(os, "pidfd_open"):
+        pytest.skip("only Linux has it")
+    name: str = request.param
+    return name
+
+
+def test_the_end_of_a_process_is_noticed(way: str, process: subprocess.Popen[bytes]) -> None:
+    def end() -> None:
+        process.kill()
+        if way == "psutil":  # it waits for a process to be reaped, where there are zombies
+            process.wait()
+
+    asyncio.run(noticed(process.pid, end))
+
+
+def test_the_end_before_psutil_is_loaded_is_noticed(
+    process: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start_later(thread: threading.Thread) -> None:
+        process.kill()
+        process.wait()
+        really_start(thread)
+
+    really_start = threading.Thread.start
+    monkeypatch.delattr(os, "pidfd_open", raising=False)
+    monkeypatch.setattr(threading.Thread, "start", start_later)
+    asyncio.run(gone_already(process.pid))
+
+
+def kill_and_leave(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process and leave a zombie."""
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux can tell")
+def test_a_process_that_nobody_reaps_is_gone_all_the_same(
+    process: subprocess.Popen[bytes],
+) -> None:
+    asyncio.run(noticed(process.pid, lambda: kill_and_leave(process)))
+    asyncio.run(gone_already(process.pid))
+
+
+@pytest.mark.parametrize("pid", [0, -1, 1 << 31, 1 << 80, 4_000_000])
+def test_a_process_that_cannot_be_seen_is_not_watched(pid: int, way: str) -> None:
+    async def run() -> None:
+        event = asyncio.Event()
+        watch_parent(pid, event.set)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not event.is_set()
+
+    asyncio.run(run())

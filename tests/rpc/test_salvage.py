@@ -1,0 +1,138 @@
+"""Finding the id of a message that cannot be read."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sidecar.rpc.salvage import MAX_ID, IdFinder, id_key, salvage_id
+
+KEYS = st.one_of(st.sampled_from(["id", "method", "params", 'a"b', "\\", "{", "I\x00"]), st.text())
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=20)
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(KEYS, inner, max_size=4)),
+    max_leaves=12,
+)
+IDS = st.one_of(
+    st.none(), st.integers(), st.text(max_size=50), st.sampled_from(['id":1', "\\", ""])
+)
+SPLITS = st.lists(st.integers(1, 9), max_size=60)
+
+
+def feed(data: bytes, sizes: list[int]) -> bytes | None:
+    finder, at = IdFinder(), 0
+    for size in sizes:
+        finder.feed(data[at : at + size])
+        at += size
+    return finder.feed(data[at:])
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(st.tuples(KEYS.filter(lambda key: key != "id"), VALUES), max_size=5),
+    IDS,
+    st.lists(st.tuples(KEYS.filter(lambda key: key != "id"), VALUES), max_size=3),
+    st.booleans(),
+    st.sampled_from([None, 1, "\t"]),
+    SPLITS,
+)
+def test_the_id_at_the_top_of_any_object_is_found(
+    before: list[Any], identity: Any, after: list[Any], ascii_: bool, indent: Any, sizes: list[int]
+) -> None:
+    request = {**dict(before), "id": identity, **dict(after)}
+    data = json.dumps(request, ensure_ascii=ascii_, indent=indent).encode()
+    found = feed(data, sizes)
+    assert found is not None
+    assert json.loads(found) == identity
+    assert salvage_id(data) == found
+
+
+@settings(max_examples=200, deadline=None)
+@given(VALUES, SPLITS)
+def test_an_object_without_an_id_has_none(value: Any, sizes: list[int]) -> None:
+    if isinstance(value, dict):
+        value.pop("id", None)
+    assert feed(json.dumps(value).encode(), sizes) is None or isinstance(value, list)
+
+
+FRAGMENTS = st.lists(
+    st.one_of(
+        st.sampled_from(list(b'{}[],:"\\id0 nul\x00\xff')).map(lambda b: bytes([b])),
+        st.sampled_from([b'"id"', b'"id":', b'{"id":1', b'"\\u0069d":', b"01", b"\x01"]),
+    ),
+    max_size=40,
+).map(b"".join)
+
+
+@settings(max_examples=600, deadline=None)
+@given(FRAGMENTS, SPLITS)
+def test_garbage_gives_an_id_that_is_json_or_none_however_it_is_split(
+    data: bytes, sizes: list[int]
+) -> None:
+    found = feed(data, sizes)
+    assert found == salvage_id(data)
+    if found is not None:
+        assert isinstance(json.loads(found), str | int | None)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"01",
+        b"1.0",
+        b"1e3",
+        b"-",
+        b"true",
+        b"[1]",
+        b"{}",
+        b'"a\x01"',
+        b'"\\q"',
+        b'"\xff"',
+        b'"\\ud800"',
+    ],
+)
+def test_what_may_not_be_an_id_is_not_echoed(value: bytes) -> None:
+    assert salvage_id(b'{"id":' + value + b',"x":') is None
+    assert id_key(value) is None
+
+
+@pytest.mark.parametrize("one", [b'"' + b"a" * MAX_ID * 2 + b'"', b"1" * MAX_ID * 2])
+def test_a_huge_id_is_not_echoed_in_part(one: bytes) -> None:
+    data = b'{"id":' + one + b',"x":1}'
+    assert salvage_id(data) is None
+    assert feed(data, [7] * 600) is None
+
+
+def test_all_ways_to_write_an_id_have_one_key() -> None:
+    assert id_key(rb'"\u0061\/"') == id_key(b'"a/"') == b'"a/"'
+    assert id_key('"é"'.encode()) == id_key(rb'"\u00e9"')
+    assert id_key(b'"1"') != id_key(b"1")
+
+
+N = 16 << 20
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'"' * N,
+        b'{"a":' + b'"' * N,
+        b"{" + b"," * N,
+        b"[" * N,
+        b'{"x":1}' + b"}" * N,
+        b"[[" + b'"",' * (N // 3),
+        b'{"a":"' + b'\\"' * (N // 2),
+    ],
+    ids=["quotes", "quotes in an object", "commas", "opening", "closing", "below", "escapes"],
+)
+def test_a_hostile_message_is_given_up_in_time(data: bytes) -> None:
+    start = time.process_time()
+    assert salvage_id(data) is None
+    assert time.process_time() - start < 10

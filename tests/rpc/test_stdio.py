@@ -1,0 +1,412 @@
+"""The process's own streams: pipes, files, sockets and terminals, on the loop or by threads."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import pty
+import select
+import socket
+import threading
+import tty
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sidecar.rpc.hangup import watch_reader
+from sidecar.rpc.reading import PolledReading, Reading, ThreadedReading, read_from
+from sidecar.rpc.stdio import StdioTransport
+from sidecar.rpc.writing import HIGH_WATER, PolledWriting, ThreadedWriting, Writing, write_to
+
+WAYS: list[Any] = [PolledReading, ThreadedReading]
+WRITINGS: list[Any] = [PolledWriting, ThreadedWriting]
+PATIENCE = 20
+
+
+class Recorder:
+    """Keeps what the transport tells, and lets a test wait for it."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.ended = False
+        self.lost = False
+        self.full = False
+        self.pauses = 0
+        self.resumed_within_write = False
+        self._changed = asyncio.Event()
+        self.on_data: Callable[[], None] = lambda: None
+
+    def connection_made(self, transport: StdioTransport) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        assert not self.ended
+        self.data += data
+        self._changed.set()
+        self.on_data()
+
+    def eof_received(self) -> None:
+        assert not self.ended
+        self.ended = True
+        self._changed.set()
+
+    def pause_writing(self) -> None:
+        assert not self.full
+        self.full = True
+        self.pauses += 1
+
+    def resume_writing(self) -> None:
+        assert self.full
+        self.full = False
+        self._changed.set()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        assert not self.lost
+        self.lost = True
+        self._changed.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async def wait() -> None:
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
+
+        await asyncio.wait_for(wait(), PATIENCE)
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        with suppress(OSError):
+            os.close(end)
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    one, other = socket.socketpair()
+    with one, other:
+        yield one, other
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, int]]:
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    yield master, slave
+    for end in (master, slave):
+        with suppress(OSError):
+            os.close(end)
+
+
+def on_a_loop(main: Callable[[], Awaitable[None]]) -> None:
+    async def run() -> None:
+        await main()
+
+    asyncio.run(run())
+
+
+def in_a_thread(work: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+def read_all(descriptor: int, into: bytearray) -> None:
+    with suppress(OSError):
+        while data := os.read(descriptor, 1 << 16):
+            into += data
+
+
+# Reading.
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_all_bytes_come_and_then_the_end(way: Any, pipe: tuple[int, int]) -> None:
+    sent = os.urandom(3 << 20)
+
+    def feed() -> None:
+        with os.fdopen(pipe[1], "wb", closefd=True) as file:
+            file.write(sent)
+
+    async def main() -> None:
+        recorder = Recorder()
+        reading: Reading = way(pipe[0], recorder)
+        reading.resume()
+        in_a_thread(feed)
+        await recorder.until(lambda: recorder.ended)
+        assert recorder.data == sent
+        reading.resume()
+        reading.pause()
+
+    on_a_loop(main)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_while_paused_next_to_nothing_is_read_and_nothing_is_lost(
+    way: Any, pipe: tuple[int, int]
+) -> None:
+    sent = os.urandom(1 << 20)
+
+    def feed() -> None:
+        with os.fdopen(pipe[1], "wb", closefd=True) as file:
+            file.write(sent)
+
+    async def main() -> None:
+        recorder = Recorder()
+        reading: Reading = way(pipe[0], recorder)
+
+        def toggle() -> None:
+            # Pausing and resuming while the thread reads must not make it read twice.
+            reading.pause()
+            reading.resume()
+            reading.pause()
+            asyncio.get_running_loop().call_soon(reading.resume)
+
+        recorder.on_data = toggle
+        reading.resume()
+        in_a_thread(feed)
+        await recorder.until(lambda: recorder.ended)
+        assert recorder.data == sent
+
+    on_a_loop(main)
+
+
+def test_a_thread_asked_twice_reads_once(pipe: tuple[int, int]) -> None:
+    async def main() -> None:
+        recorder = Recorder()
+        reading = ThreadedReading(pipe[0], recorder)
+        reading.resume()
+        reading.pause()
+        reading.resume()
+        recorder.on_data = reading.pause
+        os.write(pipe[1], b"one")
+        await recorder.until(lambda: bool(recorder.data))
+        os.write(pipe[1], b"two")
+        os.write(pipe[1], b"three")
+        recorder.on_data = lambda: None
+        reading.resume()
+        os.close(pipe[1])
+        await recorder.until(lambda: recorder.ended)
+        assert recorder.data == b"onetwothree"
+
+    on_a_loop(main)
+
+
+def test_a_file_is_read_by_a_thread_and_the_rest_on_the_loop(
+    tmp_path: Path, pipe: tuple[int, int], pair: tuple[socket.socket, socket.socket]
+) -> None:
+    path = tmp_path / "requests"
+    path.write_bytes(b"x" * 200_000)
+
+    async def main() -> None:
+        recorder = Recorder()
+        with path.open("rb") as file:
+            reading = read_from(file.fileno(), recorder)
+            assert isinstance(reading, ThreadedReading)
+            reading.resume()
+            await recorder.until(lambda: recorder.ended)
+        assert len(recorder.data) == 200_000
+        assert isinstance(read_from(pipe[0], recorder), PolledReading)
+        assert isinstance(read_from(pair[0].fileno(), recorder), PolledReading)
+
+    on_a_loop(main)
+
+
+def test_a_socket_that_is_reset_has_ended(pair: tuple[socket.socket, socket.socket]) -> None:
+    async def main() -> None:
+        recorder = Recorder()
+        read_from(pair[0].fileno(), recorder).resume()
+        pair[0].send(b"never read")
+        pair[1].close()
+        await recorder.until(lambda: recorder.ended)
+
+    on_a_loop(main)
+
+
+# Writing.
+
+
+@pytest.mark.parametrize("way", WRITINGS)
+@pytest.mark.parametrize("kind", ["pipe", "socket", "terminal"])
+def test_all_bytes_are_written_however_slowly_they_are_read(
+    way: Any, kind: str, request: pytest.FixtureRequest
+) -> None:
+    sent = os.urandom(3 << 20)
+    if kind == "pipe":
+        source, target = request.getfixturevalue("pipe")
+    elif kind == "terminal":
+        source, target = request.getfixturevalue("terminal")
+    else:
+        source, target = (one.fileno() for one in request.getfixturevalue("pair"))
+    got = bytearray()
+
+    def read() -> None:
+        while len(got) < len(sent):
+            got.extend(os.read(source, 1 << 16))
+
+    async def main() -> None:
+        recorder = Recorder()
+        writing: Writing = way(target, recorder)
+        if kind == "terminal":
+            writing = write_to(target, recorder)
+            assert isinstance(writing, ThreadedWriting)
+        for at in range(0, len(sent), 100_000):
+            writing.write(sent[at : at + 100_000])
+        assert recorder.full
+        in_a_thread(read)
+        await asyncio.wait_for(writing.drained(), PATIENCE)
+        assert not recorder.full
+        assert recorder.pauses == 1
+        writing.stop()
+
+    on_a_loop(main)
+    while len(got) < len(sent):
+        pass
+    assert got == sent
+
+
+@pytest.mark.parametrize("way", WRITINGS)
+def test_a_large_message_that_is_taken_at_once_pauses_nobody_within_the_write(
+    way: Any, tmp_path: Path
+) -> None:
+    async def main() -> None:
+        with (tmp_path / "out").open("wb") as file:
+            recorder = Recorder()
+            writing: Writing = way(file.fileno(), recorder)
+            for _ in range(5):
+                writing.write(b"x" * (3 * HIGH_WATER))
+            await writing.drained()
+            assert not recorder.full
+            if way is PolledWriting:
+                assert recorder.pauses == 0
+            writing.stop()
+        assert (tmp_path / "out").stat().st_size == 15 * HIGH_WATER
+
+    on_a_loop(main)
+
+
+@pytest.mark.parametrize("way", WRITINGS)
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+def test_a_reader_that_goes_is_noticed_before_anything_is_written(
+    way: Any, kind: str, pipe: tuple[int, int], pair: tuple[socket.socket, socket.socket]
+) -> None:
+    async def main() -> None:
+        recorder = Recorder()
+        writing: Writing = way(pipe[1] if kind == "pipe" else pair[0].fileno(), recorder)
+        # Bytes that come on the socket are no end of it.
+        pair[1].send(b"x")
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not recorder.lost
+        if kind == "pipe":
+            os.close(pipe[0])
+        else:
+            pair[1].close()
+        await recorder.until(lambda: recorder.lost)
+        writing.write(b"into the void")
+        await writing.drained()
+        writing.stop()
+
+    on_a_loop(main)
+
+
+@pytest.mark.parametrize("way", WRITINGS)
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+def test_a_reader_that_goes_while_much_is_unwritten_ends_the_writing(
+    way: Any, kind: str, pipe: tuple[int, int], pair: tuple[socket.socket, socket.socket]
+) -> None:
+    async def main() -> None:
+        recorder = Recorder()
+        writing: Writing = way(pipe[1] if kind == "pipe" else pair[0].fileno(), recorder)
+        writing.write(b"x" * (2 * HIGH_WATER))
+        waiting = asyncio.ensure_future(writing.drained())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        if kind == "pipe":
+            os.close(pipe[0])
+        else:
+            pair[1].close()
+        await recorder.until(lambda: recorder.lost)
+        await asyncio.wait_for(waiting, PATIENCE)
+        writing.stop()
+
+    on_a_loop(main)
+
+
+@pytest.mark.parametrize("way", WRITINGS)
+def test_a_pipe_that_is_not_blocking_is_written_all_the_same(
+    way: Any, pipe: tuple[int, int]
+) -> None:
+    os.set_blocking(pipe[1], False)
+    sent, got = os.urandom(1 << 20), bytearray()
+
+    async def main() -> None:
+        writing: Writing = way(pipe[1], Recorder())
+        writing.write(sent)
+        thread = in_a_thread(lambda: read_all(pipe[0], got))
+        await asyncio.wait_for(writing.drained(), PATIENCE)
+        writing.stop()
+        os.close(pipe[1])
+        thread.join(PATIENCE)
+
+    on_a_loop(main)
+    assert got == sent
+
+
+def test_a_file_has_no_reader_to_be_watched(tmp_path: Path) -> None:
+    async def main() -> None:
+        with (tmp_path / "out").open("wb") as file:
+            watch_reader(file.fileno(), lambda: pytest.fail("it has no reader"))()
+
+    on_a_loop(main)
+
+
+# Both.
+
+
+def test_one_socket_can_be_both_ways(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    flags = fcntl.fcntl(ours.fileno(), fcntl.F_GETFL)
+
+    async def main() -> None:
+        recorder = Recorder()
+        transport = StdioTransport(os.dup(ours.fileno()), os.dup(ours.fileno()), recorder)
+        theirs.send(b"ping")
+        await recorder.until(lambda: recorder.data == b"ping")
+        transport.write(b"pong")
+        await transport.drained()
+        assert theirs.recv(10) == b"pong"
+        assert fcntl.fcntl(ours.fileno(), fcntl.F_GETFL) == flags
+        theirs.shutdown(socket.SHUT_WR)
+        await recorder.until(lambda: recorder.ended)
+        assert not recorder.lost
+        transport.write(b"last")
+        assert theirs.recv(10) == b"last"
+        theirs.close()
+        await recorder.until(lambda: recorder.lost)
+        transport.close()
+
+    on_a_loop(main)
+
+
+def test_closing_tells_that_the_connection_is_lost_and_drops_the_rest(
+    pipe: tuple[int, int], pair: tuple[socket.socket, socket.socket]
+) -> None:
+    async def main() -> None:
+        recorder = Recorder()
+        transport = StdioTransport(pair[0].fileno(), pipe[1], recorder)
+        transport.write(b"x" * (4 * HIGH_WATER))
+        waiting = asyncio.ensure_future(transport.drained())
+        await asyncio.sleep(0)
+        transport.close()
+        assert recorder.lost
+        await asyncio.wait_for(waiting, PATIENCE)
+        assert select.select([], [pipe[1]], [], 0)[1] == []
+
+    on_a_loop(main)
