@@ -1,0 +1,339 @@
+"""What a client may rely on when it sends requests without waiting for answers."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sidecar.errors import (
+    AlreadyCompleted,
+    AlreadySignalled,
+    AmbiguousEvent,
+    EventExists,
+    EventNotFound,
+    SidecarError,
+)
+from sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, Event, NewEvent, Query, Run, Target
+from sidecar.events.service import EventService, arrived
+from tests.contract.harness import RUN, Client
+
+runs = itertools.count()
+
+NAMES = st.sampled_from(["x", "y"])
+PARENTS = st.sampled_from(["a0", "a1"])
+MAYBE = st.one_of(st.none(), PARENTS)
+REQUESTS = st.lists(
+    st.one_of(
+        st.tuples(st.just("create"), NAMES, PARENTS),
+        st.tuples(st.just("signal"), NAMES, MAYBE, st.booleans()),
+        st.tuples(st.just("abort"), NAMES, MAYBE),
+        st.tuples(st.just("get"), NAMES, MAYBE),
+        st.tuples(st.just("list")),
+    ),
+    max_size=14,
+)
+
+
+class Unsure(Exception):
+    """Events made at once under several parents have no order."""
+
+
+class Model:
+    """The events of a run where requests are carried out one after another."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+
+    def do(self, what: str, *words: Any) -> Any:
+        try:
+            return getattr(self, what)(*words)
+        except (SidecarError, Unsure) as error:
+            return type(error)
+
+    def create(self, name: str, parent: str) -> Any:
+        if self.fitting(name, parent):
+            raise EventExists("")
+        event = {"name": name, "parent": parent, "phase": PAUSED, "payload": None}
+        self.events.append(event)
+        return dict(event)
+
+    def signal(self, name: str, parent: str | None, payload: bool) -> Any:
+        event = self.chosen(name, parent)
+        if event["phase"] == ABORTED:
+            raise AlreadyCompleted("")
+        if event["phase"] == SUCCEEDED and event["payload"] is not payload:
+            raise AlreadySignalled("")
+        event.update(phase=SUCCEEDED, payload=payload)
+        return dict(event)
+
+    def abort(self, name: str, parent: str | None) -> Any:
+        event = self.chosen(name, parent)
+        if event["phase"] == SUCCEEDED:
+            raise AlreadySignalled("")
+        event.update(phase=ABORTED)
+        return dict(event)
+
+    def get(self, name: str, parent: str | None) -> Any:
+        found = self.fitting(name, parent)
+        if len(found) > 1:
+            raise Unsure
+        return dict(found[0]) if found else None
+
+    def list(self) -> Any:
+        return [dict(event) for event in self.events]
+
+    def fitting(self, name: str, parent: str | None) -> list[dict[str, Any]]:
+        return [
+            event
+            for event in self.events
+            if event["name"] == name and parent in (None, event["parent"])
+        ]
+
+    def chosen(self, name: str, parent: str | None) -> dict[str, Any]:
+        found = self.fitting(name, parent)
+        unresolved = [event for event in found if event["phase"] == PAUSED]
+        if not found:
+            raise EventNotFound("")
+        if len(unresolved) > 1:
+            raise AmbiguousEvent("")
+        if len(found) > 1 and not unresolved:
+            raise Unsure
+        return unresolved[0] if unresolved else found[-1]
+
+
+def sent(service: EventService, run: Run, what: str, *words: Any) -> Awaitable[Any]:
+    """Start a request as a connection does: in order, and without waiting."""
+    if what == "list":
+        return arrived(service.page(Query(run=run)))
+    name, parent = words[:2]
+    target = Target(run, name=name, parent=parent)
+    if what == "get":
+        return arrived(service.get(target))
+    write = service.write(target)
+    if what == "create":
+        return service.create(write, NewEvent(run=run, name=name, parent=parent))
+    if what == "signal":
+        return service.signal(write, words[2])
+    return service.abort(write, None)
+
+
+def told(result: Any) -> Any:
+    """Give what the model tells of the same."""
+    if isinstance(result, Event):
+        return {name: getattr(result, name) for name in ("name", "parent", "phase", "payload")}
+    if isinstance(result, BaseException):
+        return type(result)
+    return result if result is None else [told(event) for event in result.events]
+
+
+def covers(seen: Any, expected: Any) -> bool:
+    """Tell whether a read saw all that was sent before it; it may have seen more."""
+    if expected is None:
+        return True
+    if expected is Unsure:
+        return seen is not None
+    if isinstance(expected, list):
+        return all(any(covers(one, event) for one in seen) for event in expected)
+    if expected["phase"] == PAUSED:
+        return all(seen[member] == expected[member] for member in ("name", "parent"))
+    return bool(seen == expected)
+
+
+@given(REQUESTS)
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_requests_sent_together_mean_what_they_mean_one_after_another(
+    client: Client, requests: list[tuple[Any, ...]]
+) -> None:
+    run = Run(None, "local", "local", f"order{next(runs)}")
+    model = Model()
+
+    async def body() -> None:
+        tasks = [asyncio.ensure_future(sent(client.service, run, *one)) for one in requests]
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        await client.close()
+        for request, result in zip(requests, results, strict=True):
+            expected = model.do(*request)
+            if request[0] in ("get", "list"):
+                assert covers(told(result), expected)
+            elif expected is not Unsure:
+                assert told(result) == expected
+
+    asyncio.run(body())
+
+
+class Held:
+    """Holds a backend's signals until they are let go."""
+
+    def __init__(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        backend = client.harness.backend()
+        signal = backend.signal
+        self.go = asyncio.Event()
+        self.begun = 0
+
+        async def slow(event: Event, payload: Any) -> Event:
+            self.begun += 1
+            await self.go.wait()
+            return await signal(event, payload)
+
+        monkeypatch.setattr(backend, "signal", slow)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - what it waits for is no event
+        await asyncio.sleep(0)
+
+
+async def test_a_write_waits_only_for_earlier_ones_that_may_mean_its_event(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await client.make("q", parent="a1")
+    await client.make("q", parent="a2")
+    await client.make("other", parent="a1")
+    held = Held(client, monkeypatch)
+    first = asyncio.ensure_future(client.signal("q", True, parent="a1"))
+    await until(lambda: held.begun == 1)
+    elsewhere = [
+        asyncio.ensure_future(client.signal("q", True, parent="a2")),
+        asyncio.ensure_future(client.signal("other", True)),
+    ]
+    await until(lambda: held.begun == 3)
+    same = [
+        asyncio.ensure_future(client.signal("q", True, parent="a1")),
+        asyncio.ensure_future(client.abort("q", parent="a1")),
+        asyncio.ensure_future(client.signal(None, True, action_name=one.action_name)),
+    ]
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert held.begun == 3
+    held.go.set()
+    told_first = await first
+    await asyncio.gather(*elsewhere)
+    results = await asyncio.gather(*same, return_exceptions=True)
+    assert results[0] == results[2] == told_first
+    assert isinstance(results[1], AlreadySignalled)
+
+
+async def test_a_read_waits_for_the_writes_to_its_run_and_for_no_others(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await client.make("q")
+    held = Held(client, monkeypatch)
+    signalling = asyncio.ensure_future(client.signal("q", True))
+    await until(lambda: held.begun == 1)
+    elsewhere = await arrived(
+        client.service.get(Target(Run(None, "local", "local", "r2"), name="q"))
+    )
+    assert elsewhere is None
+    reading = asyncio.ensure_future(client.get("nothing"))
+    await asyncio.sleep(0.05)
+    assert not reading.done()
+    held.go.set()
+    assert await reading is None
+    assert signalling.done()
+
+
+async def test_a_write_that_failed_lets_the_next_one_go_on(client: Client) -> None:
+    first = asyncio.ensure_future(client.signal("q", True))
+    second = asyncio.ensure_future(client.signal("q", True))
+    for task in (first, second):
+        with pytest.raises(EventNotFound):
+            await task
+    await client.make("q")
+    assert (await client.signal("q", True)).phase == SUCCEEDED
+
+
+async def test_a_write_that_never_ran_is_ended_by_its_caller(client: Client) -> None:
+    await client.make("q")
+    write = client.service.write(Target(RUN, name="q"))
+    reading = asyncio.ensure_future(client.get("q"))
+    await asyncio.sleep(0.02)
+    assert not reading.done()
+    write.end()
+    write.end()
+    assert await reading is not None
+
+
+async def test_what_is_known_of_a_write_follows_its_progress(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = await client.make("q")
+    held = Held(client, monkeypatch)
+    write = client.service.write(Target(RUN, name="q"))
+    assert write.known() == {"outcome": "none", "actionName": None}
+    signalling = asyncio.ensure_future(client.service.signal(write, True))
+    await until(lambda: held.begun == 1)
+    assert write.known() == {"outcome": "unknown", "actionName": event.action_name}
+    held.go.set()
+    await signalling
+
+
+async def test_a_refused_write_is_known_not_to_have_happened(client: Client) -> None:
+    event = await client.make("q")
+    write = client.service.write(Target(RUN, name="q"))
+    with pytest.raises(SidecarError):
+        await client.service.signal(write, 5)
+    assert write.known() == {"outcome": "none", "actionName": event.action_name}
+
+
+async def test_a_write_cancelled_before_its_turn_does_not_happen(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = await client.make("q")
+    held = Held(client, monkeypatch)
+    first = asyncio.ensure_future(client.signal("q", True))
+    await until(lambda: held.begun == 1)
+    write = client.service.write(Target(RUN, name="q"))
+    second = asyncio.ensure_future(client.service.abort(write, None))
+    await asyncio.sleep(0)
+    second.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await second
+    assert write.known() == {"outcome": "none", "actionName": None}
+    held.go.set()
+    assert (await first).action_name == event.action_name
+
+
+async def test_a_write_on_its_way_is_not_torn_off_and_its_result_is_told(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await client.make("q")
+    held = Held(client, monkeypatch)
+    signalling = asyncio.ensure_future(client.signal("q", True))
+    await until(lambda: held.begun == 1)
+    signalling.cancel()
+    await asyncio.sleep(0.02)
+    assert not signalling.done()
+    held.go.set()
+    assert (await signalling).phase == SUCCEEDED
+
+
+async def test_a_write_that_stays_away_too_long_is_given_up_but_runs_on(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sidecar.events.order.GRACE", 0.01)
+    await client.make("q")
+    held = Held(client, monkeypatch)
+    write = client.service.write(Target(RUN, name="q"))
+    signalling = asyncio.ensure_future(client.service.signal(write, True))
+    await until(lambda: held.begun == 1)
+    signalling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await signalling
+    assert write.known()["outcome"] == "unknown"
+    held.go.set()
+    assert (await client.wait("q")).phase == SUCCEEDED
+
+
+async def test_ended_writes_are_forgotten(client: Client) -> None:
+    await client.make("q")
+    for _ in range(3):
+        await asyncio.gather(*(client.signal("q", True) for _ in range(20)))
+    assert client.service._order._runs == {}
