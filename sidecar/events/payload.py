@@ -12,9 +12,8 @@ import re
 from sidecar.errors import PayloadTypeMismatch
 from sidecar.events.model import ExpectedType, Payload
 
-INT64 = range(-(2**63), 2**63)
-SAFE_INT = range(-(2**53) + 1, 2**53)
-"""The integers that survive a client whose numbers are doubles."""
+SAFE = 2**53 - 1
+"""The largest integer that survives a client whose numbers are doubles."""
 
 _DECIMAL = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -46,7 +45,7 @@ def fit(value: Payload, declared: ExpectedType | None, claimed: ExpectedType | N
     fitted = _FITS[wanted](value)
     if fitted is None:
         raise PayloadTypeMismatch(
-            f"the event takes {_NAMES[wanted]}, got {_told(value)}", expectedType=wanted
+            f"the event takes {_NAMES[wanted]}, got {_told(value, wanted)}", expectedType=wanted
         )
     return fitted
 
@@ -69,7 +68,7 @@ def same(one: Payload | None, other: Payload | None) -> bool:
 
 def for_json(value: Payload | None) -> Payload | None:
     """Give the payload in the form that no JSON reader rounds or refuses."""
-    if type(value) is int and value not in SAFE_INT:
+    if type(value) is int and not -SAFE <= value <= SAFE:
         return str(value)
     if type(value) is float and not math.isfinite(value):
         return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
@@ -83,7 +82,7 @@ def _fit_bool(value: Payload) -> bool | None:
 def _fit_int(value: Payload) -> int | None:
     if isinstance(value, str) and _DECIMAL.fullmatch(value):
         value = int(value)
-    return value if type(value) is int and value in INT64 else None
+    return value if type(value) is int and _is_int64(value) else None
 
 
 def _fit_float(value: Payload) -> float | None:
@@ -111,11 +110,17 @@ _FITS = {"bool": _fit_bool, "int": _fit_int, "float": _fit_float, "str": _fit_st
 _NAMES = {"bool": "a bool", "int": "an int", "float": "a float", "str": "a str"}
 
 
-def _told(value: Payload) -> str:
+def _is_int64(value: int) -> bool:
+    return -(2**63) <= value < 2**63
+
+
+def _told(value: Payload, wanted: ExpectedType) -> str:
     """Say what came, without repeating a payload, which may be a secret."""
-    kind = type_of(value)
-    if kind == "int" and value not in INT64:
-        return "a number out of range"
-    if kind == "str":
-        return "a string that is none"
-    return f"{_NAMES[kind]} that it cannot hold exactly" if kind == "int" else _NAMES[kind]
+    if isinstance(value, str):
+        return "a string" if wanted == "bool" else "a string that stands for none"
+    if isinstance(value, int) and not isinstance(value, bool):
+        if not _is_int64(value):
+            return "a number out of range"
+        if wanted == "float":
+            return "an integer that no double holds exactly"
+    return _NAMES[type_of(value)]
