@@ -25,6 +25,9 @@ HIGH_WATER = 1 << 20
 LOW_WATER = 1 << 18
 """Bytes: with less than this it is told to go on."""
 
+CHUNK = 1 << 16
+"""Bytes written at once to what takes any number."""
+
 
 class Sender(Protocol):
     """Who is told how the writing goes."""
@@ -117,6 +120,7 @@ class PolledWriting(_Backlog):
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
         mode = os.fstat(descriptor).st_mode
+        self._at_once = CHUNK if stat.S_ISREG(mode) else select.PIPE_BUF
         self._socket: socket.socket | None = None
         if stat.S_ISSOCK(mode):
             self._socket = socket.socket(fileno=os.dup(descriptor))
@@ -165,7 +169,7 @@ class PolledWriting(_Backlog):
                 return self._socket.send(chunk, socket.MSG_DONTWAIT)
             if not self._poll.poll(0):
                 return 0
-            return os.write(self._descriptor, chunk[: select.PIPE_BUF])
+            return os.write(self._descriptor, chunk[: self._at_once])
         except BlockingIOError:
             return 0
 
@@ -226,7 +230,3 @@ class ThreadedWriting(_Backlog):
                         return
                     rest = rest[count:]
                     self._loop.call_soon_threadsafe(self._written, count)
-
-
-CHUNK = 1 << 16
-"""Bytes that a thread writes at once."""

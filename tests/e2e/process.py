@@ -1,0 +1,134 @@
+"""A sidecar process as its client sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+PATIENCE = 60.0
+"""Seconds after which a test fails rather than waits on."""
+
+COMMAND = (sys.executable, "-m", "sidecar")
+
+
+class Process:
+    """A sidecar on pipes, spoken to in lines.
+
+    Its stderr goes to a file, unless `how` says otherwise.
+    """
+
+    def __init__(
+        self, store: Path, *words: str, command: Sequence[str] = COMMAND, **how: Any
+    ) -> None:
+        self.errors = store.parent / "stderr"
+        with self.errors.open("ab") as errors:
+            given = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors, **how}
+            self.popen = subprocess.Popen([*command, "--store", str(store), *words], **given)
+        self._buffer = b""
+
+    @property
+    def pid(self) -> int:
+        return self.popen.pid
+
+    def write(self, data: bytes) -> None:
+        assert self.popen.stdin is not None
+        self.popen.stdin.write(data)
+        self.popen.stdin.flush()
+
+    def send(self, *messages: Any) -> None:
+        self.write(lines(messages))
+
+    def ask(self, identity: Any, method: str, **params: Any) -> None:
+        self.send(request(identity, method, **params))
+
+    def read(self, count: int = 1 << 16) -> bytes:
+        """Give some of what was written, b"" at its end."""
+        assert self.popen.stdout is not None
+        descriptor = self.popen.stdout.fileno()
+        assert select.select([descriptor], [], [], PATIENCE)[0], "nothing comes"
+        return os.read(descriptor, count)
+
+    def answer(self) -> Any:
+        """Give the next line."""
+        while b"\n" not in self._buffer:
+            data = self.read()
+            assert data, "the end instead of an answer"
+            self._buffer += data
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return json.loads(line)
+
+    def answers(self, count: int) -> list[Any]:
+        return [self.answer() for _ in range(count)]
+
+    def rest(self) -> list[Any]:
+        """Give everything up to the end of its output."""
+        parts = [self._buffer]
+        while data := self.read(1 << 20):
+            parts.append(data)
+        self._buffer = b""
+        return [json.loads(line) for line in b"".join(parts).splitlines()]
+
+    def call(self, method: str, **params: Any) -> Any:
+        """Ask and give the result, which is the next answer."""
+        self.ask("call", method, **params)
+        answer = self.answer()
+        assert "result" in answer, answer
+        return answer["result"]
+
+    def until(self, counter: str, value: int) -> None:
+        """Wait until a counter of the sidecar's status has a value."""
+        deadline = time.monotonic() + PATIENCE
+        while self.call("sidecar.status")["counters"][counter] != value:
+            assert time.monotonic() < deadline
+
+    def end_input(self) -> None:
+        assert self.popen.stdin is not None
+        self.popen.stdin.close()
+
+    def status(self) -> int:
+        """Wait for its end."""
+        return self.popen.wait(PATIENCE)
+
+    def said(self) -> str:
+        return self.errors.read_text()
+
+    def clear(self) -> None:
+        if self.popen.poll() is None:
+            self.popen.kill()
+        self.popen.wait()
+        for stream in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
+            if stream is not None:
+                with suppress(BrokenPipeError):
+                    stream.close()
+
+
+def request(identity: Any, method: str, **params: Any) -> dict[str, Any]:
+    made = {"jsonrpc": "2.0", "id": identity, "method": method}
+    return {**made, "params": params} if params else made
+
+
+def lines(messages: Iterable[Any]) -> bytes:
+    return b"".join(json.dumps(message).encode() + b"\n" for message in messages)
+
+
+def kind(answer: Any) -> str:
+    """Give the kind of an answer's error, `result` if it is none."""
+    found: str = answer["error"]["data"]["kind"] if "error" in answer else "result"
+    return found
+
+
+def by_id(answers: Iterable[Any]) -> dict[Any, str]:
+    """Give the kinds of the answers by their ids, each of which has one."""
+    found: dict[Any, str] = {}
+    for answer in answers:
+        assert answer["id"] not in found
+        found[answer["id"]] = kind(answer)
+    return found

@@ -1,0 +1,114 @@
+"""Clients that do not read, of stdout or of stderr."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import threading
+from contextlib import suppress
+
+import psutil
+import pytest
+
+from tests.e2e.conftest import Spawn
+from tests.e2e.process import by_id, kind, lines, request
+
+EVENT = {"runName": "r", "name": "n"}
+MIB = 1 << 20
+
+
+def resident(pid: int) -> int:
+    size: int = psutil.Process(pid).memory_info().rss
+    return size
+
+
+def test_stdout_that_is_not_read_stops_the_taking_in_bounded_memory(spawn: Spawn) -> None:
+    sidecar = spawn()
+    sidecar.call("events.create", **EVENT, description="x" * 1000)
+    before = resident(sidecar.pid)
+    count = 50_000
+    data = memoryview(lines(request(n, "events.get", **EVENT) for n in range(count)))
+    stdin, stdout = sidecar.popen.stdin.fileno(), sidecar.popen.stdout.fileno()
+    os.set_blocking(stdin, False)
+    # Full is a stdin that takes nothing for a while.
+    while select.select([], [stdin], [], 1.0)[1]:
+        data = data[os.write(stdin, data[: 1 << 16]) :]
+    assert len(data) > 2 * MIB, "all was taken, though no answer could be written"
+    assert resident(sidecar.pid) - before < 40 * MIB
+    seen, tail = 0, b""
+    while seen < count:
+        readable, writable, _ = select.select([stdout], [stdin] if data else [], [], 30)
+        assert readable or writable
+        if writable:
+            with suppress(BlockingIOError):
+                data = data[os.write(stdin, data[: 1 << 12]) :]
+        if readable:
+            tail = os.read(stdout, 1 << 20)
+            seen += tail.count(b"\n")
+    assert seen == count
+    assert tail.endswith(b"\n")
+    assert resident(sidecar.pid) - before < 40 * MIB
+
+
+def test_a_reader_that_is_stopped_loses_nothing(spawn: Spawn) -> None:
+    sidecar = spawn()
+    sidecar.call("events.create", **EVENT, description="x" * 1000)
+    with subprocess.Popen(["cat"], stdin=sidecar.popen.stdout, stdout=subprocess.PIPE) as reader:
+        reader.send_signal(signal.SIGSTOP)
+        sidecar.popen.stdout.close()
+        data = lines(request(n, "events.get", **EVENT) for n in range(10_000))
+        feeding = threading.Thread(target=lambda: (sidecar.write(data), sidecar.end_input()))
+        feeding.start()
+        feeding.join(0.5)
+        assert feeding.is_alive()
+        reader.send_signal(signal.SIGCONT)
+        assert reader.communicate(timeout=60)[0].count(b"\n") == 10_000
+        feeding.join()
+    assert sidecar.status() == 0
+
+
+def test_more_writes_than_are_taken_at_once_are_all_answered(spawn: Spawn) -> None:
+    sidecar = spawn()
+    count = 3000
+    creates = (request(n, "events.create", runName="r", name=f"n{n}") for n in range(count))
+    feeding = threading.Thread(target=sidecar.send, args=tuple(creates))
+    feeding.start()
+    found = by_id(sidecar.answers(count))
+    feeding.join()
+    assert set(found.values()) == {"result"}
+
+
+@pytest.mark.parametrize("level", ["debug", "info"])
+def test_stderr_that_is_not_drained_holds_nothing_up(spawn: Spawn, level: str) -> None:
+    sidecar = spawn("--log-level", level, stderr=subprocess.PIPE)
+    bad = {"jsonrpc": "2.0", "method": "x" * 1000}
+    for _ in range(20):
+        sidecar.send(*([bad] * 1000), request(1, "events.get", **EVENT))
+        assert kind(sidecar.answer()) == "result"
+    sidecar.end_input()
+    assert sidecar.status() == 0
+
+
+def test_a_closed_stderr_holds_nothing_up(spawn: Spawn) -> None:
+    sidecar = spawn("--log-level", "debug", stderr=subprocess.PIPE)
+    sidecar.popen.stderr.close()
+    sidecar.send(*([{"jsonrpc": "2.0", "method": "x"}] * 100), request(1, "events.get", **EVENT))
+    assert kind(sidecar.answer()) == "result"
+    sidecar.end_input()
+    assert sidecar.status() == 0
+
+
+def test_one_wait_too_many_is_refused(spawn: Spawn) -> None:
+    sidecar = spawn()
+    sidecar.call("events.create", **EVENT)
+    waits = [request(n, "events.wait", **EVENT) for n in range(10_001)]
+    feeding = threading.Thread(target=sidecar.send, args=tuple(waits))
+    feeding.start()
+    answer = sidecar.answer()
+    feeding.join()
+    assert (answer["id"], kind(answer)) == (10_000, "too_many_waits")
+    assert answer["error"]["data"]["limit"] == 10_000
+    sidecar.ask("s", "events.signal", **EVENT, payload=True)
+    assert set(by_id(sidecar.answers(10_001)).values()) == {"result"}
