@@ -56,6 +56,7 @@ class Reader:
 
     def check(self) -> None:
         """Raise if the store was replaced, or migrated by a newer release."""
+        self._checked = -CHECK_AGAIN  # once it has failed, no read trusts the store
         self._file.check_in_place("none")
         schema.check_version(schema.version(self._db), self._file.path)
         self._checked = time.monotonic()

@@ -1,0 +1,1 @@
+"""A Flyte deployment, by its RunService."""

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sidecar.backends.local import LocalBackend
+from sidecar.events.model import Event, NewEvent, Target
+from sidecar.events.service import EventService, arrived
+from tests.conftest import ROOT
+from tests.contract.running import pytest_pyfunc_call
+from tests.store.worker import RUN
+
+__all__ = ["pytest_pyfunc_call"]
+
+Worker = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    """Start processes of `tests.store.worker`; they are killed at the end."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*words: object, prefix: tuple[str, ...] = (), **how: Any) -> Any:
+            process = subprocess.Popen(
+                [*prefix, sys.executable, "-m", "tests.store.worker", *map(str, words)],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                **how,
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return process
+
+        yield start
+
+
+class Stores:
+    """Open stores of a test, closed at its end."""
+
+    def __init__(self) -> None:
+        self._opened: list[LocalBackend] = []
+
+    def __call__(self, path: Path | str) -> LocalBackend:
+        backend = LocalBackend(path)
+        self._opened.append(backend)
+        return backend
+
+    async def close(self) -> None:
+        for backend in self._opened:
+            await backend.close()
+
+
+@pytest.fixture
+def opened() -> Stores:
+    return Stores()
+
+
+async def make(backend: LocalBackend, name: str = "q", **more: Any) -> Event:
+    return await backend.create(NewEvent(run=RUN, name=name, parent="a0", **more))
+
+
+async def get(backend: LocalBackend, name: str = "q") -> Event | None:
+    return await arrived(backend.find(Target(RUN, name=name)))
+
+
+async def signal(backend: LocalBackend, payload: Any, name: str = "q") -> Event:
+    service = EventService(backend)
+    return await service.signal(service.write(Target(RUN, name=name)), payload)
+
+
+def snapshot(folder: Path) -> dict[str, bytes | None]:
+    """Give everything that stands in a folder."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in sorted(folder.rglob("*"))
+    }

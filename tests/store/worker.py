@@ -1,0 +1,113 @@
+"""Processes of the store's tests: `python -m tests.store.worker VERB PATH ...`.
+
+They use the store directly, and say on stdout what they have done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import sqlite3
+import sys
+from typing import Any
+
+from sidecar.backends.local import LocalBackend
+from sidecar.errors import AlreadySignalled, SidecarError
+from sidecar.events.model import NewEvent, Run, Target
+from sidecar.events.service import EventService, arrived
+
+RUN = Run(None, "local", "local", "r1")
+
+
+def say(*words: object) -> None:
+    print(*words, flush=True)
+
+
+async def create(path: str, name: str) -> None:
+    """Make an event, or say why not."""
+    backend = LocalBackend(path)
+    try:
+        event = await backend.create(NewEvent(run=RUN, name=name, parent="a0"))
+        say("made", event.action_name)
+    except SidecarError as error:
+        say(error.kind, error.data.get("reason"), error.data.get("outcome"))
+    await backend.close()
+
+
+async def create_as(user: str, path: str) -> None:
+    """Try to make an event as another user."""
+    os.setuid(int(user))
+    await create(path, "q")
+
+
+async def signal_on(path: str) -> None:
+    """Make and signal events for ever, and say which are acknowledged."""
+    service = EventService(LocalBackend(path))
+    for place in itertools.count():
+        name = f"{os.getpid()}-{place}"
+        target = Target(RUN, name=name)
+        await service.create(
+            service.write(target), NewEvent(run=RUN, name=name, parent="a0", expected_type="int")
+        )
+        await service.signal(service.write(target), place)
+        say(name, place)
+
+
+async def race(path: str, count: str, mine: str) -> None:
+    """Signal every event with a value of our own, and say what became of it."""
+    service = EventService(LocalBackend(path))
+    await arrived(service.get(Target(RUN, name="q0")))
+    say("ready")
+    sys.stdin.readline()
+
+    async def attempt(place: int) -> tuple[int, bool, Any]:
+        write = service.write(Target(RUN, name=f"q{place}"))
+        try:
+            return place, True, (await service.signal(write, int(mine))).payload
+        except AlreadySignalled as error:
+            return place, False, error.data["event"].payload
+
+    for told in await asyncio.gather(*map(attempt, range(int(count)))):
+        say(*map(int, told))
+    await service.backend.close()
+
+
+async def fill(path: str, count: str) -> None:
+    """Make events q0, q1, ..."""
+    backend = LocalBackend(path)
+    for start in range(0, int(count), 1000):
+        await asyncio.gather(
+            *(
+                backend.create(
+                    NewEvent(run=RUN, name=f"q{place}", parent="a0", expected_type="int")
+                )
+                for place in range(start, min(start + 1000, int(count)))
+            )
+        )
+    await backend.close()
+    say("filled")
+
+
+async def hold(path: str) -> None:
+    """Lock the store against other writers until a line comes."""
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("BEGIN IMMEDIATE")
+    say("held")
+    sys.stdin.readline()
+    db.execute("ROLLBACK")
+    db.close()
+    say("free")
+
+
+async def checkpoint(path: str) -> None:
+    """Try to be the last to close the store, which deletes its log, and say how it stands."""
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("SELECT count(*) FROM event").fetchall()
+    db.close()
+    say(*(os.path.exists(path + suffix) for suffix in ("-wal", "-shm")))
+
+
+if __name__ == "__main__":
+    verbs = (create, create_as, signal_on, race, fill, hold, checkpoint)
+    asyncio.run({verb.__name__: verb for verb in verbs}[sys.argv[1]](*sys.argv[2:]))
