@@ -51,8 +51,9 @@ class Sidecar:
     async def ended(self) -> int:
         """Wait for the end, let go of the backend, and give the exit status."""
         status = await self.lifecycle.ended
+        patience = 0 if self.lifecycle.at_once else CLOSE
         with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self.backend.close(), CLOSE)
+            await asyncio.wait_for(self.backend.close(), patience)
         return status
 
 

@@ -117,7 +117,7 @@ class Connection:
         self._pump()
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._input_over = True
+        self._input_over = self._work.over = True
         self.outbox.lose()
         self.on_lost()
 

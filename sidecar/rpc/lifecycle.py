@@ -41,10 +41,13 @@ class Lifecycle:
     ----------
     ended
         Done once there is nothing left to do; its result is the exit status.
+    at_once
+        Whether nobody is left, so that nothing more may be waited for.
     """
 
     def __init__(self, connection: Connection) -> None:
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.at_once = False
         self._connection = connection
         self._winding_down: asyncio.Future[None] | None = None
         self._leaving: list[asyncio.Future[None]] = []
@@ -58,6 +61,7 @@ class Lifecycle:
 
     def end_now(self) -> None:
         """End at once: nobody is left to be answered."""
+        self.at_once = not self.ended.done()
         self._end(0)
 
     def terminate(self) -> None:

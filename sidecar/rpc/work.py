@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import CoroutineType
 from typing import Any
 
-from sidecar.errors import DeadlineExceeded, InternalError, SidecarError
+from sidecar.errors import DeadlineExceeded, InternalError, ShuttingDown, SidecarError
 from sidecar.rpc.calls import Call
 
 LATER = (CoroutineType, asyncio.Future)
@@ -33,12 +33,15 @@ class Work:
         How many of them are open-ended.
     unfinished
         How many of them are not.
+    over
+        Set at the end: what is cancelled then is no defect.
     """
 
     def __init__(self, settle: Callable[[Call, Any], None]) -> None:
         self.tasks: dict[asyncio.Future[Any], Call] = {}
         self.waits = 0
         self.unfinished = 0
+        self.over = False
         self._settle = settle
 
     def start(self, call: Call, later: Any, timeout: float | None) -> None:
@@ -66,7 +69,11 @@ class Work:
         else:
             self.unfinished -= 1
         if task.cancelled():
-            outcome: Any = call.ending or defect(RuntimeError("the work was cancelled"))
+            outcome: Any = call.ending or (
+                ShuttingDown("the sidecar has ended")
+                if self.over
+                else defect(RuntimeError("the work was cancelled"))
+            )
         else:
             error = task.exception()
             if error is None:

@@ -1,0 +1,58 @@
+"""What is loaded when, since that is what a start takes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.e2e.conftest import Spawn
+from tests.e2e.process import kind, request
+
+HEAVY = {
+    "flyteidl2",
+    "google.protobuf",
+    "grpc",
+    "lsprotocol",
+    "psutil",
+    "pygls",
+    "synchronicity",
+    "attrs",
+    "cattrs",
+    "jsonschema",
+}
+
+TELLING = """
+import atexit, json, sys
+path = sys.argv.pop(1)
+atexit.register(lambda: open(path, "w").write(json.dumps(sorted(sys.modules))))
+from sidecar.cli import main
+sys.exit(main())
+"""
+
+
+def test_importing_the_command_loads_nothing_heavy() -> None:
+    script = "import json, sys, sidecar.cli; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, timeout=60, check=True
+    )
+    loaded = set(json.loads(done.stdout))
+    assert loaded & (HEAVY | {"asyncio", "sqlite3", "ssl", "socket", "sidecar.remote"}) == set()
+
+
+def test_serving_a_first_request_loads_nothing_heavy(spawn: Spawn, tmp_path: Path) -> None:
+    told = tmp_path / "modules"
+    sidecar = spawn(command=[sys.executable, "-c", TELLING, str(told)])
+    sidecar.ask(0, "initialize", capabilities={})
+    sidecar.ask(1, "events.get", runName="r", name="n")
+    assert {kind(sidecar.answer()) for _ in range(2)} == {"result"}
+    sidecar.end_input()
+    assert sidecar.status() == 0
+    assert set(json.loads(told.read_text())) & (HEAVY | {"sidecar.remote"}) == set()
+
+
+def test_the_first_request_is_answered_before_a_second_is_needed(spawn: Spawn) -> None:
+    sidecar = spawn()
+    sidecar.send(request(1, "initialize", processId=None, capabilities={}))
+    assert sidecar.answer()["result"]["serverInfo"]["name"] == "flyte-sidecar"
