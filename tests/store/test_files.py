@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC240 - what blocks the loop of a test blocks nobody
 """Which files are taken for a store, and what is left of those that are refused."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC240 - what blocks the loop of a test blocks nobody
 """One store, many processes."""
 
 from __future__ import annotations
@@ -280,7 +281,7 @@ async def test_nobody_looks_where_nobody_waits(opened: Stores, store: Path) -> N
     waiting.cancel()
     await asyncio.wait({waiting})
     async with asyncio.timeout(10):
-        while changes._timer is not None:
+        while changes._timer is not None:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC230, ASYNC240 - what blocks the loop of a test blocks nobody
 """Processes of the store's tests: `python -m tests.store.worker VERB PATH ...`.
 
 They use the store directly, and say on stdout what they have done.
@@ -10,6 +11,9 @@ import itertools
 import os
 import sqlite3
 import sys
+from collections.abc import Awaitable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from sidecar.backends.local import LocalBackend
@@ -21,7 +25,7 @@ RUN = Run(None, "local", "local", "r1")
 
 
 def say(*words: object) -> None:
-    print(*words, flush=True)
+    print(*words, flush=True)  # noqa: T201
 
 
 async def create(path: str, name: str) -> None:
@@ -108,6 +112,50 @@ async def checkpoint(path: str) -> None:
     say(*(os.path.exists(path + suffix) for suffix in ("-wal", "-shm")))
 
 
+async def on_a_full_disk(folder: str) -> None:
+    """Fill a small disk, and say what the store does meanwhile."""
+    path, ballast = f"{folder}/events.db", f"{folder}/ballast"
+    backend = LocalBackend(path)
+    service = EventService(backend)
+    for name in ("large", "small", "third"):
+        await backend.create(NewEvent(run=RUN, name=name, parent="a0", expected_type="str"))
+
+    async def attempt(label: str, work: Awaitable[Any]) -> None:
+        try:
+            event = await work
+            say(f"{label}:", "still pending" if event.pending else event.phase)
+        except SidecarError as error:
+            say(f"{label}:", error.kind, error.data.get("reason"), error.data.get("outcome"))
+
+    def signal(name: str, payload: str) -> Awaitable[Any]:
+        return service.signal(service.write(Target(RUN, name=name)), payload)
+
+    def get(of: EventService, name: str) -> Awaitable[Any]:
+        return arrived(of.get(Target(RUN, name=name)))
+
+    await asyncio.gather(
+        attempt("large", signal("large", "x" * 2_000_000)), attempt("small", signal("small", "x"))
+    )
+    await attempt("large", get(service, "large"))
+    with open(ballast, "wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(1024))
+    await attempt("no room at all", signal("third", "x" * 2_000_000))
+    await attempt("read", get(service, "small"))
+    await backend.close()
+    with open(ballast, "ab", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(1024))
+    before = Path(path).read_bytes()
+    await attempt("opened anew", get(EventService(LocalBackend(path)), "small"))
+    await attempt("new store", get(EventService(LocalBackend(f"{folder}/new.db")), "small"))
+    untouched = Path(path).read_bytes() == before
+    say("untouched:", untouched and not any(os.path.exists(f"{path}{s}") for s in ("-wal", "-shm")))
+    os.unlink(ballast)
+    await attempt("after", signal("third", "x" * 50_000))
+    await backend.close()
+
+
 if __name__ == "__main__":
-    verbs = (create, create_as, signal_on, race, fill, hold, checkpoint)
+    verbs = (create, create_as, signal_on, race, fill, hold, checkpoint, on_a_full_disk)
     asyncio.run({verb.__name__: verb for verb in verbs}[sys.argv[1]](*sys.argv[2:]))

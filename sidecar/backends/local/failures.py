@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from sidecar.errors import SidecarError, StoreBusy, StoreUnavailable
+
+ROOM = 1 << 18
+"""Bytes that a new store, its log and the log's index take together, and some more."""
 
 
 @contextmanager
@@ -34,7 +38,7 @@ def as_error(error: sqlite3.Error, path: str, outcome: str) -> SidecarError:
     if code in _REASONS:
         return unavailable(_REASONS[code], path, "none", str(error))
     reason = "io"
-    if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and _is_full(path):
+    if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and is_full(path):
         reason = "full"  # SQLite says so itself only of the database and its log
     return unavailable(reason, path, outcome, str(error))
 
@@ -52,9 +56,10 @@ def unavailable(reason: str, path: str, outcome: str, detail: str) -> StoreUnava
     )
 
 
-def _is_full(path: str) -> bool:
-    with suppress(OSError, AttributeError):  # there is no statvfs on Windows
-        return os.statvfs(os.path.dirname(os.path.realpath(path))).f_bavail == 0
+def is_full(path: str) -> bool:
+    """Tell whether the disk has no room for the files that SQLite makes beside a store."""
+    with suppress(OSError):
+        return shutil.disk_usage(os.path.dirname(os.path.realpath(path))).free < ROOM
     return False
 
 

@@ -15,7 +15,7 @@ import time
 from typing import NamedTuple
 
 from sidecar.backends.local import header, schema
-from sidecar.backends.local.failures import is_busy, told_as_errors, unavailable
+from sidecar.backends.local.failures import is_busy, is_full, told_as_errors, unavailable
 
 PATIENCE = 10.0
 """Seconds to wait for a lock that another process holds."""
@@ -109,6 +109,9 @@ def _prepare(path: str) -> None:
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
         os.makedirs(folder, mode=0o700, exist_ok=True)
+    if is_full(path) and not os.path.exists(f"{path}-shm"):
+        # SQLite would find out in the middle of making its files, and leave them there.
+        raise unavailable("full", path, "none", "there is no room for its log")
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         return
