@@ -63,8 +63,14 @@ class Call(Struct, eq=False):
 
     def stop(self, why: SidecarError) -> None:
         """Cancel its work; what it gives all the same is still its answer."""
-        if self.task is not None and self.ending is None:
-            self.ending = why
+        if self.task is None or self.ending is not None:
+            return
+        self.ending = why
+        coroutine = self.task.get_coro() if isinstance(self.task, asyncio.Task) else None
+        if getattr(coroutine, "cr_suspended", False):
+            # What it waits for may just have come, and would be lost.
+            self.task.get_loop().call_soon(self.task.cancel)
+        else:
             self.task.cancel()
 
 

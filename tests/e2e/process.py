@@ -93,6 +93,10 @@ class Process:
         assert self.popen.stdin is not None
         self.popen.stdin.close()
 
+    def stop_reading(self) -> None:
+        assert self.popen.stdout is not None
+        self.popen.stdout.close()
+
     def status(self) -> int:
         """Wait for its end."""
         return self.popen.wait(PATIENCE)

@@ -111,7 +111,7 @@ def test_it_ends_when_nobody_reads_it(spawn: Spawn) -> None:
     sidecar = spawn()
     sidecar.call("events.create", **EVENT)
     sidecar.ask(1, "events.wait", **EVENT, timeoutSeconds=1e6)
-    sidecar.popen.stdout.close()
+    sidecar.stop_reading()
     assert sidecar.status() == 0
 
 
@@ -123,7 +123,7 @@ def test_it_ends_when_its_reader_goes_while_answers_wait(spawn: Spawn, ended: bo
     sidecar.read(1)
     if ended:
         sidecar.end_input()
-    sidecar.popen.stdout.close()
+    sidecar.stop_reading()
     assert sidecar.status() == 0
 
 

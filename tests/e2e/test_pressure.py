@@ -30,6 +30,8 @@ def test_stdout_that_is_not_read_stops_the_taking_in_bounded_memory(spawn: Spawn
     before = resident(sidecar.pid)
     count = 50_000
     data = memoryview(lines(request(n, "events.get", **EVENT) for n in range(count)))
+    assert sidecar.popen.stdin is not None
+    assert sidecar.popen.stdout is not None
     stdin, stdout = sidecar.popen.stdin.fileno(), sidecar.popen.stdout.fileno()
     os.set_blocking(stdin, False)
     # Full is a stdin that takes nothing for a while.
@@ -55,11 +57,16 @@ def test_stdout_that_is_not_read_stops_the_taking_in_bounded_memory(spawn: Spawn
 def test_a_reader_that_is_stopped_loses_nothing(spawn: Spawn) -> None:
     sidecar = spawn()
     sidecar.call("events.create", **EVENT, description="x" * 1000)
+    data = lines(request(n, "events.get", **EVENT) for n in range(10_000))
+
+    def feed() -> None:
+        sidecar.write(data)
+        sidecar.end_input()
+
     with subprocess.Popen(["cat"], stdin=sidecar.popen.stdout, stdout=subprocess.PIPE) as reader:
         reader.send_signal(signal.SIGSTOP)
-        sidecar.popen.stdout.close()
-        data = lines(request(n, "events.get", **EVENT) for n in range(10_000))
-        feeding = threading.Thread(target=lambda: (sidecar.write(data), sidecar.end_input()))
+        sidecar.stop_reading()
+        feeding = threading.Thread(target=feed)
         feeding.start()
         feeding.join(0.5)
         assert feeding.is_alive()
@@ -93,6 +100,7 @@ def test_stderr_that_is_not_drained_holds_nothing_up(spawn: Spawn, level: str) -
 
 def test_a_closed_stderr_holds_nothing_up(spawn: Spawn) -> None:
     sidecar = spawn("--log-level", "debug", stderr=subprocess.PIPE)
+    assert sidecar.popen.stderr is not None
     sidecar.popen.stderr.close()
     sidecar.send(*([{"jsonrpc": "2.0", "method": "x"}] * 100), request(1, "events.get", **EVENT))
     assert kind(sidecar.answer()) == "result"

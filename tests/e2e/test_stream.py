@@ -214,7 +214,8 @@ def test_a_client_like_vscode_jsonrpc_is_served(spawn: Spawn) -> None:
     ours = result["capabilities"]["experimental"]["flyteSidecar"]
     assert ours["protocolVersion"] == result["protocolVersion"] == "1.0"
     send({"jsonrpc": "2.0", "method": "initialized", "params": {}})
-    for params in (None, [], [None], {}):
+    absent: list[Any] = [None, [], [None], {}]
+    for params in absent:
         send({"jsonrpc": "2.0", "id": 1, "method": "sidecar.status", "params": params})
         assert receive()["result"]["backend"]["kind"] == "local"
     send({"jsonrpc": "2.0", "method": "$/setTrace", "params": {"value": "off"}})

@@ -9,6 +9,7 @@ import pty
 import select
 import socket
 import subprocess
+import termios
 import tty
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +41,7 @@ def lines_of(master: int, count: int) -> list[str]:
 def test_a_person_may_type_requests(spawn: Spawn, terminal: tuple[int, int]) -> None:
     master, slave = terminal
     flags = fcntl.fcntl(slave, fcntl.F_GETFL)
-    modes = tty.tcgetattr(slave) if hasattr(tty, "tcgetattr") else None
+    modes = termios.tcgetattr(slave)
     sidecar = spawn(stdin=slave, stdout=slave, stderr=slave)
     assert "Ctrl-D" in lines_of(master, 1)[0]
     os.write(master, json.dumps(request(1, "sidecar.status")).encode() + b"\n")
@@ -51,7 +52,7 @@ def test_a_person_may_type_requests(spawn: Spawn, terminal: tuple[int, int]) -> 
     os.write(master, b"\x04")
     assert sidecar.status() == 0
     assert fcntl.fcntl(slave, fcntl.F_GETFL) == flags
-    assert modes is None or tty.tcgetattr(slave) == modes
+    assert termios.tcgetattr(slave) == modes
 
 
 def test_a_terminal_that_nobody_reads_does_not_hold_up_the_end(

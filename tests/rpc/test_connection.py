@@ -28,17 +28,17 @@ class FakeTransport:
     def __init__(self) -> None:
         self.written: list[bytes] = []
         self.wrote = asyncio.Event()
-        self.reading = True
+        self.turns: list[bool] = []  # reading resumed or paused
 
     def write(self, data: bytes) -> None:
         self.written.append(data)
         self.wrote.set()
 
     def pause_reading(self) -> None:
-        self.reading = False
+        self.turns.append(False)
 
     def resume_reading(self) -> None:
-        self.reading = True
+        self.turns.append(True)
 
     async def drained(self) -> None:
         return
@@ -398,20 +398,27 @@ async def test_a_request_cancelled_before_it_began_never_begins(bench: Bench) ->
     assert bench.effects[0].ends
 
 
-@on_a_bench
-async def test_a_result_decided_before_the_cancellation_is_told(bench: Bench) -> None:
-    bench.ask(1, "future")
-    await settled()
-    bench.release(1, "decided")
-    bench.cancel(1)
-    await settled()
-    assert bench.answers() == [{"jsonrpc": "2.0", "id": 1, "result": "decided"}]
+@pytest.mark.parametrize("method", ["future", "work", "wait", "write"])
+@pytest.mark.parametrize("batch", [False, True])
+def test_a_result_decided_before_the_cancellation_is_told(method: str, batch: bool) -> None:
+    @on_a_bench
+    async def body(bench: Bench) -> None:
+        bench.send([request(1, method)] if batch else request(1, method))
+        await settled()
+        bench.release(1, "decided")
+        bench.cancel(1)
+        await settled()
+        answer = {"jsonrpc": "2.0", "id": 1, "result": "decided"}
+        assert bench.answers() == [[answer] if batch else answer]
+
+    body()
 
 
 @on_a_bench
 async def test_cancelling_what_is_not_there_does_nothing(bench: Bench) -> None:
     bench.ask(1, "now")
-    for identity in (1, 2, "1", None, "x" * 5000, 1.5, [], {}):
+    others: list[Any] = [1, 2, "1", None, "x" * 5000, 1.5, [], {}]
+    for identity in others:
         bench.cancel(identity)
     bench.send({"jsonrpc": "2.0", "method": "$/cancelRequest"})
     bench.ask("1", "work")
@@ -548,11 +555,11 @@ async def test_while_output_is_stuck_no_message_is_taken_and_nothing_is_lost(ben
     bench.release("before")
     await settled()
     assert bench.connection.requests == taken
-    assert not bench.transport.reading
+    assert bench.transport.turns == [False]
     assert bench.answers() == []
     bench.connection.resume_writing()
     await settled()
-    assert bench.transport.reading
+    assert bench.transport.turns == [False, True]
     assert [answer["id"] for answer in bench.answers()] == ["before", *range(500)]
 
 
@@ -577,15 +584,15 @@ async def test_too_many_unfinished_requests_pause_the_reading(bench: Bench) -> N
     bench.send(*(request(n, "work") for n in range(MAX_UNFINISHED + 50)))
     await settled()
     assert len(bench.connection.tasks) == MAX_UNFINISHED
-    assert not bench.transport.reading
+    assert bench.transport.turns == [False]
     bench.release(0)
     await settled()
     assert len(bench.connection.tasks) == MAX_UNFINISHED
-    assert not bench.transport.reading
+    assert not bench.transport.turns[-1]
     for n in range(1, MAX_UNFINISHED):
         bench.release(n)
     await settled()
-    assert bench.transport.reading
+    assert bench.transport.turns[-1]
     assert len(bench.answers()) == MAX_UNFINISHED
     for n in range(MAX_UNFINISHED, MAX_UNFINISHED + 50):
         bench.release(n)
@@ -604,7 +611,7 @@ async def test_waits_do_not_pause_the_reading_and_one_too_many_is_refused(bench:
         "retryable": True,
         "limit": MAX_WAITS,
     }
-    assert bench.transport.reading
+    assert bench.transport.turns == []
     bench.ask("x", "now")
     bench.cancel(5)
     await settled()
@@ -645,7 +652,7 @@ async def test_after_a_head_without_a_length_nothing_more_is_taken_or_kept(bench
     bench.connection.on_input_end = ends.append
     bench.connection.data_received(b"hello\r\n")
     assert ends == [1]
-    assert not bench.transport.reading
+    assert bench.transport.turns == [False]
     bench.connection.data_received(b'Content-Length: 2\r\n\r\n{}{"x":1}')
     bench.connection.eof_received()
     assert ends == [1]

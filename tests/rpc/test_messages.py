@@ -73,7 +73,7 @@ def test_any_unknown_name_is_pointed_at(name: str) -> None:
 class InitializeStrict(Params, frozen=True, kw_only=True):
     """Has no members of its own."""
 
-    timeout_seconds: None = None  # type: ignore[assignment]
+    timeout_seconds: None = None
 
 
 @pytest.mark.parametrize(
