@@ -1,0 +1,94 @@
+"""How the store reads: by an index each, to the end, and never the whole run."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from sidecar.backends.local import reader
+from sidecar.events.model import PAUSED, SUCCEEDED, Query, Run, Target
+from sidecar.events.service import arrived
+from tests.store.conftest import Stores, get, make, signal
+from tests.store.worker import RUN
+
+
+async def test_every_statement_goes_by_an_index_and_sorts_nothing(
+    opened: Stores, store: Path
+) -> None:
+    backend = opened(store)
+    event = await make(backend, "q", expires_in=3600)
+    assert backend._reader is not None
+    assert backend._writer is not None
+    file = backend._writer._file
+    assert file is not None
+    said: list[str] = []
+    for db in (file.reading, file.writing):
+        db.set_trace_callback(said.append)
+    for target in (
+        Target(RUN, name="q"),
+        Target(RUN, name="q", parent="a0"),
+        Target(RUN, action_name=event.action_name),
+    ):
+        await arrived(backend.find(target))
+        await arrived(backend.choices(target))
+    for parent in (None, "a0"):
+        for phases in (None, [PAUSED], [SUCCEEDED], [PAUSED, SUCCEEDED]):
+            await arrived(backend.page(Query(run=RUN, parent=parent, phases=phases)))
+    backend._reader.resolved_since(0, {})
+    await signal(backend, True)
+    await make(backend, "another")
+    plans = sqlite3.connect(store)
+    seen = {words for words in said if words.lstrip().startswith(("SELECT", "UPDATE", "INSERT"))}
+    assert len(seen) > 15
+    for words in seen:
+        for row in plans.execute(f"EXPLAIN QUERY PLAN {words}").fetchall():
+            step = row[3]
+            of_one_row = "by_parent_and_name" in words or "by_action" in words
+            assert "SCAN" not in step, (step, words)
+            assert of_one_row or "TEMP B-TREE" not in step, (step, words)
+    plans.close()
+
+
+async def test_a_read_does_not_hide_what_others_write(opened: Stores, store: Path) -> None:
+    backend, other = opened(store), opened(store)
+    for place in range(5):
+        await make(backend, f"q{place}")
+    assert backend._reader is not None
+    for read in (
+        lambda: backend._reader.find(Target(RUN, name="q0")),
+        lambda: backend._reader.choices(Target(RUN, name="q0")),
+        lambda: backend._reader.page(Query(run=RUN, limit=1)),
+        lambda: backend._reader.page(Query(run=RUN, max_bytes=1)),
+        lambda: backend._reader.resolved_since(0, {}),
+        lambda: backend._reader.revision(),
+        lambda: backend._reader.next_expiry(),
+    ):
+        read()
+        version = backend._reader.data_version()
+        await make(other, f"more{version}")
+        assert backend._reader.data_version() != version
+
+
+async def test_a_reader_remembers_no_more_runs_than_it_may(
+    opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "KNOWN_RUNS", 3)
+    backend = opened(store)
+    event = await make(backend)
+    for place in range(10):
+        run = Run(None, "local", "local", f"run{place}")
+        assert await arrived(backend.find(Target(run, name="q"))) is None
+        assert await get(backend) == event
+    assert backend._reader is not None
+    assert len(backend._reader._runs) <= 3
+
+
+async def test_reads_are_answered_at_once_while_the_store_is_open(
+    opened: Stores, store: Path
+) -> None:
+    backend = opened(store)
+    event = await make(backend)
+    assert backend.find(Target(RUN, name="q")) == event
+    assert backend.choices(Target(RUN, name="q")) == [event]

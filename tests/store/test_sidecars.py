@@ -1,0 +1,120 @@
+"""Real sidecar processes on one store."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from sidecar.client import Client, RequestError
+from tests.conftest import ROOT
+from tests.store.conftest import Worker
+
+MEGABYTE = 1 << 20
+EVENTS = 100_000
+
+
+def spawn(store: Path) -> Any:
+    return Client.spawn("--store", str(store), cwd=ROOT)
+
+
+def target(name: str) -> dict[str, str]:
+    return {"runName": "r1", "name": name}
+
+
+async def waiting_on(client: Client, name: str) -> asyncio.Future[Any]:
+    """Start a wait and see to it that the sidecar has it."""
+    wait = asyncio.ensure_future(client.request("events.wait", **target(name)))
+    await asyncio.sleep(0)
+    assert (await client.request("events.get", **target(name)))["pending"]
+    return wait
+
+
+async def test_a_wait_in_one_sidecar_hears_of_a_signal_in_another_within_50_ms(
+    store: Path,
+) -> None:
+    async with spawn(store) as waits, spawn(store) as signals:
+        delays = []
+        for place in range(50):
+            await signals.request("events.create", **target(f"q{place}"))
+            wait = await waiting_on(waits, f"q{place}")
+            told = await signals.request("events.signal", **target(f"q{place}"), payload=True)
+            start = time.perf_counter()
+            assert await wait == told
+            delays.append(time.perf_counter() - start)
+    delays.sort()
+    print(f"p50 {delays[25] * 1e3:.1f} ms, worst {delays[-1] * 1e3:.1f} ms")  # noqa: T201
+    assert delays[25] < 0.05
+
+
+async def test_every_sidecar_tells_the_loser_of_a_race_the_winners_value(store: Path) -> None:
+    async with spawn(store) as one, spawn(store) as other:
+        await one.request("events.create", **target("q"), expectedType="int")
+        results = await asyncio.gather(
+            *(
+                client.request("events.signal", **target("q"), payload=value)
+                for value, client in enumerate((one, other))
+            ),
+            return_exceptions=True,
+        )
+        won = [result for result in results if isinstance(result, dict)]
+        lost = [result for result in results if isinstance(result, RequestError)]
+        assert len(won) == len(lost) == 1
+        assert lost[0].kind == "already_signalled"
+        assert lost[0].data["event"] == won[0]
+
+
+async def test_an_event_expires_in_a_sidecar_that_did_not_make_it(store: Path) -> None:
+    async with spawn(store) as makes, spawn(store) as waits:
+        event = await makes.request("events.create", **target("q"), expiresInSeconds=0.2)
+        told = await waits.request("events.wait", **target("q"), timeoutSeconds=20)
+        assert (told["phase"], told["endedAt"]) == ("TIMED_OUT", event["expiresAt"])
+        with pytest.raises(RequestError) as refused:
+            await makes.request("events.signal", **target("q"), payload=True)
+        assert refused.value.kind == "already_completed"
+
+
+async def test_a_sidecar_that_waits_leaves_the_processor_alone(store: Path) -> None:
+    async with spawn(store) as client:
+        for place in range(20):
+            await client.request("events.create", **target(f"q{place}"), expiresInSeconds=3600)
+        waits = [await waiting_on(client, f"q{place}") for place in range(20)]
+        process = psutil.Process(client.process.pid)
+        used = []
+        for _ in range(3):  # the least of three: others may be at work on the machine
+            before, start = process.cpu_times(), time.monotonic()
+            await asyncio.sleep(2)
+            after, seconds = process.cpu_times(), time.monotonic() - start
+            used.append((after.user + after.system - before.user - before.system) / seconds)
+        print(f"{min(used):.2%} of a core")  # noqa: T201
+        assert min(used) < 0.01
+        for wait in waits:
+            wait.cancel()
+        await asyncio.wait(waits)
+
+
+async def test_paging_through_100_000_events_adds_less_than_10_mb(
+    worker: Worker, store: Path
+) -> None:
+    filling = worker("fill", store, EVENTS)
+    assert await asyncio.to_thread(filling.stdout.readline) == "filled\n"
+    async with spawn(store) as client:
+        process = psutil.Process(client.process.pid)
+        await client.request("events.list", runName="r1", limit=100)
+        before = peak = process.memory_info().rss
+        found, cursor, last = 0, None, ""
+        while True:
+            page = await client.request("events.list", runName="r1", limit=1000, cursor=cursor)
+            found += len(page["events"])
+            peak = max(peak, process.memory_info().rss)
+            cursor = page["nextCursor"]
+            if cursor is None:
+                break
+            assert last != (last := page["events"][-1]["actionName"])
+        print(f"{(peak - before) / MEGABYTE:.1f} MB more")  # noqa: T201
+        assert found == EVENTS
+        assert peak - before < 10 * MEGABYTE
