@@ -312,7 +312,7 @@ async def test_a_cursor_of_another_store_is_expired(opened: Stores, tmp_path: Pa
 
 def test_an_acknowledged_signal_survives_a_kill(worker: Worker, store: Path) -> None:
     values: dict[str, int] = {}
-    for turn in range(12):
+    for turn in range(8):
         process = worker("signal_on", store)
         for _ in range(1 + turn * 3):
             name, value = process.stdout.readline().split()

@@ -148,7 +148,7 @@ class LocalBackend:
             if self._writer is None:
                 self._writer = Writer(self.path, self._look)
             reader = self._reader = Reader(await self._writer.open())
-            self._changes = Changes(reader, self.path, self._expire)
+            self._changes = Changes(reader, self.path, self._expire, self._let_go)
             return reader
         finally:
             self._opening = None

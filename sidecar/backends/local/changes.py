@@ -34,14 +34,21 @@ class Changes:
         The store's, for errors.
     expire
         Asks for events past their time to be recorded as such; the future is done after it.
+    lost
+        Told that the store cannot be used any longer; it calls `fail`.
     """
 
     def __init__(
-        self, reader: Reader, path: str, expire: Callable[[], asyncio.Future[Any]]
+        self,
+        reader: Reader,
+        path: str,
+        expire: Callable[[], asyncio.Future[Any]],
+        lost: Callable[[SidecarError], None],
     ) -> None:
         self._reader = reader
         self._path = path
         self._expire = expire
+        self._lost = lost
         self._waiters: dict[str, set[asyncio.Future[Event]]] = {}
         self._revision = 0
         self._data_version = _UNSEEN
@@ -96,7 +103,7 @@ class Changes:
             self._reader.check()
             version = self._reader.data_version()
         except SidecarError as error:
-            self.fail(error)
+            self._lost(error)
             return
         except sqlite3.Error as error:
             self._fail_unless_busy(error)
