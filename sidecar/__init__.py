@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sidecar import errors
-    from sidecar.remote import Event, EventPayload, init
+    from sidecar.choice import init
+    from sidecar.remote import Event, EventPayload
 
     __version__: str
 
@@ -28,6 +29,8 @@ if not TYPE_CHECKING:  # a checker would take any name for one of ours
             found = import_module("sidecar.version").VERSION
         elif name == "errors":
             found = import_module("sidecar.errors")
+        elif name == "init":
+            found = import_module("sidecar.choice").init
         elif name in __all__:
             found = getattr(import_module("sidecar.remote"), name)
         else:

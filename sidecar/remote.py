@@ -1,4 +1,4 @@
-"""The Event of the Python API, over the backend that `init` chose.
+"""The Event of the Python API, over the backend that was chosen.
 
 It keeps the contract of ``flyte.remote.Event`` in Flyte's SDK. Beside the errors of
 `sidecar.errors` it raises `TypeError` and `ValueError`, for arguments that no backend takes.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import operator
-import os
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -17,13 +16,13 @@ from google.protobuf import json_format
 from msgspec import Meta, ValidationError, convert
 
 from sidecar.backends.flyte import conversion
-from sidecar.backends.local import LocalBackend
-from sidecar.blocking import Pages, Shared, blocking, paging, run
-from sidecar.errors import DeadlineExceeded, ShuttingDown, UnsupportedByBackend
+from sidecar.blocking import Pages, blocking, paging
+from sidecar.choice import service as chosen
+from sidecar.errors import DeadlineExceeded, ShuttingDown
 from sidecar.events import model
 from sidecar.events.model import ExpectedType, PromptType, Target
 from sidecar.events.service import EventService, arrived, completed
-from sidecar.options import default_store
+from sidecar.protocol.params import MAX_EXPIRY, Name
 
 EventPayload = model.Payload
 """A value that can answer an event: a `bool`, `int`, `float` or `str`."""
@@ -31,62 +30,6 @@ EventPayload = model.Payload
 LARGEST_PAGE = 1000
 
 _TYPES: tuple[type[EventPayload], ...] = (bool, int, float, str)
-
-
-def init(
-    *,
-    backend: str = "local",
-    store: str | os.PathLike[str] | None = None,
-    org: str | None = None,
-    project: str | None = None,
-    domain: str | None = None,
-) -> None:
-    """Choose where events are kept; the embedded store at its default path if never called.
-
-    Called again, it switches: calls under way end first, waits end with `ShuttingDown`.
-
-    Parameters
-    ----------
-    backend
-        ``local``, the embedded store.
-    store
-        The embedded store's file. By default what ``FLYTE_SIDECAR_STORE`` says, else a file
-        in the platform's folder for the state of a user's programs.
-    org, project, domain
-        Where runs are looked for, unless the event itself says so.
-
-    Raises
-    ------
-    UnsupportedByBackend
-        If this release cannot use the backend yet.
-    ValueError
-        If there is no such backend.
-    """
-    if backend == "flyte":
-        raise UnsupportedByBackend("this release cannot use a Flyte deployment yet")
-    if backend != "local":
-        raise ValueError(f"backend must be 'local', not {backend!r}")
-    path = None if store is None else os.path.abspath(os.path.expanduser(store))
-
-    def make() -> EventService:
-        local = LocalBackend(path or default_store())
-        local.org = org or local.org
-        local.project = project or local.project
-        local.domain = domain or local.domain
-        return EventService(local)
-
-    run(_service.change(make))
-
-
-def _make_default() -> EventService:
-    return EventService(LocalBackend(default_store()))
-
-
-async def _close(service: EventService) -> None:
-    await service.backend.close()
-
-
-_service = Shared(_make_default, _close)
 
 
 def _run(service: EventService, name: str) -> model.Run:
@@ -159,7 +102,7 @@ class Event:
         action_name
             Only look at events whose parent is this action.
         """
-        async with _service.use() as service:
+        async with chosen.use() as service:
             target = Target(_run(service, run_name), name=name, parent=action_name)
             found = await arrived(service.get(target))
         return None if found is None else cls(conversion.event_to_action(found))
@@ -189,7 +132,7 @@ class Event:
     async def _pages(cls, run_name: str, parent: str | None, limit: int) -> Pages[Event]:
         cursor = None
         while True:
-            async with _service.use() as service:
+            async with chosen.use() as service:
                 its = _run(service, run_name)
                 query = model.Query(run=its, parent=parent, limit=limit, cursor=cursor)
                 page = await arrived(service.page(query))
@@ -236,7 +179,7 @@ class Event:
         """
         if expected_type not in _TYPES:
             raise TypeError(f"expected_type must be bool, int, float or str, not {expected_type!r}")
-        async with _service.use() as service:
+        async with chosen.use() as service:
             new = _checked(
                 run=_run(service, run_name),
                 run_name=run_name,
@@ -268,7 +211,7 @@ class Event:
         value = _plain(payload)
         # On the wire a string of digits may stand for an int. Here it is text.
         claimed: ExpectedType | None = "str" if isinstance(value, str) else None
-        async with _service.use() as service:
+        async with chosen.use() as service:
             write = service.write(self._target(service))
             self._show(await service.signal(write, value, claimed))
 
@@ -320,14 +263,14 @@ class Event:
         """Wait until the event is no longer pending; a pause in between does not show."""
         loop = asyncio.get_running_loop()
         deadline = None if timeout is None else loop.time() + timeout
-        chosen = _service.make
+        make = chosen.make
         while True:
-            async with _service.use() as service:
-                if _service.make is not chosen:
+            async with chosen.use() as service:
+                if chosen.make is not make:
                     raise ShuttingDown("another backend was chosen")
                 target = self._target(service)
                 await arrived(service.get(target))  # opens the store
-                waiting = _service.until_pause(_wait(service, target))
+                waiting = chosen.until_pause(_wait(service, target))
                 left = None if deadline is None else max(0.0, deadline - loop.time())
                 try:
                     ended, _ = await asyncio.wait([waiting], timeout=left)
@@ -368,20 +311,14 @@ def _plain(payload: EventPayload) -> EventPayload:
     raise TypeError(f"payload must be a bool, int, float or str, not {type(payload).__name__}")
 
 
-_Name = Annotated[
-    str, Meta(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f-\x9f\ud800-\udfff]*\Z")
-]
-_Seconds = Annotated[float, Meta(gt=0, le=100 * 365 * 86400.0)]
-
-
 class _Asked(model.NewEvent, frozen=True, kw_only=True):
     """What is asked of an event made here; of other clients their params ask the same."""
 
-    run_name: _Name
-    name: _Name
-    parent: _Name
-    group: _Name | None = None
-    expires_in: _Seconds | None = None
+    run_name: Name
+    name: Name
+    parent: Name
+    group: Name | None = None
+    expires_in: Annotated[float, Meta(gt=0, le=MAX_EXPIRY)] | None = None
 
 
 def _checked(**asked: Any) -> _Asked:

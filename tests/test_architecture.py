@@ -28,10 +28,11 @@ MAY_KNOW: dict[str, set[str]] = {
     "demo": {"client"},
     "doctor": {"backends", "errors", "events", "options", "protocol", "version"},
     "blocking": set(),
-    "remote": {"backends", "blocking", "errors", "events", "options"},
+    "choice": {"backends", "blocking", "errors", "events", "options"},
+    "remote": {"backends", "blocking", "choice", "errors", "events", "protocol"},
     "cli": {"call", "demo", "doctor", "logs", "options", "rpc", "serve", "version"},
     "__main__": {"cli"},
-    "__init__": {"errors", "remote", "version"},
+    "__init__": {"choice", "errors", "remote", "version"},
 }
 
 

@@ -393,7 +393,7 @@ class TestCreate:
     )
     def test_what_no_backend_takes_is_a_value_error(self, wrong: dict[str, Any]) -> None:
         given: dict[str, Any] = {"name": "approve", "run_name": "r1", **wrong}
-        with pytest.raises(ValueError, match=r"Expected|Invalid"):
+        with pytest.raises(ValueError, match=r"Expected|Invalid|surrogates"):
             Event.create(given.pop("name"), **given)
         assert list(Event.listall("r1")) == []
 
@@ -605,7 +605,7 @@ class TestTheProcess:
         done = start(
             """
             import os, sys, threading, sidecar
-            from sidecar import Event, remote
+            from sidecar import Event, choice
 
             sidecar.init(store=sys.argv[1])
             asked, answers = Event.create("asked", "r1"), []
@@ -615,7 +615,7 @@ class TestTheProcess:
             Event.create("second", "r1")
             next(suspended)
 
-            while not remote._service._brief:  # until the wait is open
+            while not choice.service._brief:  # until the wait is open
                 pass
             go, told = os.pipe(), os.pipe()
             child = os.fork()
@@ -673,7 +673,8 @@ class TestTheProcess:
         done = start(
             """
             import os, sys, threading, sidecar
-            from sidecar import Event, blocking
+            from sidecar import Event
+            from sidecar.blocking import background
 
             sidecar.init(store=sys.argv[1])
             forked, made = threading.Event(), []
@@ -690,7 +691,7 @@ class TestTheProcess:
             for _ in range(20):
                 child = os.fork()
                 if child == 0:
-                    os._exit(blocking._left_behind[-1] is not None)
+                    os._exit(background._left_behind[-1] is not None)
                 assert os.waitpid(child, 0)[1] == 0
             forked.set()
             for thread in threads:
