@@ -63,7 +63,9 @@ def test_an_example_tells_why_an_answer_is_refused(
 ) -> None:
     ask(command, '{"runName": "r1", "name": "threshold", "expectedType": "float"}')
     done = run(*approve, "r1", "threshold", '"high"', env=command)
-    assert "payload_type_mismatch: the event takes a float, got a string" in done.stdout + done.stderr
+    assert (
+        "payload_type_mismatch: the event takes a float, got a string" in done.stdout + done.stderr
+    )
 
 
 def test_an_example_tells_that_there_is_no_such_event(
