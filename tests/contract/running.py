@@ -19,8 +19,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
             await pyfuncitem.obj(**arguments)
         finally:
             for argument in arguments.values():
-                if inspect.iscoroutinefunction(getattr(argument, "close", None)):
-                    await argument.close()
+                close = getattr(argument, "close", None)
+                if inspect.iscoroutinefunction(close):
+                    await close()
 
     asyncio.run(body())
     return True

@@ -41,8 +41,12 @@ async def test_a_new_event_waits_for_an_answer(client: Client) -> None:
 @pytest.mark.parametrize("name", ["nope", "", "\0", "a\nb", "x" * 5000, "\U0001f600"])
 async def test_a_name_that_does_not_exist_is_not_found(client: Client, name: str) -> None:
     await client.make("q")
-    for target in ({"name": name}, {"action_name": name}, {"name": "q", "parent": name}):
-        target = {"name": None, **target}
+    targets: list[dict[str, Any]] = [
+        {"name": name},
+        {"name": None, "action_name": name},
+        {"name": "q", "parent": name},
+    ]
+    for target in targets:
         assert await client.get(**target) is None
         for attempt in (client.signal(payload=True, **target), client.abort(**target)):
             with pytest.raises(EventNotFound):

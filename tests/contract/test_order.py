@@ -34,7 +34,7 @@ REQUESTS = st.lists(
         st.tuples(st.just("signal"), NAMES, MAYBE, st.booleans()),
         st.tuples(st.just("abort"), NAMES, MAYBE),
         st.tuples(st.just("get"), NAMES, MAYBE),
-        st.tuples(st.just("list")),
+        st.tuples(st.just("page")),
     ),
     max_size=14,
 )
@@ -85,7 +85,7 @@ class Model:
             raise Unsure
         return dict(found[0]) if found else None
 
-    def list(self) -> Any:
+    def page(self) -> Any:
         return [dict(event) for event in self.events]
 
     def fitting(self, name: str, parent: str | None) -> list[dict[str, Any]]:
@@ -109,7 +109,7 @@ class Model:
 
 def sent(service: EventService, run: Run, what: str, *words: Any) -> Awaitable[Any]:
     """Start a request as a connection does: in order, and without waiting."""
-    if what == "list":
+    if what == "page":
         return arrived(service.page(Query(run=run)))
     name, parent = words[:2]
     target = Target(run, name=name, parent=parent)
@@ -161,7 +161,7 @@ def test_requests_sent_together_mean_what_they_mean_one_after_another(
         await client.close()
         for request, result in zip(requests, results, strict=True):
             expected = model.do(*request)
-            if request[0] in ("get", "list"):
+            if request[0] in ("get", "page"):
                 assert covers(told(result), expected)
             elif expected is not Unsure:
                 assert told(result) == expected

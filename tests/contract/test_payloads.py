@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from msgspec import json
+from msgspec import Raw, json
 
 from sidecar.errors import InvalidParams, PayloadTypeMismatch
 from sidecar.events.payload import same
@@ -70,13 +70,13 @@ async def test_an_accepted_payload_comes_back_as_it_was_sent(
     client: Client, declared: str, text: str, value: Any
 ) -> None:
     await client.make("q", declared)
-    told = await client.signal("q", read_payload(text.encode()))
+    told = await client.signal("q", read_payload(Raw(text.encode())))
     kept = await client.get("q")
     assert kept == told or value != value
     assert type(told.payload) is type(value)
     assert kept is not None
     assert same(kept.payload, value)
-    assert math.copysign(1, value) == math.copysign(1, kept.payload) if value == 0.0 else True
+    assert str(kept.payload) == str(value)  # the sign of a zero too
     assert (kept.phase, kept.pending, kept.expected_type) == ("SUCCEEDED", False, declared)
 
 
@@ -86,7 +86,7 @@ async def test_a_payload_of_another_type_is_refused_and_the_event_still_waits(
 ) -> None:
     event = await client.make("q", declared)
     with pytest.raises(PayloadTypeMismatch) as refused:
-        await client.signal("q", read_payload(text.encode()))
+        await client.signal("q", read_payload(Raw(text.encode())))
     assert refused.value.data == {"expectedType": declared}
     assert await client.get("q") == event
 
@@ -94,13 +94,13 @@ async def test_a_payload_of_another_type_is_refused_and_the_event_still_waits(
 @pytest.mark.parametrize("text", ["null", "{}", "[]", "[1]", '{"a": 1}', r'"\ud800"', "[[", ""])
 def test_what_is_no_scalar_is_no_payload(text: str) -> None:
     with pytest.raises(InvalidParams) as refused:
-        read_payload(text.encode())
+        read_payload(Raw(text.encode()))
     assert refused.value.data == {"path": "/payload"}
 
 
 @pytest.mark.parametrize("text", ["1e400", "-1e400", " 1e999"])
 def test_a_number_that_no_double_holds_is_still_a_number(text: str) -> None:
-    assert read_payload(text.encode()) == BEYOND_ALL
+    assert read_payload(Raw(text.encode())) == BEYOND_ALL
 
 
 @pytest.mark.parametrize("declared", TYPES)
@@ -108,7 +108,8 @@ def test_a_number_that_no_double_holds_is_still_a_number(text: str) -> None:
 async def test_payload_type_must_equal_the_declared_one(
     client: Client, claimed: str, declared: str
 ) -> None:
-    value = {"bool": True, "int": 3, "float": 3.5, "str": "x"}[declared]
+    values: dict[str, Any] = {"bool": True, "int": 3, "float": 3.5, "str": "x"}
+    value = values[declared]
     await client.make("q", declared)
     if claimed == declared:
         assert (await client.signal("q", value, claimed)).payload == value
@@ -196,7 +197,7 @@ def test_any_payload_goes_there_over_the_wire_and_back(
             assert type(event.payload) is type(value)
             assert same(event.payload, value)
         wire = json.decode(encode(kept))["payload"]
-        again = await client.signal(name, read_payload(json.encode(wire)))
+        again = await client.signal(name, read_payload(Raw(json.encode(wire))))
         assert same(again.payload, value)
 
     async def body() -> None:

@@ -26,6 +26,7 @@ def test_a_payload_fits_its_own_type_and_comes_as_it_is(value: Any) -> None:
 @given(SCALARS)
 def test_the_form_for_json_fits_back_into_the_same_payload(value: Any) -> None:
     form = for_json(value)
+    assert form is not None
     assert same(fit(form, type_of(value), None), value)
     if type(form) is int:
         assert -SAFE <= form <= SAFE

@@ -18,7 +18,8 @@ from tests.store.worker import RUN
 
 __all__ = ["pytest_pyfunc_call"]
 
-Worker = Callable[..., "subprocess.Popen[str]"]
+Worker = Callable[..., Any]
+"""Gives a Popen of text, both ends of which are pipes."""
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """The embedded store: one SQLite file, shared by any number of processes.
 
-file       opening it safely, and what may be wrong with it
+file       opening it safely
+header     judging a file before SQLite opens it
+failures   what SQLite and the system raise, as the errors of the contract
 schema     its tables, and how an older store is brought up to date
 rows       events to rows and back
 reader     queries that answer at once, on the event loop
