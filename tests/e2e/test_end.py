@@ -115,6 +115,18 @@ def test_it_ends_when_nobody_reads_it(spawn: Spawn) -> None:
     assert sidecar.status() == 0
 
 
+def test_it_ends_when_its_reader_goes_while_the_last_answers_wait(spawn: Spawn) -> None:
+    sidecar, other = spawn(), spawn()
+    sidecar.call("events.create", **EVENT, description="x" * 1_000_000)
+    sidecar.send(*(request(n, "events.wait", **EVENT, timeoutSeconds=1e6) for n in range(50)))
+    sidecar.until("waits", 50)
+    sidecar.end_input()
+    other.call("events.signal", **EVENT, payload=True)
+    sidecar.read(1)
+    sidecar.stop_reading()
+    assert sidecar.status() == 0
+
+
 @pytest.mark.parametrize("ended", [False, True])
 def test_it_ends_when_its_reader_goes_while_answers_wait(spawn: Spawn, ended: bool) -> None:
     sidecar = spawn()

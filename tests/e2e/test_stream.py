@@ -121,15 +121,21 @@ def test_stdin_and_stdout_may_be_files(spawn: Spawn, tmp_path: Path) -> None:
 
 def test_large_replies_fit_into_a_file(spawn: Spawn, tmp_path: Path) -> None:
     # Each is over the mark at which the writing is told to pause.
-    text = "x" * (2 << 20)
-    create = request("c", "events.create", **EVENT, description=text)
-    gets = [request(n, "events.get", **EVENT) for n in range(150)]
-    (tmp_path / "requests").write_bytes(lines([create, *gets]))
-    with (tmp_path / "requests").open("rb") as source, (tmp_path / "out").open("wb") as target:
-        sidecar = spawn(stdin=source, stdout=target)
+    creating = spawn()
+    creating.call("events.create", **EVENT, description="x" * (1 << 20) + "y" * (1 << 16))
+    gets = [request(n, "events.get", **EVENT) for n in range(300)]
+    with (tmp_path / "out").open("wb") as target:
+        sidecar = spawn(stdout=target)
+        # The store is open once this wait is over, and reads are then answered at once.
+        sidecar.send(request("w", "events.wait", **EVENT, timeoutSeconds=0.01))
+        while not (tmp_path / "out").stat().st_size:
+            assert sidecar.popen.poll() is None
+        sidecar.send(*gets)
+        sidecar.end_input()
         assert sidecar.status() == 0
     with (tmp_path / "out").open("rb") as out:
-        assert len(by_id(map(json.loads, out))) == 151
+        assert len(by_id(map(json.loads, out))) == 301
+    assert sidecar.said() == ""
 
 
 def test_a_line_of_any_length_and_bytes_of_any_kind_are_answered(spawn: Spawn) -> None:
