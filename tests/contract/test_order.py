@@ -41,7 +41,7 @@ REQUESTS = st.lists(
 
 
 class Unsure(Exception):
-    """Events made at once under several parents have no order."""
+    """Events of one name that are made at once under several parents have no order."""
 
 
 class Model:
@@ -81,7 +81,7 @@ class Model:
 
     def get(self, name: str, parent: str | None) -> Any:
         found = self.fitting(name, parent)
-        if len(found) > 1:
+        if found and parent is None:
             raise Unsure
         return dict(found[0]) if found else None
 
