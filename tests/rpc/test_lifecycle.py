@@ -9,7 +9,7 @@ import pytest
 
 from sidecar.rpc import lifecycle
 from sidecar.rpc.lifecycle import Lifecycle
-from tests.rpc.test_connection import Bench, kind, settled, told
+from tests.rpc.bench import Bench, kind, settled, told
 
 
 class Ending(Bench):

@@ -1,0 +1,110 @@
+"""Requests that are cancelled, and requests that take too long."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.rpc.bench import Bench, kind, on_a_bench, request, settled, told
+
+
+@on_a_bench
+async def test_a_cancelled_request_is_answered_once(bench: Bench) -> None:
+    bench.ask(1, "work")
+    await settled()
+    bench.cancel(1)
+    bench.cancel(1)
+    await settled()
+    bench.cancel(1)
+    await settled()
+    (answer,) = bench.answers()
+    assert answer["error"]["code"] == -32800
+    assert not bench.connection.tasks
+
+
+@on_a_bench
+async def test_a_request_cancelled_before_it_began_never_begins(bench: Bench) -> None:
+    bench.send(request(1, "work"), request(2, "write"))
+    bench.cancel(1)
+    bench.cancel(2)
+    await settled()
+    assert bench.begun == []
+    first, second = bench.answers()
+    assert (first["error"]["code"], second["error"]["code"]) == (-32800, -32800)
+    assert second["error"]["data"]["outcome"] == "none"
+    assert second["error"]["data"]["actionName"] is None
+    assert bench.effects[0].ends
+
+
+@pytest.mark.parametrize("method", ["future", "work", "wait", "write"])
+@pytest.mark.parametrize("batch", [False, True])
+def test_a_result_decided_before_the_cancellation_is_told(method: str, batch: bool) -> None:
+    @on_a_bench
+    async def body(bench: Bench) -> None:
+        bench.send([request(1, method)] if batch else request(1, method))
+        await settled()
+        bench.release(1, "decided")
+        bench.cancel(1)
+        await settled()
+        answer = {"jsonrpc": "2.0", "id": 1, "result": "decided"}
+        assert bench.answers() == [[answer] if batch else answer]
+
+    body()
+
+
+@on_a_bench
+async def test_cancelling_what_is_not_there_does_nothing(bench: Bench) -> None:
+    bench.ask(1, "now")
+    others: list[Any] = [1, 2, "1", None, "x" * 5000, 1.5, [], {}]
+    for identity in others:
+        bench.cancel(identity)
+    bench.send({"jsonrpc": "2.0", "method": "$/cancelRequest"})
+    bench.ask("1", "work")
+    bench.cancel(1)
+    await settled()
+    assert told(bench.answers()) == [(1, "result")]
+    bench.release("1")
+
+
+@on_a_bench
+async def test_a_write_under_way_tells_what_is_known_when_it_is_cancelled(bench: Bench) -> None:
+    bench.ask(1, "write")
+    await settled()
+    bench.cancel(1)
+    await settled()
+    data = bench.answers()[0]["error"]["data"]
+    assert (data["outcome"], data["actionName"]) == ("unknown", "a7")
+    assert bench.effects[0].ends == 1
+
+
+@on_a_bench
+async def test_a_refused_write_tells_no_outcome_and_gives_its_place_up(bench: Bench) -> None:
+    bench.ask(1, "refused")
+    assert bench.answers()[0]["error"]["data"] == {
+        "kind": "invalid_params",
+        "retryable": False,
+        "path": "/x",
+    }
+    assert bench.effects[0].ends == 1
+
+
+@on_a_bench
+async def test_past_its_timeout_a_request_is_answered_at_once(bench: Bench) -> None:
+    for identity, method in enumerate(("work", "wait", "write", "future")):
+        bench.ask(identity, method, timeoutSeconds=1e-9)
+    answers = await bench.soon(4)
+    assert {kind(answer) for answer in answers} == {"deadline_exceeded"}
+    await settled()
+    assert not bench.connection.tasks
+    assert bench.connection.waits == 0
+
+
+@on_a_bench
+async def test_a_timeout_that_did_not_pass_changes_nothing(bench: Bench) -> None:
+    bench.ask(1, "work", timeoutSeconds=1e308)
+    bench.ask(2, "now", timeoutSeconds=1e-9)
+    await settled()
+    bench.release(1)
+    await settled()
+    assert told(bench.answers()) == [(2, "result"), (1, "result")]

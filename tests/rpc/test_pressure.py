@@ -1,0 +1,137 @@
+"""A client that sends faster than it reads, or than its requests are done."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from sidecar.rpc.connection import MAX_UNFINISHED, MAX_WAITS
+from tests.rpc.bench import Bench, kind, on_a_bench, request, settled, told
+
+
+@on_a_bench
+async def test_while_output_is_stuck_no_message_is_taken_and_nothing_is_lost(bench: Bench) -> None:
+    bench.ask("before", "work")
+    await settled()
+    bench.connection.pause_writing()
+    taken = bench.connection.requests
+    bench.send(*(request(n, "now") for n in range(500)))
+    bench.release("before")
+    await settled()
+    assert bench.connection.requests == taken
+    assert bench.transport.turns == [False]
+    assert bench.answers() == []
+    bench.connection.resume_writing()
+    await settled()
+    assert bench.transport.turns == [False, True]
+    assert [answer["id"] for answer in bench.answers()] == ["before", *range(500)]
+
+
+@on_a_bench
+async def test_answers_are_made_only_when_there_is_room(bench: Bench) -> None:
+    for n in range(10):
+        bench.ask(n, "work")
+    await settled()
+    bench.connection.pause_writing()
+    results: list[Any] = [{"n": n} for n in range(10)]
+    for n, result in enumerate(results):
+        bench.release(n, result)
+    await settled()
+    results[9]["n"] = "later"
+    bench.connection.resume_writing()
+    await settled()
+    assert bench.answers()[9]["result"] == {"n": "later"}
+
+
+@on_a_bench
+async def test_too_many_unfinished_requests_pause_the_reading(bench: Bench) -> None:
+    bench.send(*(request(n, "work") for n in range(MAX_UNFINISHED + 50)))
+    await settled()
+    assert len(bench.connection.tasks) == MAX_UNFINISHED
+    assert bench.transport.turns == [False]
+    bench.release(0)
+    await settled()
+    assert len(bench.connection.tasks) == MAX_UNFINISHED
+    assert bench.transport.turns == [False]
+    for n in range(1, MAX_UNFINISHED):
+        bench.release(n)
+    await settled()
+    assert bench.transport.turns == [False, True]
+    assert len(bench.answers()) == MAX_UNFINISHED
+    for n in range(MAX_UNFINISHED, MAX_UNFINISHED + 50):
+        bench.release(n)
+    await settled()
+    assert len(bench.answers()) == 50
+
+
+@on_a_bench
+async def test_waits_do_not_pause_the_reading_and_one_too_many_is_refused(bench: Bench) -> None:
+    bench.send(*(request(n, "wait") for n in range(MAX_WAITS + 1)))
+    await settled()
+    (refused,) = bench.answers()
+    assert (refused["id"], kind(refused)) == (MAX_WAITS, "too_many_waits")
+    assert refused["error"]["data"] == {
+        "kind": "too_many_waits",
+        "retryable": True,
+        "limit": MAX_WAITS,
+    }
+    assert bench.transport.turns == []
+    bench.ask("x", "now")
+    bench.cancel(5)
+    await settled()
+    bench.ask("y", "wait")
+    assert told(bench.answers()) == [("x", "result"), (5, "request_cancelled")]
+    assert bench.connection.waits == MAX_WAITS
+    for gate in bench.gates.values():
+        gate.cancel()
+    await settled()
+
+
+@on_a_bench
+async def test_the_end_of_input_is_told_once_all_messages_are_taken(bench: Bench) -> None:
+    ends: list[int] = []
+    bench.connection.on_input_end = ends.append
+    bench.connection.pause_writing()
+    bench.send(request(1, "now"), request(2, "now"))
+    bench.connection.eof_received()
+    assert ends == []
+    bench.connection.resume_writing()
+    assert ends == [0]
+    assert told(bench.answers()) == [(1, "result"), (2, "result")]
+
+
+@on_a_bench
+async def test_stuck_work_does_not_hide_the_end_of_input(bench: Bench) -> None:
+    ends: list[int] = []
+    bench.connection.on_input_end = ends.append
+    bench.send(*(request(n, "work") for n in range(MAX_UNFINISHED + 20)))
+    bench.connection.eof_received()
+    assert ends == [0]
+    assert len(bench.connection.tasks) == MAX_UNFINISHED + 20
+
+
+@on_a_bench
+async def test_after_a_head_without_a_length_nothing_more_is_taken_or_kept(bench: Bench) -> None:
+    ends: list[int] = []
+    bench.connection.on_input_end = ends.append
+    bench.connection.data_received(b"hello\r\n")
+    assert ends == [1]
+    assert bench.transport.turns == [False]
+    bench.connection.data_received(b'Content-Length: 2\r\n\r\n{}{"x":1}')
+    bench.connection.eof_received()
+    assert ends == [1]
+    assert b"".join(bench.transport.written).count(b"Content-Length") == 1
+
+
+@on_a_bench
+async def test_once_nobody_reads_nothing_is_kept(bench: Bench) -> None:
+    lost: list[bool] = []
+    bench.connection.on_lost = lambda: lost.append(True)
+    bench.ask(1, "work")
+    await settled()
+    bench.connection.pause_writing()
+    bench.connection.connection_lost(None)
+    bench.release(1)
+    await settled()
+    assert lost == [True]
+    await asyncio.wait_for(bench.connection.outbox.drained(), 5)
