@@ -21,7 +21,7 @@ from sidecar.errors import (
 )
 from sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, Event, NewEvent, Query, Run, Target
 from sidecar.events.service import EventService, arrived
-from tests.contract.harness import RUN, Client
+from tests.contract.harness import RUN, Client, settle
 
 runs = itertools.count()
 
@@ -233,7 +233,7 @@ async def test_a_read_waits_for_the_writes_to_its_run_and_for_no_others(
     )
     assert elsewhere is None
     reading = asyncio.ensure_future(client.get("nothing"))
-    await asyncio.sleep(0.05)
+    await settle(100)
     assert not reading.done()
     held.go.set()
     assert await reading is None
@@ -254,7 +254,7 @@ async def test_a_write_that_never_ran_is_ended_by_its_caller(client: Client) -> 
     await client.make("q")
     write = client.service.write(Target(RUN, name="q"))
     reading = asyncio.ensure_future(client.get("q"))
-    await asyncio.sleep(0.02)
+    await settle(100)
     assert not reading.done()
     write.end()
     write.end()
@@ -309,7 +309,7 @@ async def test_a_write_on_its_way_is_not_torn_off_and_its_result_is_told(
     signalling = asyncio.ensure_future(client.signal("q", True))
     await until(lambda: held.begun == 1)
     signalling.cancel()
-    await asyncio.sleep(0.02)
+    await settle(100)
     assert not signalling.done()
     held.go.set()
     assert (await signalling).phase == SUCCEEDED

