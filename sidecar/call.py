@@ -54,10 +54,7 @@ def call(options: Options, method: str, params: str | None) -> int:
     except (DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _failed("parse_error", f"the params are not JSON: {error}")
     request = json.encode(_Request(method, Raw(text)))
-    try:
-        reply = json.decode(asyncio.run(_exchange(options, request)), type=_Reply)
-    except KeyboardInterrupt:
-        return 130
+    reply = json.decode(asyncio.run(_exchange(options, request)), type=_Reply)
     if reply.error is not None:
         return _failed(reply.error.data.kind, reply.error.message)
     sys.stdout.buffer.write(json.format(bytes(reply.result), indent=2) + b"\n")

@@ -37,7 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; gives the exit status."""
     words = vars(parser().parse_args(arguments))
     run: Callable[[Options, dict[str, Any]], int] = words.pop("run", _serve)
-    return run(_options(words), words)
+    try:
+        return run(_options(words), words)
+    except KeyboardInterrupt:
+        return 130
 
 
 def parser() -> argparse.ArgumentParser:

@@ -24,7 +24,7 @@ from sidecar.version import VERSION
 
 logger = logging.getLogger(__name__)
 
-CLOSE = 5.0
+CLOSE = 2.0
 """Seconds that the backend is given to close."""
 
 
