@@ -22,6 +22,9 @@ T = TypeVar("T")
 PATIENCE = 10.0
 """Seconds that the interpreter's exit waits for what is under way."""
 
+LOOK_UP = 0.1
+"""Seconds for which an interrupt may go unnoticed."""
+
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run the coroutine on the background loop and wait for it.
@@ -227,9 +230,11 @@ def _refuse() -> NoReturn:
 
 
 def _wait(work: _Work[Any], ended: threading.Lock) -> None:
+    # The main thread takes the interrupts. One that comes just before a wait does not end it,
+    # on Windows none does: so it looks up now and then.
+    is_main = threading.current_thread() is threading.main_thread()
     while not work.done:
-        # On Windows an interrupt does not end a wait, so there it is made in slices.
-        ended.acquire(timeout=0.1 if sys.platform == "win32" else -1)
+        ended.acquire(timeout=LOOK_UP if is_main else -1)
 
 
 def _set(ended: asyncio.Future[None]) -> None:
