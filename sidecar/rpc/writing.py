@@ -108,19 +108,22 @@ class _Backlog:
 class PolledWriting(_Backlog):
     """Writes what the system says can be written without blocking.
 
-    A pipe that is ready takes `PIPE_BUF` bytes whole; a socket can be told not to block.
+    A socket can be told not to block, and on Linux a pipe can be opened once more, for us
+    alone, so that it does not. Elsewhere a pipe that is ready takes `PIPE_BUF` bytes whole.
     """
 
     def __init__(self, descriptor: int, sender: Sender) -> None:
         super().__init__(sender)
-        self._descriptor = descriptor
+        mode = os.fstat(descriptor).st_mode
+        self._own = _opened_again(descriptor) if stat.S_ISFIFO(mode) else None
+        self._descriptor = descriptor = descriptor if self._own is None else self._own
         self._loop = asyncio.get_running_loop()
         self._chunks: deque[memoryview] = deque()
         self._waiting = False
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
-        mode = os.fstat(descriptor).st_mode
-        self._at_once = CHUNK if stat.S_ISREG(mode) else select.PIPE_BUF
+        takes_much = self._own is not None or stat.S_ISREG(mode)
+        self._at_once = CHUNK if takes_much else select.PIPE_BUF
         self._socket: socket.socket | None = None
         if stat.S_ISSOCK(mode):
             self._socket = socket.socket(fileno=os.dup(descriptor))
@@ -140,6 +143,9 @@ class PolledWriting(_Backlog):
         self._hung_up()
         if self._socket is not None:
             self._socket.close()
+        if self._own is not None:
+            os.close(self._own)
+            self._own = None
 
     def _ready(self) -> None:
         self._send()
@@ -167,7 +173,7 @@ class PolledWriting(_Backlog):
         try:
             if self._socket is not None:
                 return self._socket.send(chunk, socket.MSG_DONTWAIT)
-            if not self._poll.poll(0):
+            if self._own is None and not self._poll.poll(0):
                 return 0
             return os.write(self._descriptor, chunk[: self._at_once])
         except BlockingIOError:
@@ -187,6 +193,15 @@ class PolledWriting(_Backlog):
         self._stop_waiting()
         self._chunks.clear()
         self._lose(error)
+
+
+def _opened_again(pipe: int) -> int | None:
+    """Open a pipe's end once more, not to block; whoever shares the given one sees nothing."""
+    flags = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        return os.open(f"/proc/self/fd/{pipe}", flags)
+    except OSError:
+        return None
 
 
 class ThreadedWriting(_Backlog):
