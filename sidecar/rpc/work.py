@@ -60,7 +60,10 @@ class Work:
     def _late(self, call: Call, timeout: float) -> None:
         late = DeadlineExceeded(f"timeoutSeconds has passed: {timeout:g}")
         self._settle(call, late)
-        call.stop(late)
+        if call.task is not None and call.ending is None:
+            # At once: what was said of its effect holds only if it gets no further.
+            call.ending = late
+            call.task.cancel()
 
     def _finished(self, task: asyncio.Future[Any]) -> None:
         call = self.tasks.pop(task)

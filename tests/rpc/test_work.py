@@ -1,0 +1,35 @@
+"""Work that goes on, and work that is late."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from sidecar.errors import DeadlineExceeded
+from sidecar.rpc.calls import Call
+from sidecar.rpc.work import Work
+
+
+def test_late_work_gets_no_further_than_what_was_said_of_it() -> None:
+    async def main() -> tuple[list[Any], list[str]]:
+        settled: list[Any] = []
+        went_on: list[str] = []
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        async def write() -> None:
+            await turn
+            went_on.append("the write was sent")
+
+        work = Work(lambda call, outcome: settled.append(outcome))
+        call = Call()
+        work.start(call, write(), 3600)
+        await asyncio.sleep(0)
+        turn.set_result(None)  # its turn comes in the moment in which its time is up
+        work._late(call, 3600)
+        assert call.task is not None
+        await asyncio.wait({call.task})
+        return settled, went_on
+
+    settled, went_on = asyncio.run(main())
+    assert isinstance(settled[0], DeadlineExceeded)
+    assert went_on == []
