@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,8 +30,14 @@ MAX_UNFINISHED = 256
 MAX_WAITS = 10_000
 """Open-ended requests beyond which a new one is refused."""
 
+ENVELOPE_BYTES = 256
+"""Of a reply, what stands around a page's events."""
+
 PAGE_BYTES = 1 << 20
 """What a reply that can end early should not outgrow."""
+
+
+logger = logging.getLogger(__name__)
 
 
 class _Cancel(Struct, frozen=True):
@@ -59,6 +66,8 @@ class Connection:
         Cleared at the end: what comes then is refused.
     on_input_end
         Called with the exit status that it stands for once no more messages come.
+    lost_status
+        The exit status that the loss of the client stands for.
     on_lost
         Called when the client can no longer be answered.
     """
@@ -76,10 +85,11 @@ class Connection:
         self.requests = 0
         self.errors = 0
         self.accepting = True
+        self.lost_status = 0
         self.on_input_end: Callable[[int], None] = lambda status: None
         self.on_lost: Callable[[], None] = lambda: None
         self._decoder = StreamDecoder(framing, max_message_bytes)
-        self._page_bytes = min(PAGE_BYTES, max_message_bytes)
+        self._page_bytes = max(0, min(PAGE_BYTES, max_message_bytes) - ENVELOPE_BYTES)
         self._calls: dict[bytes, Call] = {}  # the unanswered requests, by their ids
         replies = Replies(encode, self._decoder.frame, self._calls)
         self.outbox: Outbox[Call | Batch] = Outbox(replies.render)
@@ -117,6 +127,9 @@ class Connection:
         self._pump()
 
     def connection_lost(self, error: Exception | None) -> None:
+        if error is not None and not isinstance(error, (BrokenPipeError, ConnectionResetError)):
+            logger.error("replies are lost: %s", error)
+            self.lost_status = 1
         self._input_over = self._work.over = True
         self.outbox.lose()
         self.on_lost()

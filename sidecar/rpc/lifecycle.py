@@ -62,7 +62,7 @@ class Lifecycle:
     def end_now(self) -> None:
         """End at once: nobody is left to be answered."""
         self.at_once = not self.ended.done()
-        self._end(0)
+        self._end(self._connection.lost_status)
 
     def terminate(self) -> None:
         """Do as after `shutdown` and `exit`: a signal asks for it."""

@@ -161,4 +161,4 @@ def test_a_full_disk_ends_it(spawn: Spawn) -> None:
     with open("/dev/full", "wb") as full:
         sidecar = spawn(stdout=full)
         sidecar.ask(1, "sidecar.status")
-        assert sidecar.status() == 0
+        assert sidecar.status() == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ MEGABYTE = 1 << 20
 EVENTS = 100_000
 
 
-def spawn(store: Path) -> Any:
-    return Client.spawn("--store", str(store), cwd=ROOT)
+def spawn(store: Path, *options: str) -> Any:
+    return Client.spawn("--store", str(store), *options, cwd=ROOT)
 
 
 def target(name: str) -> dict[str, str]:
@@ -90,3 +91,36 @@ async def test_paging_through_100_000_events_adds_less_than_10_mb(
         print(f"{(peak - before) / MEGABYTE:.1f} MB more")  # noqa: T201
         assert found == EVENTS
         assert peak - before < 10 * MEGABYTE
+
+
+@pytest.mark.parametrize("limit", [1620, 2000, 2400, 4000])
+async def test_a_page_of_several_events_stays_below_the_message_limit(
+    store: Path, limit: int
+) -> None:
+    async with spawn(store) as client:
+        for place in range(20):
+            await client.request("events.create", **target(f"q{place}"))
+    sizes: list[int] = []
+    async with spawn(store, "--max-message-bytes", str(limit)) as client:
+        client.on_message = lambda message, sent: sizes.append(0 if sent else len(message))
+        cursor, found = None, []
+        while True:
+            page = await client.request("events.list", runName="r1", cursor=cursor)
+            found += page["events"]
+            assert len(page["events"]) == 1 or sizes[-1] <= limit
+            cursor = page["nextCursor"]
+            if cursor is None:
+                break
+    assert [event["name"] for event in found] == [f"q{place}" for place in range(20)]
+
+
+async def test_a_store_damaged_in_use_is_unavailable_and_no_internal_error(store: Path) -> None:
+    async with spawn(store) as client:
+        await client.request("events.create", **target("q"))
+        os.truncate(store, 0)
+        for method in ("events.get", "events.wait", "events.abort"):
+            with pytest.raises(RequestError) as refused:
+                await client.request(method, **target("q"))
+            assert refused.value.kind == "store_unavailable"
+        status = await client.request("sidecar.status")
+        assert status["backend"]["healthy"] is False

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from sidecar.backends.local import edits, file, rows
 from sidecar.backends.local.changes import Changes
-from sidecar.backends.local.failures import as_error, is_busy
+from sidecar.backends.local.failures import is_busy, told_as_errors
 from sidecar.backends.local.reader import Overdue, Reader
 from sidecar.backends.local.writer import Change, Writer
 from sidecar.errors import EventNotFound, ShuttingDown, SidecarError, StoreUnavailable
@@ -119,8 +119,9 @@ class LocalBackend:
                 raise
             except sqlite3.Error as error:
                 if not is_busy(error) or loop.time() > deadline:
-                    reader.check()  # a newer release may have changed the tables
-                    raise as_error(error, self.path, "none") from error
+                    with told_as_errors(self.path):
+                        reader.check()  # a newer release may have changed the tables
+                        raise error
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, 0.05)
 

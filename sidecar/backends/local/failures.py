@@ -87,6 +87,7 @@ _REASONS_OS = {
     errno.EROFS: "read_only",
     errno.EACCES: "read_only",
     errno.EPERM: "read_only",
+    errno.EEXIST: "not_a_store",  # a file stands where a folder must
     errno.EISDIR: "not_a_store",
     errno.ENOTDIR: "not_a_store",
 }

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from sidecar.backends.local import header, schema
 from sidecar.backends.local.failures import is_busy, is_full, told_as_errors, unavailable
+from sidecar.errors import StoreUnavailable
 
 PATIENCE = 10.0
 """Seconds to wait for a lock that another process holds."""
@@ -79,8 +80,11 @@ class OpenFile:
     def check_in_place(self, outcome: str) -> None:
         """Raise if the path no longer leads to the file that is open."""
         try:
-            found: tuple[Identity, ...] = tuple(map(_identity, self._names))
-        except OSError:
+            with told_as_errors(self.path, outcome):
+                found: tuple[Identity, ...] = tuple(map(_identity, self._names))
+        except StoreUnavailable as error:
+            if not isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
+                raise
             found = ()
         if found != self._identities:
             raise unavailable("replaced", self.path, outcome, "another file is in its place")

@@ -113,7 +113,7 @@ class Reader:
         size = 0
         try:
             for identity, document in cursor:
-                size += len(document.encode())
+                size += len(document.encode()) + 1
                 if events and (size > query.max_bytes or len(events) == query.limit):
                     place = f"{self._file.store_id}.{listing}.{after}"
                     return EventPage(events=events, next_cursor=place)
