@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 
 from msgspec import DecodeError, Raw, Struct, json
@@ -47,7 +48,7 @@ class _Exchange:
 
 def call(options: Options, method: str, params: str | None) -> int:
     """Send one request, print its result, and give the exit status."""
-    text = sys.stdin.buffer.read() if params == "-" else (params or "null").encode()
+    text = sys.stdin.buffer.read() if params == "-" else os.fsencode(params or "null")
     try:
         text.decode()
         json.decode(text, type=Raw)
@@ -57,7 +58,10 @@ def call(options: Options, method: str, params: str | None) -> int:
     reply = json.decode(asyncio.run(_exchange(options, request)), type=_Reply)
     if reply.error is not None:
         return _failed(reply.error.data.kind, reply.error.message)
+    if sys.stdout is None:
+        raise OSError("stdout is closed")
     sys.stdout.buffer.write(json.format(bytes(reply.result), indent=2) + b"\n")
+    sys.stdout.flush()
     return 0
 
 

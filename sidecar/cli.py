@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -41,6 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run(_options(words), words)
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        return _nobody_reads()
+    except (OSError, UnicodeError) as error:
+        return _fail(str(error))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -107,10 +112,9 @@ def _common_options() -> argparse.ArgumentParser:
 
 
 def _positive(word: str) -> int:
-    number = int(word)
-    if number < 1:
-        raise ValueError
-    return number
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"a number of at least 1 is needed, not {word!r}")
+    return int(word)
 
 
 def _options(words: dict[str, Any]) -> Options:
@@ -119,7 +123,10 @@ def _options(words: dict[str, Any]) -> Options:
     if backend != "local":
         parser().error(f"{BACKEND_VARIABLE} names no backend: {backend!r} (choose local)")
     given.setdefault("store", None)
-    given["store"] = given["store"] or default_store()
+    try:
+        given["store"] = os.path.abspath(os.path.expanduser(given["store"] or default_store()))
+    except (OSError, RuntimeError) as error:
+        parser().error(f"no place for the store, give an absolute --store: {error}")
     given.setdefault("max_message_bytes", MAX_MESSAGE_BYTES)
     return Options(**given)
 
@@ -127,6 +134,9 @@ def _options(words: dict[str, Any]) -> Options:
 def _serve(options: Options, _: dict[str, Any]) -> int:
     from sidecar.rpc.stdio import take_stdio
 
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Until the event loop takes them over: nothing was read yet, so nothing is lost.
+        signal.signal(number, lambda *_: os._exit(0))
     interactive = os.isatty(0)
     try:
         stdin, stdout = take_stdio()
@@ -162,6 +172,12 @@ def _doctor(options: Options, _: dict[str, Any]) -> int:
     from sidecar.doctor import doctor
 
     return doctor(options)
+
+
+def _nobody_reads() -> int:
+    # What is still in the buffer has nowhere to go when the interpreter ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 1
 
 
 def _say(sentence: str) -> None:

@@ -73,9 +73,15 @@ class Client:
     @classmethod
     @asynccontextmanager
     async def spawn(
-        cls, *arguments: str, command: Sequence[str] = (sys.executable, "-m", "sidecar"), **how: Any
+        cls,
+        *arguments: str,
+        command: Sequence[str] = (sys.executable, "-P", "-m", "sidecar"),
+        **how: Any,
     ) -> AsyncIterator[Client]:
-        """Start a sidecar, and end it with the block; `how` goes to the subprocess."""
+        """Start a sidecar, and end it with the block; `how` goes to the subprocess.
+
+        The command does not look for modules in the current folder, which may be anyone's.
+        """
         process = await asyncio.create_subprocess_exec(
             *command,
             *arguments,

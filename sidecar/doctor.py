@@ -18,7 +18,10 @@ from sidecar.version import VERSION
 
 
 def doctor(options: Options) -> int:
-    """Print what would be used; gives 0 if all of it works, else 1. Changes nothing."""
+    """Print what would be used; gives 0 if all of it works, else 1.
+
+    A store that does not exist is not made; one that does is opened as for serving.
+    """
     _row("flyte-sidecar", f"{VERSION}, protocol {PROTOCOL_VERSION}")
     _row("python", f"{platform.python_version()}, SQLite {sqlite3.sqlite_version}")
     _row("backend", options.backend)

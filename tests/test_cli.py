@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,35 @@ def test_a_backend_of_the_environment_that_does_not_exist_is_refused(command: En
 
 def test_python_m_sidecar_is_the_command(command: Environment) -> None:
     assert run("python", "-m", "sidecar", "--version", env=command).returncode == 0
+
+
+def test_no_module_of_the_current_folder_is_run(tmp_path: Path, command: Environment) -> None:
+    for name in ("sidecar", "msgspec"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('run')")
+    assert run("flyte-sidecar", "demo", env=command, cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize("words", [["demo"], ["call", "sidecar.status"], ["doctor"]])
+def test_a_verb_whose_output_cannot_be_written_ends_without_a_traceback(
+    words: list[str], command: Environment
+) -> None:
+    with open("/dev/full", "wb") as full:
+        how = {"capture_output": False, "stdout": full, "stderr": subprocess.PIPE}
+        done = run("flyte-sidecar", *words, env=command, **how)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_that_is_gone_is_told_in_one_sentence(
+    tmp_path: Path, command: Environment
+) -> None:
+    (tmp_path / "gone").mkdir()
+    words = "cd gone && rmdir ../gone && exec flyte-sidecar --store x.db call sidecar.status"
+    done = run("sh", "-c", words, env=command, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "no place for the store" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_demo_shows_both_processes_and_ends_well(command: Environment) -> None:

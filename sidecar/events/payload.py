@@ -38,7 +38,7 @@ def fit(value: Payload, declared: ExpectedType | None, claimed: ExpectedType | N
     """
     if declared is not None and claimed is not None and claimed != declared:
         raise PayloadTypeMismatch(
-            f"the event takes {_NAMES[declared]}, payloadType says {_NAMES[claimed]}",
+            f"the event takes {_NAMES[declared]}, the payload is said to be {_NAMES[claimed]}",
             expectedType=declared,
         )
     wanted = declared or claimed or type_of(value)
@@ -119,8 +119,8 @@ def _told(value: Payload, wanted: ExpectedType) -> str:
     if isinstance(value, str):
         return "a string" if wanted == "bool" else "a string that stands for none"
     if isinstance(value, int) and not isinstance(value, bool):
+        if wanted == "float":
+            return "a number that no double holds exactly"
         if not _is_int64(value):
             return "a number out of range"
-        if wanted == "float":
-            return "an integer that no double holds exactly"
     return _NAMES[type_of(value)]
