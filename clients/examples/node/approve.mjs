@@ -7,6 +7,10 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
 const [runName, name, payload] = process.argv.slice(2);
+if (payload === undefined) {
+  console.error("usage: node approve.mjs RUN NAME PAYLOAD");
+  process.exit(2);
+}
 
 const sidecar = spawn("flyte-sidecar", [], { stdio: ["pipe", "pipe", "inherit"] });
 const waiting = new Map();

@@ -15,7 +15,7 @@ event() { jq -cn --arg run "$run" --arg name "$name" "$@"; }
   event --argjson payload "$payload" '{jsonrpc: "2.0", id: 2, method: "events.signal",
     params: {runName: $run, name: $name, payload: $payload}}'
 } | flyte-sidecar | jq -r '
-  if .error then "error: \(.error.data.kind): \(.error.message)"
+  if .error then "\(.error.data.kind): \(.error.message)\n" | halt_error(1)
   elif .result == null then "there is no such event"
   else "\(.result.name): \(.result.prompt) -> \(.result.phase) \(.result.payload)"
   end'
