@@ -52,7 +52,7 @@ class Counters(Struct, frozen=True, kw_only=True, rename="camel"):
 
     requests: Annotated[int, Meta(description="Requests and notifications taken.")]
     errors: Annotated[int, Meta(description="Errors answered.")]
-    in_flight: Annotated[int, Meta(description="Unanswered requests, waits included.")]
+    in_flight: Annotated[int, Meta(description="Requests at work, waits included.")]
     waits: int
     watches: int
 
