@@ -17,6 +17,9 @@ from sidecar.backends.local.reader import Reader
 from sidecar.errors import SidecarError
 from sidecar.events.model import Event
 
+CHECK_AGAIN = 0.4
+"""Seconds for which a quiet store is trusted to be still in its place."""
+
 TICK = 0.04
 """Seconds between two looks; a waiter hears of a change within 50 ms."""
 
@@ -100,8 +103,9 @@ class Changes:
             return
         self._timer = asyncio.get_running_loop().call_later(TICK, self._tick)
         try:
-            self._reader.check()
             version = self._reader.data_version()
+            # A newer release's migration shows as a change, a file that is gone does not.
+            self._reader.check_again(0.0 if version != self._data_version else CHECK_AGAIN)
         except SidecarError as error:
             self._lost(error)
             return

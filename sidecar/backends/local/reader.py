@@ -6,6 +6,7 @@ Each reads to its end before it returns: a cursor read halfway would hide from
 
 from __future__ import annotations
 
+import math
 import time
 import zlib
 from collections.abc import Container
@@ -51,19 +52,19 @@ class Reader:
     def __init__(self, file: OpenFile) -> None:
         self._file = file
         self._db = file.reading
-        self._checked = -CHECK_AGAIN
+        self._checked = -math.inf
         self._runs: dict[Run, int] = {}  # runs are never deleted, so their ids stay true
 
     def check(self) -> None:
         """Raise if the store was replaced, or migrated by a newer release."""
-        self._checked = -CHECK_AGAIN  # once it has failed, no read trusts the store
+        self._checked = -math.inf  # once it has failed, no read trusts the store
         self._file.check_in_place("none")
         schema.check_version(schema.version(self._db), self._file.path)
         self._checked = time.monotonic()
 
-    def _check_again(self) -> None:
-        """Check, unless that was done a moment ago: it costs as much as an indexed read."""
-        if time.monotonic() - self._checked > CHECK_AGAIN:
+    def check_again(self, after: float = CHECK_AGAIN) -> None:
+        """Check, unless that was done in the last `after` seconds: it costs as much as a read."""
+        if time.monotonic() - self._checked > after:
             self.check()
 
     def close(self) -> None:
@@ -71,7 +72,7 @@ class Reader:
 
     def find(self, target: Target) -> Event | None:
         """Give the first event created that fits."""
-        self._check_again()
+        self.check_again()
         run = self._run(target.run)
         if run is None:
             return None
@@ -81,7 +82,7 @@ class Reader:
 
     def choices(self, target: Target) -> list[Event]:
         """Give the unresolved events that fit, or else the last created."""
-        self._check_again()
+        self.check_again()
         run = self._run(target.run)
         if run is None:
             return []
@@ -96,7 +97,7 @@ class Reader:
 
     def page(self, query: Query) -> EventPage:
         """Give one page of a listing."""
-        self._check_again()
+        self.check_again()
         listing = _fingerprint(query)
         after = 0 if query.cursor is None else self._place(query.cursor, listing)
         expiry = self.next_expiry()
