@@ -17,10 +17,8 @@ PromptType = Literal["text", "markdown"]
 Payload = bool | int | float | str
 """A value that can answer an event."""
 
-QUEUED = "QUEUED"
 PAUSED = "PAUSED"
 SUCCEEDED = "SUCCEEDED"
-FAILED = "FAILED"
 ABORTED = "ABORTED"
 TIMED_OUT = "TIMED_OUT"
 

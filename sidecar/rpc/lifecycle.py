@@ -51,7 +51,6 @@ class Lifecycle:
         self._connection = connection
         self._winding_down: asyncio.Future[None] | None = None
         self._leaving: list[asyncio.Future[None]] = []
-        self._shut_down = False
         nothing = params_reader(_Nothing)
         exit_handler = Handler(nothing, self._exit, notification=True, in_batch=False)
         connection.handlers["shutdown"] = Handler(nothing, self._shutdown, in_batch=False)
@@ -71,7 +70,6 @@ class Lifecycle:
 
     def _shutdown(self, _: Any, call: Call) -> asyncio.Future[None]:
         self._connection.accepting = False
-        self._shut_down = True
         work = self._wind_down(SHUTDOWN, SHUTDOWN, but=call)
         self._winding_down = asyncio.ensure_future(work)
         return asyncio.shield(self._winding_down)
