@@ -58,10 +58,10 @@ class SidecarError(Exception):
 
     kind: ClassVar[str]
     code: ClassVar[int]
-    retryable: ClassVar[bool] = False
+    retryable: bool = False
     tells_outcome: ClassVar[bool] = False
 
-    def __init__(self, message: str, **data: Any) -> None:
+    def __init__(self, message: str, /, **data: Any) -> None:
         super().__init__(message)
         self.message = message
         self.data = data
