@@ -31,6 +31,14 @@ class EventBackend(Protocol):
     Every method raises the errors of `sidecar.errors` alone. Writes (`create`, `signal`,
     `abort`) are durable once they return, and check and change in one step, whoever else
     writes.
+
+    Attributes
+    ----------
+    kind, endpoint, org, project, domain
+        As clients are told them.
+    knows_expiry
+        Whether an event told as timed out takes no answer for certain. Else that may have been
+        found by another clock than the backend's, which is left to refuse a signal.
     """
 
     kind: str
@@ -38,6 +46,7 @@ class EventBackend(Protocol):
     org: str | None
     project: str | None
     domain: str | None
+    knows_expiry: bool
 
     def find(self, target: Target) -> Soon[Event | None]:
         """Give the first event created that fits, or None."""

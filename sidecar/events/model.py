@@ -85,6 +85,11 @@ class Event(Struct, frozen=True, kw_only=True, rename="camel"):
         ),
     ]
 
+    @property
+    def run(self) -> Run:
+        """The run that asks, by its full name."""
+        return Run(self.org, self.project, self.domain, self.run_name)
+
 
 class Run(Struct, frozen=True):
     """A run's full name."""

@@ -16,6 +16,7 @@ from sidecar.events.backend import CANDIDATES, LATER, EventBackend, Soon
 from sidecar.events.model import (
     ABORTED,
     SUCCEEDED,
+    TIMED_OUT,
     Event,
     EventPage,
     ExpectedType,
@@ -91,9 +92,14 @@ class EventService:
             await write.turn()
             event = await self._choose(write.target)
             write.action_name = event.action_name
-            if not event.pending:
+            if not event.pending and (event.phase != TIMED_OUT or self.backend.knows_expiry):
                 return signalled_again(event, payload, payload_type)
-            value = payloads.fit(payload, event.expected_type, payload_type)
+            try:
+                value = payloads.fit(payload, event.expected_type, payload_type)
+            except PayloadTypeMismatch:
+                if not event.pending:
+                    raise completed(event) from None
+                raise
             return await write.carry_out(self.backend.signal(event, value))
 
     async def abort(self, write: Write, reason: str | None) -> Event:

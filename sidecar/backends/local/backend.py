@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from sidecar.backends.local import edits, file, rows
+from sidecar.backends.local import edits, file
 from sidecar.backends.local.changes import Changes
 from sidecar.backends.local.failures import is_busy, told_as_errors
 from sidecar.backends.local.reader import Overdue, Reader
@@ -32,6 +32,7 @@ class LocalBackend:
     """
 
     kind = "local"
+    knows_expiry = True
     endpoint: str | None = None
     org: str | None = None
     project: str | None = "local"
@@ -63,7 +64,7 @@ class LocalBackend:
         return await self._change(edits.abort(event, reason))
 
     async def resolved(self, event: Event) -> Event:
-        target = Target(rows.run_of(event), action_name=event.action_name)
+        target = Target(event.run, action_name=event.action_name)
         waiting = await self._read_patiently(self._waiting, event)
         try:
             found = await self._read_patiently(Reader.find, target)

@@ -133,7 +133,7 @@ def _ended(event: Event, phase: str, **members: Any) -> Event:
 def _stands(db: sqlite3.Connection, event: Event) -> tuple[int, Event]:
     """Give the event as it stands now, and its place in the table."""
     expire(db)
-    target = Target(rows.run_of(event), action_name=event.action_name)
+    target = Target(event.run, action_name=event.action_name)
     found = _find(db, target)
     if found is None:
         raise EventNotFound(f"there is no {target}")

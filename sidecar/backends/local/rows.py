@@ -58,11 +58,6 @@ def run_key(run: Run) -> tuple[str, str, str, str]:
     return (run.org or "", run.project or "", run.domain or "", run.name)
 
 
-def run_of(event: Event) -> Run:
-    """Give the run that an event belongs to."""
-    return Run(event.org, event.project, event.domain, event.run_name)
-
-
 def find_run(db: sqlite3.Connection, run: Run) -> int | None:
     """Give the run's id, or None where no event of it was ever made."""
     row = db.execute(
