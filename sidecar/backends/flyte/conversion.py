@@ -1,17 +1,32 @@
 """Events to and from the messages of Flyte's RunService.
 
-An event is a condition action there: `flyteidl2.workflow.run_definition_pb2.Action`.
+An event is a condition action there: `flyteidl2.workflow.run_definition_pb2.Action`, and
+`ActionDetails` of the same, which alone tell of the question and the answer.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import cast
 
-from flyteidl2.common import phase_pb2
-from flyteidl2.core import types_pb2
-from flyteidl2.workflow import run_definition_pb2
+from flyteidl2.common import identity_pb2, phase_pb2
+from flyteidl2.core import literals_pb2, types_pb2
+from flyteidl2.workflow import run_definition_pb2, run_service_pb2
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from msgspec import Struct
 
-from sidecar.events.model import Event, ExpectedType
+from sidecar.events.model import (
+    ABORTED,
+    SUCCEEDED,
+    TIMED_OUT,
+    Event,
+    ExpectedType,
+    Payload,
+    PromptType,
+    Run,
+)
+from sidecar.events.payload import type_of
 
 _PREFIX = "ACTION_PHASE_"
 _UNKNOWN = "UNKNOWN_"
@@ -24,6 +39,168 @@ _TYPES: dict[ExpectedType, types_pb2.SimpleType] = {
     "int": types_pb2.INTEGER,
     "float": types_pb2.FLOAT,
     "str": types_pb2.STRING,
+}
+_SIMPLE = types_pb2.SimpleType
+_PROMPT_TYPES: dict[int, PromptType] = {
+    run_definition_pb2.CONDITION_PROMPT_TYPE_TEXT: "text",
+    run_definition_pb2.CONDITION_PROMPT_TYPE_MARKDOWN: "markdown",
+}
+_CONDITION = int(run_definition_pb2.ACTION_TYPE_CONDITION)
+_FINAL = {SUCCEEDED, ABORTED, TIMED_OUT, "FAILED", "RECOVERED"}
+
+_NO_REASON = "User requested abort"
+"""What the backend puts in the place of a reason that was not given."""
+
+
+class Row(Struct):
+    """What a listing tells of an action.
+
+    Attributes
+    ----------
+    is_event
+        Whether it is a condition; None where nothing told so far.
+    name, expected_type
+        The event's; None where nothing told so far.
+    created_at
+        In whole seconds: the backend itself cuts the instant, but not at once.
+    """
+
+    action_name: str
+    phase: str
+    ended: bool
+    is_event: bool | None
+    name: str | None
+    expected_type: ExpectedType | None
+    parent: str | None
+    group: str | None
+    created_at: datetime | None
+    ended_at: datetime | None
+
+    @property
+    def place(self) -> tuple[float, str]:
+        """Its place in the order of creation."""
+        return (self.created_at.timestamp() if self.created_at else 0.0, self.action_name)
+
+
+def row(action: run_definition_pb2.Action) -> Row:
+    """Give what is told of an action that was listed or watched."""
+    metadata = action.metadata
+    phase = action_phase(action)
+    is_event = _is_event(metadata)
+    if phase == "PAUSED":
+        is_event = True  # nothing else is ever paused
+    return Row(
+        action_name=action.id.name,
+        phase=phase,
+        ended=_has_ended(phase, action.status),
+        is_event=is_event,
+        name=metadata.condition.name or metadata.funtion_name or None if is_event else None,
+        expected_type=action_expected_type(action),
+        parent=metadata.parent or None,
+        group=metadata.group or None,
+        created_at=_second(action.status.start_time),
+        ended_at=_instant(action.status, "end_time"),
+    )
+
+
+def listed_event(row: Row, run: Run, url: str | None) -> Event:
+    """Give the event of a row whose name is known, without what only its details tell."""
+    return Event(
+        name=row.name or row.action_name,
+        action_name=row.action_name,
+        run_name=run.name,
+        org=run.org,
+        project=run.project,
+        domain=run.domain,
+        parent=row.parent,
+        group=row.group,
+        phase=row.phase,
+        pending=not row.ended,
+        expected_type=row.expected_type,
+        prompt=None,
+        prompt_type=None,
+        description=None,
+        created_at=row.created_at,
+        ended_at=row.ended_at if row.ended else None,
+        expires_at=None,
+        payload=None,
+        signalled_by=None,
+        abort_reason=None,
+        url=url,
+        partial=True,
+    )
+
+
+def detailed_event(
+    details: run_definition_pb2.ActionDetails, run: Run, url: str | None
+) -> Event | None:
+    """Give the event that an action's details tell of, None where it is no condition.
+
+    An answer makes it `SUCCEEDED`, whatever the phase: that may follow later, or never.
+    """
+    metadata, status, condition = details.metadata, details.status, details.condition
+    its_phase = phase_name(status.phase)
+    if not (
+        _is_event(metadata) or details.WhichOneof("spec") == "condition" or its_phase == "PAUSED"
+    ):
+        return None
+    answered = details.WhichOneof("result") == "signal_info"
+    payload = from_literal(details.signal_info.output) if answered else None
+    phase = SUCCEEDED if answered else its_phase
+    ended = answered or _has_ended(phase, status)
+    declared = condition.type if condition.HasField("type") else metadata.condition.type
+    created_at = _second(status.start_time)
+    expires_at = _deadline(created_at, condition.timeout)
+    ended_at = _instant(status, "end_time") if ended else None
+    reason = details.abort_info.reason
+    return Event(
+        name=condition.name or metadata.condition.name or metadata.funtion_name or details.id.name,
+        action_name=details.id.name,
+        run_name=run.name,
+        org=run.org,
+        project=run.project,
+        domain=run.domain,
+        parent=metadata.parent or None,
+        group=metadata.group or None,
+        phase=phase,
+        pending=not ended,
+        expected_type=_type_name(declared) or (None if payload is None else type_of(payload)),
+        prompt=condition.prompt or None,
+        prompt_type=_PROMPT_TYPES.get(condition.prompt_type),
+        description=condition.description or None,
+        created_at=created_at,
+        ended_at=expires_at or ended_at if phase == TIMED_OUT else ended_at,
+        expires_at=expires_at,
+        payload=payload,
+        signalled_by=_subject(details.signal_info.signalled_by) if answered else None,
+        abort_reason=reason if reason != _NO_REASON and phase == ABORTED else None,
+        url=url,
+        partial=False,
+    )
+
+
+def to_event_payload(payload: Payload) -> run_service_pb2.EventPayload:
+    """Give the payload as `SignalEvent` takes it: exactly of its type."""
+    made = run_service_pb2.EventPayload()
+    setattr(made, _PAYLOAD_MEMBERS[type_of(payload)], payload)
+    return made
+
+
+def from_literal(literal: literals_pb2.Literal) -> Payload | None:
+    """Give the payload that a literal holds, None where it is of no type that an event takes."""
+    primitive = literal.scalar.primitive
+    member = primitive.WhichOneof("value")
+    if member not in ("boolean", "integer", "float_value", "string_value"):
+        return None
+    payload: Payload = getattr(primitive, member)
+    return payload
+
+
+_PAYLOAD_MEMBERS: dict[ExpectedType, str] = {
+    "bool": "bool_value",
+    "int": "int_value",
+    "float": "float_value",
+    "str": "string_value",
 }
 
 
@@ -53,17 +230,77 @@ def event_to_action(event: Event) -> run_definition_pb2.Action:
 
 
 def action_phase(action: run_definition_pb2.Action) -> str:
-    """Name the action's phase; a number that is not known here gives ``UNKNOWN_<n>``."""
-    number = int(action.status.phase)
-    return _PHASES.get(number, f"{_UNKNOWN}{number}")
+    """Name the action's phase."""
+    return phase_name(action.status.phase)
+
+
+def phase_name(number: int) -> str:
+    """Name a phase; a number that is not known here gives ``UNKNOWN_<n>``."""
+    return _PHASES.get(int(number), f"{_UNKNOWN}{int(number)}")
 
 
 def action_expected_type(action: run_definition_pb2.Action) -> ExpectedType | None:
     """Name the type of payload that the action takes, None where it does not tell."""
-    declared = action.metadata.condition.type
+    return _type_name(action.metadata.condition.type)
+
+
+def type_named(simple: str) -> ExpectedType | None:
+    """Give the type that Flyte calls so, as in its messages: ``INTEGER``."""
+    return next((name for name, kind in _TYPES.items() if _SIMPLE.Name(kind) == simple), None)
+
+
+def _type_name(declared: types_pb2.LiteralType) -> ExpectedType | None:
     if not declared.HasField("simple"):
         return None
     return next((name for name, simple in _TYPES.items() if simple == declared.simple), None)
+
+
+def _is_event(metadata: run_definition_pb2.ActionMetadata) -> bool | None:
+    """Tell whether it is a condition's, None where it says nothing of its kind."""
+    spec = metadata.WhichOneof("spec")
+    if spec is not None:
+        return bool(spec == "condition")
+    kind = int(metadata.action_type)
+    return kind == _CONDITION if kind else None
+
+
+def _has_ended(phase: str, status: run_definition_pb2.ActionStatus) -> bool:
+    """Tell whether nothing will happen any more; of a phase that is not known, by its end."""
+    return phase in _FINAL or (phase.startswith(_UNKNOWN) and status.HasField("end_time"))
+
+
+def _second(timestamp: Timestamp) -> datetime | None:
+    made = _aware(timestamp)
+    return made and made.replace(microsecond=0)
+
+
+def _instant(status: run_definition_pb2.ActionStatus, member: str) -> datetime | None:
+    return _aware(getattr(status, member)) if status.HasField(member) else None
+
+
+def _aware(timestamp: Timestamp) -> datetime | None:
+    """Give an instant, None where there is none or Python has no such year."""
+    if not timestamp.seconds:
+        return None
+    try:
+        return timestamp.ToDatetime(UTC)
+    except ValueError:
+        return None
+
+
+def _deadline(created_at: datetime | None, timeout: Duration) -> datetime | None:
+    if created_at is None or (not timeout.seconds and not timeout.nanos):
+        return None
+    try:
+        return created_at + timeout.ToTimedelta()
+    except (OverflowError, ValueError):
+        return None  # it ends, but in no year that Python has
+
+
+def _subject(identity: identity_pb2.EnrichedIdentity) -> str | None:
+    """Name who an identity is: a user or an application."""
+    principal = identity.WhichOneof("principal")
+    return None if principal is None else getattr(identity, principal).id.subject or None
 
 
 def _phase_number(phase: str) -> phase_pb2.ActionPhase:

@@ -1,0 +1,146 @@
+"""A Flyte deployment as an EventBackend. What it needs is loaded when it is first used."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from sidecar.backends.flyte.endpoint import Deployment
+from sidecar.backends.flyte.failures import told_as_errors
+from sidecar.errors import InvalidParams, SidecarError, UnsupportedByBackend
+from sidecar.events.model import Event, EventPage, NewEvent, Payload, Query, Run, Target
+
+if TYPE_CHECKING:
+    from sidecar.backends.flyte.connected import Connected
+
+
+class FlyteBackend:
+    """Events of the runs of a Flyte deployment, by its RunService.
+
+    Parameters
+    ----------
+    deployment
+        Where it is. Nothing is sent there before the first request.
+    user_agent
+        How the sidecar calls itself.
+    """
+
+    kind = "flyte"
+    knows_expiry = False
+
+    def __init__(self, deployment: Deployment, user_agent: str) -> None:
+        self.endpoint: str | None = deployment.address
+        self.org = deployment.its_org
+        self.project = deployment.project
+        self.domain = deployment.domain
+        self._deployment = deployment
+        self._user_agent = user_agent
+        self._connecting: asyncio.Future[Connected] | None = None
+
+    async def find(self, target: Target) -> Event | None:
+        async with self._connected(target.run) as its:
+            exists = _may_exist(target) and await self._knows(its, target.run)
+            return await its.reader.find(target) if exists else None
+
+    async def choices(self, target: Target) -> Sequence[Event]:
+        async with self._connected(target.run) as its:
+            exists = _may_exist(target) and await self._knows(its, target.run)
+            return await its.reader.choices(target) if exists else []
+
+    async def page(self, query: Query) -> EventPage:
+        async with self._connected(query.run) as its:
+            if query.cursor is None and not (
+                _is_name(query.run.name) and await self._knows(its, query.run)
+            ):
+                return EventPage(events=[], next_cursor=None)
+            return await its.pages.page(query)
+
+    async def create(self, new: NewEvent) -> Event:
+        raise UnsupportedByBackend("only a run itself makes events on Flyte")
+
+    async def signal(self, event: Event, payload: Payload) -> Event:
+        async with self._connected(event.run) as its:
+            return await its.writer.signal(event, payload)
+
+    async def abort(self, event: Event, reason: str | None) -> Event:
+        async with self._connected(event.run) as its:
+            return await its.writer.abort(event, reason)
+
+    async def resolved(self, event: Event) -> Event:
+        async with self._connected(event.run) as its:
+            return await its.waits.resolved(event)
+
+    async def healthy(self) -> bool:
+        try:
+            await self.check()
+        except SidecarError:
+            return False
+        return True
+
+    async def check(self) -> None:
+        """Raise what keeps the deployment from being used, if anything does."""
+        async with self._connected() as its:
+            await its.service.check(self.project or "", self.domain or "")
+
+    async def close(self) -> None:
+        connecting, self._connecting = self._connecting, None
+        if connecting is not None:
+            await asyncio.wait({connecting})
+            if not connecting.cancelled() and connecting.exception() is None:
+                await connecting.result().close()
+
+    @asynccontextmanager
+    async def _connected(self, run: Run | None = None) -> AsyncIterator[Connected]:
+        """Give the connection; a call of it that fails raises an error of the contract.
+
+        Flyte takes no run without project and domain.
+        """
+        if run is not None and not (run.project and run.domain):
+            missing = "domain" if run.project else "project"
+            raise InvalidParams(
+                f"no {missing}: the request names none, and the connection has none",
+                path=f"/{missing}",
+            )
+        with told_as_errors(self._deployment.address):
+            yield await self._connect()
+
+    async def _connect(self) -> Connected:
+        """Give the connection, and make it first if there is none; a failure is not kept."""
+        if self._connecting is None:
+            connecting = self._connecting = asyncio.ensure_future(self._make())
+            connecting.add_done_callback(self._made)
+        return await asyncio.shield(self._connecting)
+
+    async def _make(self) -> Connected:
+        # Loading takes a tenth of a second, in which the loop goes on.
+        connected = await asyncio.to_thread(import_module, "sidecar.backends.flyte.connected")
+        made: Connected = await connected.connect(self._deployment, self._user_agent)
+        return made
+
+    def _made(self, connecting: asyncio.Future[Connected]) -> None:
+        failed = connecting.cancelled() or connecting.exception() is not None
+        if failed and self._connecting is connecting:
+            self._connecting = None
+
+    async def _knows(self, its: Connected, run: Run) -> bool:
+        """Tell whether there may be such a run as far as its org goes.
+
+        Open-source deployments know no orgs, and answer whichever is named.
+        """
+        return run.org == self.org or await its.lister.has_org(run)
+
+
+def _may_exist(target: Target) -> bool:
+    named = target.name if target.action_name is None else target.action_name
+    return _is_name(target.run.name) and named is not None and _is_name(named)
+
+
+def _is_name(text: str) -> bool:
+    """Tell whether a text can be a name at all: some would be an error of the backend's."""
+    try:
+        return bool(text) and "\0" not in text and bool(text.encode())
+    except UnicodeEncodeError:
+        return False

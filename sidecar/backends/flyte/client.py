@@ -1,0 +1,165 @@
+"""The calls of Flyte's RunService that events need, over any transport.
+
+Deadlines, what is sent again, and headers are here; what an answer means is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import uuid
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import TypeVar
+
+from flyteidl2.common import list_pb2
+from flyteidl2.common.identifier_pb2 import ActionIdentifier, ProjectIdentifier, RunIdentifier
+from flyteidl2.workflow.run_definition_pb2 import ActionDetails, EnrichedAction
+from flyteidl2.workflow.run_service_pb2 import (
+    AbortActionRequest,
+    AbortActionResponse,
+    EventPayload,
+    GetActionDetailsRequest,
+    GetActionDetailsResponse,
+    ListActionsRequest,
+    ListActionsResponse,
+    ListRunsRequest,
+    ListRunsResponse,
+    SignalEventRequest,
+    SignalEventResponse,
+    WatchActionDetailsRequest,
+    WatchActionDetailsResponse,
+    WatchActionsRequest,
+    WatchActionsResponse,
+)
+from google.protobuf.message import Message
+
+from sidecar.backends.flyte.transport import CallFailed, Rpc, Transport
+from sidecar.events.model import Run
+
+Q = TypeVar("Q", bound=Message)
+R = TypeVar("R", bound=Message)
+
+DEADLINE = 20.0
+"""Seconds that a call is given, each time it is made."""
+
+HEALTH_DEADLINE = 5.0
+"""Seconds that a call is given that only asks whether the backend answers."""
+
+ATTEMPTS = 5
+"""How often a call is made that finds the backend unavailable."""
+
+PAUSE = (0.2, 5.0)
+"""Seconds at most after a first failure, and after one of many."""
+
+PAGE = 200
+"""The most actions that the backend lists at once."""
+
+_LIST_ACTIONS: Rpc[ListActionsRequest, ListActionsResponse] = Rpc("ListActions")
+_LIST_RUNS: Rpc[ListRunsRequest, ListRunsResponse] = Rpc("ListRuns")
+_DETAILS: Rpc[GetActionDetailsRequest, GetActionDetailsResponse] = Rpc("GetActionDetails")
+_SIGNAL: Rpc[SignalEventRequest, SignalEventResponse] = Rpc("SignalEvent")
+_ABORT: Rpc[AbortActionRequest, AbortActionResponse] = Rpc("AbortAction")
+_WATCH_ACTIONS: Rpc[WatchActionsRequest, WatchActionsResponse] = Rpc("WatchActions")
+_WATCH_DETAILS: Rpc[WatchActionDetailsRequest, WatchActionDetailsResponse] = Rpc(
+    "WatchActionDetails"
+)
+
+
+def pause(failures: int) -> float:
+    """Give the seconds to wait after so many failures in a row, never in step with others."""
+    longest = min(PAUSE[1], PAUSE[0] * 2.0 ** min(failures - 1, 30))
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311  nothing is hidden by it
+
+
+class RunService:
+    """Flyte's RunService; every method raises `CallFailed` alone."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def actions(
+        self, run: Run, filters: Sequence[list_pb2.Filter], token: str
+    ) -> ListActionsResponse:
+        """List one page of a run's actions, first created first."""
+        created = list_pb2.Sort(key="created_at", direction=list_pb2.Sort.ASCENDING)
+        asked = list_pb2.ListRequest(limit=PAGE, token=token, sort_by=created, filters=filters)
+        return await self._call(
+            _LIST_ACTIONS, ListActionsRequest(request=asked, run_id=run_identifier(run))
+        )
+
+    async def details(self, run: Run, action: str, attempts: int = ATTEMPTS) -> ActionDetails:
+        """Give all that is known of one action."""
+        request = GetActionDetailsRequest(action_id=identifier(run, action))
+        return (await self._call(_DETAILS, request, attempts=attempts)).details
+
+    async def signal(self, run: Run, action: str, parent: str, payload: EventPayload) -> None:
+        """Answer a condition. It may be sent again, since the same answer again is accepted."""
+        await self._call(
+            _SIGNAL,
+            SignalEventRequest(
+                action_id=identifier(run, action), parent_action_name=parent, payload=payload
+            ),
+        )
+
+    async def abort(self, run: Run, action: str, reason: str) -> None:
+        """Abort an action, once: it ends even one that was answered in between."""
+        request = AbortActionRequest(action_id=identifier(run, action), reason=reason)
+        await self._call(_ABORT, request, attempts=1)
+
+    async def watch_details(self, run: Run, action: str) -> AsyncGenerator[ActionDetails, None]:
+        """Give one action's details, and again whenever the backend says that they changed."""
+        request = WatchActionDetailsRequest(action_id=identifier(run, action))
+        async with aclosing(self._stream(_WATCH_DETAILS, request)) as messages:
+            async for message in messages:
+                yield message.details
+
+    async def watch_actions(self, run: Run) -> AsyncGenerator[Sequence[EnrichedAction], None]:
+        """Give a run's actions, some at a time and in no order, and then those that change."""
+        request = WatchActionsRequest(run_id=run_identifier(run))
+        async with aclosing(self._stream(_WATCH_ACTIONS, request)) as messages:
+            async for message in messages:
+                yield message.enriched_actions
+
+    async def check(self, project: str, domain: str) -> None:
+        """Make a call that costs little."""
+        request = ListRunsRequest(
+            request=list_pb2.ListRequest(limit=1),
+            project_id=ProjectIdentifier(name=project, domain=domain),
+        )
+        await self._call(_LIST_RUNS, request, HEALTH_DEADLINE, attempts=1)
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+    async def _call(
+        self, rpc: Rpc[Q, R], request: Q, timeout: float = DEADLINE, attempts: int = ATTEMPTS
+    ) -> R:
+        metadata = _metadata()
+        for attempt in range(1, attempts + 1):
+            try:
+                return await self._transport.call(rpc, request, timeout, metadata)
+            except CallFailed as failure:
+                if failure.status != "UNAVAILABLE" or attempt == attempts:
+                    raise
+            await asyncio.sleep(pause(attempt))
+        raise AssertionError("a call is made once at least")
+
+    def _stream(self, rpc: Rpc[Q, R], request: Q) -> AsyncGenerator[R, None]:
+        return self._transport.stream(rpc, request, _metadata())
+
+
+def _metadata() -> tuple[tuple[str, str], ...]:
+    return (("x-request-id", str(uuid.uuid4())),)
+
+
+def run_identifier(run: Run) -> RunIdentifier:
+    """Name a run as Flyte does."""
+    return RunIdentifier(
+        org=run.org or "", project=run.project or "", domain=run.domain or "", name=run.name
+    )
+
+
+def identifier(run: Run, action: str) -> ActionIdentifier:
+    """Name an action of a run."""
+    return ActionIdentifier(run=run_identifier(run), name=action)

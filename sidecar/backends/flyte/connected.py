@@ -1,0 +1,44 @@
+"""One open connection to a deployment: its parts, put together. Loads grpc and protobuf."""
+
+from __future__ import annotations
+
+from sidecar.backends.flyte import grpc_transport
+from sidecar.backends.flyte.client import RunService
+from sidecar.backends.flyte.endpoint import Deployment
+from sidecar.backends.flyte.listing import Lister
+from sidecar.backends.flyte.memory import Memory
+from sidecar.backends.flyte.pages import Pages
+from sidecar.backends.flyte.reading import Reader
+from sidecar.backends.flyte.snapshot import Snapshots
+from sidecar.backends.flyte.transport import Transport
+from sidecar.backends.flyte.waiting import Waits
+from sidecar.backends.flyte.writing import Writer
+from sidecar.events.model import Run
+
+
+class Connected:
+    """What can be done with the events of a deployment, over one transport."""
+
+    def __init__(self, deployment: Deployment, transport: Transport) -> None:
+        def url(run: Run) -> str | None:
+            if run.project is None or run.domain is None:
+                return None
+            return deployment.run_url(run.project, run.domain, run.name)
+
+        self.service = RunService(transport)
+        self.lister = Lister(self.service)
+        memory = Memory()
+        self.reader = Reader(self.service, self.lister, memory, url)
+        self.writer = Writer(self.service, self.reader)
+        self.pages = Pages(self.reader, Snapshots(self.service, memory))
+        self.waits = Waits(self.service, self.reader)
+
+    async def close(self) -> None:
+        """End the waits, and the connection."""
+        await self.waits.close()
+        await self.service.close()
+
+
+async def connect(deployment: Deployment, user_agent: str) -> Connected:
+    """Make a connection, which is used from the first call on."""
+    return Connected(deployment, await grpc_transport.connect(deployment, user_agent))

@@ -1,0 +1,65 @@
+"""What calls fail with, as the errors of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sidecar.backends.flyte.transport import CallFailed
+from sidecar.errors import (
+    BackendError,
+    BackendUnavailable,
+    DeadlineExceeded,
+    PermissionDenied,
+    SidecarError,
+    Unauthenticated,
+    UnsupportedByBackend,
+)
+
+REFUSED = ("INVALID_ARGUMENT", "FAILED_PRECONDITION", "NOT_FOUND", "OUT_OF_RANGE")
+"""Answers after which it is certain that nothing has happened."""
+
+_PASSING = ("RESOURCE_EXHAUSTED", "ABORTED")
+"""Answers that are no refusal for good."""
+
+_DISTRUST = (
+    ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted: name its CA file"),
+    ("not in peer certificate", "its certificate is for another host"),
+    ("Hostname Verification Check failed", "its certificate is for another host"),
+    ("WRONG_VERSION_NUMBER", "it speaks no TLS: was insecure meant?"),
+    ("shows no certificate", "it speaks no TLS, or is not there"),
+)
+"""What gRPC's C core says when a TLS handshake fails, and what to do about it."""
+
+
+@contextmanager
+def told_as_errors(address: str) -> Iterator[None]:
+    """Turn a `CallFailed` that is raised inside into an error of the contract."""
+    try:
+        yield
+    except CallFailed as failure:
+        raise as_error(failure, address) from failure
+
+
+def as_error(failure: CallFailed, address: str) -> SidecarError:
+    """Give the contract's error for a call that failed at the address."""
+    status, said = failure.status, failure.message.strip() or "no word of why"
+    if status == "UNAVAILABLE":
+        for mark, meaning in _DISTRUST:
+            if mark in said:
+                error = BackendUnavailable(f"{address}: {meaning} ({said})", grpcStatus=status)
+                error.retryable = False
+                return error
+        return BackendUnavailable(f"{address} cannot be reached: {said}", grpcStatus=status)
+    if status == "DEADLINE_EXCEEDED":
+        return DeadlineExceeded(f"{address} did not answer in time")
+    if status == "UNAUTHENTICATED":
+        return Unauthenticated(f"{address} does not know who asks: {said}", grpcStatus=status)
+    if status == "PERMISSION_DENIED":
+        return PermissionDenied(f"{address} refuses: {said}", grpcStatus=status)
+    if status == "UNIMPLEMENTED":
+        return UnsupportedByBackend(f"{address} cannot do this: {said}", grpcStatus=status)
+    known = {"outcome": "none"} if status in REFUSED else {}
+    refused = BackendError(f"{address}: {said}", grpcStatus=status, message=said, **known)
+    refused.retryable = status in _PASSING and "larger than max" not in said
+    return refused

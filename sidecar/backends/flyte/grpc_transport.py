@@ -1,0 +1,116 @@
+"""Calls over gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Callable
+from typing import Any, TypeVar
+
+# Read when the C core starts: nothing of it may reach a terminal.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+import grpc
+from flyteidl2.workflow.run_service_pb2_grpc import RunServiceStub
+from google.protobuf.message import Message
+from grpc import aio
+
+from sidecar.backends.flyte import tls
+from sidecar.backends.flyte.endpoint import Deployment
+from sidecar.backends.flyte.transport import CallFailed, Metadata, Rpc
+
+Q = TypeVar("Q", bound=Message)
+R = TypeVar("R", bound=Message)
+
+KEEPALIVE = 30.0
+"""Seconds without a sign of the server after which it is asked for one, while calls are open."""
+
+KEEPALIVE_PATIENCE = 10.0
+"""Seconds that it is then given before the connection counts as broken."""
+
+RECONNECT = (0.1, 5.0)
+"""Seconds before the first attempt to connect again, and at most before a later one."""
+
+
+class GrpcTransport:
+    """One channel of grpc.aio."""
+
+    def __init__(self, channel: aio.Channel) -> None:
+        self._channel = channel
+        self._stub: Any = RunServiceStub(channel)  # type: ignore[no-untyped-call]  # made so
+
+    async def call(self, rpc: Rpc[Q, R], request: Q, timeout: float, metadata: Metadata) -> R:
+        method = getattr(self._stub, rpc.name)
+        answer: R = await _told(lambda: method(request, timeout=timeout, metadata=metadata))
+        return answer
+
+    async def stream(
+        self, rpc: Rpc[Q, R], request: Q, metadata: Metadata
+    ) -> AsyncGenerator[R, None]:
+        call = await _told(lambda: _begun(getattr(self._stub, rpc.name), request, metadata))
+        try:
+            while (message := await _told(call.read)) is not aio.EOF:
+                yield message
+        finally:
+            call.cancel()
+
+    async def close(self) -> None:
+        await self._channel.close()
+
+
+async def connect(deployment: Deployment, user_agent: str) -> GrpcTransport:
+    """Make the channel; it connects with the first call.
+
+    Raises
+    ------
+    CallFailed
+        If what it is to trust cannot be had.
+    """
+    options: list[tuple[str, Any]] = [
+        ("grpc.primary_user_agent", user_agent),
+        ("grpc.max_receive_message_length", -1),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.keepalive_time_ms", _milliseconds(KEEPALIVE)),
+        ("grpc.keepalive_timeout_ms", _milliseconds(KEEPALIVE_PATIENCE)),
+        ("grpc.http2.max_pings_without_data", 0),
+        ("grpc.initial_reconnect_backoff_ms", _milliseconds(RECONNECT[0])),
+        ("grpc.min_reconnect_backoff_ms", _milliseconds(RECONNECT[0])),
+        ("grpc.max_reconnect_backoff_ms", _milliseconds(RECONNECT[1])),
+        ("grpc.enable_retries", 0),  # what may be sent again, the client of this knows better
+    ]
+    target = f"dns:///{deployment.address}"
+    if deployment.insecure:
+        return GrpcTransport(aio.insecure_channel(target, options))
+    trusted = await asyncio.to_thread(tls.trusted_by, deployment)
+    if trusted.name is not None:
+        options.append(("grpc.ssl_target_name_override", trusted.name))
+        options.append(("grpc.default_authority", deployment.address))
+    credentials = grpc.ssl_channel_credentials(root_certificates=trusted.certificates)
+    return GrpcTransport(aio.secure_channel(target, credentials, options))
+
+
+def _begun(method: Any, request: Message, metadata: Metadata) -> Any:
+    async def call() -> Any:
+        return method(request, metadata=metadata)
+
+    return call()
+
+
+async def _told(start: Callable[[], Any]) -> Any:
+    """Await a step of a call, and raise what becomes of it as `CallFailed`."""
+    try:
+        return await start()
+    except aio.AioRpcError as error:
+        raise CallFailed(error.code().name, error.details() or "") from None
+    except aio.UsageError as error:
+        raise CallFailed("CANCELLED", str(error)) from None
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        # Nobody cancelled us: the channel was closed under the call.
+        raise CallFailed("CANCELLED", "the connection was closed") from None
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)

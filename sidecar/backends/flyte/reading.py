@@ -1,0 +1,161 @@
+"""Single events, and which event a name means."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from sidecar.backends.flyte.client import ATTEMPTS, RunService
+from sidecar.backends.flyte.conversion import Row, detailed_event
+from sidecar.backends.flyte.listing import Lister
+from sidecar.backends.flyte.memory import Memory
+from sidecar.backends.flyte.transport import CallFailed
+from sidecar.events.backend import CANDIDATES
+from sidecar.events.model import TIMED_OUT, Event, Run, Target
+
+T = TypeVar("T")
+
+AT_ONCE = 32
+"""Calls for details that one request makes concurrently."""
+
+EXPIRY_GRACE = timedelta(minutes=1)
+"""By so much the clocks of this machine and of the backend may differ."""
+
+
+class Reader:
+    """Reads events; every method raises `CallFailed` alone.
+
+    Parameters
+    ----------
+    service, lister, memory
+        What it asks, and what is known.
+    url
+        Gives a run's page in the console.
+    """
+
+    def __init__(
+        self,
+        service: RunService,
+        lister: Lister,
+        memory: Memory,
+        url: Callable[[Run], str | None],
+    ) -> None:
+        self.lister = lister
+        self.memory = memory
+        self.url = url
+        self._service = service
+
+    async def event(self, run: Run, action: str, attempts: int = ATTEMPTS) -> Event | None:
+        """Give the event behind an action as it stands, None where there is none."""
+        try:
+            details = await self._service.details(run, action, attempts)
+        except CallFailed as failure:
+            if failure.status == "NOT_FOUND":
+                return None
+            raise
+        event = detailed_event(details, run, self.url(run))
+        if event is None:
+            self.memory.no_event(run, action)
+            return None
+        return await self.told(run, event)
+
+    async def events(self, run: Run, actions: Sequence[str]) -> list[Event | None]:
+        """Give the events behind some actions, asking for `AT_ONCE` of them at once."""
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def one(action: str) -> Event | None:
+            async with gate:
+                return await self.event(run, action)
+
+        tasks = [asyncio.ensure_future(one(action)) for action in actions]
+        try:
+            return await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()  # those that are left when one has failed
+
+    async def told(self, run: Run, event: Event) -> Event:
+        """Give an event that the backend told of, as it is to be told on.
+
+        Before 2.0.43 nothing tells that an event has timed out, but for its deadline. It is by
+        the backend's clock, so ours decides only after some grace.
+        """
+        expires = event.expires_at
+        if event.pending and expires is not None and now() > expires + EXPIRY_GRACE:
+            await self.lister.learn(run)
+            if not self.lister.phases_follow:
+                event = timed_out(event)
+        return self.memory.keep(run, event)
+
+    async def find(self, target: Target) -> Event | None:
+        """Give the first event created that fits."""
+        run = target.run
+        if target.action_name is not None:
+            return await self.event(run, target.action_name)
+        assert target.name is not None
+        async for rows in self.lister.named(run, target.name):
+            async for event in self._of_name(target, self._fitting(rows, target)):
+                return event
+        return None
+
+    async def choices(self, target: Target) -> list[Event]:
+        """Give the unresolved events that fit, or else the last created."""
+        run = target.run
+        if target.action_name is not None:
+            event = await self.event(run, target.action_name)
+            return [] if event is None else [event]
+        rows = self._fitting(await self.lister.every(run, target.name), target)
+        unresolved = [
+            row for row in rows if not row.ended and self.memory.resolved(run, row) is None
+        ]
+        found: list[Event] = []
+        async for event in self._of_name(target, unresolved):
+            if event.pending:
+                found.append(event)
+            if len(found) > CANDIDATES:
+                break
+        if not found:
+            async for event in self._of_name(target, rows[::-1]):
+                return [event]
+        return found
+
+    async def _of_name(self, target: Target, rows: Sequence[Row]) -> AsyncIterator[Event]:
+        """Give the events behind rows, without the tasks and whatever has another name."""
+        # As a rule the first one is all that is wanted; if it was a task, many more may be.
+        for chunk in (rows[:1], *chunks(rows[1:], AT_ONCE)):
+            for event in await self.events(target.run, [row.action_name for row in chunk]):
+                if event is not None and event.name == target.name:
+                    yield event
+
+    def _fitting(self, rows: Sequence[Row], target: Target) -> list[Row]:
+        """Give those rows that may fit a name, as far as is known."""
+        fitting = []
+        for row in rows:
+            self.memory.complete(target.run, row)
+            if (
+                row.is_event is not False
+                and row.name in (None, target.name)
+                and target.parent in (None, row.parent)
+            ):
+                fitting.append(row)
+        return fitting
+
+
+def timed_out(event: Event) -> Event:
+    """Give the event as one that nobody answered in time."""
+    return replace(event, phase=TIMED_OUT, pending=False, ended_at=event.expires_at)
+
+
+def now() -> datetime:
+    """Give the instant by this machine's clock."""
+    return datetime.now(UTC)
+
+
+def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Give the items in order, so many at a time."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -1,0 +1,87 @@
+"""Names and types of many events at once, where listings leave them out.
+
+`WatchActions` begins with all actions of a run, which costs far less than to ask for the
+details of each. It has no mark where that ends, and for some runs it never works.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import aclosing
+
+from cachetools import LRUCache
+
+from sidecar.backends.flyte.client import RunService
+from sidecar.backends.flyte.conversion import Row, row
+from sidecar.backends.flyte.memory import Memory
+from sidecar.backends.flyte.transport import CallFailed
+from sidecar.events.model import Run
+
+DETAILS_COST = 2.1
+"""Milliseconds for the details of one action, while many are asked for."""
+
+ACTION_COST = 0.015
+"""Milliseconds for one action of a snapshot."""
+
+STREAM_COST = 5.0
+"""Milliseconds for a snapshot, however small. All three were measured on release 2.0.43."""
+
+PATIENCE = 2.0
+"""Seconds that the backend is given for each message of a snapshot."""
+
+LONGEST = 20.0
+"""Seconds that a snapshot may take: changes follow it, and may hide that it has ended."""
+
+FAILING = 1000
+"""Runs that are remembered as ones of which no snapshot can be had."""
+
+
+class Snapshots:
+    """Completes rows from snapshots."""
+
+    def __init__(self, service: RunService, memory: Memory) -> None:
+        self._service = service
+        self._memory = memory
+        self._failing: LRUCache[Run, bool] = LRUCache(FAILING)
+        self._unimplemented = False
+
+    async def complete(self, run: Run, rows: Sequence[Row], place: int, count: int) -> None:
+        """Fill in what a snapshot tells, if it is cheaper than the details of those wanted."""
+        # Rows of which not even the kind is known fill no page: they are tasks as a rule.
+        unknown = sum(one.is_event is None for one in rows[place:])
+        unknown += sum(
+            one.is_event is not None and not _is_known(one) for one in rows[place : place + count]
+        )
+        cost = STREAM_COST + ACTION_COST * len(rows)
+        if unknown * DETAILS_COST <= cost or self._unimplemented or run in self._failing:
+            return
+        try:
+            await self._take(run, {one.action_name: one for one in rows if not _is_known(one)})
+        except CallFailed as failure:
+            if failure.status == "UNIMPLEMENTED":
+                self._unimplemented = True
+            else:
+                self._failing[run] = True
+        except TimeoutError:
+            pass  # what has not come is asked for one by one
+
+    async def _take(self, run: Run, missing: dict[str, Row]) -> None:
+        async with asyncio.timeout(LONGEST), aclosing(self._service.watch_actions(run)) as stream:
+            while missing:
+                async with asyncio.timeout(PATIENCE):
+                    message = await anext(stream, None)
+                if message is None:
+                    return
+                for enriched in message:
+                    told = row(enriched.action)
+                    self._memory.learn(run, [told])
+                    wanted = missing.pop(told.action_name, None)
+                    if wanted is not None and told.is_event is not None:
+                        wanted.is_event = told.is_event
+                        wanted.name = wanted.name or told.name
+                        wanted.expected_type = wanted.expected_type or told.expected_type
+
+
+def _is_known(one: Row) -> bool:
+    return one.is_event is False or bool(one.is_event and one.name and one.expected_type)

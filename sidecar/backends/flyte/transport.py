@@ -1,0 +1,56 @@
+"""What is needed of a way to call Flyte's services."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+Q = TypeVar("Q", bound="Message")
+R = TypeVar("R", bound="Message")
+
+Metadata: TypeAlias = Sequence[tuple[str, str]]
+"""Headers of a call; their names in lower case."""
+
+
+class CallFailed(Exception):
+    """A call was answered with a status other than OK, or not at all.
+
+    Attributes
+    ----------
+    status
+        Its name as gRPC has it: ``UNAVAILABLE``, ``NOT_FOUND``, ...
+    message
+        What came with it, for a person.
+    """
+
+    def __init__(self, status: str, message: str) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status = status
+        self.message = message
+
+
+class Rpc(Generic[Q, R]):
+    """One method of ``flyteidl2.workflow.RunService``, and what it takes and gives."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class Transport(Protocol):
+    """One connection to a deployment; it is made again by itself when it breaks.
+
+    Every method raises `CallFailed` alone. Who cancels the task that awaits a call, or
+    closes a stream, ends the call at the server too.
+    """
+
+    async def call(self, rpc: Rpc[Q, R], request: Q, timeout: float, metadata: Metadata) -> R:
+        """Give the answer; `timeout` in seconds."""
+
+    def stream(self, rpc: Rpc[Q, R], request: Q, metadata: Metadata) -> AsyncGenerator[R, None]:
+        """Give what the server sends, for as long as it does."""
+
+    async def close(self) -> None:
+        """End every call, and the connection."""
