@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+from typing import get_args
 
-from sidecar.backends.local import LocalBackend
 from sidecar.blocking import Shared, run
-from sidecar.errors import UnsupportedByBackend
 from sidecar.events.service import EventService
-from sidecar.options import default_store
+from sidecar.options import BackendKind, Options, default_store, make_backend
 
 
 def init(
     *,
-    backend: str = "local",
+    backend: BackendKind = "local",
     store: str | os.PathLike[str] | None = None,
+    endpoint: str | None = None,
+    insecure: bool = False,
+    ca_cert_file: str | os.PathLike[str] | None = None,
+    insecure_skip_verify: bool = False,
     org: str | None = None,
     project: str | None = None,
     domain: str | None = None,
@@ -26,38 +29,49 @@ def init(
     Parameters
     ----------
     backend
-        ``local``, the embedded store.
+        ``local``, the embedded store, or ``flyte``, a deployment.
     store
         The embedded store's file. By default what ``FLYTE_SIDECAR_STORE`` says, else a file
         in the platform's folder for the state of a user's programs.
+    endpoint
+        The Flyte deployment: ``host[:port]``, by default port 443, or 80 where insecure.
+    insecure
+        Speak plaintext to it. Else TLS, trusting what the system trusts,
+    ca_cert_file
+        or what is in this PEM file,
+    insecure_skip_verify
+        or whatever the server shows.
     org, project, domain
-        Where runs are looked for, unless the event itself says so.
+        Where runs are looked for, unless the event itself says so. Flyte needs the last two.
 
     Raises
     ------
-    UnsupportedByBackend
-        If this release cannot use the backend yet.
     ValueError
-        If there is no such backend.
+        If there is no such backend, or no such endpoint can be.
     """
-    if backend == "flyte":
-        raise UnsupportedByBackend("this release cannot use a Flyte deployment yet")
-    if backend != "local":
-        raise ValueError(f"backend must be 'local', not {backend!r}")
-    path = None if store is None else os.path.abspath(os.path.expanduser(store))
+    if backend not in get_args(BackendKind):
+        raise ValueError(f"backend must be 'local' or 'flyte', not {backend!r}")
+    options = Options(
+        backend=backend,
+        store="" if backend == "flyte" else _path(store or default_store()),
+        endpoint=endpoint,
+        insecure=insecure,
+        ca_cert_file=None if ca_cert_file is None else _path(ca_cert_file),
+        insecure_skip_verify=insecure_skip_verify,
+        org=org,
+        project=project,
+        domain=domain,
+    )
+    make_backend(options)  # what cannot be used is told here, not at the first call
+    run(service.change(lambda: EventService(make_backend(options))))
 
-    def make() -> EventService:
-        local = LocalBackend(path or default_store())
-        local.org = org or local.org
-        local.project = project or local.project
-        local.domain = domain or local.domain
-        return EventService(local)
 
-    run(service.change(make))
+def _path(path: str | os.PathLike[str]) -> str:
+    return os.path.abspath(os.path.expanduser(path))
 
 
 def _make_default() -> EventService:
-    return EventService(LocalBackend(default_store()))
+    return EventService(make_backend(Options(store=default_store())))
 
 
 async def _close(its: EventService) -> None:

@@ -11,9 +11,9 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, get_args
 
-from sidecar.options import BACKEND_VARIABLE, Options, default_store
+from sidecar.options import BACKEND_VARIABLE, BackendKind, Options, default_store, deployment
 from sidecar.rpc.framing import MAX_MESSAGE_BYTES
 from sidecar.version import VERSION
 
@@ -79,14 +79,24 @@ def _common_options() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     where = common.add_argument_group("where the events are")
     where.add_argument(
-        "--backend", choices=["local"], help=f"local: the embedded store ({BACKEND_VARIABLE})"
+        "--backend",
+        choices=get_args(BackendKind),
+        help=f"the embedded store, or a Flyte deployment ({BACKEND_VARIABLE}; local)",
     )
     where.add_argument(
         "--store", metavar="PATH", help="the embedded store's file (FLYTE_SIDECAR_STORE)"
     )
+    where.add_argument("--endpoint", metavar="HOST[:PORT]", help="the Flyte deployment")
+    where.add_argument("--insecure", action="store_true", help="speak plaintext to it, not TLS")
+    where.add_argument(
+        "--ca-cert-file", metavar="PATH", help="trust what is in this PEM file, not the system's"
+    )
+    where.add_argument(
+        "--insecure-skip-verify", action="store_true", help="trust any certificate that it shows"
+    )
     where.add_argument("--org", help="the organization of requests that name none")
-    where.add_argument("--project", help="likewise the project (local)")
-    where.add_argument("--domain", help="likewise the domain (local)")
+    where.add_argument("--project", help="likewise the project (local: local)")
+    where.add_argument("--domain", help="likewise the domain (local: local)")
     how = common.add_argument_group("how to serve")
     how.add_argument(
         "--framing", choices=["auto", "header", "line"], help="by the first byte, or fixed (auto)"
@@ -120,14 +130,22 @@ def _positive(word: str) -> int:
 def _options(words: dict[str, Any]) -> Options:
     given = {name: words.pop(name) for name in Options.__struct_fields__ if name in words}
     backend = given.setdefault("backend", os.environ.get(BACKEND_VARIABLE) or "local")
-    if backend != "local":
-        parser().error(f"{BACKEND_VARIABLE} names no backend: {backend!r} (choose local)")
-    given.setdefault("store", None)
+    if backend not in get_args(BackendKind):
+        known = ", ".join(get_args(BackendKind))
+        parser().error(f"{BACKEND_VARIABLE} names no backend: {backend!r} (choose from {known})")
+    given.setdefault("store", "")
+    given.setdefault("max_message_bytes", MAX_MESSAGE_BYTES)
+    if backend == "flyte":
+        options = Options(**given)
+        try:
+            deployment(options)
+        except ValueError as error:
+            parser().error(str(error))
+        return options
     try:
         given["store"] = os.path.abspath(os.path.expanduser(given["store"] or default_store()))
     except (OSError, RuntimeError) as error:
         parser().error(f"no place for the store, give an absolute --store: {error}")
-    given.setdefault("max_message_bytes", MAX_MESSAGE_BYTES)
     return Options(**given)
 
 

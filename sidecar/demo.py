@@ -27,8 +27,9 @@ def demo() -> int:
 
 
 async def _show(store: str) -> None:
+    where = ("--backend", "local", "--store", store)
     _tell(f"Two sidecars start over one store, {store}.")
-    async with Client.spawn("--store", store) as run, Client.spawn("--store", store) as editor:
+    async with Client.spawn(*where) as run, Client.spawn(*where) as editor:
         _trace(run, "run   ")
         _trace(editor, "editor")
 

@@ -8,11 +8,13 @@ import os
 import platform
 import sqlite3
 
+from sidecar.backends.flyte import FlyteBackend
 from sidecar.backends.local import LocalBackend
 from sidecar.errors import SidecarError
+from sidecar.events.backend import EventBackend
 from sidecar.events.model import Run, Target
 from sidecar.events.service import arrived
-from sidecar.options import Options
+from sidecar.options import Options, make_backend
 from sidecar.protocol import PROTOCOL_VERSION
 from sidecar.version import VERSION
 
@@ -25,16 +27,49 @@ def doctor(options: Options) -> int:
     _row("flyte-sidecar", f"{VERSION}, protocol {PROTOCOL_VERSION}")
     _row("python", f"{platform.python_version()}, SQLite {sqlite3.sqlite_version}")
     _row("backend", options.backend)
-    scope = (options.org or "none", options.project or "local", options.domain or "local")
+    backend = make_backend(options)
+    scope = (backend.org or "none", backend.project or "none", backend.domain or "none")
     _row("scope", "org {}, project {}, domain {}".format(*scope))
-    _row("identity", _user())
-    works, words = _store(os.path.abspath(os.path.expanduser(options.store)))
-    _row("store", words)
-    print("everything works" if works else "the store does not work: see above")
+    _row("identity", _identity(backend))
+    if isinstance(backend, FlyteBackend):
+        works, what = asyncio.run(_ask(backend, options)), "deployment"
+    else:
+        works, what = _store(options.store), "store"
+    print("everything works" if works else f"the {what} does not work: see above")
     return 0 if works else 1
 
 
-def _store(path: str) -> tuple[bool, str]:
+async def _ask(backend: FlyteBackend, options: Options) -> bool:
+    """Tell of the deployment."""
+    if options.insecure:
+        trust = "plaintext"
+    elif options.ca_cert_file is not None:
+        trust = f"TLS, trusting {options.ca_cert_file}"
+    elif options.insecure_skip_verify:
+        trust = "TLS, trusting whatever is shown"
+    else:
+        trust = "TLS, trusting what the system trusts"
+    try:
+        await backend.check()
+        works, words = True, "ok"
+    except SidecarError as error:
+        works, words = False, f"FAILS: {error.message}"
+    finally:
+        await backend.close()
+    _row("endpoint", f"{backend.endpoint}, {trust} ({words})")
+    if works and not (backend.project and backend.domain):
+        _row("note", "each request must name project and domain: the options do not")
+    return works
+
+
+def _store(path: str) -> bool:
+    """Tell of the store."""
+    works, words = _look_at(os.path.abspath(os.path.expanduser(path)))
+    _row("store", words)
+    return works
+
+
+def _look_at(path: str) -> tuple[bool, str]:
     if not os.path.exists(path):
         folder = os.path.dirname(path)
         while not os.path.exists(folder):
@@ -57,7 +92,9 @@ async def _look_into(path: str) -> None:
         await backend.close()
 
 
-def _user() -> str:
+def _identity(backend: EventBackend) -> str:
+    if isinstance(backend, FlyteBackend):
+        return "none: requests are sent without authentication"
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -1,19 +1,24 @@
-"""What the command line and the environment choose."""
+"""What the command line, the environment or `init` choose, and the backend that follows."""
 
 from __future__ import annotations
 
 import os
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
 from sidecar.rpc.framing import MAX_MESSAGE_BYTES, Framing
+from sidecar.version import VERSION
+
+if TYPE_CHECKING:
+    from sidecar.backends.flyte import Deployment
+    from sidecar.events.backend import EventBackend
 
 APPLICATION = "flyte-sidecar"
 STORE_VARIABLE = "FLYTE_SIDECAR_STORE"
 BACKEND_VARIABLE = "FLYTE_SIDECAR_BACKEND"
 
-BackendKind = Literal["local"]
+BackendKind = Literal["local", "flyte"]
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -21,6 +26,10 @@ class Options(Struct, frozen=True, kw_only=True):
 
     backend: BackendKind = "local"
     store: str
+    endpoint: str | None = None
+    insecure: bool = False
+    ca_cert_file: str | None = None
+    insecure_skip_verify: bool = False
     org: str | None = None
     project: str | None = None
     domain: str | None = None
@@ -29,6 +38,44 @@ class Options(Struct, frozen=True, kw_only=True):
     parent_pid: int | None = None
     log_level: str = "warning"
     log_file: str | None = None
+
+
+def make_backend(options: Options) -> EventBackend:
+    """Make the backend that the options choose; it opens when it is first used.
+
+    Raises
+    ------
+    ValueError
+        If the options do not tell where the deployment is.
+    """
+    if options.backend == "flyte":
+        from sidecar.backends.flyte import FlyteBackend
+
+        return FlyteBackend(deployment(options), f"{APPLICATION}/{VERSION}")
+    from sidecar.backends.local import LocalBackend
+
+    backend = LocalBackend(options.store)
+    backend.org = options.org or backend.org
+    backend.project = options.project or backend.project
+    backend.domain = options.domain or backend.domain
+    return backend
+
+
+def deployment(options: Options) -> Deployment:
+    """Give the Flyte deployment that the options name; raises as `make_backend`."""
+    from sidecar.backends.flyte import Deployment
+
+    if not options.endpoint:
+        raise ValueError("the backend flyte needs an endpoint: host[:port]")
+    return Deployment(
+        endpoint=options.endpoint,
+        insecure=options.insecure,
+        ca_cert_file=options.ca_cert_file,
+        insecure_skip_verify=options.insecure_skip_verify,
+        org=options.org,
+        project=options.project,
+        domain=options.domain,
+    )
 
 
 def default_store() -> str:

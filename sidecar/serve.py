@@ -10,11 +10,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from sidecar.backends.local import LocalBackend
-from sidecar.events.backend import EventBackend
 from sidecar.events.service import EventService
 from sidecar.methods import Methods
-from sidecar.options import Options
+from sidecar.options import Options, make_backend
 from sidecar.protocol.results import encode
 from sidecar.rpc.connection import Connection
 from sidecar.rpc.lifecycle import Lifecycle
@@ -55,15 +53,6 @@ class Sidecar:
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self.backend.close(), patience)
         return status
-
-
-def make_backend(options: Options) -> EventBackend:
-    """Make the backend that the options choose."""
-    backend = LocalBackend(options.store)
-    backend.org = options.org or backend.org
-    backend.project = options.project or backend.project
-    backend.domain = options.domain or backend.domain
-    return backend
 
 
 async def serve(options: Options, stdin: int, stdout: int) -> int:

@@ -493,10 +493,12 @@ class TestWait:
 class TestInit:
     def test_another_backend_is_refused_and_the_one_in_use_stays(self) -> None:
         Event.create("approve", "r1")
-        with pytest.raises(errors.UnsupportedByBackend):
+        with pytest.raises(ValueError, match="endpoint"):
             sidecar.init(backend="flyte")
+        with pytest.raises(ValueError, match="is no host:port"):
+            sidecar.init(backend="flyte", endpoint="https://example.com/path")
         with pytest.raises(ValueError, match="'redis'"):
-            sidecar.init(backend="redis")
+            sidecar.init(backend="redis")  # type: ignore[arg-type]
         with pytest.raises(TypeError):
             sidecar.init("local")  # type: ignore[call-arg]
         assert Event.get("approve", "r1") is not None
