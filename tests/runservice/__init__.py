@@ -1,0 +1,1 @@
+"""A stand-in for Flyte's RunService: its behaviour for events, over real gRPC on loopback."""
