@@ -65,7 +65,7 @@ class Client:
         return await arrived(self.service.wait(Target(RUN, name=name, **more)))
 
     async def page(self, run: Run = RUN, **more: Any) -> EventPage:
-        return await arrived(self.service.page(Query(run=run, **more)))
+        return await arrived(self.service.page(Query(run=run, **{"details": True, **more})))
 
     async def listing(self, **more: Any) -> list[Event]:
         """Give all pages of a listing."""

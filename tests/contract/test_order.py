@@ -110,7 +110,7 @@ class Model:
 def sent(service: EventService, run: Run, what: str, *words: Any) -> Awaitable[Any]:
     """Start a request as a connection does: in order, and without waiting."""
     if what == "page":
-        return arrived(service.page(Query(run=run)))
+        return arrived(service.page(Query(run=run, details=True)))
     name, parent = words[:2]
     target = Target(run, name=name, parent=parent)
     if what == "get":

@@ -47,7 +47,7 @@ class Pages:
     def __init__(self, reader: Reader, snapshots: Snapshots) -> None:
         self._reader = reader
         self._snapshots = snapshots
-        self._kept: TTLCache[str, Listing] = TTLCache(ROWS, KEPT, getsizeof=_size)
+        self._kept: TTLCache[str, Listing] = TTLCache(ROWS, KEPT, monotonic, _size)
 
     async def page(self, query: Query) -> EventPage:
         """Give one page of a listing.

@@ -1,0 +1,99 @@
+"""A Flyte deployment under test: a real server on loopback, over a model of one release."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from sidecar.backends.flyte import Deployment, FlyteBackend, reading
+from sidecar.errors import EventExists
+from sidecar.events.backend import EventBackend
+from sidecar.events.model import Event, NewEvent, Run, Target
+from tests.contract.harness import RUN
+from tests.runservice.model import Model
+from tests.runservice.server import Server
+
+RELEASES = ("2.0.28", "2.0.30", "2.0.43", "hosted")
+
+
+class AskingBackend(FlyteBackend):
+    """Lets a client of the tests make events, which on Flyte only a run does."""
+
+    def __init__(self, server: Server) -> None:
+        assert RUN.project is not None
+        assert RUN.domain is not None
+        super().__init__(
+            Deployment(
+                endpoint=server.endpoint, insecure=True, project=RUN.project, domain=RUN.domain
+            ),
+            "flyte-sidecar-tests",
+        )
+        self._model = server.model
+        self._used: dict[tuple[Run, str, str], str] = {}
+
+    async def create(self, new: NewEvent) -> Event:
+        place = (new.run, new.parent, new.name)
+        if place in self._used:
+            used = await self._found(new.run, self._used[place])
+            raise EventExists("the name was used before", event=used)
+        self._used[place] = self._model.ask(
+            new.run.name,
+            new.name,
+            new.expected_type,
+            parent=new.parent,
+            expires_in=new.expires_in,
+            project=new.run.project or "",
+            domain=new.run.domain or "",
+        )
+        return await self._found(new.run, self._used[place])
+
+    async def _found(self, run: Run, action: str) -> Event:
+        found = await self.find(Target(run, action_name=action))
+        assert found is not None
+        return found
+
+
+class FlyteHarness:
+    can_create = False
+
+    def __init__(self, release: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._offset = timedelta()
+        # One clock for both sides, so that nothing has to be allowed for its steps.
+        monkeypatch.setattr(reading, "now", self._now)
+        monkeypatch.setattr(reading, "EXPIRY_GRACE", timedelta())
+        self.server = Server(Model(release, self._now))
+
+    def __enter__(self) -> FlyteHarness:
+        self.server.start()
+        self._backend = AskingBackend(self.server)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.close()
+
+    def backend(self) -> EventBackend:
+        return self._backend
+
+    async def make(
+        self, name: str, expected_type: Any = "bool", *, parent: str, expires_in: float | None
+    ) -> Event:
+        return await self._backend.create(
+            NewEvent(
+                run=RUN,
+                name=name,
+                parent=parent,
+                expected_type=expected_type,
+                expires_in=expires_in,
+            )
+        )
+
+    def pass_time(self, seconds: float) -> None:
+        self._offset += timedelta(seconds=seconds)
+
+    async def close(self) -> None:
+        await self._backend.close()
+
+    def _now(self) -> datetime:
+        return datetime.now(UTC) + self._offset
