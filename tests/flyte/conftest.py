@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.contract.flyte import FlyteHarness
+from tests.contract.harness import Client
+from tests.contract.running import pytest_pyfunc_call
+
+__all__ = ["pytest_pyfunc_call"]
+
+
+@pytest.fixture
+def release() -> str:
+    """The release of the backend; a test that needs another one parametrizes it."""
+    return "2.0.43"
+
+
+@pytest.fixture
+def flyte(release: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlyteHarness]:
+    with FlyteHarness(release, monkeypatch) as harness:
+        yield harness
+
+
+@pytest.fixture
+def client(flyte: FlyteHarness) -> Client:
+    return Client(flyte)
