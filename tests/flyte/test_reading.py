@@ -105,6 +105,21 @@ async def test_events_of_one_second_are_in_the_order_of_their_ids(
 
 
 @EVERY
+async def test_the_first_of_a_second_is_found_on_whichever_page_it_is(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    for place in range(300):
+        ask(flyte, action=f"m{place:03}")
+    ask(flyte, action="a", queued=True)
+    found = await client.get("q")
+    listed = await client.listing(limit=1000)
+    assert found == listed[0]
+    assert found is not None
+    if found.created_at == listed[-1].created_at:  # all were made in one second
+        assert found.action_name == "a"
+
+
+@EVERY
 async def test_the_first_of_hundreds_of_one_name_is_found_and_the_last_too(
     client: Client, flyte: FlyteHarness
 ) -> None:

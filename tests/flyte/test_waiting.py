@@ -157,6 +157,7 @@ async def test_an_answer_of_which_no_stream_tells_is_found_by_looking(
     monkeypatch.setattr(waiting, "LOOK_BESIDE_STREAM", 0.05)
     flyte.server.faults.lose_updates = True
     action = ask(flyte, "q", "int")
+    await client.listing()  # since then it is known whether streams tell of answers
     waits = await begun(client, flyte)
     flyte.server.model.signal_directly(RUN.name, action, 5)
     assert (await waits).payload == 5

@@ -133,8 +133,13 @@ class RunService:
         await self._transport.close()
 
     async def _call(
-        self, rpc: Rpc[Q, R], request: Q, timeout: float = DEADLINE, attempts: int = ATTEMPTS
+        self,
+        rpc: Rpc[Q, R],
+        request: Q,
+        timeout: float | None = None,
+        attempts: int = ATTEMPTS,
     ) -> R:
+        timeout = timeout or DEADLINE
         metadata = _metadata()
         for attempt in range(1, attempts + 1):
             try:

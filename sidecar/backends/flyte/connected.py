@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from sidecar.backends.flyte import grpc_transport
 from sidecar.backends.flyte.client import RunService
 from sidecar.backends.flyte.endpoint import Deployment
@@ -15,11 +17,15 @@ from sidecar.backends.flyte.waiting import Waits
 from sidecar.backends.flyte.writing import Writer
 from sidecar.events.model import Run
 
+RUNS = 1000
+"""Runs whose pages in the console are remembered."""
+
 
 class Connected:
     """What can be done with the events of a deployment, over one transport."""
 
     def __init__(self, deployment: Deployment, transport: Transport) -> None:
+        @lru_cache(RUNS)
         def url(run: Run) -> str | None:
             if run.project is None or run.domain is None:
                 return None

@@ -40,6 +40,7 @@ _TYPES: dict[ExpectedType, types_pb2.SimpleType] = {
     "float": types_pb2.FLOAT,
     "str": types_pb2.STRING,
 }
+_TYPE_NAMES: dict[int, ExpectedType] = {int(simple): name for name, simple in _TYPES.items()}
 _SIMPLE = types_pb2.SimpleType
 _PROMPT_TYPES: dict[int, PromptType] = {
     run_definition_pb2.CONDITION_PROMPT_TYPE_TEXT: "text",
@@ -48,8 +49,8 @@ _PROMPT_TYPES: dict[int, PromptType] = {
 _CONDITION = int(run_definition_pb2.ACTION_TYPE_CONDITION)
 _FINAL = {SUCCEEDED, ABORTED, TIMED_OUT, "FAILED", "RECOVERED"}
 
-_NO_REASON = "User requested abort"
-"""What the backend puts in the place of a reason that was not given."""
+_NO_REASON = ("", "User requested abort")
+"""What stands in the place of a reason that was not given; the words are the backend's."""
 
 
 class Row(Struct):
@@ -82,24 +83,47 @@ class Row(Struct):
         return (self.created_at.timestamp() if self.created_at else 0.0, self.action_name)
 
 
-def row(action: run_definition_pb2.Action) -> Row:
-    """Give what is told of an action that was listed or watched."""
+class Facts(Struct, frozen=True):
+    """What never changes of an action, and None where nothing told it.
+
+    `name` and `expected_type` are an event's.
+    """
+
+    is_event: bool | None = None
+    name: str | None = None
+    expected_type: ExpectedType | None = None
+
+
+def facts(action: run_definition_pb2.Action) -> Facts:
+    """Give what is told of an action that never changes."""
     metadata = action.metadata
-    phase = action_phase(action)
     is_event = _is_event(metadata)
-    if phase == "PAUSED":
-        is_event = True  # nothing else is ever paused
+    if is_event is None:
+        # Nothing else is ever paused.
+        is_event = action.status.phase == phase_pb2.ACTION_PHASE_PAUSED or None
+    if not is_event:
+        return Facts(is_event)
+    condition = metadata.condition
+    name = condition.name or metadata.funtion_name or None
+    return Facts(True, name, _type_name(condition.type))
+
+
+def row(action: run_definition_pb2.Action) -> Row:
+    """Give what is told of an action that was listed."""
+    metadata, status = action.metadata, action.status
+    phase = phase_name(status.phase)
+    known = facts(action)
     return Row(
         action_name=action.id.name,
         phase=phase,
-        ended=_has_ended(phase, action.status),
-        is_event=is_event,
-        name=metadata.condition.name or metadata.funtion_name or None if is_event else None,
-        expected_type=action_expected_type(action),
+        ended=_has_ended(phase, status),
+        is_event=known.is_event,
+        name=known.name,
+        expected_type=known.expected_type,
         parent=metadata.parent or None,
         group=metadata.group or None,
-        created_at=_second(action.status.start_time),
-        ended_at=_instant(action.status, "end_time"),
+        created_at=_second(status.start_time),
+        ended_at=_instant(status, "end_time"),
     )
 
 
@@ -173,7 +197,7 @@ def detailed_event(
         expires_at=expires_at,
         payload=payload,
         signalled_by=_subject(details.signal_info.signalled_by) if answered else None,
-        abort_reason=reason if reason != _NO_REASON and phase == ABORTED else None,
+        abort_reason=reason if reason not in _NO_REASON and phase == ABORTED else None,
         url=url,
         partial=False,
     )
@@ -250,9 +274,7 @@ def type_named(simple: str) -> ExpectedType | None:
 
 
 def _type_name(declared: types_pb2.LiteralType) -> ExpectedType | None:
-    if not declared.HasField("simple"):
-        return None
-    return next((name for name, simple in _TYPES.items() if simple == declared.simple), None)
+    return _TYPE_NAMES.get(declared.simple) if declared.HasField("simple") else None
 
 
 def _is_event(metadata: run_definition_pb2.ActionMetadata) -> bool | None:
@@ -270,8 +292,11 @@ def _has_ended(phase: str, status: run_definition_pb2.ActionStatus) -> bool:
 
 
 def _second(timestamp: Timestamp) -> datetime | None:
-    made = _aware(timestamp)
-    return made and made.replace(microsecond=0)
+    """Give an instant cut to its second; as `_aware`, in a third of the time."""
+    try:
+        return datetime.fromtimestamp(timestamp.seconds, UTC) if timestamp.seconds else None
+    except (OverflowError, ValueError, OSError):
+        return None
 
 
 def _instant(status: run_definition_pb2.ActionStatus, member: str) -> datetime | None:
@@ -284,13 +309,13 @@ def _aware(timestamp: Timestamp) -> datetime | None:
         return None
     try:
         return timestamp.ToDatetime(UTC)
-    except ValueError:
+    except (OverflowError, ValueError):
         return None
 
 
 def _deadline(created_at: datetime | None, timeout: Duration) -> datetime | None:
-    if created_at is None or (not timeout.seconds and not timeout.nanos):
-        return None
+    if created_at is None or (timeout.seconds, timeout.nanos) <= (0, 0):
+        return None  # the backend takes a timeout that is no time for none
     try:
         return created_at + timeout.ToTimedelta()
     except (OverflowError, ValueError):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from cachetools import LRUCache
-from msgspec import Struct
 
-from sidecar.backends.flyte.conversion import Row
-from sidecar.events.model import SUCCEEDED, Event, ExpectedType, Run
+from sidecar.backends.flyte.conversion import Facts, Row
+from sidecar.events.model import SUCCEEDED, Event, Run
 
 FACTS = 20_000
 """Actions of which the kind, the name and the type are kept."""
@@ -17,14 +16,6 @@ RESOLVED_BYTES = 16 << 20
 """Of resolved events, about so much is kept."""
 
 _EVENT_BYTES = 1500
-
-
-class Facts(Struct, frozen=True):
-    """What never changes of an action; `name` and `expected_type` are an event's."""
-
-    is_event: bool
-    name: str | None = None
-    expected_type: ExpectedType | None = None
 
 
 class Memory:
@@ -65,17 +56,10 @@ class Memory:
         kept = self._resolved.get((run, row.action_name))
         return kept if kept is not None and (not row.ended or row.phase == kept.phase) else None
 
-    def no_event(self, run: Run, action: str) -> None:
-        """Remember that an action is no condition."""
-        self._facts[run, action] = Facts(False)
-
-    def learn(self, run: Run, rows: Iterable[Row]) -> None:
-        """Remember what rows tell that never changes."""
-        for row in rows:
-            if row.is_event is False:
-                self.no_event(run, row.action_name)
-            elif row.is_event and row.name is not None and row.expected_type is not None:
-                self._facts[run, row.action_name] = Facts(True, row.name, row.expected_type)
+    def learn(self, run: Run, action: str, facts: Facts) -> None:
+        """Remember what never changes of an action, if it is all that there is to know."""
+        if facts.is_event is False or None not in (facts.is_event, facts.name, facts.expected_type):
+            self._facts[run, action] = facts
 
     def complete(self, run: Run, row: Row) -> None:
         """Fill in what is known of a row and it does not tell."""

@@ -79,9 +79,6 @@ class Pages:
     async def _begin(self, query: Query) -> Listing:
         taken = monotonic()
         rows = await self._reader.lister.every(query.run)
-        self._reader.memory.learn(query.run, rows)
-        for row in rows:
-            self._reader.memory.complete(query.run, row)
         wanted = [
             row for row in rows if row.is_event is not False and query.parent in (None, row.parent)
         ]

@@ -10,7 +10,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from sidecar.backends.flyte.client import ATTEMPTS, RunService
-from sidecar.backends.flyte.conversion import Row, detailed_event
+from sidecar.backends.flyte.conversion import Facts, Row, detailed_event
 from sidecar.backends.flyte.listing import Lister
 from sidecar.backends.flyte.memory import Memory
 from sidecar.backends.flyte.transport import CallFailed
@@ -59,7 +59,7 @@ class Reader:
             raise
         event = detailed_event(details, run, self.url(run))
         if event is None:
-            self.memory.no_event(run, action)
+            self.memory.learn(run, action, Facts(False))
             return None
         return await self.told(run, event)
 

@@ -13,7 +13,7 @@ from contextlib import aclosing
 from cachetools import LRUCache
 
 from sidecar.backends.flyte.client import RunService
-from sidecar.backends.flyte.conversion import Row, row
+from sidecar.backends.flyte.conversion import Row, facts
 from sidecar.backends.flyte.memory import Memory
 from sidecar.backends.flyte.transport import CallFailed
 from sidecar.events.model import Run
@@ -48,6 +48,8 @@ class Snapshots:
 
     async def complete(self, run: Run, rows: Sequence[Row], place: int, count: int) -> None:
         """Fill in what a snapshot tells, if it is cheaper than the details of those wanted."""
+        for one in rows[place:]:
+            self._memory.complete(run, one)
         # Rows of which not even the kind is known fill no page: they are tasks as a rule.
         unknown = sum(one.is_event is None for one in rows[place:])
         unknown += sum(
@@ -74,13 +76,14 @@ class Snapshots:
                 if message is None:
                     return
                 for enriched in message:
-                    told = row(enriched.action)
-                    self._memory.learn(run, [told])
-                    wanted = missing.pop(told.action_name, None)
-                    if wanted is not None and told.is_event is not None:
-                        wanted.is_event = told.is_event
-                        wanted.name = wanted.name or told.name
-                        wanted.expected_type = wanted.expected_type or told.expected_type
+                    action = enriched.action
+                    wanted = missing.pop(action.id.name, None)
+                    known = facts(action)
+                    self._memory.learn(run, action.id.name, known)
+                    if wanted is not None and known.is_event is not None:
+                        wanted.is_event = known.is_event
+                        wanted.name = wanted.name or known.name
+                        wanted.expected_type = wanted.expected_type or known.expected_type
 
 
 def _is_known(one: Row) -> bool:
