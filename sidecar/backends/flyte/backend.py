@@ -88,6 +88,7 @@ class FlyteBackend:
     async def close(self) -> None:
         connecting, self._connecting = self._connecting, None
         if connecting is not None:
+            connecting.cancel()
             await asyncio.wait({connecting})
             if not connecting.cancelled() and connecting.exception() is None:
                 await connecting.result().close()

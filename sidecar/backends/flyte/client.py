@@ -34,6 +34,7 @@ from flyteidl2.workflow.run_service_pb2 import (
 )
 from google.protobuf.message import Message
 
+from sidecar.backends.flyte.failures import is_passing
 from sidecar.backends.flyte.transport import CallFailed, Rpc, Transport
 from sidecar.events.model import Run
 
@@ -145,7 +146,7 @@ class RunService:
             try:
                 return await self._transport.call(rpc, request, timeout, metadata)
             except CallFailed as failure:
-                if failure.status != "UNAVAILABLE" or attempt == attempts:
+                if not is_passing(failure) or attempt == attempts:
                     raise
             await asyncio.sleep(pause(attempt))
         raise AssertionError("a call is made once at least")

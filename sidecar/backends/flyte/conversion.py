@@ -7,46 +7,42 @@ An event is a condition action there: `flyteidl2.workflow.run_definition_pb2.Act
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import cast
 
-from flyteidl2.common import identity_pb2, phase_pb2
-from flyteidl2.core import literals_pb2, types_pb2
-from flyteidl2.workflow import run_definition_pb2, run_service_pb2
+from flyteidl2.common import identity_pb2
+from flyteidl2.workflow import run_definition_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec import Struct
 
+from sidecar.backends.flyte.words import (
+    UNKNOWN,
+    from_literal,
+    phase_name,
+    phase_number,
+    simple_type,
+    type_name,
+)
 from sidecar.events.model import (
     ABORTED,
+    PAUSED,
     SUCCEEDED,
     TIMED_OUT,
     Event,
     ExpectedType,
-    Payload,
     PromptType,
     Run,
 )
 from sidecar.events.payload import type_of
 
-_PREFIX = "ACTION_PHASE_"
-_UNKNOWN = "UNKNOWN_"
-_PHASES: dict[int, str] = {
-    number: name.removeprefix(_PREFIX) for name, number in phase_pb2.ActionPhase.items()
-}
-_NUMBERS: dict[str, int] = {phase: number for number, phase in _PHASES.items()}
-_TYPES: dict[ExpectedType, types_pb2.SimpleType] = {
-    "bool": types_pb2.BOOLEAN,
-    "int": types_pb2.INTEGER,
-    "float": types_pb2.FLOAT,
-    "str": types_pb2.STRING,
-}
-_TYPE_NAMES: dict[int, ExpectedType] = {int(simple): name for name, simple in _TYPES.items()}
-_SIMPLE = types_pb2.SimpleType
 _PROMPT_TYPES: dict[int, PromptType] = {
     run_definition_pb2.CONDITION_PROMPT_TYPE_TEXT: "text",
     run_definition_pb2.CONDITION_PROMPT_TYPE_MARKDOWN: "markdown",
 }
-_CONDITION = int(run_definition_pb2.ACTION_TYPE_CONDITION)
+_KINDS = {
+    int(run_definition_pb2.ACTION_TYPE_CONDITION): True,
+    int(run_definition_pb2.ACTION_TYPE_TASK): False,
+    int(run_definition_pb2.ACTION_TYPE_TRACE): False,
+}
 _FINAL = {SUCCEEDED, ABORTED, TIMED_OUT, "FAILED", "RECOVERED"}
 
 _NO_REASON = ("", "User requested abort")
@@ -97,15 +93,12 @@ class Facts(Struct, frozen=True):
 def facts(action: run_definition_pb2.Action) -> Facts:
     """Give what is told of an action that never changes."""
     metadata = action.metadata
-    is_event = _is_event(metadata)
-    if is_event is None:
-        # Nothing else is ever paused.
-        is_event = action.status.phase == phase_pb2.ACTION_PHASE_PAUSED or None
+    is_event = _is_event(metadata, phase_name(action.status.phase))
     if not is_event:
         return Facts(is_event)
     condition = metadata.condition
     name = condition.name or metadata.funtion_name or None
-    return Facts(True, name, _type_name(condition.type))
+    return Facts(True, name, type_name(condition.type))
 
 
 def row(action: run_definition_pb2.Action) -> Row:
@@ -164,9 +157,7 @@ def detailed_event(
     """
     metadata, status, condition = details.metadata, details.status, details.condition
     its_phase = phase_name(status.phase)
-    if not (
-        _is_event(metadata) or details.WhichOneof("spec") == "condition" or its_phase == "PAUSED"
-    ):
+    if details.WhichOneof("spec") != "condition" and not _is_event(metadata, its_phase):
         return None
     answered = details.WhichOneof("result") == "signal_info"
     payload = from_literal(details.signal_info.output) if answered else None
@@ -188,7 +179,7 @@ def detailed_event(
         group=metadata.group or None,
         phase=phase,
         pending=not ended,
-        expected_type=_type_name(declared) or (None if payload is None else type_of(payload)),
+        expected_type=type_name(declared) or (None if payload is None else type_of(payload)),
         prompt=condition.prompt or None,
         prompt_type=_PROMPT_TYPES.get(condition.prompt_type),
         description=condition.description or None,
@@ -201,31 +192,6 @@ def detailed_event(
         url=url,
         partial=False,
     )
-
-
-def to_event_payload(payload: Payload) -> run_service_pb2.EventPayload:
-    """Give the payload as `SignalEvent` takes it: exactly of its type."""
-    made = run_service_pb2.EventPayload()
-    setattr(made, _PAYLOAD_MEMBERS[type_of(payload)], payload)
-    return made
-
-
-def from_literal(literal: literals_pb2.Literal) -> Payload | None:
-    """Give the payload that a literal holds, None where it is of no type that an event takes."""
-    primitive = literal.scalar.primitive
-    member = primitive.WhichOneof("value")
-    if member not in ("boolean", "integer", "float_value", "string_value"):
-        return None
-    payload: Payload = getattr(primitive, member)
-    return payload
-
-
-_PAYLOAD_MEMBERS: dict[ExpectedType, str] = {
-    "bool": "bool_value",
-    "int": "int_value",
-    "float": "float_value",
-    "str": "string_value",
-}
 
 
 def event_to_action(event: Event) -> run_definition_pb2.Action:
@@ -244,8 +210,8 @@ def event_to_action(event: Event) -> run_definition_pb2.Action:
     action.metadata.action_type = run_definition_pb2.ACTION_TYPE_CONDITION
     action.metadata.condition.name = event.name
     if event.expected_type is not None:
-        action.metadata.condition.type.simple = _TYPES[event.expected_type]
-    action.status.phase = _phase_number(event.phase)
+        action.metadata.condition.type.simple = simple_type(event.expected_type)
+    action.status.phase = phase_number(event.phase)
     if event.created_at is not None:
         action.status.start_time.FromDatetime(event.created_at)
     if event.ended_at is not None:
@@ -258,37 +224,23 @@ def action_phase(action: run_definition_pb2.Action) -> str:
     return phase_name(action.status.phase)
 
 
-def phase_name(number: int) -> str:
-    """Name a phase; a number that is not known here gives ``UNKNOWN_<n>``."""
-    return _PHASES.get(int(number), f"{_UNKNOWN}{int(number)}")
-
-
 def action_expected_type(action: run_definition_pb2.Action) -> ExpectedType | None:
     """Name the type of payload that the action takes, None where it does not tell."""
-    return _type_name(action.metadata.condition.type)
+    return type_name(action.metadata.condition.type)
 
 
-def type_named(simple: str) -> ExpectedType | None:
-    """Give the type that Flyte calls so, as in its messages: ``INTEGER``."""
-    return next((name for name, kind in _TYPES.items() if _SIMPLE.Name(kind) == simple), None)
-
-
-def _type_name(declared: types_pb2.LiteralType) -> ExpectedType | None:
-    return _TYPE_NAMES.get(declared.simple) if declared.HasField("simple") else None
-
-
-def _is_event(metadata: run_definition_pb2.ActionMetadata) -> bool | None:
-    """Tell whether it is a condition's, None where it says nothing of its kind."""
+def _is_event(metadata: run_definition_pb2.ActionMetadata, phase: str) -> bool | None:
+    """Tell whether an action is a condition, None where nothing of it says so."""
     spec = metadata.WhichOneof("spec")
     if spec is not None:
         return bool(spec == "condition")
-    kind = int(metadata.action_type)
-    return kind == _CONDITION if kind else None
+    # A kind that is not known here tells nothing, but nothing else is ever paused.
+    return _KINDS.get(metadata.action_type, True if phase == PAUSED else None)
 
 
 def _has_ended(phase: str, status: run_definition_pb2.ActionStatus) -> bool:
     """Tell whether nothing will happen any more; of a phase that is not known, by its end."""
-    return phase in _FINAL or (phase.startswith(_UNKNOWN) and status.HasField("end_time"))
+    return phase in _FINAL or (phase.startswith(UNKNOWN) and status.HasField("end_time"))
 
 
 def _second(timestamp: Timestamp) -> datetime | None:
@@ -326,13 +278,3 @@ def _subject(identity: identity_pb2.EnrichedIdentity) -> str | None:
     """Name who an identity is: a user or an application."""
     principal = identity.WhichOneof("principal")
     return None if principal is None else getattr(identity, principal).id.subject or None
-
-
-def _phase_number(phase: str) -> phase_pb2.ActionPhase:
-    """Give the number of a phase, unspecified where the word is none of Flyte's."""
-    digits = phase.removeprefix(_UNKNOWN)
-    if digits != phase and digits.isascii() and digits.isdigit() and len(digits) <= 9:
-        number = int(digits)
-    else:
-        number = _NUMBERS.get(phase, 0)
-    return cast("phase_pb2.ActionPhase", number)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
-from urllib.parse import quote, urlsplit
+import re
+from urllib.parse import quote
 
 from msgspec import Struct
 
 TLS_PORT = 443
 PLAIN_PORT = 80
 
+_PLACE = re.compile(
+    r"(?:\[(?P<address>[0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|(?P<name>\w[\w.-]*))"
+    r"(?::(?P<port>[0-9]{1,5}))?/?"
+)
 _DEVBOX = "localhost:8090"
 _DEVBOX_CONSOLE = "localhost:8080"
 
@@ -47,8 +52,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
     def address(self) -> str:
         """``host:port``."""
         host, port = split(self.endpoint)
-        default = PLAIN_PORT if self.insecure else TLS_PORT
-        return f"{f'[{host}]' if ':' in host else host}:{port or default}"
+        return f"{_written(host)}:{port or (PLAIN_PORT if self.insecure else TLS_PORT)}"
 
     @property
     def its_org(self) -> str | None:
@@ -58,7 +62,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
     def run_url(self, project: str, domain: str, run: str) -> str:
         """Give the page of a run in the deployment's console, as Flyte's SDK puts it together."""
         host, port = split(self.endpoint)
-        where = self.address if port else host
+        where = self.address if port else _written(host)
         where = _DEVBOX_CONSOLE if where == _DEVBOX else where
         scheme = "http" if self.insecure else "https"
         place = f"domain/{quote(domain, '')}/project/{quote(project, '')}/runs/{quote(run, '')}"
@@ -66,33 +70,39 @@ class Deployment(Struct, frozen=True, kw_only=True):
 
 
 def split(endpoint: str) -> tuple[str, int | None]:
-    """Give the host and the port of an endpoint.
+    """Give the host, in lower case, and the port of an endpoint.
 
     Raises
     ------
     ValueError
         If it names no host, or has more to it than host and port.
     """
+    if "@" in endpoint:  # what stands before it is not repeated
+        raise ValueError("an endpoint holds no user and no password")
     scheme, mark, rest = endpoint.strip().rpartition("://")
     if mark and scheme not in ("dns", "http", "https"):
         raise ValueError(f"an endpoint has the scheme dns, http or https, not {scheme!r}")
-    rest = rest.removeprefix("/") if scheme == "dns" else rest
+    found = _PLACE.fullmatch(rest.removeprefix("/") if scheme == "dns" else rest)
     try:
-        parts = urlsplit(f"//{rest.removesuffix('/')}")
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ValueError(f"the endpoint {endpoint!r} is no host:port: {error}") from None
-    more = parts.path or parts.query or parts.fragment or parts.username is not None
-    if not host or more or port == 0 or any(char.isspace() for char in host):
-        raise ValueError(f"the endpoint {endpoint!r} is no host:port")
+        if found is None:
+            raise ValueError
+        address = found["address"]
+        host = str(ipaddress.IPv6Address(address)) if address else found["name"].lower()
+        port = None if found["port"] is None else int(found["port"])
+        if port is not None and not 0 < port < 1 << 16:
+            raise ValueError
+    except ValueError:
+        words = f"the endpoint {endpoint!r} is no host:port, nor [IPv6 address]:port"
+        raise ValueError(words) from None
     return host, port
 
 
 def org_of(host: str) -> str | None:
     """Give the org that a host name tells: its first label of three or more."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        labels = host.rstrip(".").split(".")
-        return labels[0] if len(labels) >= 3 else None
-    return None
+    labels = host.rstrip(".").split(".")
+    is_address = ":" in host or labels[-1].isdigit()
+    return labels[0] if len(labels) >= 3 and not is_address else None
+
+
+def _written(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

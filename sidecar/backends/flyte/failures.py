@@ -23,6 +23,7 @@ _PASSING = ("RESOURCE_EXHAUSTED", "ABORTED")
 """Answers that are no refusal for good."""
 
 _DISTRUST = (
+    ("certificate has expired", "its certificate has expired"),
     ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted: name its CA file"),
     ("not in peer certificate", "its certificate is for another host"),
     ("Hostname Verification Check failed", "its certificate is for another host"),
@@ -30,6 +31,14 @@ _DISTRUST = (
     ("shows no certificate", "it speaks no TLS, or is not there"),
 )
 """What gRPC's C core says when a TLS handshake fails, and what to do about it."""
+
+_HUNG_UP = ": Socket closed"
+"""What it says when the other end hangs up on plaintext before a word of its own."""
+
+
+def is_passing(failure: CallFailed) -> bool:
+    """Tell whether the backend was not reached, and may be at the next attempt."""
+    return failure.status == "UNAVAILABLE" and _distrust(failure) is None
 
 
 @contextmanager
@@ -45,12 +54,13 @@ def as_error(failure: CallFailed, address: str) -> SidecarError:
     """Give the contract's error for a call that failed at the address."""
     status, said = failure.status, failure.message.strip() or "no word of why"
     if status == "UNAVAILABLE":
-        for mark, meaning in _DISTRUST:
-            if mark in said:
-                error = BackendUnavailable(f"{address}: {meaning} ({said})", grpcStatus=status)
-                error.retryable = False
-                return error
-        return BackendUnavailable(f"{address} cannot be reached: {said}", grpcStatus=status)
+        distrust = _distrust(failure)
+        if distrust is not None:
+            error = BackendUnavailable(f"{address}: {distrust} ({said})", grpcStatus=status)
+            error.retryable = False
+            return error
+        hint = "; does it speak TLS?" if _HUNG_UP in said else ""
+        return BackendUnavailable(f"{address} cannot be reached: {said}{hint}", grpcStatus=status)
     if status == "DEADLINE_EXCEEDED":
         return DeadlineExceeded(f"{address} did not answer in time")
     if status == "UNAUTHENTICATED":
@@ -63,3 +73,8 @@ def as_error(failure: CallFailed, address: str) -> SidecarError:
     refused = BackendError(f"{address}: {said}", grpcStatus=status, message=said, **known)
     refused.retryable = status in _PASSING and "larger than max" not in said
     return refused
+
+
+def _distrust(failure: CallFailed) -> str | None:
+    """Say why the other end is not trusted, if that is what is wrong."""
+    return next((meaning for mark, meaning in _DISTRUST if mark in failure.message), None)

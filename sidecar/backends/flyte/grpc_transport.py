@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 from grpc import aio
 
 from sidecar.backends.flyte import tls
-from sidecar.backends.flyte.endpoint import Deployment
+from sidecar.backends.flyte.endpoint import Deployment, split
 from sidecar.backends.flyte.transport import CallFailed, Metadata, Rpc
 
 Q = TypeVar("Q", bound=Message)
@@ -27,6 +27,9 @@ KEEPALIVE = 30.0
 
 KEEPALIVE_PATIENCE = 10.0
 """Seconds that it is then given before the connection counts as broken."""
+
+CONNECT = 10.0
+"""Seconds that an attempt to connect is given, the TLS handshake included."""
 
 RECONNECT = (0.1, 5.0)
 """Seconds before the first attempt to connect again, and at most before a later one."""
@@ -74,17 +77,18 @@ async def connect(deployment: Deployment, user_agent: str) -> GrpcTransport:
         ("grpc.keepalive_timeout_ms", _milliseconds(KEEPALIVE_PATIENCE)),
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.initial_reconnect_backoff_ms", _milliseconds(RECONNECT[0])),
-        ("grpc.min_reconnect_backoff_ms", _milliseconds(RECONNECT[0])),
+        ("grpc.min_reconnect_backoff_ms", _milliseconds(CONNECT)),  # called so, it means that
         ("grpc.max_reconnect_backoff_ms", _milliseconds(RECONNECT[1])),
         ("grpc.enable_retries", 0),  # what may be sent again, the client of this knows better
     ]
     target = f"dns:///{deployment.address}"
     if deployment.insecure:
         return GrpcTransport(aio.insecure_channel(target, options))
-    trusted = await asyncio.to_thread(tls.trusted_by, deployment)
+    trusted = await tls.trusted_by(deployment)
     if trusted.name is not None:
         options.append(("grpc.ssl_target_name_override", trusted.name))
-        options.append(("grpc.default_authority", deployment.address))
+        # Beside another name the C core accepts the host without its port alone.
+        options.append(("grpc.default_authority", split(deployment.address)[0]))
     credentials = grpc.ssl_channel_credentials(root_certificates=trusted.certificates)
     return GrpcTransport(aio.secure_channel(target, credentials, options))
 

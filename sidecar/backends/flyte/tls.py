@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import ipaddress
 import os
-import socket
 import ssl
 import sys
 from pathlib import Path
@@ -26,15 +27,15 @@ class Trusted(Struct, frozen=True):
     certificates
         In PEM, what its certificate must come from; None stands for the system's.
     name
-        The name that it must have, where that is not the host's.
+        The name that it must have, where the host's is not good enough.
     """
 
     certificates: bytes | None = None
     name: str | None = None
 
 
-def trusted_by(deployment: Deployment) -> Trusted:
-    """Find out whom the deployment's user trusts. Blocks where the server is to be asked.
+async def trusted_by(deployment: Deployment) -> Trusted:
+    """Find out whom the deployment's user trusts; the server is asked where that decides.
 
     Raises
     ------
@@ -42,16 +43,17 @@ def trusted_by(deployment: Deployment) -> Trusted:
         If the file of certificates cannot be used, or the server shows none.
     """
     if deployment.ca_cert_file is not None:
-        return Trusted(_read(deployment.ca_cert_file))
+        return Trusted(await asyncio.to_thread(_read, deployment.ca_cert_file))
     if deployment.insecure_skip_verify:
-        return _shown(deployment)
-    return Trusted(_system())
+        return await _shown(deployment)
+    return Trusted(await asyncio.to_thread(_system))
 
 
 def _read(path: str) -> bytes:
     try:
-        text = Path(path).expanduser().read_bytes()
-        ssl.create_default_context().load_verify_locations(cadata=text.decode("ascii"))
+        place = Path(os.path.expanduser(path))
+        text = place.read_bytes()
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(place)
     except (OSError, ValueError) as error:  # an SSLError is an OSError
         reason = getattr(error, "strerror", None) or error
         raise CallFailed(
@@ -68,45 +70,46 @@ def _system() -> bytes | None:
     if found:
         return _pem(found)
     # A folder that OpenSSL looks things up in is not told; Debian keeps the whole in it too.
-    bundle = Path(ssl.get_default_verify_paths().capath or "") / "ca-certificates.crt"
-    return bundle.read_bytes() if bundle.is_file() else None
+    folder = ssl.get_default_verify_paths().capath
+    bundle = Path(folder, "ca-certificates.crt") if folder else None
+    return bundle.read_bytes() if bundle and bundle.is_file() else None
 
 
-def _shown(deployment: Deployment) -> Trusted:
+async def _shown(deployment: Deployment) -> Trusted:
     """Take what the server shows for the truth from now on."""
     host, port = split(deployment.address)
     try:
-        seen = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        seen.check_hostname = False
-        seen.verify_mode = ssl.CERT_NONE
-        with _connected(seen, host, port) as connection:
-            shown = _chain(connection)
-        # Only of a certificate that was verified does Python tell the names.
-        pinned = ssl.create_default_context(cadata=_pem(shown).decode())
-        pinned.check_hostname = False
-        pinned.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-        with _connected(pinned, host, port) as connection:
-            names = connection.getpeercert()
-    except OSError as error:
-        raise CallFailed(
-            "UNAVAILABLE", f"{deployment.address} shows no certificate: {error}"
-        ) from None
-    return Trusted(_pem(shown), _name_in(names or {}))
+        async with asyncio.timeout(PATIENCE):
+            seen = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            seen.check_hostname = False
+            seen.verify_mode = ssl.CERT_NONE
+            shown = _chain(await _greeted(seen, host, port))
+            # Only of a certificate that was verified does Python tell the names.
+            pinned = ssl.create_default_context(cadata=_pem(shown).decode())
+            pinned.check_hostname = False
+            pinned.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+            names = (await _greeted(pinned, host, port)).getpeercert()
+    except ssl.SSLError as error:
+        words = f"{deployment.address} shows no certificate: {error}"
+        raise CallFailed("UNAVAILABLE", words) from None
+    except OSError as error:  # it was not there; a TimeoutError has no words
+        raise CallFailed("UNAVAILABLE", str(error) or "it says nothing") from None
+    return Trusted(_pem(shown), _name_in(names or {}, host))
 
 
-def _connected(context: ssl.SSLContext, host: str, port: int | None) -> ssl.SSLSocket:
-    plain = socket.create_connection((host, port), timeout=PATIENCE)
-    try:
-        return context.wrap_socket(plain, server_hostname=host)
-    except BaseException:
-        plain.close()
-        raise
+async def _greeted(context: ssl.SSLContext, host: str, port: int | None) -> Any:
+    """Give what a TLS handshake has told: an SSLObject. The connection is not kept."""
+    _, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=host)
+    told = writer.get_extra_info("ssl_object")
+    writer.transport.abort()
+    return told
 
 
-def _chain(connection: ssl.SSLSocket) -> list[bytes]:
+def _chain(connection: Any) -> list[bytes]:
     """Give all certificates that the server showed; its own alone before Python 3.13."""
     if sys.version_info >= (3, 13):
-        return connection.get_unverified_chain()
+        chain: list[bytes] = connection.get_unverified_chain()
+        return chain
     own = connection.getpeercert(binary_form=True)
     return [own] if own else []
 
@@ -115,9 +118,22 @@ def _pem(certificates: list[bytes]) -> bytes:
     return "".join(map(ssl.DER_cert_to_PEM_cert, certificates)).encode()
 
 
-def _name_in(certificate: Any) -> str | None:
-    """Give a name that the certificate is good for; the first one does as well as any."""
-    names = [name for _, name in certificate.get("subjectAltName", ())]
-    subject = [pair for part in certificate.get("subject", ()) for pair in part]
-    names += [name for kind, name in subject if kind == "commonName"]
-    return names[0].replace("*", "any", 1) if names else None
+def _name_in(certificate: Any, host: str) -> str | None:
+    """Give a name that the certificate is good for, None where it is good for the host."""
+    names = [
+        _as_grpc_has_it(name)
+        for kind, name in certificate.get("subjectAltName", ())
+        if kind in ("DNS", "IP Address")
+    ]
+    if not names:
+        subject = [pair for part in certificate.get("subject", ()) for pair in part]
+        names = [name for kind, name in subject if kind == "commonName"]
+    parent = host.partition(".")[2]
+    if not names or {host, f"*.{parent}"} & {name.lower() for name in names}:
+        return None
+    return names[0].replace("*", "any", 1)
+
+
+def _as_grpc_has_it(name: str) -> str:
+    """Give a name as gRPC compares it: Python tells ``0:0:0:0:0:0:0:1`` for ``::1``."""
+    return str(ipaddress.ip_address(name.strip())) if ":" in name else name

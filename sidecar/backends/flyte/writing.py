@@ -8,9 +8,9 @@ import re
 from msgspec.structs import replace
 
 from sidecar.backends.flyte.client import ATTEMPTS, RunService, pause
-from sidecar.backends.flyte.conversion import to_event_payload, type_named
 from sidecar.backends.flyte.reading import Reader, now, timed_out
 from sidecar.backends.flyte.transport import CallFailed
+from sidecar.backends.flyte.words import to_event_payload, type_named
 from sidecar.errors import (
     AlreadySignalled,
     EventNotFound,
