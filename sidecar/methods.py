@@ -10,13 +10,27 @@ from msgspec import DecodeError, Raw, ValidationError, json
 
 from sidecar.errors import InvalidParams, InvalidRequest
 from sidecar.events.backend import Soon
-from sidecar.events.model import Event, EventPage, NewEvent, Payload, Query, Run, Target
+from sidecar.events.model import (
+    Event,
+    EventPage,
+    NewEvent,
+    Payload,
+    PendingQuery,
+    Place,
+    Query,
+    Run,
+    RunPage,
+    RunsQuery,
+    Target,
+)
 from sidecar.events.service import EventService
+from sidecar.events.watch import Watch, Watched
 from sidecar.protocol import PROTOCOL_VERSION, methods, params, results
 from sidecar.protocol.hash import SCHEMA_HASH
 from sidecar.rpc.calls import Call, Handler
 from sidecar.rpc.connection import Connection
 from sidecar.rpc.messages import params_reader
+from sidecar.watches import Watches
 
 BEYOND_ALL = 1 << 1024
 """Stands for a number that no double holds, and so fits no event."""
@@ -43,6 +57,7 @@ class Methods:
         self._watch_parent = watch_parent
         self._started = time.monotonic()
         self._initialized = False
+        self._watches = Watches()
         self.connection: Connection | None = None
 
     def handlers(self) -> dict[str, Handler]:
@@ -56,6 +71,10 @@ class Methods:
             "events.signal": self._signal,
             "events.wait": self._wait,
             "events.abort": self._abort,
+            "events.pending": self._pending,
+            "runs.list": self._runs,
+            "events.watch": self._watch,
+            "events.unwatch": lambda given, _: self._watches.end(given.watch),
             "sidecar.status": self._status,
         }
         return {
@@ -114,6 +133,31 @@ class Methods:
         call.effect = write = self._service.write(self._target(given))
         return self._service.abort(write, given.reason)
 
+    def _pending(self, given: params.PendingParams, call: Call) -> Soon[EventPage]:
+        query = PendingQuery(
+            place=self._place(given),
+            limit=given.limit or 100,
+            max_bytes=call.page_bytes,
+            cursor=given.cursor,
+        )
+        return self._service.pending(query)
+
+    def _runs(self, given: params.RunsParams, _: Call) -> Soon[RunPage]:
+        query = RunsQuery(
+            place=self._place(given),
+            pending_only=given.pending_only or False,
+            limit=given.limit or 100,
+            cursor=given.cursor,
+        )
+        return self._service.runs(query)
+
+    def _watch(self, given: params.WatchParams, call: Call) -> Soon[results.WatchResult]:
+        assert self.connection is not None
+        watched = Watched(place=self._place(given), run_name=given.run_name, parent=given.parent)
+        watch = Watch(watched)
+        feeding = self._service.watch(watch)
+        return self._watches.open(given.watch, watch, feeding, call, self.connection.outbox)
+
     def _initialize(self, given: params.InitializeParams, _: Call) -> results.InitializeResult:
         if self._initialized:
             raise InvalidRequest("the connection is initialized already")
@@ -143,8 +187,8 @@ class Methods:
                 requests=connection.requests,
                 errors=connection.errors,
                 in_flight=len(connection.tasks),
-                waits=connection.waits,
-                watches=0,
+                waits=connection.waits - len(self._watches),
+                watches=len(self._watches),
             ),
             protocol_version=PROTOCOL_VERSION,
             schema_hash=SCHEMA_HASH,
@@ -161,6 +205,9 @@ class Methods:
             domain=backend.domain,
             **more,
         )
+
+    def _place(self, given: params.PlaceParams) -> Place:
+        return self._service.place(given.org, given.project, given.domain)
 
     def _run(self, given: params.Scope) -> Run:
         return self._service.run(given.run_name, given.org, given.project, given.domain)

@@ -13,7 +13,7 @@ from msgspec import json
 
 from sidecar import errors
 from sidecar.protocol import PROTOCOL_VERSION
-from sidecar.protocol.methods import METHODS
+from sidecar.protocol.methods import METHODS, NOTIFICATIONS
 from sidecar.protocol.results import Error
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -35,6 +35,7 @@ def method_table() -> dict[str, Any]:
         "protocolVersion": PROTOCOL_VERSION,
         "schemaHash": schema_hash(),
         "methods": _methods(),
+        "notifications": _notifications(),
         "errors": _errors(),
     }
 
@@ -51,13 +52,14 @@ def hash_module() -> str:
 @cache
 def schema_hash() -> str:
     """Give a hash of the whole contract: clients made from another one can tell."""
-    contract = [PROTOCOL_VERSION, _components()[1], _methods(), _errors()]
+    contract = [PROTOCOL_VERSION, _components()[1], _methods(), _notifications(), _errors()]
     return hashlib.sha256(json.encode(contract, order="sorted")).hexdigest()[:16]
 
 
 @cache
 def _components() -> tuple[dict[Any, dict[str, Any]], dict[str, Any]]:
     types: list[Any] = [Error]
+    types += [notification.params for notification in NOTIFICATIONS]
     for method in METHODS:
         types += [method.params] if method.result is None else [method.params, method.result]
     schemas, components = json.schema_components(types, ref_template="#/$defs/{name}")
@@ -100,6 +102,13 @@ def _methods() -> list[dict[str, Any]]:
             "errors": [error.kind for error in method.errors],
         }
         for method in METHODS
+    ]
+
+
+def _notifications() -> list[dict[str, Any]]:
+    return [
+        {"name": one.name, "summary": one.summary, "params": _components()[0][one.params]}
+        for one in NOTIFICATIONS
     ]
 
 

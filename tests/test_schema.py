@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -97,10 +98,25 @@ async def exchange(store: Path) -> list[tuple[str, dict[str, Any], Any]]:
         ("events.wait", {**run, "name": "deploy", "timeoutSeconds": 5}),
         ("events.abort", {**run, "name": "left", "reason": "no longer needed"}),
         ("events.list", {**run, "limit": 2, "phases": ["SUCCEEDED"], "details": True}),
+        ("events.pending", {"limit": 1}),
+        ("runs.list", {"pendingOnly": True}),
+        ("events.watch", {**run, "watch": "w"}),
+        ("events.unwatch", {"watch": "w"}),
         ("sidecar.status", {}),
     ]
+    told: list[tuple[str, dict[str, Any], Any]] = []
     async with Client.spawn("--store", str(store)) as client:
-        return [(name, params, await client.request(name, **params)) for name, params in calls]
+        client.on_notification = lambda name, params: told.append((name, params, None))
+        watching: list[asyncio.Future[Any]] = []
+        for name, params in calls:
+            asked = asyncio.ensure_future(client.request(name, **params))
+            if name == "events.watch":
+                watching.append(asked)
+            else:
+                told.append((name, params, await asked))
+        for asked in watching:
+            told.append(("events.watch", {**run, "watch": "w"}, await asked))
+    return told
 
 
 async def refusals(store: Path) -> list[dict[str, Any]]:
@@ -121,14 +137,16 @@ async def refusals(store: Path) -> list[dict[str, Any]]:
 
 
 def test_what_the_sidecar_takes_and_answers_fits_the_schemas(store: Path) -> None:
-    import asyncio
-
     table = {method["name"]: method for method in schema.method_table()["methods"]}
     seen = set()
+    notifications = {one["name"]: one for one in schema.method_table()["notifications"]}
     for method, params, result in asyncio.run(exchange(store)):
+        seen.add(method)
+        if method in notifications:
+            validator(notifications[method]["params"]).validate(params)
+            continue
         validator(table[method]["params"]).validate(params)
         validator(table[method]["result"]).validate(result)
-        seen.add(method)
     told = asyncio.run(refusals(store))
     for error in told:
         validator({"$ref": "#/$defs/Error"}).validate(error)
@@ -140,12 +158,10 @@ def test_what_the_sidecar_takes_and_answers_fits_the_schemas(store: Path) -> Non
         "method_not_found",
     ]
     requests = {method.name for method in METHODS if not method.notification}
-    assert seen == requests - {"shutdown"}
+    assert seen == (requests - {"shutdown"}) | {"events.changed", "events.synced"}
 
 
 def test_initialize_tells_version_and_hash_of_the_committed_schemas(store: Path) -> None:
-    import asyncio
-
     result = asyncio.run(exchange(store))[0][2]
     committed = json.loads((ROOT / "schemas" / "methods.json").read_text())
     assert result["protocolVersion"] == committed["protocolVersion"] == PROTOCOL_VERSION

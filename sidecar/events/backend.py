@@ -7,7 +7,18 @@ from collections.abc import Awaitable, Coroutine, Sequence
 from types import CoroutineType
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from sidecar.events.model import Event, EventPage, NewEvent, Payload, Query, Target
+from sidecar.events.model import (
+    Event,
+    EventPage,
+    NewEvent,
+    Payload,
+    PendingQuery,
+    Query,
+    RunPage,
+    RunsQuery,
+    Target,
+)
+from sidecar.events.watch import Watch
 
 T = TypeVar("T")
 
@@ -67,6 +78,12 @@ class EventBackend(Protocol):
             If the query's cursor does not stand for a place in this listing.
         """
 
+    def pending(self, query: PendingQuery) -> Soon[EventPage]:
+        """Give one page of the events of all runs that wait for an answer; raises as `page`."""
+
+    def runs(self, query: RunsQuery) -> Soon[RunPage]:
+        """Give one page of runs, the last created first; raises as `page`."""
+
     def create(self, new: NewEvent) -> Awaitable[Event]:
         """Make an event that waits for an answer.
 
@@ -98,6 +115,13 @@ class EventBackend(Protocol):
 
     async def resolved(self, event: Event) -> Event:
         """Wait until the event is no longer pending, and give it as it then stands."""
+
+    async def watch(self, watch: Watch) -> None:
+        """Put the events watched as they stand, `sync`, then go on to put those that change.
+
+        Returns once nothing can change any more. A backend that is lost is told by `lose`, and
+        found again by itself. Raises what cannot be mended.
+        """
 
     async def healthy(self) -> bool:
         """Tell whether the backend answers now."""

@@ -100,6 +100,18 @@ class Run(Struct, frozen=True):
     name: str
 
 
+class Place(Struct, frozen=True):
+    """Where runs are."""
+
+    org: str | None
+    project: str | None
+    domain: str | None
+
+    def run(self, name: str) -> Run:
+        """Name a run there in full."""
+        return Run(self.org, self.project, self.domain, name)
+
+
 class Target(Struct, frozen=True):
     """The event that a request means: by its id (`action_name`), or by `name`.
 
@@ -155,4 +167,47 @@ class EventPage(Struct, frozen=True, kw_only=True, rename="camel"):
     """Some events, in creation order."""
 
     events: list[Event]
+    next_cursor: Annotated[str | None, Meta(description="null at the end of the listing.")]
+
+
+class RunsQuery(Struct, frozen=True, kw_only=True):
+    """Which runs a listing wants, and how many at once."""
+
+    place: Place
+    pending_only: bool = False
+    limit: int = 100
+    cursor: str | None = None
+
+
+class PendingQuery(Struct, frozen=True, kw_only=True):
+    """How many of the pending events of all runs of a place a listing wants at once.
+
+    A page ends early rather than outgrow `max_bytes` of JSON, as with `Query`.
+    """
+
+    place: Place
+    limit: int = 100
+    max_bytes: int = 1 << 20
+    cursor: str | None = None
+
+
+class RunInfo(Struct, frozen=True, kw_only=True, rename="camel"):
+    """A run, and how many of its events wait for an answer."""
+
+    run_name: Annotated[str, Meta(description="The run's name.")]
+    org: Annotated[str | None, Meta(description="The run's organization.")]
+    project: Annotated[str | None, Meta(description="The run's project.")]
+    domain: Annotated[str | None, Meta(description="The run's domain.")]
+    phase: Annotated[
+        str | None,
+        Meta(description="As an event's; null where runs have none, as in the embedded store."),
+    ]
+    created_at: Annotated[datetime | None, Meta(description="When the run was made.")]
+    pending_events: Annotated[int, Meta(description="How many of its events are pending.")]
+
+
+class RunPage(Struct, frozen=True, kw_only=True, rename="camel"):
+    """Some runs, the last created first."""
+
+    runs: list[RunInfo]
     next_cursor: Annotated[str | None, Meta(description="null at the end of the listing.")]

@@ -93,11 +93,15 @@ class WriteOrder:
         same.append(write)
         return write
 
-    def before(self, run: Run) -> list[Write]:
-        """Give the writes that a read of the run must wait for."""
-        if run not in self._runs:
+    def before(self, run: Run | None) -> list[Write]:
+        """Give the writes that a read of the run, or of all runs, must wait for."""
+        if run is None:
+            kinds = list(chain.from_iterable(self._runs.values()))
+        elif run in self._runs:
+            kinds = list(self._runs[run])
+        else:
             return []
-        return [write for kind in self._runs[run] for same in kind.values() for write in same]
+        return [write for kind in kinds for same in kind.values() for write in same]
 
     def forget(self, write: Write) -> None:
         """Take an ended write out."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar, cast
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar, cast
 
 from sidecar.errors import (
     AlreadyCompleted,
@@ -22,12 +23,18 @@ from sidecar.events.model import (
     ExpectedType,
     NewEvent,
     Payload,
+    PendingQuery,
+    Place,
     Query,
     Run,
+    RunPage,
+    RunsQuery,
     Target,
 )
 from sidecar.events.order import Write, WriteOrder, ended
+from sidecar.events.watch import Watch
 
+A = TypeVar("A")
 T = TypeVar("T")
 
 
@@ -42,35 +49,49 @@ class EventService:
         self.backend = backend
         self._order = WriteOrder()
 
-    def run(self, name: str, org: str | None, project: str | None, domain: str | None) -> Run:
-        """Name a run in full, by the connection's own scope where the caller leaves it out."""
+    def place(self, org: str | None, project: str | None, domain: str | None) -> Place:
+        """Name a place in full, by the connection's own where the caller leaves it out."""
         backend = self.backend
-        return Run(org or backend.org, project or backend.project, domain or backend.domain, name)
+        return Place(org or backend.org, project or backend.project, domain or backend.domain)
+
+    def run(self, name: str, org: str | None, project: str | None, domain: str | None) -> Run:
+        """Name a run in full, as `place`."""
+        return self.place(org, project, domain).run(name)
 
     def get(self, target: Target) -> Soon[Event | None]:
         """Give the first event created that fits, or None."""
-        earlier = self._order.before(target.run)
-        return self._get(earlier, target) if earlier else self.backend.find(target)
-
-    async def _get(self, earlier: list[Write], target: Target) -> Event | None:
-        await ended(earlier)
-        return await arrived(self.backend.find(target))
+        return self._read(target.run, self.backend.find, target)
 
     def page(self, query: Query) -> Soon[EventPage]:
         """Give one page of the events of a run, in creation order."""
-        earlier = self._order.before(query.run)
-        return self._page(earlier, query) if earlier else self.backend.page(query)
+        return self._read(query.run, self.backend.page, query)
 
-    async def _page(self, earlier: list[Write], query: Query) -> EventPage:
-        await ended(earlier)
-        return await arrived(self.backend.page(query))
+    def pending(self, query: PendingQuery) -> Soon[EventPage]:
+        """Give one page of the events of all runs that wait for an answer."""
+        return self._read(None, self.backend.pending, query)
+
+    def runs(self, query: RunsQuery) -> Soon[RunPage]:
+        """Give one page of runs, the last created first."""
+        return self._read(None, self.backend.runs, query)
 
     def wait(self, target: Target) -> Soon[Event]:
         """Give the event once it is no longer pending."""
-        return self._wait(self._order.before(target.run), target)
+        return self._after(self._order.before(target.run), self._wait, target)
 
-    async def _wait(self, earlier: list[Write], target: Target) -> Event:
+    def watch(self, watch: Watch) -> Coroutine[Any, Any, None]:
+        """Feed a watch for as long as anything can change."""
+        return self._after(self._order.before(watch.watched.run), self.backend.watch, watch)
+
+    def _read(self, run: Run | None, read: Callable[[A], Soon[T]], what: A) -> Soon[T]:
+        """Read once the earlier writes to the run have ended; at once where there are none."""
+        earlier = self._order.before(run)
+        return self._after(earlier, read, what) if earlier else read(what)
+
+    async def _after(self, earlier: list[Write], read: Callable[[A], Soon[T]], what: A) -> T:
         await ended(earlier)
+        return await arrived(read(what))
+
+    async def _wait(self, target: Target) -> Event:
         event = await self._choose(target)
         return await self.backend.resolved(event) if event.pending else event
 

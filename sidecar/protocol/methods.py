@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from sidecar import errors
-from sidecar.events.model import Event, EventPage
+from sidecar.events.model import Event, EventPage, RunPage
 from sidecar.protocol.params import (
     AbortParams,
     CancelParams,
@@ -17,10 +17,22 @@ from sidecar.protocol.params import (
     LenientParams,
     ListParams,
     Params,
+    PendingParams,
+    RunsParams,
     SignalParams,
+    UnwatchParams,
     WaitParams,
+    WatchParams,
 )
-from sidecar.protocol.results import InitializeResult, Status
+from sidecar.protocol.results import (
+    EventChanged,
+    InitializeResult,
+    Status,
+    WatchDisconnected,
+    WatchResult,
+    WatchResynced,
+    WatchSynced,
+)
 
 
 class Method(Struct, frozen=True, kw_only=True):
@@ -122,6 +134,35 @@ METHODS: tuple[Method, ...] = (
         errors=_WRITE,
     ),
     Method(
+        name="events.pending",
+        summary="List the events of all runs that wait for an answer, a page at a time.",
+        params=PendingParams,
+        result=EventPage,
+        errors=(errors.CursorExpired, *_STORE),
+    ),
+    Method(
+        name="runs.list",
+        summary="List runs, the last created first, and how many of their events are pending.",
+        params=RunsParams,
+        result=RunPage,
+        errors=(errors.CursorExpired, *_STORE),
+    ),
+    Method(
+        name="events.watch",
+        summary="Be told of events as they stand and as they change, by notifications.",
+        params=WatchParams,
+        result=WatchResult,
+        errors=(errors.TooManyWaits, *_STORE),
+        open_ended=True,
+        in_batch=False,
+    ),
+    Method(
+        name="events.unwatch",
+        summary="End a watch; answered after its end.",
+        params=UnwatchParams,
+        result=type(None),
+    ),
+    Method(
         name="sidecar.status",
         summary="Tell how the sidecar is.",
         params=Params,
@@ -148,3 +189,26 @@ METHODS: tuple[Method, ...] = (
         notification=True,
     ),
 )
+
+
+class Notification(Struct, frozen=True, kw_only=True):
+    """One notification that the sidecar sends."""
+
+    name: str
+    summary: str
+    params: type[Struct]
+
+
+CHANGED = Notification(
+    name="events.changed", summary="An event stands or has changed.", params=EventChanged
+)
+SYNCED = Notification(
+    name="events.synced", summary="Every event that stands has been told.", params=WatchSynced
+)
+DISCONNECTED = Notification(
+    name="events.disconnected", summary="The backend is lost for now.", params=WatchDisconnected
+)
+RESYNCED = Notification(
+    name="events.resynced", summary="The backend is found again.", params=WatchResynced
+)
+NOTIFICATIONS = (CHANGED, SYNCED, DISCONNECTED, RESYNCED)

@@ -17,6 +17,13 @@ MAX_EXPIRY = 100 * 365 * 86400.0
 """Seconds; a hundred years."""
 
 
+Limit = Annotated[
+    Annotated[int, Meta(ge=1, le=1000)] | None,
+    Meta(description="The most that a page holds. By default 100."),
+]
+Cursor = Annotated[str | None, Meta(description="A former page's nextCursor.")]
+
+
 class Params(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """What every request may carry."""
 
@@ -30,13 +37,18 @@ class LenientParams(Struct, frozen=True, kw_only=True, rename="camel"):
     """Params of LSP's own methods: whatever is unknown is ignored, at any depth."""
 
 
-class Scope(Params, frozen=True, kw_only=True):
-    """A run, by its full name."""
+class PlaceParams(Params, frozen=True, kw_only=True):
+    """Where runs are."""
 
-    run_name: Annotated[str, Meta(description="The run's name.")]
     org: Annotated[str | None, Meta(description="By default the connection's.")] = None
     project: Annotated[str | None, Meta(description="By default the connection's.")] = None
     domain: Annotated[str | None, Meta(description="By default the connection's.")] = None
+
+
+class Scope(PlaceParams, frozen=True, kw_only=True):
+    """A run, by its full name."""
+
+    run_name: Annotated[str, Meta(description="The run's name.")]
 
 
 class TargetParams(Scope, frozen=True, kw_only=True):
@@ -63,11 +75,8 @@ class ListParams(Scope, frozen=True, kw_only=True):
     details: Annotated[
         bool | None, Meta(description="Whether no event may be partial. By default false.")
     ] = None
-    limit: Annotated[
-        Annotated[int, Meta(ge=1, le=1000)] | None,
-        Meta(description="The most events in a page. By default 100."),
-    ] = None
-    cursor: Annotated[str | None, Meta(description="A former page's nextCursor.")] = None
+    limit: Limit = None
+    cursor: Cursor = None
 
 
 class GetParams(TargetParams, frozen=True, kw_only=True):
@@ -109,6 +118,42 @@ class AbortParams(TargetParams, frozen=True, kw_only=True):
     """Which event to end without an answer."""
 
     reason: Annotated[str | None, Meta(description="Why, for a person.")] = None
+
+
+class PendingParams(PlaceParams, frozen=True, kw_only=True):
+    """Of which place to list the events that wait for an answer."""
+
+    limit: Limit = None
+    cursor: Cursor = None
+
+
+class RunsParams(PlaceParams, frozen=True, kw_only=True):
+    """Which runs to list."""
+
+    pending_only: Annotated[
+        bool | None, Meta(description="Only runs with pending events. By default false.")
+    ] = None
+    limit: Limit = None
+    cursor: Cursor = None
+
+
+class WatchParams(PlaceParams, frozen=True, kw_only=True):
+    """What to watch: a run, an action's events, or all pending events."""
+
+    watch: Annotated[
+        str,
+        Meta(description="The client's name for the watch, unlike those of its open ones."),
+    ]
+    run_name: Annotated[
+        str | None, Meta(description="The run. By default all pending events are watched.")
+    ] = None
+    parent: Annotated[str | None, Meta(description="Only events under this action.")] = None
+
+
+class UnwatchParams(Params, frozen=True, kw_only=True):
+    """Which watch to end."""
+
+    watch: Annotated[str, Meta(description="Its name.")]
 
 
 class CancelParams(LenientParams, frozen=True, kw_only=True):

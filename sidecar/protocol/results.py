@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from msgspec import UNSET, Meta, Struct, UnsetType, json
+from msgspec import UNSET, Meta, Struct, UnsetType, convert, json
 from msgspec.structs import replace
 
+from sidecar.errors import SidecarError
 from sidecar.events.model import Event, EventPage, ExpectedType
 from sidecar.events.payload import for_json
 
@@ -95,6 +96,66 @@ class Error(Struct, frozen=True, kw_only=True):
     data: ErrorData
 
 
+class WatchResult(Struct, frozen=True, kw_only=True):
+    """How a watch ended."""
+
+    reason: Annotated[
+        str,
+        Meta(
+            description=(
+                "cancelled; shutdown, of the sidecar; or finished: the run is over, and all its"
+                " events are resolved. An open set."
+            ),
+            examples=["cancelled", "finished", "shutdown"],
+        ),
+    ]
+
+
+class Notice(Struct, frozen=True, kw_only=True):
+    """What every notification of a watch carries."""
+
+    watch: Annotated[str, Meta(description="The watch, as its client named it.")]
+    sequence: Annotated[int, Meta(description="From 1 on, rising by one, of each watch.")]
+
+
+class EventChanged(Notice, frozen=True, kw_only=True):
+    """An event as it now stands."""
+
+    change: Annotated[
+        str,
+        Meta(
+            description=(
+                "created: told for the first time, in whatever state; resolved: told as pending"
+                " before, and now it is not; removed: gone from the backend; updated: anything"
+                " else. An open set."
+            ),
+            examples=["created", "resolved", "removed", "updated"],
+        ),
+    ]
+    event: Event
+
+
+class WatchSynced(Notice, frozen=True, kw_only=True):
+    """Every event that stands has been told; what follows are changes."""
+
+
+class WatchDisconnected(Notice, frozen=True, kw_only=True):
+    """The backend is lost; the watch finds it again by itself, and then tells what it missed."""
+
+    error: Error
+
+
+class WatchResynced(Notice, frozen=True, kw_only=True):
+    """The backend was found again, and every change since it was lost has been told."""
+
+
+def error_of(error: SidecarError) -> Error:
+    """Give an error as clients see it where it answers no request."""
+    given = json.decode(encode(error.data))
+    data = convert({**given, "kind": error.kind, "retryable": error.retryable}, ErrorData)
+    return Error(code=error.code, message=error.message, data=data)
+
+
 def encode(value: object) -> bytes:
     """Give the JSON of a result or of an error's data."""
     if type(value) is Event:
@@ -102,6 +163,8 @@ def encode(value: object) -> bytes:
     if type(value) is EventPage:
         events = [_wire(event) for event in value.events]
         return _encode(EventPage(events=events, next_cursor=value.next_cursor))
+    if type(value) is EventChanged:
+        return _encode(replace(value, event=_wire(value.event)))
     if type(value) is dict:
         return _encode({name: _wire_member(member) for name, member in value.items()})
     return _encode(value)

@@ -40,6 +40,8 @@ class Call(Struct, eq=False):
         What was decided: a result or a SidecarError, and what the effect then knew.
     ending
         Why its task was cancelled, once it was.
+    when_ended
+        Gives the result of a task that was cancelled; by default the reason is an error.
     """
 
     id: bytes | None = None
@@ -50,6 +52,7 @@ class Call(Struct, eq=False):
     task: asyncio.Future[Any] | None = None
     timer: asyncio.TimerHandle | None = None
     ending: SidecarError | None = None
+    when_ended: Callable[[SidecarError], Any] | None = None
     open_ended: bool = False
     settled: bool = False
     silent: bool = False
@@ -79,6 +82,13 @@ class Batch(Struct, eq=False):
 
     calls: list[Call] = field(default_factory=list)
     unsettled: int = 1  # the array is not answered before it is read
+
+
+class Notice(Struct, frozen=True):
+    """A notification to the client: its method, and what it carries."""
+
+    method: str
+    params: object
 
 
 class Handler(Struct, frozen=True):

@@ -16,7 +16,7 @@ from sidecar.errors import (
     SidecarError,
     TooManyWaits,
 )
-from sidecar.rpc.calls import Batch, Call, Handler
+from sidecar.rpc.calls import Batch, Call, Handler, Notice
 from sidecar.rpc.framing import MAX_MESSAGE_BYTES, Frame, Framing, Malformed, StreamDecoder
 from sidecar.rpc.messages import ABSENT, Envelope, params_reader, read, read_entry
 from sidecar.rpc.outbox import Outbox, Transport
@@ -92,7 +92,7 @@ class Connection:
         self._page_bytes = max(0, min(PAGE_BYTES, max_message_bytes) - ENVELOPE_BYTES)
         self._calls: dict[bytes, Call] = {}  # the unanswered requests, by their ids
         replies = Replies(encode, self._decoder.frame, self._calls)
-        self.outbox: Outbox[Call | Batch] = Outbox(replies.render)
+        self.outbox: Outbox[Call | Batch | Notice] = Outbox(replies.render)
         self._work = Work(self._worked)
         self.tasks: Mapping[asyncio.Future[Any], Call] = self._work.tasks
         self._reading = True

@@ -53,6 +53,14 @@ class Outbox(Generic[T]):
         self._gathered: list[bytes] = []
         self._bytes = 0
         self._flush_soon: asyncio.Handle | None = None
+        self._room: asyncio.Future[None] | None = None
+
+    async def room(self) -> None:
+        """Wait until something can be written at once."""
+        while self.full:
+            if self._room is None or self._room.done():
+                self._room = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._room)
 
     def answer(self, answer: T) -> None:
         """Send an answer once there is room."""
@@ -84,6 +92,7 @@ class Outbox(Generic[T]):
         while self._waiting and not self.full:
             self.answer(self._waiting.popleft())
         self.flush()
+        self._tell_of_room()
 
     def lose(self) -> None:
         """Nobody reads any more: drop what waits, and whatever comes."""
@@ -91,6 +100,11 @@ class Outbox(Generic[T]):
         self.full = False
         self._waiting.clear()
         self._gathered.clear()
+        self._tell_of_room()
+
+    def _tell_of_room(self) -> None:
+        if not self.full and self._room is not None and not self._room.done():
+            self._room.set_result(None)
 
     async def drained(self) -> None:
         """Wait until everything that was answered is written."""

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import json
 
 from sidecar.errors import SidecarError
-from sidecar.rpc.calls import Batch, Call
+from sidecar.rpc.calls import Batch, Call, Notice
 from sidecar.rpc.work import defect
 
 logger = logging.getLogger(__name__)
@@ -38,8 +38,10 @@ class Replies:
         self._frame = frame
         self._in_flight = in_flight
 
-    def render(self, what: Call | Batch) -> bytes | None:
-        """Give the message that answers; None where nothing is to be said."""
+    def render(self, what: Call | Batch | Notice) -> bytes | None:
+        """Give the message that tells it; None where nothing is to be said."""
+        if isinstance(what, Notice):
+            return self._frame(notification(what.method, self._encode(what.params)))
         if isinstance(what, Batch):
             if not what.calls:
                 return None
@@ -65,6 +67,11 @@ class Replies:
 def reply(identity: bytes, result: bytes) -> bytes:
     """Give the reply to a request that succeeded, from JSON texts."""
     return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (identity, result)
+
+
+def notification(method: str, params: bytes) -> bytes:
+    """Give a notification, from the JSON text of its params."""
+    return b'{"jsonrpc":"2.0","method":%b,"params":%b}' % (json.encode(method), params)
 
 
 def error_reply(

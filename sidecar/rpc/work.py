@@ -72,11 +72,11 @@ class Work:
         else:
             self.unfinished -= 1
         if task.cancelled():
-            outcome: Any = call.ending or (
-                ShuttingDown("the sidecar has ended")
-                if self.over
-                else defect(RuntimeError("the work was cancelled"))
-            )
+            outcome: Any = call.ending
+            if call.ending is None:
+                outcome = self._unasked()
+            elif call.when_ended is not None:
+                outcome = call.when_ended(call.ending)
         else:
             error = task.exception()
             if error is None:
@@ -84,6 +84,12 @@ class Work:
             else:
                 outcome = error if isinstance(error, SidecarError) else defect(error)
         self._settle(call, outcome)
+
+    def _unasked(self) -> SidecarError:
+        """Answer for work that was cancelled, and not by its client."""
+        if self.over:
+            return ShuttingDown("the sidecar has ended")
+        return defect(RuntimeError("the work was cancelled"))
 
 
 def defect(error: BaseException) -> InternalError:

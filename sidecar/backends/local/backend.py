@@ -16,7 +16,18 @@ from sidecar.backends.local.reader import Overdue, Reader
 from sidecar.backends.local.writer import Change, Writer
 from sidecar.errors import EventNotFound, ShuttingDown, SidecarError, StoreUnavailable
 from sidecar.events.backend import Soon
-from sidecar.events.model import Event, EventPage, NewEvent, Payload, Query, Target
+from sidecar.events.model import (
+    Event,
+    EventPage,
+    NewEvent,
+    Payload,
+    PendingQuery,
+    Query,
+    RunPage,
+    RunsQuery,
+    Target,
+)
+from sidecar.events.watch import Watch
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -54,6 +65,12 @@ class LocalBackend:
     def page(self, query: Query) -> Soon[EventPage]:
         return self._read(Reader.page, query)
 
+    def pending(self, query: PendingQuery) -> Soon[EventPage]:
+        return self._read(Reader.pending, query)
+
+    def runs(self, query: RunsQuery) -> Soon[RunPage]:
+        return self._read(Reader.runs, query)
+
     async def create(self, new: NewEvent) -> Event:
         return await self._change(edits.create(new))
 
@@ -78,6 +95,22 @@ class LocalBackend:
             raise
         finally:
             waiting.cancel()
+
+    async def watch(self, watch: Watch) -> None:
+        changing = await self._read_patiently(self._watching, watch)
+        try:
+            place: int | None = 0
+            while place is not None:
+                # What is read last is never older than what a change has put meanwhile.
+                standing = (watch.watched, place)
+                events, place = await self._read_patiently(Reader.standing, standing)
+                for event in events:
+                    watch.put(event)
+                await watch.room()
+            watch.sync()
+            await changing
+        finally:
+            changing.cancel()
 
     async def healthy(self) -> bool:
         try:
@@ -165,6 +198,10 @@ class LocalBackend:
     def _waiting(self, _: Reader, event: Event) -> asyncio.Future[Event]:
         assert self._changes is not None
         return self._changes.wait(event)
+
+    def _watching(self, _: Reader, watch: Watch) -> asyncio.Future[None]:
+        assert self._changes is not None
+        return self._changes.watch(watch)
 
     def _look(self) -> None:
         if self._changes is not None:

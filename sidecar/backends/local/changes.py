@@ -1,7 +1,7 @@
-"""Telling waiters what any process has changed.
+"""Telling waits and watches what any process has changed.
 
-SQLite tells nobody of a commit, so while someone waits, one tick asks it whether another
-process has written: a few system calls and microseconds each time.
+SQLite tells nobody of a commit, so while someone waits or watches, one tick asks it whether
+another process has written: a few system calls and microseconds each time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from sidecar.backends.local import rows
 from sidecar.backends.local.failures import as_error, is_busy
 from sidecar.backends.local.reader import Reader
 from sidecar.errors import SidecarError
-from sidecar.events.model import Event
+from sidecar.events.model import PAUSED, Event
+from sidecar.events.watch import Watch
 
 CHECK_AGAIN = 0.4
 """Seconds for which a quiet store is trusted to be still in its place."""
@@ -27,7 +28,7 @@ _UNSEEN = -1
 
 
 class Changes:
-    """The waits of one process on the events of one open store.
+    """The waits and watches of one process on the events of one open store.
 
     Parameters
     ----------
@@ -53,53 +54,81 @@ class Changes:
         self._expire = expire
         self._lost = lost
         self._waiters: dict[str, set[asyncio.Future[Event]]] = {}
+        self._watches: dict[asyncio.Future[None], Watch] = {}
         self._revision = 0
         self._data_version = _UNSEEN
         self._next_expiry: int | None = None
         self._expiring: asyncio.Future[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._look_soon: asyncio.Handle | None = None
 
     def wait(self, event: Event) -> asyncio.Future[Event]:
         """Give a future of the event as it stands once it is resolved.
 
         A change made before this call may go untold: look at the event again after it.
         """
-        if not self._waiters:
-            self._revision = self._reader.revision()
-            self._data_version = _UNSEEN
+        self._begin()
         future: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
         key = event.action_name
         self._waiters.setdefault(key, set()).add(future)
         future.add_done_callback(lambda done: self._forget(key, done))
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(TICK, self._tick)
+        return future
+
+    def watch(self, watch: Watch) -> asyncio.Future[None]:
+        """Put what changes from now on into a watch, until the future that this gives is done.
+
+        It fails when the store is lost, and is to be cancelled when the watch ends.
+        """
+        self._begin()
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._watches[future] = watch
+        future.add_done_callback(self._forget_watch)
         return future
 
     def look(self) -> None:
-        """Tell the waiters what has changed since the last look."""
-        if not self._waiters:
+        """Tell what has changed since the last look."""
+        self._look_soon = None
+        if not self._waiters and not self._watches:
             return
         try:
-            self._revision, resolved = self._reader.resolved_since(self._revision, self._waiters)
+            self._revision, changed, more = self._reader.changed_since(self._revision, self._wants)
             self._next_expiry = self._reader.next_expiry()
         except sqlite3.Error as error:
             self._fail_unless_busy(error)
             return
-        for event in resolved:
-            for future in list(self._waiters.get(event.action_name, ())):
-                if not future.done():
-                    future.set_result(event)
+        for event in changed:
+            for watch in self._watches.values():
+                watch.put(event)
+            if not event.pending:
+                for future in list(self._waiters.get(event.action_name, ())):
+                    if not future.done():
+                        future.set_result(event)
+        if more and self._look_soon is None:
+            self._look_soon = asyncio.get_running_loop().call_soon(self.look)
+
+    def _begin(self) -> None:
+        """Look from now on, unless somebody has asked for it already."""
+        if not self._waiters and not self._watches:
+            self._revision = self._reader.revision()
+            self._data_version = _UNSEEN
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(TICK, self._tick)
+
+    def _wants(self, action: str, phase: str) -> bool:
+        return bool(self._watches) or (phase != PAUSED and action in self._waiters)
 
     def fail(self, error: BaseException) -> None:
-        """End every wait with this error."""
-        for futures in list(self._waiters.values()):
-            for future in list(futures):
-                if not future.done():
-                    future.set_exception(error)
+        """End every wait and watch with this error."""
+        ending: list[asyncio.Future[Any]] = [*self._watches]
+        for waits in self._waiters.values():
+            ending += waits
+        for future in ending:
+            if not future.done():
+                future.set_exception(error)
 
     def _tick(self) -> None:
         self._timer = None
-        if not self._waiters:
+        if not self._waiters and not self._watches:
             return
         self._timer = asyncio.get_running_loop().call_later(TICK, self._tick)
         try:
@@ -124,6 +153,11 @@ class Changes:
             self._data_version = _UNSEEN  # the next tick looks again
         else:
             self.fail(as_error(error, self._path, "none"))
+
+    def _forget_watch(self, future: asyncio.Future[None]) -> None:
+        del self._watches[future]
+        if not future.cancelled():
+            future.exception()
 
     def _forget(self, key: str, future: asyncio.Future[Event]) -> None:
         waiting = self._waiters[key]

@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import math
 import time
-import zlib
-from collections.abc import Container
+from collections.abc import Callable, Sequence
 
-from sidecar.backends.local import rows, schema
+from sidecar.backends.local import queries, rows, schema
 from sidecar.backends.local.file import OpenFile
 from sidecar.errors import CursorExpired
 from sidecar.events.backend import CANDIDATES
 from sidecar.events.model import (
-    ABORTED,
     PAUSED,
-    SUCCEEDED,
-    TIMED_OUT,
     Event,
     EventPage,
+    PendingQuery,
     Query,
     Run,
+    RunInfo,
+    RunPage,
+    RunsQuery,
     Target,
 )
+from sidecar.events.watch import Watched
 
 CHECK_AGAIN = 0.05
 """Seconds for which a read trusts that the store is still in its place."""
@@ -33,7 +34,11 @@ CHECK_AGAIN = 0.05
 KNOWN_RUNS = 1000
 """How many runs' ids are kept at most."""
 
-_PHASES = (PAUSED, SUCCEEDED, ABORTED, TIMED_OUT)
+AT_ONCE = 500
+"""Events that a watch is given at once."""
+
+AT_ONCE_BYTES = 1 << 20
+"""Bytes of their JSON after which no more are read at once."""
 
 
 class Overdue(Exception):
@@ -77,7 +82,7 @@ class Reader:
         if run is None:
             return None
         selection, parameters = rows.where(run, target)
-        row = self._db.execute(_FIRST[selection], parameters).fetchone()
+        row = self._db.execute(queries.FIRST[selection], parameters).fetchone()
         return None if row is None else _in_time(rows.event(row[0]))
 
     def choices(self, target: Target) -> list[Event]:
@@ -98,31 +103,114 @@ class Reader:
     def page(self, query: Query) -> EventPage:
         """Give one page of a listing."""
         self.check_again()
-        listing = _fingerprint(query)
-        after = 0 if query.cursor is None else self._place(query.cursor, listing)
-        expiry = self.next_expiry()
-        if expiry is not None and expiry <= rows.now():
-            raise Overdue
+        listing = queries.fingerprint(
+            rows.run_key(query.run), query.parent, query.phases and sorted(set(query.phases))
+        )
+        after = self._place(query.cursor, listing)
+        self._check_expiry()
         run = self._run(query.run)
         if run is None:
             return EventPage(events=[], next_cursor=None)
-        parameters: list[str | int] = [run, after, query.limit + 1]
-        if query.parent is not None:
-            parameters.insert(1, query.parent)
-        cursor = self._db.execute(_listing(query), parameters)
+        selection, parameters = queries.of_run(run, query.parent, query.phases)
+        return self._page(listing, selection, parameters, after, query.limit, query.max_bytes)
+
+    def pending(self, query: PendingQuery) -> EventPage:
+        """Give one page of the events of all runs of a place that wait for an answer."""
+        self.check_again()
+        place = rows.place_key(query.place)
+        listing = queries.fingerprint("pending", place)
+        after = self._place(query.cursor, listing)
+        self._check_expiry()
+        return self._page(listing, queries.PENDING, place, after, query.limit, query.max_bytes)
+
+    def runs(self, query: RunsQuery) -> RunPage:
+        """Give one page of the runs of a place, the last created first."""
+        self.check_again()
+        place = rows.place_key(query.place)
+        listing = queries.fingerprint("runs", place, query.pending_only)
+        before = self._place(query.cursor, listing) or 1 << 62
+        self._check_expiry()
+        which = "AND pending > 0" if query.pending_only else ""
+        found = self._db.execute(
+            f"SELECT id, name, created_at, {queries.COUNT} AS pending"
+            " FROM run INDEXED BY run_by_place"
+            f" WHERE org = ? AND project = ? AND domain = ? AND id < ? {which}"
+            " ORDER BY id DESC LIMIT ?",
+            (*place, before, query.limit + 1),
+        ).fetchall()
+        more = len(found) > query.limit
+        found = found[: query.limit]
+        runs = [
+            RunInfo(
+                run_name=name,
+                org=query.place.org,
+                project=query.place.project,
+                domain=query.place.domain,
+                phase=None,
+                created_at=rows.instant(created_at),
+                pending_events=pending,
+            )
+            for _, name, created_at, pending in found
+        ]
+        return RunPage(runs=runs, next_cursor=self._cursor(listing, found[-1][0]) if more else None)
+
+    def standing(self, what: tuple[Watched, int]) -> tuple[list[Event], int | None]:
+        """Give some of the events watched that stand after a place, and the place of the next."""
+        watched, after = what
+        self.check_again()
+        self._check_expiry()
+        if watched.run is None:
+            place = rows.place_key(watched.place)
+            return self._some(queries.PENDING, place, after, AT_ONCE, AT_ONCE_BYTES)
+        run = self._run(watched.run)
+        if run is None:
+            return [], None
+        selection, parameters = queries.of_run(run, watched.parent, None)
+        return self._some(selection, parameters, after, AT_ONCE, AT_ONCE_BYTES)
+
+    def _page(
+        self,
+        listing: str,
+        selection: str,
+        parameters: Sequence[str | int],
+        after: int,
+        limit: int,
+        max_bytes: int,
+    ) -> EventPage:
+        events, place = self._some(selection, parameters, after, limit, max_bytes)
+        cursor = None if place is None else self._cursor(listing, place)
+        return EventPage(events=events, next_cursor=cursor)
+
+    def _some(
+        self,
+        selection: str,
+        parameters: Sequence[str | int],
+        after: int,
+        limit: int,
+        max_bytes: int,
+    ) -> tuple[list[Event], int | None]:
+        """Give the first events after a place, and the place of the last if more follow."""
+        cursor = self._db.execute(
+            f"SELECT id, document {selection} AND id > ? ORDER BY id LIMIT ?",
+            (*parameters, after, limit + 1),
+        )
         events: list[Event] = []
         size = 0
         try:
             for identity, document in cursor:
                 size += len(document.encode()) + 1
-                if events and (size > query.max_bytes or len(events) == query.limit):
-                    place = f"{self._file.store_id}.{listing}.{after}"
-                    return EventPage(events=events, next_cursor=place)
+                if events and (size > max_bytes or len(events) == limit):
+                    return events, after
                 events.append(rows.event(document))
                 after = identity
         finally:
             cursor.close()
-        return EventPage(events=events, next_cursor=None)
+        return events, None
+
+    def _check_expiry(self) -> None:
+        expiry = self.next_expiry()
+        if expiry is not None and expiry <= rows.now():
+            raise Overdue
 
     def next_expiry(self) -> int | None:
         """Give the instant at which the first of the unresolved events expires."""
@@ -142,18 +230,33 @@ class Reader:
         found: int = self._db.execute("PRAGMA data_version").fetchone()[0]
         return found
 
-    def resolved_since(self, revision: int, wanted: Container[str]) -> tuple[int, list[Event]]:
-        """Give the last revision, and those events resolved after `revision` that are wanted.
+    def changed_since(
+        self, revision: int, wanted: Callable[[str, str], bool]
+    ) -> tuple[int, list[Event], bool]:
+        """Give those events changed after a revision that are wanted, in the order of change.
 
-        `wanted` holds names of actions, which are unique in a store.
+        Gives the revision up to which they are told first, and last whether more may follow.
+        `wanted` is asked with the name of an action, unique in a store, and a phase.
         """
-        last = self.revision()
-        found = self._db.execute(
-            "SELECT action_name, document FROM event"
-            f" WHERE revision > ? AND revision <= ? AND phase <> '{PAUSED}'",
-            (revision, last),
+        cursor = self._db.execute(
+            "SELECT revision, action_name, phase, document FROM event"
+            " WHERE revision > ? ORDER BY revision LIMIT ?",
+            (revision, AT_ONCE),
         )
-        return last, [rows.event(document) for action, document in found if action in wanted]
+        events: list[Event] = []
+        count = size = 0
+        try:
+            for at, action, phase, document in cursor:
+                revision = at
+                count += 1
+                if wanted(action, phase):
+                    events.append(rows.event(document))
+                    size += len(document)
+                    if size > AT_ONCE_BYTES:
+                        return revision, events, True
+        finally:
+            cursor.close()
+        return revision, events, count == AT_ONCE
 
     def _run(self, run: Run) -> int | None:
         found = self._runs.get(run)
@@ -165,8 +268,13 @@ class Reader:
                 self._runs[run] = found
         return found
 
-    def _place(self, cursor: str, listing: str) -> int:
-        """Give the id after which the cursor's page begins."""
+    def _cursor(self, listing: str, place: int) -> str:
+        return f"{self._file.store_id}.{listing}.{place}"
+
+    def _place(self, cursor: str | None, listing: str) -> int:
+        """Give the id after which the cursor's page begins; 0 without one."""
+        if cursor is None:
+            return 0
         store, _, rest = cursor.partition(".")
         its_listing, _, after = rest.partition(".")
         known = store == self._file.store_id and its_listing == listing
@@ -175,46 +283,8 @@ class Reader:
         return int(after)
 
 
-class _First(dict[str, str]):
-    """The query for the first event of each selection, put together once."""
-
-    def __missing__(self, selection: str) -> str:
-        self[selection] = query = f"SELECT document {selection} ORDER BY id LIMIT 1"
-        return query
-
-
-_FIRST = _First()
-
-
-def _listing(query: Query) -> str:
-    """Give the SQL of a page, by an index that has the events in creation order."""
-    phases = query.phases if query.phases is None else set(query.phases) & {*_PHASES}
-    if query.parent is not None:
-        index, condition = "event_by_parent", "run = ? AND parent = ?"
-    else:
-        index = "pending_by_run" if phases == {PAUSED} else "event_by_run"
-        condition = "run = ?"
-    if phases == {PAUSED}:
-        condition += f" AND phase = '{PAUSED}'"
-    elif phases is not None:
-        wanted = ", ".join(f"'{phase}'" for phase in sorted(phases))
-        condition += f" AND phase IN ({wanted})"
-    return (
-        f"SELECT id, document FROM event INDEXED BY {index}"
-        f" WHERE {condition} AND id > ? ORDER BY id LIMIT ?"
-    )
-
-
 def _in_time(event: Event) -> Event:
     expires = event.expires_at
     if event.pending and expires is not None and expires <= rows.instant(rows.now()):
         raise Overdue
     return event
-
-
-def _fingerprint(query: Query) -> str:
-    """Name the listing that a query is a page of."""
-    words = repr(
-        (rows.run_key(query.run), query.parent, query.phases and sorted(set(query.phases)))
-    )
-    return f"{zlib.crc32(words.encode('utf-8', 'surrogatepass')):08x}"

@@ -14,7 +14,7 @@ from msgspec import json
 from msgspec.structs import replace
 
 from sidecar.events import payload as payloads
-from sidecar.events.model import Event, Run, Target
+from sidecar.events.model import Event, Place, Run, Target
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -56,6 +56,11 @@ def now() -> int:
 def run_key(run: Run) -> tuple[str, str, str, str]:
     """Give a run's org, project, domain and name as columns hold them."""
     return (run.org or "", run.project or "", run.domain or "", run.name)
+
+
+def place_key(place: Place) -> tuple[str, str, str]:
+    """Give a place's org, project and domain as columns hold them."""
+    return (place.org or "", place.project or "", place.domain or "")
 
 
 def find_run(db: sqlite3.Connection, run: Run) -> int | None:

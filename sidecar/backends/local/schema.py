@@ -54,6 +54,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         WHERE phase = 'PAUSED' AND expires_at IS NOT NULL
         """,
     ),
+    (
+        # Runs are listed by their ids, which it ends with.
+        "CREATE INDEX run_by_place ON run (org, project, domain)",
+    ),
 )
 
 VERSION = len(MIGRATIONS)

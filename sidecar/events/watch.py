@@ -1,0 +1,234 @@
+"""What a watch tells: states in, and the fewest notes that keep its client's picture true out.
+
+A backend puts the newest state of each event, as often as it likes. A client takes notes as
+fast as it reads: of what it has not taken yet, later states take the place of earlier ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum
+from typing import Literal, TypeAlias
+
+from msgspec import Struct, json
+from msgspec.structs import replace
+
+from sidecar.errors import SidecarError
+from sidecar.events.model import Event, Place, Run
+
+Change: TypeAlias = Literal["created", "resolved", "removed", "updated"]
+
+HEAVY = 16 << 20
+"""Bytes in notes that wait, beyond which resolved events go without their details."""
+
+PLENTY = 1000
+"""Notes that wait, beyond which a backend should not hurry to add what has long stood."""
+
+
+class Watched(Struct, frozen=True, kw_only=True):
+    """What is watched: the events of a run, or the pending events of all runs of a place.
+
+    Attributes
+    ----------
+    run_name
+        The run; None stands for all of them.
+    parent
+        Only events under this action.
+    """
+
+    place: Place
+    run_name: str | None = None
+    parent: str | None = None
+
+    @property
+    def run(self) -> Run | None:
+        """The run, if it is one that is watched."""
+        if self.run_name is None:
+            return None
+        return self.place.run(self.run_name)
+
+    def takes(self, event: Event) -> bool:
+        """Tell whether the event is one of those watched, pending or not."""
+        return (
+            self.run_name in (None, event.run_name)
+            and self.parent in (None, event.parent)
+            and self.place == Place(event.org, event.project, event.domain)
+        )
+
+
+class Changed(Struct, frozen=True):
+    """An event as it now stands, and what that is to the client."""
+
+    change: Change
+    event: Event
+
+
+class Synced(Struct, frozen=True):
+    """All that stood has been told; `again` after the backend was lost."""
+
+    again: bool = False
+
+
+class Lost(Struct, frozen=True):
+    """The backend is lost for now."""
+
+    error: SidecarError
+
+
+Note: TypeAlias = Changed | Synced | Lost
+
+
+class _Gone(Struct, frozen=True):
+    event: Event
+
+
+class _Marker(Enum):
+    SYNCED = "synced"
+    RESYNCED = "resynced"
+    LOST = "lost"
+
+
+_Key = tuple[Run, str]
+_Waiting = Event | _Gone | Synced | Lost
+
+
+class Watch:
+    """The feed of one watch, between its backend and its client."""
+
+    def __init__(self, watched: Watched) -> None:
+        self.watched = watched
+        self._told: dict[_Key, tuple[bool, int]] = {}  # whether pending, and the rest in short
+        self._waiting: dict[_Key | _Marker, _Waiting] = {}  # in the order to be told
+        self._bytes = 0
+        self._synced = False
+        self._lost = False
+        self._news: asyncio.Future[None] | None = None
+        self._room: asyncio.Future[None] | None = None
+
+    # A backend calls these.
+
+    def put(self, event: Event) -> None:
+        """Say how an event stands now; those that are not watched are passed over."""
+        if not self.watched.takes(event):
+            return
+        if self._bytes > HEAVY and not event.pending:
+            event = _without_details(event)
+        self._add((event.run, event.action_name), event)
+
+    def remove(self, event: Event) -> None:
+        """Say that an event is gone; `event` is how it stood last."""
+        if self.watched.takes(event):
+            self._add((event.run, event.action_name), _Gone(event))
+
+    def sync(self) -> None:
+        """Say that everything that stands has been put."""
+        if not self._synced:
+            self._synced = True
+            self._add(_Marker.SYNCED, Synced())
+        elif self._lost:
+            self._lost = False
+            self._add(_Marker.RESYNCED, Synced(again=True))
+
+    def lose(self, error: SidecarError) -> None:
+        """Say that the backend is lost; `sync` tells when that is over.
+
+        Raises
+        ------
+        SidecarError
+            The error itself, before everything that stands has been put.
+        """
+        if not self._synced:
+            raise error
+        # A loss that was over before the client heard of its end goes on.
+        over = self._waiting.pop(_Marker.RESYNCED, None)
+        if (over is None and not self._lost) or _Marker.LOST in self._waiting:
+            self._add(_Marker.LOST, Lost(error))
+        self._lost = True
+
+    async def room(self) -> None:
+        """Wait while the client is far behind."""
+        while len(self._waiting) > PLENTY:
+            if self._room is None or self._room.done():
+                self._room = asyncio.get_running_loop().create_future()
+            await self._room
+
+    # The client's side calls these.
+
+    def take(self) -> Note | None:
+        """Give the next note, None where there is nothing to tell."""
+        while self._waiting:
+            key = next(iter(self._waiting))
+            waiting = self._waiting.pop(key)
+            if self._room is not None and len(self._waiting) <= PLENTY and not self._room.done():
+                self._room.set_result(None)
+            if isinstance(waiting, (Synced, Lost)):
+                return waiting
+            assert isinstance(key, tuple)
+            note = self._note(key, waiting)
+            if note is not None:
+                return note
+        return None
+
+    def news(self) -> asyncio.Future[None]:
+        """Give a future that is done once there is something to take."""
+        if self._news is None or self._news.done():
+            self._news = asyncio.get_running_loop().create_future()
+            if self._waiting:
+                self._news.set_result(None)
+        return self._news
+
+    def _add(self, key: _Key | _Marker, waiting: _Waiting) -> None:
+        former = self._waiting.get(key)
+        if isinstance(former, Event):
+            self._bytes -= _size(former)
+        if isinstance(waiting, Event):
+            self._bytes += _size(waiting)
+        self._waiting[key] = waiting
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
+
+    def _note(self, key: _Key, waiting: _Waiting) -> Changed | None:
+        """Give what a state is to the client, None where it is nothing new.
+
+        What was told to be resolved is never told to be pending again: the state is stale.
+        """
+        known = self._told.get(key)
+        if isinstance(waiting, _Gone):
+            self._told.pop(key, None)
+            return Changed("removed", waiting.event) if known is not None else None
+        assert isinstance(waiting, Event)
+        self._bytes -= _size(waiting)
+        inbox = self.watched.run_name is None
+        told = (waiting.pending, hash(json.encode(waiting)))
+        if known is None:
+            if inbox and not waiting.pending:
+                return None
+            self._told[key] = told
+            return Changed("created", waiting)
+        if told == known or (waiting.pending and not known[0]):
+            return None
+        resolved = known[0] and not waiting.pending
+        if resolved and inbox:
+            del self._told[key]  # it is no longer one of those that are watched
+        else:
+            self._told[key] = told
+        return Changed("resolved" if resolved else "updated", waiting)
+
+
+def _without_details(event: Event) -> Event:
+    return replace(
+        event,
+        prompt=None,
+        prompt_type=None,
+        description=None,
+        expires_at=None,
+        payload=None,
+        signalled_by=None,
+        abort_reason=None,
+        partial=True,
+    )
+
+
+def _size(event: Event) -> int:
+    words = (event.payload, event.prompt, event.description, event.abort_reason)
+    return 1000 + sum(len(word) for word in words if isinstance(word, str))
