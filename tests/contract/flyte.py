@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sidecar.backends.flyte import Deployment, FlyteBackend, reading
+from sidecar.backends.flyte.connected import Connected
 from sidecar.errors import EventExists
 from sidecar.events.backend import EventBackend
 from sidecar.events.model import Event, NewEvent, Run, Target
@@ -75,6 +76,10 @@ class FlyteHarness:
 
     def backend(self) -> EventBackend:
         return self._backend
+
+    async def connected(self) -> Connected:
+        """Give the backend's open connection."""
+        return await self._backend._connect()
 
     async def make(
         self, name: str, expected_type: Any = "bool", *, parent: str, expires_in: float | None

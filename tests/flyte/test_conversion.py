@@ -180,18 +180,18 @@ def test_looking_at_an_action_changes_nothing_in_it() -> None:
 def test_what_is_paused_is_an_event_unless_it_says_that_it_is_none(kind: int) -> None:
     paused: Any = {"phase": "ACTION_PHASE_PAUSED"}
     action = run_definition_pb2.Action(metadata={"action_type": kind}, status=paused)
-    assert row(action).is_event is True
+    assert row(action, RUN).is_event is True
     details = run_definition_pb2.ActionDetails(metadata={"action_type": kind}, status=paused)
     assert detailed_event(details, RUN, None) is not None
     running = run_definition_pb2.Action(metadata={"action_type": kind})
-    assert row(running).is_event is None
+    assert row(running, RUN).is_event is None
     for task in ({"task": {}}, {"trace": {}}, {"action_type": "ACTION_TYPE_TASK"}):
         metadata: Any = task
         if "action_type" not in task:
             action = run_definition_pb2.Action(metadata=metadata, status=paused)
-            assert row(action).is_event is False
+            assert row(action, RUN).is_event is False
         else:
-            assert row(run_definition_pb2.Action(metadata=metadata)).is_event is False
+            assert row(run_definition_pb2.Action(metadata=metadata), RUN).is_event is False
 
 
 def test_names_in_any_script_and_with_any_character_survive() -> None:
@@ -289,8 +289,8 @@ def test_details_tell_all_of_an_event() -> None:
 
 
 def test_a_listing_tells_what_costs_no_call_of_its_own() -> None:
-    its = row(action(status={"phase": 7, "start_time": BEGUN, "end_time": ENDED}))
-    assert listed_event(its, RUN, URL) == Event(
+    its = row(action(status={"phase": 7, "start_time": BEGUN, "end_time": ENDED}), RUN)
+    assert listed_event(its, URL) == Event(
         name="approve",
         action_name="e1",
         run_name="r1",
@@ -317,8 +317,9 @@ def test_a_listing_tells_what_costs_no_call_of_its_own() -> None:
 
 
 def test_an_empty_action_tells_nothing_and_that_is_no_error() -> None:
-    its = row(run_definition_pb2.Action())
+    its = row(run_definition_pb2.Action(), RUN)
     assert its == Row(
+        run=RUN,
         action_name="",
         phase="UNSPECIFIED",
         ended=False,
@@ -363,7 +364,7 @@ def test_every_part_of_details_may_be_missing(member: str) -> None:
 
 @pytest.mark.parametrize("member", ["id", "metadata", "status"])
 def test_every_part_of_a_listed_action_may_be_missing(member: str) -> None:
-    its = row(action(**{member: None}))
+    its = row(action(**{member: None}), RUN)
     assert its.action_name == ("" if member == "id" else "e1")
     assert its.name == (None if member == "metadata" else "approve")
     assert its.is_event  # by its kind, or since nothing else is paused
@@ -412,7 +413,7 @@ def test_a_type_that_only_the_metadata_declare_counts() -> None:
 def test_a_row_tells_a_condition_from_a_task_as_far_as_its_action_does(
     metadata: Any, phase: int, is_event: bool | None, name: str | None
 ) -> None:
-    its = row(action(metadata=metadata, status={"phase": phase}))
+    its = row(action(metadata=metadata, status={"phase": phase}), RUN)
     assert (its.is_event, its.name) == (is_event, name)
     assert its.place == (0.0, "e1")
 
@@ -434,13 +435,13 @@ def test_details_of_what_is_no_condition_are_no_event(members: Any) -> None:
 
 
 def test_an_event_of_a_row_whose_name_is_not_known_is_called_by_its_id() -> None:
-    assert listed_event(row(action(metadata={"condition": {}})), RUN, None).name == "e1"
+    assert listed_event(row(action(metadata={"condition": {}}), RUN), None).name == "e1"
 
 
 def test_rows_are_in_order_by_second_and_then_by_id() -> None:
     def place(name: str, start: datetime | None) -> tuple[float, str]:
         status = {"start_time": start} if start else {}
-        return row(action(id={"name": name}, status=status)).place
+        return row(action(id={"name": name}, status=status), RUN).place
 
     later = BEGUN + timedelta(microseconds=1)
     assert place("b", BEGUN) > place("a", later) > place("z", None)
@@ -452,7 +453,7 @@ def test_a_phase_decides_on_the_end_in_listings_and_details_alike(number: int) -
     status = {"phase": number, "start_time": BEGUN, "end_time": ENDED}
     condition = {"name": "approve"}
     for event in (
-        listed_event(row(action(status=status)), RUN, None),
+        listed_event(row(action(status=status), RUN), None),
         told(status=status, condition=condition),
     ):
         assert event.phase == PHASES[number]
@@ -464,7 +465,7 @@ def test_a_phase_decides_on_the_end_in_listings_and_details_alike(number: int) -
 def test_of_a_phase_that_is_not_known_the_end_time_tells_whether_it_is_one(number: int) -> None:
     for end, pending in ({}, True), ({"end_time": ENDED}, False):
         status = {"phase": number, **end}
-        listed = listed_event(row(action(status=status)), RUN, None)
+        listed = listed_event(row(action(status=status), RUN), None)
         assert (listed.phase, listed.pending) == (f"UNKNOWN_{number}", pending)
         event = told(status=status)
         assert (event.phase, event.pending) == (f"UNKNOWN_{number}", pending)
@@ -490,7 +491,7 @@ def test_an_instant_that_is_none_or_in_no_year_of_python_s_counts_as_not_told(
         "start_time": {"seconds": seconds, "nanos": nanos},
         "end_time": {"seconds": seconds, "nanos": nanos},
     }
-    for event in (listed_event(row(action(status=status)), RUN, None), told(status=status)):
+    for event in (listed_event(row(action(status=status), RUN), None), told(status=status)):
         assert (event.created_at, event.ended_at, event.expires_at) == (None, None, None)
         assert not event.pending
 
@@ -802,9 +803,9 @@ def test_whatever_details_hold_is_an_event_that_can_be_told_or_none(
 def test_whatever_an_action_holds_is_a_row_and_an_event_that_can_be_told(
     its: run_definition_pb2.Action,
 ) -> None:
-    made = row(its)
+    made = row(its, RUN)
     assert made.place >= (-1e12, "")
-    check(listed_event(made, RUN, URL))
+    check(listed_event(made, URL))
 
 
 @given(DETAILS | ACTIONS, DAMAGE)
@@ -815,7 +816,7 @@ def test_messages_that_were_damaged_on_their_way_are_read_or_refused_by_protobuf
     with suppress(DecodeError):
         check(detailed_event(run_definition_pb2.ActionDetails.FromString(data), RUN, URL))
     with suppress(DecodeError):
-        check(listed_event(row(run_definition_pb2.Action.FromString(data)), RUN, URL))
+        check(listed_event(row(run_definition_pb2.Action.FromString(data), RUN), URL))
 
 
 @given(st.booleans() | INT64S | st.floats() | st.text())

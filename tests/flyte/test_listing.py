@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 
-from sidecar.backends.flyte import pages, snapshot
+from sidecar.backends.flyte import cursors, pages, snapshot
 from sidecar.errors import BackendError, CursorExpired
 from sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, Event
 from tests.contract.flyte import FlyteHarness
@@ -235,15 +235,15 @@ async def test_a_cursor_is_good_for_some_minutes_only(
     client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instant = 1000.0
-    monkeypatch.setattr(pages, "monotonic", lambda: instant)
+    monkeypatch.setattr(cursors, "monotonic", lambda: instant)
     for place in range(6):
         ask(flyte, f"q{place}")
     first = (await client.page(limit=1)).next_cursor
-    instant += pages.KEPT - 1
+    instant += cursors.KEPT - 1
     second = (await client.page(limit=1, cursor=first)).next_cursor
-    instant += pages.KEPT - 1  # each use keeps the listing for longer
+    instant += cursors.KEPT - 1  # each use keeps the listing for longer
     assert len((await client.page(limit=1, cursor=second)).events) == 1
-    instant += pages.KEPT + 1
+    instant += cursors.KEPT + 1
     for cursor in (first, second):
         with pytest.raises(CursorExpired):
             await client.page(cursor=cursor)
@@ -252,13 +252,13 @@ async def test_a_cursor_is_good_for_some_minutes_only(
 async def test_listings_that_are_kept_are_bounded(
     client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "ROWS", 50)
+    monkeypatch.setattr(cursors, "ROWS", 50)
     for place in range(20):
         ask(flyte, f"q{place}")
-    cursors = [(await client.page(limit=1)).next_cursor for _ in range(3)]
+    given = [(await client.page(limit=1)).next_cursor for _ in range(3)]
     with pytest.raises(CursorExpired):
-        await client.page(cursor=cursors[0])
-    assert len((await client.page(cursor=cursors[2])).events) == 19
+        await client.page(cursor=given[0])
+    assert len((await client.page(cursor=given[2])).events) == 19
     for place in range(100):
         ask(flyte, f"more{place}")
     with pytest.raises(BackendError, match="too many to list"):

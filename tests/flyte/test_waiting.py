@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from sidecar.backends.flyte import client as calls
-from sidecar.backends.flyte import waiting
+from sidecar.backends.flyte import following, stream
 from sidecar.errors import (
     BackendUnavailable,
     EventNotFound,
@@ -23,26 +23,26 @@ from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, Client
 from tests.flyte.asking import EVERY, OLD, OLD_AND_NEW, ask, until
 
-DETAILS = "WatchActionDetails"
+STREAM = "WatchActions"
 
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, "PAUSE", (0.01, 0.02))
-    monkeypatch.setattr(waiting, "LOOK", 0.05)
+    monkeypatch.setattr(following, "LOOK", 0.05)
 
 
 async def begun(client: Client, flyte: FlyteHarness, name: str = "q") -> asyncio.Future[Event]:
     """Wait for an event, and give that once its stream is open."""
-    before = flyte.server.calls[DETAILS]
+    before = flyte.server.calls[STREAM]
     waits = asyncio.ensure_future(client.wait(name))
-    await until(lambda: flyte.server.calls[DETAILS] > before or waits.done())
-    await until(lambda: flyte.server.open_streams[DETAILS] > 0 or waits.done())
+    await until(lambda: flyte.server.calls[STREAM] > before or waits.done())
+    await until(lambda: flyte.server.open_streams[STREAM] > 0 or waits.done())
     return waits
 
 
 async def nothing_left(flyte: FlyteHarness) -> None:
-    await until(lambda: not flyte.server.open_streams[DETAILS])
+    await until(lambda: not flyte.server.open_streams[STREAM])
 
 
 @EVERY
@@ -66,6 +66,21 @@ async def test_an_abort_from_elsewhere_ends_a_wait(client: Client, flyte: FlyteH
     assert (told.phase, told.abort_reason) == (ABORTED, "why")
 
 
+async def test_a_thousand_waits_in_a_run_cost_one_stream(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    actions = [ask(flyte, f"q{place}") for place in range(1000)]
+    waits = [asyncio.ensure_future(client.wait(action_name=action)) for action in actions]
+    await until(lambda: flyte.server.open_streams[STREAM] == 1)
+    for action in actions:
+        flyte.server.model.signal_directly(RUN.name, action, True)
+    told = await asyncio.gather(*waits)
+    assert [event.action_name for event in told] == actions
+    assert {event.payload for event in told} == {True}
+    assert flyte.server.calls[STREAM] == 1
+    await nothing_left(flyte)
+
+
 async def test_many_waits_for_an_event_share_one_stream(
     client: Client, flyte: FlyteHarness
 ) -> None:
@@ -78,7 +93,7 @@ async def test_many_waits_for_an_event_share_one_stream(
     flyte.server.model.signal_directly(RUN.name, action, True)
     results = await asyncio.gather(*waits, return_exceptions=True)
     assert sum(isinstance(one, Event) for one in results) >= 50
-    assert flyte.server.calls[DETAILS] == 1
+    assert flyte.server.calls[STREAM] == 1
     await nothing_left(flyte)
 
 
@@ -93,7 +108,7 @@ async def test_a_wait_that_is_cancelled_leaves_no_stream(
             await waits
         # At once the next one: what was left must not be taken for its stream.
         again = asyncio.ensure_future(client.wait("q"))
-        await until(lambda: flyte.server.open_streams[DETAILS] == 1)
+        await until(lambda: flyte.server.open_streams[STREAM] == 1)
         again.cancel()
         with pytest.raises(asyncio.CancelledError):
             await again
@@ -108,7 +123,7 @@ async def test_a_wait_that_begins_as_the_last_one_leaves_is_answered(
     assert event is not None
     backend = flyte.backend()
     first = asyncio.ensure_future(backend.resolved(event))
-    await until(lambda: flyte.server.open_streams[DETAILS] == 1)
+    await until(lambda: flyte.server.open_streams[STREAM] == 1)
     first.cancel()
     second = asyncio.ensure_future(backend.resolved(event))
     with pytest.raises(asyncio.CancelledError):
@@ -125,10 +140,10 @@ async def test_a_wait_survives_streams_that_end(
     action = ask(flyte)
     waits = await begun(client, flyte)
     for _ in range(5):
-        opened = flyte.server.calls[DETAILS]
+        opened = flyte.server.calls[STREAM]
         getattr(flyte.server.faults, fault)()
-        await until(lambda opened=opened: flyte.server.calls[DETAILS] > opened)  # type: ignore[misc]
-        await until(lambda: flyte.server.open_streams[DETAILS] == 1)
+        await until(lambda opened=opened: flyte.server.calls[STREAM] > opened)  # type: ignore[misc]
+        await until(lambda: flyte.server.open_streams[STREAM] == 1)
     assert not waits.done()
     flyte.server.model.signal_directly(RUN.name, action, True)
     assert (await waits).payload is True
@@ -154,7 +169,7 @@ async def test_a_wait_survives_a_server_that_goes_and_comes_back(
 async def test_an_answer_of_which_no_stream_tells_is_found_by_looking(
     client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "LOOK_BESIDE_STREAM", 0.05)
+    monkeypatch.setattr(following, "LOOK_AGAIN", 0.05)
     flyte.server.faults.lose_updates = True
     action = ask(flyte, "q", "int")
     await client.listing()  # since then it is known whether streams tell of answers
@@ -174,15 +189,15 @@ async def test_an_expiry_of_which_nothing_tells_ends_a_wait(
 
 
 async def test_a_backend_without_streams_is_looked_at(client: Client, flyte: FlyteHarness) -> None:
-    flyte.server.faults.unimplemented.add(DETAILS)
+    flyte.server.faults.unimplemented.add(STREAM)
     action = ask(flyte)
     waits = asyncio.ensure_future(client.wait("q"))
-    await until(lambda: flyte.server.calls[DETAILS] == 1)
+    await until(lambda: flyte.server.calls[STREAM] == 1)
     flyte.server.model.signal_directly(RUN.name, action, True)
     assert (await waits).payload is True
     again = asyncio.ensure_future(client.wait(action_name=ask(flyte, "other")))
     await until(lambda: flyte.server.calls["GetActionDetails"] > 4)
-    assert flyte.server.calls[DETAILS] == 1
+    assert flyte.server.calls[STREAM] == 1
     again.cancel()
 
 
@@ -202,7 +217,7 @@ async def test_a_wait_ends_with_what_no_look_can_mend(
     waits = [await begun(client, flyte), asyncio.ensure_future(client.wait("q"))]
     await until(lambda: flyte.server.calls["GetActionDetails"] >= 2)
     flyte.server.faults.errors["GetActionDetails"] = (code, "no more")
-    flyte.server.faults.errors[DETAILS] = (grpc.StatusCode.PERMISSION_DENIED, "no more")
+    flyte.server.faults.errors[STREAM] = (grpc.StatusCode.PERMISSION_DENIED, "no more")
     flyte.server.faults.drop_streams()
     for one in waits:
         with pytest.raises(error):
@@ -212,13 +227,13 @@ async def test_a_wait_ends_with_what_no_look_can_mend(
 async def test_a_stream_that_is_refused_alone_does_not_end_a_wait(
     client: Client, flyte: FlyteHarness
 ) -> None:
-    flyte.server.faults.errors[DETAILS] = (grpc.StatusCode.PERMISSION_DENIED, "no streams")
+    flyte.server.faults.errors[STREAM] = (grpc.StatusCode.PERMISSION_DENIED, "no streams")
     action = ask(flyte)
     waits = asyncio.ensure_future(client.wait("q"))
-    await until(lambda: flyte.server.calls[DETAILS] == 1)
+    await until(lambda: flyte.server.calls[STREAM] == 1)
     flyte.server.model.signal_directly(RUN.name, action, True)
     assert (await waits).payload is True
-    assert flyte.server.calls[DETAILS] == 1
+    assert flyte.server.calls[STREAM] <= stream.TRIES
 
 
 async def test_an_answer_given_here_ends_the_waits_here_without_a_call(
@@ -245,7 +260,11 @@ async def test_whoever_sees_an_event_resolved_ends_the_waits_for_it(
 async def test_closing_ends_waits_and_streams(client: Client, flyte: FlyteHarness) -> None:
     for place in range(3):
         ask(flyte, f"q{place}")
-    waits = [await begun(client, flyte, f"q{place}") for place in range(3)]
+    waits = [await begun(client, flyte, "q0")]
+    waits += [asyncio.ensure_future(client.wait(f"q{place}")) for place in (1, 2)]
+    its = await flyte.connected()
+    (follower,) = its.followers._followers.values()
+    await until(lambda: len(follower.audience.waits) == 3)
     await flyte.close()
     for one in waits:
         with pytest.raises(ShuttingDown):
@@ -260,7 +279,7 @@ async def test_an_event_that_is_resolved_opens_no_stream(
     ask(flyte)
     told = await client.signal("q", True)
     assert await client.wait("q") == told
-    assert flyte.server.calls[DETAILS] == 0
+    assert flyte.server.calls[STREAM] == 0
 
 
 @OLD
@@ -268,9 +287,9 @@ async def test_looks_are_paced_however_many_wait(
     client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     actions = [ask(flyte, f"q{place}") for place in range(50)]
-    monkeypatch.setattr(waiting, "LOOKS_A_SECOND", 0.001)
+    monkeypatch.setattr(following, "LOOKS_A_SECOND", 0.001)
     waits = [asyncio.ensure_future(client.wait(action_name=action)) for action in actions]
-    await until(lambda: flyte.server.open_streams[DETAILS] == 50)
+    await until(lambda: flyte.server.calls["GetActionDetails"] >= 100)  # each was looked at twice
     calls_then = Counter(flyte.server.calls)
     await client.signal("q0", True)
     assert (await waits[0]).payload is True

@@ -11,7 +11,20 @@ from typing import TYPE_CHECKING
 from sidecar.backends.flyte.endpoint import Deployment
 from sidecar.backends.flyte.failures import told_as_errors
 from sidecar.errors import InvalidParams, SidecarError, UnsupportedByBackend
-from sidecar.events.model import Event, EventPage, NewEvent, Payload, Query, Run, Target
+from sidecar.events.model import (
+    Event,
+    EventPage,
+    NewEvent,
+    Payload,
+    PendingQuery,
+    Place,
+    Query,
+    Run,
+    RunPage,
+    RunsQuery,
+    Target,
+)
+from sidecar.events.watch import Watch
 
 if TYPE_CHECKING:
     from sidecar.backends.flyte.connected import Connected
@@ -58,6 +71,23 @@ class FlyteBackend:
                 return EventPage(events=[], next_cursor=None)
             return await its.pages.page(query)
 
+    async def pending(self, query: PendingQuery) -> EventPage:
+        async with self._connected(query.place) as its:
+            return await its.pages.pending(query)
+
+    async def runs(self, query: RunsQuery) -> RunPage:
+        async with self._connected(query.place) as its:
+            return await its.runs.page(query)
+
+    async def watch(self, watch: Watch) -> None:
+        run = watch.watched.run
+        async with self._connected(watch.watched.place) as its:
+            if run is None or (_is_name(run.name) and await self._knows(its, run)):
+                await its.watch(watch)
+            else:  # there will never be anything to tell
+                watch.sync()
+                await asyncio.get_running_loop().create_future()
+
     async def create(self, new: NewEvent) -> Event:
         raise UnsupportedByBackend("only a run itself makes events on Flyte")
 
@@ -71,7 +101,7 @@ class FlyteBackend:
 
     async def resolved(self, event: Event) -> Event:
         async with self._connected(event.run) as its:
-            return await its.waits.resolved(event)
+            return await its.followers.resolved(event)
 
     async def healthy(self) -> bool:
         try:
@@ -83,7 +113,7 @@ class FlyteBackend:
     async def check(self) -> None:
         """Raise what keeps the deployment from being used, if anything does."""
         async with self._connected() as its:
-            await its.service.check(self.project or "", self.domain or "")
+            await its.service.check(Place(self.org, self.project, self.domain))
 
     async def close(self) -> None:
         connecting, self._connecting = self._connecting, None
@@ -94,13 +124,13 @@ class FlyteBackend:
                 await connecting.result().close()
 
     @asynccontextmanager
-    async def _connected(self, run: Run | None = None) -> AsyncIterator[Connected]:
+    async def _connected(self, where: Run | Place | None = None) -> AsyncIterator[Connected]:
         """Give the connection; a call of it that fails raises an error of the contract.
 
         Flyte takes no run without project and domain.
         """
-        if run is not None and not (run.project and run.domain):
-            missing = "domain" if run.project else "project"
+        if where is not None and not (where.project and where.domain):
+            missing = "domain" if where.project else "project"
             raise InvalidParams(
                 f"no {missing}: the request names none, and the connection has none",
                 path=f"/{missing}",

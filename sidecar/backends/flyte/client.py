@@ -10,6 +10,7 @@ import random
 import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from datetime import datetime
 from typing import TypeVar
 
 from flyteidl2.common import list_pb2
@@ -21,14 +22,14 @@ from flyteidl2.workflow.run_service_pb2 import (
     EventPayload,
     GetActionDetailsRequest,
     GetActionDetailsResponse,
+    GetRunDetailsRequest,
+    GetRunDetailsResponse,
     ListActionsRequest,
     ListActionsResponse,
     ListRunsRequest,
     ListRunsResponse,
     SignalEventRequest,
     SignalEventResponse,
-    WatchActionDetailsRequest,
-    WatchActionDetailsResponse,
     WatchActionsRequest,
     WatchActionsResponse,
 )
@@ -36,7 +37,7 @@ from google.protobuf.message import Message
 
 from sidecar.backends.flyte.failures import is_passing
 from sidecar.backends.flyte.transport import CallFailed, Rpc, Transport
-from sidecar.events.model import Run
+from sidecar.events.model import Place, Run
 
 Q = TypeVar("Q", bound=Message)
 R = TypeVar("R", bound=Message)
@@ -62,9 +63,7 @@ _DETAILS: Rpc[GetActionDetailsRequest, GetActionDetailsResponse] = Rpc("GetActio
 _SIGNAL: Rpc[SignalEventRequest, SignalEventResponse] = Rpc("SignalEvent")
 _ABORT: Rpc[AbortActionRequest, AbortActionResponse] = Rpc("AbortAction")
 _WATCH_ACTIONS: Rpc[WatchActionsRequest, WatchActionsResponse] = Rpc("WatchActions")
-_WATCH_DETAILS: Rpc[WatchActionDetailsRequest, WatchActionDetailsResponse] = Rpc(
-    "WatchActionDetails"
-)
+_RUN_DETAILS: Rpc[GetRunDetailsRequest, GetRunDetailsResponse] = Rpc("GetRunDetails")
 
 
 def pause(failures: int) -> float:
@@ -108,13 +107,6 @@ class RunService:
         request = AbortActionRequest(action_id=identifier(run, action), reason=reason)
         await self._call(_ABORT, request, attempts=1)
 
-    async def watch_details(self, run: Run, action: str) -> AsyncGenerator[ActionDetails, None]:
-        """Give one action's details, and again whenever the backend says that they changed."""
-        request = WatchActionDetailsRequest(action_id=identifier(run, action))
-        async with aclosing(self._stream(_WATCH_DETAILS, request)) as messages:
-            async for message in messages:
-                yield message.details
-
     async def watch_actions(self, run: Run) -> AsyncGenerator[Sequence[EnrichedAction], None]:
         """Give a run's actions, some at a time and in no order, and then those that change."""
         request = WatchActionsRequest(run_id=run_identifier(run))
@@ -122,12 +114,38 @@ class RunService:
             async for message in messages:
                 yield message.enriched_actions
 
-    async def check(self, project: str, domain: str) -> None:
-        """Make a call that costs little."""
+    async def runs(
+        self, place: Place, paused_only: bool, until: datetime | None, token: str
+    ) -> ListRunsResponse:
+        """List one page of runs, last created first, of those created `until` then.
+
+        Releases before 2.0.30 do not heed `paused_only`.
+        """
+        created = list_pb2.Sort(key="created_at", direction=list_pb2.Sort.DESCENDING)
+        asked = list_pb2.ListRequest(limit=PAGE, token=token, sort_by=created)
+        if until is not None:
+            not_after = list_pb2.Filter.LESS_THAN_OR_EQUAL
+            instant = until.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            asked.filters.add(field="created_at", function=not_after, values=[instant])
         request = ListRunsRequest(
-            request=list_pb2.ListRequest(limit=1),
-            project_id=ProjectIdentifier(name=project, domain=domain),
+            request=asked, project_id=_project(place), paused_actions_only=paused_only
         )
+        return await self._call(_LIST_RUNS, request)
+
+    async def run_phase(self, run: Run) -> int | None:
+        """Give the number of a run's phase, None where the backend knows no such run."""
+        request = GetRunDetailsRequest(run_id=run_identifier(run))
+        try:
+            found = await self._call(_RUN_DETAILS, request)
+        except CallFailed as failure:
+            if failure.status in ("NOT_FOUND", "UNIMPLEMENTED"):
+                return None
+            raise
+        return found.details.action.status.phase
+
+    async def check(self, place: Place) -> None:
+        """Make a call that costs little."""
+        request = ListRunsRequest(request=list_pb2.ListRequest(limit=1), project_id=_project(place))
         await self._call(_LIST_RUNS, request, HEALTH_DEADLINE, attempts=1)
 
     async def close(self) -> None:
@@ -157,6 +175,12 @@ class RunService:
 
 def _metadata() -> tuple[tuple[str, str], ...]:
     return (("x-request-id", str(uuid.uuid4())),)
+
+
+def _project(place: Place) -> ProjectIdentifier:
+    return ProjectIdentifier(
+        organization=place.org or "", name=place.project or "", domain=place.domain or ""
+    )
 
 
 def run_identifier(run: Run) -> RunIdentifier:

@@ -7,18 +7,26 @@ from functools import lru_cache
 from sidecar.backends.flyte import grpc_transport
 from sidecar.backends.flyte.client import RunService
 from sidecar.backends.flyte.endpoint import Deployment
+from sidecar.backends.flyte.followers import Followers
+from sidecar.backends.flyte.inbox import Inbox
 from sidecar.backends.flyte.listing import Lister
 from sidecar.backends.flyte.memory import Memory
 from sidecar.backends.flyte.pages import Pages
 from sidecar.backends.flyte.reading import Reader
+from sidecar.backends.flyte.runs import Runs
 from sidecar.backends.flyte.snapshot import Snapshots
+from sidecar.backends.flyte.stream import Streams
 from sidecar.backends.flyte.transport import Transport
-from sidecar.backends.flyte.waiting import Waits
 from sidecar.backends.flyte.writing import Writer
 from sidecar.events.model import Run
+from sidecar.events.watch import Watch
 
 RUNS = 1000
 """Runs whose pages in the console are remembered."""
+
+
+STREAMS = 100
+"""Streams that may be open: Go's HTTP/2 server takes 250 calls at once from a connection."""
 
 
 class Connected:
@@ -36,12 +44,24 @@ class Connected:
         memory = Memory()
         self.reader = Reader(self.service, self.lister, memory, url)
         self.writer = Writer(self.service, self.reader)
-        self.pages = Pages(self.reader, Snapshots(self.service, memory))
-        self.waits = Waits(self.service, self.reader)
+        self.runs = Runs(self.service, self.reader)
+        streams = Streams(STREAMS)
+        snapshots = Snapshots(self.service, memory, streams)
+        self.pages = Pages(self.reader, snapshots, self.runs)
+        self.followers = Followers(self.service, self.reader, deployment.address, streams)
+        self._address = deployment.address
+
+    async def watch(self, watch: Watch) -> None:
+        """Feed a watch of a run, or of all."""
+        run = watch.watched.run
+        if run is not None:
+            await self.followers.watch(watch, run)
+        else:
+            await Inbox(watch, self.runs, self.followers, self._address).follow()
 
     async def close(self) -> None:
-        """End the waits, and the connection."""
-        await self.waits.close()
+        """End the waits and watches, and the connection."""
+        await self.followers.close()
         await self.service.close()
 
 

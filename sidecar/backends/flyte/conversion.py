@@ -15,6 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec import Struct
 
 from sidecar.backends.flyte.words import (
+    FINAL,
     UNKNOWN,
     from_literal,
     phase_name,
@@ -43,7 +44,6 @@ _KINDS = {
     int(run_definition_pb2.ACTION_TYPE_TASK): False,
     int(run_definition_pb2.ACTION_TYPE_TRACE): False,
 }
-_FINAL = {SUCCEEDED, ABORTED, TIMED_OUT, "FAILED", "RECOVERED"}
 
 _NO_REASON = ("", "User requested abort")
 """What stands in the place of a reason that was not given; the words are the backend's."""
@@ -62,6 +62,7 @@ class Row(Struct):
         In whole seconds: the backend itself cuts the instant, but not at once.
     """
 
+    run: Run
     action_name: str
     phase: str
     ended: bool
@@ -101,12 +102,13 @@ def facts(action: run_definition_pb2.Action) -> Facts:
     return Facts(True, name, type_name(condition.type))
 
 
-def row(action: run_definition_pb2.Action) -> Row:
+def row(action: run_definition_pb2.Action, run: Run) -> Row:
     """Give what is told of an action that was listed."""
     metadata, status = action.metadata, action.status
     phase = phase_name(status.phase)
     known = facts(action)
     return Row(
+        run=run,
         action_name=action.id.name,
         phase=phase,
         ended=_has_ended(phase, status),
@@ -120,15 +122,20 @@ def row(action: run_definition_pb2.Action) -> Row:
     )
 
 
-def listed_event(row: Row, run: Run, url: str | None) -> Event:
+def is_known(row: Row) -> bool:
+    """Tell whether nothing more than an event's details is to be asked of a row."""
+    return row.is_event is False or bool(row.is_event and row.name and row.expected_type)
+
+
+def listed_event(row: Row, url: str | None) -> Event:
     """Give the event of a row whose name is known, without what only its details tell."""
     return Event(
         name=row.name or row.action_name,
         action_name=row.action_name,
-        run_name=run.name,
-        org=run.org,
-        project=run.project,
-        domain=run.domain,
+        run_name=row.run.name,
+        org=row.run.org,
+        project=row.run.project,
+        domain=row.run.domain,
         parent=row.parent,
         group=row.group,
         phase=row.phase,
@@ -240,11 +247,11 @@ def _is_event(metadata: run_definition_pb2.ActionMetadata, phase: str) -> bool |
 
 def _has_ended(phase: str, status: run_definition_pb2.ActionStatus) -> bool:
     """Tell whether nothing will happen any more; of a phase that is not known, by its end."""
-    return phase in _FINAL or (phase.startswith(UNKNOWN) and status.HasField("end_time"))
+    return phase in FINAL or (phase.startswith(UNKNOWN) and status.HasField("end_time"))
 
 
 def _second(timestamp: Timestamp) -> datetime | None:
-    """Give an instant cut to its second; as `_aware`, in a third of the time."""
+    """Give an instant cut to its second; as `aware`, in a third of the time."""
     try:
         return datetime.fromtimestamp(timestamp.seconds, UTC) if timestamp.seconds else None
     except (OverflowError, ValueError, OSError):
@@ -252,10 +259,10 @@ def _second(timestamp: Timestamp) -> datetime | None:
 
 
 def _instant(status: run_definition_pb2.ActionStatus, member: str) -> datetime | None:
-    return _aware(getattr(status, member)) if status.HasField(member) else None
+    return aware(getattr(status, member)) if status.HasField(member) else None
 
 
-def _aware(timestamp: Timestamp) -> datetime | None:
+def aware(timestamp: Timestamp) -> datetime | None:
     """Give an instant, None where there is none or Python has no such year."""
     if not timestamp.seconds:
         return None

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
-from flyteidl2.common import list_pb2
+from flyteidl2.common import list_pb2, phase_pb2
 from flyteidl2.workflow import run_definition_pb2
 from flyteidl2.workflow.run_service_pb2 import ListActionsResponse
 
 from sidecar.backends.flyte.client import RunService
 from sidecar.backends.flyte.conversion import Row, row
 from sidecar.backends.flyte.transport import CallFailed
-from sidecar.events.model import Run
+from sidecar.events.model import PAUSED, Run
 
 ACTION_TYPE = "action_type"
 FUNCTION_NAME = "function_name"
+PHASE = "phase"
 
 PASSES = 10
 """How often a run is listed before it counts as changing too fast."""
@@ -59,7 +60,7 @@ class Lister:
         token = ""
         while True:
             page, taken = await self._page(run, wanted, token)
-            held += _rows(page.actions, taken)
+            held += _rows(run, page.actions, taken)
             token = page.token
             if not token:
                 break
@@ -87,7 +88,7 @@ class Lister:
             count, token = 0, ""
             while True:
                 page, taken = await self._page(run, wanted, token)
-                rows = _rows(page.actions, taken)
+                rows = _rows(run, page.actions, taken)
                 count += len(rows)
                 found |= {one.action_name: one for one in rows}
                 token = page.token
@@ -96,6 +97,18 @@ class Lister:
             if len(found) == count:
                 return sorted(found.values(), key=_place)
         raise CallFailed("ABORTED", f"the actions of {run.name} change too fast to be listed")
+
+    async def paused(self, run: Run) -> list[Row]:
+        """Give the run's actions that are paused, which only events are, in order of creation.
+
+        On several pages they would be listed while they leave the list: then all are listed.
+        """
+        page, taken = await self._page(run, {PHASE: _PAUSED}, "")
+        if PHASE in taken and not page.token:
+            rows = sorted(_rows(run, page.actions, taken), key=_place)
+        else:
+            rows = await self.every(run)
+        return [one for one in rows if one.phase == PAUSED]
 
     def _wanted(self, name: str | None) -> dict[str, str]:
         if name is None or FUNCTION_NAME in self._refused:
@@ -132,10 +145,13 @@ class Lister:
 
 
 _CONDITION = str(int(run_definition_pb2.ACTION_TYPE_CONDITION))
+_PAUSED = str(int(phase_pb2.ACTION_PHASE_PAUSED))
 
 
-def _rows(actions: Sequence[run_definition_pb2.Action], taken: dict[str, str]) -> list[Row]:
-    rows = [row(action) for action in actions]
+def _rows(
+    run: Run, actions: Sequence[run_definition_pb2.Action], taken: dict[str, str]
+) -> list[Row]:
+    rows = [row(action, run) for action in actions]
     for one in rows:
         if ACTION_TYPE in taken:
             one.is_event = True

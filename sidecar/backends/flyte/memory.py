@@ -32,13 +32,13 @@ class Memory:
         self._facts: LRUCache[tuple[Run, str], Facts] = LRUCache(FACTS)
         self._resolved: LRUCache[tuple[Run, str], Event] = LRUCache(RESOLVED_BYTES, _size)
 
-    def keep(self, run: Run, event: Event) -> Event:
+    def keep(self, event: Event) -> Event:
         """Give the event as it is to be told: what was told as resolved stays so.
 
         An update may be stale: the backend writes a phase, an answer and an end at different
         times, and some releases never write the phase.
         """
-        key = (run, event.action_name)
+        key = (event.run, event.action_name)
         self._facts[key] = Facts(True, event.name, event.expected_type)
         kept = self._resolved.get(key)
         if kept is not None:
@@ -51,9 +51,9 @@ class Memory:
             self.on_resolved(event)
         return event
 
-    def resolved(self, run: Run, row: Row) -> Event | None:
+    def resolved(self, row: Row) -> Event | None:
         """Give the event of a row if it is known to be resolved as the row has it."""
-        kept = self._resolved.get((run, row.action_name))
+        kept = self._resolved.get((row.run, row.action_name))
         return kept if kept is not None and (not row.ended or row.phase == kept.phase) else None
 
     def learn(self, run: Run, action: str, facts: Facts) -> None:
@@ -61,9 +61,9 @@ class Memory:
         if facts.is_event is False or None not in (facts.is_event, facts.name, facts.expected_type):
             self._facts[run, action] = facts
 
-    def complete(self, run: Run, row: Row) -> None:
+    def complete(self, row: Row) -> None:
         """Fill in what is known of a row and it does not tell."""
-        facts = self._facts.get((run, row.action_name))
+        facts = self._facts.get((row.run, row.action_name))
         if facts is not None:
             row.is_event = facts.is_event
             row.name = row.name or facts.name

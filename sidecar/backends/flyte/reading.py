@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from sidecar.events.backend import CANDIDATES
 from sidecar.events.model import TIMED_OUT, Event, Run, Target
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 AT_ONCE = 32
 """Calls for details that one request makes concurrently."""
@@ -63,20 +64,9 @@ class Reader:
             return None
         return await self.told(run, event)
 
-    async def events(self, run: Run, actions: Sequence[str]) -> list[Event | None]:
+    async def events(self, actions: Sequence[tuple[Run, str]]) -> list[Event | None]:
         """Give the events behind some actions, asking for `AT_ONCE` of them at once."""
-        gate = asyncio.Semaphore(AT_ONCE)
-
-        async def one(action: str) -> Event | None:
-            async with gate:
-                return await self.event(run, action)
-
-        tasks = [asyncio.ensure_future(one(action)) for action in actions]
-        try:
-            return await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()  # those that are left when one has failed
+        return await each(actions, lambda action: self.event(*action))
 
     async def told(self, run: Run, event: Event) -> Event:
         """Give an event that the backend told of, as it is to be told on.
@@ -89,7 +79,7 @@ class Reader:
             await self.lister.learn(run)
             if not self.lister.phases_follow:
                 event = timed_out(event)
-        return self.memory.keep(run, event)
+        return self.memory.keep(event)
 
     async def find(self, target: Target) -> Event | None:
         """Give the first event created that fits."""
@@ -109,9 +99,7 @@ class Reader:
             event = await self.event(run, target.action_name)
             return [] if event is None else [event]
         rows = self._fitting(await self.lister.every(run, target.name), target)
-        unresolved = [
-            row for row in rows if not row.ended and self.memory.resolved(run, row) is None
-        ]
+        unresolved = [row for row in rows if not row.ended and self.memory.resolved(row) is None]
         found: list[Event] = []
         async for event in self._of_name(target, unresolved):
             if event.pending:
@@ -127,7 +115,7 @@ class Reader:
         """Give the events behind rows, without the tasks and whatever has another name."""
         # As a rule the first one is all that is wanted; if it was a task, many more may be.
         for chunk in (rows[:1], *chunks(rows[1:], AT_ONCE)):
-            for event in await self.events(target.run, [row.action_name for row in chunk]):
+            for event in await self.events([(row.run, row.action_name) for row in chunk]):
                 if event is not None and event.name == target.name:
                     yield event
 
@@ -135,7 +123,7 @@ class Reader:
         """Give those rows that may fit a name, as far as is known."""
         fitting = []
         for row in rows:
-            self.memory.complete(target.run, row)
+            self.memory.complete(row)
             if (
                 row.is_event is not False
                 and row.name in (None, target.name)
@@ -143,6 +131,22 @@ class Reader:
             ):
                 fitting.append(row)
         return fitting
+
+
+async def each(items: Sequence[T], work: Callable[[T], Awaitable[U]]) -> list[U]:
+    """Do the work for each item, `AT_ONCE` at once, and give the results in their order."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(item: T) -> U:
+        async with gate:
+            return await work(item)
+
+    tasks = [asyncio.ensure_future(one(item)) for item in items]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()  # those that are left when one has failed
 
 
 def timed_out(event: Event) -> Event:

@@ -10,11 +10,10 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 
-from cachetools import LRUCache
-
 from sidecar.backends.flyte.client import RunService
-from sidecar.backends.flyte.conversion import Row, facts
+from sidecar.backends.flyte.conversion import Row, facts, is_known
 from sidecar.backends.flyte.memory import Memory
+from sidecar.backends.flyte.stream import Streams
 from sidecar.backends.flyte.transport import CallFailed
 from sidecar.events.model import Run
 
@@ -33,40 +32,34 @@ PATIENCE = 2.0
 LONGEST = 20.0
 """Seconds that a snapshot may take: changes follow it, and may hide that it has ended."""
 
-FAILING = 1000
-"""Runs that are remembered as ones of which no snapshot can be had."""
-
 
 class Snapshots:
     """Completes rows from snapshots."""
 
-    def __init__(self, service: RunService, memory: Memory) -> None:
+    def __init__(self, service: RunService, memory: Memory, streams: Streams) -> None:
         self._service = service
         self._memory = memory
-        self._failing: LRUCache[Run, bool] = LRUCache(FAILING)
-        self._unimplemented = False
+        self._streams = streams
 
     async def complete(self, run: Run, rows: Sequence[Row], place: int, count: int) -> None:
         """Fill in what a snapshot tells, if it is cheaper than the details of those wanted."""
         for one in rows[place:]:
-            self._memory.complete(run, one)
+            self._memory.complete(one)
         # Rows of which not even the kind is known fill no page: they are tasks as a rule.
-        unknown = sum(one.is_event is None for one in rows[place:])
-        unknown += sum(
-            one.is_event is not None and not _is_known(one) for one in rows[place : place + count]
-        )
+        kindless = [one for one in rows[place:] if one.is_event is None]
+        events = [one for one in rows[place : place + count] if one.is_event is not None]
+        unknown = len(kindless) + sum(not is_known(one) for one in events)
         cost = STREAM_COST + ACTION_COST * len(rows)
-        if unknown * DETAILS_COST <= cost or self._unimplemented or run in self._failing:
+        if unknown * DETAILS_COST <= cost or not self._streams.take(run):
             return
         try:
-            await self._take(run, {one.action_name: one for one in rows if not _is_known(one)})
+            await self._take(run, {one.action_name: one for one in rows if not is_known(one)})
         except CallFailed as failure:
-            if failure.status == "UNIMPLEMENTED":
-                self._unimplemented = True
-            else:
-                self._failing[run] = True
+            self._streams.refuse(run, failure)
         except TimeoutError:
             pass  # what has not come is asked for one by one
+        finally:
+            self._streams.give()
 
     async def _take(self, run: Run, missing: dict[str, Row]) -> None:
         async with asyncio.timeout(LONGEST), aclosing(self._service.watch_actions(run)) as stream:
@@ -84,7 +77,3 @@ class Snapshots:
                         wanted.is_event = known.is_event
                         wanted.name = wanted.name or known.name
                         wanted.expected_type = wanted.expected_type or known.expected_type
-
-
-def _is_known(one: Row) -> bool:
-    return one.is_event is False or bool(one.is_event and one.name and one.expected_type)

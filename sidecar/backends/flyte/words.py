@@ -8,11 +8,14 @@ from flyteidl2.common import phase_pb2
 from flyteidl2.core import literals_pb2, types_pb2
 from flyteidl2.workflow import run_service_pb2
 
-from sidecar.events.model import ExpectedType, Payload
+from sidecar.events.model import ABORTED, SUCCEEDED, TIMED_OUT, ExpectedType, Payload
 from sidecar.events.payload import type_of
 
 UNKNOWN = "UNKNOWN_"
 """What the name of a phase begins with that is not known here."""
+
+FINAL = frozenset({SUCCEEDED, ABORTED, TIMED_OUT, "FAILED", "RECOVERED"})
+"""The phases after which nothing happens any more."""
 
 _PREFIX = "ACTION_PHASE_"
 _PHASES: dict[int, str] = {

@@ -143,7 +143,7 @@ class Writer:
         )
 
     def _keep(self, event: Event) -> Event:
-        return self._reader.memory.keep(event.run, event)
+        return self._reader.memory.keep(event)
 
 
 def is_overdue(event: Event) -> bool:

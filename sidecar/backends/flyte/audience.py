@@ -1,0 +1,126 @@
+"""Those who wait for or watch the events of one run, and what they have been told."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from sidecar.errors import SidecarError
+from sidecar.events.model import Event
+from sidecar.events.watch import Feed, without_details
+
+LARGE = 4096
+"""Characters of an answer that is not kept: it is told once."""
+
+
+class Audience:
+    """The waits and the watches of one run.
+
+    Attributes
+    ----------
+    waits
+        By the actions whose end they wait for.
+    watches
+        Each with a future, which is done when nothing more can be told.
+    picture
+        The events as the watches were told of them.
+    """
+
+    def __init__(self) -> None:
+        self.waits: dict[str, set[asyncio.Future[Event]]] = {}
+        self.watches: dict[Feed, asyncio.Future[None]] = {}
+        self.picture: dict[str, Event] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.waits or self.watches)
+
+    @property
+    def unresolved(self) -> int:
+        """How many events are pending, as far as anyone here cares."""
+        return len(self.waits) + sum(event.pending for event in self.picture.values())
+
+    def add_wait(self, action: str) -> asyncio.Future[Event]:
+        """Give a future of an event's end."""
+        waiting: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+        self.waits.setdefault(action, set()).add(waiting)
+        return waiting
+
+    def drop_wait(self, action: str, waiting: asyncio.Future[Event]) -> None:
+        """Take a wait out."""
+        its = self.waits[action]
+        its.discard(waiting)
+        if not its:
+            del self.waits[action]
+
+    def add_watch(self, watch: Feed) -> asyncio.Future[None]:
+        """Tell a watch what is known, and give a future of its end."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        for event in self.picture.values():
+            watch.put(event)
+        self.watches[watch] = done
+        return done
+
+    def drop_watch(self, watch: Feed) -> None:
+        """Take a watch out."""
+        del self.watches[watch]
+        if not self.watches:
+            self.picture.clear()
+
+    def tell(self, event: Event) -> None:
+        """Say how an event stands."""
+        name = event.action_name
+        known = self.picture.get(name)
+        if known is not None and event.pending and not known.pending:
+            return  # it is stale
+        if self.watches:
+            self.picture[name] = _light(event)
+            for watch in self.watches:
+                watch.put(event)
+        if not event.pending:
+            for waiting in self.waits.get(name, ()):
+                if not waiting.done():
+                    waiting.set_result(event)
+
+    def tell_gone(self, name: str, error: SidecarError) -> None:
+        """Say that an event is gone; waits for it end with the error."""
+        event = self.picture.pop(name, None)
+        if event is not None:
+            for watch in self.watches:
+                watch.remove(event)
+        _fail(self.waits.get(name, ()), error)
+
+    def sync(self) -> None:
+        """Say that all was told that stands."""
+        for watch in self.watches:
+            watch.sync()
+
+    def lose(self, error: SidecarError) -> None:
+        """Say that the backend is lost for now; whoever has not been told all yet ends with it."""
+        for watch, done in self.watches.items():
+            try:
+                watch.lose(error)
+            except SidecarError as first:
+                _fail([done], first)
+
+    def finish(self) -> None:
+        """Say that the watches will hear of nothing more."""
+        for done in self.watches.values():
+            if not done.done():
+                done.set_result(None)
+
+    def fail(self, error: Exception) -> None:
+        """End every wait and watch with an error."""
+        _fail(self.watches.values(), error)
+        for waits in self.waits.values():
+            _fail(waits, error)
+
+
+def _fail(futures: Any, error: Exception) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(error)
+
+
+def _light(event: Event) -> Event:
+    payload = event.payload
+    return without_details(event) if isinstance(payload, str) and len(payload) > LARGE else event

@@ -1,0 +1,161 @@
+"""Runs, the last created first, and what waits in them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+
+from flyteidl2.workflow import run_definition_pb2
+from msgspec import DecodeError, Struct, ValidationError, json
+
+from sidecar.backends.flyte.client import RunService
+from sidecar.backends.flyte.conversion import Row, aware
+from sidecar.backends.flyte.reading import AT_ONCE, Reader, chunks, each
+from sidecar.backends.flyte.words import phase_name
+from sidecar.errors import CursorExpired
+from sidecar.events.model import Place, Run, RunInfo, RunPage, RunsQuery
+
+
+class Mark(Struct, frozen=True, array_like=True):
+    """How far a listing of runs has come.
+
+    Attributes
+    ----------
+    until
+        When the last run that was told was created.
+    told
+        The runs created in that same instant that were told.
+    """
+
+    listing: str
+    until: datetime
+    told: tuple[str, ...]
+
+
+class Found(Struct, frozen=True):
+    """A run that was listed."""
+
+    run: Run
+    phase: str
+    created_at: datetime
+
+
+class Runs:
+    """Lists runs; every method raises `CallFailed` alone, and `page` `CursorExpired`."""
+
+    def __init__(self, service: RunService, reader: Reader) -> None:
+        self._service = service
+        self._reader = reader
+
+    async def page(self, query: RunsQuery) -> RunPage:
+        """Give one page of runs.
+
+        A cursor is an instant, not an offset: runs come and go, and those that were made later
+        push no other out.
+        """
+        listing = repr((query.place, query.pending_only))
+        mark = None if query.cursor is None else _read(query.cursor, listing)
+        runs: list[RunInfo] = []
+        async for one, count in self._counted(query, mark):
+            if len(runs) == query.limit:
+                assert mark is not None
+                return RunPage(runs=runs, next_cursor=_write(mark))
+            told = mark.told if mark is not None and mark.until == one.created_at else ()
+            mark = Mark(listing, one.created_at, (*told, one.run.name))
+            if count or not query.pending_only:
+                runs.append(_info(one, count))
+        return RunPage(runs=runs, next_cursor=None)
+
+    async def paused(self, place: Place) -> list[Row]:
+        """Give all paused actions of all runs of a place, in order of creation."""
+        rows = await each(await self.with_paused(place), self._reader.lister.paused)
+        return sorted((row for some in rows for row in some), key=_place)
+
+    async def with_paused(self, place: Place) -> list[Run]:
+        """Give the runs with paused actions; before 2.0.30 it is all runs."""
+        return [one.run async for some in self._listed(place, True, None) for one in some]
+
+    async def counts(self, runs: Sequence[Run]) -> list[int]:
+        """Give how many events of each run are pending."""
+        return await each(runs, self._count)
+
+    async def _counted(
+        self, query: RunsQuery, mark: Mark | None
+    ) -> AsyncIterator[tuple[Found, int]]:
+        """Give the runs that follow a mark, and how many of their events are pending."""
+        async for found in self._listed(query.place, query.pending_only, mark):
+            for some in chunks(found, min(query.limit, AT_ONCE)):
+                counts = await self.counts([one.run for one in some])
+                for counted in zip(some, counts, strict=True):
+                    yield counted
+
+    async def _count(self, run: Run) -> int:
+        """Count the run's pending events; an answered one may be paused for ever."""
+        rows = await self._reader.lister.paused(run)
+        rows = [row for row in rows if self._reader.memory.resolved(row) is None]
+        if rows:
+            await self._reader.lister.learn(run)
+        if self._reader.lister.phases_follow:
+            return len(rows)
+        events = await self._reader.events([(run, row.action_name) for row in rows])
+        return sum(event is not None and event.pending for event in events)
+
+    async def _listed(
+        self, place: Place, paused_only: bool, mark: Mark | None
+    ) -> AsyncIterator[list[Found]]:
+        """Give the runs that follow a mark, some at a time."""
+        until = None if mark is None else mark.until
+        told = set() if mark is None else set(mark.told)
+        token = ""
+        while True:
+            page = await self._service.runs(place, paused_only, until, token)
+            found = [_found(place, run) for run in page.runs]
+            yield [one for one in found if one.run.name not in told]
+            if not page.token:
+                return
+            last = found[-1].created_at
+            # An offset counts only among runs of one instant, which has no end in between.
+            token = page.token if last == until else ""
+            if last != until:
+                told = set()
+            until = last
+            told |= {one.run.name for one in found if one.created_at == last}
+
+
+def _found(place: Place, run: run_definition_pb2.Run) -> Found:
+    status = run.action.status
+    return Found(
+        run=place.run(run.action.id.run.name),
+        phase=phase_name(status.phase),
+        created_at=aware(status.start_time) or datetime.min.replace(tzinfo=UTC),
+    )
+
+
+def _info(found: Found, pending: int) -> RunInfo:
+    return RunInfo(
+        run_name=found.run.name,
+        org=found.run.org,
+        project=found.run.project,
+        domain=found.run.domain,
+        phase=found.phase,
+        created_at=found.created_at.replace(microsecond=0),
+        pending_events=pending,
+    )
+
+
+def _write(mark: Mark) -> str:
+    return json.encode(mark).decode()
+
+
+def _read(cursor: str, listing: str) -> Mark:
+    try:
+        mark = json.decode(cursor.encode(), type=Mark)
+    except (DecodeError, ValidationError, UnicodeEncodeError):
+        mark = None
+    if mark is None or mark.listing != listing or mark.until.tzinfo is None:
+        raise CursorExpired("the cursor does not belong to this listing: list from the start")
+    return mark
+
+
+def _place(row: Row) -> tuple[float, str, str]:
+    return (row.place[0], row.run.name, row.action_name)

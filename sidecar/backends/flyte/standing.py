@@ -1,0 +1,53 @@
+"""Events of rows that were listed, as they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sidecar.backends.flyte.conversion import Row, listed_event
+from sidecar.backends.flyte.reading import Reader
+from sidecar.events.model import Event
+
+
+async def events_of(
+    reader: Reader,
+    rows: Sequence[Row],
+    *,
+    details: Callable[[Row], bool],
+    wants: Callable[[str], bool],
+    fresh: bool,
+) -> list[Event | None]:
+    """Give the events of some rows, None for what is none or is in a phase that nobody wants.
+
+    A row tells all but what only details tell, where its phase is to be relied on.
+
+    Parameters
+    ----------
+    details
+        Tells of which rows the details are wanted whatever they cost.
+    wants
+        Tells which phases are wanted.
+    fresh
+        Whether the rows were told just now.
+    """
+    fresh = fresh and bool(reader.lister.phases_follow)
+    found: list[Event | None] = [None] * len(rows)
+    asked: list[int] = []
+    for place, row in enumerate(rows):
+        kept = reader.memory.resolved(row)
+        phase = kept.phase if kept is not None else row.phase
+        certain = kept is not None or row.ended or fresh
+        if row.is_event is False or (certain and not wants(phase)):
+            continue
+        if kept is not None:
+            found[place] = kept
+        elif certain and not details(row) and row.name and row.expected_type:
+            event = listed_event(row, reader.url(row.run))
+            found[place] = reader.memory.keep(event) if event.pending else event
+        else:
+            asked.append(place)
+    events = await reader.events([(rows[place].run, rows[place].action_name) for place in asked])
+    for place, told in zip(asked, events, strict=True):
+        if told is not None and wants(told.phase):
+            found[place] = told
+    return found
