@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
+from sidecar.errors import SidecarError
 from sidecar.options import BACKEND_VARIABLE, BackendKind, Options, default_store, deployment
 from sidecar.rpc.framing import MAX_MESSAGE_BYTES
 from sidecar.version import VERSION
@@ -29,6 +30,11 @@ examples:
   flyte-sidecar call events.create '{"runName": "r1", "name": "deploy"}'
   flyte-sidecar call events.signal '{"runName": "r1", "name": "deploy", "payload": true}'
       one request each, without a client
+  flyte-sidecar pending
+  flyte-sidecar watch r1
+      what waits for an answer now; what run r1 asks and is answered, as it happens
+  flyte-sidecar watch --json | jq -r '.params.event.prompt // empty'
+      the notifications of all pending events, a line each
   echo '{"jsonrpc":"2.0","id":1,"method":"events.list","params":{"runName":"r1"}}' | flyte-sidecar
       a conversation over a pipe
 """
@@ -42,6 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run(_options(words), words)
     except KeyboardInterrupt:
         return 130
+    except SidecarError as error:
+        from sidecar.terminal import harmless
+
+        print(f"{error.kind}: {harmless(error.message)}", file=sys.stderr)
+        return 1
     except BrokenPipeError:
         return _nobody_reads()
     except (OSError, UnicodeError) as error:
@@ -70,6 +81,15 @@ def parser() -> argparse.ArgumentParser:
     call = verb("call", _call, "send one request and print its result; exit with 1 on an error")
     call.add_argument("method", metavar="METHOD", help="for instance events.list")
     call.add_argument("params", metavar="JSON", nargs="?", help="the params; - reads them on stdin")
+    watch = verb("watch", _watch, "tell of events as they stand and change, a line a change")
+    watch.add_argument(
+        "run_name", metavar="RUN", nargs="?", help="the run (all events that are pending)"
+    )
+    pending = verb("pending", _pending, "list the events of all runs that wait for an answer")
+    for made, what in ((watch, "a notification as on the wire"), (pending, "an event as JSON")):
+        made.add_argument(
+            "--json", dest="as_json", action="store_true", help=f"{what}, a line each"
+        )
     verb("demo", _demo, "show two real sidecars over one store, one waiting, one answering")
     verb("doctor", _doctor, "tell what would be used, and whether it works")
     return top
@@ -164,13 +184,9 @@ def _serve(options: Options, _: dict[str, Any]) -> int:
         _say("serving on this terminal: a JSON-RPC request a line, Ctrl-D to end (see --help)")
     import asyncio
 
-    from sidecar import logs
     from sidecar.serve import serve
 
-    try:
-        logs.set_up(options.log_level, options.log_file)
-    except OSError as error:
-        return _fail(f"cannot write the log: {error}")
+    _log(options)
     return asyncio.run(serve(options, stdin, stdout))
 
 
@@ -178,6 +194,20 @@ def _call(options: Options, words: dict[str, Any]) -> int:
     from sidecar.call import call
 
     return call(options, words["method"], words["params"])
+
+
+def _watch(options: Options, words: dict[str, Any]) -> int:
+    from sidecar.watch import watch
+
+    _log(options)
+    return watch(options, words["run_name"], words["as_json"])
+
+
+def _pending(options: Options, words: dict[str, Any]) -> int:
+    from sidecar.pending import pending
+
+    _log(options)
+    return pending(options, words["as_json"])
 
 
 def _demo(options: Options, _: dict[str, Any]) -> int:
@@ -190,6 +220,15 @@ def _doctor(options: Options, _: dict[str, Any]) -> int:
     from sidecar.doctor import doctor
 
     return doctor(options)
+
+
+def _log(options: Options) -> None:
+    from sidecar import logs
+
+    try:
+        logs.set_up(options.log_level, options.log_file)
+    except OSError as error:
+        raise OSError(f"cannot write the log: {error}") from None
 
 
 def _nobody_reads() -> int:

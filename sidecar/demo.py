@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import tempfile
 from typing import Any
 
 from msgspec import json
 
+from sidecar import terminal
 from sidecar.client import Client, RequestError
 
 RUN = "training-7"
+
+PATIENCE = 30.0
+"""Seconds after which a notification will not come any more."""
 
 
 def demo() -> int:
@@ -40,10 +43,30 @@ async def _show(store: str) -> None:
         hello = await editor.request("initialize", processId=os.getpid())
         assert hello["serverInfo"]["name"] == "flyte-sidecar"
 
-        _tell(f"The run {RUN} asks two questions.")
+        _tell("The editor watches for whatever any run asks. Nothing stands open so far.")
+        told = _Told(editor)
+        watching = asyncio.ensure_future(editor.request("events.watch", watch="inbox"))
+        await told.next("events.synced")
+
+        _tell(f"The run {RUN} asks a question. The editor is told, in the other process.")
         await run.request(
             "events.create", runName=RUN, name="deploy", prompt="Deploy the model to production?"
         )
+        event = await told.change("created")
+        assert event["prompt"] == "Deploy the model to production?"
+
+        _tell("The run waits for the answer; the reply will come when there is one.")
+        waiting = asyncio.ensure_future(run.request("events.wait", runName=RUN, name="deploy"))
+        while (await run.request("sidecar.status"))["counters"]["waits"] == 0:
+            pass
+        assert not waiting.done()
+
+        _tell("Somebody says yes in the editor. The run's wait ends, and the watch tells it too.")
+        await editor.request("events.signal", runName=RUN, name="deploy", payload=True)
+        assert (await waiting)["payload"] is True
+        assert (await told.change("resolved"))["name"] == "deploy"
+
+        _tell("The run asks for a number. Payloads keep their type: a word is refused.")
         await run.request(
             "events.create",
             runName=RUN,
@@ -51,36 +74,43 @@ async def _show(store: str) -> None:
             prompt="Which threshold?",
             expectedType="float",
         )
-
-        _tell("It waits for the answer to the first; the reply will come when there is one.")
-        waiting = asyncio.ensure_future(run.request("events.wait", runName=RUN, name="deploy"))
-        while (await run.request("sidecar.status"))["counters"]["waits"] == 0:
-            pass
-
-        _tell("The editor lists what stands open, and gets the question.")
-        page = await editor.request("events.list", runName=RUN, phases=["PAUSED"])
-        assert [event["name"] for event in page["events"]] == ["deploy", "threshold"]
-        event = await editor.request("events.get", runName=RUN, name="deploy")
-        assert event["prompt"] == "Deploy the model to production?"
-        assert not waiting.done()
-
-        _tell("Somebody says yes. Watch the run's wait end in the other process.")
-        await editor.request("events.signal", runName=RUN, name="deploy", payload=True)
-        answered = await waiting
-        assert answered["payload"] is True
-
-        _tell("Payloads keep their type: a threshold is a number.")
+        await told.change("created")
         refused = await _refusal(editor, name="threshold", payload="high")
         assert refused.kind == "payload_type_mismatch"
-        event = await editor.request("events.signal", runName=RUN, name="threshold", payload=0.75)
-        assert event["payload"] == 0.75
+        await editor.request("events.signal", runName=RUN, name="threshold", payload=0.75)
+        assert (await told.change("resolved"))["payload"] == 0.75
 
         _tell("The first answer stands: a second one is told so, and shown who was first.")
         refused = await _refusal(editor, name="deploy", payload=False)
         assert refused.kind == "already_signalled"
         assert refused.data["event"]["payload"] is True
+
+        _tell("The editor has seen enough: the request that it watched by is answered at last.")
+        await editor.request("events.unwatch", watch="inbox")
+        assert (await watching)["reason"] == "cancelled"
     assert run.process.returncode == editor.process.returncode == 0
     _tell("Both sidecars ended by themselves when their input did. That is all there is to it.")
+
+
+class _Told:
+    """What a client's watch has told, to be taken in that order."""
+
+    def __init__(self, client: Client) -> None:
+        self._notes: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
+        client.on_notification = lambda method, params: self._notes.put_nowait((method, params))
+
+    async def next(self, method: str) -> Any:
+        """Wait for the next notification, which is to be of the method."""
+        async with asyncio.timeout(PATIENCE):
+            told, params = await self._notes.get()
+        assert told == method, told
+        return params
+
+    async def change(self, change: str) -> Any:
+        """Wait to be told of a change, and give the event."""
+        params = await self.next("events.changed")
+        assert params["change"] == change, params
+        return params["event"]
 
 
 async def _refusal(client: Client, **params: object) -> RequestError:
@@ -93,18 +123,15 @@ async def _refusal(client: Client, **params: object) -> RequestError:
 
 
 def _tell(sentence: str) -> None:
-    print(f"\n# {sentence}" if not _colour() else f"\n\x1b[1m{sentence}\x1b[0m", flush=True)
+    print("\n" + terminal.painter()(f"# {sentence}", terminal.BOLD), flush=True)
 
 
 def _trace(client: Client, who: str) -> None:
     """Print each message that goes over the client's pipes."""
 
     def show(message: bytes, sent: bool) -> None:
-        arrow, colour = ("->", "36") if sent else ("<-", "32")
-        text = _short(message)
-        if _colour():
-            text = f"\x1b[{colour}m{text}\x1b[0m"
-        print(f"{who} {arrow} {text}", flush=True)
+        arrow, style = ("->", terminal.CYAN) if sent else ("<-", terminal.GREEN)
+        print(f"{who} {arrow} {terminal.painter()(_short(message), style)}", flush=True)
 
     client.on_message = show
 
@@ -130,7 +157,3 @@ def _shortened(value: Any) -> Any:
         for name, member in value.items()
         if name in _TOLD or (not is_event and name != "capabilities")
     }
-
-
-def _colour() -> bool:
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ

@@ -102,8 +102,11 @@ def test_doctor_tells_what_is_wrong_with_the_store(command: Environment, store: 
 def test_version_and_help_help(command: Environment) -> None:
     assert run("flyte-sidecar", "--version", env=command).stdout.startswith("flyte-sidecar 0.")
     told = run("flyte-sidecar", "--help", env=command).stdout
-    for word in ("serve", "call", "demo", "doctor", "--store", "--framing", "examples"):
+    verbs = ("serve", "call", "watch", "pending", "demo", "doctor")
+    for word in (*verbs, "--store", "--framing", "examples"):
         assert word in told
+    for verb in ("watch", "pending"):
+        assert "--json" in run("flyte-sidecar", verb, "--help", env=command).stdout
 
 
 @pytest.mark.parametrize(
@@ -141,7 +144,9 @@ def test_no_module_of_the_current_folder_is_run(tmp_path: Path, command: Environ
     assert run("flyte-sidecar", "demo", env=command, cwd=tmp_path).returncode == 0
 
 
-@pytest.mark.parametrize("words", [["demo"], ["call", "sidecar.status"], ["doctor"]])
+@pytest.mark.parametrize(
+    "words", [["demo"], ["call", "sidecar.status"], ["doctor"], ["pending"], ["watch", "--json"]]
+)
 def test_a_verb_whose_output_cannot_be_written_ends_without_a_traceback(
     words: list[str], command: Environment
 ) -> None:
@@ -169,4 +174,9 @@ def test_the_demo_shows_both_processes_and_ends_well(command: Environment) -> No
     assert done.stderr == ""
     for words in ("run    ->", "editor <-", '"events.wait"', "already_signalled", '"payload":0.75'):
         assert words in done.stdout
+    places = [
+        done.stdout.index(words)
+        for words in ('"events.watch"', '"events.synced"', '"created"', '"resolved"', '"cancelled"')
+    ]
+    assert places == sorted(places)
     assert "\x1b" not in done.stdout

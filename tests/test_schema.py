@@ -106,12 +106,20 @@ async def exchange(store: Path) -> list[tuple[str, dict[str, Any], Any]]:
     ]
     told: list[tuple[str, dict[str, Any], Any]] = []
     async with Client.spawn("--store", str(store)) as client:
-        client.on_notification = lambda name, params: told.append((name, params, None))
+        synced = asyncio.Event()
+
+        def notified(name: str, params: Any) -> None:
+            told.append((name, params, None))
+            if name == "events.synced":
+                synced.set()
+
+        client.on_notification = notified
         watching: list[asyncio.Future[Any]] = []
         for name, params in calls:
             asked = asyncio.ensure_future(client.request(name, **params))
             if name == "events.watch":
                 watching.append(asked)
+                await synced.wait()
             else:
                 told.append((name, params, await asked))
         for asked in watching:

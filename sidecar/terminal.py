@@ -1,0 +1,93 @@
+"""What a terminal is shown: harmless text, columns that line up, and colour where it is liked.
+
+Names and prompts come from anyone. Printed as they are, they could move the cursor, clear the
+screen or hide what stands beside them. `rich` and `wcwidth` would know more of widths, but
+take longer to import than everything else that a verb does.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import unicodedata
+from collections.abc import Callable
+
+BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"
+
+_JOINERS = "\u200c\u200d"
+"""Invisible as controls are, but without them some scripts and emoji cannot be written."""
+
+_UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+def harmless(text: str) -> str:
+    """Give the text on one line, with its control characters spelled out."""
+    if text.isprintable():
+        return text
+    return "".join(map(_harmless, " ".join(text.split())))
+
+
+def _harmless(character: str) -> str:
+    if character.isprintable() or character in _JOINERS:
+        return character
+    return character.encode("unicode_escape").decode()
+
+
+def harmless_json(text: bytes) -> bytes:
+    """Give the same JSON, with the controls and line breaks that may stand in it escaped too."""
+    if text.isascii() and b"\x7f" not in text:
+        return text
+    return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text.decode()).encode()
+
+
+def width(text: str) -> int:
+    """Tell how many columns a harmless text takes."""
+    return len(text) if text.isascii() else sum(map(_columns, text))
+
+
+def _columns(character: str) -> int:
+    if character.isascii():
+        return 1
+    if character in _JOINERS or unicodedata.category(character) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
+
+
+def pad(text: str, columns: int) -> str:
+    """Fill the text up with spaces; one that is too wide stays as it is."""
+    return text + " " * (columns - width(text))
+
+
+def cut(text: str, columns: int) -> str:
+    """Give the text if it fits, else its beginning and an ellipsis."""
+    used = fits = 0
+    for place, character in enumerate(text, 1):
+        used += _columns(character)
+        if used > columns:
+            return text[:fits] + "…"
+        if used < columns:
+            fits = place
+    return text
+
+
+def columns() -> int | None:
+    """Tell how wide the terminal at stdout is; None where there is none."""
+    try:
+        return os.get_terminal_size(1).columns or 80  # some say 0 for "unknown"
+    except OSError:
+        return None
+
+
+def painter() -> Callable[[str, str], str]:
+    """Give what puts a text into a style, or leaves it alone where colour is not wanted."""
+    wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    if not wanted or sys.stdout is None or not sys.stdout.isatty():
+        return lambda text, style: text
+    return lambda text, style: f"\x1b[{style}m{text}\x1b[0m"
+
+
+def line(text: str) -> bytes:
+    """Give a line of stdout as bytes, whatever alphabet stdout has."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return f"{text}\n".encode(encoding, "backslashreplace")
