@@ -12,6 +12,7 @@ from sidecar.options import Options
 from sidecar.protocol.results import Error
 from sidecar.rpc.framing import HeaderDecoder
 from sidecar.serve import Sidecar
+from sidecar.terminal import harmless
 
 
 class _Request(Struct):
@@ -22,6 +23,7 @@ class _Request(Struct):
 
 
 class _Reply(Struct):
+    id: int | None = None
     result: Raw = Raw(b"null")
     error: Error | None = None
 
@@ -30,14 +32,15 @@ class _Exchange:
     """The transport of a conversation that is one request and one reply."""
 
     def __init__(self) -> None:
-        self.reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self.reply: asyncio.Future[_Reply] = asyncio.get_running_loop().create_future()
         self._decoder = HeaderDecoder(sys.maxsize)
 
     def write(self, data: bytes) -> None:
         self._decoder.feed(data)
-        message = self._decoder.next()
-        if isinstance(message, bytes) and not self.reply.done():
-            self.reply.set_result(message)
+        while isinstance(message := self._decoder.next(), bytes):
+            reply = json.decode(message, type=_Reply)
+            if reply.id is not None and not self.reply.done():  # a watch tells other things too
+                self.reply.set_result(reply)
 
     def pause_reading(self) -> None: ...
 
@@ -55,7 +58,7 @@ def call(options: Options, method: str, params: str | None) -> int:
     except (DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _failed("parse_error", f"the params are not JSON: {error}")
     request = json.encode(_Request(method, Raw(text)))
-    reply = json.decode(asyncio.run(_exchange(options, request)), type=_Reply)
+    reply = asyncio.run(_exchange(options, request))
     if reply.error is not None:
         return _failed(reply.error.data.kind, reply.error.message)
     if sys.stdout is None:
@@ -65,7 +68,7 @@ def call(options: Options, method: str, params: str | None) -> int:
     return 0
 
 
-async def _exchange(options: Options, request: bytes) -> bytes:
+async def _exchange(options: Options, request: bytes) -> _Reply:
     exchange = _Exchange()
     sidecar = Sidecar(options)
     connection = sidecar.connection
@@ -79,5 +82,5 @@ async def _exchange(options: Options, request: bytes) -> bytes:
 
 
 def _failed(kind: str, message: str) -> int:
-    print(f"{kind}: {message}", file=sys.stderr)
+    print(harmless(f"{kind}: {message}"), file=sys.stderr)
     return 1

@@ -16,6 +16,7 @@ from sidecar.events.model import Run, Target
 from sidecar.events.service import arrived
 from sidecar.options import Options, make_backend
 from sidecar.protocol import PROTOCOL_VERSION
+from sidecar.terminal import harmless
 from sidecar.version import VERSION
 
 
@@ -102,4 +103,4 @@ def _identity(backend: EventBackend) -> str:
 
 
 def _row(label: str, words: str) -> None:
-    print(f"{label:<15}{words}")
+    print(f"{label:<15}{harmless(words)}")

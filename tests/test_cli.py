@@ -51,6 +51,23 @@ def test_call_keeps_numbers_exact(command: Environment) -> None:
     assert f'"payload": "{2**63 - 1}"' in done.stdout
 
 
+def test_call_prints_the_result_of_a_request_that_tells_other_things_first(
+    command: Environment,
+) -> None:
+    run("flyte-sidecar", "call", "events.create", '{"runName":"r","name":"n"}', env=command)
+    watch = '{"watch":"w","runName":"r","timeoutSeconds":0.2}'
+    done = run("flyte-sidecar", "call", "events.watch", watch, env=command)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("deadline_exceeded: ")
+
+
+def test_what_an_error_says_can_do_a_terminal_no_harm(command: Environment) -> None:
+    signal = json.dumps({"runName": "r", "name": "\x1b[2Jn", "payload": True})
+    done = run("flyte-sidecar", "call", "events.signal", signal, env=command)
+    assert done.returncode == 1
+    assert "\x1b" not in done.stderr
+
+
 def test_options_may_stand_before_and_after_the_verb(tmp_path: Path, command: Environment) -> None:
     here, there = tmp_path / "here.db", tmp_path / "there.db"
     status = ("call", "events.list", '{"runName":"r"}')
