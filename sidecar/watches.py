@@ -63,12 +63,16 @@ class Watches:
         feed.add_done_callback(_note_failure)
         return telling
 
-    async def end(self, name: str) -> None:
-        """End a watch, and wait until its request is answered; nothing where none is open."""
+    def end(self, name: str) -> Coroutine[Any, Any, None] | None:
+        """End a watch, and wait until its request is answered; nothing where none is open.
+
+        It ends the watch that is open now, and none that a later request opens.
+        """
         call = self._open.get(name)
-        if call is not None and call.task is not None:
-            call.stop(RequestCancelled("the watch was ended"))
-            await asyncio.wait({call.task})
+        if call is None or call.task is None:
+            return None
+        call.stop(RequestCancelled("the watch was ended"))
+        return _ended(call.task)
 
 
 async def _tell(
@@ -88,6 +92,10 @@ async def _tell(
             return results.WatchResult(reason="finished")
         else:
             await asyncio.wait({feed, watch.news()}, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _ended(task: asyncio.Future[Any]) -> None:
+    await asyncio.wait({task})
 
 
 def _reason(ending: SidecarError) -> results.WatchResult:

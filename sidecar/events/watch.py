@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from enum import Enum
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct, json
 from msgspec.structs import replace
@@ -82,6 +82,15 @@ class _Gone(Struct, frozen=True):
     event: Event
 
 
+class _Told(Struct, frozen=True, gc=False):
+    """What the client was told of an event last, in short."""
+
+    pending: bool
+    partial: bool
+    phase: str
+    digest: int
+
+
 class _Marker(Enum):
     SYNCED = "synced"
     RESYNCED = "resynced"
@@ -92,12 +101,34 @@ _Key = tuple[Run, str]
 _Waiting = Event | _Gone | Synced | Lost
 
 
+class Feed(Protocol):
+    """Where a backend puts what stands and changes."""
+
+    def put(self, event: Event) -> None:
+        """Say how an event stands now."""
+
+    def remove(self, event: Event) -> None:
+        """Say that an event is gone; `event` is how it stood last."""
+
+    def sync(self) -> None:
+        """Say that everything that stands has been put."""
+
+    def lose(self, error: SidecarError) -> None:
+        """Say that the backend is lost; `sync` tells when that is over.
+
+        Raises
+        ------
+        SidecarError
+            The error itself, before everything that stands has been put.
+        """
+
+
 class Watch:
     """The feed of one watch, between its backend and its client."""
 
     def __init__(self, watched: Watched) -> None:
         self.watched = watched
-        self._told: dict[_Key, tuple[bool, int]] = {}  # whether pending, and the rest in short
+        self._told: dict[_Key, _Told] = {}
         self._waiting: dict[_Key | _Marker, _Waiting] = {}  # in the order to be told
         self._bytes = 0
         self._synced = False
@@ -108,20 +139,21 @@ class Watch:
     # A backend calls these.
 
     def put(self, event: Event) -> None:
-        """Say how an event stands now; those that are not watched are passed over."""
+        # Those that are not watched are passed over.
         if not self.watched.takes(event):
             return
         if self._bytes > HEAVY and not event.pending:
-            event = _without_details(event)
-        self._add((event.run, event.action_name), event)
+            event = without_details(event)
+        key = (event.run, event.action_name)
+        former = self._waiting.get(key)
+        if not (isinstance(former, Event) and _is_stale(event, former)):
+            self._add(key, event)
 
     def remove(self, event: Event) -> None:
-        """Say that an event is gone; `event` is how it stood last."""
         if self.watched.takes(event):
             self._add((event.run, event.action_name), _Gone(event))
 
     def sync(self) -> None:
-        """Say that everything that stands has been put."""
         if not self._synced:
             self._synced = True
             self._add(_Marker.SYNCED, Synced())
@@ -130,13 +162,6 @@ class Watch:
             self._add(_Marker.RESYNCED, Synced(again=True))
 
     def lose(self, error: SidecarError) -> None:
-        """Say that the backend is lost; `sync` tells when that is over.
-
-        Raises
-        ------
-        SidecarError
-            The error itself, before everything that stands has been put.
-        """
         if not self._synced:
             raise error
         # A loss that was over before the client heard of its end goes on.
@@ -147,7 +172,7 @@ class Watch:
 
     async def room(self) -> None:
         """Wait while the client is far behind."""
-        while len(self._waiting) > PLENTY:
+        while self._far_behind():
             if self._room is None or self._room.done():
                 self._room = asyncio.get_running_loop().create_future()
             await self._room
@@ -159,7 +184,9 @@ class Watch:
         while self._waiting:
             key = next(iter(self._waiting))
             waiting = self._waiting.pop(key)
-            if self._room is not None and len(self._waiting) <= PLENTY and not self._room.done():
+            if isinstance(waiting, Event):
+                self._bytes -= _size(waiting)
+            if self._room is not None and not self._room.done() and not self._far_behind():
                 self._room.set_result(None)
             if isinstance(waiting, (Synced, Lost)):
                 return waiting
@@ -177,6 +204,9 @@ class Watch:
                 self._news.set_result(None)
         return self._news
 
+    def _far_behind(self) -> bool:
+        return len(self._waiting) > PLENTY or self._bytes > HEAVY
+
     def _add(self, key: _Key | _Marker, waiting: _Waiting) -> None:
         former = self._waiting.get(key)
         if isinstance(former, Event):
@@ -188,26 +218,24 @@ class Watch:
             self._news.set_result(None)
 
     def _note(self, key: _Key, waiting: _Waiting) -> Changed | None:
-        """Give what a state is to the client, None where it is nothing new.
-
-        What was told to be resolved is never told to be pending again: the state is stale.
-        """
+        """Give what a state is to the client, None where it is nothing new."""
         known = self._told.get(key)
         if isinstance(waiting, _Gone):
             self._told.pop(key, None)
             return Changed("removed", waiting.event) if known is not None else None
         assert isinstance(waiting, Event)
-        self._bytes -= _size(waiting)
         inbox = self.watched.run_name is None
-        told = (waiting.pending, hash(json.encode(waiting)))
+        # To JSON alone NaN is null, and all NaN are one only in words.
+        digest = hash((json.encode(waiting), str(waiting.payload)))
+        told = _Told(waiting.pending, waiting.partial, waiting.phase, digest)
         if known is None:
             if inbox and not waiting.pending:
                 return None
             self._told[key] = told
             return Changed("created", waiting)
-        if told == known or (waiting.pending and not known[0]):
+        if told == known or _is_stale(waiting, known):
             return None
-        resolved = known[0] and not waiting.pending
+        resolved = known.pending and not waiting.pending
         if resolved and inbox:
             del self._told[key]  # it is no longer one of those that are watched
         else:
@@ -215,7 +243,19 @@ class Watch:
         return Changed("resolved" if resolved else "updated", waiting)
 
 
-def _without_details(event: Event) -> Event:
+def _is_stale(event: Event, known: Event | _Told) -> bool:
+    """Tell whether more is known of the end of an event than this state tells.
+
+    What was resolved is never told to be pending again.
+    """
+    if known.pending:
+        return False
+    less = event.partial and not known.partial and event.phase == known.phase
+    return event.pending or less
+
+
+def without_details(event: Event) -> Event:
+    """Give the event as a partial one."""
     return replace(
         event,
         prompt=None,

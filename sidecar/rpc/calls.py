@@ -64,6 +64,10 @@ class Call(Struct, eq=False):
         """Whether it may have changed something by now."""
         return self.effect is not None and self.effect.known()["outcome"] != "none"
 
+    def cut_short(self, why: SidecarError) -> Any:
+        """Give the outcome of work that was ended for this reason."""
+        return why if self.when_ended is None else self.when_ended(why)
+
     def stop(self, why: SidecarError) -> None:
         """Cancel its work; what it gives all the same is still its answer."""
         if self.task is None or self.ending is not None:

@@ -112,7 +112,7 @@ class Lifecycle:
         # A wait whose event ended in this moment is still answered with it.
         await _wait(rest, SETTLE)
         for task in rest:
-            self._connection.settle(calls[task], why)
+            self._connection.settle(calls[task], calls[task].cut_short(why))
         await _wait(kept, None)
 
     def _leave(self, work: Awaitable[None], flush: float | None, status: int) -> None:

@@ -72,11 +72,7 @@ class Work:
         else:
             self.unfinished -= 1
         if task.cancelled():
-            outcome: Any = call.ending
-            if call.ending is None:
-                outcome = self._unasked()
-            elif call.when_ended is not None:
-                outcome = call.when_ended(call.ending)
+            outcome: Any = self._unasked() if call.ending is None else call.cut_short(call.ending)
         else:
             error = task.exception()
             if error is None:

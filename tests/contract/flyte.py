@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.backends.flyte import Deployment, FlyteBackend, reading
+from sidecar.backends.flyte import Deployment, FlyteBackend, inbox, reading
 from sidecar.backends.flyte.connected import Connected
 from sidecar.errors import EventExists
 from sidecar.events.backend import EventBackend
@@ -64,6 +64,8 @@ class FlyteHarness:
         # One clock for both sides, so that nothing has to be allowed for its steps.
         monkeypatch.setattr(reading, "now", self._now)
         monkeypatch.setattr(reading, "EXPIRY_GRACE", timedelta())
+        monkeypatch.setattr(inbox, "POLL", 0.1)
+        monkeypatch.setattr(inbox, "POLL_SOON", 0.05)
         self.server = Server(Model(release, self._now))
 
     def __enter__(self) -> FlyteHarness:

@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Protocol
 
+from sidecar.errors import SidecarError
 from sidecar.events.backend import EventBackend
-from sidecar.events.model import Event, EventPage, Payload, Query, Run, Target
+from sidecar.events.model import (
+    Event,
+    EventPage,
+    NewEvent,
+    Payload,
+    PendingQuery,
+    Place,
+    Query,
+    Run,
+    RunInfo,
+    RunPage,
+    RunsQuery,
+    Target,
+)
 from sidecar.events.service import EventService, arrived
+from sidecar.events.watch import Changed, Lost, Note, Watch, Watched
 
 
 class Harness(Protocol):
@@ -31,6 +48,126 @@ class Harness(Protocol):
 
 
 RUN = Run(None, "local", "local", "r1")
+PLACE = Place(RUN.org, RUN.project, RUN.domain)
+
+
+class Picture:
+    """What a client makes of the notes of a watch; a note that breaks their rules fails.
+
+    Attributes
+    ----------
+    events
+        Each event as it was told last.
+    notes
+        Everything that was told.
+    synced, lost
+        Whether all that stood was told, and whether the backend is lost.
+    """
+
+    def __init__(self) -> None:
+        self.events: dict[tuple[Run, str], Event] = {}
+        self.notes: list[Note] = []
+        self.synced = False
+        self.lost = False
+        self._ended: set[tuple[Run, str]] = set()
+
+    def apply(self, note: Note) -> None:
+        self.notes.append(note)
+        if isinstance(note, Changed):
+            self._change(note.change, note.event)
+        elif isinstance(note, Lost):
+            assert self.synced
+            assert not self.lost
+            self.lost = True
+        else:
+            assert note.again is self.synced
+            assert note.again is self.lost
+            self.synced, self.lost = True, False
+
+    def _change(self, change: str, event: Event) -> None:
+        key = (event.run, event.action_name)
+        former = self.events.get(key)
+        if former is None:
+            assert change == "created"
+        elif former.pending and not event.pending:
+            assert change in ("resolved", "removed")
+        else:
+            assert change in ("updated", "removed")
+            # A NaN is not equal to itself.
+            assert change == "removed" or repr(event) != repr(former)
+        if change == "removed":
+            del self.events[key]
+            return
+        assert not (event.pending and key in self._ended)
+        if not event.pending:
+            self._ended.add(key)
+        self.events[key] = event
+
+    def changes(self) -> list[tuple[str, str]]:
+        """Give what was told of events: each change, and the name of the event."""
+        return [(note.change, note.event.name) for note in self.notes if isinstance(note, Changed)]
+
+    def named(self) -> dict[str, Event]:
+        """Give the events by their names, which differ."""
+        found = {event.name: event for event in self.events.values()}
+        assert len(found) == len(self.events)
+        return found
+
+    def pending(self) -> set[str]:
+        """Give the names of those that wait for an answer."""
+        return {name for name, event in self.named().items() if event.pending}
+
+
+class Watching:
+    """An open watch, and what it has told."""
+
+    def __init__(self, watch: Watch, feed: asyncio.Future[None]) -> None:
+        self.watch = watch
+        self.feed = feed
+        self.picture = Picture()
+
+    def take(self) -> None:
+        """Take everything that can be told now."""
+        while (note := self.watch.take()) is not None:
+            self.picture.apply(note)
+
+    async def until(self, seen: Callable[[Picture], bool]) -> Picture:
+        """Take notes until the picture is as it should be."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                self.take()
+                if seen(self.picture):
+                    return self.picture
+                if self.feed.done():
+                    self.feed.result()
+                    raise AssertionError("the watch has finished")
+                news = self.watch.news()
+                await asyncio.wait({self.feed, news}, return_when=asyncio.FIRST_COMPLETED)
+
+    async def synced(self) -> Picture:
+        return await self.until(lambda picture: picture.synced)
+
+    async def pending(self, names: Iterable[str]) -> Picture:
+        """Take notes until just these events are pending."""
+        wanted = set(names)
+        return await self.until(lambda picture: picture.synced and picture.pending() == wanted)
+
+    async def error(self) -> SidecarError:
+        """Wait for the error that ends the watch."""
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.wait({self.feed})
+        error = self.feed.exception()
+        assert isinstance(error, SidecarError)
+        return error
+
+    async def close(self) -> None:
+        self.feed.cancel()
+        with suppress(asyncio.CancelledError, SidecarError):
+            await self.feed
+
+
+PATIENCE = 30.0
+"""Seconds after which a test fails rather than waits on."""
 
 
 class Client:
@@ -39,6 +176,7 @@ class Client:
     def __init__(self, harness: Harness) -> None:
         self.harness = harness
         self.service = EventService(harness.backend())
+        self._watching: list[Watching] = []
 
     async def make(
         self,
@@ -78,7 +216,55 @@ class Client:
             if cursor is None:
                 return events
 
+    async def ask(self, run: Run, name: str, parent: str = "a0", **more: Any) -> Event:
+        """Have any run ask."""
+        new = NewEvent(run=run, name=name, parent=parent, **more)
+        return await self.service.backend.create(new)
+
+    async def answer(self, event: Event, payload: Payload = True) -> Event:
+        """Signal an event of any run."""
+        write = self.service.write(Target(event.run, action_name=event.action_name))
+        return await self.service.signal(write, payload)
+
+    def watch(
+        self, run: Run | None = RUN, parent: str | None = None, place: Place = PLACE
+    ) -> Watching:
+        """Watch a run; None for all that is pending in the place."""
+        if run is not None:
+            place = Place(run.org, run.project, run.domain)
+        name = None if run is None else run.name
+        watch = Watch(Watched(place=place, run_name=name, parent=parent))
+        watching = Watching(watch, asyncio.ensure_future(self.service.watch(watch)))
+        self._watching.append(watching)
+        return watching
+
+    async def pending_page(self, place: Place = PLACE, **more: Any) -> EventPage:
+        return await arrived(self.service.pending(PendingQuery(place=place, **more)))
+
+    async def pending(self, place: Place = PLACE, **more: Any) -> list[Event]:
+        """Give all pages of what is pending."""
+        page = await self.pending_page(place, **more)
+        events = [*page.events]
+        while page.next_cursor is not None:
+            page = await self.pending_page(place, cursor=page.next_cursor, **more)
+            events += page.events
+        return events
+
+    async def runs_page(self, place: Place = PLACE, **more: Any) -> RunPage:
+        return await arrived(self.service.runs(RunsQuery(place=place, **more)))
+
+    async def runs(self, place: Place = PLACE, **more: Any) -> list[RunInfo]:
+        """Give all pages of the runs."""
+        page = await self.runs_page(place, **more)
+        runs = [*page.runs]
+        while page.next_cursor is not None:
+            page = await self.runs_page(place, cursor=page.next_cursor, **more)
+            runs += page.runs
+        return runs
+
     async def close(self) -> None:
+        for watching in self._watching:
+            await watching.close()
         await self.harness.close()
 
 

@@ -187,7 +187,8 @@ class Follower:
             return
         if phase in FINAL:
             self._ended.add(name)
-        if self.audience.watches or name in self.audience.waits:
+        heeded = self.audience.watches or name in self.audience.waits
+        if heeded and self._heard.get(name) not in FINAL:
             self._heard[name] = phase
 
     async def _hear_names(self, rows: Sequence[Row]) -> None:

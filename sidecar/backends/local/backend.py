@@ -107,6 +107,8 @@ class LocalBackend:
                 for event in events:
                     watch.put(event)
                 await watch.room()
+                if changing.done():  # the store is lost: another may be in its place
+                    changing.result()
             watch.sync()
             await changing
         finally:

@@ -91,8 +91,9 @@ class Changes:
         if not self._waiters and not self._watches:
             return
         try:
-            self._revision, changed, more = self._reader.changed_since(self._revision, self._wants)
+            # Last, for what it gives is given once.
             self._next_expiry = self._reader.next_expiry()
+            self._revision, changed, more = self._reader.changed_since(self._revision, self._wants)
         except sqlite3.Error as error:
             self._fail_unless_busy(error)
             return

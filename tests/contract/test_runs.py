@@ -1,0 +1,244 @@
+"""Runs and how much is pending in them; and pages of what is pending anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sidecar.errors import CursorExpired
+from sidecar.events.model import Event, Place, RunInfo
+from tests.contract.harness import PLACE, RUN, Client
+from tests.contract.test_inbox import ELSEWHERE, filled, run
+
+# The runs.
+
+
+async def test_runs_are_listed_with_what_is_pending_in_them(client: Client) -> None:
+    assert await client.runs() == []
+    events = await filled(client, 3, 3)
+    await client.answer(events[0])
+    await client.answer(events[1])
+    for event in events[6:]:
+        await client.answer(event)
+    assert await counts(client) == {"run0": 1, "run1": 3, "run2": 0}
+    assert await counts(client, pending_only=True) == {"run0": 1, "run1": 3}
+    (found,) = [one for one in await client.runs() if one.run_name == "run0"]
+    assert (found.org, found.project, found.domain) == (None, "local", "local")
+    assert found.created_at is not None
+    assert await client.runs(ELSEWHERE) == []
+
+
+async def counts(client: Client, place: Place = PLACE, **more: Any) -> dict[str, int]:
+    """Give the runs' counts, having checked that the last created comes first."""
+    found = await client.runs(place, **more)
+    made = [one.created_at for one in found if one.created_at is not None]
+    assert made == sorted(made, reverse=True)
+    assert len({one.run_name for one in found}) == len(found) == len(made)
+    return {one.run_name: one.pending_events for one in found}
+
+
+async def test_an_event_that_expires_is_no_longer_counted(client: Client) -> None:
+    await client.ask(run(1), "q", expires_in=60)
+    await client.ask(run(2), "stays")
+    assert await counts(client) == {"run1": 1, "run2": 1}
+    client.harness.pass_time(61)
+    assert await counts(client) == {"run1": 0, "run2": 1}
+    assert await counts(client, pending_only=True) == {"run2": 1}
+
+
+async def test_a_run_of_very_many_events_is_counted_right(client: Client) -> None:
+    events = await filled(client, 1, 250)
+    assert await counts(client) == {"run0": 250}
+    for event in events[:30]:
+        await client.answer(event)
+    assert await counts(client) == {"run0": 220}
+
+
+async def test_runs_of_other_places_are_no_part_of_a_listing(client: Client) -> None:
+    await client.ask(run(1), "here")
+    await client.ask(run(1, ELSEWHERE), "there")
+    await client.ask(run(2, ELSEWHERE), "there too")
+    assert await counts(client) == {"run1": 1}
+    assert await counts(client, ELSEWHERE) == {"run1": 1, "run2": 1}
+
+
+@pytest.mark.parametrize("pending_only", [False, True])
+@pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 1000])
+async def test_pages_of_runs_hold_every_run_once(
+    client: Client, limit: int, pending_only: bool
+) -> None:
+    events = await filled(client, 7, 1)
+    await client.answer(events[3])
+    found: list[str] = []
+    cursor = None
+    while True:
+        page = await client.runs_page(limit=limit, pending_only=pending_only, cursor=cursor)
+        assert len(page.runs) <= limit
+        found += [one.run_name for one in page.runs]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert sorted(found) == [f"run{n}" for n in range(7) if n != 3 or not pending_only]
+
+
+# Cursors.
+
+
+async def test_a_cursor_of_another_listing_is_expired(client: Client) -> None:
+    await filled(client, 3, 3)
+    for place in range(3):
+        await client.make(f"q{place}")
+    of_events = (await client.page(RUN, limit=1)).next_cursor
+    of_pending = (await client.pending_page(limit=1)).next_cursor
+    of_runs = (await client.runs_page(limit=1)).next_cursor
+    of_pending_runs = (await client.runs_page(limit=1, pending_only=True)).next_cursor
+    cursors = [of_events, of_pending, of_runs, of_pending_runs]
+    assert None not in cursors
+    for cursor in (of_pending, of_runs, of_pending_runs):
+        with pytest.raises(CursorExpired):
+            await client.page(cursor=cursor)
+    for cursor in (of_events, of_runs, of_pending_runs, "", "x", f"{of_pending}x"):
+        with pytest.raises(CursorExpired):
+            await client.pending_page(cursor=cursor)
+    for cursor in (of_events, of_pending, of_pending_runs, "", "x", f"{of_runs}x"):
+        with pytest.raises(CursorExpired):
+            await client.runs_page(cursor=cursor)
+    with pytest.raises(CursorExpired):
+        await client.runs_page(cursor=of_runs, pending_only=True)
+    with pytest.raises(CursorExpired):
+        await client.pending_page(ELSEWHERE, cursor=of_pending)
+    with pytest.raises(CursorExpired):
+        await client.runs_page(ELSEWHERE, cursor=of_runs)
+    assert (await client.pending_page(cursor=of_pending, limit=1)).events
+    assert (await client.runs_page(cursor=of_runs, limit=1)).runs
+
+
+# Whatever happens between the pages.
+
+places = itertools.count()
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("ask"), st.integers(0, 4)),
+        st.tuples(st.just("end"), st.integers(0, 30)),
+        st.tuples(st.just("page"), st.integers(1, 3)),
+    ),
+    max_size=40,
+)
+
+
+class Deployment:
+    """The events of a place of its own, and which of them fitted a listing throughout."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.place = Place(None, f"place{next(places)}", "local")
+        self.pending: dict[str, Event] = {}
+        self._asked = 0
+
+    async def ask(self, number: int) -> None:
+        name = f"q{self._asked}"
+        self._asked += 1
+        self.pending[name] = await self.client.ask(run(number, self.place), name)
+
+    async def end(self, number: int) -> None:
+        if self.pending:
+            name = list(self.pending)[number % len(self.pending)]
+            await self.client.answer(self.pending.pop(name))
+
+    def waiting(self) -> set[str]:
+        """Give the names of the runs with pending events."""
+        return {event.run_name for event in self.pending.values()}
+
+
+async def pages_of_pending(deployment: Deployment, cursor: str | None, limit: int) -> Any:
+    page = await deployment.client.pending_page(deployment.place, limit=limit, cursor=cursor)
+    return [event.name for event in page.events], page.next_cursor
+
+
+async def pages_of_runs(deployment: Deployment, cursor: str | None, limit: int) -> Any:
+    page = await deployment.client.runs_page(
+        deployment.place, limit=limit, cursor=cursor, pending_only=True
+    )
+    return [_counted(one) for one in page.runs], page.next_cursor
+
+
+def _counted(info: RunInfo) -> str:
+    assert info.pending_events > 0
+    return info.run_name
+
+
+@pytest.mark.parametrize("what", ["pending", "runs"])
+@given(steps=STEPS)
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_a_listing_never_skips_nor_repeats_whatever_happens_between_its_pages(
+    client: Client, what: str, steps: list[tuple[str, int]]
+) -> None:
+    deployment = Deployment(client)
+    read = pages_of_pending if what == "pending" else pages_of_runs
+
+    def fitting() -> set[str]:
+        return set(deployment.pending) if what == "pending" else deployment.waiting()
+
+    async def body() -> None:
+        told: list[str] = []
+        throughout: set[str] | None = None
+        cursor = None
+        for verb, number in [*steps, *[("page", 3)] * (len(steps) + 1)]:
+            if verb != "page":
+                await getattr(deployment, verb)(number)
+            elif throughout is None or cursor is not None:
+                page, cursor = await read(deployment, cursor, number)
+                throughout = fitting() if throughout is None else throughout
+                told += page
+                assert set(page) <= fitting()
+            if throughout is not None:
+                throughout &= fitting()
+        await client.close()
+        assert cursor is None
+        assert len(told) == len(set(told))
+        assert throughout is not None
+        assert throughout <= set(told)
+
+    asyncio.run(body())
+
+
+async def test_listing_while_others_write_tells_everything_once(client: Client) -> None:
+    events = await filled(client, 30, 5)
+
+    async def disturb() -> None:
+        for place, event in enumerate(events):
+            if event.name.endswith((".0", ".1")):
+                await client.answer(event)
+            await client.ask(run(100 + place), "new")
+
+    async def slowly(read: Any, deployment: Deployment) -> AsyncIterator[str]:
+        cursor = None
+        while True:
+            found, cursor = await read(deployment, cursor, 3)
+            for one in found:
+                yield one
+            if cursor is None:
+                return
+            await asyncio.sleep(0)
+
+    deployment = Deployment(client)
+    deployment.place = PLACE
+    disturbing = asyncio.ensure_future(disturb())
+    pending = [name async for name in slowly(pages_of_pending, deployment)]
+    runs = [name async for name in slowly(pages_of_runs, deployment)]
+    await disturbing
+    stayed = {event.name for event in events if not event.name.endswith((".0", ".1"))}
+    old = [name for name in pending if name != "new"]
+    assert stayed <= set(old)
+    assert len(old) == len(set(old))
+    assert {f"run{number}" for number in range(30)} <= set(runs)
+    assert len(runs) == len(set(runs))

@@ -1,0 +1,274 @@
+"""What a watch tells over the wire, and what is refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sidecar.client import Client
+from tests.conftest import ROOT
+from tests.e2e.conftest import Spawn
+from tests.e2e.process import PATIENCE, kind, request
+from tests.e2e.watcher import Told, Watcher, create, reason
+
+
+@pytest.fixture
+def watcher(spawn: Spawn) -> Iterator[Watcher]:
+    watcher = Watcher(spawn())
+    yield watcher
+    assert watcher.process.said() == ""
+
+
+# What is told.
+
+
+def test_what_stands_comes_first_and_then_what_changes(watcher: Watcher) -> None:
+    watcher.call("events.create", **create("stands"))
+    told = watcher.watch(1, runName="r")
+    watcher.until(lambda: told.synced)
+    assert told.changes == [("created", "stands")]
+    made = watcher.call("events.create", **create("q", expectedType="int"))
+    watcher.until(lambda: told.pending() == {"stands", "q"})
+    assert told.named()["q"] == made
+    answered = watcher.call("events.signal", **create("q"), payload=5)
+    watcher.until(lambda: told.pending() == {"stands"})
+    assert told.named()["q"] == answered
+    aborted = watcher.call("events.abort", **create("stands"), reason="why")
+    watcher.until(lambda: told.named()["stands"] == aborted)
+    ends = [("created", "q"), ("resolved", "q"), ("resolved", "stands")]
+    assert told.changes[1:] == ends
+    assert told.sequence == 5
+
+
+def test_a_note_carries_its_watch_and_its_number_and_nothing_else(spawn: Spawn) -> None:
+    sidecar = spawn()
+    sidecar.call("events.create", **create("q"))
+    sidecar.ask(1, "events.watch", watch="ü", runName="r")
+    changed, synced = sidecar.answers(2)
+    assert changed.keys() == synced.keys() == {"jsonrpc", "method", "params"}
+    assert changed["params"].keys() == {"watch", "sequence", "change", "event"}
+    assert (changed["params"]["watch"], changed["params"]["sequence"]) == ("ü", 1)
+    params = {"watch": "ü", "sequence": 2}
+    assert synced == {"jsonrpc": "2.0", "method": "events.synced", "params": params}
+
+
+def test_watches_of_one_connection_count_each_for_itself(watcher: Watcher) -> None:
+    watcher.call("events.create", **create("q"))
+    run = watcher.watch(1, "run", runName="r")
+    inbox = watcher.watch(2, "inbox")
+    under = watcher.watch(3, "under", runName="r", parent="a1")
+    unknown = watcher.watch(4, "unknown", runName="nobody")
+    every = (run, inbox, under, unknown)
+    watcher.until(lambda: all(told.synced for told in every))
+    watcher.call("events.create", **create("p", parent="a1"))
+    watcher.call("events.create", **create("other", "s"))
+    watcher.until(lambda: inbox.pending() == {"q", "p", "other"})
+    watcher.call("events.signal", **create("p"), payload=True)
+    watcher.until(lambda: all("resolved" in dict(told.changes) for told in (run, inbox, under)))
+    assert [told.sequence for told in every] == [4, 5, 3, 1]
+
+
+def test_an_answer_is_told_as_json_can_carry_it(watcher: Watcher) -> None:
+    told = watcher.watch(1, runName="r")
+    answers: dict[str, Any] = {"int": 2**60, "float": "NaN", "str": "é\0", "bool": False}
+    for word, payload in answers.items():
+        watcher.call("events.create", **create(word, expectedType=word))
+        watcher.call("events.signal", **create(word), payload=payload)
+    watcher.until(lambda: len(told.named()) == 4 and not told.pending())
+    payloads = {name: event["payload"] for name, event in told.named().items()}
+    assert payloads == {**answers, "int": str(2**60)}
+
+
+def test_a_watch_sees_what_was_written_before_it_in_one_write(watcher: Watcher) -> None:
+    told = watcher.expect(4)
+    watcher.process.send(
+        request(1, "events.create", **create("q")),
+        request(2, "events.create", **create("p")),
+        request(3, "events.signal", **create("q"), payload=True),
+        request(4, "events.watch", watch="w", runName="r"),
+        request(5, "events.create", **create("after")),
+    )
+    watcher.until(lambda: told.synced)
+    assert {"q", "p"} <= told.named().keys()
+    assert not told.named()["q"]["pending"]
+    watcher.until(lambda: told.pending() == {"p", "after"})
+    assert ("resolved", "q") not in told.changes
+
+
+def test_two_sidecars_on_one_store_tell_their_clients_alike(spawn: Spawn) -> None:
+    watchers = [Watcher(spawn()) for _ in range(2)]
+    feeds = [watcher.watch(1, runName="r") for watcher in watchers]
+    inboxes = [watcher.watch(2, "inbox") for watcher in watchers]
+    for place in range(20):
+        by, other = watchers[place % 2], watchers[1 - place % 2]
+        by.call("events.create", **create(f"q{place}"))
+        for watcher, told in zip(watchers, feeds, strict=True):
+            watcher.until_pending(told, {f"q{place}"})
+        other.call("events.signal", **create(f"q{place}"), payload=True)
+        for watcher, told in zip(watchers, feeds, strict=True):
+            watcher.until_pending(told, set())
+    for watcher, inbox in zip(watchers, inboxes, strict=True):
+        watcher.until_pending(inbox, set())
+    assert len(feeds[0].events) == 20
+    assert feeds[0].events == feeds[1].events
+
+
+def test_an_expiry_is_told_by_a_sidecar_that_did_not_make_the_event(
+    watcher: Watcher, spawn: Spawn
+) -> None:
+    run, inbox = watcher.watch(1, "run", runName="r"), watcher.watch(2, "inbox")
+    made = spawn().call("events.create", **create("q"), expiresInSeconds=0.5)
+    for told in (run, inbox):
+        watcher.until(lambda: bool(run.events) and bool(inbox.events))
+        watcher.until_pending(told, set())
+        assert told.changes == [("created", "q"), ("resolved", "q")]
+        event = told.named()["q"]
+        assert (event["phase"], event["endedAt"]) == ("TIMED_OUT", made["expiresAt"])
+
+
+def test_what_is_pending_and_the_runs_are_listed(watcher: Watcher) -> None:
+    events = [watcher.call("events.create", **create("q", run)) for run in ("r1", "r2")]
+    answered = watcher.call("events.create", **create("answered", "r1"))
+    watcher.call("events.signal", **create("answered", "r1"), payload=True)
+    assert watcher.call("events.pending") == {"events": events, "nextCursor": None}
+    first = watcher.call("events.pending", limit=1)
+    rest = watcher.call("events.pending", cursor=first["nextCursor"])
+    assert [*first["events"], *rest["events"]] == events
+    place = {"org": None, "project": "local", "domain": "local", "phase": None}
+    runs = watcher.call("runs.list")
+    assert runs["nextCursor"] is None
+    made = [run.pop("createdAt") for run in runs["runs"]]
+    assert made == sorted(made, reverse=True)
+    assert runs["runs"] == [{"runName": run, **place, "pendingEvents": 1} for run in ("r2", "r1")]
+    watcher.call("events.signal", **create("q", "r2"), payload=True)
+    (waiting,) = watcher.call("runs.list", pendingOnly=True)["runs"]
+    assert waiting["runName"] == answered["runName"] == "r1"
+    for method in ("events.pending", "runs.list"):
+        assert next(iter(watcher.call(method, project="elsewhere").values())) == []
+        for wrong in ({"limit": 0}, {"limit": 1001}, {"runName": "r"}, {"cursor": 1}):
+            watcher.process.ask(1, method, **wrong)
+            answer = watcher.answer(1)
+            assert answer["error"]["data"]["path"] == f"/{next(iter(wrong))}"
+        watcher.process.ask(1, method, cursor="x")
+        assert kind(watcher.answer(1)) == "cursor_expired"
+
+
+def test_a_client_that_speaks_in_headers_is_told_in_headers(store: Path) -> None:
+    async def body() -> None:
+        told = Told()
+        news = asyncio.Event()
+
+        def note(method: str, params: Any) -> None:
+            told.note(method, params)
+            news.set()
+
+        async with Client.spawn("--store", str(store), cwd=ROOT) as client:
+            client.on_notification = note
+            watching = asyncio.ensure_future(client.request("events.watch", watch="w"))
+            await client.request("events.create", **create("q"))
+            async with asyncio.timeout(PATIENCE):
+                while not told.pending():
+                    await news.wait()
+                    news.clear()
+            await client.request("events.unwatch", watch="w")
+            assert await watching == {"reason": "cancelled"}
+
+    asyncio.run(body())
+
+
+# What is refused.
+
+
+def test_a_name_that_is_open_is_refused_and_its_watch_goes_on(watcher: Watcher) -> None:
+    told = watcher.watch(1, runName="r")
+    watcher.until(lambda: told.synced)
+    watcher.process.ask(2, "events.watch", watch="w")
+    answer = watcher.answer(2)
+    assert kind(answer) == "invalid_params"
+    assert answer["error"]["data"]["path"] == "/watch"
+    watcher.call("events.create", **create("q"))
+    watcher.until(lambda: told.pending() == {"q"})
+    assert watcher.counters() == (0, 1)
+
+
+def test_of_two_watches_of_one_name_in_one_write_the_second_is_refused(watcher: Watcher) -> None:
+    told = watcher.expect(1)
+    watcher.process.send(*(request(n, "events.watch", watch="w", runName="r") for n in (1, 2)))
+    assert kind(watcher.answer(2)) == "invalid_params"
+    watcher.until(lambda: told.synced)
+
+
+def test_the_id_of_an_open_watch_is_in_flight(watcher: Watcher) -> None:
+    told = watcher.watch(7, runName="r")
+    watcher.until(lambda: told.synced)
+    watcher.process.ask(7, "events.watch", watch="another")
+    answer = watcher.answer(None)
+    assert (kind(answer), answer["error"]["data"]["id"]) == ("invalid_request", 7)
+    watcher.call("events.create", **create("q"))
+    watcher.until_pending(told, {"q"})
+
+
+@pytest.mark.parametrize(
+    ("params", "path"),
+    [
+        ({}, "/watch"),
+        ({"watch": None}, "/watch"),
+        ({"watch": 1}, "/watch"),
+        ({"watch": "w", "runName": 1}, "/runName"),
+        ({"watch": "w", "parent": []}, "/parent"),
+        ({"watch": "w", "phases": ["PAUSED"]}, "/phases"),
+        ({"watch": "w", "timeoutSeconds": 0}, "/timeoutSeconds"),
+    ],
+)
+def test_params_that_do_not_fit_open_no_watch(
+    watcher: Watcher, params: dict[str, Any], path: str
+) -> None:
+    watcher.process.ask(1, "events.watch", **params)
+    answer = watcher.answer(1)
+    assert kind(answer) == "invalid_params"
+    assert answer["error"]["data"]["path"] == path
+    assert watcher.counters() == (0, 0)
+
+
+def test_a_watch_may_not_stand_in_a_batch(watcher: Watcher) -> None:
+    watcher.process.send(
+        [request(1, "events.watch", watch="w"), request(2, "events.unwatch", watch="w")]
+    )
+    array = watcher.process.answer()
+    assert {answer["id"]: kind(answer) for answer in array} == {1: "invalid_request", 2: "result"}
+    assert watcher.counters() == (0, 0)
+
+
+def test_a_watch_as_a_notification_does_nothing(watcher: Watcher) -> None:
+    opening = {"jsonrpc": "2.0", "method": "events.watch", "params": {"watch": "w"}}
+    watcher.process.send(opening, opening)
+    assert watcher.counters() == (0, 0)
+    told = watcher.watch(1)
+    watcher.until(lambda: told.synced)
+
+
+def test_unwatch_as_a_notification_ends_the_watch(watcher: Watcher) -> None:
+    told = watcher.watch(1)
+    watcher.until(lambda: told.synced)
+    closing = {"jsonrpc": "2.0", "method": "events.unwatch", "params": {"watch": "w"}}
+    watcher.process.send(closing)
+    assert reason(watcher.answer(1)) == "cancelled"
+
+
+def test_the_status_counts_waits_and_watches(watcher: Watcher) -> None:
+    watcher.call("events.create", **create("q"))
+    feeds = [watcher.watch(place, f"w{place}") for place in range(3)]
+    for place in range(10, 12):
+        watcher.process.ask(place, "events.wait", **create("q"))
+    assert watcher.counters() == (2, 3)
+    watcher.call("events.unwatch", watch="w1")
+    assert watcher.counters() == (2, 2)
+    watcher.call("events.signal", **create("q"), payload=True)
+    for place in range(10, 12):
+        watcher.answer(place)
+    assert watcher.counters() == (0, 2)
+    watcher.until(lambda: not any(told.pending() for told in feeds[::2]))

@@ -1,0 +1,189 @@
+"""Very many watches, and clients that do not read."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Spawn
+from tests.e2e.process import kind, request
+from tests.e2e.test_pressure import MIB, resident
+from tests.e2e.watcher import Watcher, create, reason
+
+Write = Callable[[list[Any]], list[Any]]
+
+
+@pytest.fixture
+def watcher(spawn: Spawn) -> Iterator[Watcher]:
+    watcher = Watcher(spawn())
+    yield watcher
+    assert watcher.process.said() == ""
+
+
+def test_one_open_request_too_many_is_refused(watcher: Watcher) -> None:
+    watcher.call("events.create", **create("q"))
+    half = 5000
+    feeds = [watcher.expect(place, f"w{place}") for place in range(half)]
+    messages: list[Any] = [
+        request(place, "events.watch", watch=f"w{place}", runName="nobody") for place in range(half)
+    ]
+    messages += [request(half + place, "events.wait", **create("q")) for place in range(half)]
+    feeding = threading.Thread(target=watcher.process.send, args=tuple(messages))
+    feeding.start()
+    watcher.until(lambda: feeds[-1].synced)
+    feeding.join()
+    assert watcher.counters() == (half, half)
+    assert all(told.synced for told in feeds)
+    for method, params in (("events.watch", {"watch": "one more"}), ("events.wait", create("q"))):
+        watcher.process.ask("more", method, **params)
+        answer = watcher.answer("more")
+        assert (kind(answer), answer["error"]["data"]["limit"]) == ("too_many_waits", 2 * half)
+    watcher.call("events.unwatch", watch="w0")
+    told = watcher.watch("more", "one more")
+    watcher.until(lambda: told.pending() == {"q"})
+    assert watcher.counters() == (half, half)
+    watcher.call("events.signal", **create("q"), payload=True)
+    watcher.until(lambda: not told.pending())
+    for place in range(half, 2 * half):
+        assert "result" in watcher.answer(place)
+    assert watcher.counters() == (0, half)
+
+
+def test_very_many_watches_all_end_with_their_result(watcher: Watcher) -> None:
+    count = 2000
+    feeds = [watcher.expect(place, f"w{place}") for place in range(count)]
+    opening = [
+        request(place, "events.watch", watch=f"w{place}", runName="r") for place in range(count)
+    ]
+    feeding = threading.Thread(target=watcher.process.send, args=tuple(opening))
+    feeding.start()
+    watcher.until(lambda: feeds[-1].synced)
+    feeding.join()
+    watcher.process.popen.send_signal(signal.SIGTERM)
+    answers = watcher.rest()
+    assert len(answers) == count
+    assert {reason(answer) for answer in answers.values()} == {"shutdown"}
+    assert watcher.process.status() == 0
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_reader_that_goes_while_notes_wait_ends_the_process(spawn: Spawn, ended: bool) -> None:
+    sidecar, other = spawn(), spawn()
+    for place in range(20):
+        other.call("events.create", **create(f"q{place}", description="x" * 200_000))
+    sidecar.ask(1, "events.watch", watch="w")
+    sidecar.read(1)
+    if ended:
+        sidecar.end_input()
+    sidecar.stop_reading()
+    assert sidecar.status() == 0
+
+
+@pytest.fixture
+def written(spawn: Spawn) -> Write:
+    """Send requests to a sidecar of its own, and give the results."""
+    sidecar = spawn()
+
+    def write(messages: list[Any]) -> list[Any]:
+        feeding = threading.Thread(target=sidecar.send, args=tuple(messages))
+        feeding.start()
+        answers = sidecar.answers(len(messages))
+        feeding.join()
+        return [answer["result"] for answer in answers]
+
+    return write
+
+
+def test_of_10_000_events_a_client_that_slept_hears_the_last_state_of_each(
+    spawn: Spawn, written: Write
+) -> None:
+    count = 10_000
+    names = [f"q{place}" for place in range(count)]
+    written([request(n, "events.create", **create(n, expectedType="int")) for n in names])
+    lists, watcher = spawn(), Watcher(spawn())
+    run, inbox = watcher.watch(1, "run", runName="r"), watcher.watch(2, "inbox")
+    watcher.begun()
+    written([request(n, "events.signal", **create(n), payload=1) for n in names[: count // 2]])
+    written([request(n, "events.create", **create(f"new {n}")) for n in names])
+    written([request(n, "events.abort", **create(n)) for n in names[count // 2 :]])
+    peak = resident(watcher.process.pid)
+    written([request(n, "events.signal", **create(f"new {n}"), payload=True) for n in names[:-1]])
+    peak = max(peak, resident(watcher.process.pid))
+    true: dict[str, Any] = {}
+    cursor = None
+    while True:
+        page = lists.call("events.list", runName="r", details=True, limit=1000, cursor=cursor)
+        true |= {event["actionName"]: event for event in page["events"]}
+        cursor = page["nextCursor"]
+        if cursor is None:
+            break
+    assert len(true) == 2 * count
+    last = f"new {names[-1]}"
+    watcher.until(lambda: len(run.events) == 2 * count and run.synced and run.pending() == {last})
+    peak = max(peak, resident(watcher.process.pid))
+    assert run.events == true
+    watcher.until(lambda: inbox.synced and inbox.pending() == {last})
+    assert run.sequence <= 1 + 2 * 2 * count
+    print(f"{peak / resident(lists.pid):.2f} times what listing takes")  # noqa: T201
+    assert peak < 3 * resident(lists.pid)
+
+
+def test_much_that_a_client_sleeps_through_is_not_kept_for_it(spawn: Spawn, written: Write) -> None:
+    count = 200
+    names = [f"q{place}" for place in range(count)]
+    words = "x" * MIB
+    written([request(n, "events.create", **create(n, expectedType="str")) for n in names])
+    watcher = Watcher(spawn())
+    told = watcher.watch(1, runName="r")
+    watcher.until_pending(told, set(names))
+    before = peak = resident(watcher.process.pid)
+    for start in range(0, count, 10):
+        some = names[start : start + 10]
+        written([request(n, "events.signal", **create(n), payload=words) for n in some])
+        peak = max(peak, resident(watcher.process.pid))
+    watcher.until_pending(told, set())
+    peak = max(peak, resident(watcher.process.pid))
+    print(f"{(peak - before) / MIB:.0f} MiB more")  # noqa: T201
+    assert peak - before < 100 * MIB
+    for event in told.events.values():
+        assert event["phase"] == "SUCCEEDED"
+        assert event["payload"] == (None if event["partial"] else words)
+    assert told.named()[names[0]]["payload"] == words
+
+
+@pytest.mark.parametrize("how", ["signal", "input", "shutdown"])
+def test_a_client_that_slept_through_the_end_still_hears_of_it(
+    watcher: Watcher, written: Write, how: str
+) -> None:
+    many = [
+        request(n, "events.create", **create(f"q{n}", description="x" * 1000)) for n in range(5000)
+    ]
+    written(many)
+    told = watcher.watch(1, runName="r")
+    watcher.begun()
+    if how == "signal":
+        watcher.process.popen.send_signal(signal.SIGTERM)
+    elif how == "input":
+        watcher.process.end_input()
+    else:
+        watcher.process.ask(2, "shutdown")
+        watcher.process.end_input()
+    answers = watcher.rest()
+    assert reason(answers[1]) == "shutdown"
+    assert len(told.events) == told.sequence < 5000
+    assert watcher.process.status() == 0
+
+
+def test_a_client_that_slept_ends_its_watch_once_it_reads(watcher: Watcher, written: Write) -> None:
+    written([request(n, "events.create", **create(f"q{n}")) for n in range(5000)])
+    told = watcher.watch(1, runName="r")
+    watcher.begun()
+    watcher.process.ask(2, "events.unwatch", watch="w")
+    assert watcher.answer(2)["result"] is None
+    assert reason(watcher.answer(1)) == "cancelled"
+    assert told.sequence > 0
+    assert watcher.counters() == (0, 0)

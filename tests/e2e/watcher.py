@@ -1,0 +1,127 @@
+"""A client that watches, and finds fault with what it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.e2e.process import Process, kind
+
+
+class Told:
+    """What a watch has told; a note out of its turn fails."""
+
+    def __init__(self) -> None:
+        self.events: dict[str, Any] = {}
+        self.changes: list[tuple[str, str]] = []
+        self.sequence = 0
+        self.synced = False
+        self._waiting: dict[str, str] = {}
+
+    def note(self, method: str, params: Any) -> None:
+        self.sequence += 1
+        assert params["sequence"] == self.sequence
+        if method == "events.synced":
+            assert not self.synced
+            self.synced = True
+            return
+        assert method == "events.changed"
+        event = params["event"]
+        former = self.events.get(event["actionName"])
+        if former is None:
+            assert params["change"] == "created"
+        else:
+            resolved = former["pending"] and not event["pending"]
+            assert params["change"] == ("resolved" if resolved else "updated")
+            assert former["pending"] or not event["pending"]
+        self.events[event["actionName"]] = event
+        self._waiting.pop(event["actionName"], None)
+        if event["pending"]:
+            self._waiting[event["actionName"]] = event["name"]
+        self.changes.append((params["change"], event["name"]))
+
+    def named(self) -> dict[str, Any]:
+        return {event["name"]: event for event in self.events.values()}
+
+    def pending(self) -> set[str]:
+        """Give the names of those that wait for an answer."""
+        return set(self._waiting.values())
+
+
+class Watcher:
+    """A client of a sidecar that sorts what it is told; nothing may follow a watch's answer."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self._open: dict[str, Told] = {}
+        self._names: dict[Any, str] = {}
+        self._answers: dict[Any, Any] = {}
+
+    def watch(self, identity: Any, name: str = "w", **params: Any) -> Told:
+        told = self.expect(identity, name)
+        self.process.ask(identity, "events.watch", watch=name, **params)
+        return told
+
+    def expect(self, identity: Any, name: str = "w") -> Told:
+        """Be ready for what a watch tells that is asked for otherwise."""
+        self._names[identity] = name
+        self._open[name] = told = Told()
+        return told
+
+    def take(self, message: Any) -> None:
+        if "method" in message:
+            assert "id" not in message
+            self._open[message["params"]["watch"]].note(message["method"], message["params"])
+            return
+        identity = message["id"]
+        assert identity not in self._answers
+        if identity in self._names:
+            del self._open[self._names.pop(identity)]
+        self._answers[identity] = message
+
+    def until(self, seen: Callable[[], bool]) -> None:
+        while not seen():
+            self.take(self.process.answer())
+
+    def until_pending(self, told: Told, names: set[str]) -> None:
+        """Take what comes until all that stood is told, and just these events are pending."""
+        self.until(lambda: told.synced and told.pending() == names)
+
+    def begun(self) -> None:
+        """Wait until something is written, and read no more of it."""
+        self.process._buffer += self.process.read(1)
+
+    def answer(self, identity: Any) -> Any:
+        self.until(lambda: identity in self._answers)
+        return self._answers.pop(identity)
+
+    def call(self, method: str, **params: Any) -> Any:
+        self.process.ask("call", method, **params)
+        answer = self.answer("call")
+        assert "result" in answer, answer
+        return answer["result"]
+
+    def counters(self) -> tuple[int, int]:
+        """Give how many waits and watches are open."""
+        counters = self.call("sidecar.status")["counters"]
+        assert counters["inFlight"] >= counters["waits"] + counters["watches"]
+        return counters["waits"], counters["watches"]
+
+    def rest(self) -> dict[Any, Any]:
+        """Take everything up to the end of its output, and give the answers."""
+        for message in self.process.rest():
+            self.take(message)
+        return self._answers
+
+
+def create(name: str, run: str = "r", **more: Any) -> dict[str, Any]:
+    return {"runName": run, "name": name, **more}
+
+
+def reason(answer: Any) -> str:
+    """Give why a watch ended, or the kind of its error."""
+    if "error" in answer:
+        return kind(answer)
+    assert answer["result"].keys() == {"reason"}
+    found: str = answer["result"]["reason"]
+    return found

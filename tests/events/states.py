@@ -1,0 +1,68 @@
+"""States of events, for the tests of what is told of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec.structs import replace
+
+from sidecar.errors import BackendUnavailable
+from sidecar.events.model import PAUSED, SUCCEEDED, Event, Payload, Place
+from sidecar.events.watch import Note, Synced, Watch, Watched
+
+PLACE = Place(None, "local", "local")
+RUN = Watched(place=PLACE, run_name="r1")
+INBOX = Watched(place=PLACE)
+DOWN = BackendUnavailable("down")
+AGAIN = Synced(again=True)
+
+
+def event(name: str = "q", **members: Any) -> Event:
+    given: dict[str, Any] = {
+        "name": name,
+        "action_name": f"e-{name}",
+        "run_name": "r1",
+        "org": None,
+        "project": "local",
+        "domain": "local",
+        "parent": "a0",
+        "group": None,
+        "phase": PAUSED,
+        "pending": True,
+        "expected_type": None,
+        "prompt": "Approve?",
+        "prompt_type": "text",
+        "description": None,
+        "created_at": datetime(2026, 1, 1, tzinfo=UTC),
+        "ended_at": None,
+        "expires_at": None,
+        "payload": None,
+        "signalled_by": None,
+        "abort_reason": None,
+        "url": None,
+        "partial": False,
+    }
+    return Event(**{**given, **members})
+
+
+def answered(event: Event, payload: Payload | None = True) -> Event:
+    return replace(event, phase=SUCCEEDED, pending=False, payload=payload)
+
+
+def taken(watch: Watch) -> list[Note]:
+    """Take everything that there is to be told."""
+    notes: list[Note] = []
+    while (note := watch.take()) is not None:
+        notes.append(note)
+    return notes
+
+
+def synced(watched: Watched, *events: Event) -> Watch:
+    """Give a watch whose client has taken all that stood."""
+    watch = Watch(watched)
+    for one in events:
+        watch.put(one)
+    watch.sync()
+    taken(watch)
+    return watch

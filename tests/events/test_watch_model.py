@@ -1,0 +1,147 @@
+"""The feed of a watch, whatever happens."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sidecar.errors import BackendUnavailable
+from sidecar.events.model import Event, Payload
+from sidecar.events.watch import Synced, Watch, Watched
+from tests.contract.harness import Picture
+from tests.events.states import DOWN, INBOX, RUN, answered, event
+
+KEYS = st.integers(0, 3)
+PAYLOADS: st.SearchStrategy[Payload | None] = st.sampled_from(
+    [None, True, 3, 3.0, "x", math.nan, math.inf]
+)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("ask"), KEYS),
+        st.tuples(st.just("end"), KEYS, PAYLOADS),
+        st.tuples(st.just("again"), KEYS),
+        st.tuples(st.just("stale"), KEYS),
+        st.tuples(st.just("remove"), KEYS),
+        st.tuples(st.just("lose")),
+        st.tuples(st.just("sync")),
+        st.tuples(st.just("take"), st.integers(1, 5)),
+    ),
+    max_size=60,
+)
+
+
+class Backend:
+    """A backend that does what it is told, and knows how each event stands.
+
+    Its events carry the number of the step that made their state as `group`.
+    """
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
+        self.stands: dict[str, Event] = {}
+        self.promised: dict[bool, dict[str, int]] = {}  # states that each mark speaks of
+        self._ended: set[str] = set()
+        self._number = 0
+        self._whole = True  # whether `sync` would say nothing new
+        self._synced = False
+
+    def ask(self, key: int) -> None:
+        name = str(key)
+        if name in self._ended:
+            self.again(key)
+        else:
+            self._put(event(name, group=self._next()))
+
+    def end(self, key: int, payload: Payload | None) -> None:
+        name = str(key)
+        if name not in self._ended or name in self.stands:
+            self._put(answered(event(name, group=self._next()), payload))
+            self._ended.add(name)
+
+    def again(self, key: int) -> None:
+        """Say once more how it stands."""
+        if str(key) in self.stands:
+            self.watch.put(self.stands[str(key)])
+
+    def stale(self, key: int) -> None:
+        """Say that it is pending, which is no longer true."""
+        stands = self.stands.get(str(key))
+        # Where all that is pending is watched, what was resolved is forgotten.
+        if stands is not None and not stands.pending and self.watch.watched.run_name is not None:
+            self.watch.put(event(str(key), group="stale"))
+
+    def remove(self, key: int) -> None:
+        stands = self.stands.pop(str(key), None)
+        if stands is not None:
+            self.watch.remove(stands)
+
+    def lose(self) -> None:
+        if self._synced:
+            self.watch.lose(DOWN)
+            self._whole = False
+        else:
+            with pytest.raises(BackendUnavailable):
+                self.watch.lose(DOWN)
+
+    def sync(self) -> None:
+        if not self._synced or not self._whole:
+            standing = {name: int(one.group or "") for name, one in self.stands.items()}
+            self.promised[self._synced] = standing
+        self._synced = self._whole = True
+        self.watch.sync()
+
+    def _put(self, state: Event) -> None:
+        self.stands[state.name] = state
+        self.watch.put(state)
+
+    def _next(self) -> str:
+        self._number += 1
+        return str(self._number)
+
+
+@pytest.mark.parametrize("watched", [RUN, INBOX], ids=["run", "inbox"])
+@given(steps=STEPS)
+@settings(max_examples=400, deadline=None)
+def test_whatever_happens_the_notes_make_the_picture_that_is_true(
+    watched: Watched, steps: list[tuple[Any, ...]]
+) -> None:
+    watch = Watch(watched)
+    backend = Backend(watch)
+    picture = Picture()
+
+    def take(count: float) -> None:
+        while count and (note := watch.take()) is not None:
+            count -= 1
+            picture.apply(note)
+            if isinstance(note, Synced) and watched is RUN:
+                promised = backend.promised[note.again]
+                for name in promised.keys() & backend.stands.keys():
+                    assert int(picture.named()[name].group or "") >= promised[name]
+
+    for verb, *given_ in steps:
+        act: Callable[..., None] = take if verb == "take" else getattr(backend, verb)
+        act(*given_)
+        marks = sum(not isinstance(key, tuple) for key in watch._waiting)
+        assert marks <= 3
+        assert len(watch._waiting) - marks <= 4
+    backend.sync()
+    take(math.inf)
+    assert picture.synced
+    assert not picture.lost
+    assert not watch._waiting
+    assert watch._bytes == 0
+    true, told = backend.stands, picture.named()
+    if watched is INBOX:
+        true, told = only_pending(true), only_pending(told)
+    assert {name: repr(one) for name, one in told.items()} == {
+        name: repr(one) for name, one in true.items()
+    }
+
+
+def only_pending(events: dict[str, Event]) -> dict[str, Event]:
+    return {name: one for name, one in events.items() if one.pending}

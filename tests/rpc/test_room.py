@@ -1,0 +1,198 @@
+"""Room in the outbox, and the notifications that wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from sidecar.rpc.calls import Notice
+from sidecar.rpc.outbox import FLUSH_BYTES, Outbox
+from tests.rpc.bench import Bench, FakeTransport, on_a_bench, request, settled, told
+
+
+class Small(FakeTransport):
+    """A transport that has room for so many bytes, and tells of it as asyncio's do."""
+
+    def __init__(self, outbox: Outbox[bytes], limit: int) -> None:
+        super().__init__()
+        self.outbox = outbox
+        self.limit = limit
+
+    def write(self, data: bytes) -> None:
+        super().write(data)
+        if sum(map(len, self.written)) > self.limit:
+            self.outbox.full = True
+
+    def read(self) -> bytes:
+        """Read everything that was written."""
+        data = b"".join(self.written)
+        self.written.clear()
+        self.outbox.resume()
+        return data
+
+
+def small(limit: int) -> tuple[Outbox[bytes], Small]:
+    outbox: Outbox[bytes] = Outbox(lambda message: message)
+    outbox.transport = transport = Small(outbox, limit)
+    return outbox, transport
+
+
+Body = Callable[[], Awaitable[None]]
+
+
+def on_a_loop(body: Body) -> Callable[[], None]:
+    def test() -> None:
+        async def run() -> None:
+            await body()
+
+        asyncio.run(run())
+
+    test.__name__ = body.__name__
+    return test
+
+
+@on_a_loop
+async def test_where_there_is_room_nobody_waits_for_it() -> None:
+    outbox, _ = small(10)
+    waiting = outbox.room()
+    with pytest.raises(StopIteration):
+        waiting.send(None)
+
+
+@on_a_loop
+async def test_all_who_wait_for_room_hear_of_it() -> None:
+    outbox, transport = small(0)
+    outbox.answer(b"x")
+    outbox.flush()
+    waiting = [asyncio.ensure_future(outbox.room()) for _ in range(3)]
+    await settled()
+    assert not any(one.done() for one in waiting)
+    transport.read()
+    await asyncio.wait_for(asyncio.gather(*waiting), 10)
+
+
+@on_a_loop
+async def test_who_stops_waiting_for_room_leaves_the_others_waiting() -> None:
+    outbox, transport = small(0)
+    outbox.full = True
+    first, second = (asyncio.ensure_future(outbox.room()) for _ in range(2))
+    await settled()
+    first.cancel()
+    await settled()
+    assert first.cancelled()
+    assert not second.done()
+    third = asyncio.ensure_future(outbox.room())
+    await settled()
+    transport.read()
+    await asyncio.wait_for(asyncio.gather(second, third), 10)
+
+
+@on_a_loop
+async def test_room_that_waiting_answers_take_up_is_none() -> None:
+    outbox, transport = small(FLUSH_BYTES)
+    outbox.full = True
+    outbox.answer(b"a" * (FLUSH_BYTES + 1))
+    outbox.answer(b"b" * (FLUSH_BYTES + 1))
+    waiting = asyncio.ensure_future(outbox.room())
+    await settled()
+    transport.read()
+    await settled()
+    assert not waiting.done()
+    assert transport.read() == b"a" * (FLUSH_BYTES + 1)
+    await settled()
+    assert not waiting.done()
+    assert transport.read() == b"b" * (FLUSH_BYTES + 1)
+    await asyncio.wait_for(waiting, 10)
+
+
+@on_a_loop
+async def test_of_many_who_wait_for_room_none_writes_beyond_it() -> None:
+    outbox, transport = small(FLUSH_BYTES)
+    message = b"x" * (FLUSH_BYTES // 4)
+    sent = 0
+
+    async def tell() -> None:
+        nonlocal sent
+        for _ in range(5):
+            await outbox.room()
+            outbox.answer(message)
+            sent += 1
+
+    telling = asyncio.gather(*(tell() for _ in range(20)))
+    read = 0
+    while not telling.done():
+        await settled()
+        assert not outbox._waiting
+        assert sum(map(len, transport.written)) <= transport.limit + FLUSH_BYTES + len(message)
+        read += len(transport.read())
+    outbox.flush()
+    read += len(transport.read())
+    assert (sent, read) == (100, 100 * len(message))
+
+
+@on_a_loop
+async def test_once_nobody_reads_nobody_waits_for_room() -> None:
+    outbox, _ = small(0)
+    outbox.full = True
+    waiting = asyncio.ensure_future(outbox.room())
+    await settled()
+    outbox.lose()
+    await asyncio.wait_for(waiting, 10)
+    outbox.answer(b"x")
+    await settled()
+    await asyncio.wait_for(outbox.room(), 10)
+
+
+@on_a_bench
+async def test_a_notice_is_a_notification(bench: Bench) -> None:
+    bench.connection.outbox.answer(Notice("events.synced", {"watch": "w", "sequence": 1}))
+    await settled()
+    assert bench.answers() == [
+        {
+            "jsonrpc": "2.0",
+            "method": "events.synced",
+            "params": {"watch": "w", "sequence": 1},
+        }
+    ]
+
+
+@on_a_bench
+async def test_a_notice_stands_among_the_answers_in_the_order_of_their_sending(
+    bench: Bench,
+) -> None:
+    outbox = bench.connection.outbox
+    outbox.answer(Notice("first", {}))
+    bench.ask(1, "now")
+    outbox.answer(Notice("second", {}))
+    bench.connection.pause_writing()
+    outbox.answer(Notice("third", {}))
+    outbox.answer(Notice("fourth", {}))
+    bench.ask(2, "now")
+    bench.connection.resume_writing()
+    await settled()
+    found = [answer.get("method", answer.get("id")) for answer in bench.answers()]
+    assert found == ["first", 1, "second", "third", "fourth", 2]
+
+
+@on_a_bench
+async def test_a_notice_has_the_framing_that_the_client_chose(bench: Bench) -> None:
+    body = json.dumps(request(1, "now")).encode()
+    bench.connection.data_received(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+    bench.connection.outbox.answer(Notice("note", {"a": "é"}))
+    await settled()
+    data = b"".join(bench.transport.written)
+    notice = '{"jsonrpc":"2.0","method":"note","params":{"a":"é"}}'.encode()
+    assert data.endswith(b"Content-Length: %d\r\n\r\n%b" % (len(notice), notice))
+
+
+@on_a_bench
+async def test_notices_count_as_neither_requests_nor_errors(bench: Bench) -> None:
+    for _ in range(3):
+        bench.connection.outbox.answer(Notice("note", {}))
+    bench.ask(1, "now")
+    await settled()
+    assert told([bench.answers()[-1]]) == [(1, "result")]
+    assert (bench.connection.requests, bench.connection.errors) == (1, 0)
