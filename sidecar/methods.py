@@ -142,11 +142,12 @@ class Methods:
         )
         return self._service.pending(query)
 
-    def _runs(self, given: params.RunsParams, _: Call) -> Soon[RunPage]:
+    def _runs(self, given: params.RunsParams, call: Call) -> Soon[RunPage]:
         query = RunsQuery(
             place=self._place(given),
             pending_only=given.pending_only or False,
             limit=given.limit or 100,
+            max_bytes=call.page_bytes,
             cursor=given.cursor,
         )
         return self._service.runs(query)

@@ -171,11 +171,12 @@ class EventPage(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class RunsQuery(Struct, frozen=True, kw_only=True):
-    """Which runs a listing wants, and how many at once."""
+    """Which runs a listing wants, and how much of them at once, as with `Query`."""
 
     place: Place
     pending_only: bool = False
     limit: int = 100
+    max_bytes: int = 1 << 20
     cursor: str | None = None
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from sidecar.errors import CursorExpired
 from sidecar.events.model import Event, Place, RunInfo
+from sidecar.protocol.results import encode
 from tests.contract.harness import PLACE, RUN, Client
 from tests.contract.test_inbox import ELSEWHERE, filled, run
 
@@ -242,3 +243,13 @@ async def test_listing_while_others_write_tells_everything_once(client: Client) 
     assert len(old) == len(set(old))
     assert {f"run{number}" for number in range(30)} <= set(runs)
     assert len(runs) == len(set(runs))
+
+
+async def test_a_page_of_runs_ends_early_rather_than_outgrow_its_bytes(client: Client) -> None:
+    for place in range(4):
+        await client.ask(PLACE.run(f"run{place}-" + "x" * 900), "q")
+    one = len(encode((await client.runs_page(limit=1)).runs[0]))
+    page = await client.runs_page(max_bytes=2 * one + one // 2)
+    assert len(page.runs) == 2
+    assert len(encode(page)) < 3 * one
+    assert len(await client.runs(max_bytes=one // 2)) == 4

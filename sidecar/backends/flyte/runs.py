@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
+from hashlib import blake2b
 
 from flyteidl2.workflow import run_definition_pb2
 from msgspec import DecodeError, Struct, ValidationError, json
@@ -24,7 +25,7 @@ class Mark(Struct, frozen=True, array_like=True):
     until
         When the last run that was told was created.
     told
-        The runs created in that same instant that were told.
+        The runs created in that same instant that were told, in short.
     """
 
     listing: str
@@ -53,17 +54,20 @@ class Runs:
         A cursor is an instant, not an offset: runs come and go, and those that were made later
         push no other out.
         """
-        listing = repr((query.place, query.pending_only))
+        listing = _short(repr((query.place, query.pending_only)))
         mark = None if query.cursor is None else _read(query.cursor, listing)
         runs: list[RunInfo] = []
+        size = 0
         async for one, count in self._counted(query, mark):
-            if len(runs) == query.limit:
-                assert mark is not None
-                return RunPage(runs=runs, next_cursor=_write(mark))
-            told = mark.told if mark is not None and mark.until == one.created_at else ()
-            mark = Mark(listing, one.created_at, (*told, one.run.name))
             if count or not query.pending_only:
-                runs.append(_info(one, count))
+                info = _info(one, count)
+                size += len(json.encode(info)) + 1
+                if runs and (size > query.max_bytes or len(runs) == query.limit):
+                    assert mark is not None
+                    return RunPage(runs=runs, next_cursor=_write(mark))
+                runs.append(info)
+            told = mark.told if mark is not None and mark.until == one.created_at else ()
+            mark = Mark(listing, one.created_at, (*told, _short(one.run.name)))
         return RunPage(runs=runs, next_cursor=None)
 
     async def paused(self, place: Place) -> list[Row]:
@@ -110,7 +114,7 @@ class Runs:
         while True:
             page = await self._service.runs(place, paused_only, until, token)
             found = [_found(place, run) for run in page.runs]
-            yield [one for one in found if one.run.name not in told]
+            yield [one for one in found if _short(one.run.name) not in told]
             if not page.token:
                 return
             last = found[-1].created_at
@@ -119,7 +123,7 @@ class Runs:
             if last != until:
                 told = set()
             until = last
-            told |= {one.run.name for one in found if one.created_at == last}
+            told |= {_short(one.run.name) for one in found if one.created_at == last}
 
 
 def _found(place: Place, run: run_definition_pb2.Run) -> Found:
@@ -141,6 +145,11 @@ def _info(found: Found, pending: int) -> RunInfo:
         created_at=found.created_at.replace(microsecond=0),
         pending_events=pending,
     )
+
+
+def _short(words: str) -> str:
+    """Give a name that stands for these words and no others."""
+    return blake2b(words.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def _write(mark: Mark) -> str:

@@ -10,6 +10,8 @@ import math
 import time
 from collections.abc import Callable, Sequence
 
+from msgspec import json
+
 from sidecar.backends.local import queries, rows, schema
 from sidecar.backends.local.file import OpenFile
 from sidecar.errors import CursorExpired
@@ -138,10 +140,10 @@ class Reader:
             " ORDER BY id DESC LIMIT ?",
             (*place, before, query.limit + 1),
         ).fetchall()
-        more = len(found) > query.limit
-        found = found[: query.limit]
-        runs = [
-            RunInfo(
+        runs: list[RunInfo] = []
+        size = 0
+        for identity, name, created_at, pending in found:
+            run = RunInfo(
                 run_name=name,
                 org=query.place.org,
                 project=query.place.project,
@@ -150,9 +152,12 @@ class Reader:
                 created_at=rows.instant(created_at),
                 pending_events=pending,
             )
-            for _, name, created_at, pending in found
-        ]
-        return RunPage(runs=runs, next_cursor=self._cursor(listing, found[-1][0]) if more else None)
+            size += len(json.encode(run)) + 1
+            if runs and (size > query.max_bytes or len(runs) == query.limit):
+                return RunPage(runs=runs, next_cursor=self._cursor(listing, before))
+            runs.append(run)
+            before = identity
+        return RunPage(runs=runs, next_cursor=None)
 
     def standing(self, what: tuple[Watched, int]) -> tuple[list[Event], int | None]:
         """Give some of the events watched that stand after a place, and the place of the next."""
