@@ -44,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; gives the exit status."""
     words = vars(parser().parse_args(arguments))
     run: Callable[[Options, dict[str, Any]], int] = words.pop("run", _serve)
+    if run is _demo:
+        words["backend"] = "local"  # whatever the environment says: it shows the embedded store
     try:
         return run(_options(words), words)
     except KeyboardInterrupt:

@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.deployment import ServerProcess, where
 from tests.e2e.process import Process
+from tests.runservice.model import Model
+from tests.runservice.server import Server
 
 Spawn = Callable[..., Process]
+Connect = Callable[..., Process]
 
 
 @pytest.fixture
@@ -26,6 +30,44 @@ def spawn(store: Path) -> Iterator[Spawn]:
     yield start
     for process in started:
         process.clear()
+
+
+@pytest.fixture
+def connect(store: Path) -> Iterator[Connect]:
+    """Start sidecars on a Flyte deployment, by its endpoint; none may write to stderr."""
+    started: list[Process] = []
+
+    def start(endpoint: str, *words: str, **how: Any) -> Process:
+        given = {"where": where(endpoint), **how}
+        started.append(Process(store, *words, **given))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.clear()
+    if started:
+        assert started[0].said() == ""
+        assert not store.exists()
+
+
+@pytest.fixture
+def release() -> str:
+    """The release of Flyte's backend; parametrize a test by it to choose others."""
+    return "2.0.43"
+
+
+@pytest.fixture
+def server(release: str) -> Iterator[Server]:
+    """A deployment in this process."""
+    with Server(Model(release)) as server:
+        yield server
+
+
+@pytest.fixture
+def server_process(release: str, tmp_path: Path) -> Iterator[ServerProcess]:
+    """A deployment in a process of its own, not started yet."""
+    with ServerProcess(release, tmp_path / "state.json") as process:
+        yield process
 
 
 @pytest.fixture(autouse=True)

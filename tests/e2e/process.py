@@ -22,16 +22,23 @@ COMMAND = (sys.executable, "-m", "sidecar")
 class Process:
     """A sidecar on pipes, spoken to in lines.
 
-    Its stderr goes to a file, unless `how` says otherwise.
+    It uses the store, unless `where` has other words of where the events are. Its stderr goes
+    to a file beside the store, unless `how` says otherwise.
     """
 
     def __init__(
-        self, store: Path, *words: str, command: Sequence[str] = COMMAND, **how: Any
+        self,
+        store: Path,
+        *words: str,
+        command: Sequence[str] = COMMAND,
+        where: Sequence[str] | None = None,
+        **how: Any,
     ) -> None:
+        where = ("--store", str(store)) if where is None else where
         self.errors = store.parent / "stderr"
         with self.errors.open("ab") as errors:
             given = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors, **how}
-            self.popen = subprocess.Popen([*command, "--store", str(store), *words], **given)
+            self.popen = subprocess.Popen([*command, *where, *words], **given)
         self._buffer = b""
 
     @property

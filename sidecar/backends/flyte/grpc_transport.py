@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+import sys
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, TypeVar
 
@@ -34,31 +36,60 @@ CONNECT = 10.0
 RECONNECT = (0.1, 5.0)
 """Seconds before the first attempt to connect again, and at most before a later one."""
 
+LOOKS = 500
+"""Looks, a millisecond apart, at whether a closed channel's calls have ended."""
+
 
 class GrpcTransport:
     """One channel of grpc.aio."""
 
     def __init__(self, channel: aio.Channel) -> None:
-        self._channel = channel
+        self._channel: aio.Channel | None = channel
         self._stub: Any = RunServiceStub(channel)  # type: ignore[no-untyped-call]  # made so
 
     async def call(self, rpc: Rpc[Q, R], request: Q, timeout: float, metadata: Metadata) -> R:
-        method = getattr(self._stub, rpc.name)
-        answer: R = await _told(lambda: method(request, timeout=timeout, metadata=metadata))
+        async def answered() -> Any:
+            return await self._begin(rpc, request, timeout=timeout, metadata=metadata)
+
+        answer: R = await _told(answered)
         return answer
 
     async def stream(
         self, rpc: Rpc[Q, R], request: Q, metadata: Metadata
     ) -> AsyncGenerator[R, None]:
-        call = await _told(lambda: _begun(getattr(self._stub, rpc.name), request, metadata))
+        async def begun() -> Any:
+            return self._begin(rpc, request, metadata=metadata)
+
+        call = await _told(begun)
         try:
             while (message := await _told(call.read)) is not aio.EOF:
                 yield message
         finally:
             call.cancel()
+            del call
 
     async def close(self) -> None:
-        await self._channel.close()
+        """End every call, and let go of the C core: a fork beside its threads breaks the child.
+
+        The core ends with its last channel, and a channel with the last call on it.
+        """
+        channel, self._channel, self._stub = self._channel, None, None
+        if channel is None:
+            return
+        await channel.close()
+        core = channel._channel  # type: ignore[attr-defined]  # nothing public tells of its end
+        del channel
+        gc.collect()
+        for _ in range(LOOKS):
+            if sys.getrefcount(core) <= 2:
+                break
+            await asyncio.sleep(0.001)
+            gc.collect(0)
+
+    def _begin(self, rpc: Rpc[Q, R], request: Q, **how: Any) -> Any:
+        if self._stub is None:
+            raise aio.UsageError("the connection was closed")
+        return getattr(self._stub, rpc.name)(request, **how)
 
 
 async def connect(deployment: Deployment, user_agent: str) -> GrpcTransport:
@@ -93,27 +124,26 @@ async def connect(deployment: Deployment, user_agent: str) -> GrpcTransport:
     return GrpcTransport(aio.secure_channel(target, credentials, options))
 
 
-def _begun(method: Any, request: Message, metadata: Metadata) -> Any:
-    async def call() -> Any:
-        return method(request, metadata=metadata)
-
-    return call()
-
-
 async def _told(start: Callable[[], Any]) -> Any:
-    """Await a step of a call, and raise what becomes of it as `CallFailed`."""
+    """Await a step of a call, and raise what becomes of it as `CallFailed`.
+
+    What is raised holds no frame of gRPC's, which would keep the channel.
+    """
+    failure: BaseException
     try:
         return await start()
     except aio.AioRpcError as error:
-        raise CallFailed(error.code().name, error.details() or "") from None
+        failure = CallFailed(error.code().name, error.details() or "")
     except aio.UsageError as error:
-        raise CallFailed("CANCELLED", str(error)) from None
+        failure = CallFailed("CANCELLED", str(error))
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
-            raise
-        # Nobody cancelled us: the channel was closed under the call.
-        raise CallFailed("CANCELLED", "the connection was closed") from None
+            failure = asyncio.CancelledError()
+        else:
+            # Nobody cancelled us: the channel was closed under the call.
+            failure = CallFailed("CANCELLED", "the connection was closed")
+    raise failure
 
 
 def _milliseconds(seconds: float) -> int:

@@ -50,7 +50,8 @@ class Pages:
             listing = Listing(key, wanted, taken)
         else:
             listing, name, place = self._cursors.resume(query.cursor, key)
-        await self._snapshots.complete(query.run, listing.rows, place, query.limit)
+        names = not query.details and bool(self._reader.lister.phases_follow)
+        await self._snapshots.complete(query.run, listing.rows, place, query.limit, names=names)
         wants = phases.__contains__ if phases is not None else _any
         details = query.details
         page, place = await self._tell(listing, place, query, wants, details=details)

@@ -41,19 +41,27 @@ class Snapshots:
         self._memory = memory
         self._streams = streams
 
-    async def complete(self, run: Run, rows: Sequence[Row], place: int, count: int) -> None:
-        """Fill in what a snapshot tells, if it is cheaper than the details of those wanted."""
+    async def complete(
+        self, run: Run, rows: Sequence[Row], place: int, count: int, *, names: bool
+    ) -> None:
+        """Fill in what a snapshot tells, if it is cheaper than the details of those wanted.
+
+        Names and types are wanted of `count` rows from `place` on, unless `names` says that
+        details are asked for anyway; kinds of all: tasks fill no page.
+        """
         for one in rows[place:]:
             self._memory.complete(one)
-        # Rows of which not even the kind is known fill no page: they are tasks as a rule.
-        kindless = [one for one in rows[place:] if one.is_event is None]
-        events = [one for one in rows[place : place + count] if one.is_event is not None]
-        unknown = len(kindless) + sum(not is_known(one) for one in events)
+        missing = [one for one in rows[place:] if one.is_event is None]
+        if names:
+            missing += [
+                one for one in rows[place : place + count] if one.is_event and not is_known(one)
+            ]
         cost = STREAM_COST + ACTION_COST * len(rows)
-        if unknown * DETAILS_COST <= cost or not self._streams.take(run):
+        if len(missing) * DETAILS_COST <= cost or not self._streams.take(run):
             return
         try:
-            await self._take(run, {one.action_name: one for one in rows if not is_known(one)})
+            untold = rows if names else missing
+            await self._take(run, {one.action_name: one for one in untold if not is_known(one)})
         except CallFailed as failure:
             self._streams.refuse(run, failure)
         except TimeoutError:

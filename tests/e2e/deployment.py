@@ -1,0 +1,126 @@
+"""Flyte deployments that sidecar processes speak to.
+
+As a program (`python -m tests.e2e.deployment`) it is one in a process of its own, which can be
+killed. It tells how many streams are open for each line that it reads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import ROOT
+from tests.e2e.process import PATIENCE
+from tests.runservice.model import Model, Scope
+from tests.runservice.server import Server
+
+RUN = "r1"
+SCOPE: Scope = {"project": "p", "domain": "d"}
+
+
+def where(endpoint: str) -> tuple[str, ...]:
+    """Give the words that put a sidecar on a deployment, in the scope of these tests."""
+    return (*on(endpoint), "--project", "p", "--domain", "d")
+
+
+def on(endpoint: str) -> tuple[str, ...]:
+    """Give them without a scope."""
+    return ("--backend", "flyte", "--endpoint", endpoint, "--insecure")
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait until it holds."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to hold"
+        time.sleep(0.001)
+
+
+class ServerProcess:
+    """A deployment in a process; what `ask` made is there again after a restart."""
+
+    def __init__(self, release: str, state: Path) -> None:
+        self._release = release
+        self._state = state
+        self._asked: list[dict[str, Any]] = []
+        self._process: subprocess.Popen[str] | None = None
+        # Bound and not listening, it keeps the port from others while no server is there.
+        self._held = socket.socket()
+        self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self._held.bind(("127.0.0.1", 0))
+        self.port: int = self._held.getsockname()[1]
+        self.endpoint = f"127.0.0.1:{self.port}"
+
+    def ask(self, name: str, action: str, **more: Any) -> None:
+        """Have the run ask from the next start on."""
+        self._asked.append({"run": RUN, "name": name, "action": action, **SCOPE, **more})
+
+    def start(self) -> None:
+        self._state.write_text(json.dumps(self._asked))
+        words = ("--release", self._release, "--port", str(self.port), "--state", str(self._state))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.e2e.deployment", *words],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == f"{self.endpoint}\n"
+
+    def open_streams(self) -> int:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def send(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+    def __enter__(self) -> ServerProcess:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        self._held.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="tests.e2e.deployment")
+    parser.add_argument("--release", required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--state", type=Path, required=True)
+    chosen = parser.parse_args()
+    model = Model(chosen.release)
+    for asked in json.loads(chosen.state.read_text()):
+        model.ask(**asked)
+    server = Server(model, port=chosen.port)
+    server.start()
+    sys.stdout.write(f"{server.endpoint}\n")
+    sys.stdout.flush()
+    for _ in sys.stdin:
+        sys.stdout.write(f"{server.open_streams.total()}\n")
+        sys.stdout.flush()
+    os._exit(0)  # whoever started it is gone
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,287 @@
+"""The other verbs, and the Python API, on a Flyte deployment."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, run
+from tests.e2e.deployment import RUN, SCOPE, on, where
+from tests.runservice.server import Server
+
+Environment = dict[str, str]
+EVERY_RELEASE = pytest.mark.parametrize("release", ["2.0.28", "2.0.43"])
+
+
+@pytest.fixture
+def env(command: Environment) -> Environment:
+    """The command's environment, without what would choose a backend."""
+    return {name: value for name, value in command.items() if name != "FLYTE_SIDECAR_BACKEND"}
+
+
+def call(
+    server: Server, env: Environment, method: str, **params: object
+) -> subprocess.CompletedProcess[str]:
+    words = ("flyte-sidecar", *where(server.endpoint), "call", method, json.dumps(params))
+    return run(*words, env=env)
+
+
+# The command.
+
+
+def test_doctor_tells_that_the_deployment_works(
+    server: Server, env: Environment, store: Path
+) -> None:
+    done = run("flyte-sidecar", "doctor", *where(server.endpoint), env=env)
+    assert (done.returncode, done.stderr) == (0, "")
+    told = {line[:15].strip(): line[15:] for line in done.stdout.splitlines()}
+    assert told["backend"] == "flyte"
+    assert told["scope"] == "org none, project p, domain d"
+    assert told["identity"].startswith("none")
+    assert told["endpoint"] == f"{server.endpoint}, plaintext (ok)"
+    assert "note" not in told
+    assert "everything works" in done.stdout
+    assert not store.exists()
+
+
+def test_doctor_notes_that_requests_must_name_a_scope(server: Server, env: Environment) -> None:
+    done = run("flyte-sidecar", *on(server.endpoint), "doctor", env=env)
+    assert done.returncode == 0
+    assert "each request must name project and domain" in done.stdout
+
+
+def test_doctor_tells_that_the_deployment_is_not_there(server: Server, env: Environment) -> None:
+    server.stop()
+    done = run("flyte-sidecar", "doctor", *where(server.endpoint), env=env)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert f"{server.endpoint}, plaintext (FAILS: {server.endpoint} cannot be" in done.stdout
+    assert "the deployment does not work: see above" in done.stdout
+
+
+def test_doctor_tells_that_tls_was_not_meant(server: Server, env: Environment) -> None:
+    words = [word for word in where(server.endpoint) if word != "--insecure"]
+    done = run("flyte-sidecar", "doctor", *words, env=env)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "TLS, trusting what the system trusts (FAILS" in done.stdout
+    assert "was insecure meant?" in done.stdout
+
+
+@EVERY_RELEASE
+def test_call_speaks_to_the_deployment(server: Server, env: Environment) -> None:
+    server.model.ask(RUN, "deploy", "int", action="c1", **SCOPE)
+    listed = call(server, env, "events.list", runName=RUN)
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert [event["name"] for event in json.loads(listed.stdout)["events"]] == ["deploy"]
+    signalled = call(server, env, "events.signal", runName=RUN, name="deploy", payload=2**60)
+    assert (signalled.returncode, signalled.stderr) == (0, "")
+    assert json.loads(signalled.stdout)["payload"] == str(2**60)
+    waited = call(server, env, "events.wait", runName=RUN, actionName="c1")
+    assert (waited.returncode, json.loads(waited.stdout)) == (0, json.loads(signalled.stdout))
+    again = call(server, env, "events.signal", runName=RUN, name="deploy", payload=1)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert again.stderr.startswith("already_signalled: ")
+    assert again.stderr.count("\n") == 1
+
+
+def test_call_tells_that_the_deployment_is_not_there(server: Server, env: Environment) -> None:
+    server.stop()
+    done = call(server, env, "events.get", runName=RUN, name="deploy")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"backend_unavailable: {server.endpoint} cannot be reached")
+    assert done.stderr.count("\n") == 1
+    status = call(server, env, "sidecar.status")
+    assert (status.returncode, status.stderr) == (0, "")
+    assert json.loads(status.stdout)["backend"]["healthy"] is False
+
+
+@pytest.mark.parametrize("verb", [[], ["serve"], ["call", "sidecar.status"], ["doctor"]])
+@pytest.mark.parametrize("words", [[], ["--endpoint", ""], ["--endpoint", "http://host/path"]])
+@pytest.mark.parametrize("chosen", ["option", "environment"])
+def test_without_a_deployment_that_can_be_the_command_is_refused(
+    env: Environment, verb: list[str], words: list[str], chosen: str
+) -> None:
+    backend = ["--backend", "flyte"] if chosen == "option" else []
+    more = {"FLYTE_SIDECAR_BACKEND": "flyte"} if chosen == "environment" else {}
+    done = run("flyte-sidecar", *backend, *words, *verb, env={**env, **more}, input="")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "usage: flyte-sidecar" in done.stderr
+    assert "endpoint" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_the_environment_chooses_the_backend_and_an_option_another(
+    server: Server, env: Environment
+) -> None:
+    env = {**env, "FLYTE_SIDECAR_BACKEND": "flyte"}
+    words = ("--endpoint", server.endpoint, "--insecure", "call", "sidecar.status")
+    for more, kind in (((), "flyte"), (("--backend", "local"), "local")):
+        done = run("flyte-sidecar", *more, *words, env=env)
+        assert json.loads(done.stdout)["backend"]["kind"] == kind
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["--endpoint", "localhost:1", "--insecure"],
+    ],
+)
+def test_the_demo_shows_the_embedded_store_whatever_the_backend(
+    env: Environment, words: list[str]
+) -> None:
+    done = run("flyte-sidecar", *words, "demo", env={**env, "FLYTE_SIDECAR_BACKEND": "flyte"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert '"kind":"local"' in done.stdout
+
+
+# Python.
+
+INIT = """
+import asyncio, os, sys, threading
+import sidecar
+from sidecar import Event, errors
+
+sidecar.init(backend="flyte", endpoint=sys.argv[1], insecure=True, project="p", domain="d")
+"""
+
+
+def script(text: str, server: Server) -> str:
+    """Run a script on the deployment to its end, which must be a quiet one, and give its words."""
+    with subprocess.Popen(
+        [
+            *(sys.executable, "-W", "ignore::DeprecationWarning", "-c"),
+            *(INIT + textwrap.dedent(text), server.endpoint),
+        ],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # its children too
+            raise
+    assert (process.returncode, err) == (0, "")
+    return out
+
+
+@EVERY_RELEASE
+def test_python_gets_lists_signals_and_waits(server: Server) -> None:
+    for number in range(5):
+        server.model.ask(RUN, f"e{number}", "int", action=f"c{number}", **SCOPE)
+    told = script(
+        """
+        event = Event.get("e0", "r1")
+        print(event.name, event.action_name, event.phase, event.expected_type.__name__)
+        print(Event.get("nope", run_name="r1"), Event.get("e0", "r1", action_name="b1"))
+        print([each.name for each in Event.listall(run_name="r1", limit=2)])
+        event.signal(7)
+        print(event.phase, event.wait())
+        try:
+            Event.get("e0", "r1").signal(8)
+        except errors.AlreadySignalled as refused:
+            print(refused.data["event"].payload)
+        try:
+            Event.create("e9", "r1")
+        except errors.UnsupportedByBackend:
+            print("unsupported")
+
+        async def main():
+            event = await Event.get.aio("e1", run_name="r1")
+            waiting = asyncio.create_task(event.wait.aio())
+            await (await Event.get.aio("e1", run_name="r1")).signal.aio(-1)
+            print(await waiting, [each.name async for each in Event.listall.aio("r1", limit=2)])
+
+        asyncio.run(main())
+        """,
+        server,
+    )
+    assert told.splitlines() == [
+        "e0 c0 PAUSED int",
+        "None None",
+        "['e0', 'e1', 'e2', 'e3', 'e4']",
+        "SUCCEEDED 7",
+        "7",
+        "unsupported",
+        "-1 ['e0', 'e1', 'e2', 'e3', 'e4']",
+    ]
+    assert server.model.action(RUN, "c0", **SCOPE).payload == 7
+
+
+def test_python_is_told_that_the_deployment_is_not_there(server: Server) -> None:
+    server.stop()
+    told = script(
+        """
+        try:
+            Event.get("e0", "r1")
+        except errors.BackendUnavailable as refused:
+            print(refused.retryable, refused.data["grpcStatus"])
+        """,
+        server,
+    )
+    assert told == "True UNAVAILABLE\n"
+
+
+def test_a_script_that_closes_nothing_ends_quietly(server: Server) -> None:
+    server.model.ask(RUN, "deploy", action="c1", **SCOPE)
+    told = script(
+        """
+        event = Event.get("deploy", "r1")
+
+        def poll():
+            while True:
+                Event.get("deploy", "r1")
+
+        for work in (event.wait, lambda: asyncio.run(event.wait.aio()), poll):
+            threading.Thread(target=work, daemon=True).start()
+        suspended = Event.listall("r1", limit=1)
+        next(suspended)
+        asyncio.run(Event.get.aio("deploy", "r1"))
+        print("done")
+        """,
+        server,
+    )
+    assert told == "done\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_child_and_its_parent_both_go_on(server: Server) -> None:
+    for number in range(3):
+        server.model.ask(RUN, f"e{number}", action=f"c{number}", **SCOPE)
+    told = script(
+        """
+        from sidecar import choice
+
+        asked, answers = Event.get("e0", "r1"), []
+        thread = threading.Thread(target=lambda: answers.append(asked.wait()))
+        thread.start()
+        while not choice.service._brief:  # until the wait is open
+            pass
+        child = os.fork()
+        if child == 0:
+            Event.get("e1", "r1").signal(True)
+            asyncio.run(Event.get("e2", "r1").signal.aio(False))
+            print([each.phase for each in Event.listall("r1")], flush=True)
+            sys.exit()
+        Event.get("e0", "r1").signal(True)
+        thread.join()
+        print(os.waitpid(child, 0)[1], answers, Event.get("e2", "r1").wait(), flush=True)
+        """,
+        server,
+    )
+    first, last = told.splitlines()
+    assert first in (
+        "['PAUSED', 'SUCCEEDED', 'SUCCEEDED']",
+        "['SUCCEEDED', 'SUCCEEDED', 'SUCCEEDED']",
+    )
+    assert last == "0 [True] False"
