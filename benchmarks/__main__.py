@@ -12,6 +12,8 @@ from pathlib import Path
 
 from benchmarks import alone, effort, peers
 from benchmarks.comparison import compare
+from benchmarks.flyte import flyte
+from benchmarks.watching import watches
 
 BENCHMARKS: dict[str, Callable[[Path, effort.Effort], str]] = {
     "compare": compare,
@@ -20,6 +22,8 @@ BENCHMARKS: dict[str, Callable[[Path, effort.Effort], str]] = {
     "waits": alone.waits,
     "idle": alone.idle,
     "signals": alone.signals,
+    "watches": watches,
+    "flyte": flyte,
 }
 
 

@@ -1,0 +1,103 @@
+"""A Flyte deployment to measure against, and a backend on it that counts its calls.
+
+It is the tests' model of Flyte's RunService (`tests.runservice`), in a process of its own: no
+benchmark can bring a real deployment along. What a call costs there says little of Flyte, so
+look at the ratios, and at how many calls are made.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.client import ROOT
+from sidecar.backends.flyte import Deployment, FlyteBackend
+from sidecar.events.model import Run
+
+MANY, SOME = 10_000, 1_000
+"""Events in the two runs of the deployment."""
+
+PROJECT, DOMAIN = "p", "d"
+
+
+@contextmanager
+def deployment(state: Path, release: str) -> Iterator[str]:
+    """Start a deployment with both runs; gives its endpoint."""
+    asked = [
+        {"run": name(count), "name": event(place), "project": PROJECT, "domain": DOMAIN}
+        for count in (MANY, SOME)
+        for place in range(count)
+    ]
+    state.write_text(json.dumps(asked))
+    words = ("-m", "tests.runservice", "--release", release, "--state", str(state))
+    with subprocess.Popen(
+        [sys.executable, *words], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+def name(count: int) -> str:
+    return f"benchmark-{count}"
+
+
+def event(place: int) -> str:
+    return f"event-{place:06}"
+
+
+def run(count: int) -> Run:
+    return Run(None, PROJECT, DOMAIN, name(count))
+
+
+class Counted:
+    """A transport that counts the calls made over another one."""
+
+    def __init__(self, transport: Any, calls: Counter[str]) -> None:
+        self._transport = transport
+        self._calls = calls
+
+    async def call(self, rpc: Any, *how: Any) -> Any:
+        self._calls[rpc.name] += 1
+        return await self._transport.call(rpc, *how)
+
+    def stream(self, rpc: Any, *how: Any) -> AsyncGenerator[Any, None]:
+        self._calls[rpc.name] += 1
+        made: AsyncGenerator[Any, None] = self._transport.stream(rpc, *how)
+        return made
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+
+class CountedBackend(FlyteBackend):
+    """A backend that knows which calls it made."""
+
+    def __init__(self, endpoint: str) -> None:
+        its = Deployment(endpoint=endpoint, insecure=True, project=PROJECT, domain=DOMAIN)
+        super().__init__(its, "flyte-sidecar-benchmarks")
+        self.calls: Counter[str] = Counter()
+
+    async def _make(self) -> Any:
+        from sidecar.backends.flyte import connected, grpc_transport
+
+        transport = await grpc_transport.connect(self._deployment, self._user_agent)
+        return connected.Connected(self._deployment, Counted(transport, self.calls))
+
+
+@asynccontextmanager
+async def connected(endpoint: str) -> AsyncIterator[CountedBackend]:
+    """Give a backend that has its connection, and remembers nothing yet."""
+    backend = CountedBackend(endpoint)
+    await backend.check()
+    backend.calls.clear()
+    yield backend
+    await backend.close()
