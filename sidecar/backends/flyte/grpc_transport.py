@@ -143,6 +143,7 @@ async def _told(start: Callable[[], Any]) -> Any:
         else:
             # Nobody cancelled us: the channel was closed under the call.
             failure = CallFailed("CANCELLED", "the connection was closed")
+    del start  # the frame is kept by what is raised
     raise failure
 
 
