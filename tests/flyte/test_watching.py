@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sidecar.backends.flyte import client as calls
-from sidecar.backends.flyte import connected, following, stream
+from sidecar.backends.flyte import following, stream, streams
 from sidecar.errors import BackendUnavailable, PermissionDenied, ShuttingDown
 from sidecar.events.model import ABORTED, PAUSED, SUCCEEDED
 from sidecar.events.watch import Lost
@@ -218,7 +218,7 @@ async def test_an_unknown_run_is_watched_until_it_comes(
 async def test_streams_are_bounded_and_runs_without_one_are_looked_at(
     client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connected, "STREAMS", 2)
+    monkeypatch.setattr(streams, "OPEN", 2)
     runs = [type(RUN)(RUN.org, RUN.project, RUN.domain, f"run{place}") for place in range(6)]
     actions = [flyte.server.model.ask(run.name, "q") for run in runs]
     watching = [client.watch(run) for run in runs]

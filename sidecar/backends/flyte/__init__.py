@@ -1,12 +1,16 @@
 """A Flyte deployment, by its RunService.
 
-endpoint                    where it is
-backend                     the EventBackend; loads the rest when it is first used
-connected                   the rest, put together:
-reading pages waiting writing       what is done with events
-listing snapshot memory     what the deployment tells, and what is known of it
-client failures conversion  the calls, what they fail with, their messages
-transport grpc_transport tls        the way there
+endpoint                      where it is
+backend                       the EventBackend; loads the rest when it is first used
+connected                     the rest, put together:
+reading writing pages runs    what is asked for and done once
+followers following inbox     what is followed: waits and watches, by runs or all together
+audience stream streams       who hears of a run, and what tells of it
+listing snapshot standing     what the deployment tells of many actions
+memory cursors                what is remembered, within bounds
+client failures               the calls, and what they fail with
+conversion words              their messages
+transport grpc_transport tls  the way there
 """
 
 from sidecar.backends.flyte.backend import FlyteBackend

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
+
+from msgspec import Struct
 
 from sidecar.errors import SidecarError
 from sidecar.events.model import Event
@@ -11,6 +14,21 @@ from sidecar.events.watch import Feed, without_details
 
 LARGE = 4096
 """Characters of an answer that is not kept: it is told once."""
+
+
+class Seat(Struct, eq=False):
+    """A watch's place in the audience.
+
+    Attributes
+    ----------
+    done
+        Done when nothing more can be told.
+    whole
+        Whether all was told that stands.
+    """
+
+    done: asyncio.Future[None]
+    whole: bool = False
 
 
 class Audience:
@@ -21,23 +39,31 @@ class Audience:
     waits
         By the actions whose end they wait for.
     watches
-        Each with a future, which is done when nothing more can be told.
+        With their seats.
     picture
         The events as the watches were told of them.
     """
 
     def __init__(self) -> None:
         self.waits: dict[str, set[asyncio.Future[Event]]] = {}
-        self.watches: dict[Feed, asyncio.Future[None]] = {}
+        self.watches: dict[Feed, Seat] = {}
         self.picture: dict[str, Event] = {}
 
     def __bool__(self) -> bool:
         return bool(self.waits or self.watches)
 
     @property
-    def unresolved(self) -> int:
-        """How many events are pending, as far as anyone here cares."""
-        return len(self.waits) + sum(event.pending for event in self.picture.values())
+    def unresolved(self) -> list[str]:
+        """The events that are pending, as far as anyone here cares."""
+        pending = {name for name, event in self.picture.items() if event.pending}
+        return [*(pending | {*self.waits})]
+
+    @property
+    def over(self) -> bool:
+        """Whether there are watches, and all that they know of is resolved."""
+        return any(seat.whole for seat in self.watches.values()) and not any(
+            event.pending for event in self.picture.values()
+        )
 
     def add_wait(self, action: str) -> asyncio.Future[Event]:
         """Give a future of an event's end."""
@@ -54,17 +80,16 @@ class Audience:
 
     def add_watch(self, watch: Feed) -> asyncio.Future[None]:
         """Tell a watch what is known, and give a future of its end."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         for event in self.picture.values():
             watch.put(event)
-        self.watches[watch] = done
-        return done
+        seat = self.watches[watch] = Seat(asyncio.get_running_loop().create_future())
+        return seat.done
 
     def drop_watch(self, watch: Feed) -> None:
         """Take a watch out."""
         del self.watches[watch]
         if not self.watches:
-            self.picture.clear()
+            self.picture = {}  # another one: who looks may see that it begins anew
 
     def tell(self, event: Event) -> None:
         """Say how an event stands."""
@@ -89,33 +114,35 @@ class Audience:
                 watch.remove(event)
         _fail(self.waits.get(name, ()), error)
 
-    def sync(self) -> None:
-        """Say that all was told that stands."""
-        for watch in self.watches:
-            watch.sync()
+    def sync(self, watches: Iterable[Feed]) -> None:
+        """Say that these watches were told all that stands; some may have left."""
+        for watch in watches:
+            if watch in self.watches:
+                self.watches[watch].whole = True
+                watch.sync()
 
     def lose(self, error: SidecarError) -> None:
         """Say that the backend is lost for now; whoever has not been told all yet ends with it."""
-        for watch, done in self.watches.items():
+        for watch, seat in self.watches.items():
             try:
                 watch.lose(error)
             except SidecarError as first:
-                _fail([done], first)
+                _fail([seat.done], first)
 
     def finish(self) -> None:
-        """Say that the watches will hear of nothing more."""
-        for done in self.watches.values():
-            if not done.done():
-                done.set_result(None)
+        """Say that those who were told all will hear of nothing more."""
+        for seat in self.watches.values():
+            if seat.whole and not seat.done.done():
+                seat.done.set_result(None)
 
     def fail(self, error: Exception) -> None:
         """End every wait and watch with an error."""
-        _fail(self.watches.values(), error)
+        _fail((seat.done for seat in self.watches.values()), error)
         for waits in self.waits.values():
             _fail(waits, error)
 
 
-def _fail(futures: Any, error: Exception) -> None:
+def _fail(futures: Iterable[asyncio.Future[Any]], error: Exception) -> None:
     for future in futures:
         if not future.done():
             future.set_exception(error)

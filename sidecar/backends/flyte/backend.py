@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sidecar.backends.flyte.endpoint import Deployment
 from sidecar.backends.flyte.failures import told_as_errors
-from sidecar.errors import InvalidParams, SidecarError, UnsupportedByBackend
+from sidecar.errors import InvalidParams, ShuttingDown, SidecarError, UnsupportedByBackend
 from sidecar.events.model import (
     Event,
     EventPage,
@@ -28,6 +28,10 @@ from sidecar.events.watch import Watch
 
 if TYPE_CHECKING:
     from sidecar.backends.flyte.connected import Connected
+
+
+UNKNOWN_RUN = 5.0
+"""Seconds between two looks at whether there is a run that is watched."""
 
 
 class FlyteBackend:
@@ -82,11 +86,10 @@ class FlyteBackend:
     async def watch(self, watch: Watch) -> None:
         run = watch.watched.run
         async with self._connected(watch.watched.place) as its:
-            if run is None or (_is_name(run.name) and await self._knows(its, run)):
-                await its.watch(watch)
-            else:  # there will never be anything to tell
-                watch.sync()
-                await asyncio.get_running_loop().create_future()
+            while run is not None and not (_is_name(run.name) and await self._knows(its, run)):
+                watch.sync()  # there is nothing to tell, until there is such a run
+                await asyncio.sleep(UNKNOWN_RUN)
+            await its.watch(watch)
 
     async def create(self, new: NewEvent) -> Event:
         raise UnsupportedByBackend("only a run itself makes events on Flyte")
@@ -96,6 +99,8 @@ class FlyteBackend:
             return await its.writer.signal(event, payload)
 
     async def abort(self, event: Event, reason: str | None) -> Event:
+        if reason is not None and not _is_text(reason):
+            raise InvalidParams("the backend keeps no such text", path="/reason")
         async with self._connected(event.run) as its:
             return await its.writer.abort(event, reason)
 
@@ -129,21 +134,31 @@ class FlyteBackend:
 
         Flyte takes no run without project and domain.
         """
-        if where is not None and not (where.project and where.domain):
-            missing = "domain" if where.project else "project"
-            raise InvalidParams(
-                f"no {missing}: the request names none, and the connection has none",
-                path=f"/{missing}",
-            )
+        if where is not None:
+            for member in ("project", "domain"):
+                given = getattr(where, member)
+                if not given:
+                    words = f"no {member}: the request names none, and the connection has none"
+                    raise InvalidParams(words, path=f"/{member}")
+            for member in ("project", "domain", "org"):
+                if not _is_text(getattr(where, member) or ""):
+                    raise InvalidParams(f"there can be no such {member}", path=f"/{member}")
         with told_as_errors(self._deployment.address):
             yield await self._connect()
 
     async def _connect(self) -> Connected:
         """Give the connection, and make it first if there is none; a failure is not kept."""
         if self._connecting is None:
-            connecting = self._connecting = asyncio.ensure_future(self._make())
-            connecting.add_done_callback(self._made)
-        return await asyncio.shield(self._connecting)
+            self._connecting = asyncio.ensure_future(self._make())
+            self._connecting.add_done_callback(self._made)
+        connecting = self._connecting
+        try:
+            return await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if connecting.cancelled() and task is not None and not task.cancelling():
+                raise ShuttingDown("the connection is being closed") from None
+            raise
 
     async def _make(self) -> Connected:
         # Loading takes a tenth of a second, in which the loop goes on.
@@ -170,8 +185,13 @@ def _may_exist(target: Target) -> bool:
 
 
 def _is_name(text: str) -> bool:
-    """Tell whether a text can be a name at all: some would be an error of the backend's."""
+    """Tell whether a text can be a name at all."""
+    return bool(text) and _is_text(text)
+
+
+def _is_text(text: str) -> bool:
+    """Tell whether the backend can keep a text: of others it makes an error of its own."""
     try:
-        return bool(text) and "\0" not in text and bool(text.encode())
+        return "\0" not in text and text.encode() is not None
     except UnicodeEncodeError:
         return False

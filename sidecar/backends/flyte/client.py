@@ -35,7 +35,7 @@ from flyteidl2.workflow.run_service_pb2 import (
 )
 from google.protobuf.message import Message
 
-from sidecar.backends.flyte.failures import is_passing
+from sidecar.backends.flyte.failures import is_away
 from sidecar.backends.flyte.transport import CallFailed, Rpc, Transport
 from sidecar.events.model import Place, Run
 
@@ -88,10 +88,12 @@ class RunService:
             _LIST_ACTIONS, ListActionsRequest(request=asked, run_id=run_identifier(run))
         )
 
-    async def details(self, run: Run, action: str, attempts: int = ATTEMPTS) -> ActionDetails:
+    async def details(
+        self, run: Run, action: str, timeout: float | None = None, attempts: int = ATTEMPTS
+    ) -> ActionDetails:
         """Give all that is known of one action."""
         request = GetActionDetailsRequest(action_id=identifier(run, action))
-        return (await self._call(_DETAILS, request, attempts=attempts)).details
+        return (await self._call(_DETAILS, request, timeout, attempts)).details
 
     async def signal(self, run: Run, action: str, parent: str, payload: EventPayload) -> None:
         """Answer a condition. It may be sent again, since the same answer again is accepted."""
@@ -133,14 +135,12 @@ class RunService:
         return await self._call(_LIST_RUNS, request)
 
     async def run_phase(self, run: Run) -> int | None:
-        """Give the number of a run's phase, None where the backend knows no such run."""
+        """Give the number of a run's phase, None where the backend does not tell."""
         request = GetRunDetailsRequest(run_id=run_identifier(run))
         try:
-            found = await self._call(_RUN_DETAILS, request)
-        except CallFailed as failure:
-            if failure.status in ("NOT_FOUND", "UNIMPLEMENTED"):
-                return None
-            raise
+            found = await self._call(_RUN_DETAILS, request, attempts=1)
+        except CallFailed:
+            return None
         return found.details.action.status.phase
 
     async def check(self, place: Place) -> None:
@@ -164,7 +164,7 @@ class RunService:
             try:
                 return await self._transport.call(rpc, request, timeout, metadata)
             except CallFailed as failure:
-                if not is_passing(failure) or attempt == attempts:
+                if not is_away(failure) or attempt == attempts:
                     raise
             await asyncio.sleep(pause(attempt))
         raise AssertionError("a call is made once at least")

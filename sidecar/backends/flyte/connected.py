@@ -15,7 +15,7 @@ from sidecar.backends.flyte.pages import Pages
 from sidecar.backends.flyte.reading import Reader
 from sidecar.backends.flyte.runs import Runs
 from sidecar.backends.flyte.snapshot import Snapshots
-from sidecar.backends.flyte.stream import Streams
+from sidecar.backends.flyte.streams import Streams
 from sidecar.backends.flyte.transport import Transport
 from sidecar.backends.flyte.writing import Writer
 from sidecar.events.model import Run
@@ -23,10 +23,6 @@ from sidecar.events.watch import Watch
 
 RUNS = 1000
 """Runs whose pages in the console are remembered."""
-
-
-STREAMS = 100
-"""Streams that may be open: Go's HTTP/2 server takes 250 calls at once from a connection."""
 
 
 class Connected:
@@ -44,8 +40,8 @@ class Connected:
         memory = Memory()
         self.reader = Reader(self.service, self.lister, memory, url)
         self.writer = Writer(self.service, self.reader)
-        self.runs = Runs(self.service, self.reader)
-        streams = Streams(STREAMS)
+        self.runs = Runs(self.service, self.reader, deployment.its_org)
+        streams = Streams()
         snapshots = Snapshots(self.service, memory, streams)
         self.pages = Pages(self.reader, snapshots, self.runs)
         self.followers = Followers(self.service, self.reader, deployment.address, streams)

@@ -16,7 +16,7 @@ from sidecar.errors import CursorExpired
 KEPT = 600.0
 """Seconds for which a cursor is good."""
 
-ROWS = 500_000
+ROWS = 100_000
 """Actions in all listings that are kept."""
 
 

@@ -19,6 +19,12 @@ from sidecar.errors import (
 REFUSED = ("INVALID_ARGUMENT", "FAILED_PRECONDITION", "NOT_FOUND", "OUT_OF_RANGE")
 """Answers after which it is certain that nothing has happened."""
 
+FOLLOWED_ON = (
+    *("UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED"),
+    *("UNKNOWN", "INTERNAL", "CANCELLED"),
+)
+"""Failures that need not last, though sending the same again may not be what helps."""
+
 _PASSING = ("RESOURCE_EXHAUSTED", "ABORTED")
 """Answers that are no refusal for good."""
 
@@ -36,9 +42,21 @@ _HUNG_UP = ": Socket closed"
 """What it says when the other end hangs up on plaintext before a word of its own."""
 
 
-def is_passing(failure: CallFailed) -> bool:
+def is_away(failure: CallFailed) -> bool:
     """Tell whether the backend was not reached, and may be at the next attempt."""
     return failure.status == "UNAVAILABLE" and _distrust(failure) is None
+
+
+def may_pass(failure: CallFailed) -> bool:
+    """Tell whether who follows something should go on to do so."""
+    return failure.status in FOLLOWED_ON and _distrust(failure) is None
+
+
+def loss(failure: CallFailed, address: str) -> SidecarError:
+    """Give the error of a failure that may pass, to one who is told of it meanwhile."""
+    error = as_error(failure, address)
+    error.retryable = True
+    return error
 
 
 @contextmanager

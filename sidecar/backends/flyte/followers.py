@@ -7,7 +7,7 @@ import asyncio
 from sidecar.backends.flyte.client import RunService
 from sidecar.backends.flyte.following import Follower
 from sidecar.backends.flyte.reading import Reader
-from sidecar.backends.flyte.stream import Streams
+from sidecar.backends.flyte.streams import Streams
 from sidecar.errors import ShuttingDown
 from sidecar.events.model import Event, Run
 from sidecar.events.watch import Feed
@@ -65,6 +65,8 @@ class Followers:
         finally:
             follower.audience.drop_watch(watch)
             self._leave(run, follower)
+            if done.done() and not done.cancelled():
+                done.exception()  # seen: the watch may have ended in the same moment
 
     def look(self, run: Run) -> None:
         """Have a run that is followed looked at soon."""

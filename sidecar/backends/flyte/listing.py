@@ -64,6 +64,8 @@ class Lister:
             token = page.token
             if not token:
                 break
+            if not held:
+                continue
             # Within a second order is by id, and the next page may have more of the last one.
             last = held[-1].created_at
             yield sorted((one for one in held if one.created_at != last), key=_place)

@@ -15,6 +15,9 @@ FACTS = 20_000
 RESOLVED_BYTES = 16 << 20
 """Of resolved events, about so much is kept."""
 
+ENDED = 100_000
+"""Events of which it is remembered that they are resolved, and nothing more."""
+
 _EVENT_BYTES = 1500
 
 
@@ -31,6 +34,7 @@ class Memory:
         self.on_resolved: Callable[[Event], None] = lambda event: None
         self._facts: LRUCache[tuple[Run, str], Facts] = LRUCache(FACTS)
         self._resolved: LRUCache[tuple[Run, str], Event] = LRUCache(RESOLVED_BYTES, _size)
+        self._ended: LRUCache[tuple[Run, str], bool] = LRUCache(ENDED)
 
     def keep(self, event: Event) -> Event:
         """Give the event as it is to be told: what was told as resolved stays so.
@@ -46,6 +50,7 @@ class Memory:
             if event.pending or unfinished:
                 event = kept
         if not event.pending:
+            self._ended[key] = True
             if _size(event) <= RESOLVED_BYTES:
                 self._resolved[key] = event
             self.on_resolved(event)
@@ -55,6 +60,10 @@ class Memory:
         """Give the event of a row if it is known to be resolved as the row has it."""
         kept = self._resolved.get((row.run, row.action_name))
         return kept if kept is not None and (not row.ended or row.phase == kept.phase) else None
+
+    def has_ended(self, run: Run, action: str) -> bool:
+        """Tell whether an event is known to be resolved."""
+        return (run, action) in self._ended
 
     def learn(self, run: Run, action: str, facts: Facts) -> None:
         """Remember what never changes of an action, if it is all that there is to know."""

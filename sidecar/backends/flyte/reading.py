@@ -50,10 +50,12 @@ class Reader:
         self.url = url
         self._service = service
 
-    async def event(self, run: Run, action: str, attempts: int = ATTEMPTS) -> Event | None:
+    async def event(
+        self, run: Run, action: str, timeout: float | None = None, attempts: int = ATTEMPTS
+    ) -> Event | None:
         """Give the event behind an action as it stands, None where there is none."""
         try:
-            details = await self._service.details(run, action, attempts)
+            details = await self._service.details(run, action, timeout, attempts)
         except CallFailed as failure:
             if failure.status == "NOT_FOUND":
                 return None
@@ -64,9 +66,25 @@ class Reader:
             return None
         return await self.told(run, event)
 
-    async def events(self, actions: Sequence[tuple[Run, str]]) -> list[Event | None]:
-        """Give the events behind some actions, asking for `AT_ONCE` of them at once."""
-        return await each(actions, lambda action: self.event(*action))
+    async def events(
+        self, actions: Sequence[tuple[Run, str]], failures: list[CallFailed] | None = None
+    ) -> list[Event | None]:
+        """Give the events behind some actions, asking for `AT_ONCE` of them at once.
+
+        The first failure is raised; or all are added to `failures`, where there is such a list,
+        and None is given in their place.
+        """
+
+        async def one(action: tuple[Run, str]) -> Event | None:
+            try:
+                return await self.event(*action)
+            except CallFailed as failure:
+                if failures is None:
+                    raise
+                failures.append(failure)
+                return None
+
+        return await each(actions, one)
 
     async def told(self, run: Run, event: Event) -> Event:
         """Give an event that the backend told of, as it is to be told on.

@@ -12,6 +12,7 @@ from msgspec import DecodeError, Struct, ValidationError, json
 from sidecar.backends.flyte.client import RunService
 from sidecar.backends.flyte.conversion import Row, aware
 from sidecar.backends.flyte.reading import AT_ONCE, Reader, chunks, each
+from sidecar.backends.flyte.transport import CallFailed
 from sidecar.backends.flyte.words import phase_name
 from sidecar.errors import CursorExpired
 from sidecar.events.model import Place, Run, RunInfo, RunPage, RunsQuery
@@ -44,9 +45,11 @@ class Found(Struct, frozen=True):
 class Runs:
     """Lists runs; every method raises `CallFailed` alone, and `page` `CursorExpired`."""
 
-    def __init__(self, service: RunService, reader: Reader) -> None:
+    def __init__(self, service: RunService, reader: Reader, own_org: str | None) -> None:
         self._service = service
         self._reader = reader
+        self._own_org = own_org
+        self._by_instant = True  # until the deployment refuses
 
     async def page(self, query: RunsQuery) -> RunPage:
         """Give one page of runs.
@@ -96,7 +99,7 @@ class Runs:
     async def _count(self, run: Run) -> int:
         """Count the run's pending events; an answered one may be paused for ever."""
         rows = await self._reader.lister.paused(run)
-        rows = [row for row in rows if self._reader.memory.resolved(row) is None]
+        rows = [row for row in rows if not self._reader.memory.has_ended(run, row.action_name)]
         if rows:
             await self._reader.lister.learn(run)
         if self._reader.lister.phases_follow:
@@ -112,18 +115,33 @@ class Runs:
         told = set() if mark is None else set(mark.told)
         token = ""
         while True:
-            page = await self._service.runs(place, paused_only, until, token)
-            found = [_found(place, run) for run in page.runs]
-            yield [one for one in found if _short(one.run.name) not in told]
+            asked = until if self._by_instant else None
+            try:
+                page = await self._service.runs(place, paused_only, asked, token)
+            except CallFailed as failure:
+                if failure.status != "INVALID_ARGUMENT" or asked is None:
+                    raise
+                self._by_instant, token = False, ""
+                continue
+            found = [_found(place, run) for run in page.runs if self._is_of(place, run)]
+            yield [
+                one
+                for one in found
+                if _short(one.run.name) not in told and (until is None or one.created_at <= until)
+            ]
             if not page.token:
                 return
-            last = found[-1].created_at
+            last = found[-1].created_at if found else until
             # An offset counts only among runs of one instant, which has no end in between.
-            token = page.token if last == until else ""
+            token = page.token if last == until or not self._by_instant else ""
             if last != until:
                 told = set()
-            until = last
             told |= {_short(one.run.name) for one in found if one.created_at == last}
+            until = last
+
+    def _is_of(self, place: Place, run: run_definition_pb2.Run) -> bool:
+        """Tell whether a run is of the place's org: some deployments know no orgs."""
+        return place.org == self._own_org or run.action.id.run.org == place.org
 
 
 def _found(place: Place, run: run_definition_pb2.Run) -> Found:
@@ -131,7 +149,7 @@ def _found(place: Place, run: run_definition_pb2.Run) -> Found:
     return Found(
         run=place.run(run.action.id.run.name),
         phase=phase_name(status.phase),
-        created_at=aware(status.start_time) or datetime.min.replace(tzinfo=UTC),
+        created_at=aware(status.start_time) or datetime.fromtimestamp(0, UTC),
     )
 
 

@@ -13,7 +13,7 @@ from contextlib import aclosing
 from sidecar.backends.flyte.client import RunService
 from sidecar.backends.flyte.conversion import Row, facts, is_known
 from sidecar.backends.flyte.memory import Memory
-from sidecar.backends.flyte.stream import Streams
+from sidecar.backends.flyte.streams import Streams
 from sidecar.backends.flyte.transport import CallFailed
 from sidecar.events.model import Run
 
@@ -63,7 +63,8 @@ class Snapshots:
             untold = rows if names else missing
             await self._take(run, {one.action_name: one for one in untold if not is_known(one)})
         except CallFailed as failure:
-            self._streams.refuse(run, failure)
+            if failure.status in ("UNKNOWN", "UNIMPLEMENTED"):
+                self._streams.refuse(run, failure)
         except TimeoutError:
             pass  # what has not come is asked for one by one
         finally:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from sidecar.backends.flyte.conversion import Row, listed_event
 from sidecar.backends.flyte.reading import Reader
+from sidecar.backends.flyte.transport import CallFailed
 from sidecar.events.model import Event
 
 
@@ -14,8 +15,9 @@ async def events_of(
     rows: Sequence[Row],
     *,
     details: Callable[[Row], bool],
-    wants: Callable[[str], bool],
     fresh: bool,
+    wants: Callable[[str], bool] = lambda _: True,
+    failures: list[CallFailed] | None = None,
 ) -> list[Event | None]:
     """Give the events of some rows, None for what is none or is in a phase that nobody wants.
 
@@ -25,10 +27,12 @@ async def events_of(
     ----------
     details
         Tells of which rows the details are wanted whatever they cost.
-    wants
-        Tells which phases are wanted.
     fresh
         Whether the rows were told just now.
+    wants
+        Tells which phases are wanted.
+    failures
+        As in `Reader.events`.
     """
     fresh = fresh and bool(reader.lister.phases_follow)
     found: list[Event | None] = [None] * len(rows)
@@ -46,7 +50,8 @@ async def events_of(
             found[place] = reader.memory.keep(event) if event.pending else event
         else:
             asked.append(place)
-    events = await reader.events([(rows[place].run, rows[place].action_name) for place in asked])
+    actions = [(rows[place].run, rows[place].action_name) for place in asked]
+    events = await reader.events(actions, failures)
     for place, told in zip(asked, events, strict=True):
         if told is not None and wants(told.phase):
             found[place] = told

@@ -6,48 +6,21 @@ import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
 
-from cachetools import LRUCache
 from flyteidl2.workflow import run_definition_pb2
 
 from sidecar.backends.flyte.client import RunService, pause
+from sidecar.backends.flyte.streams import Streams
 from sidecar.backends.flyte.transport import CallFailed
 from sidecar.events.model import Run
 
-FAILING = 1000
-"""Runs that are remembered as ones of which no stream can be had."""
-
 TRIES = 3
-"""How often a stream that fails at once is tried before a run counts as one without."""
+"""How often in a row a stream may fail soon, before looking must do for some time."""
 
+SOON = 10.0
+"""Seconds that a stream lives which is worth having."""
 
-class Streams:
-    """Which runs have a stream, and how many more may be open.
-
-    A server lets a connection have only so many calls; some have no such call, and for some
-    runs it fails each time.
-    """
-
-    def __init__(self, left: int) -> None:
-        self._left = left
-        self._implemented = True
-        self._failing: LRUCache[Run, bool] = LRUCache(FAILING)
-
-    def take(self, run: Run) -> bool:
-        """Tell whether a stream of the run may be opened; if so, it is to be given back."""
-        may = self._implemented and self._left > 0 and run not in self._failing
-        self._left -= may
-        return may
-
-    def give(self) -> None:
-        """Give one back."""
-        self._left += 1
-
-    def refuse(self, run: Run, failure: CallFailed) -> None:
-        """Note that no stream of the run can be had, or of any."""
-        if failure.status == "UNIMPLEMENTED":
-            self._implemented = False
-        else:
-            self._failing[run] = True
+AGAIN = 5.0
+"""Seconds until it is asked again whether a stream may be opened."""
 
 
 class Stream:
@@ -83,40 +56,62 @@ class Stream:
         self._streams = streams
         self._hear = hear
         self._heard = heard
+        self._failures = 0
+        self._looks_work = False
+
+    def looked(self) -> None:
+        """Note that the backend answers otherwise: a stream that breaks now breaks alone."""
+        self._looks_work = True
 
     async def listen(self) -> None:
-        """Hear of changes until the stream breaks; where none can be had, of nothing for ever.
+        """Hear of changes until the stream breaks.
 
         Raises
         ------
         CallFailed
             If a stream that told something breaks, or the backend is away.
         """
-        silent = 0
-        while self._streams.take(self._run):
-            self.seen.clear()
-            self.open = True
+        while True:
+            while not self._streams.take(self._run):
+                await self._do_without()
             try:
                 await self._hear_out()
             except CallFailed as failure:
-                # For some runs it fails at once, each time: then looking must do.
-                if self.seen or failure.status == "UNAVAILABLE":
-                    raise
-                silent += 1
-                if silent == TRIES or failure.status == "UNIMPLEMENTED":
+                lost = bool(self.seen) or failure.status == "UNAVAILABLE"
+                # For some runs it fails at once, each time; and some proxies pass no streams.
+                self._failures += self._looks_work or not lost
+                self._looks_work = False
+                if self._failures >= TRIES or failure.status == "UNIMPLEMENTED":
+                    self._failures = 0
                     self._streams.refuse(self._run, failure)
+                elif lost:
+                    raise
             finally:
-                self.open = False
                 self._streams.give()
-                self._heard()
-            await asyncio.sleep(pause(silent))
-        await asyncio.get_running_loop().create_future()
+            await asyncio.sleep(pause(self._failures + 1))
+
+    async def _do_without(self) -> None:
+        self._streams.without += 1
+        try:
+            await asyncio.sleep(AGAIN)
+        finally:
+            self._streams.without -= 1
 
     async def _hear_out(self) -> None:
-        async with aclosing(self._service.watch_actions(self._run)) as messages:
-            async for message in messages:
-                for enriched in message:
-                    self.seen.add(enriched.action.id.name)
-                    self._hear(enriched.action)
-                self._heard()
-        raise CallFailed("UNAVAILABLE", "the stream of changes has ended")
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        self.seen.clear()
+        self.open = True
+        try:
+            async with aclosing(self._service.watch_actions(self._run)) as messages:
+                async for message in messages:
+                    for enriched in message:
+                        self.seen.add(enriched.action.id.name)
+                        self._hear(enriched.action)
+                    self._heard()
+            raise CallFailed("UNAVAILABLE", "the stream of changes has ended")
+        finally:
+            self.open = False
+            self._heard()
+            if loop.time() - begun > SOON:
+                self._failures = 0

@@ -7,7 +7,7 @@ import re
 
 from msgspec.structs import replace
 
-from sidecar.backends.flyte.client import ATTEMPTS, RunService, pause
+from sidecar.backends.flyte.client import ATTEMPTS, DEADLINE, RunService, pause
 from sidecar.backends.flyte.reading import Reader, now, timed_out
 from sidecar.backends.flyte.transport import CallFailed
 from sidecar.backends.flyte.words import to_event_payload, type_named
@@ -23,6 +23,9 @@ from sidecar.events.service import aborted_again, completed, signalled_again
 
 CATCH_UP = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 """Seconds before each look at a record that is known to be behind what has happened."""
+
+GLANCE = 2.0
+"""Seconds that a look is given at what a write has done: that it was done is known."""
 
 MAY_HAVE_HAPPENED = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL", "UNKNOWN", "CANCELLED")
 """Answers after which a write may have been carried out all the same."""
@@ -65,7 +68,7 @@ class Writer:
                 if failure.status == "NOT_FOUND":
                     raise EventNotFound(f"there is no {_target(event)}") from failure
                 lost = failure.status in MAY_HAVE_HAPPENED
-                stands = await self._look_once(event) if lost else None
+                stands = await self._look_once(event, DEADLINE) if lost else None
                 if stands is not None and not stands.pending:
                     return aborted_again(stands)
                 if not lost or attempt == ATTEMPTS:
@@ -99,10 +102,11 @@ class Writer:
             if "already signalled" in said:
                 raise AlreadySignalled(said, event=self._answered(event, None)) from failure
             if "already completed" in said or is_overdue(event):
-                raise completed(self._keep(timed_out(event))) from failure
+                ended = timed_out(event) if event.expires_at is not None else _failed(event)
+                raise completed(self._keep(ended)) from failure
             raise EventNotFound(f"there is no {_target(event)}: {said}") from failure
         if status in MAY_HAVE_HAPPENED:
-            stands = await self._look_once(event)
+            stands = await self._look_once(event, DEADLINE)
             if stands is not None and not stands.pending and stands.payload is not None:
                 return signalled_again(stands, payload)
         raise failure
@@ -122,10 +126,10 @@ class Writer:
                 break
         return stands
 
-    async def _look_once(self, event: Event) -> Event | None:
-        """Give the event as it stands, None where that cannot be told now."""
+    async def _look_once(self, event: Event, timeout: float = GLANCE) -> Event | None:
+        """Give the event as it stands, None where that cannot be told soon."""
         try:
-            return await self._reader.event(event.run, event.action_name, attempts=1)
+            return await self._reader.event(event.run, event.action_name, timeout, attempts=1)
         except CallFailed:
             return None
 
@@ -149,6 +153,11 @@ class Writer:
 def is_overdue(event: Event) -> bool:
     """Tell whether the event is past its time by our clock."""
     return event.expires_at is not None and now() > event.expires_at
+
+
+def _failed(event: Event) -> Event:
+    """Give the event as one that ended in a way of which its record does not tell."""
+    return replace(event, phase="FAILED", pending=False)
 
 
 def _target(event: Event) -> Target:
