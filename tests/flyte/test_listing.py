@@ -125,6 +125,8 @@ async def test_thousands_of_tasks_cost_no_details(client: Client, flyte: FlyteHa
 async def test_a_row_that_moves_between_two_pages_pushes_none_out(
     client: Client, flyte: FlyteHarness
 ) -> None:
+    instant = flyte._now().replace(microsecond=1)  # all is made in one second
+    flyte.server.model.now = lambda: instant
     actions = [ask(flyte, f"q{place}", action=f"m{place:04}") for place in range(600)]
     # Made last, and moved before all others of its second while pages are read.
     late = [ask(flyte, f"late{place}", action=f"b{place}", queued=True) for place in range(3)]
@@ -146,6 +148,8 @@ async def test_a_row_that_moves_between_two_pages_pushes_none_out(
 async def test_a_run_that_never_stands_still_is_told_as_such(
     client: Client, flyte: FlyteHarness
 ) -> None:
+    instant = flyte._now().replace(microsecond=1)  # all is made in one second
+    flyte.server.model.now = lambda: instant
     for place in range(250):
         ask(flyte, f"q{place}", action=f"m{place:04}")
 

@@ -186,21 +186,26 @@ class Follower:
         """Look at what is heard of, until it is time to look at all again."""
         loop = asyncio.get_running_loop()
         jitter = random.uniform(0.9, 1.1)  # noqa: S311  nothing is hidden by it
-        due = loop.time() + self._interval() * jitter
-        next_look = loop.time() + self._interval_of_unresolved() * jitter
-        while not self._look_now and (now := loop.time()) < due:
+        begun = looked = loop.time()
+        while not self._look_now:
+            # Both change while it waits, as the stream breaks or is had again.
+            due = begun + self._interval() * jitter
+            unresolved_due = looked + self._interval_of_unresolved() * jitter
+            now = loop.time()
+            if now >= due:
+                return
             heard, self._heard = self._heard, {}
             news = [name for name, phase in heard.items() if self._is_news(name, phase)]
-            if now >= next_look:
+            if now >= unresolved_due:
                 news += [name for name in self.audience.unresolved if name not in heard]
-                next_look = now + self._interval_of_unresolved() * jitter
+                looked = now
             if news:
                 await self._look_at(news)
                 await self._end_if_over()
             if listening.done():
                 listening.result()
-            if not self._heard and not self._look_now:
-                await self._rest(min(due, next_look) - loop.time())
+            if not news and not self._heard and not self._look_now:
+                await self._rest(min(due, unresolved_due) - now)
 
     async def _rest(self, seconds: float) -> None:
         """Wait until something is heard, but not longer."""
