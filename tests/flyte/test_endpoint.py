@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from ipaddress import IPv6Address
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -30,7 +31,7 @@ from sidecar.backends.flyte.endpoint import Deployment, org_of, split
         ("[::1]", "::1", None),
         ("[::1]:8090", "::1", 8090),
         ("[2001:DB8:0:0::1]:443", "2001:db8::1", 443),
-        ("[::ffff:10.0.0.7]", "::ffff:a00:7", None),
+        ("[::ffff:10.0.0.7]", str(IPv6Address("::ffff:10.0.0.7")), None),
     ],
 )
 def test_an_endpoint_is_a_host_and_perhaps_a_port(
