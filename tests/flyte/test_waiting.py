@@ -87,7 +87,8 @@ async def test_many_waits_for_an_event_share_one_stream(
     action = ask(flyte)
     waits = [await begun(client, flyte)]
     waits += [asyncio.ensure_future(client.wait("q")) for _ in range(99)]
-    await until(lambda: flyte.server.calls["GetActionDetails"] >= 100)
+    (follower,) = (await flyte.connected()).followers._followers.values()
+    await until(lambda: len(follower.audience.waits.get(action, ())) == 100)
     for one in waits[:50]:
         one.cancel()
     flyte.server.model.signal_directly(RUN.name, action, True)

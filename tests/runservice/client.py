@@ -22,7 +22,7 @@ class Client:
             ("grpc.max_receive_message_length", -1),
             ("grpc.max_send_message_length", -1),
             ("grpc.initial_reconnect_backoff_ms", 20),
-            ("grpc.min_reconnect_backoff_ms", 20),
+            ("grpc.min_reconnect_backoff_ms", 20_000),  # what an attempt is given
             ("grpc.max_reconnect_backoff_ms", 200),
         ]
         self.channel = (
