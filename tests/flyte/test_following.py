@@ -33,6 +33,7 @@ class Held:
 
     def __init__(self, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch) -> None:
         self.held: set[str] = set()
+        self.held_from_the_second_on: set[str] = set()
         self.failing: set[str] = set()
         self.begun: Counter[str] = Counter()
         self.ended: Counter[str] = Counter()
@@ -47,7 +48,8 @@ class Held:
         async def slow(run: Any, action: str, *words: Any, **more: Any) -> Any:
             self.begun[action] += 1
             found = await event(run, action, *words, **more)
-            if action in self.held:
+            later = action in self.held_from_the_second_on and self.begun[action] > 1
+            if action in self.held or later:
                 await self.go.wait()
             if action in self.failing:
                 raise CallFailed("INTERNAL", "pq: out of ink")
@@ -91,6 +93,23 @@ async def test_a_watch_that_joins_while_a_wait_is_looked_after_is_told_all_first
     assert not watching.feed.done()
 
 
+@EVERY
+async def test_a_watch_that_joins_in_the_first_look_for_a_wait_is_told_all_first(
+    client: Client, flyte: FlyteHarness, details: Held
+) -> None:
+    actions = [ask(flyte, f"q{place}") for place in range(5)]
+    await details.begin()
+    details.held_from_the_second_on.add(actions[0])
+    waits = asyncio.ensure_future(client.wait(action_name=actions[0]))
+    await until(lambda: details.begun[actions[0]] == 2)
+    watching = client.watch()
+    await asyncio.sleep(0)
+    details.held_from_the_second_on.clear()
+    details.go.set()
+    assert len((await watching.synced()).events) == 5
+    waits.cancel()
+
+
 async def test_a_watch_that_joins_as_the_last_one_leaves_is_told_all_first(
     client: Client, flyte: FlyteHarness, details: Held
 ) -> None:
@@ -113,8 +132,9 @@ async def test_a_watch_that_joins_as_the_last_one_leaves_is_told_all_first(
 
 @EVERY
 async def test_a_wait_for_what_a_watch_has_seen_resolved_ends_at_once(
-    client: Client, flyte: FlyteHarness
+    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(following, "LOOK_AGAIN", 3600.0)
     action = ask(flyte)
     event = await client.get("q")
     assert event is not None
@@ -130,6 +150,7 @@ async def test_a_wait_for_what_a_watch_has_seen_resolved_ends_at_once(
 async def test_one_event_that_cannot_be_looked_at_keeps_no_other_from_being_told(
     client: Client, flyte: FlyteHarness, details: Held
 ) -> None:
+    flyte.server.faults.lose_updates = True
     actions = [ask(flyte, f"q{place}") for place in range(150)]
     await details.begin()
     watching = client.watch()
