@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import grpc
 import pytest
+from msgspec.structs import replace
 
 from sidecar.backends.flyte import client as calls
 from sidecar.backends.flyte import following, inbox
@@ -204,6 +205,22 @@ async def test_a_watch_of_all_ends_with_the_first_error_or_one_that_cannot_be_me
     flyte.server.faults.errors.clear()
     await asyncio.to_thread(flyte.server.stop)
     assert isinstance(await client.watch(None).error(), BackendUnavailable)
+
+
+async def test_a_run_that_is_let_go_tells_nothing_of_which_nobody_would_tell_the_end(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    flyte.server.model.ask("r1", "q")
+    watching = client.watch(None)
+    await watching.pending(["q"])
+    (follower,) = (await flyte.connected()).followers._followers.values()
+    (part,) = follower.audience.watches
+    assert isinstance(part, inbox.Part)
+    (event,) = watching.picture.events.values()
+    part.stop()
+    part.put(replace(event, action_name="late", name="late"))
+    watching.take()
+    assert watching.picture.pending() == {"q"}
 
 
 @OLD

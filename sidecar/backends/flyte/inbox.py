@@ -154,6 +154,7 @@ class Part:
         self._feed = feed
         self._failures = 0
         self._not_before = 0.0
+        self._stopped = False
         self._begin()
 
     def go_on(self) -> None:
@@ -178,21 +179,26 @@ class Part:
             self._begin()
 
     def stop(self) -> None:
-        """Feed nothing more."""
+        """Feed nothing more: what is told from now on, nobody would tell the end of."""
+        self._stopped = True
         self._task.cancel()
 
     def put(self, event: Event) -> None:
         """Say how an event stands."""
-        (self.pending.add if event.pending else self.pending.discard)(event.action_name)
-        self._inbox.put(event)
+        if not self._stopped:
+            (self.pending.add if event.pending else self.pending.discard)(event.action_name)
+            self._inbox.put(event)
 
     def remove(self, event: Event) -> None:
         """Say that an event is gone."""
-        self.pending.discard(event.action_name)
-        self._inbox.remove(event)
+        if not self._stopped:
+            self.pending.discard(event.action_name)
+            self._inbox.remove(event)
 
     def sync(self) -> None:
         """Say that all was told that stands."""
+        if self._stopped:
+            return
         self.synced = True
         self._failures = 0
         self._inbox.sync()
@@ -203,8 +209,9 @@ class Part:
         """Say that the run cannot be followed for now; raises where not all was told yet."""
         if not self.synced:
             raise error
-        self.synced = False
-        self._inbox.lose(error)
+        if not self._stopped:
+            self.synced = False
+            self._inbox.lose(error)
 
     def _begin(self) -> None:
         self._task = asyncio.ensure_future(self._feed(self))
