@@ -185,7 +185,7 @@ class Watch:
             key = next(iter(self._waiting))
             waiting = self._waiting.pop(key)
             if isinstance(waiting, Event):
-                self._bytes -= _size(waiting)
+                self._bytes -= waiting.size
             if self._room is not None and not self._room.done() and not self._far_behind():
                 self._room.set_result(None)
             if isinstance(waiting, (Synced, Lost)):
@@ -210,9 +210,9 @@ class Watch:
     def _add(self, key: _Key | _Marker, waiting: _Waiting) -> None:
         former = self._waiting.get(key)
         if isinstance(former, Event):
-            self._bytes -= _size(former)
+            self._bytes -= former.size
         if isinstance(waiting, Event):
-            self._bytes += _size(waiting)
+            self._bytes += waiting.size
         self._waiting[key] = waiting
         if self._news is not None and not self._news.done():
             self._news.set_result(None)
@@ -267,8 +267,3 @@ def without_details(event: Event) -> Event:
         abort_reason=None,
         partial=True,
     )
-
-
-def _size(event: Event) -> int:
-    words = (event.payload, event.prompt, event.description, event.abort_reason)
-    return 1000 + sum(len(word) for word in words if isinstance(word, str))

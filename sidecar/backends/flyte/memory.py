@@ -18,8 +18,6 @@ RESOLVED_BYTES = 16 << 20
 ENDED = 100_000
 """Events of which it is remembered that they are resolved, and nothing more."""
 
-_EVENT_BYTES = 1500
-
 
 class Memory:
     """What earlier answers told.
@@ -33,7 +31,9 @@ class Memory:
     def __init__(self) -> None:
         self.on_resolved: Callable[[Event], None] = lambda event: None
         self._facts: LRUCache[tuple[Run, str], Facts] = LRUCache(FACTS)
-        self._resolved: LRUCache[tuple[Run, str], Event] = LRUCache(RESOLVED_BYTES, _size)
+        self._resolved: LRUCache[tuple[Run, str], Event] = LRUCache(
+            RESOLVED_BYTES, lambda event: event.size
+        )
         self._ended: LRUCache[tuple[Run, str], bool] = LRUCache(ENDED)
 
     def keep(self, event: Event) -> Event:
@@ -51,7 +51,7 @@ class Memory:
                 event = kept
         if not event.pending:
             self._ended[key] = True
-            if _size(event) <= RESOLVED_BYTES:
+            if event.size <= RESOLVED_BYTES:
                 self._resolved[key] = event
             self.on_resolved(event)
         return event
@@ -77,8 +77,3 @@ class Memory:
             row.is_event = facts.is_event
             row.name = row.name or facts.name
             row.expected_type = row.expected_type or facts.expected_type
-
-
-def _size(event: Event) -> int:
-    words = (event.payload, event.prompt, event.description, event.abort_reason)
-    return _EVENT_BYTES + sum(len(word) for word in words if isinstance(word, str))
