@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ import msgspec
 from benchmarks.client import SETTLE, Server, encode, results
 from benchmarks.effort import Effort
 from benchmarks.report import Figure, figures, percentile
-from benchmarks.store import EVENTS, RUN, answer, disk, fill, named, serve
+from benchmarks.store import EVENTS, RUN, answer, disk, fill, named, serve, signalled
 
 PAGE = 1_000
 """The largest page that may be asked for."""
@@ -81,16 +80,10 @@ def waits(folder: Path, effort: Effort) -> str:
         fill(signaller, effort.waits)
         for place in range(effort.waits):
             [wait] = encode("events.wait", [named(place)])
-            [signal] = encode("events.signal", [answer(place)])
             waiter.send(wait)
-            # Long enough for the wait to stand, and never in step with its looks at the store.
-            time.sleep(random.uniform(0.05, 0.1))
-            start = time.perf_counter()
-            signaller.send(signal)
-            waited = waiter.receive()
-            times.append(time.perf_counter() - start)
+            seconds, waited = signalled(signaller, place, waiter)
+            times.append(seconds)
             results([waited])
-            results([signaller.receive()])
     return figures(
         f"signal in one process to wait in another, {effort.waits} times",
         [
@@ -106,13 +99,10 @@ def idle(folder: Path, effort: Effort) -> str:
         fill(server, 1)
         [wait] = encode("events.wait", [{**named(0), "timeoutSeconds": effort.idle_seconds + 1}])
         server.send(wait)
-        time.sleep(SETTLE)
-        used, start = server.cpu_seconds, time.perf_counter()
-        time.sleep(effort.idle_seconds)
-        used, seconds = server.cpu_seconds - used, time.perf_counter() - start
+        load = server.load_at_rest(effort.idle_seconds)
     return figures(
         f"one open wait, idle for {effort.idle_seconds:.0f} s",
-        [Figure("processor time, % of a core", [used / seconds * 100], "below 1")],
+        [Figure("processor time, % of a core", [load], "below 1")],
     )
 
 

@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -34,7 +35,7 @@ PATIENCE = 15.0
 """Seconds that a server has to end once its input is closed."""
 
 
-class Framing:
+class Framing(ABC):
     """How messages are told apart in a stream of bytes; one object reads one stream."""
 
     name: ClassVar[str]
@@ -43,13 +44,13 @@ class Framing:
         self._rest = b""
 
     @staticmethod
+    @abstractmethod
     def wrap(body: bytes) -> bytes:
         """Give the body as it goes over the wire."""
-        raise NotImplementedError
 
+    @abstractmethod
     def feed(self, data: bytes) -> list[bytes]:
         """Give the bodies that these bytes complete."""
-        raise NotImplementedError
 
 
 class Line(Framing):
@@ -168,9 +169,14 @@ class Server:
         """Resident memory in MB (10^6 bytes)."""
         return float(self._usage.memory_info().rss) / 1e6
 
-    @property
-    def cpu_seconds(self) -> float:
-        """Processor time used so far."""
+    def load_at_rest(self, seconds: float) -> float:
+        """Give the processor time used while nothing is asked, in % of a core."""
+        time.sleep(SETTLE)
+        used, start = self._cpu_seconds(), time.perf_counter()
+        time.sleep(seconds)
+        return (self._cpu_seconds() - used) / (time.perf_counter() - start) * 100
+
+    def _cpu_seconds(self) -> float:
         times = self._usage.cpu_times()
         return float(times.user + times.system)
 

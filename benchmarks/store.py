@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,6 +48,19 @@ def gets(count: int) -> list[bytes]:
 def answer(place: int, run: str = RUN) -> Mapping[str, object]:
     """Give the params that signal an event."""
     return {**named(place, run), "payload": True}
+
+
+def signalled(signaller: Server, place: int, listener: Server) -> tuple[float, bytes]:
+    """Signal in one process; give the seconds until another one said something, and what."""
+    [signal] = encode("events.signal", [answer(place)])
+    # Long enough for a wait to stand, and never in step with the listener's looks at the store.
+    time.sleep(random.uniform(0.05, 0.1))
+    start = time.perf_counter()
+    signaller.send(signal)
+    told = listener.receive()
+    seconds = time.perf_counter() - start
+    results([signaller.receive()])
+    return seconds, told
 
 
 def disk(folder: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import sys
 import time
 from pathlib import Path
@@ -12,11 +11,11 @@ from typing import Any
 import msgspec
 
 from benchmarks.bare import Bare
-from benchmarks.client import SETTLE, Line, Server, encode, results
+from benchmarks.client import SETTLE, Line, Server, encode
 from benchmarks.deployment import DOMAIN, PROJECT, SOME, deployment, name
 from benchmarks.effort import Effort
 from benchmarks.report import Figure, figures, percentile
-from benchmarks.store import RUN, answer, fill, named, serve
+from benchmarks.store import RUN, fill, named, serve, signalled
 
 WATCHES = 100
 """Watches that are open at rest."""
@@ -35,15 +34,9 @@ def _embedded(folder: Path, effort: Effort) -> str:
         fill(signaller, effort.waits)
         _watch(watcher, RUN, effort.waits)
         for place in range(effort.waits):
-            [signal] = encode("events.signal", [answer(place)])
-            # Never in step with the looks at the store.
-            time.sleep(random.uniform(0.05, 0.1))
-            start = time.perf_counter()
-            signaller.send(signal)
-            told = watcher.receive()
-            times.append(time.perf_counter() - start)
+            seconds, told = signalled(signaller, place, watcher)
+            times.append(seconds)
             _is_resolved(told, named(place)["name"])
-            results([signaller.receive()])
     return figures(
         f"signal in one process to events.changed in another, {effort.waits} times",
         [
@@ -58,13 +51,10 @@ def _at_rest(folder: Path, effort: Effort) -> str:
     with serve(folder / "rest.db") as server:
         fill(server, 1)
         _watch(server, RUN, 1, WATCHES)
-        time.sleep(SETTLE)
-        used, start = server.cpu_seconds, time.perf_counter()
-        time.sleep(effort.idle_seconds)
-        used, seconds = server.cpu_seconds - used, time.perf_counter() - start
+        load = server.load_at_rest(effort.idle_seconds)
     return figures(
         f"{WATCHES} open watches, idle for {effort.idle_seconds:.0f} s",
-        [Figure("processor time, % of a core", [used / seconds * 100], "below 1")],
+        [Figure("processor time, % of a core", [load], "below 1")],
     )
 
 
