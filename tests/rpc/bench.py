@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import json as fast
 
@@ -14,6 +14,8 @@ from sidecar.protocol.params import Params
 from sidecar.rpc.calls import Call, Handler
 from sidecar.rpc.connection import Connection
 from sidecar.rpc.messages import params_reader
+
+B = TypeVar("B", bound="Bench")
 
 
 class FakeTransport:
@@ -125,6 +127,9 @@ class Bench:
         self.effects.append(effect)
         raise InvalidParams("no", path="/x")
 
+    async def close(self) -> None:
+        """Let go of whatever would keep the loop from ending."""
+
     def send(self, *messages: Any) -> None:
         self.connection.data_received(b"".join(fast.encode(one) + b"\n" for one in messages))
 
@@ -177,15 +182,24 @@ def told(answers: list[Any]) -> list[tuple[Any, str]]:
     return [(answer["id"], kind(answer)) for answer in answers]
 
 
-Body = Callable[[Bench], Awaitable[None]]
+def on_a(make: Callable[[], B]) -> Callable[[Callable[[B], Awaitable[None]]], Callable[[], None]]:
+    """Run the body of a test on a bench of its own."""
+
+    def wrap(body: Callable[[B], Awaitable[None]]) -> Callable[[], None]:
+        def test() -> None:
+            async def run() -> None:
+                bench = make()
+                try:
+                    await body(bench)
+                finally:
+                    await bench.close()
+
+            asyncio.run(run())
+
+        test.__name__ = body.__name__
+        return test
+
+    return wrap
 
 
-def on_a_bench(body: Body) -> Callable[[], None]:
-    def test() -> None:
-        async def run() -> None:
-            await body(Bench())
-
-        asyncio.run(run())
-
-    test.__name__ = body.__name__
-    return test
+on_a_bench = on_a(Bench)

@@ -3,56 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 
-from sidecar.rpc import lifecycle
-from sidecar.rpc.lifecycle import Lifecycle
-from tests.rpc.bench import Bench, kind, settled, told
+from tests.rpc.bench import kind, on_a, settled, told
+from tests.rpc.ending import Ending
+
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
-class Ending(Bench):
-    """A bench with an end, whose patience is a tenth of the real one."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lifecycle = Lifecycle(self.connection)
-
-    def exit(self) -> None:
-        self.send({"jsonrpc": "2.0", "method": "exit"})
-
-    async def status(self) -> int:
-        return await asyncio.wait_for(asyncio.shield(self.lifecycle.ended), 10)
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in {"WORK": 0.1, "WRITES": 0.2, "SHUTDOWN": 0.1, "SETTLE": 0.02}.items():
-        monkeypatch.setattr(lifecycle, name, seconds)
-
-
-Body = Callable[[Ending], Awaitable[None]]
-
-
-def to_its_end(body: Body) -> Callable[[], None]:
-    def test() -> None:
-        async def run() -> None:
-            await body(Ending())
-
-        asyncio.run(run())
-
-    test.__name__ = body.__name__
-    return test
-
-
-@to_its_end
+@on_a(Ending)
 async def test_the_end_of_input_alone_exits_with_0(bench: Ending) -> None:
     bench.connection.eof_received()
     assert await bench.status() == 0
 
 
-@to_its_end
+@on_a(Ending)
 async def test_after_the_end_of_input_requests_are_still_answered(bench: Ending) -> None:
     bench.ask(1, "work")
     bench.connection.eof_received()
@@ -63,7 +29,7 @@ async def test_after_the_end_of_input_requests_are_still_answered(bench: Ending)
     assert told(bench.answers()) == [(1, "result")]
 
 
-@to_its_end
+@on_a(Ending)
 async def test_after_the_end_of_input_stuck_work_and_waits_end(bench: Ending) -> None:
     bench.ask(1, "work")
     bench.ask(2, "wait")
@@ -77,7 +43,7 @@ async def test_after_the_end_of_input_stuck_work_and_waits_end(bench: Ending) ->
     assert answers[2]["error"]["data"]["outcome"] == "unknown"
 
 
-@to_its_end
+@on_a(Ending)
 async def test_after_the_end_of_input_a_write_has_longer_than_a_read(bench: Ending) -> None:
     bench.ask(1, "work")
     bench.ask(2, "write")
@@ -88,7 +54,7 @@ async def test_after_the_end_of_input_a_write_has_longer_than_a_read(bench: Endi
     assert sorted(told(bench.answers())) == [(1, "shutting_down"), (2, "result")]
 
 
-@to_its_end
+@on_a(Ending)
 async def test_after_the_end_of_input_a_wait_with_a_timeout_is_given_its_time(
     bench: Ending,
 ) -> None:
@@ -104,13 +70,13 @@ async def test_after_the_end_of_input_a_wait_with_a_timeout_is_given_its_time(
     assert told(bench.answers()) == [(2, "result")]
 
 
-@to_its_end
+@on_a(Ending)
 async def test_an_unreadable_head_exits_with_1(bench: Ending) -> None:
     bench.connection.data_received(b"hello\r\n")
     assert await bench.status() == 1
 
 
-@to_its_end
+@on_a(Ending)
 async def test_shutdown_answers_null_and_exit_exits_with_0(bench: Ending) -> None:
     bench.ask(1, "wait")
     bench.ask(2, "work")
@@ -127,7 +93,7 @@ async def test_shutdown_answers_null_and_exit_exits_with_0(bench: Ending) -> Non
     assert await bench.status() == 0
 
 
-@to_its_end
+@on_a(Ending)
 async def test_shutdown_lets_work_finish(bench: Ending) -> None:
     bench.ask(1, "work")
     bench.ask(2, "shutdown")
@@ -136,7 +102,7 @@ async def test_shutdown_lets_work_finish(bench: Ending) -> None:
     assert told(await bench.soon(2)) == [(1, "result"), (2, "result")]
 
 
-@to_its_end
+@on_a(Ending)
 async def test_exit_right_behind_shutdown_waits_for_the_answer(bench: Ending) -> None:
     bench.ask(1, "work")
     bench.ask(2, "shutdown")
@@ -146,7 +112,7 @@ async def test_exit_right_behind_shutdown_waits_for_the_answer(bench: Ending) ->
     assert told(bench.answers()) == [(1, "shutting_down"), (2, "result")]
 
 
-@to_its_end
+@on_a(Ending)
 async def test_exit_without_shutdown_exits_with_1(bench: Ending) -> None:
     bench.ask(1, "work")
     bench.exit()
@@ -154,7 +120,7 @@ async def test_exit_without_shutdown_exits_with_1(bench: Ending) -> None:
     assert told(bench.answers()) == [(1, "shutting_down")]
 
 
-@to_its_end
+@on_a(Ending)
 async def test_the_end_of_input_after_shutdown_exits_with_0(bench: Ending) -> None:
     bench.ask(1, "shutdown")
     await bench.soon(1)
@@ -162,7 +128,7 @@ async def test_the_end_of_input_after_shutdown_exits_with_0(bench: Ending) -> No
     assert await bench.status() == 0
 
 
-@to_its_end
+@on_a(Ending)
 async def test_a_signal_does_as_shutdown_and_exit(bench: Ending) -> None:
     bench.ask(1, "wait", timeoutSeconds=60)
     bench.ask(2, "work")
@@ -172,7 +138,7 @@ async def test_a_signal_does_as_shutdown_and_exit(bench: Ending) -> None:
     assert sorted(told(bench.answers())) == [(1, "shutting_down"), (2, "shutting_down")]
 
 
-@to_its_end
+@on_a(Ending)
 async def test_a_signal_ends_the_waits_that_the_end_of_input_had_kept(bench: Ending) -> None:
     bench.ask(1, "wait", timeoutSeconds=60)
     bench.connection.eof_received()
@@ -182,7 +148,7 @@ async def test_a_signal_ends_the_waits_that_the_end_of_input_had_kept(bench: End
     assert told(bench.answers()) == [(1, "shutting_down")]
 
 
-@to_its_end
+@on_a(Ending)
 async def test_when_nobody_reads_the_end_comes_at_once(bench: Ending) -> None:
     bench.ask(1, "write")
     await settled()
@@ -190,7 +156,7 @@ async def test_when_nobody_reads_the_end_comes_at_once(bench: Ending) -> None:
     assert bench.lifecycle.ended.result() == 0
 
 
-@to_its_end
+@on_a(Ending)
 async def test_what_was_decided_in_the_last_moment_is_told(bench: Ending) -> None:
     bench.ask(1, "future")
     await settled()
@@ -202,7 +168,7 @@ async def test_what_was_decided_in_the_last_moment_is_told(bench: Ending) -> Non
 
 @pytest.mark.parametrize("method", ["shutdown", "exit"])
 def test_in_a_batch_nothing_ends(method: str) -> None:
-    @to_its_end
+    @on_a(Ending)
     async def body(bench: Ending) -> None:
         bench.send([{"jsonrpc": "2.0", "method": method}])
         bench.send([{"jsonrpc": "2.0", "id": 1, "method": method}])

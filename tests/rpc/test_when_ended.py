@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from sidecar.errors import BackendUnavailable, RequestCancelled, SidecarError
 from sidecar.protocol.params import Params
-from sidecar.rpc import lifecycle
 from sidecar.rpc.calls import Call, Handler
-from sidecar.rpc.lifecycle import Lifecycle
 from sidecar.rpc.messages import params_reader
-from tests.rpc.bench import Bench, kind, request, settled, told
+from tests.rpc.bench import kind, on_a, request, settled, told
+from tests.rpc.ending import Ending
+
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
-class Ending(Bench):
-    """A bench with an end and with `watch`, which says by its result why it ended.
+class Watched(Ending):
+    """A bench with `watch`, which says by its result why it ended.
 
     It ends by itself once its gate is open. `stubborn` takes its time to notice its end.
     """
@@ -26,7 +26,6 @@ class Ending(Bench):
     def __init__(self) -> None:
         super().__init__()
         self.stubborn: list[asyncio.Future[None]] = []
-        self.lifecycle = Lifecycle(self.connection)
         for name, handle in {"watch": self._watch, "stubborn": self._stubborn}.items():
             handler = Handler(params_reader(Params), handle, open_ended=True, in_batch=False)
             self.connection.handlers[name] = handler
@@ -49,46 +48,22 @@ class Ending(Bench):
             except asyncio.CancelledError:
                 continue
 
-    async def status(self) -> int:
-        return await asyncio.wait_for(asyncio.shield(self.lifecycle.ended), 10)
+    async def close(self) -> None:
+        for patience in self.stubborn:
+            patience.set_result(None)
+        await settled()
 
 
 def _reason(ending: SidecarError) -> str:
     return "cancelled" if isinstance(ending, RequestCancelled) else "shutdown"
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in {"WORK": 0.1, "WRITES": 0.2, "SHUTDOWN": 0.1, "SETTLE": 0.02}.items():
-        monkeypatch.setattr(lifecycle, name, seconds)
-
-
-Body = Callable[[Ending], Awaitable[None]]
-
-
-def to_its_end(body: Body) -> Callable[[], None]:
-    def test() -> None:
-        async def run() -> None:
-            bench = Ending()
-            try:
-                await body(bench)
-            finally:
-                for patience in bench.stubborn:
-                    patience.set_result(None)
-                await settled()
-
-        asyncio.run(run())
-
-    test.__name__ = body.__name__
-    return test
-
-
 def results(answers: list[Any]) -> dict[Any, Any]:
     return {answer["id"]: answer.get("result", kind(answer)) for answer in answers}
 
 
-@to_its_end
-async def test_being_cancelled_is_a_result(bench: Ending) -> None:
+@on_a(Watched)
+async def test_being_cancelled_is_a_result(bench: Watched) -> None:
     bench.ask(1, "watch")
     await settled()
     bench.cancel(1)
@@ -100,8 +75,8 @@ async def test_being_cancelled_is_a_result(bench: Ending) -> None:
     assert (bench.connection.waits, bench.connection.errors) == (0, 0)
 
 
-@to_its_end
-async def test_being_cancelled_before_it_began_is_the_same_result(bench: Ending) -> None:
+@on_a(Watched)
+async def test_being_cancelled_before_it_began_is_the_same_result(bench: Watched) -> None:
     cancel = {"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": 1}}
     bench.send(request(1, "watch"), cancel, request(2, "watch"))
     await settled()
@@ -112,9 +87,9 @@ async def test_being_cancelled_before_it_began_is_the_same_result(bench: Ending)
     assert results(bench.answers()) == {2: "cancelled"}
 
 
-@to_its_end
+@on_a(Watched)
 async def test_what_it_ends_with_by_itself_is_told_where_the_cancellation_comes_late(
-    bench: Ending,
+    bench: Watched,
 ) -> None:
     bench.ask(1, "watch")
     await settled()
@@ -124,8 +99,8 @@ async def test_what_it_ends_with_by_itself_is_told_where_the_cancellation_comes_
     assert results(bench.answers()) == {1: "finished"}
 
 
-@to_its_end
-async def test_an_error_of_its_own_is_told_as_that(bench: Ending) -> None:
+@on_a(Watched)
+async def test_an_error_of_its_own_is_told_as_that(bench: Watched) -> None:
     bench.ask(1, "watch")
     bench.ask(2, "watch")
     await settled()
@@ -136,8 +111,8 @@ async def test_an_error_of_its_own_is_told_as_that(bench: Ending) -> None:
     assert told(bench.answers()) == [(1, "backend_unavailable"), (2, "backend_unavailable")]
 
 
-@to_its_end
-async def test_past_its_timeout_it_is_late_as_any_request(bench: Ending) -> None:
+@on_a(Watched)
+async def test_past_its_timeout_it_is_late_as_any_request(bench: Watched) -> None:
     bench.ask(1, "watch", timeoutSeconds=1e-9)
     answers = await bench.soon(1)
     assert results(answers) == {1: "deadline_exceeded"}
@@ -145,8 +120,8 @@ async def test_past_its_timeout_it_is_late_as_any_request(bench: Ending) -> None
     assert (bench.answers(), bench.connection.waits) == ([], 0)
 
 
-@to_its_end
-async def test_with_a_timeout_it_can_be_cancelled_all_the_same(bench: Ending) -> None:
+@on_a(Watched)
+async def test_with_a_timeout_it_can_be_cancelled_all_the_same(bench: Watched) -> None:
     bench.ask(1, "watch", timeoutSeconds=3600)
     await settled()
     bench.cancel(1)
@@ -154,8 +129,8 @@ async def test_with_a_timeout_it_can_be_cancelled_all_the_same(bench: Ending) ->
     assert results(bench.answers()) == {1: "cancelled"}
 
 
-@to_its_end
-async def test_the_end_of_input_is_a_result(bench: Ending) -> None:
+@on_a(Watched)
+async def test_the_end_of_input_is_a_result(bench: Watched) -> None:
     bench.ask(1, "watch")
     bench.ask(2, "wait")
     bench.connection.eof_received()
@@ -163,8 +138,8 @@ async def test_the_end_of_input_is_a_result(bench: Ending) -> None:
     assert results(bench.answers()) == {1: "shutdown", 2: "shutting_down"}
 
 
-@to_its_end
-async def test_after_the_end_of_input_it_goes_on_while_others_finish(bench: Ending) -> None:
+@on_a(Watched)
+async def test_after_the_end_of_input_it_goes_on_while_others_finish(bench: Watched) -> None:
     bench.ask(1, "watch")
     bench.ask(2, "work")
     bench.connection.eof_received()
@@ -175,8 +150,8 @@ async def test_after_the_end_of_input_it_goes_on_while_others_finish(bench: Endi
     assert results(bench.answers()) == {1: "finished", 2: "done"}
 
 
-@to_its_end
-async def test_shutdown_is_a_result_and_comes_before_the_answer_to_it(bench: Ending) -> None:
+@on_a(Watched)
+async def test_shutdown_is_a_result_and_comes_before_the_answer_to_it(bench: Watched) -> None:
     bench.ask(1, "watch")
     bench.ask(2, "wait")
     bench.ask(3, "watch", timeoutSeconds=3600)
@@ -187,15 +162,15 @@ async def test_shutdown_is_a_result_and_comes_before_the_answer_to_it(bench: End
     assert answers[-1]["id"] == 4
 
 
-@to_its_end
-async def test_shutdown_in_the_same_read_is_a_result_too(bench: Ending) -> None:
+@on_a(Watched)
+async def test_shutdown_in_the_same_read_is_a_result_too(bench: Watched) -> None:
     bench.send(request(1, "watch"), request(2, "shutdown"))
     answers = await bench.soon(2)
     assert [(answer["id"], answer["result"]) for answer in answers] == [(1, "shutdown"), (2, None)]
 
 
-@to_its_end
-async def test_a_signal_is_a_result(bench: Ending) -> None:
+@on_a(Watched)
+async def test_a_signal_is_a_result(bench: Watched) -> None:
     bench.ask(1, "watch")
     bench.ask(2, "watch", timeoutSeconds=3600)
     bench.lifecycle.terminate()
@@ -203,9 +178,9 @@ async def test_a_signal_is_a_result(bench: Ending) -> None:
     assert results(bench.answers()) == {1: "shutdown", 2: "shutdown"}
 
 
-@to_its_end
+@on_a(Watched)
 async def test_one_that_does_not_notice_its_end_in_time_has_the_same_result(
-    bench: Ending,
+    bench: Watched,
 ) -> None:
     bench.ask(1, "stubborn")
     bench.ask(2, "watch")
@@ -215,8 +190,8 @@ async def test_one_that_does_not_notice_its_end_in_time_has_the_same_result(
     assert results(bench.answers()) == {1: "shutdown", 2: "shutdown"}
 
 
-@to_its_end
-async def test_when_nobody_reads_there_is_no_result(bench: Ending) -> None:
+@on_a(Watched)
+async def test_when_nobody_reads_there_is_no_result(bench: Watched) -> None:
     bench.ask(1, "watch")
     await settled()
     bench.connection.connection_lost(None)
@@ -227,8 +202,8 @@ async def test_when_nobody_reads_there_is_no_result(bench: Ending) -> None:
     assert bench.answers() == []
 
 
-@to_its_end
-async def test_it_counts_as_a_wait_and_not_as_work(bench: Ending) -> None:
+@on_a(Watched)
+async def test_it_counts_as_a_wait_and_not_as_work(bench: Watched) -> None:
     for identity in range(300):
         bench.ask(identity, "watch")
     bench.ask("last", "now")
@@ -242,8 +217,8 @@ async def test_it_counts_as_a_wait_and_not_as_work(bench: Ending) -> None:
     assert bench.connection.waits == 0
 
 
-@to_its_end
-async def test_as_a_notification_or_in_a_batch_it_does_not_begin(bench: Ending) -> None:
+@on_a(Watched)
+async def test_as_a_notification_or_in_a_batch_it_does_not_begin(bench: Watched) -> None:
     bench.send({"jsonrpc": "2.0", "method": "watch"})
     bench.send([request(1, "watch"), request(2, "now")])
     await settled()
