@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -82,19 +81,6 @@ class FlyteHarness:
     async def connected(self) -> Connected:
         """Give the backend's open connection."""
         return await self._backend._connect()
-
-    async def make(
-        self, name: str, expected_type: Any = "bool", *, parent: str, expires_in: float | None
-    ) -> Event:
-        return await self._backend.create(
-            NewEvent(
-                run=RUN,
-                name=name,
-                parent=parent,
-                expected_type=expected_type,
-                expires_in=expires_in,
-            )
-        )
 
     def pass_time(self, seconds: float) -> None:
         self._offset += timedelta(seconds=seconds)

@@ -35,11 +35,6 @@ class Harness(Protocol):
     def backend(self) -> EventBackend:
         """Give the backend that clients share."""
 
-    async def make(
-        self, name: str, expected_type: Any = "bool", *, parent: str, expires_in: float | None
-    ) -> Event:
-        """Have the run `RUN` ask."""
-
     def pass_time(self, seconds: float) -> None:
         """Let the backend's clock go on, or back."""
 
@@ -185,7 +180,8 @@ class Client:
         parent: str = "a0",
         expires_in: float | None = None,
     ) -> Event:
-        return await self.harness.make(name, expected_type, parent=parent, expires_in=expires_in)
+        """Have the run `RUN` ask."""
+        return await self.ask(RUN, name, parent, expected_type=expected_type, expires_in=expires_in)
 
     async def get(self, name: str | None = None, **more: Any) -> Event | None:
         return await arrived(self.service.get(Target(RUN, name=name, **more)))

@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.deployment import ServerProcess, where
 from tests.e2e.process import Process
+from tests.e2e.watcher import Watcher
 from tests.runservice.model import Model
 from tests.runservice.server import Server
 
@@ -30,6 +31,14 @@ def spawn(store: Path) -> Iterator[Spawn]:
     yield start
     for process in started:
         process.clear()
+
+
+@pytest.fixture
+def watcher(spawn: Spawn) -> Iterator[Watcher]:
+    """Give a client of a sidecar over the test's store, which may write nothing to stderr."""
+    watcher = Watcher(spawn())
+    yield watcher
+    assert watcher.process.said() == ""
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,6 @@ from tests.conftest import ROOT
 from tests.e2e.conftest import Spawn
 from tests.e2e.process import PATIENCE, kind, request
 from tests.e2e.watcher import Told, Watcher, create, reason
-
-
-@pytest.fixture
-def watcher(spawn: Spawn) -> Iterator[Watcher]:
-    watcher = Watcher(spawn())
-    yield watcher
-    assert watcher.process.said() == ""
-
 
 # What is told.
 

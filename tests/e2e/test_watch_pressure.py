@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,13 +15,6 @@ from tests.e2e.test_pressure import MIB, resident
 from tests.e2e.watcher import Watcher, create, reason
 
 Write = Callable[[list[Any]], list[Any]]
-
-
-@pytest.fixture
-def watcher(spawn: Spawn) -> Iterator[Watcher]:
-    watcher = Watcher(spawn())
-    yield watcher
-    assert watcher.process.said() == ""
 
 
 def test_one_open_request_too_many_is_refused(watcher: Watcher) -> None:

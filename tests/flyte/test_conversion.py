@@ -32,6 +32,7 @@ from sidecar.backends.flyte.words import from_literal, to_event_payload, type_na
 from sidecar.events.model import Event, Run
 from sidecar.events.payload import same, type_of
 from sidecar.protocol.results import encode
+from tests.events import states
 
 BEGUN = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 BEGUN_SECOND = BEGUN.replace(microsecond=0)
@@ -71,31 +72,13 @@ PAYLOADS = [
 
 
 def event(**members: Any) -> Event:
-    standing: dict[str, Any] = {
+    standing = {
         "name": "approve",
         "action_name": "e1",
-        "run_name": "r1",
-        "org": None,
-        "project": "local",
-        "domain": "local",
-        "parent": "a0",
-        "group": None,
-        "phase": "PAUSED",
-        "pending": True,
         "expected_type": "bool",
-        "prompt": "Approve?",
-        "prompt_type": "text",
-        "description": None,
         "created_at": BEGUN,
-        "ended_at": None,
-        "expires_at": None,
-        "payload": None,
-        "signalled_by": None,
-        "abort_reason": None,
-        "url": None,
-        "partial": False,
     }
-    return Event(**{**standing, **members})
+    return states.event(**{**standing, **members})
 
 
 def test_an_event_becomes_the_condition_action_that_flyte_would_list() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -83,3 +84,12 @@ def snapshot(folder: Path) -> dict[str, bytes | None]:
         str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
         for path in sorted(folder.rglob("*"))
     }
+
+
+def lose(path: Path, how: str) -> None:
+    """Delete one of a store's files, or replace it by a copy."""
+    if how == "replaced":
+        shutil.copy(path, copied := Path(f"{path}.new"))
+        copied.replace(path)
+    else:
+        path.unlink()

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import sqlite3
 import threading
 from pathlib import Path
@@ -16,7 +15,7 @@ from sidecar.backends.local import LocalBackend, file, rows
 from sidecar.errors import CursorExpired, StoreBusy, StoreUnavailable
 from sidecar.events.model import SUCCEEDED, TIMED_OUT, Query
 from sidecar.events.service import arrived
-from tests.store.conftest import Stores, Worker, get, make
+from tests.store.conftest import Stores, Worker, get, lose, make
 from tests.store.worker import RUN
 
 PROCESSES, EVENTS = 50, 200
@@ -179,12 +178,7 @@ async def test_a_store_that_is_gone_acknowledges_no_write_and_the_next_one_serve
     event = await make(backend)
     waiting = asyncio.ensure_future(backend.resolved(event))
     await asyncio.sleep(0)
-    gone = Path(f"{store}{suffix}")
-    if how == "replaced":
-        shutil.copy(gone, tmp := Path(f"{store}.new"))
-        tmp.replace(gone)
-    else:
-        gone.unlink()
+    lose(Path(f"{store}{suffix}"), how)
     with pytest.raises(StoreUnavailable) as refused:
         await backend.signal(event, True)
     assert refused.value.data["reason"] == "replaced"

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sqlite3
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from sidecar.errors import StoreUnavailable
 from sidecar.events.model import ABORTED, SUCCEEDED
 from sidecar.events.watch import PLENTY
 from tests.contract.harness import settle
-from tests.store.conftest import Stores, Worker, make
+from tests.store.conftest import Stores, Worker, lose, make
 from tests.store.feeds import Feeds, ended, line, stands, stands_as
 
 
@@ -34,12 +33,7 @@ async def test_a_store_that_is_gone_ends_its_watches(
     feeds = [watched(backend), watched(backend, None), watched(backend, "unknown")]
     for watching in feeds:
         await watching.synced()
-    gone = Path(f"{store}{suffix}")
-    if how == "replaced":
-        shutil.copy(gone, tmp := Path(f"{store}.new"))
-        tmp.replace(gone)
-    else:
-        gone.unlink()
+    lose(Path(f"{store}{suffix}"), how)
     for watching in feeds:
         error = await watching.error()
         assert isinstance(error, StoreUnavailable)
