@@ -37,7 +37,11 @@ def deployment(state: Path, release: str) -> Iterator[str]:
     state.write_text(json.dumps(asked))
     words = ("-m", "tests.runservice", "--release", release, "--state", str(state))
     with subprocess.Popen(
-        [sys.executable, *words], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, *words],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,  # it ends with us
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         try:
             assert process.stdout is not None

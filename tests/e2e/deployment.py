@@ -1,14 +1,8 @@
-"""Flyte deployments that sidecar processes speak to.
-
-As a program (`python -m tests.e2e.deployment`) it is one in a process of its own, which can be
-killed. It tells how many streams are open for each line that it reads.
-"""
+"""Flyte deployments that sidecar processes speak to."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -20,8 +14,7 @@ from typing import Any
 
 from tests.conftest import ROOT
 from tests.e2e.process import PATIENCE
-from tests.runservice.model import Model, Scope
-from tests.runservice.server import Server
+from tests.runservice.model import Scope
 
 RUN = "r1"
 SCOPE: Scope = {"project": "p", "domain": "d"}
@@ -68,7 +61,7 @@ class ServerProcess:
         self._state.write_text(json.dumps(self._asked))
         words = ("--release", self._release, "--port", str(self.port), "--state", str(self._state))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.e2e.deployment", *words],
+            [sys.executable, "-m", "tests.runservice", *words],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -101,26 +94,3 @@ class ServerProcess:
     def __exit__(self, *_: object) -> None:
         self.kill()
         self._held.close()
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="tests.e2e.deployment")
-    parser.add_argument("--release", required=True)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--state", type=Path, required=True)
-    chosen = parser.parse_args()
-    model = Model(chosen.release)
-    for asked in json.loads(chosen.state.read_text()):
-        model.ask(**asked)
-    server = Server(model, port=chosen.port)
-    server.start()
-    sys.stdout.write(f"{server.endpoint}\n")
-    sys.stdout.flush()
-    for _ in sys.stdin:
-        sys.stdout.write(f"{server.open_streams.total()}\n")
-        sys.stdout.flush()
-    os._exit(0)  # whoever started it is gone
-
-
-if __name__ == "__main__":
-    main()

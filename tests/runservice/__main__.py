@@ -1,15 +1,15 @@
 """The service as a process of its own, for tests that kill it.
 
-It prints its endpoint on a line, and serves until it is killed. A state is a JSON list: each
-item holds the arguments of `Model.ask`.
+It prints its endpoint on a line, and for each line that it reads how many streams are open; it
+serves until its input ends. A state is a JSON list: each item holds the arguments of `Model.ask`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
-import threading
 from pathlib import Path
 
 from tests.runservice.model import Model
@@ -31,7 +31,10 @@ def main() -> None:
     server.start()
     sys.stdout.write(f"{server.endpoint}\n")
     sys.stdout.flush()
-    threading.Event().wait()
+    for _ in sys.stdin:
+        sys.stdout.write(f"{server.open_streams.total()}\n")
+        sys.stdout.flush()
+    os._exit(0)  # whoever started it is gone
 
 
 if __name__ == "__main__":

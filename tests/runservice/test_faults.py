@@ -174,7 +174,8 @@ def test_a_process_of_its_own_can_be_killed_and_started_again(tmp_path: Path) ->
     for _ in range(2):
         words = [sys.executable, "-m", "tests.runservice", "--release", "2.0.28"]
         words += ["--port", port, "--state", str(state)]
-        with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with subprocess.Popen(words, cwd=ROOT, text=True, **pipes) as process:
             try:
                 assert process.stdout is not None
                 endpoint = process.stdout.readline().strip()
