@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from msgspec import DecodeError, Raw, ValidationError, json
 
@@ -24,13 +25,14 @@ from sidecar.events.model import (
     Target,
 )
 from sidecar.events.service import EventService
-from sidecar.events.watch import Watch, Watched
 from sidecar.protocol import PROTOCOL_VERSION, methods, params, results
 from sidecar.protocol.hash import SCHEMA_HASH
 from sidecar.rpc.calls import Call, Handler
 from sidecar.rpc.connection import Connection
 from sidecar.rpc.messages import params_reader
-from sidecar.watches import Watches
+
+if TYPE_CHECKING:
+    from sidecar.watches import Watches
 
 BEYOND_ALL = 1 << 1024
 """Stands for a number that no double holds, and so fits no event."""
@@ -57,7 +59,6 @@ class Methods:
         self._watch_parent = watch_parent
         self._started = time.monotonic()
         self._initialized = False
-        self._watches = Watches()
         self.connection: Connection | None = None
 
     def handlers(self) -> dict[str, Handler]:
@@ -152,7 +153,16 @@ class Methods:
         )
         return self._service.runs(query)
 
+    @cached_property
+    def _watches(self) -> Watches:
+        """The open watches; most conversations have none, and need not load what they take."""
+        from sidecar.watches import Watches
+
+        return Watches()
+
     def _watch(self, given: params.WatchParams, call: Call) -> Soon[results.WatchResult]:
+        from sidecar.events.watch import Watch, Watched
+
         assert self.connection is not None
         watched = Watched(place=self._place(given), run_name=given.run_name, parent=given.parent)
         watch = Watch(watched)

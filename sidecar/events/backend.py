@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Coroutine, Sequence
 from types import CoroutineType
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from sidecar.events.model import (
     Event,
@@ -18,7 +18,9 @@ from sidecar.events.model import (
     RunsQuery,
     Target,
 )
-from sidecar.events.watch import Watch
+
+if TYPE_CHECKING:
+    from sidecar.events.watch import Watch
 
 T = TypeVar("T")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sidecar.errors import (
     AlreadyCompleted,
@@ -32,7 +32,9 @@ from sidecar.events.model import (
     Target,
 )
 from sidecar.events.order import Write, WriteOrder, ended
-from sidecar.events.watch import Watch
+
+if TYPE_CHECKING:
+    from sidecar.events.watch import Watch
 
 A = TypeVar("A")
 T = TypeVar("T")

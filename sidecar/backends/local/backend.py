@@ -7,7 +7,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sidecar.backends.local import edits, file
 from sidecar.backends.local.changes import Changes
@@ -27,7 +27,9 @@ from sidecar.events.model import (
     RunsQuery,
     Target,
 )
-from sidecar.events.watch import Watch
+
+if TYPE_CHECKING:
+    from sidecar.events.watch import Watch
 
 A = TypeVar("A")
 T = TypeVar("T")

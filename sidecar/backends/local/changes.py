@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sidecar.backends.local import rows
 from sidecar.backends.local.failures import as_error, is_busy
 from sidecar.backends.local.reader import Reader
 from sidecar.errors import SidecarError
 from sidecar.events.model import PAUSED, Event
-from sidecar.events.watch import Watch
+
+if TYPE_CHECKING:
+    from sidecar.events.watch import Watch
 
 CHECK_AGAIN = 0.4
 """Seconds for which a quiet store is trusted to be still in its place."""

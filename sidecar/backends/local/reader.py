@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import json
 
@@ -28,7 +29,9 @@ from sidecar.events.model import (
     RunsQuery,
     Target,
 )
-from sidecar.events.watch import Watched
+
+if TYPE_CHECKING:
+    from sidecar.events.watch import Watched
 
 CHECK_AGAIN = 0.05
 """Seconds for which a read trusts that the store is still in its place."""
