@@ -22,8 +22,10 @@ types: $(VENV)/.dev
 unit: $(VENV)/.dev
 	$(BIN)/pytest --numprocesses auto
 
-schemas: $(VENV)/.installed  ## Make schemas/ anew from the code
-	$(BIN)/python -m sidecar.schema schemas
+schemas: $(VENV)/.dev  ## Make schemas/ anew from the code
+	$(BIN)/python -m sidecar.schema
+	$(BIN)/flyte-sidecar schema --out schemas
+	$(BIN)/python -m tests.transcripts
 
 bench: $(VENV)/.dev  ## Measure against peers, side by side
 	$(BIN)/python -m benchmarks

@@ -92,6 +92,10 @@ def parser() -> argparse.ArgumentParser:
         made.add_argument(
             "--json", dest="as_json", action="store_true", help=f"{what}, a line each"
         )
+    schema = verb("schema", _schema, "print the OpenRPC document of all methods and types")
+    schema.add_argument(
+        "--out", metavar="DIR", help="write it, the JSON Schema and the method table there instead"
+    )
     verb("demo", _demo, "show two real sidecars over one store, one waiting, one answering")
     verb("doctor", _doctor, "tell what would be used, and whether it works")
     return top
@@ -216,6 +220,19 @@ def _demo(options: Options, _: dict[str, Any]) -> int:
     from sidecar.demo import demo
 
     return demo()
+
+
+def _schema(_: Options, words: dict[str, Any]) -> int:
+    from pathlib import Path
+
+    from sidecar import schema
+
+    if words["out"] is None:
+        sys.stdout.buffer.write(schema.files()["openrpc.json"])
+        sys.stdout.flush()
+    else:
+        schema.write(Path(words["out"]))
+    return 0
 
 
 def _doctor(options: Options, _: dict[str, Any]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from functools import cached_property
@@ -76,6 +77,7 @@ class Methods:
             "runs.list": self._runs,
             "events.watch": self._watch,
             "events.unwatch": lambda given, _: self._watches.end(given.watch),
+            "rpc.discover": self._discover,
             "sidecar.status": self._status,
         }
         return {
@@ -187,6 +189,12 @@ class Methods:
             schema_hash=SCHEMA_HASH,
             backend=self._backend(results.Backend),
         )
+
+    async def _discover(self, _: params.Params, __: Call) -> Raw:
+        """Make the document beside the loop: it takes some ten milliseconds."""
+        from sidecar.schema import discovered
+
+        return Raw(await asyncio.to_thread(discovered))
 
     async def _status(self, _: params.Params, __: Call) -> results.Status:
         connection = self.connection

@@ -14,6 +14,22 @@ from msgspec import Meta, Struct
 
 ExpectedType = Literal["bool", "int", "float", "str"]
 PromptType = Literal["text", "markdown"]
+
+# Sets of words with names of their own in the schemas.
+TypeName = Annotated[ExpectedType, Meta(title="ExpectedType", description="A type of payload.")]
+Rendering = Annotated[PromptType, Meta(title="PromptType", description="How to render a prompt.")]
+Phase = Annotated[
+    str,
+    Meta(
+        title="Phase",
+        description="The phase of an action: Flyte's ActionPhase, without its prefix.",
+        examples=[
+            *("QUEUED", "WAITING_FOR_RESOURCES", "INITIALIZING", "RUNNING", "PAUSED"),
+            *("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT", "RECOVERED"),
+        ],
+    ),
+]
+Instant = Annotated[datetime, Meta(tz=True)]
 Payload = bool | int | float | str
 """A value that can answer an event."""
 
@@ -26,8 +42,7 @@ TIMED_OUT = "TIMED_OUT"
 class Event(Struct, frozen=True, kw_only=True, rename="camel"):
     """A question that a run waits on, and its answer once there is one.
 
-    `org`, `project`, `domain`, `run_name` and `action_name` together identify it; `name`
-    need not be unique.
+    Its org, project, domain, run and action together identify it; its name need not be unique.
     """
 
     name: Annotated[str, Meta(description="The name that the run gave the event.")]
@@ -41,27 +56,18 @@ class Event(Struct, frozen=True, kw_only=True, rename="camel"):
     domain: Annotated[str | None, Meta(description="The run's domain.")]
     parent: Annotated[str | None, Meta(description="The action that the event belongs to.")]
     group: Annotated[str | None, Meta(description="The group of actions that it stands in.")]
-    phase: Annotated[
-        str,
-        Meta(
-            description=(
-                "Flyte's ActionPhase without its prefix (QUEUED, PAUSED, SUCCEEDED, FAILED,"
-                " ABORTED, TIMED_OUT, ...). An open set: take any string."
-            ),
-            examples=[PAUSED, SUCCEEDED],
-        ),
-    ]
+    phase: Phase
     pending: Annotated[bool, Meta(description="Whether it can still be signalled.")]
     expected_type: Annotated[
-        ExpectedType | None,
+        TypeName | None,
         Meta(description="The type of payload that it takes; null where the backend is silent."),
     ]
     prompt: Annotated[str | None, Meta(description="The question, for a person to read.")]
-    prompt_type: Annotated[PromptType | None, Meta(description="How to render the prompt.")]
+    prompt_type: Annotated[Rendering | None, Meta(description="How to render the prompt.")]
     description: Annotated[str | None, Meta(description="More about the question.")]
-    created_at: Annotated[datetime | None, Meta(description="When the event was made.")]
-    ended_at: Annotated[datetime | None, Meta(description="When it stopped being pending.")]
-    expires_at: Annotated[datetime | None, Meta(description="When it times out unanswered.")]
+    created_at: Annotated[Instant | None, Meta(description="When the event was made.")]
+    ended_at: Annotated[Instant | None, Meta(description="When it stopped being pending.")]
+    expires_at: Annotated[Instant | None, Meta(description="When it times out unanswered.")]
     payload: Annotated[
         Payload | None,
         Meta(
@@ -172,7 +178,7 @@ class Query(Struct, frozen=True, kw_only=True):
 class EventPage(Struct, frozen=True, kw_only=True, rename="camel"):
     """Some events, in creation order."""
 
-    events: list[Event]
+    events: Annotated[list[Event], Meta(description="At most as many as the limit.")]
     next_cursor: Annotated[str | None, Meta(description="null at the end of the listing.")]
 
 
@@ -206,15 +212,15 @@ class RunInfo(Struct, frozen=True, kw_only=True, rename="camel"):
     project: Annotated[str | None, Meta(description="The run's project.")]
     domain: Annotated[str | None, Meta(description="The run's domain.")]
     phase: Annotated[
-        str | None,
+        Phase | None,
         Meta(description="As an event's; null where runs have none, as in the embedded store."),
     ]
-    created_at: Annotated[datetime | None, Meta(description="When the run was made.")]
+    created_at: Annotated[Instant | None, Meta(description="When the run was made.")]
     pending_events: Annotated[int, Meta(description="How many of its events are pending.")]
 
 
 class RunPage(Struct, frozen=True, kw_only=True, rename="camel"):
     """Some runs, the last created first."""
 
-    runs: list[RunInfo]
+    runs: Annotated[list[RunInfo], Meta(description="At most as many as the limit.")]
     next_cursor: Annotated[str | None, Meta(description="null at the end of the listing.")]

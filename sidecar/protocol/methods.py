@@ -35,6 +35,29 @@ from sidecar.protocol.results import (
 )
 
 
+class Notification(Struct, frozen=True, kw_only=True):
+    """One notification that the sidecar sends."""
+
+    name: str
+    summary: str
+    params: type[Struct]
+
+
+CHANGED = Notification(
+    name="events.changed", summary="An event stands or has changed.", params=EventChanged
+)
+SYNCED = Notification(
+    name="events.synced", summary="Every event that stands has been told.", params=WatchSynced
+)
+DISCONNECTED = Notification(
+    name="events.disconnected", summary="The backend is lost for now.", params=WatchDisconnected
+)
+RESYNCED = Notification(
+    name="events.resynced", summary="The backend is found again.", params=WatchResynced
+)
+NOTIFICATIONS = (CHANGED, SYNCED, DISCONNECTED, RESYNCED)
+
+
 class Method(Struct, frozen=True, kw_only=True):
     """One row of the method table.
 
@@ -48,6 +71,8 @@ class Method(Struct, frozen=True, kw_only=True):
         Whether it stays open until something happens, and so does not count as work.
     in_batch
         Whether it may stand in a batch.
+    notifications
+        What it sends while it is open.
     """
 
     name: str
@@ -58,6 +83,7 @@ class Method(Struct, frozen=True, kw_only=True):
     notification: bool = False
     open_ended: bool = False
     in_batch: bool = True
+    notifications: tuple[Notification, ...] = ()
 
 
 _STORE = (
@@ -155,12 +181,19 @@ METHODS: tuple[Method, ...] = (
         errors=(errors.TooManyWaits, *_STORE),
         open_ended=True,
         in_batch=False,
+        notifications=NOTIFICATIONS,
     ),
     Method(
         name="events.unwatch",
         summary="End a watch; answered after its end.",
         params=UnwatchParams,
         result=type(None),
+    ),
+    Method(
+        name="rpc.discover",
+        summary="Tell the whole contract, as an OpenRPC document.",
+        params=Params,
+        result=dict[str, Any],
     ),
     Method(
         name="sidecar.status",
@@ -189,26 +222,3 @@ METHODS: tuple[Method, ...] = (
         notification=True,
     ),
 )
-
-
-class Notification(Struct, frozen=True, kw_only=True):
-    """One notification that the sidecar sends."""
-
-    name: str
-    summary: str
-    params: type[Struct]
-
-
-CHANGED = Notification(
-    name="events.changed", summary="An event stands or has changed.", params=EventChanged
-)
-SYNCED = Notification(
-    name="events.synced", summary="Every event that stands has been told.", params=WatchSynced
-)
-DISCONNECTED = Notification(
-    name="events.disconnected", summary="The backend is lost for now.", params=WatchDisconnected
-)
-RESYNCED = Notification(
-    name="events.resynced", summary="The backend is found again.", params=WatchResynced
-)
-NOTIFICATIONS = (CHANGED, SYNCED, DISCONNECTED, RESYNCED)

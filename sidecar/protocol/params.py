@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Raw, Struct
 
-from sidecar.events.model import ExpectedType, PromptType
+from sidecar.events.model import Phase, Rendering, TypeName
 
 _NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f]*(?!\n)$"  # Python's $ alone lets a last newline pass
 
@@ -71,7 +71,7 @@ class ListParams(Scope, frozen=True, kw_only=True):
     """Which events of a run to list."""
 
     parent: Annotated[str | None, Meta(description="Only events under this action.")] = None
-    phases: Annotated[list[str] | None, Meta(description="Only events in these phases.")] = None
+    phases: Annotated[list[Phase] | None, Meta(description="Only events in these phases.")] = None
     details: Annotated[
         bool | None, Meta(description="Whether no event may be partial. By default false.")
     ] = None
@@ -86,9 +86,11 @@ class GetParams(TargetParams, frozen=True, kw_only=True):
 class SignalParams(TargetParams, frozen=True, kw_only=True):
     """Which event to answer, and with what."""
 
-    payload: Annotated[Raw, Meta(description="The answer: a bool, a number or a string.")]
+    payload: Annotated[
+        Raw, Meta(description="The answer.", extra_json_schema={"$ref": "#/$defs/Payload"})
+    ]
     payload_type: Annotated[
-        ExpectedType | None,
+        TypeName | None,
         Meta(description="What the payload is; must equal the declared type, if there is one."),
     ] = None
 
@@ -98,9 +100,9 @@ class CreateParams(Scope, frozen=True, kw_only=True):
 
     run_name: Annotated[Name, Meta(description="The run that asks.")]
     name: Annotated[Name, Meta(description="The event's name, new under its parent.")]
-    expected_type: Annotated[ExpectedType | None, Meta(description="By default bool.")] = None
+    expected_type: Annotated[TypeName | None, Meta(description="By default bool.")] = None
     prompt: Annotated[str | None, Meta(description="By default Approve?")] = None
-    prompt_type: Annotated[PromptType | None, Meta(description="By default text.")] = None
+    prompt_type: Annotated[Rendering | None, Meta(description="By default text.")] = None
     description: Annotated[str | None, Meta(description="More about the question.")] = None
     expires_in_seconds: Annotated[
         Annotated[float, Meta(gt=0, le=MAX_EXPIRY)] | None,

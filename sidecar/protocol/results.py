@@ -7,32 +7,82 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType, convert, json
 from msgspec.structs import replace
 
-from sidecar.errors import SidecarError
-from sidecar.events.model import Event, EventPage, ExpectedType
+from sidecar.errors import KINDS, SidecarError
+from sidecar.events.model import Event, EventPage, TypeName
 from sidecar.events.payload import for_json
+
+ProtocolVersion = Annotated[str, Meta(description="MAJOR.MINOR of the wire contract.")]
+SchemaHash = Annotated[str, Meta(description="Differs where the schemas differ.")]
+ErrorKind = Annotated[
+    str,
+    Meta(
+        title="ErrorKind",
+        description="What went wrong.",
+        examples=[error.kind for error in KINDS],
+    ),
+]
+Outcome = Annotated[
+    str,
+    Meta(
+        title="Outcome",
+        description="What is known of a write that ended in an error: none if it did not happen.",
+        examples=["none", "unknown"],
+    ),
+]
+StoreReason = Annotated[
+    str,
+    Meta(
+        title="StoreReason",
+        description="Why a store cannot be used.",
+        examples=["not_a_store", "newer", "full", "read_only", "network", "replaced", "io"],
+    ),
+]
+WatchEnd = Annotated[
+    str,
+    Meta(
+        title="WatchEnd",
+        description=(
+            "Why a watch ended: its client cancelled it, the sidecar shut down, or it is finished:"
+            " the run is over, and all its events are resolved."
+        ),
+        examples=["cancelled", "shutdown", "finished"],
+    ),
+]
+Change = Annotated[
+    str,
+    Meta(
+        title="Change",
+        description=(
+            "What became of an event. created: told for the first time, in whatever state;"
+            " resolved: told as pending before, and now it is not; removed: gone from the"
+            " backend; updated: anything else."
+        ),
+        examples=["created", "resolved", "removed", "updated"],
+    ),
+]
 
 
 class ServerInfo(Struct, frozen=True):
     """Who answers."""
 
-    name: str
-    version: str
+    name: Annotated[str, Meta(description="flyte-sidecar.")]
+    version: Annotated[str, Meta(description="The version of the package.")]
 
 
 class Backend(Struct, frozen=True, kw_only=True, rename="camel"):
     """Where the events are kept, and the scope that requests have by default."""
 
     kind: Annotated[str, Meta(description="local or flyte.")]
-    endpoint: str | None
-    org: str | None
-    project: str | None
-    domain: str | None
+    endpoint: Annotated[str | None, Meta(description="The Flyte deployment's HOST:PORT.")]
+    org: Annotated[str | None, Meta(description="The organization of requests that name none.")]
+    project: Annotated[str | None, Meta(description="The project of requests that name none.")]
+    domain: Annotated[str | None, Meta(description="The domain of requests that name none.")]
 
 
 class BackendStatus(Backend, frozen=True, kw_only=True, rename="camel"):
     """Where the events are kept, and whether it answers."""
 
-    healthy: bool
+    healthy: Annotated[bool, Meta(description="Whether it answers now.")]
 
 
 class InitializeResult(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -43,8 +93,8 @@ class InitializeResult(Struct, frozen=True, kw_only=True, rename="camel"):
         Meta(description="LSP's; experimental.flyteSidecar repeats the last three members."),
     ]
     server_info: ServerInfo
-    protocol_version: Annotated[str, Meta(description="MAJOR.MINOR of the wire contract.")]
-    schema_hash: Annotated[str, Meta(description="Differs where the schemas differ.")]
+    protocol_version: ProtocolVersion
+    schema_hash: SchemaHash
     backend: Backend
 
 
@@ -54,61 +104,54 @@ class Counters(Struct, frozen=True, kw_only=True, rename="camel"):
     requests: Annotated[int, Meta(description="Requests and notifications taken.")]
     errors: Annotated[int, Meta(description="Errors answered.")]
     in_flight: Annotated[int, Meta(description="Requests at work, waits included.")]
-    waits: int
-    watches: int
+    waits: Annotated[int, Meta(description="Open waits.")]
+    watches: Annotated[int, Meta(description="Open watches.")]
 
 
 class Status(Struct, frozen=True, kw_only=True, rename="camel"):
     """How the sidecar is."""
 
-    uptime_seconds: float
+    uptime_seconds: Annotated[float, Meta(description="Since the process began to serve.")]
     counters: Counters
-    protocol_version: str
-    schema_hash: str
+    protocol_version: ProtocolVersion
+    schema_hash: SchemaHash
     backend: BackendStatus
 
 
 class ErrorData(Struct, frozen=True, kw_only=True, rename="camel"):
     """The `data` of every error. Match on `kind`."""
 
-    kind: Annotated[str, Meta(description="What went wrong; an open set.")]
+    kind: ErrorKind
     retryable: Annotated[bool, Meta(description="Whether sending it again may help.")]
     path: Annotated[str, Meta(description="JSON Pointer to the culprit.")] | UnsetType = UNSET
     id: Annotated[int | str | None, Meta(description="A duplicate id.")] | UnsetType = UNSET
-    outcome: Annotated[str, Meta(description="Of a write: none, or unknown.")] | UnsetType = UNSET
+    outcome: Outcome | UnsetType = UNSET
     action_name: (
         Annotated[str | None, Meta(description="The event that a write had chosen.")] | UnsetType
     ) = UNSET
-    limit: int | UnsetType = UNSET
-    expected_type: ExpectedType | UnsetType = UNSET
+    limit: Annotated[int, Meta(description="The limit that was met.")] | UnsetType = UNSET
+    expected_type: TypeName | UnsetType = UNSET
     event: Event | UnsetType = UNSET
-    candidates: list[Event] | UnsetType = UNSET
-    grpc_status: str | UnsetType = UNSET
+    candidates: (
+        Annotated[list[Event], Meta(description="The first 20 that the name fits.")] | UnsetType
+    ) = UNSET
+    grpc_status: Annotated[str, Meta(description="gRPC's status code.")] | UnsetType = UNSET
     message: Annotated[str, Meta(description="What the backend said.")] | UnsetType = UNSET
-    reason: Annotated[str, Meta(description="Why a store is unavailable.")] | UnsetType = UNSET
+    reason: StoreReason | UnsetType = UNSET
 
 
 class Error(Struct, frozen=True, kw_only=True):
     """A JSON-RPC error object."""
 
-    code: int
-    message: str
+    code: Annotated[int, Meta(description="JSON-RPC's, LSP's, or from 1001 on ours.")]
+    message: Annotated[str, Meta(description="One sentence for a person.")]
     data: ErrorData
 
 
 class WatchResult(Struct, frozen=True, kw_only=True):
     """How a watch ended."""
 
-    reason: Annotated[
-        str,
-        Meta(
-            description=(
-                "cancelled; shutdown, of the sidecar; or finished: the run is over, and all its"
-                " events are resolved. An open set."
-            ),
-            examples=["cancelled", "finished", "shutdown"],
-        ),
-    ]
+    reason: WatchEnd
 
 
 class Notice(Struct, frozen=True, kw_only=True):
@@ -121,17 +164,7 @@ class Notice(Struct, frozen=True, kw_only=True):
 class EventChanged(Notice, frozen=True, kw_only=True):
     """An event as it now stands."""
 
-    change: Annotated[
-        str,
-        Meta(
-            description=(
-                "created: told for the first time, in whatever state; resolved: told as pending"
-                " before, and now it is not; removed: gone from the backend; updated: anything"
-                " else. An open set."
-            ),
-            examples=["created", "resolved", "removed", "updated"],
-        ),
-    ]
+    change: Change
     event: Event
 
 

@@ -1,0 +1,139 @@
+"""The contract as data: the JSON Schema of every type, and the method table."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from inspect import cleandoc
+from itertools import chain
+from typing import Any
+
+from msgspec import json
+
+from sidecar import errors
+from sidecar.protocol import PROTOCOL_VERSION
+from sidecar.protocol.methods import METHODS, NOTIFICATIONS
+from sidecar.protocol.results import Error
+
+Schema = dict[str, Any]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+_NULL = {"type": "null"}
+_PAYLOAD = {
+    "title": "Payload",
+    "description": (
+        "A value that answers an event. An int beyond ±(2^53 - 1) comes as a string of its"
+        " decimal digits, and a float that is not finite as NaN, Infinity or -Infinity in a"
+        " string; the event's expectedType tells which it is. Both may be sent so, too."
+    ),
+    "anyOf": [{"type": name} for name in ("boolean", "integer", "number", "string")],
+}
+
+
+def events_schema() -> Schema:
+    """Give the JSON Schema of every type, under `$defs`."""
+    return {
+        "$schema": DIALECT,
+        "title": "flyte-sidecar",
+        "description": "Every type of the flyte-sidecar wire contract.",
+        "$defs": components()[1],
+    }
+
+
+def method_table() -> dict[str, Any]:
+    """Give the methods with their types and errors, the version and the content hash."""
+    return {
+        "protocolVersion": PROTOCOL_VERSION,
+        "schemaHash": schema_hash(),
+        "methods": _methods(),
+        "notifications": _notifications(),
+        "errors": _errors(),
+    }
+
+
+@cache
+def schema_hash() -> str:
+    """Give a hash of the whole contract: clients made from another one can tell."""
+    contract = [PROTOCOL_VERSION, components()[1], _methods(), _notifications(), _errors()]
+    return hashlib.sha256(json.encode(contract, order="sorted")).hexdigest()[:16]
+
+
+@cache
+def components() -> tuple[dict[Any, Schema], dict[str, Schema]]:
+    """Give the schemas of params, results and errors by their types, and all types by name."""
+    types: list[Any] = [Error]
+    types += [notification.params for notification in NOTIFICATIONS]
+    for method in METHODS:
+        types += [method.params] if method.result is None else [method.params, method.result]
+    schemas, made = json.schema_components(types, ref_template="#/$defs/{name}")
+    named: dict[str, Schema] = {}
+    for name, component in made.items():
+        if "description" in component:
+            component["description"] = cleandoc(component["description"])
+        named[name] = _named(component, named, closed=name.endswith("Params"))
+    named["Payload"] = _PAYLOAD
+    return dict(zip(types, schemas, strict=True)), named
+
+
+def _named(schema: Any, named: dict[str, Schema], *, closed: bool) -> Any:
+    """Give the schema with references to the payload and to sets of words, which are named.
+
+    Params take the words of a `Literal` alone. Results and errors may say others one day, as
+    the contract's growth rule has it.
+    """
+    if isinstance(schema, list):
+        return [_named(member, named, closed=closed) for member in schema]
+    if not isinstance(schema, dict):
+        return schema
+    words = schema.get("enum") or (schema.get("examples") if "title" in schema else None)
+    if words is not None:
+        name = schema["title"]
+        told = {key: schema[key] for key in ("title", "description")}
+        named[name] = {**told, "type": "string", "enum": words}
+        reference = {"$ref": f"#/$defs/{name}"}
+        return (
+            reference if closed and "enum" in schema else {"anyOf": [reference, {"type": "string"}]}
+        )
+    if schema.get("anyOf") == [*_PAYLOAD["anyOf"], _NULL]:
+        return {**schema, "anyOf": [{"$ref": "#/$defs/Payload"}, _NULL]}
+    made = {key: _named(member, named, closed=closed) for key, member in schema.items()}
+    if "anyOf" in made:
+        nested = (member.get("anyOf", [member]) for member in made["anyOf"])
+        made["anyOf"] = list(chain.from_iterable(nested))
+    return made
+
+
+def _methods() -> list[dict[str, Any]]:
+    schemas = components()[0]
+    return [
+        {
+            "name": method.name,
+            "summary": method.summary,
+            "notification": method.notification,
+            "params": schemas[method.params],
+            "result": None if method.result is None else schemas[method.result],
+            "errors": [error.kind for error in method.errors],
+            "notifications": [notification.name for notification in method.notifications],
+        }
+        for method in METHODS
+    ]
+
+
+def _notifications() -> list[dict[str, Any]]:
+    return [
+        {"name": one.name, "summary": one.summary, "params": components()[0][one.params]}
+        for one in NOTIFICATIONS
+    ]
+
+
+def _errors() -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": error.kind,
+            "code": error.code,
+            "retryable": error.retryable,
+            "description": cleandoc(error.__doc__ or ""),
+        }
+        for error in errors.KINDS
+    ]

@@ -1,0 +1,114 @@
+"""schemas/ is what the code says, and what the sidecar does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from sidecar import errors, schema
+from sidecar.protocol import PROTOCOL_VERSION
+from sidecar.protocol.hash import SCHEMA_HASH
+from tests.conftest import ROOT, run
+
+
+def test_the_committed_schemas_are_those_of_the_code() -> None:
+    committed = {path.name: path.read_bytes() for path in (ROOT / "schemas").glob("*.json")}
+    assert committed == schema.files(), "run `make schemas` and commit what it changes"
+    told = (ROOT / "sidecar" / "protocol" / "hash.py").read_text()
+    assert told == schema.hash_module(), "run `make schemas` and commit what it changes"
+
+
+def test_the_schemas_are_valid_json_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(schema.events_schema())
+
+
+TYPES = schema.events_schema()["$defs"]
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_every_type_and_each_of_its_members_is_described(name: str) -> None:
+    members = TYPES[name].get("properties", {})
+    bare = {member for member, given in members.items() if not {"description", "$ref"} & set(given)}
+    named = {member for member in bare if "$ref" in members[member].get("anyOf", [{}])[0]}
+    assert bare - named == set()
+    assert TYPES[name]["description"]
+
+
+def test_error_codes_follow_the_order_of_the_contract() -> None:
+    table = {kind.kind: kind.code for kind in errors.KINDS}
+    assert list(table)[:6] == [
+        "parse_error",
+        "invalid_request",
+        "method_not_found",
+        "invalid_params",
+        "internal_error",
+        "request_cancelled",
+    ]
+    own = [
+        "message_too_large",
+        "deadline_exceeded",
+        "event_not_found",
+        "ambiguous_event",
+        "event_exists",
+        "payload_type_mismatch",
+        "already_signalled",
+        "already_completed",
+        "unsupported_by_backend",
+        "backend_unavailable",
+        "unauthenticated",
+        "permission_denied",
+        "backend_error",
+        "store_busy",
+        "store_unavailable",
+        "cursor_expired",
+        "too_many_waits",
+        "shutting_down",
+    ]
+    assert {kind: table[kind] for kind in own} == dict(zip(own, range(1001, 1019), strict=True))
+    assert len(table) == 6 + len(own)
+
+
+def test_sets_of_words_are_open_in_results_and_closed_in_params() -> None:
+    reference = {"$ref": "#/$defs/ExpectedType"}
+    told, null = TYPES["Event"]["properties"]["expectedType"]["anyOf"][:2], {"type": "null"}
+    assert told == [reference, {"type": "string"}]
+    assert TYPES["CreateParams"]["properties"]["expectedType"]["anyOf"] == [reference, null]
+    assert set(TYPES["ExpectedType"]["enum"]) == {"bool", "int", "float", "str"}
+
+
+def test_params_take_no_unknown_members_and_results_do() -> None:
+    lenient = {"InitializeParams", "LenientParams", "CancelParams"}
+    for name, given in TYPES.items():
+        closed = name.endswith("Params") and name not in lenient
+        assert (given.get("additionalProperties") is False) == closed, name
+
+
+def test_the_kinds_of_errors_are_those_of_the_table() -> None:
+    assert TYPES["ErrorKind"]["enum"] == [kind.kind for kind in errors.KINDS]
+
+
+def test_the_verb_writes_the_schemas_into_a_folder(tmp_path: Path, command: dict[str, str]) -> None:
+    done = run("flyte-sidecar", "schema", "--out", tmp_path / "new" / "folder", env=command)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    written = {path.name: path.read_bytes() for path in (tmp_path / "new" / "folder").iterdir()}
+    assert written == schema.files()
+
+
+def test_the_verb_prints_the_openrpc_document(command: dict[str, str]) -> None:
+    done = run("flyte-sidecar", "schema", env=command, text=False)
+    assert (done.returncode, done.stdout) == (0, schema.files()["openrpc.json"])
+
+
+def test_the_verb_says_where_it_cannot_write(tmp_path: Path, command: dict[str, str]) -> None:
+    (tmp_path / "file").touch()
+    done = run("flyte-sidecar", "schema", "--out", tmp_path / "file", env=command)
+    assert done.returncode == 1
+    assert str(tmp_path / "file") in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_hash_differs_where_the_contract_differs() -> None:
+    assert schema.method_table()["schemaHash"] == SCHEMA_HASH
+    assert schema.method_table()["protocolVersion"] == PROTOCOL_VERSION
