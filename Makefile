@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint types unit schemas bench clean
+.PHONY: run test lint types unit generate bench clean
 
 run: $(VENV)/.installed  ## Show two sidecars over one store
 	$(BIN)/flyte-sidecar demo
@@ -20,12 +20,13 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 
 unit: $(VENV)/.dev
-	$(BIN)/pytest --numprocesses auto
+	$(BIN)/pytest --numprocesses auto --dist loadgroup
 
-schemas: $(VENV)/.dev  ## Make schemas/ anew from the code
+generate: $(VENV)/.dev  ## Make anew what is made of the code: schemas/, and of these the clients
 	$(BIN)/python -m sidecar.schema
 	$(BIN)/flyte-sidecar schema --out schemas
 	$(BIN)/python -m tests.transcripts
+	$(BIN)/python -m clients.generate
 
 bench: $(VENV)/.dev  ## Measure against peers, side by side
 	$(BIN)/python -m benchmarks

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -28,15 +30,30 @@ def command(store: Path) -> dict[str, str]:
     return {**os.environ, "PATH": path, "FLYTE_SIDECAR_STORE": str(store)}
 
 
-def needs(tool: str) -> str:
-    """Give the path of a toolchain; without it skip the test, or fail where CI=true."""
+def needs(tool: str, least: tuple[int, ...] = ()) -> str:
+    """Give the path of a toolchain; without it skip the test, or fail where CI=true.
+
+    `least` is the lowest version that will do.
+    """
     found = shutil.which(tool)
     if found is None:
-        words = f"{tool} is not installed: what it would test stays untested"
-        if os.environ.get("CI") == "true":
-            pytest.fail(words)
-        pytest.skip(words)
-    return found
+        _untested(f"{tool} is not installed")
+    elif least:
+        words = [found, "version" if tool == "go" else "--version"]
+        told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        version = re.search(r"\d+(\.\d+)+", told)
+        assert version is not None, told
+        if tuple(map(int, version[0].split("."))) < least:
+            wanted = ".".join(map(str, least))
+            _untested(f"{tool} {version[0]} is installed, {wanted} or later is needed")
+    return str(found)
+
+
+def _untested(why: str) -> NoReturn:
+    words = f"{why}: what it would test stays untested"
+    if os.environ.get("CI") == "true":
+        pytest.fail(words)
+    pytest.skip(words)
 
 
 def run(*words: str | Path, env: dict[str, str], **how: object) -> subprocess.CompletedProcess[str]:

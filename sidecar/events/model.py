@@ -68,16 +68,7 @@ class Event(Struct, frozen=True, kw_only=True, rename="camel"):
     created_at: Annotated[Instant | None, Meta(description="When the event was made.")]
     ended_at: Annotated[Instant | None, Meta(description="When it stopped being pending.")]
     expires_at: Annotated[Instant | None, Meta(description="When it times out unanswered.")]
-    payload: Annotated[
-        Payload | None,
-        Meta(
-            description=(
-                "The answer. An int beyond ±(2^53 - 1) comes as a string of its decimal digits,"
-                " a float that is not finite as NaN, Infinity or -Infinity in a string;"
-                " expectedType tells which it is."
-            )
-        ),
-    ]
+    payload: Annotated[Payload | None, Meta(description="The answer, once there is one.")]
     signalled_by: Annotated[str | None, Meta(description="Who answered, where that is known.")]
     abort_reason: Annotated[str | None, Meta(description="Why it was aborted, if a reason stands.")]
     url: Annotated[str | None, Meta(description="The event's page in the Flyte console.")]

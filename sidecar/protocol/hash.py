@@ -1,4 +1,4 @@
-"""Made by `make schemas`."""
+"""Made by `make generate`."""
 
-SCHEMA_HASH = "c27bb5a973ba287e"
+SCHEMA_HASH = "f081e1459e9899d8"
 """Differs where the schemas differ."""

@@ -42,7 +42,7 @@ def discovered() -> bytes:
 def hash_module() -> str:
     """Give the module that tells a running sidecar the hash: making schemas takes it 10 ms."""
     return (
-        '"""Made by `make schemas`."""\n\n'
+        '"""Made by `make generate`."""\n\n'
         f'SCHEMA_HASH = "{schema_hash()}"\n'
         '"""Differs where the schemas differ."""\n'
     )

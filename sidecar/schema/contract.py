@@ -133,7 +133,7 @@ def _errors() -> list[dict[str, Any]]:
             "kind": error.kind,
             "code": error.code,
             "retryable": error.retryable,
-            "description": cleandoc(error.__doc__ or ""),
+            "description": cleandoc(error.__doc__ or "").replace("``", "`"),
         }
         for error in errors.KINDS
     ]

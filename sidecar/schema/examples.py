@@ -159,7 +159,7 @@ def examples() -> dict[str, Example]:
         "rpc.discover": Example(
             "This document (here without its members' contents)",
             {},
-            {"openrpc": "1.3.2", "info": {}, "methods": []},
+            {"openrpc": "1.4.1", "info": {}, "methods": []},
         ),
         "sidecar.status": Example("How the sidecar is", {}, status),
         "shutdown": Example("The end, in order", {}, None),

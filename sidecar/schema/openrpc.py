@@ -13,7 +13,7 @@ from sidecar.protocol.results import encode
 from sidecar.schema.contract import Schema, components, schema_hash
 from sidecar.schema.examples import Example, examples
 
-OPENRPC = "1.3.2"
+OPENRPC = "1.4.1"
 
 _ANY_REQUEST = (
     errors.InvalidRequest,
@@ -80,7 +80,7 @@ def _method(method: Method, example: Example) -> dict[str, Any]:
 
 
 def _params(reference: Schema) -> list[dict[str, Any]]:
-    """Give the members of params as content descriptors, which take over the descriptions."""
+    """Give the members of params as content descriptors, those first that are required."""
     params = components()[1][reference["$ref"].rpartition("/")[2]]
     descriptors = []
     for name, member in params["properties"].items():
@@ -88,7 +88,7 @@ def _params(reference: Schema) -> list[dict[str, Any]]:
         told = {"description": schema.pop("description")} if "description" in schema else {}
         required = name in params.get("required", [])
         descriptors.append({"name": name, **told, "required": required, "schema": schema})
-    return descriptors
+    return sorted(descriptors, key=lambda descriptor: not descriptor["required"])
 
 
 def _example(example: Example) -> dict[str, Any]:

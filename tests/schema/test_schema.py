@@ -15,9 +15,9 @@ from tests.conftest import ROOT, run
 
 def test_the_committed_schemas_are_those_of_the_code() -> None:
     committed = {path.name: path.read_bytes() for path in (ROOT / "schemas").glob("*.json")}
-    assert committed == schema.files(), "run `make schemas` and commit what it changes"
+    assert committed == schema.files(), "run `make generate` and commit what it changes"
     told = (ROOT / "sidecar" / "protocol" / "hash.py").read_text()
-    assert told == schema.hash_module(), "run `make schemas` and commit what it changes"
+    assert told == schema.hash_module(), "run `make generate` and commit what it changes"
 
 
 def test_the_schemas_are_valid_json_schema() -> None:

@@ -34,7 +34,7 @@ def test_every_scene_has_a_transcript_and_every_transcript_a_scene() -> None:
 
 @pytest.mark.parametrize("name", SCENES)
 def test_a_transcript_is_what_a_real_sidecar_says_today(name: str, store: Path) -> None:
-    assert record(name, store) == (FOLDER / f"{name}.jsonl").read_text(), "run `make schemas`"
+    assert record(name, store) == (FOLDER / f"{name}.jsonl").read_text(), "run `make generate`"
 
 
 def test_the_transcripts_show_all_methods_but_that_which_gives_the_document() -> None:

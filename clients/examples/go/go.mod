@@ -1,3 +1,0 @@
-module example.org/approve
-
-go 1.19
