@@ -1,0 +1,98 @@
+"""What is generated of the clients is what `schemas/` says."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clients.generate import golang
+from clients.generate.__main__ import files
+from clients.generate.contract import SCHEMAS, Contract
+from clients.generate.typescript import files as typescript_files
+from tests.clients.conftest import BUILD_SECONDS, CLIENTS, GO
+from tests.conftest import ROOT, needs, run
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_generated_file_is_what_the_schemas_say(path: Path) -> None:
+    assert path.read_text() == files()[path], "run `make generate` and commit what it changes"
+
+
+@pytest.fixture
+def grown(tmp_path: Path) -> Contract:
+    """A contract that has a method, a member and a word more."""
+    shutil.copytree(SCHEMAS, tmp_path / "schemas")
+    table: dict[str, Any] = json.loads((SCHEMAS / "methods.json").read_text())
+    types: dict[str, Any] = json.loads((SCHEMAS / "events.schema.json").read_text())
+    [listing] = [row for row in table["methods"] if row["name"] == "events.list"]
+    table["methods"].append({**listing, "name": "events.overdue", "summary": "List what is late."})
+    types["$defs"]["Event"]["properties"]["urgency"] = {"description": "New.", "type": "integer"}
+    types["$defs"]["Phase"]["enum"].append("POSTPONED")
+    for name, document in (("methods.json", table), ("events.schema.json", types)):
+        (tmp_path / "schemas" / name).write_text(json.dumps(document))
+    return Contract(tmp_path / "schemas")
+
+
+CALLS_IT = {
+    "ts": """
+import { Client } from "flyte-sidecar";
+
+declare const client: Client;
+const page = await client.events.overdue({ runName: "r1" });
+export const urgency: number | undefined = page.events[0]?.urgency;
+for await (const event of client.events.overdueAll({ runName: "r1" })) event.phase = "POSTPONED";
+""",
+    "go": """
+package sidecar
+
+import "context"
+
+func overdue(ctx context.Context, client *Client) (int, error) {
+	params := ListParams{RunName: "r1", Phases: []Phase{PhasePostponed}}
+	page, err := client.Events.Overdue(ctx, params)
+	if err != nil || len(page.Events) == 0 {
+		return 0, err
+	}
+	return page.Events[0].Urgency, nil
+}
+
+var _ = overdue
+""",
+}
+
+
+@pytest.mark.xdist_group("go")
+@pytest.mark.timeout(BUILD_SECONDS)
+def test_what_is_new_in_the_schemas_reaches_the_go_client(grown: Contract, tmp_path: Path) -> None:
+    folder = tmp_path / "go"
+    shutil.copytree(CLIENTS / "go", folder)
+    for name, text in golang.files(grown).items():
+        (folder / name).write_text(text)
+    (folder / "overdue.go").write_text(CALLS_IT["go"].lstrip())
+    done = run(needs("go", GO), "vet", ".", env=dict(os.environ), cwd=folder, timeout=BUILD_SECONDS)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.xdist_group("typescript")
+@pytest.mark.timeout(BUILD_SECONDS)
+def test_what_is_new_in_the_schemas_reaches_the_typescript_client(
+    grown: Contract, typescript: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "typescript"
+    left_out = shutil.ignore_patterns("node_modules", "dist", "build")
+    shutil.copytree(typescript, folder, ignore=left_out)
+    (folder / "node_modules").symlink_to(typescript / "node_modules")
+    for name, text in typescript_files(grown).items():
+        (folder / "src" / "generated" / name).write_text(text)
+    built = run(needs("npm"), "run", "build", env=dict(os.environ), cwd=folder)
+    assert built.returncode == 0, built.stdout
+    (folder / "tests" / "overdue.mts").write_text(CALLS_IT["ts"].lstrip())
+    checked = run(
+        needs("npm"), "exec", "tsc", "--", "-p", "tests", env=dict(os.environ), cwd=folder
+    )
+    assert checked.returncode == 0, checked.stdout
