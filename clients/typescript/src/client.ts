@@ -1,0 +1,123 @@
+import type { Readable, Writable } from "node:stream";
+import type { CallOptions } from "./calls.js";
+import { aborted } from "./cancellation.js";
+import { Connection, type Ending } from "./connection.js";
+import { Methods } from "./generated/methods.js";
+import type { InitializeResult } from "./generated/types.js";
+import { type Peer, type SpawnOptions, start, streams } from "./process.js";
+import { onAbort } from "./signals.js";
+import { compare, VERSION } from "./version.js";
+
+/** A sidecar that somebody else has started. */
+export interface AttachOptions {
+  /** What the sidecar writes. */
+  input: Readable;
+  /** What the sidecar reads. */
+  output: Writable;
+  /** Gives up opening the connection; once it is open, this has no effect. */
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * A conversation with one sidecar.
+ *
+ * Calls may be made concurrently. A sidecar that was lost is not started again: see `closed`.
+ */
+export class Client extends Methods {
+  /** What the sidecar said of itself. */
+  readonly server: InitializeResult;
+  /** Says so where the sidecar is older than this client and may lack methods. */
+  readonly mismatch: string | undefined;
+  /** The id of the sidecar's process, undefined where it was not started here. */
+  readonly pid: number | undefined;
+  /** Settles, and never rejects, once the sidecar is gone, for whatever reason. */
+  readonly closed: Promise<Ending>;
+  readonly #connection: Connection;
+
+  private constructor(connection: Connection, pid: number | undefined, server: InitializeResult) {
+    super(connection);
+    this.#connection = connection;
+    this.server = server;
+    this.mismatch = compare(server);
+    this.pid = pid;
+    this.closed = connection.ended;
+  }
+
+  /**
+   * Starts a sidecar and opens a conversation with it. It ends with this process at the latest.
+   *
+   * @throws {SpawnError} if it cannot be started
+   * @throws {DisconnectedError} if it ends, or writes what is no protocol, before it answers
+   * @throws {IncompatibleError} if it speaks another major version of the protocol
+   */
+  static async spawn(options: SpawnOptions = {}): Promise<Client> {
+    refuseAborted(options.signal);
+    return Client.#open(await start(options), options.signal);
+  }
+
+  /**
+   * Opens a conversation with a sidecar at the other end of two streams.
+   *
+   * @throws {DisconnectedError} if they end, or carry what is no protocol, before it answers
+   * @throws {IncompatibleError} if it speaks another major version of the protocol
+   */
+  static async attach({ input, output, signal }: AttachOptions): Promise<Client> {
+    refuseAborted(signal);
+    return Client.#open(streams(input, output), signal);
+  }
+
+  static async #open(peer: Peer, signal: AbortSignal | undefined): Promise<Client> {
+    const connection = new Connection(peer);
+    const forget = signal && onAbort(signal, () => connection.lose("opening it was given up"));
+    try {
+      if (signal?.aborted) connection.lose("opening it was given up");
+      const server = await connection.request<InitializeResult>("initialize", {
+        processId: peer.pid === undefined ? null : process.pid,
+        clientInfo: { name: "flyte-sidecar for Node", version: VERSION },
+        capabilities: {},
+      });
+      const client = new Client(connection, peer.pid, server);
+      connection.server = server;
+      connection.notify("initialized");
+      return client;
+    } catch (error) {
+      await connection.close();
+      if (signal?.aborted) throw aborted(signal, "before the sidecar was ready", "none");
+      throw error;
+    } finally {
+      forget?.();
+    }
+  }
+
+  /**
+   * Sends any request, also one that this client does not know.
+   *
+   * @throws {RequestError} if the sidecar answers with an error
+   */
+  request<Result = unknown>(
+    method: string,
+    params: object = {},
+    options?: CallOptions,
+  ): Promise<Result> {
+    return this.#connection.request(method, params, options);
+  }
+
+  /**
+   * Ends the sidecar, and settles once it is gone.
+   *
+   * It answers what it has read; what waits for an event ends with `shutting_down`. If it has
+   * not ended after 15 seconds, it is killed.
+   */
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+
+  /** Closes the client at the end of an `await using` block. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+function refuseAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw aborted(signal, "before the sidecar was started", "none");
+}

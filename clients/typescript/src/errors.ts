@@ -1,0 +1,118 @@
+import type { ErrorData, ErrorKind } from "./generated/types.js";
+import type { Exit } from "./process.js";
+
+/** What goes wrong on the client's own end. */
+export type ClientErrorKind = "spawn_failed" | "disconnected" | "incompatible" | "closed";
+
+/** Any error of this package. Match on its `kind`. */
+export abstract class SidecarError extends Error {
+  /** What went wrong. Newer sidecars may have kinds that this client does not know. */
+  abstract readonly kind: ErrorKind | ClientErrorKind | (string & {});
+
+  static {
+    named(SidecarError, "SidecarError");
+  }
+}
+
+/** The sidecar answered with an error. */
+export class RequestError extends SidecarError {
+  override readonly kind: ErrorKind | (string & {});
+
+  constructor(
+    message: string,
+    /** JSON-RPC's code, LSP's, or from 1001 on the sidecar's own. */
+    readonly code: number,
+    /** What else the sidecar told: whether a retry may help, what became of a write, ... */
+    readonly data: ErrorData,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.kind = data.kind;
+  }
+
+  static {
+    named(RequestError, "RequestError");
+  }
+}
+
+/**
+ * The call was cancelled by its signal; `cause` is the signal's reason.
+ *
+ * Of a write, `data.outcome` tells what is known: `none` (it did not happen) or `unknown`.
+ */
+export class AbortError extends RequestError {
+  static {
+    named(AbortError, "AbortError");
+  }
+}
+
+/** The sidecar could not be started. */
+export class SpawnError extends SidecarError {
+  override readonly kind = "spawn_failed";
+
+  static {
+    named(SpawnError, "SpawnError");
+  }
+}
+
+/**
+ * The sidecar ended, or its output cannot be read, before it answered.
+ *
+ * It is not known whether a write that was under way happened.
+ */
+export class DisconnectedError extends SidecarError {
+  override readonly kind = "disconnected";
+
+  /** The exit status of the process, null where there is none. */
+  readonly exitCode: number | null;
+  /** The signal that ended the process, null where there is none. */
+  readonly signal: NodeJS.Signals | null;
+  /** The last lines that it wrote to stderr. */
+  readonly stderr: string;
+
+  constructor({ exitCode, signal, stderr }: Exit, trouble?: string) {
+    const status = signal ?? (exitCode === null ? "" : `exit status ${exitCode}`);
+    const end = status === "" ? "the sidecar has ended" : `the sidecar has ended (${status})`;
+    const reason = trouble === undefined ? "" : `: ${trouble}`;
+    const words = stderr === "" ? "" : `\nits stderr ends with:\n${stderr}`;
+    super(`${end}${reason}${words}`);
+    this.exitCode = exitCode;
+    this.signal = signal;
+    this.stderr = stderr;
+  }
+
+  static {
+    named(DisconnectedError, "DisconnectedError");
+  }
+}
+
+/** The sidecar speaks another major version of the protocol. */
+export class IncompatibleError extends SidecarError {
+  override readonly kind = "incompatible";
+
+  static {
+    named(IncompatibleError, "IncompatibleError");
+  }
+}
+
+/** The client was used after it was closed. */
+export class ClosedError extends SidecarError {
+  override readonly kind = "closed";
+
+  constructor() {
+    super("the client is closed");
+  }
+
+  static {
+    named(ClosedError, "ClosedError");
+  }
+}
+
+// On the prototype the name is there when the stack is written, and survives minification.
+function named(type: { prototype: Error }, name: string): void {
+  Object.defineProperty(type.prototype, "name", {
+    value: name,
+    configurable: true,
+    writable: true,
+  });
+}

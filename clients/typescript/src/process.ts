@@ -1,0 +1,148 @@
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { finished, type Readable, type Writable } from "node:stream";
+import { SpawnError } from "./errors.js";
+
+/** Milliseconds that the other end is given to answer or to end before that is not awaited. */
+export const PATIENCE = 15_000;
+
+const TAIL = 4096;
+
+/** How a sidecar ended. */
+export interface Exit {
+  /** The exit status of the process, null where there is none. */
+  exitCode: number | null;
+  /** The signal that ended the process, null where there is none. */
+  signal: NodeJS.Signals | null;
+  /** The last lines that it wrote to stderr. */
+  stderr: string;
+}
+
+/** The other end of a connection. */
+export interface Peer {
+  /** What it writes. */
+  readonly input: Readable;
+  /** What it reads. */
+  readonly output: Writable;
+  /** The process, if it is one that was spawned here. */
+  readonly pid: number | undefined;
+  /** Settles once nothing of it is left. */
+  readonly exit: Promise<Exit>;
+  /** Ends it at once. */
+  kill(): void;
+}
+
+/** How to start a sidecar. */
+export interface SpawnOptions {
+  /** The command, by default `flyte-sidecar`. */
+  command?: string | undefined;
+  /** Its arguments, `["--store", path]` for instance. */
+  args?: readonly string[] | undefined;
+  /** The folder to start it in, by default the current one. */
+  cwd?: string | URL | undefined;
+  /** Its environment, by default that of this process. */
+  env?: NodeJS.ProcessEnv | undefined;
+  /** Where its stderr (its log) goes, by default nowhere. */
+  stderr?: Writable | undefined;
+  /** Gives up starting it; once it has started, this has no effect. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Starts a sidecar process. */
+export async function start(options: SpawnOptions): Promise<Peer> {
+  const command = options.command ?? "flyte-sidecar";
+  try {
+    const child = spawn(command, options.args ?? [], {
+      cwd: options.cwd,
+      env: options.env,
+      stdio: ["pipe", "pipe", "pipe"],
+      // A terminal's Ctrl-C is for this process, which ends the sidecar when it is done with it.
+      detached: process.platform !== "win32",
+      windowsHide: true,
+    });
+    await new Promise((resolve, reject) => {
+      child.once("spawn", resolve);
+      child.once("error", reject);
+    });
+    return new SidecarProcess(child, options.stderr);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const advice = "install it (pip install flyte-sidecar), or give the command to start";
+    throw new SpawnError(`cannot start ${JSON.stringify(command)}: ${why}; ${advice}`, { cause });
+  }
+}
+
+/** Takes a pair of streams for the other end. */
+export function streams(input: Readable, output: Writable): Peer {
+  return {
+    input,
+    output,
+    pid: undefined,
+    exit: new Promise((resolve) => {
+      finished(input, { writable: false }, () => {
+        resolve({ exitCode: null, signal: null, stderr: "" });
+      });
+    }),
+    kill() {
+      input.destroy();
+      output.destroy();
+    },
+  };
+}
+
+class SidecarProcess implements Peer {
+  readonly input: Readable;
+  readonly output: Writable;
+  readonly pid: number | undefined;
+  readonly exit: Promise<Exit>;
+  readonly #child: ChildProcessWithoutNullStreams;
+
+  constructor(child: ChildProcessWithoutNullStreams, log: Writable | undefined) {
+    this.#child = child;
+    this.input = child.stdout;
+    this.output = child.stdin;
+    this.pid = child.pid;
+    child.on("error", () => {}); // a kill that failed: the exit tells
+    child.stderr.on("error", () => {});
+    const tail = new Tail();
+    child.stderr.on("data", (chunk: Buffer) => {
+      tail.add(chunk);
+      if (log?.writable) log.write(chunk);
+    });
+    this.exit = new Promise((resolve) => {
+      // What it left behind may hold its output open.
+      child.once("exit", () => {
+        const timer = setTimeout(() => this.#release(), PATIENCE);
+        child.once("close", () => clearTimeout(timer));
+      });
+      child.once("close", (exitCode, signal) => {
+        resolve({ exitCode, signal, stderr: tail.text() });
+      });
+    });
+  }
+
+  kill(): void {
+    this.#child.kill("SIGKILL");
+    this.#release();
+  }
+
+  #release(): void {
+    for (const stream of this.#child.stdio) stream?.destroy();
+  }
+}
+
+/** The last bytes of a log. */
+class Tail {
+  #bytes = Buffer.alloc(0);
+  #cut = false;
+
+  add(chunk: Buffer): void {
+    const bytes = Buffer.concat([this.#bytes, chunk]);
+    this.#cut ||= bytes.length > TAIL;
+    this.#bytes = bytes.subarray(-TAIL);
+  }
+
+  text(): string {
+    const text = this.#bytes.toString().trimEnd();
+    return this.#cut ? text.slice(text.indexOf("\n") + 1) : text;
+  }
+}

@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { test } from "node:test";
+import * as imported from "flyte-sidecar";
+
+const require = createRequire(import.meta.url);
+
+test("import and require give the same classes", () => {
+  const required = require("flyte-sidecar");
+  assert.deepEqual({ ...imported }, { ...required });
+  assert.equal(new required.ClosedError() instanceof imported.SidecarError, true);
+});
+
+test("the version that the client tells is the package's", () => {
+  assert.equal(
+    require("../dist/version.js").VERSION,
+    require("flyte-sidecar/package.json").version,
+  );
+});
+
+test("errors have names of their own, which do not show as members", () => {
+  for (const [name, type] of Object.entries(imported)) {
+    if (!name.endsWith("Error")) continue;
+    const { prototype } = type as unknown as { prototype: Error };
+    assert.equal(prototype.name, name);
+    assert.deepEqual(Object.keys(prototype), []);
+  }
+});

@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  Client,
+  DisconnectedError,
+  IncompatibleError,
+  PROTOCOL_VERSION,
+  RequestError,
+} from "flyte-sidecar";
+import { compare } from "../dist/version.js";
+import { HELLO, Player } from "./player.mjs";
+import { failure } from "./sidecar.mjs";
+
+for (const [protocolVersion, advice] of [
+  ["2.0", /speaks protocol 2\.0, .* protocol 1\.0: upgrade this package/],
+  ["0.9", /speaks protocol 0\.9, .* protocol 1\.0: upgrade the sidecar/],
+  [undefined, /speaks protocol undefined/],
+] as const) {
+  test(`a sidecar of protocol ${protocolVersion} is refused, and ended`, async () => {
+    const player = new Player();
+    const opening = Client.attach(player);
+    player.endWithInput();
+    await player.answer("initialize", { ...HELLO, protocolVersion });
+    const error = await failure(opening, IncompatibleError);
+    assert.equal(error.kind, "incompatible");
+    assert.match(error.message, advice);
+    assert.ok(player.output.readableEnded);
+  });
+}
+
+test("a newer minor version is welcome, with all that it has more", async () => {
+  const hello = { ...HELLO, protocolVersion: "1.7", backend: { kind: "new" }, more: [1] };
+  const { player, client } = await Player.meet(hello);
+  assert.equal(client.mismatch, undefined);
+  assert.deepEqual(client.server, hello);
+  const call = client.events.get({ runName: "r1", name: "deploy" });
+  const event = { phase: "DREAMING", expectedType: "date", payload: "2026-01-02", more: {} };
+  await player.answer("events.get", event);
+  assert.deepEqual(await call, event);
+  const refused = client.events.get({ runName: "r1", name: "deploy" });
+  await player.refuse(1099, "no", { kind: "too_late", retryable: false, by: 3 });
+  const error = await failure(refused, RequestError);
+  assert.deepEqual(
+    [error.kind, error.data],
+    ["too_late", { kind: "too_late", retryable: false, by: 3 }],
+  );
+});
+
+test("a sidecar that is older shows, and breaks nothing", () => {
+  const older = compare({ ...HELLO, protocolVersion: "1.1" }, "1.2");
+  assert.equal(older, "the sidecar (0.1.0, protocol 1.1) is older than this client (protocol 1.2)");
+  assert.equal(compare({ ...HELLO, protocolVersion: "1.10" }, "1.9"), undefined);
+});
+
+test("a known method that the sidecar lacks is told as a matter of versions", async () => {
+  const { player, client } = await Player.meet();
+  const data = { kind: "method_not_found", retryable: false };
+  const known = client.events.pending();
+  await player.refuse(-32601, "there is no method", data);
+  const error = await failure(known, RequestError);
+  assert.equal(error.kind, "method_not_found");
+  assert.match(
+    error.message,
+    /the sidecar \(0\.1\.0, protocol 1\.0\) is older .* lacks events\.pending/,
+  );
+  const unknown = client.request("events.approve");
+  await player.refuse(-32601, "there is no method", data);
+  assert.equal((await failure(unknown, RequestError)).message, "there is no method");
+});
+
+test("an error without data is an error of an unknown kind", async () => {
+  const { player, client } = await Player.meet();
+  const call = client.sidecar.status();
+  await player.refuse(-32603, "oops", undefined);
+  const error = await failure(call, RequestError);
+  assert.deepEqual([error.kind, error.code, error.message], ["unknown", -32603, "oops"]);
+});
+
+test("a request from the sidecar is refused once", async () => {
+  const { player, client } = await Player.meet();
+  player.send({ id: "s1", method: "window/showMessageRequest", params: {} });
+  const { id, error } = await player.receive();
+  assert.deepEqual([id, (error as { code: number }).code], ["s1", -32601]);
+  await player.handled(client);
+  assert.deepEqual(player.lines, []);
+});
+
+test("the client says who it is, and whose end it awaits", async () => {
+  const player = new Player();
+  void Client.attach(player).catch(() => {});
+  const { method, params } = await player.answer("initialize", HELLO);
+  assert.equal(method, "initialize");
+  assert.equal(params.processId, null);
+  assert.equal(params.clientInfo.version, "0.1.0");
+  const { method: next, params: none } = await player.receive();
+  assert.deepEqual([next, none], ["initialized", undefined]);
+  assert.match(PROTOCOL_VERSION, /^\d+\.\d+$/);
+});
+
+for (const [about, text] of [
+  ["not JSON", "Welcome!\n"],
+  ["not JSON and has no end", "Welcome!"],
+  ["broken JSON", '{"jsonrpc": "2.0", "id"\n'],
+  ["other JSON", "[1, 2]\n"],
+  ["a log in JSON", '{"level": "info"}\n'],
+  ["in LSP's framing", "Content-Length: 2\r\n\r\n{}"],
+]) {
+  test(`output that is ${about} is refused in words that show it`, async () => {
+    const player = new Player();
+    const opening = Client.attach(player);
+    player.input.write(text);
+    const error = await failure(opening, DisconnectedError);
+    assert.match(error.message, /its output cannot be read: it is not JSON-RPC: "/);
+    assert.ok(player.input.destroyed && player.output.destroyed);
+  });
+}
+
+test("an answer that holds neither a result nor an error is refused", async () => {
+  const { player, client } = await Player.meet();
+  const call = client.sidecar.status();
+  const { id = null } = await player.receive();
+  player.send({ id });
+  await failure(call, DisconnectedError);
+});

@@ -1,0 +1,23 @@
+"""The TypeScript client: its own checks and tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.clients.conftest import BUILD_SECONDS
+from tests.conftest import needs, run
+
+pytestmark = [pytest.mark.xdist_group("typescript"), pytest.mark.timeout(BUILD_SECONDS)]
+
+
+@pytest.mark.parametrize("script", ["check", "test"])
+def test_the_client_passes_its_own(script: str, typescript: Path, command: dict[str, str]) -> None:
+    npm = needs("npm")
+    done = run(npm, "run", script, env=command, cwd=typescript, timeout=BUILD_SECONDS)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_its_lock_file_records_no_addresses(typescript: Path) -> None:
+    assert '"resolved"' not in (typescript / "package-lock.json").read_text()
