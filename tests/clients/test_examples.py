@@ -2,74 +2,166 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, needs, run
-
-EXAMPLES = ROOT / "clients" / "examples"
+from tests.clients.conftest import BUILD_SECONDS, CLIENTS
+from tests.conftest import needs, run
 
 Environment = dict[str, str]
+Program = subprocess.Popen[str]
+Start = Callable[..., Program]
+
+
+@pytest.fixture
+def start(command: Environment) -> Iterator[Start]:
+    """Start a program whose output is read, and which is gone after the test."""
+    started: list[Program] = []
+
+    def make(*words: str | Path) -> Program:
+        program = subprocess.Popen(
+            list(map(str, words)),
+            env=command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(program)
+        return program
+
+    yield make
+    for program in started:
+        program.kill()
+        program.communicate()
 
 
 @pytest.fixture(scope="session")
-def go_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import os
-
+def approve_by_rule(go: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     program = tmp_path_factory.mktemp("go") / "approve"
-    built = run(needs("go"), "build", "-o", program, ".", env=dict(os.environ), cwd=EXAMPLES / "go")
+    words = ("build", "-o", program, "./examples/approve")
+    built = run(go[0], *words, env=dict(os.environ), cwd=go[1], timeout=BUILD_SECONDS)
     assert built.returncode == 0, built.stderr
     return program
 
 
-@pytest.fixture(params=["node", "go", "shell"])
-def approve(request: pytest.FixtureRequest) -> list[str | Path]:
-    if request.param == "node":
-        return [needs("node"), EXAMPLES / "node" / "approve.mjs"]
-    if request.param == "go":
-        return [request.getfixturevalue("go_program")]
-    needs("jq")
-    return [needs("sh"), EXAMPLES / "shell" / "approve.sh"]
-
-
-def ask(env: Environment, params: str) -> None:
-    asked = run("flyte-sidecar", "call", "events.create", params, env=env)
-    assert asked.returncode == 0, asked.stderr
-
-
-def test_an_example_answers_an_event_with_a_bool(
-    approve: list[str | Path], command: Environment
-) -> None:
-    ask(command, '{"runName": "r1", "name": "deploy", "prompt": "Deploy?"}')
-    done = run(*approve, "r1", "deploy", "true", env=command)
+def call(env: Environment, method: str, **params: Any) -> Any:
+    done = run("flyte-sidecar", "call", method, json.dumps(params), env=env)
     assert done.returncode == 0, done.stderr
-    assert "Deploy?" in done.stdout
-    assert done.stdout.strip().endswith("SUCCEEDED true")
-    assert done.stderr == ""
+    return json.loads(done.stdout)
 
 
-def test_an_example_answers_an_event_with_text_of_any_alphabet(
-    approve: list[str | Path], command: Environment
-) -> None:
-    ask(command, '{"runName": "r1", "name": "colour", "expectedType": "str"}')
-    done = run(*approve, "r1", "colour", '"bläu 青"', env=command)
-    assert done.returncode == 0, done.stderr
-    assert "bläu 青" in done.stdout
+def line_with(words: str, program: Program) -> str:
+    """Wait for a line that has the words."""
+    assert program.stdout is not None
+    for line in program.stdout:
+        if words in line:
+            return line
+    pytest.fail(f"the program ended and never said {words!r}: {program.stderr.read()}")  # type: ignore[union-attr]
 
 
-def test_an_example_tells_why_an_answer_is_refused(
-    approve: list[str | Path], command: Environment
-) -> None:
-    ask(command, '{"runName": "r1", "name": "threshold", "expectedType": "float"}')
-    done = run(*approve, "r1", "threshold", '"high"', env=command)
-    assert (
-        "payload_type_mismatch: the event takes a float, got a string" in done.stdout + done.stderr
-    )
+def ended(program: Program) -> tuple[int, str]:
+    """Wait for the end; gives the exit status and what was yet to be read on stderr."""
+    _, errors = program.communicate(timeout=60)
+    return program.returncode, errors
 
 
-def test_an_example_tells_that_there_is_no_such_event(
-    approve: list[str | Path], command: Environment
-) -> None:
-    done = run(*approve, "r1", "nothing", "true", env=command)
-    assert "event_not_found" in done.stdout + done.stderr
+@pytest.mark.xdist_group("typescript")
+@pytest.mark.timeout(BUILD_SECONDS)
+class TestNode:
+    """ask.mjs asks a human, and goes on with the answer."""
+
+    @pytest.fixture
+    def asking(self, typescript: Path, start: Start) -> Program:
+        return start(needs("node"), typescript / "examples" / "ask.mjs")
+
+    def test_it_goes_on_with_what_somebody_answers(
+        self, asking: Program, command: Environment
+    ) -> None:
+        answer = line_with("flyte-sidecar call events.signal", asking).strip()
+        # As a person would, whose shell takes the line as it stands.
+        done = subprocess.run(answer, shell=True, env=command, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "75" in line_with("%", asking)
+        assert ended(asking) == (0, "")
+
+    def test_it_tells_that_the_question_was_withdrawn(
+        self, asking: Program, command: Environment
+    ) -> None:
+        line_with("flyte-sidecar call events.signal", asking)
+        [event] = call(command, "events.pending")["events"]
+        call(command, "events.abort", runName=event["runName"], name=event["name"])
+        status, errors = ended(asking)
+        assert status == 1
+        assert "ABORTED" in errors
+
+    def test_it_ends_quietly_with_an_interrupt(self, asking: Program) -> None:
+        line_with("flyte-sidecar call events.signal", asking)
+        asking.send_signal(signal.SIGINT)
+        assert ended(asking) == (0, "")
+
+
+@pytest.mark.xdist_group("go")
+@pytest.mark.timeout(BUILD_SECONDS)
+class TestGo:
+    """approve answers events by rule."""
+
+    def test_it_approves_what_its_rule_says_and_leaves_the_rest(
+        self, approve_by_rule: Path, start: Start, command: Environment
+    ) -> None:
+        call(command, "events.create", runName="r1", name="deploy-eu")
+        call(command, "events.create", runName="r1", name="drop-table")
+        call(command, "events.create", runName="r1", name="deploy-when", expectedType="str")
+        approving = start(approve_by_rule, "-name", "deploy-*")
+        line_with("deploy-eu", approving)
+        call(command, "events.create", runName="r2", name="deploy-us")
+        line_with("deploy-us", approving)
+        approving.send_signal(signal.SIGINT)
+        assert ended(approving) == (0, "")
+        pending = call(command, "events.pending")["events"]
+        assert {event["name"] for event in pending} == {"drop-table", "deploy-when"}
+        answered = call(command, "events.get", runName="r2", name="deploy-us")
+        assert answered["payload"] is True
+
+
+class TestShell:
+    """approve.sh approves every pending event of a name."""
+
+    @pytest.fixture
+    def script(self) -> list[str | Path]:
+        needs("jq")
+        return [needs("sh"), CLIENTS / "shell" / "approve.sh"]
+
+    def test_it_approves_those_of_the_name_in_every_run(
+        self, script: list[str | Path], command: Environment
+    ) -> None:
+        for run_name in ("r1", "r2"):
+            call(command, "events.create", runName=run_name, name="größe")
+        call(command, "events.create", runName="r1", name="other")
+        done = run(*script, "größe", env=command)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert sorted(done.stdout.splitlines()) == [
+            "approved größe of r1",
+            "approved größe of r2",
+        ]
+        [left] = call(command, "events.pending")["events"]
+        assert left["name"] == "other"
+
+    def test_it_does_nothing_where_nothing_waits(
+        self, script: list[str | Path], command: Environment
+    ) -> None:
+        done = run(*script, "deploy", env=command)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+    def test_it_leaves_alone_what_takes_no_bool(
+        self, script: list[str | Path], command: Environment
+    ) -> None:
+        call(command, "events.create", runName="r1", name="deploy", expectedType="str")
+        assert run(*script, "deploy", env=command).returncode == 0
+        assert len(call(command, "events.pending")["events"]) == 1
