@@ -166,6 +166,7 @@ def _stub(service: str, method: Method) -> list[str]:
         body = [
             f'\treturn watch(ctx, s.client, "{method.name}", params.Watch,'
             " func(name string) any {",
+            "\t\tparams := params // a sequence may be ranged over twice at once",
             "\t\tparams.Watch = name",
             "\t\treturn params",
             f"\t}}, func() Notice {{ return new({method.result.name}) }})",
@@ -203,6 +204,7 @@ def _all(service: str, method: Method, items: Member) -> list[str]:
         *_comment(doc),
         f"func (s *{service}) {name}All({takes}) iter.Seq2[{item}, error] {{",
         f"\treturn pages(params.Cursor, func(cursor string) ([]{item}, string, error) {{",
+        "\t\tparams := params // a sequence may be ranged over twice at once",
         "\t\tparams.Cursor = cursor",
         f"\t\tpage, err := s.{name}(ctx, params)",
         "\t\tif err != nil {",
@@ -248,13 +250,12 @@ def _notices(contract: Contract) -> Iterator[list[str]]:
 def _stubs(contract: Contract) -> Iterator[list[str]]:
     rows = []
     for method in contract.methods:
-        how = "calls"
         if method.notifications:
             how = "watches"
         elif method.result is None:
-            how = "acts"
-        elif method.params is None:
-            how = "asks"
+            how = "tells" if method.params is None else "acts"
+        else:
+            how = "asks" if method.params is None else "calls"
         called = f"c.{exported(method.service)}.{exported(method.verb)}"
         rows.append((f'"{method.name}":', f"func(c *Client) stub {{ return {how}({called}) }},"))
     yield [

@@ -30,7 +30,11 @@ def grown(tmp_path: Path) -> Contract:
     table: dict[str, Any] = json.loads((SCHEMAS / "methods.json").read_text())
     types: dict[str, Any] = json.loads((SCHEMAS / "events.schema.json").read_text())
     [listing] = [row for row in table["methods"] if row["name"] == "events.list"]
-    table["methods"].append({**listing, "name": "events.overdue", "summary": "List what is late."})
+    bare = {"params": {"$ref": "#/$defs/Params"}, "result": {"type": "null"}, "notifications": []}
+    table["methods"] += [
+        {**listing, "name": "events.overdue", "summary": "List what is late."},
+        {**bare, "name": "sidecar.rest", "summary": "Do nothing.", "errors": []},
+    ]
     types["$defs"]["Event"]["properties"]["urgency"] = {"description": "New.", "type": "integer"}
     types["$defs"]["Phase"]["enum"].append("POSTPONED")
     for name, document in (("methods.json", table), ("events.schema.json", types)):
@@ -46,6 +50,7 @@ declare const client: Client;
 const page = await client.events.overdue({ runName: "r1" });
 export const urgency: number | undefined = page.events[0]?.urgency;
 for await (const event of client.events.overdueAll({ runName: "r1" })) event.phase = "POSTPONED";
+export const rest: null = await client.sidecar.rest();
 """,
     "go": """
 package sidecar
@@ -58,7 +63,7 @@ func overdue(ctx context.Context, client *Client) (int, error) {
 	if err != nil || len(page.Events) == 0 {
 		return 0, err
 	}
-	return page.Events[0].Urgency, nil
+	return page.Events[0].Urgency, client.Sidecar.Rest(ctx)
 }
 
 var _ = overdue

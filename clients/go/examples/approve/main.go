@@ -1,0 +1,53 @@
+// Command approve says yes to what runs ask, where the event's name matches a pattern.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+	"path"
+
+	sidecar "github.com/flyte-sidecar/flyte-sidecar/clients/go"
+)
+
+func main() {
+	pattern := flag.String("name", "deploy*", "the `pattern` of the names to approve")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := approve(ctx, *pattern); err != nil && !errors.Is(err, context.Canceled) {
+		log.Fatal(err)
+	}
+}
+
+func approve(ctx context.Context, pattern string) error {
+	client, err := sidecar.Start(ctx, sidecar.Options{Stderr: os.Stderr})
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	for notice, err := range client.Events.Watch(ctx, sidecar.WatchParams{}) {
+		if err != nil {
+			return err
+		}
+		changed, ok := notice.(*sidecar.EventChanged)
+		if !ok || changed.Change != sidecar.ChangeCreated || changed.Event.ExpectedType != sidecar.ExpectedTypeBool {
+			continue
+		}
+		event := changed.Event
+		if match, err := path.Match(pattern, event.Name); err != nil || !match {
+			continue
+		}
+		answer := sidecar.SignalParams{RunName: event.RunName, ActionName: event.ActionName, Payload: sidecar.Bool(true)}
+		if _, err := client.Events.Signal(ctx, answer); err != nil {
+			log.Print(err) // somebody else was faster, say
+			continue
+		}
+		fmt.Printf("approved %s of %s: %s\n", event.Name, event.RunName, event.Prompt)
+	}
+	return nil
+}

@@ -1,0 +1,107 @@
+package sidecar
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestUnreadNoticesAreFoldedAsTheSidecarDoes(t *testing.T) {
+	for told, read := range map[string]string{
+		"created a":                        "created a 1",
+		"created a, updated a":             "created a 2",
+		"created a, resolved a":            "created a 2",
+		"created a, removed a":             "",
+		"created a, removed a, created a":  "created a 3",
+		"removed a, created a":             "updated a 2",
+		"removed a, created a, removed a":  "removed a 3",
+		"resolved a, updated a":            "resolved a 2",
+		"resolved a, removed a":            "removed a 2",
+		"updated a, resolved a":            "resolved a 2",
+		"updated a, updated a":             "updated a 2",
+		"updated a, reopened a":            "reopened a 2",
+		"reopened a, updated a":            "updated a 2",
+		"created a, created b, updated a":  "created a 3, created b 2",
+		"created a, synced, updated a":     "created a 3, synced 2",
+		"lost, lost":                       "lost 2",
+		"lost, updated a, found":           "updated a 2, found 3",
+		"found, updated a, lost":           "updated a 2, lost 3",
+		"created a, removed a, created b":  "created b 3",
+		"removed a, updated b, resolved b": "removed a 1, resolved b 3",
+	} {
+		unread := newUnread("w")
+		for i, one := range strings.Split(told, ", ") {
+			what, name, _ := strings.Cut(one, " ")
+			switch sequence := i + 1; what {
+			case "synced":
+				unread.add(&WatchSynced{Sequence: sequence}, nil)
+			case "lost":
+				unread.add(&WatchDisconnected{Sequence: sequence}, nil)
+			case "found":
+				unread.add(&WatchResynced{Sequence: sequence}, nil)
+			default:
+				event := Event{RunName: "r", ActionName: name, Name: name}
+				unread.add(&EventChanged{Sequence: sequence, Change: Change(what), Event: event}, nil)
+			}
+		}
+		if got := strings.Join(all(t, unread), ", "); got != read {
+			t.Errorf("%s is read as %s", told, got)
+		}
+		if len(unread.places) != 0 {
+			t.Errorf("%s leaves %v", told, unread.places)
+		}
+	}
+}
+
+func all(t *testing.T, unread *unread) (read []string) {
+	t.Helper()
+	for {
+		notice, err := unread.take()
+		if err != nil {
+			t.Fatal(err)
+		}
+		digit := func(sequence int) string { return " " + string(rune('0'+sequence)) }
+		switch n := notice.(type) {
+		case nil:
+			return read
+		case *EventChanged:
+			read = append(read, string(n.Change)+" "+n.Event.Name+digit(n.Sequence))
+		case *WatchSynced:
+			read = append(read, "synced"+digit(n.Sequence))
+		case *WatchDisconnected:
+			read = append(read, "lost"+digit(n.Sequence))
+		case *WatchResynced:
+			read = append(read, "found"+digit(n.Sequence))
+		}
+	}
+}
+
+func TestEventsOfOtherRunsAndPlacesAreOthers(t *testing.T) {
+	unread := newUnread("w")
+	for _, event := range []Event{
+		{ActionName: "a"}, {ActionName: "a", RunName: "r"}, {ActionName: "a", Org: "o"},
+		{ActionName: "a", Project: "o"}, {ActionName: "a", Domain: "o"}, {ActionName: "b"},
+	} {
+		unread.add(&EventChanged{Change: ChangeCreated, Event: event}, nil)
+	}
+	if read := all(t, unread); len(read) != 6 {
+		t.Errorf("%q", read)
+	}
+}
+
+func TestANoticeThatCannotBeUnderstoodIsToldInItsTurn(t *testing.T) {
+	unread := newUnread("w")
+	strange := errors.New("strange")
+	unread.add(&WatchSynced{}, nil)
+	unread.add(&EventChanged{}, strange)
+	unread.add(&WatchResynced{}, nil)
+	var told []error
+	for range 2 {
+		_, err := unread.take()
+		told = append(told, err)
+	}
+	if !slices.Equal(told, []error{nil, strange}) {
+		t.Errorf("%v", told)
+	}
+}
