@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks import alone, effort, peers
 from benchmarks.comparison import compare
 from benchmarks.flyte import flyte
+from benchmarks.overhead import clients
 from benchmarks.watching import watches
 
 BENCHMARKS: dict[str, Callable[[Path, effort.Effort], str]] = {
@@ -24,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[Path, effort.Effort], str]] = {
     "signals": alone.signals,
     "watches": watches,
     "flyte": flyte,
+    "clients": clients,
 }
 
 
