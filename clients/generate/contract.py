@@ -92,6 +92,8 @@ class Method:
         Whether the result may be null beside that.
     errors
         The kinds of its own.
+    open_ended
+        Whether it stays open until something happens.
     notifications
         Those of a watch.
     items
@@ -104,6 +106,7 @@ class Method:
     result: Type | None
     nullable: bool
     errors: tuple[str, ...]
+    open_ended: bool
     notifications: tuple[Notification, ...]
     items: Member | None
 
@@ -238,6 +241,7 @@ class Contract:
             result=result,
             nullable=nullable,
             errors=tuple(row["errors"]),
+            open_ended=row["openEnded"],
             notifications=tuple(told),
             items=items,
         )

@@ -116,7 +116,7 @@ def _aligned(rows: Sequence[tuple[str, ...]], indent: str = "\t") -> Iterator[st
 
 def _comment(prose: str, indent: str = "") -> list[str]:
     room = WIDTH - 3 - 4 * len(indent)
-    return [f"{indent}// {line}".rstrip() for line in wrapped(prose, room)]
+    return [f"{indent}// {line}".rstrip() for line in wrapped(prose.replace("`", ""), room)]
 
 
 def _methods(contract: Contract) -> Iterator[list[str]]:
@@ -146,6 +146,13 @@ def _methods(contract: Contract) -> Iterator[list[str]]:
             if method.items is not None:
                 yield _all(service, method, method.items)
     yield from _notices(contract)
+    rows = [(f'"{method.name}":', "true,") for method in contract.methods if method.open_ended]
+    yield [
+        "// openEnded are the methods that stay open until something happens.",
+        "var openEnded = map[string]bool{",
+        *_aligned(rows),
+        "}",
+    ]
 
 
 def _stub(service: str, method: Method) -> list[str]:
@@ -160,7 +167,8 @@ def _stub(service: str, method: Method) -> list[str]:
         doc += (
             " Nothing is sent before the loop begins. The watch ends with the loop, with ctx, or"
             f" by an error; a *{method.result.name} comes last where it ended otherwise. An empty"
-            " Watch is given a name."
+            " Watch is given a name. A slow loop is told the newest state of each event, so"
+            " Sequence may skip, and need not rise."
         )
         gives = "iter.Seq2[Notice, error]"
         body = [
@@ -228,12 +236,12 @@ def _notices(contract: Contract) -> Iterator[list[str]]:
     yield [
         *_comment(doc),
         "type Notice interface {",
-        "\t// notice gives the name of the watch that it is for.",
-        "\tnotice() string",
+        "\t// watchName gives the name of the watch that it is for.",
+        "\twatchName() string",
         "}",
     ]
-    rows = [(f"func (n *{name}) notice() string", "{ return n.Watch }") for name in told]
-    rows += [(f"func (n *{name}) notice() string", '{ return "" }') for name in sorted(ends)]
+    rows = [(f"func (n *{name}) watchName() string", "{ return n.Watch }") for name in told]
+    rows += [(f"func (n *{name}) watchName() string", '{ return "" }') for name in sorted(ends)]
     yield list(_aligned(rows, indent=""))
     made = [
         (f'"{one.name}":', f"func() Notice {{ return new({one.params}) }},")

@@ -118,16 +118,17 @@ def _methods(contract: Contract) -> Iterator[list[str]]:
         "/** Tells the schemas that this client was made from. */",
         f'export const SCHEMA_HASH = "{contract.schema_hash}";',
     ]
-    for name, what, rows in (
-        ("METHODS", "methods", [method.name for method in contract.methods]),
-        ("NOTIFICATIONS", "notifications", [one.name for one in contract.notifications]),
+    open_ended = [method.name for method in contract.methods if method.open_ended]
+    for name, doc, rows in (
+        ("METHODS", "The methods that this client knows.", [one.name for one in contract.methods]),
+        ("OPEN_ENDED", "Those that stay open until something happens.", open_ended),
+        (
+            "NOTIFICATIONS",
+            "The notifications that this client knows.",
+            [one.name for one in contract.notifications],
+        ),
     ):
-        yield [
-            f"/** The {what} that this client knows. */",
-            f"export const {name}: ReadonlySet<string> = new Set([",
-            *(f'  "{row}",' for row in rows),
-            "]);",
-        ]
+        yield [f"/** {doc} */", *_set(name, rows)]
     for name, service in services.items():
         yield _service(name, service, contract.services[name])
     members = [
@@ -169,8 +170,11 @@ def _service(name: str, service: str, methods: Sequence[Method]) -> list[str]:
 def _stub(method: Method) -> list[str]:
     result = "null" if method.result is None else _of(method.result)
     if method.notifications:
-        more = "It begins with the first `next()`; leaving the loop ends it. How it ended is what"
-        doc = f"{method.summary}\n\n{more} the generator returns."
+        doc = (
+            f"{method.summary}\n\nIt begins with the first `next()`; leaving the loop ends it."
+            " How it ended is what the generator returns. A slow loop is told the newest state of"
+            " each event, so `sequence` may skip, and need not rise."
+        )
         called = f"this.#calls.watch({_given(method)})"
         return _function(
             method, method.verb, doc, f"AsyncGenerator<Notice, {result}, void>", called
@@ -209,6 +213,13 @@ def _function(method: Method, name: str, doc: str, gives: str, called: str) -> l
     if len(head) > WIDTH:
         signature = [f"  {name}(", *(f"    {one}," for one in takes), f"  ): {gives} {{"]
     return [*_doc(doc, "  "), *signature, f"    return {called};", "  }"]
+
+
+def _set(name: str, rows: Sequence[str]) -> list[str]:
+    head = f"export const {name}: ReadonlySet<string> = new Set(["
+    quoted = [f'"{row}"' for row in rows]
+    line = f"{head}{', '.join(quoted)}]);"
+    return [line] if len(line) <= WIDTH else [head, *(f"  {row}," for row in quoted), "]);"]
 
 
 def _wrapped_list(head: str, names: Sequence[str], tail: str) -> list[str]:

@@ -65,7 +65,7 @@ func (c *openCalls) answer(id int64, m message) {
 func (c *openCalls) tell(notice Notice, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if watches := c.watches[notice.notice()]; len(watches) > 0 {
+	if watches := c.watches[notice.watchName()]; len(watches) > 0 {
 		watches[0].unread.add(notice, err)
 	}
 }

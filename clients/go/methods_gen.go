@@ -125,7 +125,8 @@ func (s *EventsService) PendingAll(ctx context.Context, params PendingParams) it
 // Watch calls events.watch: be told of events as they stand and as they change, by
 // notifications. Nothing is sent before the loop begins. The watch ends with the loop, with
 // ctx, or by an error; a *WatchResult comes last where it ended otherwise. An empty Watch is
-// given a name.
+// given a name. A slow loop is told the newest state of each event, so Sequence may skip, and
+// need not rise.
 //
 // Kinds of its errors, beside those of every call: KindTooManyWaits, KindStoreBusy,
 // KindStoreUnavailable, KindBackendUnavailable, KindBackendError, KindUnauthenticated,
@@ -189,15 +190,15 @@ func (s *SidecarService) Status(ctx context.Context) (*Status, error) {
 // Notice is what a watch tells: *EventChanged, *WatchSynced, *WatchDisconnected,
 // *WatchResynced, *WatchResult; a newer version of this package may have more.
 type Notice interface {
-	// notice gives the name of the watch that it is for.
-	notice() string
+	// watchName gives the name of the watch that it is for.
+	watchName() string
 }
 
-func (n *EventChanged) notice() string      { return n.Watch }
-func (n *WatchSynced) notice() string       { return n.Watch }
-func (n *WatchDisconnected) notice() string { return n.Watch }
-func (n *WatchResynced) notice() string     { return n.Watch }
-func (n *WatchResult) notice() string       { return "" }
+func (n *EventChanged) watchName() string      { return n.Watch }
+func (n *WatchSynced) watchName() string       { return n.Watch }
+func (n *WatchDisconnected) watchName() string { return n.Watch }
+func (n *WatchResynced) watchName() string     { return n.Watch }
+func (n *WatchResult) watchName() string       { return "" }
 
 // notices makes what the params of a notification are read into.
 var notices = map[string]func() Notice{
@@ -205,4 +206,10 @@ var notices = map[string]func() Notice{
 	"events.synced":       func() Notice { return new(WatchSynced) },
 	"events.disconnected": func() Notice { return new(WatchDisconnected) },
 	"events.resynced":     func() Notice { return new(WatchResynced) },
+}
+
+// openEnded are the methods that stay open until something happens.
+var openEnded = map[string]bool{
+	"events.wait":  true,
+	"events.watch": true,
 }

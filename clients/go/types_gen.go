@@ -31,27 +31,27 @@ const (
 	KindInvalidRequest ErrorKind = "invalid_request"
 	// No method has that name.
 	KindMethodNotFound ErrorKind = "method_not_found"
-	// The params do not fit the method; `path` is a JSON Pointer to the culprit.
+	// The params do not fit the method; path is a JSON Pointer to the culprit.
 	KindInvalidParams ErrorKind = "invalid_params"
 	// A defect of the sidecar; the log has the details.
 	KindInternalError ErrorKind = "internal_error"
 	// The client cancelled the request.
 	KindRequestCancelled ErrorKind = "request_cancelled"
-	// The message is over `limit` bytes.
+	// The message is over limit bytes.
 	KindMessageTooLarge ErrorKind = "message_too_large"
-	// `timeoutSeconds`, or the backend's own deadline, has passed.
+	// timeoutSeconds, or the backend's own deadline, has passed.
 	KindDeadlineExceeded ErrorKind = "deadline_exceeded"
 	// The event to signal, wait for or abort does not exist.
 	KindEventNotFound ErrorKind = "event_not_found"
-	// The name fits several unresolved events; `candidates` are the first of them.
+	// The name fits several unresolved events; candidates are the first of them.
 	KindAmbiguousEvent ErrorKind = "ambiguous_event"
-	// The name was used before under the same parent, by `event`.
+	// The name was used before under the same parent, by event.
 	KindEventExists ErrorKind = "event_exists"
-	// The payload does not fit the declared type, `expectedType`.
+	// The payload does not fit the declared type, expectedType.
 	KindPayloadTypeMismatch ErrorKind = "payload_type_mismatch"
-	// `event` was answered before, with another value.
+	// event was answered before, with another value.
 	KindAlreadySignalled ErrorKind = "already_signalled"
-	// `event` timed out, was aborted or failed before.
+	// event timed out, was aborted or failed before.
 	KindAlreadyCompleted ErrorKind = "already_completed"
 	// This backend cannot do what was asked.
 	KindUnsupportedByBackend ErrorKind = "unsupported_by_backend"
@@ -65,11 +65,11 @@ const (
 	KindBackendError ErrorKind = "backend_error"
 	// The embedded store stayed locked by another process for longer than we wait.
 	KindStoreBusy ErrorKind = "store_busy"
-	// The embedded store cannot be used, for `reason`.
+	// The embedded store cannot be used, for reason.
 	KindStoreUnavailable ErrorKind = "store_unavailable"
 	// The cursor is not known, or no longer: list again from the start.
 	KindCursorExpired ErrorKind = "cursor_expired"
-	// `limit` waits and watches are open already.
+	// limit waits and watches are open already.
 	KindTooManyWaits ErrorKind = "too_many_waits"
 	// The sidecar ends before it could answer.
 	KindShuttingDown ErrorKind = "shutting_down"
@@ -112,7 +112,7 @@ const (
 	StoreReasonIO        StoreReason = "io"
 )
 
-// ErrorData: The `data` of every error. Match on `kind`.
+// ErrorData: The data of every error. Match on kind.
 type ErrorData struct {
 	Kind ErrorKind `json:"kind"`
 	// Whether sending it again may help.
@@ -188,7 +188,7 @@ type Event struct {
 	Phase Phase  `json:"phase"`
 	// Whether it can still be signalled.
 	Pending bool `json:"pending"`
-	// The type of payload that it takes; null where the backend is silent.
+	// The type of payload that it takes, where the backend tells it.
 	ExpectedType ExpectedType `json:"expectedType,omitzero"`
 	// The question, for a person to read.
 	Prompt string `json:"prompt,omitzero"`
@@ -327,7 +327,7 @@ type ListParams struct {
 type EventPage struct {
 	// At most as many as the limit.
 	Events []*Event `json:"events"`
-	// null at the end of the listing.
+	// Where the next page begins; none at the end.
 	NextCursor string `json:"nextCursor,omitzero"`
 }
 
@@ -485,7 +485,7 @@ type RunsParams struct {
 type RunPage struct {
 	// At most as many as the limit.
 	Runs []*RunInfo `json:"runs"`
-	// null at the end of the listing.
+	// Where the next page begins; none at the end.
 	NextCursor string `json:"nextCursor,omitzero"`
 }
 
@@ -499,7 +499,7 @@ type RunInfo struct {
 	Project string `json:"project,omitzero"`
 	// The run's domain.
 	Domain string `json:"domain,omitzero"`
-	// As an event's; null where runs have none, as in the embedded store.
+	// As an event's; none where runs have none, as in the embedded store.
 	Phase Phase `json:"phase,omitzero"`
 	// When the run was made.
 	CreatedAt time.Time `json:"createdAt,omitzero"`

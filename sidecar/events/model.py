@@ -60,7 +60,7 @@ class Event(Struct, frozen=True, kw_only=True, rename="camel"):
     pending: Annotated[bool, Meta(description="Whether it can still be signalled.")]
     expected_type: Annotated[
         TypeName | None,
-        Meta(description="The type of payload that it takes; null where the backend is silent."),
+        Meta(description="The type of payload that it takes, where the backend tells it."),
     ]
     prompt: Annotated[str | None, Meta(description="The question, for a person to read.")]
     prompt_type: Annotated[Rendering | None, Meta(description="How to render the prompt.")]
@@ -170,7 +170,9 @@ class EventPage(Struct, frozen=True, kw_only=True, rename="camel"):
     """Some events, in creation order."""
 
     events: Annotated[list[Event], Meta(description="At most as many as the limit.")]
-    next_cursor: Annotated[str | None, Meta(description="null at the end of the listing.")]
+    next_cursor: Annotated[
+        str | None, Meta(description="Where the next page begins; none at the end.")
+    ]
 
 
 class RunsQuery(Struct, frozen=True, kw_only=True):
@@ -204,7 +206,7 @@ class RunInfo(Struct, frozen=True, kw_only=True, rename="camel"):
     domain: Annotated[str | None, Meta(description="The run's domain.")]
     phase: Annotated[
         Phase | None,
-        Meta(description="As an event's; null where runs have none, as in the embedded store."),
+        Meta(description="As an event's; none where runs have none, as in the embedded store."),
     ]
     created_at: Annotated[Instant | None, Meta(description="When the run was made.")]
     pending_events: Annotated[int, Meta(description="How many of its events are pending.")]
@@ -214,4 +216,6 @@ class RunPage(Struct, frozen=True, kw_only=True, rename="camel"):
     """Some runs, the last created first."""
 
     runs: Annotated[list[RunInfo], Meta(description="At most as many as the limit.")]
-    next_cursor: Annotated[str | None, Meta(description="null at the end of the listing.")]
+    next_cursor: Annotated[
+        str | None, Meta(description="Where the next page begins; none at the end.")
+    ]

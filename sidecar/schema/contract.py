@@ -111,6 +111,7 @@ def _methods() -> list[dict[str, Any]]:
             "name": method.name,
             "summary": method.summary,
             "notification": method.notification,
+            "openEnded": method.open_ended,
             "params": schemas[method.params],
             "result": None if method.result is None else schemas[method.result],
             "errors": [error.kind for error in method.errors],

@@ -25,7 +25,7 @@ import type {
 export const PROTOCOL_VERSION = "1.0";
 
 /** Tells the schemas that this client was made from. */
-export const SCHEMA_HASH = "f081e1459e9899d8";
+export const SCHEMA_HASH = "584e3703b1376723";
 
 /** The methods that this client knows. */
 export const METHODS: ReadonlySet<string> = new Set([
@@ -42,6 +42,9 @@ export const METHODS: ReadonlySet<string> = new Set([
   "rpc.discover",
   "sidecar.status",
 ]);
+
+/** Those that stay open until something happens. */
+export const OPEN_ENDED: ReadonlySet<string> = new Set(["events.wait", "events.watch"]);
 
 /** The notifications that this client knows. */
 export const NOTIFICATIONS: ReadonlySet<string> = new Set([
@@ -159,7 +162,8 @@ export class Events {
    * Be told of events as they stand and as they change, by notifications.
    *
    * It begins with the first `next()`; leaving the loop ends it. How it ended is what the generator
-   * returns.
+   * returns. A slow loop is told the newest state of each event, so `sequence` may skip, and need
+   * not rise.
    *
    * @throws {RequestError} too_many_waits, store_busy, store_unavailable, backend_unavailable,
    * backend_error, unauthenticated, permission_denied

@@ -120,7 +120,7 @@ export interface Event {
   phase: Phase | (string & {});
   /** Whether it can still be signalled. */
   pending: boolean;
-  /** The type of payload that it takes; null where the backend is silent. */
+  /** The type of payload that it takes, where the backend tells it. */
   expectedType: ExpectedType | (string & {}) | null;
   /** The question, for a person to read. */
   prompt: string | null;
@@ -252,7 +252,7 @@ export interface ListParams {
 export interface EventPage {
   /** At most as many as the limit. */
   events: Event[];
-  /** null at the end of the listing. */
+  /** Where the next page begins; none at the end. */
   nextCursor: string | null;
 }
 
@@ -410,7 +410,7 @@ export interface RunsParams {
 export interface RunPage {
   /** At most as many as the limit. */
   runs: RunInfo[];
-  /** null at the end of the listing. */
+  /** Where the next page begins; none at the end. */
   nextCursor: string | null;
 }
 
@@ -424,7 +424,7 @@ export interface RunInfo {
   project: string | null;
   /** The run's domain. */
   domain: string | null;
-  /** As an event's; null where runs have none, as in the embedded store. */
+  /** As an event's; none where runs have none, as in the embedded store. */
   phase: Phase | (string & {}) | null;
   /** When the run was made. */
   createdAt: string | null;
