@@ -30,10 +30,10 @@ def grown(tmp_path: Path) -> Contract:
     table: dict[str, Any] = json.loads((SCHEMAS / "methods.json").read_text())
     types: dict[str, Any] = json.loads((SCHEMAS / "events.schema.json").read_text())
     [listing] = [row for row in table["methods"] if row["name"] == "events.list"]
-    bare = {"params": {"$ref": "#/$defs/Params"}, "result": {"type": "null"}, "notifications": []}
+    bare = {"params": {"$ref": "#/$defs/Params"}, "result": {"type": "null"}}
     table["methods"] += [
         {**listing, "name": "events.overdue", "summary": "List what is late."},
-        {**bare, "name": "sidecar.rest", "summary": "Do nothing.", "errors": []},
+        {**listing, **bare, "name": "sidecar.rest", "summary": "Do nothing."},
     ]
     types["$defs"]["Event"]["properties"]["urgency"] = {"description": "New.", "type": "integer"}
     types["$defs"]["Phase"]["enum"].append("POSTPONED")
