@@ -11,7 +11,7 @@ from tests.conftest import ROOT, needs, run
 
 CLIENTS = ROOT / "clients"
 NODE = (20,)
-GO = (1, 23)
+GO = (1, 24)
 BUILD_SECONDS = 600
 
 
