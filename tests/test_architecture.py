@@ -80,3 +80,11 @@ def test_the_table_of_rooms_has_no_way_back_up() -> None:
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_module_is_crowded(module: Path) -> None:
     assert len(module.read_text().splitlines()) <= 330
+
+
+LOCKS = [path for path in ROOT.rglob("package-lock.json") if "node_modules" not in path.parts]
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_lock_file_records_no_addresses(lock: Path) -> None:
+    assert '"resolved"' not in lock.read_text()
