@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"sync"
@@ -18,19 +19,25 @@ type openCalls struct {
 }
 
 type call struct {
-	answer chan message // of one
-	unread *unread      // nil but for a watch
+	method string
+	unread *unread     // nil but for a watch
+	answer chan answer // of one
+}
+
+type answer struct {
+	result json.RawMessage
+	err    error
 }
 
 func newOpenCalls() openCalls {
 	return openCalls{open: make(map[int64]*call), watches: make(map[string][]*call)}
 }
 
-func (c *openCalls) add(unread *unread) (int64, *call) {
+func (c *openCalls) add(method string, unread *unread) (int64, *call) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lastID++
-	added := &call{make(chan message, 1), unread}
+	added := &call{method, unread, make(chan answer, 1)}
 	c.open[c.lastID] = added
 	if unread != nil {
 		c.watches[unread.watch] = append(c.watches[unread.watch], added)
@@ -55,17 +62,29 @@ func (c *openCalls) remove(id int64) *call {
 }
 
 // answer gives a call its answer: for a watch, nothing follows it.
-func (c *openCalls) answer(id int64, m message) {
+func (c *openCalls) answer(id int64, given answer) {
 	if answered := c.remove(id); answered != nil {
-		answered.answer <- m
+		answered.answer <- given
 	}
 }
 
-// tell adds a notice to what its watch has not read; err is what was wrong with it.
-func (c *openCalls) tell(notice Notice, err error) {
+// endless gives the calls that stay open until something happens.
+func (c *openCalls) endless() (ids []int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if watches := c.watches[notice.watchName()]; len(watches) > 0 {
+	for id, call := range c.open {
+		if openEnded[call.method] {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// tell adds a notice to what its watch has not read; err is what was wrong with it.
+func (c *openCalls) tell(watch string, notice Notice, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if watches := c.watches[watch]; len(watches) > 0 {
 		watches[0].unread.add(notice, err)
 	}
 }

@@ -113,8 +113,8 @@ func TestAnAnswerJustBeforeTheEndIsAnAnswer(t *testing.T) {
 	client, player := play(t, hello)
 	player.w.Close()
 	<-client.Done()
-	answered := &call{answer: make(chan message, 1)}
-	answered.answer <- message{Result: []byte(`1`)}
+	answered := &call{answer: make(chan answer, 1)}
+	answered.answer <- answer{result: []byte(`1`)}
 	if result, err := client.connection.last(answered); string(result) != "1" || err != nil {
 		t.Errorf("%s (%v)", result, err)
 	}

@@ -10,8 +10,7 @@ import (
 )
 
 // canonical gives a value by its JSON, so that two that say the same are equal: null, absent and
-// zero (which Go writes before it learned omitzero in 1.24); an instant however it is written; a
-// payload by its type.
+// zero; an instant however it is written; a payload by its type.
 func canonical(value any) any {
 	text, err := json.Marshal(value)
 	if err != nil {

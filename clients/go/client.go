@@ -31,7 +31,7 @@ type Client struct {
 func Start(ctx context.Context, options Options) (*Client, error) {
 	failed := func(err error) error { return &StartError{options.command(), err, options.hint(err)} }
 	if ctx.Err() != nil {
-		return nil, failed(ctx.Err())
+		return nil, failed(reason(ctx))
 	}
 	process, stdout, stdin, err := spawn(options)
 	if err != nil {
@@ -46,7 +46,8 @@ func Start(ctx context.Context, options Options) (*Client, error) {
 }
 
 // Attach greets a sidecar at the other end of two streams: r is what it writes, w what it reads.
-// ctx bounds that alone. [Client.Close] closes w, and r too if it is an [io.Closer].
+// ctx bounds that alone. [Client.Close] closes w, and r too if it is an [io.Closer]; where w has a
+// CloseWrite, as a socket has that is both ends, by that first, and wholly after the last answer.
 func Attach(ctx context.Context, r io.Reader, w io.WriteCloser) (*Client, error) {
 	client, err := open(ctx, attach(r, w), nil)
 	if err != nil && !errors.Is(err, KindIncompatible) {
@@ -60,9 +61,9 @@ func open(ctx context.Context, connection *connection, pid *int) (*Client, error
 	client := &Client{connection: connection}
 	client.Services = newServices(client)
 	inTime := context.AfterFunc(ctx, func() { connection.close(0) })
-	err := client.greet(context.WithoutCancel(ctx), pid)
+	err := client.greet(ctx, pid)
 	if !inTime() {
-		err = ctx.Err()
+		err = fmt.Errorf("it has not answered: %w", reason(ctx))
 	}
 	if err != nil {
 		connection.close(moment)
@@ -72,13 +73,15 @@ func open(ctx context.Context, connection *connection, pid *int) (*Client, error
 }
 
 func (c *Client) greet(ctx context.Context, pid *int) error {
+	// The end of ctx closes the connection; an answer to a cancellation is not waited for.
+	ctx = context.WithoutCancel(ctx)
 	params := map[string]any{
 		"processId":  pid,
 		"clientInfo": map[string]string{"name": clientName, "version": clientVersion},
 	}
 	answer, err := c.connection.call(ctx, "initialize", params, nil)
 	if err == nil {
-		err = json.Unmarshal(answer, &c.server)
+		err = decode(answer, &c.server)
 	}
 	if err != nil {
 		return err
@@ -120,9 +123,9 @@ func (c *Client) Err() error {
 	}
 }
 
-// Close ends the sidecar by the end of its input: it answers what is under way, and waits and
-// watches with the end of the sidecar. One that does not end within 15 seconds is killed. The
-// error says how the sidecar ended if not as it should.
+// Close ends waits and watches with [ErrClosed], and then the sidecar by the end of its input: it
+// answers what else is under way. One that does not end within 15 seconds is killed, and what it
+// has started with it. The error says how the sidecar ended if not as it should.
 func (c *Client) Close() error { return c.connection.close(patience) }
 
 // Call calls a method by its name, for methods that this package does not know. The result is
@@ -134,9 +137,19 @@ func (c *Client) Call(ctx context.Context, method string, params, result any) er
 func (c *Client) call(ctx context.Context, method string, params, result any, unread *unread) error {
 	answer, err := c.connection.call(ctx, method, params, unread)
 	if err == nil && result != nil {
-		err = json.Unmarshal(answer, result)
+		err = decode(answer, result)
 	}
 	return err
+}
+
+func decode(answer json.RawMessage, result any) error {
+	if len(answer) == 0 {
+		return errors.New("the answer has neither a result nor an error")
+	}
+	if err := json.Unmarshal(answer, result); err != nil {
+		return fmt.Errorf("the answer cannot be read: %w", err)
+	}
+	return nil
 }
 
 func named(method string, err error) error {
@@ -146,27 +159,28 @@ func named(method string, err error) error {
 	return fmt.Errorf("sidecar: %s: %w", method, err)
 }
 
-// invoke calls a method of the table, which only an older sidecar lacks.
+// invoke calls a method of the table, which an older sidecar may lack.
 func invoke(ctx context.Context, c *Client, method string, params, result any) error {
-	return c.invoke(ctx, method, params, result, nil)
+	return c.explained(method, c.call(ctx, method, params, result, nil))
 }
 
-func (c *Client) invoke(ctx context.Context, method string, params, result any, unread *unread) error {
-	err := c.call(ctx, method, params, result, unread)
+func (c *Client) explained(method string, err error) error {
 	var answer *Error
-	if errors.As(err, &answer) && answer.Data.Kind == KindMethodNotFound {
+	if errors.As(err, &answer) && answer.Data.Kind == KindMethodNotFound && c.Mismatch() != "" {
 		answer.Message = c.older() + " and lacks the method"
 	}
 	return named(method, err)
 }
 
+var errNull = errors.New("the answer cannot be read: it is null")
+
 // object calls a method whose result is an object.
 func object[T any](ctx context.Context, c *Client, method string, params any) (*T, error) {
-	result := new(T)
-	if err := invoke(ctx, c, method, params, result); err != nil {
-		return nil, err
+	result, err := value[*T](ctx, c, method, params)
+	if err == nil && result == nil {
+		err = named(method, errNull)
 	}
-	return result, nil
+	return result, err
 }
 
 // value calls a method whose result is what is there, or null.

@@ -3,7 +3,6 @@ package sidecar
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,12 +25,14 @@ type peer interface {
 
 // connection carries messages, one JSON text a line. One goroutine writes and one reads.
 type connection struct {
-	peer    peer
-	lines   chan []byte   // to the writer, which takes one when it can
-	closing chan struct{} // closed when no more calls are taken
-	read    chan struct{} // closed when nothing more is read
-	done    chan struct{} // closed at the end of it all
-	err     error         // why it ended; stands once done is closed
+	peer     peer
+	lines    chan []byte   // to the writer, which takes one when it can
+	refusals chan []byte   // to the writer too; a few are kept
+	closing  chan struct{} // closed when no more calls are taken
+	farewell chan []byte   // the last that is written, once that is so
+	read     chan struct{} // closed when nothing more is read
+	done     chan struct{} // closed at the end of it all
+	err      error         // why it ended; stands once done is closed
 
 	stop, finish sync.Once
 	calls        openCalls
@@ -39,12 +40,14 @@ type connection struct {
 
 func newConnection(peer peer, r io.ReadCloser, w io.WriteCloser) *connection {
 	c := &connection{
-		peer:    peer,
-		lines:   make(chan []byte),
-		closing: make(chan struct{}),
-		read:    make(chan struct{}),
-		done:    make(chan struct{}),
-		calls:   newOpenCalls(),
+		peer:     peer,
+		lines:    make(chan []byte),
+		refusals: make(chan []byte, 16),
+		closing:  make(chan struct{}),
+		farewell: make(chan []byte, 1),
+		read:     make(chan struct{}),
+		done:     make(chan struct{}),
+		calls:    newOpenCalls(),
 	}
 	go c.writeLines(w)
 	go c.readLines(r)
@@ -53,37 +56,35 @@ func newConnection(peer peer, r io.ReadCloser, w io.WriteCloser) *connection {
 
 // call sends a request and gives its result. What a watch tells meanwhile goes to unread.
 func (c *connection) call(ctx context.Context, method string, params any, unread *unread) (json.RawMessage, error) {
-	id, call := c.calls.add(unread)
+	id, call := c.calls.add(method, unread)
 	defer c.calls.remove(id)
 	if err := c.send(ctx, request{"2.0", &id, method, params}); err != nil {
 		return nil, err
 	}
 	select {
 	case answer := <-call.answer:
-		return answer.result()
+		return answer.result, answer.err
 	case <-c.done:
 		return c.last(call)
 	case <-ctx.Done():
-		return c.cancel(ctx.Err(), id, call)
+		return c.cancel(reason(ctx), id, call)
 	}
 }
 
 // cancel cancels a call that was sent, and gives what the sidecar then answers.
 func (c *connection) cancel(cause error, id int64, call *call) (json.RawMessage, error) {
-	line, _ := encode(request{"2.0", nil, "$/cancelRequest", map[string]int64{"id": id}})
 	lines := c.lines
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for {
 		select {
-		case lines <- line:
+		case lines <- cancelRequest(id):
 			lines = nil // it is sent once
 		case answer := <-call.answer:
-			result, err := answer.result()
-			if errors.Is(err, KindRequestCancelled) {
-				err = fmt.Errorf("%w: %w", cause, err)
+			if errors.Is(answer.err, KindRequestCancelled) {
+				return nil, fmt.Errorf("%w: %w", cause, answer.err)
 			}
-			return result, err
+			return answer.result, answer.err
 		case <-c.done:
 			return c.last(call)
 		case <-timer.C:
@@ -96,7 +97,7 @@ func (c *connection) cancel(cause error, id int64, call *call) (json.RawMessage,
 func (c *connection) last(call *call) (json.RawMessage, error) {
 	select {
 	case answer := <-call.answer:
-		return answer.result()
+		return answer.result, answer.err
 	default:
 		return nil, c.err
 	}
@@ -108,23 +109,26 @@ func (c *connection) send(ctx context.Context, message any) error {
 	if err != nil {
 		return err
 	}
+	lines := c.lines
 	select {
 	case <-c.closing:
 		return ErrClosed
+	case <-c.read: // no answer would be
+		lines = nil
 	default:
 	}
 	if ctx.Err() != nil {
-		return cancelled(ctx.Err(), OutcomeNone, "it was not sent")
+		return cancelled(reason(ctx), OutcomeNone, "it was not sent")
 	}
 	select {
-	case c.lines <- line:
+	case lines <- line:
 		return nil
 	case <-c.closing:
 		return ErrClosed
 	case <-c.done:
 		return c.err
 	case <-ctx.Done():
-		return cancelled(ctx.Err(), OutcomeNone, "it was not sent")
+		return cancelled(reason(ctx), OutcomeNone, "it was not sent")
 	}
 }
 
@@ -132,15 +136,21 @@ func (c *connection) writeLines(w io.WriteCloser) {
 	defer w.Close()
 	buffer := bufio.NewWriterSize(w, 64<<10)
 	for {
+		var line []byte
 		select {
-		case line := <-c.lines:
-			if err := c.writeBatch(buffer, line); err != nil {
-				c.peer.end(c.read, moment) // its reading end tells everybody
-				return
-			}
+		case line = <-c.lines:
+		case line = <-c.refusals:
 		case <-c.closing:
+			if last := <-c.farewell; len(last) > 0 {
+				_, _ = w.Write(last) // whoever closes sees how the peer ends
+			}
 			return
-		case <-c.done:
+		case <-c.read: // no answer would be
+			return
+		}
+		if err := c.writeBatch(buffer, line); err != nil {
+			c.peer.end(c.read, moment) // its reading end tells everybody
+			c.await(err)
 			return
 		}
 	}
@@ -166,8 +176,14 @@ func (c *connection) readLines(r io.ReadCloser) {
 	for err == nil {
 		var line []byte
 		line, err = reader.ReadBytes('\n')
-		if line = bytes.TrimSpace(line); len(line) > 0 {
-			err = cmp.Or(c.take(line), err)
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		switch strange := c.take(line); {
+		case strange != nil && err != nil:
+			err = fmt.Errorf("its output ends within a message: %.100q", line)
+		case strange != nil:
+			err = strange
 		}
 	}
 	close(c.read)
@@ -191,15 +207,32 @@ func (c *connection) over(cause error) {
 
 // close ends the connection; what still happens is waited for as long as patience lasts.
 func (c *connection) close(patience time.Duration) error {
-	c.stop.Do(func() { close(c.closing) })
+	c.stop.Do(func() {
+		close(c.closing)
+		c.farewell <- c.endCalls()
+	})
 	c.peer.end(c.read, patience)
-	select {
-	case <-c.done:
-	case <-time.After(moment): // a reader that cannot be interrupted
-		c.over(nil)
-	}
+	c.await(nil)
 	if !errors.Is(c.err, ErrClosed) {
 		return c.err
 	}
 	return c.peer.failed()
+}
+
+// endCalls ends the calls that nothing else may end, and gives what tells the sidecar so.
+func (c *connection) endCalls() (lines []byte) {
+	for _, id := range c.calls.endless() {
+		c.calls.answer(id, answer{err: ErrClosed})
+		lines = append(lines, cancelRequest(id)...)
+	}
+	return lines
+}
+
+// await waits for the reader, which has nothing more to read, unless it cannot be interrupted.
+func (c *connection) await(cause error) {
+	select {
+	case <-c.done:
+	case <-time.After(moment):
+		c.over(cause)
+	}
 }

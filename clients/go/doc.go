@@ -9,7 +9,9 @@
 //
 // The zero value of an optional param leaves it out, and null in a result is the zero value: an
 // empty string, a zero time, a nil [Payload]. Sets of words ([Phase], [Change], [ErrorKind]) are
-// open: expect words that this package has no constant for.
+// open: expect words that this package has no constant for. A param whose zero value means
+// something of its own is sent by [Client.Call]. Strings have to be valid UTF-8: what is not is
+// replaced, and in a [Str] refused.
 //
 // A [Payload] keeps its type both ways: [Bool], [Int], [Float] or [Str].
 //
@@ -20,11 +22,20 @@
 //
 //	if errors.Is(err, sidecar.KindAlreadySignalled) { ... }
 //
+// The methods name the kinds that are theirs. Beside them any call may end with
+// [KindInvalidParams], [KindMessageTooLarge], [KindDeadlineExceeded], [KindRequestCancelled],
+// [KindShuttingDown], [KindInternalError] or, of an older sidecar, [KindMethodNotFound], and with
+// [KindDisconnected] or [KindClosed].
+//
 // The client's own errors are [*StartError], [*VersionError], [*DisconnectedError] and
 // [ErrClosed], and they match kinds too. After a [*DisconnectedError] it is not known whether a
 // write that was under way happened; signalling again by ActionName is safe.
 //
 // # Cancellation
+//
+// Bound a call by its context. TimeoutSeconds is the sidecar's own clock: once it has run out the
+// error is [KindDeadlineExceeded] and not [context.DeadlineExceeded], and a sidecar that is stuck
+// does not look at it.
 //
 // When the context of a call ends, the sidecar is told at once and the call returns what the
 // sidecar says: the result where it was decided already (an event that was signalled is told as
@@ -38,5 +49,6 @@
 //
 // A watch is a range over notices. What the loop has not read yet is kept as the newest state of
 // each event, so that a slow loop costs memory by the number of events alone, and delays no other
-// call: the loop's body may use the same client.
+// call: the loop's body may use the same client. Sequence is that of the newest notice folded in,
+// so that it may skip numbers and need not rise.
 package sidecar

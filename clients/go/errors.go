@@ -1,6 +1,8 @@
 package sidecar
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,7 +30,12 @@ var ErrClosed = fmt.Errorf("the client is %w", KindClosed)
 func (k ErrorKind) Error() string { return string(k) }
 
 // Error gives the kind and the message.
-func (e *Error) Error() string { return fmt.Sprintf("%s: %s", e.Data.Kind, e.Message) }
+func (e *Error) Error() string {
+	if e.Data.Kind == "" {
+		return fmt.Sprintf("error %d: %s", e.Code, e.Message)
+	}
+	return fmt.Sprintf("%s: %s", e.Data.Kind, e.Message)
+}
 
 // Is tells whether the target is the error's kind.
 func (e *Error) Is(target error) bool { return target == e.Data.Kind }
@@ -61,8 +68,12 @@ type VersionError struct {
 
 // Error names both versions and says what to do.
 func (e *VersionError) Error() string {
-	return fmt.Sprintf("sidecar: %s %s speaks protocol %q, this client %q: install versions of the"+
-		" two whose protocols have the same major number", e.Info.Name, e.Info.Version, e.Server, e.Client)
+	who := cmp.Or(strings.TrimSpace(e.Info.Name+" "+e.Info.Version), "what answers")
+	if e.Server == "" {
+		return "sidecar: " + who + " names no version of the protocol: it is not a flyte-sidecar"
+	}
+	return fmt.Sprintf("sidecar: %s speaks protocol %q, this client %q: install versions of the two"+
+		" whose protocols have the same major number", who, e.Server, e.Client)
 }
 
 // Is tells whether the target is [KindIncompatible].
@@ -71,7 +82,7 @@ func (e *VersionError) Is(target error) bool { return target == KindIncompatible
 // DisconnectedError is the error of a sidecar that ended, or whose output cannot be understood,
 // before it answered. Whether a write that was under way happened is not known.
 type DisconnectedError struct {
-	State  *os.ProcessState // how the process ended; nil for streams
+	State  *os.ProcessState // how the process ended; nil where that is not known
 	Stderr string           // the last 4 KiB that it wrote there
 	Err    error            // what the connection met: io.EOF, most often
 }
@@ -99,14 +110,37 @@ func (e *DisconnectedError) Unwrap() error { return e.Err }
 // Is tells whether the target is [KindDisconnected].
 func (e *DisconnectedError) Is(target error) bool { return target == KindDisconnected }
 
-// readError reads an error object. A newer sidecar's may have members of types that this package
-// does not expect: what can be read stands.
+// readError reads an error object: what can be read stands.
 func readError(object json.RawMessage) *Error {
 	e := new(Error)
-	if err := json.Unmarshal(object, e); err != nil && e.Message == "" {
-		e.Message = string(object)
+	_ = json.Unmarshal(object, e)
+	if e.Message == "" {
+		e.Message = fmt.Sprintf("%.200s", object)
 	}
 	return e
+}
+
+// UnmarshalJSON reads each member by itself. A newer sidecar's may be of types that this package
+// does not expect, and must not hide the kind or the outcome.
+func (d *ErrorData) UnmarshalJSON(data []byte) error {
+	type plain ErrorData
+	var members map[string]json.RawMessage
+	_ = json.Unmarshal(data, &members)
+	for name, value := range members {
+		member, err := json.Marshal(map[string]json.RawMessage{name: value})
+		if err == nil {
+			_ = json.Unmarshal(member, (*plain)(d))
+		}
+	}
+	return nil
+}
+
+// reason gives why a context has ended: its error, and its cause where that is another.
+func reason(ctx context.Context) error {
+	if cause := context.Cause(ctx); cause != ctx.Err() {
+		return fmt.Errorf("%w: %w", ctx.Err(), cause)
+	}
+	return ctx.Err()
 }
 
 // cancelled gives the error of a call whose context ended and that the sidecar did not answer.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"time"
 
 	sidecar "github.com/flyte-sidecar/flyte-sidecar/clients/go"
@@ -14,13 +13,15 @@ func Example() {
 	ctx := context.Background()
 	client, err := sidecar.Start(ctx, sidecar.Options{})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer client.Close()
 
 	for event, err := range client.Events.ListAll(ctx, sidecar.ListParams{RunName: "r1"}) {
 		if err != nil {
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		}
 		fmt.Println(event.Name, event.Phase, event.Payload)
 	}
@@ -30,13 +31,14 @@ func Example() {
 		Name:    "deploy",
 		Payload: sidecar.Bool(true),
 	})
-	if errors.Is(err, sidecar.KindAlreadySignalled) {
-		log.Fatal("somebody said no")
+	switch {
+	case errors.Is(err, sidecar.KindAlreadySignalled):
+		fmt.Println("somebody said no")
+	case err != nil:
+		fmt.Println(err)
+	default:
+		fmt.Println(event.Phase)
 	}
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(event.Phase)
 }
 
 func ExampleEventsService_Watch() {
@@ -44,13 +46,15 @@ func ExampleEventsService_Watch() {
 	defer cancel()
 	client, err := sidecar.Start(ctx, sidecar.Options{})
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer client.Close()
 
 	for notice, err := range client.Events.Watch(ctx, sidecar.WatchParams{RunName: "r1"}) {
 		if err != nil {
-			log.Fatal(err) // the hour is over, among others
+			fmt.Println(err) // the hour is over, say
+			return
 		}
 		switch n := notice.(type) {
 		case *sidecar.EventChanged:

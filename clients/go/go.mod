@@ -1,5 +1,5 @@
 module github.com/flyte-sidecar/flyte-sidecar/clients/go
 
-go 1.23
+go 1.24
 
 require go.uber.org/goleak v1.3.0

@@ -1,7 +1,12 @@
-//go:build !unix
+//go:build !unix && !windows
 
 package sidecar
 
-import "syscall"
+import (
+	"os"
+	"syscall"
+)
 
 func ownGroup() *syscall.SysProcAttr { return nil }
+
+func kill(process *os.Process) { _ = process.Kill() }

@@ -8,7 +8,7 @@ import (
 )
 
 func TestAnotherMajorVersionIsAnErrorThatNamesBoth(t *testing.T) {
-	for _, version := range []string{"2.0", "0.9", "", "one"} {
+	for _, version := range []string{"2.0", "0.9", "one"} {
 		_, _, err := tryPlay(t, `{"serverInfo":{"name":"flyte-sidecar","version":"9.9"},"protocolVersion":"`+version+`"}`)
 		var told *VersionError
 		if !errors.Is(err, KindIncompatible) || !errors.As(err, &told) || told.Server != version || told.Client != ProtocolVersion {
@@ -17,6 +17,24 @@ func TestAnotherMajorVersionIsAnErrorThatNamesBoth(t *testing.T) {
 		if text := err.Error(); !strings.Contains(text, `"`+version+`"`) || !strings.Contains(text, "flyte-sidecar 9.9") || !strings.Contains(text, "install") {
 			t.Error(text)
 		}
+	}
+}
+
+func TestWhatNamesNoVersionIsNoSidecar(t *testing.T) {
+	for _, hello := range []string{`{}`, `null`, `{"capabilities":{},"serverInfo":{"name":"gopls"}}`} {
+		_, _, err := tryPlay(t, hello)
+		if !errors.Is(err, KindIncompatible) || !strings.Contains(err.Error(), "not a flyte-sidecar") {
+			t.Errorf("%s: %v", hello, err)
+		}
+	}
+}
+
+func TestASidecarThatIsNotOlderSaysItselfWhyItLacksAMethod(t *testing.T) {
+	client, player := play(t, hello)
+	call := background(func() (*Status, error) { return client.Sidecar.Status(context.Background()) })
+	player.refuse(player.expect("sidecar.status"), -32601, `{"kind":"method_not_found","retryable":false}`)
+	if got := <-call; !strings.HasSuffix(got.err.Error(), "method_not_found: no") {
+		t.Error(got.err)
 	}
 }
 
@@ -96,21 +114,48 @@ func TestARequestOfTheSidecarIsRefusedOnce(t *testing.T) {
 	}
 }
 
+func TestRequestsOfASidecarThatDoesNotReadAreDropped(t *testing.T) {
+	client, player := play(t, hello)
+	const many = 1000
+	for i := range many {
+		player.send(`{"jsonrpc":"2.0","id":%d,"method":"window/showMessageRequest"}`, i)
+	}
+	call := background(func() (*Status, error) { return client.Sidecar.Status(context.Background()) })
+	refused := 0
+	request := player.next()
+	for ; request.Method == ""; request = player.next() {
+		refused++
+	}
+	player.answer(request, `{}`)
+	if got := <-call; got.err != nil || refused > many/10 {
+		t.Errorf("%d are refused (%v)", refused, got.err)
+	}
+}
+
 func TestANoticeThatIsNoNoticeEndsItsWatch(t *testing.T) {
 	client, player := play(t, hello)
-	watch := background(func() (any, error) {
-		for _, err := range client.Events.Watch(context.Background(), WatchParams{}) {
-			if err != nil {
-				return nil, err
-			}
+	for i, params := range []string{
+		`{"watch":"w1","event":{"payload":[]}}`,
+		`{"event":{"payload":[]},"watch":"w2"}`,
+		`{"sequence":"first","watch":"w3"}`,
+	} {
+		watch := background(func() (any, error) { return nil, watched(client) })
+		request := player.expect("events.watch")
+		player.send(`{"jsonrpc":"2.0","method":"events.changed","params":%s}`, params)
+		player.expect("$/cancelRequest")
+		player.answer(request, `{"reason":"cancelled"}`)
+		if got := <-watch; got.err == nil {
+			t.Errorf("%d is passed over", i)
 		}
-		return nil, nil
-	})
-	request := player.expect("events.watch")
-	player.send(`{"jsonrpc":"2.0","method":"events.changed","params":{"watch":"w1","event":{"payload":[]}}}`)
-	player.expect("$/cancelRequest")
-	player.answer(request, `{"reason":"cancelled"}`)
-	if got := <-watch; got.err == nil {
-		t.Error("it is passed over")
 	}
+}
+
+// watched goes over a watch and gives the error that ends it.
+func watched(client *Client) error {
+	for _, err := range client.Events.Watch(context.Background(), WatchParams{}) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

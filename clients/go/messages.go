@@ -2,7 +2,6 @@ package sidecar
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -40,11 +39,16 @@ func encode(message any) ([]byte, error) {
 	return append(text, '\n'), err
 }
 
-func (m message) result() (json.RawMessage, error) {
+func cancelRequest(id int64) []byte {
+	line, _ := encode(request{"2.0", nil, "$/cancelRequest", map[string]int64{"id": id}})
+	return line
+}
+
+func (m message) answer() answer {
 	if isNull(m.Error) {
-		return m.Result, nil
+		return answer{result: m.Result}
 	}
-	return nil, readError(m.Error)
+	return answer{err: readError(m.Error)}
 }
 
 func isNull(value json.RawMessage) bool {
@@ -60,19 +64,35 @@ func (c *connection) take(line []byte) error {
 	switch {
 	case m.Method == "":
 		if id, err := strconv.ParseInt(string(m.ID), 10, 64); err == nil {
-			c.calls.answer(id, m)
+			c.calls.answer(id, m.answer())
 		}
 	case isNull(m.ID):
 		if newNotice, known := notices[m.Method]; known {
 			notice := newNotice()
 			err := json.Unmarshal(m.Params, notice)
-			c.calls.tell(notice, err)
+			watch := notice.watchName()
+			if err != nil {
+				watch = watchOf(m.Params) // the notice may have been given up before it
+			}
+			c.calls.tell(watch, notice, err)
 		}
 	default:
-		answer := refusal{Version: "2.0", ID: m.ID}
-		answer.Error.Code = codeMethodNotFound
-		answer.Error.Message = "this client serves no methods"
-		go c.send(context.Background(), answer)
+		refused := refusal{Version: "2.0", ID: m.ID}
+		refused.Error.Code = codeMethodNotFound
+		refused.Error.Message = "this client serves no methods"
+		line, _ := encode(refused)
+		select {
+		case c.refusals <- line:
+		default: // a peer that asks and does not read gets no more
+		}
 	}
 	return nil
+}
+
+func watchOf(params json.RawMessage) string {
+	var of struct {
+		Watch string `json:"watch"`
+	}
+	_ = json.Unmarshal(params, &of)
+	return of.Watch
 }

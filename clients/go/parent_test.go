@@ -1,15 +1,15 @@
-//go:build unix
+//go:build linux || darwin
 
 package sidecar
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 )
@@ -41,19 +41,32 @@ func TestTheSidecarEndsWithAProgramThatIsKilled(t *testing.T) {
 	}
 }
 
+func TestNothingIsLeftOfAWrapperThatIsGivenUp(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancelCause(limited(t))
+	enough := errors.New("enough")
+	held := background(func() (*os.File, error) {
+		defer cancel(enough) // once its child is there
+		return os.Open(fifo)
+	})
+	_, err := Start(ctx, Options{Command: "sh", Args: []string{"-c", `sleep 1000 >"$0"; :`, fifo}})
+	if !errors.Is(err, context.Canceled) || !errors.Is(err, enough) || !errors.Is(err, KindSpawnFailed) {
+		t.Error(err)
+	}
+	got := <-held
+	defer got.value.Close()
+	if _, err := io.ReadAll(got.value); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestASignalToTheTerminalsGroupIsNotForTheSidecar(t *testing.T) {
 	client := start(t)
 	group := must(syscall.Getpgid(client.process().cmd.Process.Pid))(t)
 	if group == syscall.Getpgrp() {
 		t.Error("it is in the group of this process")
-	}
-}
-
-func endOrphan(t *testing.T, file string) {
-	t.Helper()
-	text := must(os.ReadFile(file))(t)
-	pid := must(strconv.Atoi(strings.TrimSpace(string(text))))(t)
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		t.Error(err)
 	}
 }

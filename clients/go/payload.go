@@ -72,13 +72,14 @@ func (p SignalParams) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON gives the payload the type that the event takes.
 func (e *Event) UnmarshalJSON(data []byte) error {
 	type plain Event
-	event := struct {
+	type event struct { // has a name for the errors' sake
 		*plain
 		Payload json.RawMessage `json:"payload"`
-	}{plain: (*plain)(e)}
-	err := json.Unmarshal(data, &event)
+	}
+	read := event{plain: (*plain)(e)}
+	err := json.Unmarshal(data, &read)
 	if err == nil {
-		e.Payload, err = readPayload(event.Payload, e.ExpectedType)
+		e.Payload, err = readPayload(read.Payload, e.ExpectedType)
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package sidecar
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -47,6 +48,11 @@ type process struct {
 }
 
 func spawn(options Options) (*process, io.ReadCloser, io.WriteCloser, error) {
+	if options.Dir != "" { // exec would blame the command
+		if _, err := os.Stat(options.Dir); err != nil {
+			return nil, nil, nil, fmt.Errorf("Options.Dir: %w", err)
+		}
+	}
 	stderr := &tail{next: options.Stderr}
 	cmd := exec.Command(options.command(), options.Args...)
 	cmd.Dir, cmd.Env, cmd.Stderr = options.Dir, options.Env, stderr
@@ -70,13 +76,13 @@ func spawn(options Options) (*process, io.ReadCloser, io.WriteCloser, error) {
 	}
 	p := &process{cmd: cmd, stderr: stderr, exited: make(chan struct{})}
 	go p.wait(stdout)
-	return p, stdout, stdin, nil
+	return p, output{stdout}, stdin, nil
 }
 
 func (p *process) wait(stdout *os.File) {
 	_ = p.cmd.Wait() // what there is to know is in its ProcessState
-	// What it wrote is read by then, unless a child of its own keeps the pipe.
-	if stdout.SetReadDeadline(time.Now().Add(moment)) != nil {
+	// The pipe holds all that it wrote, and ends there unless a child of its own keeps it.
+	if stdout.SetReadDeadline(time.Now()) != nil {
 		time.AfterFunc(moment, func() { stdout.Close() })
 	}
 	close(p.exited)
@@ -87,7 +93,7 @@ func (p *process) end(_ <-chan struct{}, patience time.Duration) {
 	case <-p.exited:
 	case <-time.After(patience):
 		p.forced.Store(true)
-		_ = p.cmd.Process.Kill()
+		kill(p.cmd.Process)
 		<-p.exited
 	}
 }
@@ -97,8 +103,10 @@ func (p *process) lost(cause error) *DisconnectedError {
 }
 
 func (p *process) failed() error {
-	switch {
-	case p.cmd.ProcessState.Success():
+	switch state := p.cmd.ProcessState; {
+	case state == nil: // somebody else has waited for it
+		return nil
+	case state.Success():
 		return nil
 	case p.forced.Load():
 		return p.lost(errors.New("it did not end in time and was killed"))
@@ -106,6 +114,22 @@ func (p *process) failed() error {
 		return p.lost(nil)
 	}
 }
+
+// output reads what a sidecar writes, after its exit for as long as there is something to read.
+type output struct{ *os.File }
+
+func (o output) Read(data []byte) (int, error) {
+	n, err := o.File.Read(data)
+	if errors.Is(err, os.ErrDeadlineExceeded) && o.SetReadDeadline(time.Now().Add(grace)) == nil {
+		n, err = o.File.Read(data)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, os.ErrClosed) {
+		err = errors.New("a process that it started keeps its output open")
+	}
+	return n, err
+}
+
+const grace = 100 * time.Millisecond
 
 const tailSize = 4 << 10
 

@@ -5,12 +5,19 @@ package sidecar
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
+
+// greets is the beginning of a script that plays a sidecar.
+const greets = `read line; echo '{"jsonrpc":"2.0","id":1,"result":` + hello + `}'`
 
 func (c *Client) process() *process { return c.connection.peer.(*process) }
 
@@ -27,6 +34,14 @@ func TestACommandThatIsNotThereIsAnErrorThatSaysWhatToDo(t *testing.T) {
 	}
 }
 
+func TestAFolderThatIsNotThereIsNamed(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "none")
+	_, err := Start(limited(t), Options{Dir: folder})
+	if !errors.Is(err, KindSpawnFailed) || !strings.Contains(err.Error(), "Options.Dir: stat "+folder) {
+		t.Error(err)
+	}
+}
+
 func TestACommandThatExitsAtOnceIsAnErrorWithItsStatusAndItsLastWords(t *testing.T) {
 	_, err := Start(limited(t), Options{Command: "sh", Args: []string{"-c", "echo no store >&2; exit 3"}})
 	var told *DisconnectedError
@@ -39,9 +54,13 @@ func TestACommandThatExitsAtOnceIsAnErrorWithItsStatusAndItsLastWords(t *testing
 }
 
 func TestACommandThatSpeaksSomethingElseIsAnErrorThatQuotesIt(t *testing.T) {
-	for _, said := range []string{`echo flyte-sidecar 0.1.0`, `printf hm`, `echo '[]'`} {
+	for said, told := range map[string]string{
+		`echo flyte-sidecar 0.1.0`: `its output is not JSON-RPC: "flyte-sidecar 0.1.0"`,
+		`echo '[]'`:                `its output is not JSON-RPC: "[]"`,
+		`printf '{"id":1,"resu'`:   `its output ends within a message: "{\"id\":1,\"resu"`,
+	} {
 		_, err := Start(limited(t), Options{Command: "sh", Args: []string{"-c", said}})
-		if !errors.Is(err, KindSpawnFailed) || !errors.Is(err, KindDisconnected) || !strings.Contains(err.Error(), "not JSON-RPC") {
+		if !errors.Is(err, KindSpawnFailed) || !errors.Is(err, KindDisconnected) || !strings.Contains(err.Error(), told) {
 			t.Errorf("%s: %v", said, err)
 		}
 	}
@@ -55,6 +74,35 @@ func TestASidecarThatDoesNotGreetIsGivenUpWithTheContext(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, KindSpawnFailed) {
 			t.Error(err)
 		}
+	}
+}
+
+func TestOfASidecarThatSomebodyElseHasWaitedForTheEndIsNotKnown(t *testing.T) {
+	process := &process{cmd: exec.Command("flyte-sidecar"), stderr: new(tail)} // without a state
+	if err := process.failed(); err != nil {
+		t.Error(err)
+	}
+	if err := process.lost(io.EOF); err.Error() != "the connection to the sidecar ended" {
+		t.Error(err)
+	}
+}
+
+func TestWhatASidecarWroteIsReadHoweverLongAfterItsEnd(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close() // by a child of its own, say
+	if _, err := w.WriteString("{}\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.SetReadDeadline(time.Now().Add(-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(output{r})
+	if string(text) != "{}\n" || err == nil || !strings.Contains(err.Error(), "keeps its output open") {
+		t.Errorf("%q (%v)", text, err)
 	}
 }
 
@@ -118,7 +166,7 @@ func TestASidecarThatStopsReadingHoldsUpNeitherACallNorTheEnd(t *testing.T) {
 func TestAChildOfTheSidecarsThatKeepsItsPipesHoldsUpNothing(t *testing.T) {
 	t.Parallel()
 	pid := filepath.Join(t.TempDir(), "pid")
-	script := `sleep 1000 & echo $! >"$0"; read line; echo '{"jsonrpc":"2.0","id":1,"result":` + hello + `}'; read line; exit 7`
+	script := `sleep 1000 & echo $! >"$0"; ` + greets + `; read line; exit 7`
 	client := must(Start(limited(t), Options{Command: "sh", Args: []string{"-c", script, pid}}))(t)
 	<-client.Done()
 	var told *DisconnectedError
@@ -131,7 +179,7 @@ func TestAChildOfTheSidecarsThatKeepsItsPipesHoldsUpNothing(t *testing.T) {
 
 func TestASidecarThatReadsNoMoreIsEnded(t *testing.T) {
 	t.Parallel()
-	script := `read line; echo '{"jsonrpc":"2.0","id":1,"result":` + hello + `}'; exec sleep 1000 <&-`
+	script := greets + `; exec sleep 1000 <&-`
 	client := must(Start(limited(t), Options{Command: "sh", Args: []string{"-c", script}}))(t)
 	var err error
 	for err == nil || !errors.Is(err, KindDisconnected) {
@@ -141,6 +189,15 @@ func TestASidecarThatReadsNoMoreIsEnded(t *testing.T) {
 	}
 	if !strings.Contains(client.Err().Error(), "signal: killed") {
 		t.Error(client.Err())
+	}
+}
+
+func endOrphan(t *testing.T, file string) {
+	t.Helper()
+	text := must(os.ReadFile(file))(t)
+	pid := must(strconv.Atoi(strings.TrimSpace(string(text))))(t)
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -1,7 +1,6 @@
 package sidecar
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -222,40 +221,5 @@ func TestTheSidecarTellsWhoItIs(t *testing.T) {
 	status := must(client.Sidecar.Status(limited(t)))(t)
 	if status.SchemaHash != server.SchemaHash || !status.Backend.Healthy {
 		t.Errorf("%+v", status)
-	}
-}
-
-func TestACallAfterCloseIsAnErrorAndClosingAgainIsNone(t *testing.T) {
-	client := start(t)
-	if client.Err() != nil {
-		t.Error(client.Err())
-	}
-	for range 2 {
-		if err := client.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-	_, err := client.Events.Get(context.Background(), GetParams{RunName: "r1", Name: "n"})
-	if !errors.Is(err, ErrClosed) || !errors.Is(err, KindClosed) {
-		t.Error(err)
-	}
-	<-client.Done()
-	if !errors.Is(client.Err(), ErrClosed) {
-		t.Error(client.Err())
-	}
-}
-
-func TestClosingTellsAWaitThatTheSidecarEnds(t *testing.T) {
-	client := start(t)
-	create(t, client, "deploy", ExpectedTypeBool)
-	wait := background(func() (*Event, error) {
-		return client.Events.Wait(context.Background(), WaitParams{RunName: "r1", Name: "deploy"})
-	})
-	waiting(t, client)
-	if err := client.Close(); err != nil {
-		t.Error(err)
-	}
-	if got := <-wait; !errors.Is(got.err, KindShuttingDown) {
-		t.Errorf("%+v", got)
 	}
 }

@@ -8,8 +8,7 @@ import (
 
 // streams are the ends of a sidecar that somebody else runs.
 type streams struct {
-	r reader
-	w writer
+	closeReader, closeWriter func() error
 }
 
 type reader struct {
@@ -26,12 +25,16 @@ func (r reader) Close() error { return r.close() }
 func (w writer) Close() error { return w.close() }
 
 func attach(r io.Reader, w io.WriteCloser) *connection {
-	closeReader := func() error { return nil }
+	s := streams{func() error { return nil }, sync.OnceValue(w.Close)}
 	if closer, ok := r.(io.Closer); ok {
-		closeReader = closer.Close
+		s.closeReader = sync.OnceValue(closer.Close)
 	}
-	s := streams{reader{r, sync.OnceValue(closeReader)}, writer{w, sync.OnceValue(w.Close)}}
-	return newConnection(s, s.r, s.w)
+	endInput := s.closeWriter
+	// A socket that is both ends has its last answers still to bring.
+	if half, ok := w.(interface{ CloseWrite() error }); ok {
+		endInput = half.CloseWrite
+	}
+	return newConnection(s, reader{r, s.closeReader}, writer{w, endInput})
 }
 
 func (s streams) end(read <-chan struct{}, patience time.Duration) {
@@ -39,8 +42,8 @@ func (s streams) end(read <-chan struct{}, patience time.Duration) {
 	case <-read:
 	case <-time.After(patience):
 	}
-	s.w.Close()
-	s.r.Close()
+	s.closeWriter()
+	s.closeReader()
 }
 
 func (streams) lost(cause error) *DisconnectedError { return &DisconnectedError{Err: cause} }

@@ -24,7 +24,7 @@ func watch(
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			failure = c.invoke(running, method, params(name), end, unread)
+			failure = c.explained(method, c.call(running, method, params(name), &end, unread))
 		}()
 		defer func() {
 			stop()
@@ -55,7 +55,9 @@ func watch(
 		case failure != nil:
 			yield(nil, failure)
 		case ctx.Err() != nil:
-			yield(nil, named(method, ctx.Err()))
+			yield(nil, named(method, reason(ctx)))
+		case end == nil:
+			yield(nil, named(method, errNull))
 		default:
 			yield(end, nil)
 		}

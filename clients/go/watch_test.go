@@ -109,19 +109,6 @@ func TestAWatchEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestAWatchEndsWithTheClient(t *testing.T) {
-	client := start(t)
-	told := follow(t, client.Events.Watch(limited(t), WatchParams{}), func(notice Notice) bool {
-		if _, synced := notice.(*WatchSynced); synced {
-			go client.Close()
-		}
-		return true
-	})
-	if !slices.Equal(told, []string{"*sidecar.WatchSynced", "ended: shutdown"}) {
-		t.Errorf("%q", told)
-	}
-}
-
 func TestWatchesAreToldApart(t *testing.T) {
 	client, ctx := start(t), limited(t)
 	next := map[string]func() (Notice, error, bool){}

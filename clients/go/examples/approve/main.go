@@ -18,13 +18,17 @@ func main() {
 	pattern := flag.String("name", "deploy*", "the `pattern` of the names to approve")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := approve(ctx, *pattern); err != nil && !errors.Is(err, context.Canceled) {
+	err := approve(ctx, *pattern)
+	stop()
+	if err != nil && !errors.Is(err, context.Canceled) {
 		log.Fatal(err)
 	}
 }
 
 func approve(ctx context.Context, pattern string) error {
+	if _, err := path.Match(pattern, ""); err != nil {
+		return fmt.Errorf("-name %s: %w", pattern, err)
+	}
 	client, err := sidecar.Start(ctx, sidecar.Options{Stderr: os.Stderr})
 	if err != nil {
 		return err
@@ -39,10 +43,13 @@ func approve(ctx context.Context, pattern string) error {
 			continue
 		}
 		event := changed.Event
-		if match, err := path.Match(pattern, event.Name); err != nil || !match {
+		if match, _ := path.Match(pattern, event.Name); !match {
 			continue
 		}
-		answer := sidecar.SignalParams{RunName: event.RunName, ActionName: event.ActionName, Payload: sidecar.Bool(true)}
+		answer := sidecar.SignalParams{
+			Org: event.Org, Project: event.Project, Domain: event.Domain,
+			RunName: event.RunName, ActionName: event.ActionName, Payload: sidecar.Bool(true),
+		}
 		if _, err := client.Events.Signal(ctx, answer); err != nil {
 			log.Print(err) // somebody else was faster, say
 			continue
