@@ -1,12 +1,13 @@
 import type { Readable, Writable } from "node:stream";
 import type { CallOptions } from "./calls.js";
-import { aborted } from "./cancellation.js";
 import { Connection, type Ending } from "./connection.js";
 import { Methods } from "./generated/methods.js";
 import type { InitializeResult } from "./generated/types.js";
 import { type Peer, type SpawnOptions, start, streams } from "./process.js";
-import { onAbort } from "./signals.js";
+import { aborted, admit, onAbort } from "./signals.js";
 import { compare, VERSION } from "./version.js";
+
+const EARLY = "before the sidecar was started";
 
 /** A sidecar that somebody else has started. */
 export interface AttachOptions {
@@ -46,12 +47,14 @@ export class Client extends Methods {
   /**
    * Starts a sidecar and opens a conversation with it. It ends with this process at the latest.
    *
+   * A sidecar that stays silent is waited for, however long: `AbortSignal.timeout` limits that.
+   *
    * @throws {SpawnError} if it cannot be started
    * @throws {DisconnectedError} if it ends, or writes what is no protocol, before it answers
    * @throws {IncompatibleError} if it speaks another major version of the protocol
    */
   static async spawn(options: SpawnOptions = {}): Promise<Client> {
-    refuseAborted(options.signal);
+    admit(options.signal, EARLY);
     return Client.#open(await start(options), options.signal);
   }
 
@@ -62,7 +65,7 @@ export class Client extends Methods {
    * @throws {IncompatibleError} if it speaks another major version of the protocol
    */
   static async attach({ input, output, signal }: AttachOptions): Promise<Client> {
-    refuseAborted(signal);
+    admit(signal, EARLY);
     return Client.#open(streams(input, output), signal);
   }
 
@@ -76,8 +79,12 @@ export class Client extends Methods {
         clientInfo: { name: "flyte-sidecar for Node", version: VERSION },
         capabilities: {},
       });
+      if (typeof server?.protocolVersion !== "string") {
+        connection.lose("what answers is not a flyte-sidecar");
+        throw (await connection.ended).error;
+      }
       const client = new Client(connection, peer.pid, server);
-      connection.server = server;
+      connection.mismatch = client.mismatch;
       connection.notify("initialized");
       return client;
     } catch (error) {
@@ -105,8 +112,9 @@ export class Client extends Methods {
   /**
    * Ends the sidecar, and settles once it is gone.
    *
-   * It answers what it has read; what waits for an event ends with `shutting_down`. If it has
-   * not ended after 15 seconds, it is killed.
+   * It answers what it has read. What waits for an event is cancelled: a wait is rejected with a
+   * {@link ClosedError}, and a watch ends as cancelled. If the sidecar has not ended after 15
+   * seconds, it is killed.
    */
   close(): Promise<void> {
     return this.#connection.close();
@@ -116,8 +124,4 @@ export class Client extends Methods {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-function refuseAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw aborted(signal, "before the sidecar was started", "none");
 }

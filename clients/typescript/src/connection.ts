@@ -1,21 +1,12 @@
-import {
-  CancellationReceiverStrategy,
-  CancellationToken,
-  ConnectionError,
-  createMessageConnection,
-  ErrorCodes,
-  type MessageConnection,
-  ResponseError,
-} from "vscode-jsonrpc/node";
+import { finished } from "node:stream";
 import type { CallOptions, Calls } from "./calls.js";
-import { cancellable } from "./cancellation.js";
-import { AbortError, ClosedError, DisconnectedError, RequestError } from "./errors.js";
-import { METHODS } from "./generated/methods.js";
-import type { ErrorData, InitializeResult } from "./generated/types.js";
-import { LineReader, LineWriter } from "./lines.js";
+import { AbortError, ClosedError, DisconnectedError, type Exit, RequestError } from "./errors.js";
+import { METHODS, OPEN_ENDED } from "./generated/methods.js";
+import type { ErrorData } from "./generated/types.js";
+import { type Message, readLines } from "./lines.js";
 import { decode, encode } from "./payload.js";
-import { type Exit, PATIENCE, type Peer } from "./process.js";
-import { older } from "./version.js";
+import { PATIENCE, type Peer } from "./process.js";
+import { aborted, admit, onAbort } from "./signals.js";
 import { Watches } from "./watch.js";
 
 /** How a connection ended. */
@@ -24,50 +15,53 @@ export interface Ending extends Exit {
   error: DisconnectedError | undefined;
 }
 
-/** JSON-RPC with one sidecar. */
+/** A request that is not answered yet. */
+interface Pending {
+  readonly method: string;
+  cancelled: boolean;
+  cancel(): void;
+  settle(answer: Answer): void;
+}
+
+/** What the other end answered, or why nothing is waited for any longer. */
+type Answer = Message | "overdue" | "closed" | "lost";
+
+/**
+ * JSON-RPC with one sidecar.
+ *
+ * It is written by hand, since vscode-jsonrpc 10 announces the end before it has delivered what
+ * was read, queues by id so that duplicates are lost, and handles one message a turn of the loop.
+ */
 export class Connection implements Calls {
   /** Settles once the connection has ended and nothing of the other end is left. */
   readonly ended: Promise<Ending>;
-  /** What the sidecar answered to initialize. */
-  server: InitializeResult | undefined;
+  /** Says so where the sidecar is older than this client. */
+  mismatch: string | undefined;
   readonly #peer: Peer;
-  readonly #rpc: MessageConnection;
+  readonly #pending = new Map<unknown, Pending>();
   readonly #watches = new Watches();
+  #requests = 0;
   #closed = false;
-  #over = false;
+  #exit: Exit | undefined;
   #trouble: string | undefined;
+  #cause: Error | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(peer: Peer) {
     this.#peer = peer;
-    const reader = new LineReader(peer.input);
-    const writer = new LineWriter(peer.output);
-    this.#rpc = createMessageConnection(reader, writer, undefined, {
-      messageStrategy: {
-        handleMessage(message, next) {
-          const handling = next(message);
-          reader.handled();
-          return handling;
-        },
-      },
-      cancellationStrategy: {
-        receiver: CancellationReceiverStrategy.Message,
-        sender: {
-          // Async, since by default vscode-jsonrpc prints that the connection is closed.
-          async sendCancellation(rpc, id) {
-            await rpc.sendNotification("$/cancelRequest", { id });
-          },
-          cleanup() {},
-        },
-      },
+    readLines(
+      peer.input,
+      (message) => this.#take(decode(message)),
+      (error) => this.lose(`the sidecar's output cannot be read: ${messageOf(error)}`),
+    );
+    // What was answered before it stopped reading may still come.
+    finished(peer.output, { readable: false }, (error) => {
+      this.#note(error);
+      this.#hangUp();
     });
-    this.#rpc.onNotification((method, params) => this.#watches.deliver(method, decode(params)));
-    reader.onError((error) => this.lose(`its output cannot be read: ${error.message}`));
-    writer.onError(() => this.#hangUp());
     this.ended = new Promise((resolve) => {
-      this.#rpc.onClose(() => resolve(this.#end()));
+      finished(peer.input, { writable: false }, (error) => resolve(this.#end(error)));
     });
-    this.#rpc.listen();
   }
 
   async request<Result>(
@@ -76,16 +70,16 @@ export class Connection implements Calls {
     { signal }: CallOptions = {},
   ): Promise<Result> {
     if (this.#closed) throw new ClosedError();
-    const encoded = encode(params);
-    const send = (token: CancellationToken): Promise<Result> =>
-      encoded.json === "{}"
-        ? this.#rpc.sendRequest(method, token)
-        : this.#rpc.sendRequest(method, encoded, token);
-    try {
-      return decode(await (signal ? cancellable(signal, send) : send(CancellationToken.None)));
-    } catch (error) {
-      throw await this.#explained(error, method, signal);
+    const json = encode(params);
+    admit(signal);
+    const answer = this.#exit ? "lost" : await this.#ask(method, json, signal);
+    if (answer === "lost") throw this.#disconnected();
+    if (answer === "closed") throw new ClosedError();
+    if (answer === "overdue") {
+      throw aborted(signal as AbortSignal, "and the sidecar has not answered since", "unknown");
     }
+    if (isObject(answer.error)) throw this.#refusal(method, answer.error, signal);
+    return answer.result as Result;
   }
 
   async *pages<Item>(
@@ -108,71 +102,139 @@ export class Connection implements Calls {
     params: object,
     options?: CallOptions,
   ): AsyncGenerator<Notice, Result, void> {
-    return this.#watches.iterate(this, method, params, options);
+    return this.#watches.open(this, method, params, options);
   }
 
   /** Sends a notification. Where that fails, the end of the connection tells. */
-  notify(method: string): void {
-    this.#rpc.sendNotification(method).catch(() => {});
+  notify(method: string, params?: object): void {
+    this.#send(JSON.stringify({ jsonrpc: "2.0", method, params }));
   }
 
-  /** Ends the sidecar by the end of its input; it answers what it has read before. */
+  /**
+   * Ends the sidecar by the end of its input; it answers what it has read before.
+   *
+   * What would stay open until something happens is cancelled first.
+   */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#watches.stop();
+    for (const { method, cancelled, cancel, settle } of this.#pending.values()) {
+      if (cancelled || !OPEN_ENDED.has(method)) continue;
+      cancel();
+      settle("closed");
+    }
     this.#hangUp();
     await this.ended;
   }
 
-  /** Ends the sidecar at once. */
+  /** Ends the sidecar at once, and says why. */
   lose(trouble: string): void {
     this.#trouble ??= trouble;
     this.#peer.kill();
   }
 
+  #ask(method: string, params: string, signal: AbortSignal | undefined): Promise<Answer> {
+    const id = this.#requests++;
+    return new Promise((resolve) => {
+      let timer: NodeJS.Timeout | undefined;
+      const pending: Pending = {
+        method,
+        cancelled: false,
+        cancel: () => {
+          pending.cancelled = true;
+          this.notify("$/cancelRequest", { id });
+          timer = setTimeout(pending.settle, PATIENCE, "overdue");
+        },
+        settle: (answer) => {
+          this.#pending.delete(id);
+          forget?.();
+          clearTimeout(timer);
+          resolve(answer);
+        },
+      };
+      const forget = signal && onAbort(signal, pending.cancel);
+      this.#pending.set(id, pending);
+      const head = JSON.stringify({ jsonrpc: "2.0", id, method });
+      this.#send(params === "{}" ? head : `${head.slice(0, -1)},"params":${params}}`);
+    });
+  }
+
+  #send(line: string): void {
+    const { output } = this.#peer;
+    // Writing after the end would destroy the stream with all that it still holds.
+    if (output.writable) output.write(`${line}\n`);
+    else this.#hangUp();
+  }
+
+  #take(message: Message): void {
+    const { id, method, params, result, error } = message;
+    if (typeof method === "string") {
+      if (id === undefined) this.#watches.deliver(method, params);
+      else this.#decline(id, method);
+      return;
+    }
+    const pending = this.#pending.get(id);
+    if (result === undefined && !isObject(error) && pending !== undefined) {
+      throw new Error(`the answer to ${pending.method} holds neither a result nor an error`);
+    }
+    pending?.settle(message);
+  }
+
+  #decline(id: unknown, method: string): void {
+    const error = { code: -32601, message: `this client has no method ${method}` };
+    this.#send(JSON.stringify({ jsonrpc: "2.0", id, error }));
+  }
+
   #hangUp(): void {
     this.#peer.output.end();
-    if (this.#over) return;
-    this.#timer ??= setTimeout(() => this.lose("it did not end with its input"), PATIENCE);
+    if (this.#exit) return;
+    const trouble = "the sidecar did not end with its input";
+    this.#timer ??= setTimeout(() => this.lose(trouble), PATIENCE);
   }
 
-  async #end(): Promise<Ending> {
+  #note(error: NodeJS.ErrnoException | null | undefined): void {
+    // By this error `finished` tells of an end without one.
+    if (error && error.code !== "ERR_STREAM_PREMATURE_CLOSE") this.#cause ??= error;
+  }
+
+  async #end(error: NodeJS.ErrnoException | null | undefined): Promise<Ending> {
     const closed = this.#closed;
+    this.#note(error);
     this.#hangUp();
     const exit = await this.#peer.exit;
-    this.#over = true;
+    this.#exit = exit;
     clearTimeout(this.#timer);
-    this.#rpc.dispose(); // rejects what is unanswered
-    return { ...exit, error: closed ? undefined : this.#disconnected(exit) };
+    for (const { settle } of this.#pending.values()) settle("lost");
+    return { ...exit, error: closed ? undefined : this.#disconnected() };
   }
 
-  #disconnected(exit: Exit): DisconnectedError {
-    return new DisconnectedError(exit, this.#trouble);
+  #disconnected(): DisconnectedError {
+    const { exitCode = null, signal = null, stderr = "" } = this.#exit ?? {};
+    return new DisconnectedError({ exitCode, signal, stderr }, this.#trouble, this.#cause);
   }
 
-  async #explained(error: unknown, method: string, signal?: AbortSignal): Promise<Error> {
-    if (error instanceof AbortError) return error;
-    if (error instanceof ResponseError && !OWN.has(error.code)) {
-      return this.#told(error, method, signal);
-    }
-    if (!(error instanceof ResponseError || error instanceof ConnectionError)) {
-      this.lose(`its output cannot be read: ${error}`);
-    }
-    return this.#disconnected(await this.ended);
-  }
-
-  #told(error: ResponseError<unknown>, method: string, signal?: AbortSignal): RequestError {
-    const data: ErrorData = { kind: "unknown", retryable: false, ...decode(error.data as object) };
+  #refusal(method: string, error: Message, signal: AbortSignal | undefined): RequestError {
+    const code = error.code as number;
+    const data = errorData(error.data);
     if (data.kind === "request_cancelled" && signal?.aborted) {
-      return new AbortError(error.message, error.code, data, { cause: signal.reason });
+      return new AbortError(String(error.message), code, data, { cause: signal.reason });
     }
-    const lacks = data.kind === "method_not_found" && METHODS.has(method) && this.server;
-    const message = lacks ? `${older(lacks)} and lacks ${method}` : error.message;
-    return new RequestError(message, error.code, data);
+    const lacks = data.kind === "method_not_found" && METHODS.has(method) && this.mismatch;
+    const message = lacks ? `${lacks} and lacks ${method}` : String(error.message);
+    return new RequestError(message, code, data);
   }
 }
 
-/** Codes by which vscode-jsonrpc tells that there was no answer. */
-const OWN: ReadonlySet<number> = new Set([
-  ErrorCodes.MessageWriteError,
-  ErrorCodes.PendingResponseRejected,
-]);
+function errorData(told: unknown): ErrorData {
+  const data = isObject(told) ? told : {};
+  const kind = typeof data.kind === "string" ? data.kind : "unknown";
+  return { retryable: false, ...data, kind };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

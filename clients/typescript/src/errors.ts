@@ -1,8 +1,17 @@
 import type { ErrorData, ErrorKind } from "./generated/types.js";
-import type { Exit } from "./process.js";
 
 /** What goes wrong on the client's own end. */
 export type ClientErrorKind = "spawn_failed" | "disconnected" | "incompatible" | "closed";
+
+/** How a sidecar ended. */
+export interface Exit {
+  /** The exit status of the process, null where there is none. */
+  exitCode: number | null;
+  /** The signal that ended the process, null where there is none. */
+  signal: NodeJS.Signals | null;
+  /** The last lines that it wrote to stderr. */
+  stderr: string;
+}
 
 /** Any error of this package. Match on its `kind`. */
 export abstract class SidecarError extends Error {
@@ -58,24 +67,23 @@ export class SpawnError extends SidecarError {
 /**
  * The sidecar ended, or its output cannot be read, before it answered.
  *
- * It is not known whether a write that was under way happened.
+ * It is not known whether a write that was under way happened. `cause` is the error of a stream,
+ * where one broke.
  */
-export class DisconnectedError extends SidecarError {
+export class DisconnectedError extends SidecarError implements Exit {
   override readonly kind = "disconnected";
 
-  /** The exit status of the process, null where there is none. */
   readonly exitCode: number | null;
-  /** The signal that ended the process, null where there is none. */
   readonly signal: NodeJS.Signals | null;
-  /** The last lines that it wrote to stderr. */
   readonly stderr: string;
 
-  constructor({ exitCode, signal, stderr }: Exit, trouble?: string) {
+  /** @param trouble why this client ended it, where it did not end by itself */
+  constructor({ exitCode, signal, stderr }: Exit, trouble?: string, cause?: Error) {
     const status = signal ?? (exitCode === null ? "" : `exit status ${exitCode}`);
     const end = status === "" ? "the sidecar has ended" : `the sidecar has ended (${status})`;
-    const reason = trouble === undefined ? "" : `: ${trouble}`;
+    const broken = cause === undefined ? "" : `: ${cause.message}`;
     const words = stderr === "" ? "" : `\nits stderr ends with:\n${stderr}`;
-    super(`${end}${reason}${words}`);
+    super(`${trouble ?? end}${broken}${words}`, cause && { cause });
     this.exitCode = exitCode;
     this.signal = signal;
     this.stderr = stderr;
@@ -95,7 +103,7 @@ export class IncompatibleError extends SidecarError {
   }
 }
 
-/** The client was used after it was closed. */
+/** The client was used after it was closed, or closed while a call waited for an event. */
 export class ClosedError extends SidecarError {
   override readonly kind = "closed";
 

@@ -6,6 +6,7 @@ export {
   type ClientErrorKind,
   ClosedError,
   DisconnectedError,
+  type Exit,
   IncompatibleError,
   RequestError,
   SidecarError,
@@ -14,4 +15,4 @@ export {
 export { PROTOCOL_VERSION, SCHEMA_HASH } from "./generated/methods.js";
 export type * from "./generated/types.js";
 export type { Payload } from "./payload.js";
-export type { Exit, SpawnOptions } from "./process.js";
+export type { SpawnOptions } from "./process.js";

@@ -1,104 +1,45 @@
-import { finished, type Readable, type Writable } from "node:stream";
-import {
-  AbstractMessageReader,
-  AbstractMessageWriter,
-  type DataCallback,
-  Disposable,
-  type Message,
-  type MessageReader,
-  type MessageWriter,
-} from "vscode-jsonrpc/node";
-import { EncodedParams } from "./payload.js";
-
-// The readers that come with vscode-jsonrpc say that the stream is closed before they have
-// delivered what it held, which loses the last replies, and take endless output that is no
-// protocol without a word.
+import type { Readable } from "node:stream";
 
 const NEWLINE = 0x0a;
 
-/** Reads messages, one a line, and tells of the end once every message was handled. */
-export class LineReader extends AbstractMessageReader implements MessageReader {
-  readonly #input: Readable;
-  #line: Buffer[] = [];
-  #unhandled = 0;
-  #ended = false;
+/** A JSON-RPC message, of which nothing else is known yet. */
+export type Message = Record<string, unknown>;
 
-  constructor(input: Readable) {
-    super();
-    this.#input = input;
-  }
-
-  listen(callback: DataCallback): Disposable {
-    const read = (chunk: Buffer | string): void => {
-      try {
-        this.#read(typeof chunk === "string" ? Buffer.from(chunk) : chunk, callback);
-      } catch (error) {
-        this.#input.off("data", read);
-        this.fireError(error);
-      }
-    };
-    this.#input.on("data", read);
-    finished(this.#input, { writable: false }, () => {
-      this.#ended = true;
-      this.#close();
-    });
-    return Disposable.create(() => this.#input.off("data", read));
-  }
-
-  /** Takes note that a message was handled. */
-  handled(): void {
-    this.#unhandled -= 1;
-    this.#close();
-  }
-
-  #close(): void {
-    if (this.#ended && this.#unhandled === 0) this.fireClose();
-  }
-
-  #read(chunk: Buffer, callback: DataCallback): void {
+/**
+ * Reads messages, one a line.
+ *
+ * All that a chunk holds is taken before anything else runs. The first line that is no message
+ * is the last that is looked at.
+ */
+export function readLines(
+  input: Readable,
+  take: (message: Message) => void,
+  refuse: (error: unknown) => void,
+): void {
+  let line: Buffer[] = [];
+  const split = (chunk: Buffer): void => {
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
-      this.#line.push(chunk.subarray(start, end));
-      this.#take(Buffer.concat(this.#line).toString(), callback);
-      this.#line = [];
+      line.push(chunk.subarray(start, end));
+      const text = Buffer.concat(line).toString();
+      line = [];
       start = end + 1;
+      if (text.trim() !== "") take(parse(text));
     }
-    if (start < chunk.length) this.#line.push(chunk.subarray(start));
+    if (start < chunk.length) line.push(chunk.subarray(start));
     // Without a look at its beginning, a line of anything but JSON might never end.
-    const first = this.#line[0]?.toString("latin1", 0, 80).trimStart();
+    const first = line[0]?.toString("latin1", 0, 80).trimStart();
     if (first && !first.startsWith("{")) throw unreadable(first);
-  }
-
-  #take(line: string, callback: DataCallback): void {
-    if (line.trim() === "") return;
-    const message = parse(line);
-    this.#unhandled += 1;
-    callback(message);
-  }
-}
-
-/** Writes messages, one a line. */
-export class LineWriter extends AbstractMessageWriter implements MessageWriter {
-  readonly #output: Writable;
-
-  constructor(output: Writable) {
-    super();
-    this.#output = output;
-    output.on("error", (error) => this.fireError(error));
-  }
-
-  write(message: Message): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const settle = (error?: Error | null): void => (error ? reject(error) : resolve());
-      // Writing after the end would destroy the stream with all that it still holds.
-      if (!this.#output.writable) settle(new Error("the stream has ended"));
-      else this.#output.write(`${serialize(message)}\n`, settle);
-    });
-  }
-
-  end(): void {
-    this.#output.end();
-  }
+  };
+  const read = (chunk: Buffer | string): void => {
+    try {
+      split(typeof chunk === "string" ? Buffer.from(chunk) : chunk);
+    } catch (error) {
+      input.off("data", read);
+      refuse(error);
+    }
+  };
+  input.on("data", read);
 }
 
 function parse(line: string): Message {
@@ -117,10 +58,4 @@ function parse(line: string): Message {
 function unreadable(line: string): Error {
   const start = line.length > 80 ? `${line.slice(0, 80)}...` : line;
   return new Error(`it is not JSON-RPC: ${JSON.stringify(start)}`);
-}
-
-function serialize(message: Message & { params?: unknown }): string {
-  const { params, ...envelope } = message;
-  if (!(params instanceof EncodedParams)) return JSON.stringify(message);
-  return `${JSON.stringify(envelope).slice(0, -1)},"params":${params.json}}`;
 }

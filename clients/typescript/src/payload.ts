@@ -6,28 +6,26 @@
  */
 export type Payload = boolean | number | bigint | string;
 
-/** Params as they will be sent. */
-export class EncodedParams {
-  constructor(readonly json: string) {}
-}
-
 /**
  * Writes params as JSON. Their payload is written so that no digit and no type is lost.
  *
- * @throws {TypeError} if a member that is not the payload is a bigint
+ * @throws {TypeError} if they are no object, or a member that is not the payload is a bigint
  */
-export function encode(params: object): EncodedParams {
-  if (!("payload" in params)) return new EncodedParams(JSON.stringify(params));
-  const { payload, ...others } = params;
-  if (typeof payload !== "number" && typeof payload !== "bigint") {
-    return new EncodedParams(JSON.stringify(params));
-  }
-  const members: Record<string, unknown> = others;
-  if (typeof payload === "number" && !Number.isFinite(payload)) members.payloadType ??= "float";
-  const text = JSON.stringify(members);
+export function encode(params: object): string {
+  const payload = (params as { payload?: unknown } | null)?.payload;
+  if (typeof payload !== "number" && typeof payload !== "bigint") return objectLiteral(params);
+  const others: Record<string, unknown> = { ...params, payload: undefined };
+  if (typeof payload === "number" && !Number.isFinite(payload)) others.payloadType ??= "float";
+  const text = objectLiteral(others);
   const separator = text === "{}" ? "" : ",";
-  const literal = numberLiteral(payload, members.payloadType);
-  return new EncodedParams(`${text.slice(0, -1)}${separator}"payload":${literal}}`);
+  const literal = numberLiteral(payload, others.payloadType);
+  return `${text.slice(0, -1)}${separator}"payload":${literal}}`;
+}
+
+function objectLiteral(params: object): string {
+  const text = JSON.stringify(params);
+  if (!text?.startsWith("{")) throw new TypeError("the params must be an object");
+  return text;
 }
 
 function numberLiteral(value: number | bigint, type: unknown): string {

@@ -1,21 +1,12 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { finished, type Readable, type Writable } from "node:stream";
-import { SpawnError } from "./errors.js";
+import { existsSync } from "node:fs";
+import type { Readable, Writable } from "node:stream";
+import { type Exit, SpawnError } from "./errors.js";
 
 /** Milliseconds that the other end is given to answer or to end before that is not awaited. */
 export const PATIENCE = 15_000;
 
 const TAIL = 4096;
-
-/** How a sidecar ended. */
-export interface Exit {
-  /** The exit status of the process, null where there is none. */
-  exitCode: number | null;
-  /** The signal that ended the process, null where there is none. */
-  signal: NodeJS.Signals | null;
-  /** The last lines that it wrote to stderr. */
-  stderr: string;
-}
 
 /** The other end of a connection. */
 export interface Peer {
@@ -25,7 +16,7 @@ export interface Peer {
   readonly output: Writable;
   /** The process, if it is one that was spawned here. */
   readonly pid: number | undefined;
-  /** Settles once nothing of it is left. */
+  /** How it ended, once its process, if it is one, is gone. */
   readonly exit: Promise<Exit>;
   /** Ends it at once. */
   kill(): void;
@@ -64,11 +55,22 @@ export async function start(options: SpawnOptions): Promise<Peer> {
       child.once("error", reject);
     });
     return new SidecarProcess(child, options.stderr);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    const advice = "install it (pip install flyte-sidecar), or give the command to start";
-    throw new SpawnError(`cannot start ${JSON.stringify(command)}: ${why}; ${advice}`, { cause });
+  } catch (error) {
+    if (error instanceof TypeError) throw error; // Node's word on bad options
+    throw refused(command, options.cwd, error as NodeJS.ErrnoException);
   }
+}
+
+function refused(
+  command: string,
+  cwd: string | URL | undefined,
+  cause: NodeJS.ErrnoException,
+): SpawnError {
+  let why = cause.message;
+  // Node says the same where the folder is what does not exist.
+  if (cwd !== undefined && !existsSync(cwd)) why = `there is no folder ${cwd}`;
+  else if (cause.code === "ENOENT") why += "; install flyte-sidecar (pip), or give the command";
+  return new SpawnError(`cannot start ${JSON.stringify(command)}: ${why}`, { cause });
 }
 
 /** Takes a pair of streams for the other end. */
@@ -77,11 +79,7 @@ export function streams(input: Readable, output: Writable): Peer {
     input,
     output,
     pid: undefined,
-    exit: new Promise((resolve) => {
-      finished(input, { writable: false }, () => {
-        resolve({ exitCode: null, signal: null, stderr: "" });
-      });
-    }),
+    exit: Promise.resolve({ exitCode: null, signal: null, stderr: "" }),
     kill() {
       input.destroy();
       output.destroy();

@@ -1,3 +1,6 @@
+import { AbortError } from "./errors.js";
+import type { ErrorData, Outcome } from "./generated/types.js";
+
 interface Followed {
   readonly calls: Set<() => void>;
   readonly listener: () => void;
@@ -31,4 +34,23 @@ function follow(signal: AbortSignal): Followed {
   signal.addEventListener("abort", listener, { once: true });
   followed.set(signal, { calls, listener });
   return { calls, listener };
+}
+
+/**
+ * Lets a call begin, unless its signal was aborted before.
+ *
+ * @throws {TypeError} if the signal is something else, its controller for instance
+ */
+export function admit(signal: AbortSignal | undefined, when = "before it was sent"): void {
+  if (signal === undefined || signal === null) return;
+  if (!(signal instanceof AbortSignal)) throw new TypeError("the signal must be an AbortSignal");
+  if (signal.aborted) throw aborted(signal, when, "none");
+}
+
+/** Makes the error of a cancelled call of which the sidecar has told none. */
+export function aborted(signal: AbortSignal, when = "", outcome?: Outcome): AbortError {
+  const data: ErrorData = { kind: "request_cancelled", retryable: false };
+  if (outcome !== undefined) data.outcome = outcome;
+  const message = `the call was cancelled ${when}`.trimEnd();
+  return new AbortError(message, -32800, data, { cause: signal.reason });
 }

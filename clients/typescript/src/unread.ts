@@ -45,6 +45,7 @@ export class Unread {
   }
 
   #change(params: EventChanged): void {
+    if (typeof params.event !== "object" || params.event === null) return;
     const key = identity(params.event);
     const former = this.#notices.get(key);
     if (former?.method !== "events.changed") {
@@ -57,12 +58,17 @@ export class Unread {
   }
 
   #mark(notice: Exclude<Notice, { method: "events.changed" }>): void {
-    // That the backend is lost, or found, is news only until the next such notice.
-    const key = notice.method === "events.synced" ? "synced" : "link";
-    this.#notices.delete(key);
-    this.#notices.set(key, notice);
+    this.#notices.delete(notice.method);
+    this.#notices.delete(OPPOSITES[notice.method] ?? "");
+    this.#notices.set(notice.method, notice);
   }
 }
+
+/** That the backend is lost is news until it is found, and the other way round. */
+const OPPOSITES: Readonly<Record<string, string>> = {
+  "events.disconnected": "events.resynced",
+  "events.resynced": "events.disconnected",
+};
 
 /** Gives what two changes are to a reader who has seen neither; undefined where it is nothing. */
 function folded(former: string, newer: string): string | undefined {

@@ -24,15 +24,14 @@ export function compare(server: InitializeResult, client = PROTOCOL_VERSION): st
   );
 }
 
-/** Says that the sidecar is older than the client. */
-export function older(server: InitializeResult, client = PROTOCOL_VERSION): string {
+function older(server: InitializeResult, client: string): string {
   return (
     `the sidecar (${server.serverInfo?.version}, protocol ${server.protocolVersion}) ` +
     `is older than this client (protocol ${client})`
   );
 }
 
-function parts(version: string | undefined): [major: number, minor: number] {
-  const [major = Number.NaN, minor = 0] = String(version).split(".").map(Number);
+function parts(version: string): [major: number, minor: number] {
+  const [major = Number.NaN, minor = 0] = version.split(".").map(Number);
   return [major, minor];
 }

@@ -1,33 +1,65 @@
 import type { CallOptions, Calls } from "./calls.js";
-import { aborted } from "./cancellation.js";
 import { NOTIFICATIONS } from "./generated/methods.js";
 import type { Notice } from "./generated/types.js";
-import { onAbort } from "./signals.js";
+import { aborted, admit, onAbort } from "./signals.js";
 import { Unread } from "./unread.js";
+
+interface Watch {
+  readonly unread: Unread;
+  readonly stop: AbortController;
+}
 
 /** The open watches of a connection, by their names. */
 export class Watches {
-  readonly #open = new Map<string, Unread>();
+  readonly #open = new Map<string, Watch>();
   #made = 0;
 
   /** Brings a notification to its watch. Others are dropped: newer sidecars may have more. */
   deliver(method: string, params: unknown): void {
     if (!NOTIFICATIONS.has(method) || typeof params !== "object" || params === null) return;
     const { watch } = params as { watch?: unknown };
-    if (typeof watch === "string") this.#open.get(watch)?.add({ method, params } as Notice);
+    if (typeof watch === "string") this.#open.get(watch)?.unread.add({ method, params } as Notice);
   }
 
-  /** Opens a watch and tells what it tells; its end is awaited, however the reader leaves. */
-  async *iterate<Told, Result>(
+  /** Cancels all that are open. */
+  stop(): void {
+    for (const { stop } of this.#open.values()) stop.abort();
+  }
+
+  /** Makes a watch, which begins with its first `next`. */
+  open<Told, Result>(
     calls: Calls,
     method: string,
     params: { watch?: string | undefined },
     { signal }: CallOptions = {},
   ): AsyncGenerator<Told, Result, void> {
-    if (signal?.aborted) throw aborted(signal, "before it was sent", "none");
-    const watch = params.watch ?? this.#name();
-    const unread = this.#register(watch);
     const stop = new AbortController();
+    const watch = this.#iterate<Told, Result>(calls, method, params, signal, stop);
+    const { return: leave, throw: fail } = watch;
+    // A generator puts these off until a `next` that is under way has something to tell.
+    return Object.assign(watch, {
+      return(value: Result | PromiseLike<Result>) {
+        stop.abort();
+        return leave.call(watch, value);
+      },
+      throw(error: unknown) {
+        stop.abort();
+        return fail.call(watch, error);
+      },
+    });
+  }
+
+  /** Tells what a watch tells; its end is awaited, however the reader leaves. */
+  async *#iterate<Told, Result>(
+    calls: Calls,
+    method: string,
+    params: { watch?: string | undefined },
+    signal: AbortSignal | undefined,
+    stop: AbortController,
+  ): AsyncGenerator<Told, Result, void> {
+    admit(signal);
+    const watch = params.watch ?? this.#name();
+    const unread = this.#register(watch, stop);
     const forget = signal && onAbort(signal, () => stop.abort(signal.reason));
     const result = calls.request<Result>(method, { ...params, watch }, { signal: stop.signal });
     const end = (): void => {
@@ -36,7 +68,7 @@ export class Watches {
     };
     const ended = result.then(end, end);
     try {
-      while (signal === undefined || !signal.aborted) {
+      while (!signal?.aborted) {
         const notice = unread.take();
         if (notice !== undefined) yield notice as Told;
         else if (unread.ended) return await result;
@@ -58,12 +90,12 @@ export class Watches {
     return `w${this.#made}`;
   }
 
-  #register(watch: string): Unread {
+  #register(watch: string, stop: AbortController): Unread {
     if (this.#open.has(watch)) {
       throw new TypeError(`a watch named ${JSON.stringify(watch)} is open`);
     }
     const unread = new Unread();
-    this.#open.set(watch, unread);
+    this.#open.set(watch, { unread, stop });
     return unread;
   }
 }

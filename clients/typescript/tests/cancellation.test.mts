@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AbortError, RequestError, SidecarError } from "flyte-sidecar";
+import { AbortError, Client, RequestError, SidecarError } from "flyte-sidecar";
 import { Player } from "./player.mjs";
 import { busy, failure, spawn } from "./sidecar.mjs";
 
@@ -102,6 +102,20 @@ test("a sidecar that does not answer after an abort is not waited for", async (t
   t.mock.timers.tick(15_000);
   const error = await failure(call, AbortError);
   assert.deepEqual([error.data.outcome, error.cause], ["unknown", "enough"]);
+});
+
+test("what is no signal is refused, and no other call suffers", async () => {
+  const { player, client } = await Player.meet();
+  const call = client.sidecar.status();
+  for (const signal of [new AbortController(), {}, { aborted: false }, 5] as AbortSignal[]) {
+    await failure(client.events.get(TARGET, { signal }), TypeError);
+    await failure(client.events.watch({}, { signal }).next(), TypeError);
+    await failure(client.events.listAll(TARGET, { signal }).next(), TypeError);
+    await failure(Client.spawn({ signal }), TypeError);
+  }
+  await player.answer("sidecar.status", {});
+  assert.deepEqual(await call, {});
+  assert.deepEqual(player.lines, []);
 });
 
 test("an abort after the answer does nothing", async () => {

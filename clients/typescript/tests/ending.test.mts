@@ -3,32 +3,27 @@ import { spawn as start } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { PassThrough } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import {
-  AbortError,
-  Client,
-  ClosedError,
-  DisconnectedError,
-  RequestError,
-  SpawnError,
-} from "flyte-sidecar";
-import { Player } from "./player.mjs";
+import { AbortError, Client, ClosedError, DisconnectedError, SpawnError } from "flyte-sidecar";
+import { HELLO, Player } from "./player.mjs";
 import { busy, failure, spawn, store } from "./sidecar.mjs";
 
 const TARGET = { runName: "r1", name: "deploy" };
 const node = (script: string) => ({ command: process.execPath, args: ["-e", script] });
 
-test("closing ends the sidecar, and what waits is told that it shuts down", async (t) => {
+test("closing ends the sidecar, and what waits is rejected, however long it would", async (t) => {
   const client = await spawn(t);
   await client.events.create(TARGET);
-  const waits = Array.from({ length: 200 }, () => client.events.wait(TARGET));
+  const waits = Array.from({ length: 200 }, () =>
+    client.events.wait({ ...TARGET, timeoutSeconds: 3600 }),
+  );
   await busy(client, 200);
-  const ends = Promise.all(waits.map((wait) => failure(wait, RequestError)));
+  const ends = Promise.all(waits.map((wait) => failure(wait, ClosedError)));
   const closing = client.close();
-  for (const { kind } of await ends) assert.equal(kind, "shutting_down");
+  for (const { kind } of await ends) assert.equal(kind, "closed");
   await closing;
   await client.close();
   assert.deepEqual(await client.closed, {
@@ -52,6 +47,32 @@ test("what was called before closing is answered", async (t) => {
     ["a", "b", "c"],
   );
   await closing;
+});
+
+test("closing cancels what is open, and awaits the answers of all else", async () => {
+  const { player, client } = await Player.meet();
+  player.endWithInput();
+  const wait = failure(client.events.wait(TARGET), ClosedError);
+  const next = client.events.watch().next();
+  const call = client.sidecar.status();
+  const [waited, watched, called] = [
+    await player.receive(),
+    await player.receive(),
+    await player.receive(),
+  ];
+  const closing = client.close();
+  await wait;
+  const cancelled = [(await player.receive()).params.id, (await player.receive()).params.id];
+  assert.deepEqual(cancelled.sort(), [waited.id, watched.id]);
+  player.send(
+    { id: waited.id ?? null, error: { code: -32800, message: "cancelled" } },
+    { id: watched.id ?? null, result: { reason: "cancelled" } },
+    { id: called.id ?? null, result: { uptimeSeconds: 1 } },
+  );
+  assert.deepEqual(await next, { done: true, value: { reason: "cancelled" } });
+  assert.deepEqual(await call, { uptimeSeconds: 1 });
+  await closing;
+  assert.deepEqual(player.lines, []);
 });
 
 test("a closed client refuses calls", async (t) => {
@@ -97,11 +118,24 @@ test("a command that does not exist cannot be started", async () => {
   assert.equal(error.kind, "spawn_failed");
   assert.match(
     error.message,
-    /^cannot start "no-such-sidecar": .*ENOENT.*pip install flyte-sidecar/,
+    /^cannot start "no-such-sidecar": .*ENOENT; install flyte-sidecar \(pip\), or give the command$/,
   );
   assert.equal((error.cause as NodeJS.ErrnoException).code, "ENOENT");
-  await failure(Client.spawn({ command: "with\0null" }), SpawnError);
-  await failure(Client.spawn({ cwd: "/no/such/folder" }), SpawnError);
+});
+
+test("a folder that does not exist is named", async () => {
+  const error = await failure(Client.spawn({ cwd: "/no/such/folder" }), SpawnError);
+  assert.equal(error.message, 'cannot start "flyte-sidecar": there is no folder /no/such/folder');
+});
+
+test("whoever may not start a command is not told to install it", async () => {
+  const command = fileURLToPath(new URL("../package.json", import.meta.url));
+  const error = await failure(Client.spawn({ command }), SpawnError);
+  assert.match(error.message, /EACCES$/);
+});
+
+test("options that Node refuses are refused in Node's words", async () => {
+  await assert.rejects(Client.spawn({ command: "with\0null" }), { code: "ERR_INVALID_ARG_VALUE" });
 });
 
 test("a command that ends at once is told with its status and its last words", async () => {
@@ -120,7 +154,10 @@ test("a command that writes garbage is ended", async () => {
     "process.stdout.write('h'); setInterval(() => {}, 1e6)",
   ]) {
     const error = await failure(Client.spawn(node(script)), DisconnectedError);
-    assert.match(error.message, /its output cannot be read: it is not JSON-RPC: "h/);
+    assert.match(
+      error.message,
+      /^the sidecar's output cannot be read: it is not JSON-RPC: "h(ello)*"$/,
+    );
   }
 });
 
@@ -150,7 +187,7 @@ test("a sidecar that does not end with its input is killed", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const closing = client.close();
   t.mock.timers.tick(15_000);
-  await call;
+  assert.equal((await call).message, "the sidecar did not end with its input");
   await closing;
   assert.equal((await client.closed).signal, "SIGKILL");
 });
@@ -218,25 +255,57 @@ test("an error of an attached stream is no error of the host", async () => {
     const { player, client } = await Player.meet();
     player.endWithInput();
     const call = client.sidecar.status();
-    player[side].destroy(new Error("EPIPE"));
+    const cause = new Error("write EPIPE");
+    player[side].destroy(cause);
     if (side === "output") player.input.end();
-    await failure(call, DisconnectedError);
+    const error = await failure(call, DisconnectedError);
+    assert.deepEqual([error.cause, error.message], [cause, "the sidecar has ended: write EPIPE"]);
     await failure(client.sidecar.status(), DisconnectedError);
     await client.close();
   }
 });
 
+for (const [about, stop] of [
+  ["broke", (output: PassThrough) => output.destroy(new Error("write EPIPE"))],
+  ["somebody else has ended", (output: PassThrough) => output.end()],
+] as const) {
+  test(`calls over a stream that ${about} are rejected in time`, async (t) => {
+    const { player, client } = await Player.meet();
+    const before = failure(client.sidecar.status(), DisconnectedError);
+    const { id = null } = await player.receive();
+    const answered = client.events.pending();
+    const { id: other = null } = await player.receive();
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    stop(player.output);
+    const after = failure(client.sidecar.status(), DisconnectedError);
+    player.send({ id: other, result: {} });
+    assert.deepEqual(await answered, {});
+    t.mock.timers.tick(15_000);
+    assert.match((await before).message, /^the sidecar did not end with its input/);
+    await after;
+    await client.close();
+    assert.notEqual(id, other);
+  });
+}
+
+test("an answer that is read together with the end is an answer", async () => {
+  const input = new Readable({ read() {} });
+  const opening = Client.attach({ input, output: new PassThrough().resume() });
+  input.push(`${JSON.stringify({ jsonrpc: "2.0", id: 0, result: HELLO })}\n`);
+  input.push(null);
+  const client = await opening;
+  assert.equal((await client.closed).error?.kind, "disconnected");
+});
+
 test("an abort while closing loses nothing of what was sent", async (t) => {
   const client = await spawn(t);
-  await client.events.create(TARGET);
   const abort = new AbortController();
-  const wait = failure(client.events.wait(TARGET, { signal: abort.signal }), RequestError);
+  const { signal } = abort;
   const prompt = "x".repeat(8 << 20);
-  const create = client.events.create({ runName: "r1", name: "big", prompt });
+  const create = client.events.create({ runName: "r1", name: "big", prompt }, { signal });
   const closing = client.close();
   abort.abort();
   assert.equal((await create).prompt, prompt);
-  await wait;
   await closing;
 });
 

@@ -94,6 +94,17 @@ test("a bigint elsewhere is refused, and nothing is sent", async () => {
   assert.deepEqual((await player.receive()).params, undefined);
 });
 
+test("params that are no object are refused, and nothing is sent", async () => {
+  const { player, client } = await Player.meet();
+  const none = { toJSON: () => undefined };
+  for (const params of [null, 5, "r1", [], () => {}, none] as object[]) {
+    await failure(client.request("events.list", params), TypeError);
+  }
+  await failure(client.events.watch(null as never).next(), TypeError);
+  void client.sidecar.status();
+  assert.equal((await player.receive()).method, "sidecar.status");
+});
+
 test("payloads are typed in whatever an event is told by", async () => {
   const { player, client } = await Player.meet();
   const event = { expectedType: "int", payload: "9007199254740993", later: { nested: [] } };

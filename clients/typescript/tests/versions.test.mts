@@ -7,6 +7,8 @@ import {
   PROTOCOL_VERSION,
   RequestError,
 } from "flyte-sidecar";
+import { Connection } from "../dist/connection.js";
+import { streams } from "../dist/process.js";
 import { compare } from "../dist/version.js";
 import { HELLO, Player } from "./player.mjs";
 import { failure } from "./sidecar.mjs";
@@ -14,7 +16,6 @@ import { failure } from "./sidecar.mjs";
 for (const [protocolVersion, advice] of [
   ["2.0", /speaks protocol 2\.0, .* protocol 1\.0: upgrade this package/],
   ["0.9", /speaks protocol 0\.9, .* protocol 1\.0: upgrade the sidecar/],
-  [undefined, /speaks protocol undefined/],
 ] as const) {
   test(`a sidecar of protocol ${protocolVersion} is refused, and ended`, async () => {
     const player = new Player();
@@ -25,6 +26,17 @@ for (const [protocolVersion, advice] of [
     assert.equal(error.kind, "incompatible");
     assert.match(error.message, advice);
     assert.ok(player.output.readableEnded);
+  });
+}
+
+for (const hello of [null, "hello", {}, { ...HELLO, protocolVersion: 1 }]) {
+  test(`what answers ${JSON.stringify(hello)?.slice(0, 20)} is no sidecar`, async () => {
+    const player = new Player();
+    const opening = Client.attach(player);
+    await player.answer("initialize", hello);
+    const error = await failure(opening, DisconnectedError);
+    assert.equal(error.message, "what answers is not a flyte-sidecar");
+    assert.ok(player.input.destroyed && player.output.destroyed);
   });
 }
 
@@ -52,28 +64,60 @@ test("a sidecar that is older shows, and breaks nothing", () => {
   assert.equal(compare({ ...HELLO, protocolVersion: "1.10" }, "1.9"), undefined);
 });
 
-test("a known method that the sidecar lacks is told as a matter of versions", async () => {
-  const { player, client } = await Player.meet();
-  const data = { kind: "method_not_found", retryable: false };
-  const known = client.events.pending();
-  await player.refuse(-32601, "there is no method", data);
-  const error = await failure(known, RequestError);
-  assert.equal(error.kind, "method_not_found");
+test("a known method that an older sidecar lacks is told as a matter of versions", async () => {
+  const player = new Player();
+  const connection = new Connection(streams(player.input, player.output));
+  async function lacking(method: string): Promise<string> {
+    const call = connection.request(method, {});
+    await player.refuse(-32601, "there is no method", { kind: "method_not_found" });
+    return (await failure(call, RequestError)).message;
+  }
+  assert.equal(await lacking("events.pending"), "there is no method");
+  connection.mismatch = compare({ ...HELLO, protocolVersion: "1.1" }, "1.2");
   assert.match(
-    error.message,
-    /the sidecar \(0\.1\.0, protocol 1\.0\) is older .* lacks events\.pending/,
+    await lacking("events.pending"),
+    /^the sidecar \(0\.1\.0, protocol 1\.1\) is older .* lacks events\.pending$/,
   );
-  const unknown = client.request("events.approve");
-  await player.refuse(-32601, "there is no method", data);
-  assert.equal((await failure(unknown, RequestError)).message, "there is no method");
+  assert.equal(await lacking("events.approve"), "there is no method");
 });
 
-test("an error without data is an error of an unknown kind", async () => {
+test("an error that tells no kind is an error of an unknown kind", async () => {
+  const { player, client } = await Player.meet();
+  for (const data of [undefined, null, "details", ["details"], { kind: 5 }]) {
+    const call = client.sidecar.status();
+    await player.refuse(-32603, "oops", data);
+    const error = await failure(call, RequestError);
+    assert.deepEqual([error.kind, error.code, error.message], ["unknown", -32603, "oops"]);
+    assert.deepEqual(error.data, { kind: "unknown", retryable: false });
+  }
+});
+
+test("an error beside a result of null is an error", async () => {
   const { player, client } = await Player.meet();
   const call = client.sidecar.status();
-  await player.refuse(-32603, "oops", undefined);
-  const error = await failure(call, RequestError);
-  assert.deepEqual([error.kind, error.code, error.message], ["unknown", -32603, "oops"]);
+  const { id = null } = await player.receive();
+  player.send({ id, result: null, error: { code: -32603, message: "oops" } });
+  await failure(call, RequestError);
+});
+
+test("answers to nothing are passed over, and the first of two is the answer", async () => {
+  const { player, client } = await Player.meet();
+  const call = client.sidecar.status();
+  const { id = null } = await player.receive();
+  player.send(
+    { id: String(id), result: "a string" },
+    { id: Number(id) + 0.5, result: "a fraction" },
+    { id: null, error: { code: -32700, message: "?" } },
+    { id: null, error: { code: -32700, message: "?" } },
+    {},
+    { id, result: "first" },
+    { id, result: "second" },
+    { method: "$/cancelRequest", params: { id } },
+  );
+  assert.equal(await call, "first");
+  await player.handled(client);
+  player.endWithInput();
+  await client.close();
 });
 
 test("a request from the sidecar is refused once", async () => {
@@ -83,6 +127,18 @@ test("a request from the sidecar is refused once", async () => {
   assert.deepEqual([id, (error as { code: number }).code], ["s1", -32601]);
   await player.handled(client);
   assert.deepEqual(player.lines, []);
+});
+
+test("requests from the sidecar may even share an id", async () => {
+  const { player, client } = await Player.meet();
+  player.send({ id: 7, method: "x/y" }, { id: 7, method: "x/y" }, { id: null, method: "x/z" });
+  const ids = [await player.receive(), await player.receive(), await player.receive()];
+  assert.deepEqual(
+    ids.map(({ id }) => id),
+    [7, 7, null],
+  );
+  player.endWithInput();
+  await client.close();
 });
 
 test("the client says who it is, and whose end it awaits", async () => {
@@ -110,7 +166,7 @@ for (const [about, text] of [
     const opening = Client.attach(player);
     player.input.write(text);
     const error = await failure(opening, DisconnectedError);
-    assert.match(error.message, /its output cannot be read: it is not JSON-RPC: "/);
+    assert.match(error.message, /^the sidecar's output cannot be read: it is not JSON-RPC: "/);
     assert.ok(player.input.destroyed && player.output.destroyed);
   });
 }

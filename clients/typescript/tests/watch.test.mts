@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { Readable } from "node:stream";
 import { test } from "node:test";
 import { AbortError, type Client, type Notice, RequestError } from "flyte-sidecar";
+import { Unread } from "../dist/unread.js";
 import { type Message, Player } from "./player.mjs";
 import { busy, failure, spawn } from "./sidecar.mjs";
 
@@ -38,6 +41,34 @@ test("an error in the loop ends the watch and is thrown on", async (t) => {
   }
   await failure(loop(), RangeError);
   assert.equal((await client.sidecar.status()).counters.watches, 0);
+});
+
+test("a watch that is left while its next notice is awaited ends at once", async (t) => {
+  const client = await spawn(t);
+  const leaving: ((watch: ReturnType<Client["events"]["watch"]>) => Promise<unknown>)[] = [
+    (watch) => watch.return({ reason: "left" }),
+    (watch) => failure(watch.throw(new RangeError("mine")), RangeError),
+  ];
+  for (const leave of leaving) {
+    const watch = client.events.watch();
+    await watch.next(); // synced
+    const next = watch.next();
+    await leave(watch);
+    assert.deepEqual(await next, { done: true, value: { reason: "cancelled" } });
+    assert.equal((await client.sidecar.status()).counters.watches, 0);
+  }
+});
+
+test("a stream of a watch ends it when it is destroyed", async (t) => {
+  const client = await spawn(t);
+  for (const error of [undefined, new RangeError("mine")]) {
+    const stream = Readable.from(client.events.watch());
+    await once(stream, "data");
+    await busy(client, 0, 1);
+    stream.once("error", () => {});
+    stream.destroy(error);
+    await busy(client, 0, 0);
+  }
 });
 
 test("an abort ends the watch with an AbortError", async (t) => {
@@ -182,6 +213,24 @@ for (const [about, told, read] of FOLDS) {
   });
 }
 
+test("what comes at once is folded before its reader runs", async () => {
+  const { player, client } = await Player.meet();
+  const { watch } = await begin(player, client);
+  const next = watch.next();
+  player.send(...Array.from({ length: 100 }, (_, i) => notification("updated a", i + 1)));
+  assert.equal(describe((await next).value as Notice), "updated a 100");
+});
+
+test("of notices of a kind that folds in no way known here the newest is kept", () => {
+  const unread = new Unread();
+  const notices = ["paused 1", "renamed 2", "paused 3"].map((line) => {
+    const [what, sequence] = line.split(" ");
+    return { method: `events.${what}`, params: { watch: "w1", sequence: Number(sequence) } };
+  });
+  for (const notice of notices) unread.add(notice as Notice);
+  assert.deepEqual([unread.take(), unread.take(), unread.take()], [...notices.slice(1), undefined]);
+});
+
 test("unread notices do not pile up, and other calls are answered meanwhile", async () => {
   const { player, client } = await Player.meet();
   const { watch, request } = await begin(player, client);
@@ -222,6 +271,7 @@ test("what a client does not know of is passed over", async () => {
       params: { watch: "w9", sequence: 1, change: "created", event: {} },
     },
     { method: "events.changed" },
+    { method: "events.changed", params: { watch: "w1", sequence: 1, change: "created" } },
     { method: "$/progress" },
     notification("renamed a", 2),
     { id: 99, result: null },
