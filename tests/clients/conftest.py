@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,15 +17,21 @@ GO = (1, 24)
 BUILD_SECONDS = 600
 
 
-@pytest.fixture(scope="session")
-def typescript() -> Path:
-    """The folder of the TypeScript client, with what it needs installed, and built."""
+@pytest.fixture
+def typescript(testrun_uid: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of the TypeScript client, built, for one test at a time of all processes."""
     needs("node", NODE)
     npm, folder = needs("npm"), CLIENTS / "typescript"
-    for words in (["ci", "--ignore-scripts"], ["run", "build"]):
-        done = run(npm, *words, env=dict(os.environ), cwd=folder, timeout=BUILD_SECONDS)
-        assert done.returncode == 0, done.stdout + done.stderr
-    return folder
+    shared = tmp_path_factory.getbasetemp().parent
+    installed = shared / f"typescript-{testrun_uid}"
+    with (shared / "typescript.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        steps = [] if installed.exists() else [["ci", "--ignore-scripts"], ["run", "build"]]
+        for words in steps:
+            done = run(npm, *words, env=dict(os.environ), cwd=folder, timeout=BUILD_SECONDS)
+            assert done.returncode == 0, done.stdout + done.stderr
+        installed.touch()
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -28,11 +29,13 @@ pytestmark = pytest.mark.xdist_group("openrpc")
 
 
 @pytest.fixture(scope="session")
-def meta_schema() -> Draft7Validator:
+def meta_schema(tmp_path_factory: pytest.TempPathFactory) -> Draft7Validator:
     modules = PACKAGES / "node_modules"
-    if not modules.exists():
-        done = run(needs("npm"), "ci", "--silent", env=dict(os.environ), cwd=PACKAGES)
-        assert done.returncode == 0, done.stderr
+    with (tmp_path_factory.getbasetemp().parent / "openrpc.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # other processes of the same run install it too
+        if not modules.exists():
+            done = run(needs("npm"), "ci", "--silent", env=dict(os.environ), cwd=PACKAGES)
+            assert done.returncode == 0, done.stderr
     of_openrpc, shared = (
         DRAFT7.create_resource(json.loads((modules / path).read_text()))
         for path in (
