@@ -44,8 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; gives the exit status."""
     words = vars(parser().parse_args(arguments))
     run: Callable[[Options, dict[str, Any]], int] = words.pop("run", _serve)
-    if run is _demo:
-        words["backend"] = "local"  # whatever the environment says: it shows the embedded store
+    if run in (_demo, _schema):
+        words["backend"] = "local"  # whatever the environment says: they ask no deployment
     try:
         return run(_options(words), words)
     except KeyboardInterrupt:
@@ -228,6 +228,8 @@ def _schema(_: Options, words: dict[str, Any]) -> int:
     from sidecar import schema
 
     if words["out"] is None:
+        if sys.stdout is None:
+            raise OSError("stdout is closed")
         sys.stdout.buffer.write(schema.files()["openrpc.json"])
         sys.stdout.flush()
     else:

@@ -109,6 +109,17 @@ def test_the_verb_says_where_it_cannot_write(tmp_path: Path, command: dict[str, 
     assert "Traceback" not in done.stderr
 
 
+def test_the_verb_needs_no_deployment(command: dict[str, str]) -> None:
+    env = {**command, "FLYTE_SIDECAR_BACKEND": "flyte"}
+    done = run("flyte-sidecar", "schema", env=env, text=False)
+    assert (done.returncode, done.stdout) == (0, schema.files()["openrpc.json"])
+
+
+def test_the_verb_says_that_stdout_is_closed(command: dict[str, str]) -> None:
+    done = run("sh", "-c", "flyte-sidecar schema >&-", env=command)
+    assert (done.returncode, done.stderr) == (1, "flyte-sidecar: stdout is closed\n")
+
+
 def test_the_hash_differs_where_the_contract_differs() -> None:
     assert schema.method_table()["schemaHash"] == SCHEMA_HASH
     assert schema.method_table()["protocolVersion"] == PROTOCOL_VERSION
