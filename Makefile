@@ -20,7 +20,7 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 
 unit: $(VENV)/.dev
-	$(BIN)/pytest --numprocesses auto --dist loadgroup
+	$(BIN)/pytest --numprocesses auto
 
 generate: $(VENV)/.dev  ## Make anew what is made of the code: schemas/, and of these the clients
 	$(BIN)/python -m sidecar.schema

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, needs, run
+from tests.conftest import ROOT, needs, one_at_a_time, run
 
 CLIENTS = ROOT / "clients"
 NODE = (20,)
@@ -22,10 +21,8 @@ def typescript(testrun_uid: str, tmp_path_factory: pytest.TempPathFactory) -> It
     """The folder of the TypeScript client, built, for one test at a time of all processes."""
     needs("node", NODE)
     npm, folder = needs("npm"), CLIENTS / "typescript"
-    shared = tmp_path_factory.getbasetemp().parent
-    installed = shared / f"typescript-{testrun_uid}"
-    with (shared / "typescript.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with one_at_a_time("typescript", tmp_path_factory) as shared:
+        installed = shared / f"typescript-{testrun_uid}"
         steps = [] if installed.exists() else [["ci", "--ignore-scripts"], ["run", "build"]]
         for words in steps:
             done = run(npm, *words, env=dict(os.environ), cwd=folder, timeout=BUILD_SECONDS)

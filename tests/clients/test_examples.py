@@ -72,7 +72,6 @@ def ended(program: Program) -> tuple[int, str]:
     return program.returncode, errors
 
 
-@pytest.mark.xdist_group("typescript")
 @pytest.mark.timeout(BUILD_SECONDS)
 class TestNode:
     """ask.mjs asks a human, and goes on with the answer."""
@@ -107,7 +106,6 @@ class TestNode:
         assert ended(asking) == (0, "")
 
 
-@pytest.mark.xdist_group("go")
 @pytest.mark.timeout(BUILD_SECONDS)
 class TestGo:
     """approve answers events by rule."""

@@ -71,7 +71,6 @@ var _ = overdue
 }
 
 
-@pytest.mark.xdist_group("go")
 @pytest.mark.timeout(BUILD_SECONDS)
 def test_what_is_new_in_the_schemas_reaches_the_go_client(grown: Contract, tmp_path: Path) -> None:
     folder = tmp_path / "go"
@@ -83,7 +82,6 @@ def test_what_is_new_in_the_schemas_reaches_the_go_client(grown: Contract, tmp_p
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.xdist_group("typescript")
 @pytest.mark.timeout(BUILD_SECONDS)
 def test_what_is_new_in_the_schemas_reaches_the_typescript_client(
     grown: Contract, typescript: Path, tmp_path: Path

@@ -10,7 +10,7 @@ import pytest
 from tests.clients.conftest import BUILD_SECONDS
 from tests.conftest import needs, run
 
-pytestmark = [pytest.mark.xdist_group("go"), pytest.mark.timeout(BUILD_SECONDS)]
+pytestmark = pytest.mark.timeout(BUILD_SECONDS)
 
 
 def test_the_client_is_formatted_as_gofmt_has_it(go: tuple[str, Path]) -> None:

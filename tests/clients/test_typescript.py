@@ -9,7 +9,7 @@ import pytest
 from tests.clients.conftest import BUILD_SECONDS
 from tests.conftest import needs, run
 
-pytestmark = [pytest.mark.xdist_group("typescript"), pytest.mark.timeout(BUILD_SECONDS)]
+pytestmark = pytest.mark.timeout(BUILD_SECONDS)
 
 
 @pytest.mark.parametrize("script", ["check", "test"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from referencing.jsonschema import DRAFT7, DRAFT202012
 
 from sidecar.protocol.methods import METHODS
 from sidecar.schema.openrpc import document
-from tests.conftest import needs, run
+from tests.conftest import needs, one_at_a_time, run
 
 DOCUMENT = document()
 METHODS_TOLD: dict[str, Any] = {method["name"]: method for method in DOCUMENT["methods"]}
@@ -25,14 +24,11 @@ PACKAGES = Path(__file__).parent / "openrpc"
 SHARED = "https://meta.json-schema.tools"
 """By which name, with and without a slash, OpenRPC's meta-schema refers to that of draft 7."""
 
-pytestmark = pytest.mark.xdist_group("openrpc")
-
 
 @pytest.fixture(scope="session")
 def meta_schema(tmp_path_factory: pytest.TempPathFactory) -> Draft7Validator:
     modules = PACKAGES / "node_modules"
-    with (tmp_path_factory.getbasetemp().parent / "openrpc.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # other processes of the same run install it too
+    with one_at_a_time("openrpc", tmp_path_factory):
         if not modules.exists():
             done = run(needs("npm"), "ci", "--silent", env=dict(os.environ), cwd=PACKAGES)
             assert done.returncode == 0, done.stderr
