@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,20 +67,20 @@ def _methods(contract: Contract) -> Iterator[str]:
 def _notifications(contract: Contract) -> Iterator[str]:
     yield "## Notifications\n"
     rows = [
-        f"| `{one.name}` | [{one.params}](#{one.params.lower()}) | {one.summary} |"
+        (f"`{one.name}`", f"[{one.params}](#{one.params.lower()})", one.summary)
         for one in contract.notifications
     ]
-    yield "\n".join(["| notification | params | |", "|---|---|---|", *rows, ""])
+    yield _grid(("notification", "params", ""), rows)
 
 
 def _errors(contract: Contract) -> Iterator[str]:
     yield "## Errors\n"
     yield "Match on `data.kind`. [ErrorData](#errordata) has what else may stand in `data`.\n"
     rows = [
-        f"| `{one.kind}` | {one.code} | {'yes' if one.retryable else ''} | {one.doc} |"
+        (f"`{one.kind}`", str(one.code), "yes" if one.retryable else "", one.doc)
         for one in contract.errors
     ]
-    yield "\n".join(["| kind | code | retryable | |", "|---|---|---|---|", *rows, ""])
+    yield _grid(("kind", "code", "retryable", ""), rows)
 
 
 def _types(contract: Contract) -> Iterator[str]:
@@ -97,14 +97,19 @@ def _types(contract: Contract) -> Iterator[str]:
             yield _table(one.members, "member")
 
 
-def _table(members: tuple[Member, ...] | list[Member], what: str) -> str:
+def _table(members: Sequence[Member], what: str) -> str:
     rows = []
     for member in members:
         kinds = " or ".join(_linked(one) for one in member.types)
         absent = "" if member.required else "?"
         null = " or `null`" if member.nullable and member.required else ""
-        rows.append(f"| `{member.name}`{absent} | {kinds}{null} | {member.doc} |")
-    return "\n".join([f"| {what} | type | |", "|---|---|---|", *rows, ""])
+        rows.append((f"`{member.name}`{absent}", f"{kinds}{null}", member.doc))
+    return _grid((what, "type", ""), rows)
+
+
+def _grid(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    cells = [heads, ["---"] * len(heads), *rows]
+    return "".join(f"| {' | '.join(row)} |\n" for row in cells)
 
 
 def _linked(one: Type) -> str:
