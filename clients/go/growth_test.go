@@ -40,7 +40,7 @@ func TestASidecarThatIsNotOlderSaysItselfWhyItLacksAMethod(t *testing.T) {
 
 func TestAnOlderMinorVersionIsTold(t *testing.T) {
 	defer func(minor int) { ownMinor = minor }(ownMinor)
-	ownMinor = 1
+	ownMinor++
 	client, player := play(t, hello)
 	if !strings.Contains(client.Mismatch(), "older") {
 		t.Errorf("%q", client.Mismatch())
@@ -49,7 +49,7 @@ func TestAnOlderMinorVersionIsTold(t *testing.T) {
 	player.refuse(player.expect("sidecar.status"), -32601, `{"kind":"method_not_found","retryable":false}`)
 	got := <-call
 	if !errors.Is(got.err, KindMethodNotFound) ||
-		!strings.Contains(got.err.Error(), "(9.9, protocol 1.0) is older than this client (protocol 1.0) and lacks the method") {
+		!strings.Contains(got.err.Error(), "(9.9, protocol "+ProtocolVersion+") is older than this client (protocol "+ProtocolVersion+") and lacks the method") {
 		t.Error(got.err)
 	}
 	raw := background(func() (any, error) { return nil, client.Call(context.Background(), "a.b", nil, nil) })
@@ -60,7 +60,7 @@ func TestAnOlderMinorVersionIsTold(t *testing.T) {
 }
 
 func TestANewerMinorVersionMayHaveWhatThisClientHasNot(t *testing.T) {
-	client, player := play(t, strings.Replace(hello, "1.0", "1.7", 1))
+	client, player := play(t, strings.Replace(hello, ProtocolVersion, "1.7", 1))
 	if client.Mismatch() != "" {
 		t.Error(client.Mismatch())
 	}

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-const hello = `{"serverInfo":{"name":"flyte-sidecar","version":"9.9"},"protocolVersion":"1.0"}`
+const hello = `{"serverInfo":{"name":"flyte-sidecar","version":"9.9"},"protocolVersion":"` + ProtocolVersion + `"}`
 
 func playDeaf() {
 	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err == nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // ProtocolVersion is the version of the wire contract that this package speaks.
-const ProtocolVersion = "1.0"
+const ProtocolVersion = "1.1"
 
 // Error: A JSON-RPC error object.
 type Error struct {
@@ -423,6 +423,8 @@ type WaitParams struct {
 	Parent string `json:"parent,omitempty"`
 	// The event's id within the run.
 	ActionName string `json:"actionName,omitempty"`
+	// Also wait for an event that does not exist yet. By default false.
+	AwaitCreation bool `json:"awaitCreation,omitempty"`
 }
 
 // AbortParams: Which event to end without an answer.

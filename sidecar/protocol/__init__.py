@@ -7,5 +7,5 @@
 Members are camelCase on the wire. Instants are RFC 3339 in UTC, durations are seconds.
 """
 
-PROTOCOL_VERSION = "1.0"
+PROTOCOL_VERSION = "1.1"
 """MAJOR.MINOR: additions raise MINOR, anything else MAJOR."""

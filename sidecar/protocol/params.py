@@ -115,6 +115,11 @@ class CreateParams(Scope, frozen=True, kw_only=True):
 class WaitParams(TargetParams, frozen=True, kw_only=True):
     """Which event to wait for."""
 
+    await_creation: Annotated[
+        bool | None,
+        Meta(description="Also wait for an event that does not exist yet. By default false."),
+    ] = None
+
 
 class AbortParams(TargetParams, frozen=True, kw_only=True):
     """Which event to end without an answer."""

@@ -23,9 +23,10 @@ _NULL = {"type": "null"}
 _PAYLOAD = {
     "title": "Payload",
     "description": (
-        "A value that answers an event. An int beyond ±(2^53 - 1) comes as a string of its"
-        " decimal digits, and a float that is not finite as NaN, Infinity or -Infinity in a"
-        " string; the event's expectedType tells which it is. Both may be sent so, too."
+        "The value that answers an event. Results carry an int beyond ±(2^53 - 1) as a string of"
+        " its decimal digits, and a float that is not finite as the string NaN, Infinity or"
+        " -Infinity; expectedType says which type it is. Requests may use these strings too. For"
+        " a float, any JSON number is accepted, and so is a string that contains one."
     ),
     "anyOf": [{"type": name} for name in ("boolean", "integer", "number", "string")],
 }

@@ -148,7 +148,9 @@ def examples() -> dict[str, Example]:
             "A watch that is ended later", {**_RUN, "watch": "w1"}, WatchResult(reason="cancelled")
         ),
         "events.signal": Example("Somebody says yes", {**_DEPLOY, "payload": True}, DEPLOYED),
-        "events.wait": Example("The answer, once there is one", _DEPLOY, DEPLOYED),
+        "events.wait": Example(
+            "The answer, once there is one", {**_DEPLOY, "awaitCreation": True}, DEPLOYED
+        ),
         "events.abort": Example(
             "A question is withdrawn",
             {**_RUN, "name": THRESHOLD.name, "reason": ABANDONED.abort_reason},

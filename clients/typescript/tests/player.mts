@@ -1,6 +1,6 @@
 // Stands in for a sidecar, at the other end of streams in memory.
 import { PassThrough } from "node:stream";
-import { Client } from "flyte-sidecar";
+import { Client, PROTOCOL_VERSION } from "flyte-sidecar";
 
 /** A message, as JSON has it. */
 export interface Message {
@@ -16,7 +16,7 @@ export interface Message {
 export const HELLO = {
   capabilities: {},
   serverInfo: { name: "flyte-sidecar", version: "0.1.0" },
-  protocolVersion: "1.0",
+  protocolVersion: PROTOCOL_VERSION,
   schemaHash: "0123456789abcdef",
   backend: { kind: "local", endpoint: null, org: null, project: "local", domain: "local" },
 };

@@ -14,8 +14,8 @@ import { HELLO, Player } from "./player.mjs";
 import { failure } from "./sidecar.mjs";
 
 for (const [protocolVersion, advice] of [
-  ["2.0", /speaks protocol 2\.0, .* protocol 1\.0: upgrade this package/],
-  ["0.9", /speaks protocol 0\.9, .* protocol 1\.0: upgrade the sidecar/],
+  ["2.0", /speaks protocol 2\.0, .* protocol [\d.]+: upgrade this package/],
+  ["0.9", /speaks protocol 0\.9, .* protocol [\d.]+: upgrade the sidecar/],
 ] as const) {
   test(`a sidecar of protocol ${protocolVersion} is refused, and ended`, async () => {
     const player = new Player();

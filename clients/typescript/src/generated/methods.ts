@@ -22,10 +22,10 @@ import type {
 } from "./types.js";
 
 /** The version of the wire contract that this client was made for. */
-export const PROTOCOL_VERSION = "1.0";
+export const PROTOCOL_VERSION = "1.1";
 
 /** Tells the schemas that this client was made from. */
-export const SCHEMA_HASH = "584e3703b1376723";
+export const SCHEMA_HASH = "063a99687e252437";
 
 /** The methods that this client knows. */
 export const METHODS: ReadonlySet<string> = new Set([

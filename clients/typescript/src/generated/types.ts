@@ -348,6 +348,8 @@ export interface WaitParams {
   parent?: string | null | undefined;
   /** The event's id within the run. */
   actionName?: string | null | undefined;
+  /** Also wait for an event that does not exist yet. By default false. */
+  awaitCreation?: boolean | null | undefined;
 }
 
 /** Which event to end without an answer. */
