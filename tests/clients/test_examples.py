@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.clients.conftest import BUILD_SECONDS, CLIENTS
-from tests.conftest import needs, run
+from tests.conftest import ROOT, needs, run
 
 Environment = dict[str, str]
 Program = subprocess.Popen[str]
@@ -132,17 +133,18 @@ class TestShell:
     """approve.sh approves every pending event of a name."""
 
     @pytest.fixture
-    def script(self) -> list[str | Path]:
+    def script(self) -> Path:
         needs("jq")
-        return [needs("sh"), CLIENTS / "shell" / "approve.sh"]
+        needs("bash")
+        return CLIENTS / "shell" / "approve.sh"
 
     def test_it_approves_those_of_the_name_in_every_run(
-        self, script: list[str | Path], command: Environment
+        self, script: Path, command: Environment
     ) -> None:
         for run_name in ("r1", "r2"):
             call(command, "events.create", runName=run_name, name="größe")
         call(command, "events.create", runName="r1", name="other")
-        done = run(*script, "größe", env=command)
+        done = run(script, "größe", env=command)
         assert (done.returncode, done.stderr) == (0, "")
         assert sorted(done.stdout.splitlines()) == [
             "approved größe of r1",
@@ -151,15 +153,57 @@ class TestShell:
         [left] = call(command, "events.pending")["events"]
         assert left["name"] == "other"
 
-    def test_it_does_nothing_where_nothing_waits(
-        self, script: list[str | Path], command: Environment
-    ) -> None:
-        done = run(*script, "deploy", env=command)
+    def test_it_does_nothing_where_nothing_waits(self, script: Path, command: Environment) -> None:
+        done = run(script, "deploy", env=command)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
-    def test_it_leaves_alone_what_takes_no_bool(
-        self, script: list[str | Path], command: Environment
-    ) -> None:
+    def test_it_leaves_alone_what_takes_no_bool(self, script: Path, command: Environment) -> None:
         call(command, "events.create", runName="r1", name="deploy", expectedType="str")
-        assert run(*script, "deploy", env=command).returncode == 0
+        assert run(script, "deploy", env=command).returncode == 0
         assert len(call(command, "events.pending")["events"]) == 1
+
+    def test_it_fails_where_nothing_can_be_listed(
+        self, script: Path, command: Environment, store: Path
+    ) -> None:
+        store.write_text("no store" * 1000)
+        done = run(script, "deploy", env=command)
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert done.stderr.startswith("store_unavailable: ")
+
+    def test_it_fails_where_a_command_is_missing(
+        self, script: Path, command: Environment, tmp_path: Path
+    ) -> None:
+        for tool in ("bash", "env", "jq"):
+            (tmp_path / tool).symlink_to(needs(tool))
+        done = run(script, "deploy", env={**command, "PATH": str(tmp_path)})
+        assert done.returncode not in (0, None)
+        assert "flyte-sidecar" in done.stderr
+
+    def test_one_event_that_cannot_be_approved_does_not_keep_it_from_the_others(
+        self, script: Path, command: Environment, tmp_path: Path
+    ) -> None:
+        for run_name in ("r1", "r2", "r3"):
+            call(command, "events.create", runName=run_name, name="deploy")
+        sidecar = shutil.which("flyte-sidecar", path=command["PATH"])
+        # Somebody else answers between the listing and the approvals.
+        (tmp_path / "flyte-sidecar").write_text(
+            "#!/bin/sh\n"
+            f'[ $# = 0 ] || exec {sidecar} "$@"\n'
+            f"{sidecar} call events.signal "
+            """'{"runName": "r1", "name": "deploy", "payload": false}' >&2 </dev/null\n"""
+            f"exec {sidecar}\n"
+        )
+        (tmp_path / "flyte-sidecar").chmod(0o755)
+        env = {**command, "PATH": f"{tmp_path}{os.pathsep}{command['PATH']}"}
+        done = run(script, "deploy", env=env)
+        assert done.returncode == 1
+        assert "already_signalled: " in done.stderr
+        assert sorted(done.stdout.splitlines()) == [
+            "approved deploy of r2",
+            "approved deploy of r3",
+        ]
+
+    def test_the_readme_shows_the_script(self, script: Path) -> None:
+        pipe = script.read_text().partition("\n\n")[2]
+        assert f"```bash\nset -o pipefail\n{pipe}```" in (ROOT / "README.md").read_text()
