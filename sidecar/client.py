@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -19,11 +20,19 @@ from typing import Any
 
 from msgspec import json
 
+from sidecar.protocol.methods import METHODS
 from sidecar.rpc.framing import HeaderDecoder, Malformed
 
 CHUNK = 1 << 16
-GOODBYE = 10.0
-"""Seconds that a sidecar is given to end after its stdin was closed."""
+CLOSE_TIMEOUT = 15.0
+"""Seconds that a sidecar may take to end after its stdin was closed; then it is killed."""
+
+_OPEN_ENDED = frozenset(method.name for method in METHODS if method.open_ended)
+
+# A terminal's Ctrl-C is for this process, which ends the sidecar when it is done with it.
+_OWN_GROUP: dict[str, Any] = {"start_new_session": True}
+if sys.platform == "win32":
+    _OWN_GROUP = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
 
 
 class RequestError(Exception):
@@ -68,6 +77,7 @@ class Client:
         self.on_message: Callable[[bytes, bool], None] = lambda message, sent: None
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._open_ended: set[int] = set()
         self._reader = asyncio.ensure_future(self._read())
 
     @classmethod
@@ -78,16 +88,17 @@ class Client:
         command: Sequence[str] = (sys.executable, "-P", "-m", "sidecar"),
         **how: Any,
     ) -> AsyncIterator[Client]:
-        """Start a sidecar, and end it with the block; `how` goes to the subprocess.
+        """Start a sidecar in a session of its own, and end it with the block.
 
-        The command does not look for modules in the current folder, which may be anyone's.
+        The command does not look for modules in the current folder, which may be anyone's. `how`
+        goes to `asyncio.create_subprocess_exec`.
         """
         process = await asyncio.create_subprocess_exec(
             *command,
             *arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            **how,
+            **_OWN_GROUP | how,
         )
         client = cls(process)
         try:
@@ -96,7 +107,7 @@ class Client:
             await client.close()
 
     async def request(self, method: str, **params: Any) -> Any:
-        """Send a request and give its result; cancelling this cancels the request.
+        """Send a request and return its result; cancelling this cancels the request.
 
         Raises
         ------
@@ -109,6 +120,8 @@ class Client:
             raise Disconnected("the sidecar has ended")
         identity = next(self._ids)
         answer = self._waiting[identity] = asyncio.get_running_loop().create_future()
+        if method in _OPEN_ENDED:
+            self._open_ended.add(identity)
         self.notify(method, _id=identity, **params)
         try:
             return await answer
@@ -118,6 +131,7 @@ class Client:
             raise
         finally:
             self._waiting.pop(identity, None)
+            self._open_ended.discard(identity)
 
     def notify(self, method: str, *, _id: int | None = None, **params: Any) -> None:
         """Send a notification."""
@@ -137,17 +151,26 @@ class Client:
         stdin.write(b"Content-Length: %d\r\n\r\n%b" % (len(message), message))
 
     async def close(self) -> int:
-        """End the sidecar by the end of its input; gives its exit status."""
+        """End the sidecar by the end of its input, and return its exit status.
+
+        Open waits and watches are cancelled first.
+        """
         stdin = self.process.stdin
         assert stdin is not None
+        for identity in self._open_ended:
+            self.notify("$/cancelRequest", id=identity)
         stdin.close()
-        with suppress(BrokenPipeError, ConnectionResetError):
-            await stdin.wait_closed()
         try:
-            await asyncio.wait_for(self.process.wait(), GOODBYE)
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                with suppress(BrokenPipeError, ConnectionResetError):
+                    await stdin.wait_closed()
+                await self.process.wait()
         except TimeoutError:
-            self.process.kill()
-            await self.process.wait()
+            pass
+        finally:
+            if self.process.returncode is None:
+                self.process.kill()
+        await self.process.wait()
         await self._reader
         assert self.process.returncode is not None
         return self.process.returncode

@@ -23,7 +23,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "methods": {"errors", "events", "protocol", "rpc", "schema", "watches"},
     "options": {"backends", "events", "rpc", "version"},
     "logs": set(),
-    "client": {"rpc"},
+    "client": {"protocol", "rpc"},
     "serve": {"events", "methods", "options", "protocol", "rpc", "version"},
     "call": {"options", "protocol", "rpc", "serve", "terminal"},
     "terminal": set(),

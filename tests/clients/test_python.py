@@ -1,8 +1,10 @@
-"""The client that the package itself has, on recorded exchanges."""
+"""The client that the package itself has."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from sidecar.client import Client, RequestError
-from tests.clients import player
+from sidecar import client as client_module
+from sidecar.client import Client, Disconnected, RequestError
+from tests.clients import interrupted, player
 from tests.schema.test_transcripts import FOLDER, lines
 from tests.transcripts.scenes import SCENES
 
@@ -60,3 +63,54 @@ async def ended(asked: asyncio.Future[Any]) -> dict[str, Any]:
         return {"result": await asked}
     except RequestError as error:
         return {"error": {"code": error.code, "message": error.message, "data": error.data}}
+
+
+def test_ctrl_c_is_the_programs_which_still_has_its_sidecar_to_clean_up(store: Path) -> None:
+    async def interrupt() -> tuple[str, int]:
+        program = await asyncio.create_subprocess_exec(
+            *(sys.executable, interrupted.__file__, str(store)),
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert program.stdout is not None
+        sidecar = int((await program.stdout.readline()).removeprefix(b"waiting on "))
+        assert os.getpgid(sidecar) != os.getpgid(program.pid)
+        os.killpg(program.pid, signal.SIGINT)  # to the group, as a terminal does
+        said, _ = await program.communicate()
+        return said.decode(), program.returncode or 0
+
+    said, status = asyncio.run(asyncio.wait_for(interrupt(), PATIENCE))
+    assert (said, status) == ("aborted: interrupted\nthe sidecar ended with 0\n", 0)
+
+
+def test_closing_ends_a_wait_however_long_it_would_take(store: Path) -> None:
+    async def close() -> None:
+        async with Client.spawn("--store", str(store)) as client:
+            await client.request("events.create", runName="r1", name="deploy")
+            wait = asyncio.ensure_future(
+                client.request("events.wait", runName="r1", name="deploy", timeoutSeconds=3600)
+            )
+            while (await client.request("sidecar.status"))["counters"]["waits"] == 0:
+                pass
+        assert client.process.returncode == 0
+        with pytest.raises(RequestError) as refused:
+            await wait
+        assert refused.value.kind == "request_cancelled"
+
+    asyncio.run(asyncio.wait_for(close(), PATIENCE))
+
+
+def test_a_sidecar_that_reads_nothing_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "CLOSE_TIMEOUT", 0.01)
+
+    async def close() -> None:
+        async with Client.spawn(
+            command=(sys.executable, "-c", "import time; time.sleep(1e6)")
+        ) as client:
+            stuck = asyncio.ensure_future(client.request("a.b", text="x" * (1 << 20)))
+            await asyncio.sleep(0)  # it is sent with its first step
+        assert client.process.returncode == -signal.SIGKILL
+        with pytest.raises(Disconnected):
+            await stuck
+
+    asyncio.run(asyncio.wait_for(close(), PATIENCE))
