@@ -20,7 +20,7 @@ _TICK = 0.02  # seconds between two looks at what is due, so that watches hear o
 _OPTIONS = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
-    ("grpc.max_concurrent_streams", 100_000),
+    ("grpc.max_concurrent_streams", 250),  # on one connection, as Go's HTTP/2 server
     # Go's server, which this stands for, does not mind pings.
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_ping_strikes", 0),

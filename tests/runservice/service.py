@@ -30,7 +30,10 @@ _SERVICE = pb.DESCRIPTOR.services_by_name["RunService"]
 
 
 class Service:
-    """Answers the RPCs; `calls`, `requests` and `open_streams` tell what it was asked."""
+    """Answers the RPCs; `calls`, `requests` and `open_streams` tell what it was asked.
+
+    `connections` counts the open streams of each HTTP/2 connection.
+    """
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -39,6 +42,7 @@ class Service:
         self.calls: Counter[str] = Counter()
         self.requests: deque[tuple[str, Any, Metadata]] = deque(maxlen=10_000)
         self.open_streams: Counter[str] = Counter()
+        self.connections: Counter[str] = Counter()
         self._random = Random(1)
         self._unary: dict[str, Unary] = {
             "ListActions": self._list_actions,
@@ -87,6 +91,7 @@ class Service:
     def _stream(self, method: str) -> Callable[[Any, Context], Awaitable[None]]:
         async def watch(request: Any, context: Context) -> None:
             stream = Stream()
+            self.connections[context.peer()] += 1
             try:
                 await self._begin(method, request, context)
                 if self.faults.takes(self.faults.unavailable_after, method):
@@ -97,6 +102,7 @@ class Service:
                 await _refuse(context, refusal)
             finally:
                 self.faults.streams.discard(stream)
+                self.connections[context.peer()] -= 1
 
         return watch
 

@@ -36,60 +36,110 @@ CONNECT = 10.0
 RECONNECT = (0.1, 5.0)
 """Seconds before the first attempt to connect again, and at most before a later one."""
 
+STREAMS = 80
+"""Streams on one connection at most."""
+
+CALLS = 150
+"""Calls at once that are no streams.
+
+Go's HTTP/2 server accepts 250 of both on a connection. It resets those beyond, as long as it has
+not announced its limit; later ones wait inside gRPC, where their deadline runs.
+"""
+
 LOOKS = 500
 """Looks, a millisecond apart, at whether a closed channel's calls have ended."""
 
 
-class GrpcTransport:
-    """One channel of grpc.aio."""
+class _Connection:
+    """One channel with an HTTP/2 connection of its own.
+
+    Attributes
+    ----------
+    streams
+        How many streams are open on it.
+    """
 
     def __init__(self, channel: aio.Channel) -> None:
-        self._channel: aio.Channel | None = channel
-        self._stub: Any = RunServiceStub(channel)  # type: ignore[no-untyped-call]  # made so
+        self.stub: Any = RunServiceStub(channel)  # type: ignore[no-untyped-call]  # made so
+        self.streams = 0
+        self._channel = channel
+
+    async def close(self) -> Any:
+        """End every call, and return the channel's core."""
+        await self._channel.close()
+        return self._channel._channel  # type: ignore[attr-defined]  # nothing public tells of its end
+
+
+class GrpcTransport:
+    """Channels of grpc.aio: one for all calls, and more as streams fill them.
+
+    Parameters
+    ----------
+    open_channel
+        Opens a channel, which must share its connection with no other channel.
+    """
+
+    def __init__(self, open_channel: Callable[[], aio.Channel]) -> None:
+        self._open_channel = open_channel
+        self._connections = [_Connection(open_channel())]
+        self._calls = asyncio.Semaphore(CALLS)
 
     async def call(self, rpc: Rpc[Q, R], request: Q, timeout: float, metadata: Metadata) -> R:
         async def answered() -> Any:
-            return await self._begin(rpc, request, timeout=timeout, metadata=metadata)
+            call = getattr(self._open_connections()[0].stub, rpc.name)
+            return await call(request, timeout=timeout, metadata=metadata)
 
-        answer: R = await _told(answered)
+        async with self._calls:
+            answer: R = await _told(answered)
         return answer
 
     async def stream(
         self, rpc: Rpc[Q, R], request: Q, metadata: Metadata
     ) -> AsyncGenerator[R, None]:
         async def begun() -> Any:
-            return self._begin(rpc, request, metadata=metadata)
+            connection = self._for_stream()
+            return connection, getattr(connection.stub, rpc.name)(request, metadata=metadata)
 
-        call = await _told(begun)
+        connection, call = await _told(begun)
+        connection.streams += 1
         try:
             while (message := await _told(call.read)) is not aio.EOF:
                 yield message
         finally:
             call.cancel()
-            del call
+            connection.streams -= 1
+            del call, connection
 
     async def close(self) -> None:
         """End every call, and let go of the C core: a fork beside its threads breaks the child.
 
         The core ends with its last channel, and a channel with the last call on it.
         """
-        channel, self._channel, self._stub = self._channel, None, None
-        if channel is None:
-            return
-        await channel.close()
-        core = channel._channel  # type: ignore[attr-defined]  # nothing public tells of its end
-        del channel
+        connections, self._connections = self._connections, []
+        cores = []
+        while connections:
+            cores.append(await connections.pop().close())
         gc.collect()
         for _ in range(LOOKS):
-            if sys.getrefcount(core) <= 2:
+            cores = [core for core in cores if sys.getrefcount(core) > 3]
+            if not cores:
                 break
             await asyncio.sleep(0.001)
             gc.collect(0)
 
-    def _begin(self, rpc: Rpc[Q, R], request: Q, **how: Any) -> Any:
-        if self._stub is None:
+    def _open_connections(self) -> list[_Connection]:
+        if not self._connections:
             raise aio.UsageError("the connection was closed")
-        return getattr(self._stub, rpc.name)(request, **how)
+        return self._connections
+
+    def _for_stream(self) -> _Connection:
+        """Return the first connection that can take another stream; open one if there is none."""
+        connections = self._open_connections()
+        for connection in connections:
+            if connection.streams < STREAMS:
+                return connection
+        connections.append(_Connection(self._open_channel()))
+        return connections[-1]
 
 
 async def connect(deployment: Deployment, user_agent: str) -> GrpcTransport:
@@ -111,17 +161,19 @@ async def connect(deployment: Deployment, user_agent: str) -> GrpcTransport:
         ("grpc.min_reconnect_backoff_ms", _milliseconds(CONNECT)),  # called so, it means that
         ("grpc.max_reconnect_backoff_ms", _milliseconds(RECONNECT[1])),
         ("grpc.enable_retries", 0),  # what may be sent again, the client of this knows better
+        # Channels with equal options would share one connection.
+        ("grpc.use_local_subchannel_pool", 1),
     ]
     target = f"dns:///{deployment.address}"
     if deployment.insecure:
-        return GrpcTransport(aio.insecure_channel(target, options))
+        return GrpcTransport(lambda: aio.insecure_channel(target, options))
     trusted = await tls.trusted_by(deployment)
     if trusted.name is not None:
         options.append(("grpc.ssl_target_name_override", trusted.name))
         # Beside another name the C core accepts the host without its port alone.
         options.append(("grpc.default_authority", split(deployment.address)[0]))
     credentials = grpc.ssl_channel_credentials(root_certificates=trusted.certificates)
-    return GrpcTransport(aio.secure_channel(target, credentials, options))
+    return GrpcTransport(lambda: aio.secure_channel(target, credentials, options))
 
 
 async def _told(start: Callable[[], Any]) -> Any:

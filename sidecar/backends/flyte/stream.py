@@ -72,7 +72,7 @@ class Stream:
             If a stream that told something breaks, or the backend is away.
         """
         while True:
-            while not self._streams.take(self._run):
+            while not self._streams.take(self._run, spare=False):
                 await self._do_without()
             try:
                 await self._hear_out()

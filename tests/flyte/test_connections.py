@@ -1,0 +1,60 @@
+"""Streams over several HTTP/2 connections, each of which takes a limited number."""
+
+from __future__ import annotations
+
+import pytest
+
+from sidecar.backends.flyte import grpc_transport, streams
+from sidecar.events.model import Run
+from tests.contract.flyte import FlyteHarness
+from tests.contract.harness import PLACE, Client
+from tests.flyte.asking import until
+
+STREAM = "WatchActions"
+
+
+def waiting_runs(flyte: FlyteHarness, count: int) -> list[Run]:
+    for place in range(count):
+        flyte.server.model.ask(f"r{place}", "q")
+    return [PLACE.run(f"r{place}") for place in range(count)]
+
+
+async def test_more_streams_are_open_than_one_connection_takes(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    count = 300  # the server takes 250 calls at once from a connection
+    for run in waiting_runs(flyte, count):
+        client.watch(run)
+    await until(lambda: flyte.server.open_streams[STREAM] == count)
+    connections = flyte.server.service.connections
+    assert max(connections.values()) <= grpc_transport.STREAMS
+    assert await client.get("q") is not None
+
+
+async def test_a_connection_takes_new_streams_when_old_ones_have_ended(
+    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grpc_transport, "STREAMS", 2)
+    for _ in range(3):
+        watching = [client.watch(run) for run in waiting_runs(flyte, 6)]
+        await until(lambda: flyte.server.open_streams[STREAM] == 6)
+        for one in watching:
+            await one.close()
+        await until(lambda: flyte.server.open_streams[STREAM] == 0)
+    assert len(flyte.server.service.connections) == 3
+
+
+async def test_runs_that_are_followed_leave_streams_to_snapshots(
+    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "OPEN", 2)
+    followed = waiting_runs(flyte, 3)
+    for place in range(20):
+        flyte.server.model.signal_directly("r1", flyte.server.model.ask("r1", f"q{place}"), True)
+    for run in followed:
+        await client.watch(run).synced()
+    await until(lambda: flyte.server.open_streams[STREAM] == 2)
+    (await flyte.connected()).reader.memory._facts.clear()
+    opened = flyte.server.calls[STREAM]
+    assert len(await client.listing(details=False)) == 21
+    assert flyte.server.calls[STREAM] == opened + 1
