@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from sidecar.backends.flyte import Deployment, FlyteBackend
-from sidecar.backends.flyte.failures import as_error, told_as_errors
+from sidecar.backends.flyte.failures import as_error, is_transient, told_as_errors
 from sidecar.backends.flyte.transport import CallFailed
 from sidecar.errors import BackendError, BackendUnavailable, SidecarError
 from tests.contract.flyte import FlyteHarness
@@ -81,6 +81,70 @@ def test_a_message_that_is_too_large_will_not_fit_the_next_time_either() -> None
     words = "SERVER: Received message larger than max (5000000 vs. 4194304)"
     assert not as_error(CallFailed("RESOURCE_EXHAUSTED", words), ADDRESS).retryable
     assert as_error(CallFailed("RESOURCE_EXHAUSTED", "slow down"), ADDRESS).retryable
+
+
+DATABASE_LOST = (
+    "FATAL: terminating connection due to administrator command (SQLSTATE 57P01)",
+    "ERROR: terminating connection because of crash of another server process (SQLSTATE 57P02)",
+    "FATAL: the database system is starting up (SQLSTATE 57P03)",
+    "FATAL: terminating connection due to idle-session timeout (SQLSTATE 57P05)",
+    "server conn crashed? (SQLSTATE 08P01)",
+    "ERROR: connection failure (SQLSTATE 08006)",
+    "FATAL: sorry, too many clients already (SQLSTATE 53300)",
+    "ERROR: could not serialize access due to concurrent update (SQLSTATE 40001)",
+    "ERROR: deadlock detected (SQLSTATE 40P01)",
+    "failed to get action: unexpected EOF",
+    "failed to get action: EOF",
+    "failed to get action: read tcp 10.0.0.1:40610->10.0.0.2:5432: read: connection reset by peer",
+    "failed to list actions: driver: bad connection",
+    "write tcp 10.0.0.1:40610->10.0.0.2:5432: write: broken pipe",
+    "failed to connect to `user=flyte database=flyte`: 10.0.0.2:5432 (db): dial error",
+    "dial tcp 10.0.0.2:5432: connect: connection refused",
+    "dial tcp: lookup db on 10.96.0.10:53: no such host",
+    "dial tcp 10.0.0.2:5432: i/o timeout",
+    "timeout: context deadline exceeded",
+    "conn closed",
+    "sql: connection is already closed",
+    "use of closed network connection",
+    "pq: terminating connection due to unexpected postmaster exit",
+    "pq: the database system is in recovery mode",
+    "pq: database is not accepting connections",
+    "pq: sorry, too many clients already",
+    "pq: remaining connection slots are reserved for superusers",
+    "server closed the connection unexpectedly",
+)
+WRONG_VALUES = (
+    'pq: invalid input syntax for type integer: "x"',
+    'pq: invalid input syntax for type integer: "bad connection"',
+    'pq: invalid byte sequence for encoding "UTF8": 0x00',
+    'ERROR: invalid input syntax for type bigint: "unexpected EOF" (SQLSTATE 22P02)',
+    'ERROR: value "connection refused" is out of range for type integer (SQLSTATE 22003)',
+    "ERROR: invalid byte sequence for encoding (SQLSTATE 22021)",
+    'FATAL: database "flyte" does not exist (SQLSTATE 3D000)',
+    "ERROR: relation does not exist (SQLSTATE 42P01)",
+    "invalid filter function for a single value",
+    "Stream removed (Compression algorithm 'gzip' is disabled.)",
+)
+
+
+@pytest.mark.parametrize("status", ["INTERNAL", "UNKNOWN"])
+@pytest.mark.parametrize("words", DATABASE_LOST)
+def test_a_database_that_was_lost_is_transient(status: str, words: str) -> None:
+    failure = CallFailed(status, words)
+    assert is_transient(failure)
+    assert as_error(failure, ADDRESS).retryable
+
+
+@pytest.mark.parametrize("status", ["INTERNAL", "UNKNOWN"])
+@pytest.mark.parametrize("words", WRONG_VALUES)
+def test_a_value_that_the_database_rejects_is_not_transient(status: str, words: str) -> None:
+    failure = CallFailed(status, words)
+    assert not is_transient(failure)
+    assert not as_error(failure, ADDRESS).retryable
+
+
+def test_only_failures_of_the_backend_itself_are_read_for_its_database() -> None:
+    assert not is_transient(CallFailed("INVALID_ARGUMENT", "bad connection"))
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from tests.conftest import run
 from tests.runservice.model import Model
 from tests.runservice.server import Server
 
-LIST_RUNS: Rpc[ListRunsRequest, ListRunsResponse] = Rpc("ListRuns")
+LIST_RUNS = Rpc("ListRuns", ListRunsRequest, ListRunsResponse)
 GET = '{"runName": "r1", "name": "approve"}'
 
 

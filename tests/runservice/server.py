@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import grpc
 
 from tests.runservice.faults import Faults
+from tests.runservice.hostile import Hostile
 from tests.runservice.model import Model
 from tests.runservice.service import Metadata, Service
 
@@ -41,6 +42,7 @@ class Server:
     ) -> None:
         self.model = model
         self.service = Service(model)
+        self.hostile = Hostile(self.service.handlers())
         self._host = host
         self._port = port
         self._tls = tls
@@ -104,7 +106,7 @@ class Server:
         if self._server is not None:
             raise RuntimeError("it listens already")
         server = grpc.aio.server(options=_OPTIONS)
-        server.add_generic_rpc_handlers((self.service.handlers(),))
+        server.add_generic_rpc_handlers((self.hostile, self.service.handlers()))
         if self._tls is None:
             self._port = server.add_insecure_port(self.endpoint)
         else:

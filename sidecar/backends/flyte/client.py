@@ -35,7 +35,7 @@ from flyteidl2.workflow.run_service_pb2 import (
 )
 from google.protobuf.message import Message
 
-from sidecar.backends.flyte.failures import is_away
+from sidecar.backends.flyte.failures import is_transient
 from sidecar.backends.flyte.transport import CallFailed, Rpc, Transport
 from sidecar.events.model import Place, Run
 
@@ -57,13 +57,13 @@ PAUSE = (0.2, 5.0)
 PAGE = 200
 """The most actions that the backend lists at once."""
 
-_LIST_ACTIONS: Rpc[ListActionsRequest, ListActionsResponse] = Rpc("ListActions")
-_LIST_RUNS: Rpc[ListRunsRequest, ListRunsResponse] = Rpc("ListRuns")
-_DETAILS: Rpc[GetActionDetailsRequest, GetActionDetailsResponse] = Rpc("GetActionDetails")
-_SIGNAL: Rpc[SignalEventRequest, SignalEventResponse] = Rpc("SignalEvent")
-_ABORT: Rpc[AbortActionRequest, AbortActionResponse] = Rpc("AbortAction")
-_WATCH_ACTIONS: Rpc[WatchActionsRequest, WatchActionsResponse] = Rpc("WatchActions")
-_RUN_DETAILS: Rpc[GetRunDetailsRequest, GetRunDetailsResponse] = Rpc("GetRunDetails")
+_LIST_ACTIONS = Rpc("ListActions", ListActionsRequest, ListActionsResponse)
+_LIST_RUNS = Rpc("ListRuns", ListRunsRequest, ListRunsResponse)
+_DETAILS = Rpc("GetActionDetails", GetActionDetailsRequest, GetActionDetailsResponse)
+_SIGNAL = Rpc("SignalEvent", SignalEventRequest, SignalEventResponse)
+_ABORT = Rpc("AbortAction", AbortActionRequest, AbortActionResponse)
+_WATCH_ACTIONS = Rpc("WatchActions", WatchActionsRequest, WatchActionsResponse)
+_RUN_DETAILS = Rpc("GetRunDetails", GetRunDetailsRequest, GetRunDetailsResponse)
 
 
 def pause(failures: int) -> float:
@@ -164,7 +164,7 @@ class RunService:
             try:
                 return await self._transport.call(rpc, request, timeout, metadata)
             except CallFailed as failure:
-                if not is_away(failure) or attempt == attempts:
+                if not is_transient(failure) or attempt == attempts:
                     raise
             await asyncio.sleep(pause(attempt))
         raise AssertionError("a call is made once at least")

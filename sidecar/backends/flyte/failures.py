@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sidecar.backends.flyte.transport import CallFailed
+from sidecar.backends.flyte.transport import BadResponse, CallFailed
 from sidecar.errors import (
     BackendError,
     BackendUnavailable,
@@ -28,6 +29,22 @@ FOLLOWED_ON = (
 _PASSING = ("RESOURCE_EXHAUSTED", "ABORTED")
 """Answers that are no refusal for good."""
 
+_SQLSTATE = re.compile(r"SQLSTATE (\w{5})")
+_LOST_DATABASE_STATES = re.compile(r"08...|57P0[1235]|53300|40001|40P01")
+"""A broken or refused connection, a server that stops or starts, a conflict of transactions."""
+
+_LOST_DATABASE = re.compile(
+    r"bad connection|broken pipe|unexpected EOF|: EOF$|timed? ?out|context deadline exceeded"
+    r"|connection (is |was )?(already )?(reset|refused|closed)|closed (the|network) connection"
+    r"|conn closed|failed to connect to|no route to host|network is unreachable|no such host"
+    r"|terminating connection|the database system is|not (yet )?accepting connections"
+    r"|too many (clients|connections)|remaining connection slots"
+)
+"""What database drivers and PostgreSQL report, without a SQLSTATE, of a connection that failed."""
+
+_WRONG_VALUE = re.compile(r"\binvalid \w+ (syntax|byte sequence|value)|out of range")
+"""What they report of a value, which they may quote."""
+
 _DISTRUST = (
     ("certificate has expired", "its certificate has expired"),
     ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted: name its CA file"),
@@ -45,6 +62,11 @@ _HUNG_UP = ": Socket closed"
 def is_away(failure: CallFailed) -> bool:
     """Tell whether the backend was not reached, and may be at the next attempt."""
     return failure.status == "UNAVAILABLE" and _distrust(failure) is None
+
+
+def is_transient(failure: CallFailed) -> bool:
+    """Return whether the same call may succeed if it is retried soon."""
+    return is_away(failure) or isinstance(failure, BadResponse) or _lost_database(failure)
 
 
 def may_pass(failure: CallFailed) -> bool:
@@ -89,8 +111,20 @@ def as_error(failure: CallFailed, address: str) -> SidecarError:
         return UnsupportedByBackend(f"{address} cannot do this: {said}", grpcStatus=status)
     known = {"outcome": "none"} if status in REFUSED else {}
     refused = BackendError(f"{address}: {said}", grpcStatus=status, message=said, **known)
-    refused.retryable = status in _PASSING and "larger than max" not in said
+    too_large = "larger than max" in said
+    refused.retryable = (status in _PASSING and not too_large) or is_transient(failure)
     return refused
+
+
+def _lost_database(failure: CallFailed) -> bool:
+    """Return whether the backend lost its database, rather than sent it a wrong value."""
+    if failure.status not in ("INTERNAL", "UNKNOWN"):
+        return False
+    state = _SQLSTATE.search(failure.message)
+    if state is not None:
+        return _LOST_DATABASE_STATES.fullmatch(state[1]) is not None
+    found = _LOST_DATABASE.search(failure.message)
+    return found is not None and _WRONG_VALUE.search(failure.message) is None
 
 
 def _distrust(failure: CallFailed) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import sys
 from collections.abc import AsyncGenerator, Callable
@@ -13,16 +14,17 @@ from typing import Any, TypeVar
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 import grpc
-from flyteidl2.workflow.run_service_pb2_grpc import RunServiceStub
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from grpc import aio
 
 from sidecar.backends.flyte import tls
 from sidecar.backends.flyte.endpoint import Deployment, split
-from sidecar.backends.flyte.transport import CallFailed, Metadata, Rpc
+from sidecar.backends.flyte.transport import BadResponse, CallFailed, Metadata, Rpc
 
 Q = TypeVar("Q", bound=Message)
 R = TypeVar("R", bound=Message)
+
+logger = logging.getLogger(__name__)
 
 KEEPALIVE = 30.0
 """Seconds without a sign of the server after which it is asked for one, while calls are open."""
@@ -46,6 +48,12 @@ Go's HTTP/2 server accepts 250 of both on a connection. It resets those beyond, 
 not announced its limit; later ones wait inside gRPC, where their deadline runs.
 """
 
+MAX_MESSAGE_BYTES = 32 << 20
+"""The largest message accepted: ten times the largest payload that the backend stores."""
+
+UNCOMPRESSED = 1 << 0
+"""The only encoding offered. With others, grpcio 1.85.3 delivers some messages still compressed."""
+
 LOOKS = 500
 """Looks, a millisecond apart, at whether a closed channel's calls have ended."""
 
@@ -60,14 +68,13 @@ class _Connection:
     """
 
     def __init__(self, channel: aio.Channel) -> None:
-        self.stub: Any = RunServiceStub(channel)  # type: ignore[no-untyped-call]  # made so
+        self.channel = channel
         self.streams = 0
-        self._channel = channel
 
     async def close(self) -> Any:
         """End every call, and return the channel's core."""
-        await self._channel.close()
-        return self._channel._channel  # type: ignore[attr-defined]  # nothing public tells of its end
+        await self.channel.close()
+        return self.channel._channel  # type: ignore[attr-defined]  # nothing public tells of its end
 
 
 class GrpcTransport:
@@ -86,25 +93,25 @@ class GrpcTransport:
 
     async def call(self, rpc: Rpc[Q, R], request: Q, timeout: float, metadata: Metadata) -> R:
         async def answered() -> Any:
-            call = getattr(self._open_connections()[0].stub, rpc.name)
-            return await call(request, timeout=timeout, metadata=metadata)
+            method: Any = self._open_connections()[0].channel.unary_unary(rpc.path)
+            return await method(request.SerializeToString(), timeout=timeout, metadata=metadata)
 
         async with self._calls:
-            answer: R = await _told(answered)
-        return answer
+            return _decode(rpc, await _told(answered))
 
     async def stream(
         self, rpc: Rpc[Q, R], request: Q, metadata: Metadata
     ) -> AsyncGenerator[R, None]:
         async def begun() -> Any:
             connection = self._for_stream()
-            return connection, getattr(connection.stub, rpc.name)(request, metadata=metadata)
+            method: Any = connection.channel.unary_stream(rpc.path)
+            return connection, method(request.SerializeToString(), metadata=metadata)
 
         connection, call = await _told(begun)
         connection.streams += 1
         try:
-            while (message := await _told(call.read)) is not aio.EOF:
-                yield message
+            while (data := await _told(call.read)) is not aio.EOF:
+                yield _decode(rpc, data)
         finally:
             call.cancel()
             connection.streams -= 1
@@ -152,8 +159,9 @@ async def connect(deployment: Deployment, user_agent: str) -> GrpcTransport:
     """
     options: list[tuple[str, Any]] = [
         ("grpc.primary_user_agent", user_agent),
-        ("grpc.max_receive_message_length", -1),
+        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
         ("grpc.max_send_message_length", -1),
+        ("grpc.compression_enabled_algorithms_bitset", UNCOMPRESSED),
         ("grpc.keepalive_time_ms", _milliseconds(KEEPALIVE)),
         ("grpc.keepalive_timeout_ms", _milliseconds(KEEPALIVE_PATIENCE)),
         ("grpc.http2.max_pings_without_data", 0),
@@ -174,6 +182,22 @@ async def connect(deployment: Deployment, user_agent: str) -> GrpcTransport:
         options.append(("grpc.default_authority", split(deployment.address)[0]))
     credentials = grpc.ssl_channel_credentials(root_certificates=trusted.certificates)
     return GrpcTransport(lambda: aio.secure_channel(target, credentials, options))
+
+
+def _decode(rpc: Rpc[Q, R], data: bytes | None) -> R:
+    """Return the message in a response; raise `BadResponse` if there is none.
+
+    Left to grpc.aio, this would log a traceback and return None.
+    """
+    if data is None:
+        reason = f"the response to {rpc.name} is missing"
+    else:
+        try:
+            return rpc.response.FromString(data)
+        except (DecodeError, ValueError):
+            reason = f"the response to {rpc.name} ({len(data)} bytes) cannot be decoded"
+    logger.warning("%s", reason)
+    raise BadResponse(reason)
 
 
 async def _told(start: Callable[[], Any]) -> Any:

@@ -32,11 +32,20 @@ class CallFailed(Exception):
         self.message = message
 
 
-class Rpc(Generic[Q, R]):
-    """One method of ``flyteidl2.workflow.RunService``, and what it takes and gives."""
+class BadResponse(CallFailed):
+    """The server answered, but not with a message of the expected type."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, reason: str) -> None:
+        super().__init__("INTERNAL", reason)
+
+
+class Rpc(Generic[Q, R]):
+    """One method of ``flyteidl2.workflow.RunService``, with the classes of its messages."""
+
+    def __init__(self, name: str, request: type[Q], response: type[R]) -> None:
         self.name = name
+        self.path = f"/flyteidl2.workflow.RunService/{name}"
+        self.response = response
 
 
 class Transport(Protocol):

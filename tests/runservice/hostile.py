@@ -1,0 +1,114 @@
+"""Responses that no sane service sends, in front of one that is sane.
+
+A script holds the responses to the next calls of a method, one each; `repeat` makes one last.
+Calls beyond the script reach the service as ever.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from itertools import count, repeat
+from typing import Any
+
+import grpc
+
+__all__ = ["Hostile", "compressed", "endless", "executed", "repeat", "respond", "status"]
+
+Context = Any
+Execute = Callable[[], Awaitable[bytes]]
+Response = Callable[[Context, Execute], AsyncIterator[bytes]]
+"""Yields the bytes of messages, none or many whatever the method; `Execute` calls the service."""
+
+
+class Hostile(grpc.GenericRpcHandler):
+    """The scripts of a server.
+
+    Attributes
+    ----------
+    calls
+        How many calls of each method were answered by a script.
+    """
+
+    def __init__(self, service: grpc.GenericRpcHandler) -> None:
+        self.calls: Counter[str] = Counter()
+        self._service = service
+        self._scripts: dict[str, Iterator[Response]] = {}
+
+    def script(self, method: str, responses: Iterable[Response]) -> None:
+        """Set the responses to the next calls of a method."""
+        self._scripts[method] = iter(responses)
+
+    def clear(self) -> None:
+        """Drop all scripts."""
+        self._scripts.clear()
+
+    def service(self, details: Any) -> grpc.RpcMethodHandler[Any, Any] | None:
+        method = details.method.rpartition("/")[2]
+        response = next(self._scripts.get(method, iter(())), None)
+        if response is None:
+            return None
+        self.calls[method] += 1
+        inner: Any = self._service.service(details)
+
+        async def respond(request: bytes, context: Context) -> AsyncIterator[bytes]:
+            async def execute() -> bytes:
+                message = await inner.unary_unary(inner.request_deserializer(request), context)
+                return bytes(inner.response_serializer(message))
+
+            async for data in response(context, execute):
+                yield data
+
+        return grpc.unary_stream_rpc_method_handler(respond)
+
+
+def respond(*messages: bytes) -> Response:
+    """Send these bytes as messages."""
+
+    async def response(_: Context, __: Execute) -> AsyncIterator[bytes]:
+        for message in messages:
+            yield message
+
+    return response
+
+
+def endless(message: Callable[[int], bytes]) -> Response:
+    """Send the bytes made of 0, 1, 2, ... as the messages of a stream that never ends."""
+
+    async def response(_: Context, __: Execute) -> AsyncIterator[bytes]:
+        for number in count():
+            yield message(number)
+
+    return response
+
+
+def status(name: str, words: str = "said a hostile service") -> Response:
+    """Fail with a status, without calling the service."""
+
+    async def response(context: Context, _: Execute) -> AsyncIterator[bytes]:
+        await context.abort(grpc.StatusCode[name], words)
+        yield b""
+
+    return response
+
+
+def executed(then: Response) -> Response:
+    """Call the service, and send something else than its response."""
+
+    async def response(context: Context, execute: Execute) -> AsyncIterator[bytes]:
+        await execute()
+        async for data in then(context, execute):
+            yield data
+
+    return response
+
+
+def compressed(then: Response) -> Response:
+    """Send messages gzipped, whatever encodings the client accepts."""
+
+    async def response(context: Context, execute: Execute) -> AsyncIterator[bytes]:
+        context.set_compression(grpc.Compression.Gzip)
+        async for data in then(context, execute):
+            yield data
+
+    return response
