@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from functools import cached_property
@@ -25,6 +26,7 @@ from sidecar.events.model import (
     RunsQuery,
     Target,
 )
+from sidecar.events.payload import MINUS_ZERO
 from sidecar.events.service import EventService
 from sidecar.protocol import PROTOCOL_VERSION, methods, params, results
 from sidecar.protocol.hash import SCHEMA_HASH
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from sidecar.watches import Watches
 
 BEYOND_ALL = 1 << 1024
-"""Stands for a number that no double holds, and so fits no event."""
+"""Represents a number that overflows a double, and so matches no type."""
 
 
 class Methods:
@@ -244,7 +246,7 @@ class Methods:
 
 
 def read_payload(raw: Raw) -> Payload:
-    """Give the scalar that a JSON text holds; an int may have any size.
+    """Return the scalar of a JSON text; an int may have any size.
 
     Raises
     ------
@@ -253,13 +255,20 @@ def read_payload(raw: Raw) -> Payload:
     """
     try:
         value = json.decode(raw)
+        if value == 0 and type(value) is int and bytes(raw).lstrip()[:1] == b"-":
+            return MINUS_ZERO
     except (ValidationError, RecursionError):
-        if bytes(raw).lstrip()[:1] not in b"-0123456789":
-            value = None
-        else:
-            return BEYOND_ALL
+        value = _long_number(bytes(raw).strip())
     except DecodeError:
         value = None
     if not isinstance(value, Payload):
         raise InvalidParams("a payload is a bool, a number or a string", path="/payload")
     return value
+
+
+def _long_number(text: bytes) -> int | float | None:
+    """Return a number with more digits or a larger exponent than the decoder accepts."""
+    if text[:1] not in b"-0123456789":
+        return None
+    nearest = float(text)
+    return nearest if math.isfinite(nearest) else BEYOND_ALL

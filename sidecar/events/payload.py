@@ -1,13 +1,15 @@
 """Payloads keep their type: which value answers which declared type.
 
-JSON has one kind of number and clients in other languages have doubles for all of them, so
-a value that arrives is fitted to the declared type exactly, or refused.
+JSON has one kind of number, and encoders write doubles such as 2^60 as integers that no double
+holds (1152921504606847000). A number for a float event is therefore rounded to the nearest
+double, as JSON readers do. Every other value must match the declared type exactly.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from typing import TypeGuard
 
 from sidecar.errors import PayloadTypeMismatch
 from sidecar.events.model import ExpectedType, Payload
@@ -15,12 +17,23 @@ from sidecar.events.model import ExpectedType, Payload
 SAFE = 2**53 - 1
 """The largest integer that survives a client whose numbers are doubles."""
 
-_DECIMAL = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
+_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
+class _MinusZero(int):
+    """The JSON number `-0`: an integer, whose nearest double is -0.0."""
+
+    def __float__(self) -> float:
+        return -0.0
+
+
+MINUS_ZERO = _MinusZero()
+
+
 def fit(value: Payload, declared: ExpectedType | None, claimed: ExpectedType | None) -> Payload:
-    """Give the value as the event takes it.
+    """Return the value converted to the event's type.
 
     Parameters
     ----------
@@ -34,7 +47,7 @@ def fit(value: Payload, declared: ExpectedType | None, claimed: ExpectedType | N
     Raises
     ------
     PayloadTypeMismatch
-        If the value is not exactly of the type, or the client claims another one.
+        If the value does not match the type, or the client claims another one.
     """
     if declared is not None and claimed is not None and claimed != declared:
         raise PayloadTypeMismatch(
@@ -80,19 +93,18 @@ def _fit_bool(value: Payload) -> bool | None:
 
 
 def _fit_int(value: Payload) -> int | None:
-    if isinstance(value, str) and _DECIMAL.fullmatch(value):
+    if isinstance(value, str) and _INTEGER.fullmatch(value):
         value = int(value)
-    return value if type(value) is int and _is_int64(value) else None
+    return int(value) if _is_int(value) and _is_int64(value) else None
 
 
 def _fit_float(value: Payload) -> float | None:
+    if isinstance(value, str) and value in _NON_FINITE:
+        return _NON_FINITE[value]
     if isinstance(value, str):
-        return _NON_FINITE.get(value)
-    if type(value) is int:
-        try:
-            return float(value) if float(value) == value else None
-        except OverflowError:
-            return None
+        return _finite(value) if _NUMBER.fullmatch(value) else None
+    if _is_int(value):
+        return _finite(value)
     return value if isinstance(value, float) else None
 
 
@@ -107,7 +119,26 @@ def _fit_str(value: Payload) -> str | None:
 
 
 _FITS = {"bool": _fit_bool, "int": _fit_int, "float": _fit_float, "str": _fit_str}
+_STRINGS: dict[ExpectedType, str] = {
+    "bool": "a string",
+    "int": "a string that is not the decimal digits of a 64-bit integer",
+    "float": "a string that is not a number within a double, NaN, Infinity or -Infinity",
+    "str": "a string with an unpaired surrogate",
+}
 _NAMES = {"bool": "a bool", "int": "an int", "float": "a float", "str": "a str"}
+
+
+def _is_int(value: Payload) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _finite(number: str | int) -> float | None:
+    """Return the nearest double, or None if the number is beyond all of them."""
+    try:
+        nearest = float(number)
+    except OverflowError:
+        return None
+    return nearest if math.isfinite(nearest) else None
 
 
 def _is_int64(value: int) -> bool:
@@ -115,12 +146,12 @@ def _is_int64(value: int) -> bool:
 
 
 def _told(value: Payload, wanted: ExpectedType) -> str:
-    """Say what came, without repeating a payload, which may be a secret."""
+    """Describe what came without repeating a payload, which may be a secret."""
     if isinstance(value, str):
-        return "a string" if wanted == "bool" else "a string that stands for none"
-    if isinstance(value, int) and not isinstance(value, bool):
+        return _STRINGS[wanted]
+    if _is_int(value):
         if wanted == "float":
-            return "a number that no double holds exactly"
+            return "a number that overflows a double"
         if not _is_int64(value):
             return "a number out of range"
     return _NAMES[type_of(value)]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from contextlib import suppress
 from typing import Any
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.errors import PayloadTypeMismatch
-from sidecar.events.payload import SAFE, fit, for_json, same, type_of
+from sidecar.events.payload import MINUS_ZERO, SAFE, fit, for_json, same, type_of
 
 INT64S = st.integers(-(2**63), 2**63 - 1)
 BEYOND = st.one_of(st.integers(min_value=2**63), st.integers(max_value=-(2**63) - 1))
@@ -46,18 +47,78 @@ def test_no_int_beyond_64_bits_fits(value: int) -> None:
             fit(form, "int", None)
 
 
-@given(st.integers())
-def test_an_integer_fits_a_float_only_where_a_double_holds_it(value: int) -> None:
+@given(st.integers() | st.integers(-(2**1030), 2**1030))
+def test_an_integer_becomes_the_nearest_double_of_a_float_event(value: int) -> None:
     try:
-        exact = int(float(value)) == value
+        nearest = float(value)
     except OverflowError:
-        exact = False
-    if exact:
-        fitted = fit(value, "float", None)
-        assert (type(fitted), fitted) == (float, value)
-    else:
         with pytest.raises(PayloadTypeMismatch):
             fit(value, "float", None)
+        return
+    fitted = fit(value, "float", None)
+    assert (type(fitted), fitted) == (float, nearest)
+
+
+def test_minus_zero_is_the_integer_0_and_the_double_minus_zero() -> None:
+    for form in (MINUS_ZERO, "-0"):
+        assert str(fit(form, "float", None)) == "-0.0"
+    for declared in ("int", None):
+        assert (type(fit(MINUS_ZERO, declared, None)), fit(MINUS_ZERO, declared, None)) == (int, 0)
+    assert str(fit(MINUS_ZERO, None, "float")) == "-0.0"
+    with pytest.raises(PayloadTypeMismatch):
+        fit("-0", "int", None)
+
+
+@given(
+    st.from_regex(r"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,4})?", fullmatch=True)
+)
+def test_a_float_may_come_as_a_decimal_number_in_a_string(text: str) -> None:
+    if math.isinf(float(text)):
+        with pytest.raises(PayloadTypeMismatch):
+            fit(text, "float", None)
+    else:
+        assert repr(fit(text, "float", None)) == repr(float(text))
+
+
+@given(st.text() | st.text("0123456789+-.eE_ xinfINFaNty", max_size=12))
+def test_no_other_string_is_a_float(text: str) -> None:
+    if text in ("NaN", "Infinity", "-Infinity"):
+        return
+    try:
+        number = json.loads(text)
+    except ValueError:
+        number = None
+    if isinstance(number, bool) or not isinstance(number, int | float) or text.strip() != text:
+        with pytest.raises(PayloadTypeMismatch):
+            fit(text, "float", None)
+
+
+@pytest.mark.parametrize(
+    ("value", "claimed", "fitted"),
+    [
+        *((True, None, True), (3, None, 3), (3.0, None, 3.0), ("x", None, "x"), ("3", None, "3")),
+        *((3, "float", 3.0), ("3", "float", 3.0), ("NaN", "float", math.nan), ("3", "int", 3)),
+        *(("3", "str", "3"), (False, "bool", False)),
+    ],
+)
+def test_without_a_declared_type_the_claimed_one_decides_else_the_value(
+    value: Any, claimed: Any, fitted: Any
+) -> None:
+    found = fit(value, None, claimed)
+    assert type(found) is type(fitted)
+    assert same(found, fitted)
+
+
+@pytest.mark.parametrize(
+    ("value", "claimed"),
+    [(3.0, "int"), (True, "int"), (3, "bool"), (True, "float"), ("x", "float"), (3, "str")],
+)
+def test_without_a_declared_type_a_value_that_contradicts_the_claim_is_rejected(
+    value: Any, claimed: Any
+) -> None:
+    with pytest.raises(PayloadTypeMismatch) as refused:
+        fit(value, None, claimed)
+    assert refused.value.data == {"expectedType": claimed}
 
 
 @given(st.text())

@@ -59,7 +59,7 @@ SCENES: dict[str, tuple[str, list[Step]]] = {
     ),
     "types": (
         "Payloads keep their type: whole numbers that doubles would round, numbers that are not"
-        " finite, and words that look like numbers.",
+        " finite, doubles that encoders write as integers, and words that look like numbers.",
         [
             ask(1, "events.create", **COUNT, expectedType="int"),
             ask(2, "events.signal", **COUNT, payload="9223372036854775807"),
@@ -69,7 +69,9 @@ SCENES: dict[str, tuple[str, list[Step]]] = {
             ask(6, "events.signal", **RUN, name="share", payload=3.0),
             ask(7, "events.create", **NOTE, expectedType="str", prompt="Größe? 大小?"),
             ask(8, "events.signal", **NOTE, payload="9007199254740993"),
-            ask(9, "events.list", **RUN, details=True),
+            ask(9, "events.create", **RUN, name="weight", expectedType="float"),
+            ask(10, "events.signal", **RUN, name="weight", payload=1152921504606847000),
+            ask(11, "events.list", **RUN, details=True),
         ],
     ),
     "refusals": (
