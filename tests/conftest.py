@@ -14,6 +14,17 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A loaded machine must not fail a test: only pytest's own timeout does, when a test hangs. Fixtures
+# of a function are shared by its examples on purpose: each example makes a run of its own.
+settings.register_profile(
+    "loaded",
+    parent=settings(),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("loaded")
 
 ROOT = Path(__file__).parent.parent
 

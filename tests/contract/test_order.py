@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.errors import (
@@ -146,9 +146,7 @@ def covers(seen: Any, expected: Any) -> bool:
 
 
 @given(REQUESTS)
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60)
 def test_requests_sent_together_mean_what_they_mean_one_after_another(
     client: Client, requests: list[tuple[Any, ...]]
 ) -> None:

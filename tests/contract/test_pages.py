@@ -7,7 +7,7 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.errors import CursorExpired
@@ -142,9 +142,7 @@ STEPS = st.lists(
 @given(
     steps=STEPS, phases=st.sampled_from([None, (PAUSED,), (SUCCEEDED, ABORTED), (PAUSED, ABORTED)])
 )
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60)
 def test_a_listing_never_skips_nor_repeats_whatever_happens_between_its_pages(
     client: Client, steps: list[tuple[str, int]], phases: tuple[str, ...] | None
 ) -> None:

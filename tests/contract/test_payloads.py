@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw, json
 
@@ -261,9 +261,7 @@ OTHERS: st.SearchStrategy[tuple[str, str]] = st.one_of(
     ),
     st.tuples(st.just("str"), NUMBERS | st.sampled_from(["true", "false"])),
 )
-EXAMPLES = settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+EXAMPLES = settings(max_examples=30)
 
 
 def check_each(client: Client, check: Callable[..., Awaitable[None]], cases: list[Any]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.errors import CursorExpired
@@ -177,9 +177,7 @@ def _counted(info: RunInfo) -> str:
 
 @pytest.mark.parametrize("what", ["pending", "runs"])
 @given(steps=STEPS)
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40)
 def test_a_listing_never_skips_nor_repeats_whatever_happens_between_its_pages(
     client: Client, what: str, steps: list[tuple[str, int]]
 ) -> None:

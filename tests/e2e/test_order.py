@@ -119,7 +119,7 @@ def shown(answer: Any) -> Any:
     return result["phase"], result["payload"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(STEPS)
 def test_a_pipeline_means_what_it_says(sidecar: Process, steps: list[tuple[Any, ...]]) -> None:
     run = f"run{next(RUNS)}"
@@ -128,7 +128,7 @@ def test_a_pipeline_means_what_it_says(sidecar: Process, steps: list[tuple[Any, 
     check(steps, [answers[n] for n in range(len(steps))])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(STEPS.filter(bool))
 def test_a_batch_means_what_it_says(sidecar: Process, steps: list[tuple[Any, ...]]) -> None:
     run = f"run{next(RUNS)}"

@@ -112,12 +112,24 @@ def test_an_expiry_is_told_by_a_sidecar_that_did_not_make_the_event(
     watcher: Watcher, spawn: Spawn
 ) -> None:
     run, inbox = watcher.watch(1, "run", runName="r"), watcher.watch(2, "inbox")
-    made = spawn().call("events.create", **create("q"), expiresInSeconds=0.5)
-    for told in (run, inbox):
-        watcher.until(lambda: bool(run.events) and bool(inbox.events))
-        watcher.until_pending(told, set())
-        assert told.changes == [("created", "q"), ("resolved", "q")]
-        event = told.named()["q"]
+    watched = (run, inbox)
+    watcher.until(lambda: run.synced and inbox.synced)
+    creator = spawn()
+    for attempt in range(8):  # on a slow machine a short life ends before the watches see it
+        name, marker = f"q{attempt}", f"marker{attempt}"
+        made = creator.call("events.create", **create(name), expiresInSeconds=0.5 * 2**attempt)
+        watcher.until(lambda name=name: name in run.named() and name not in run.pending())
+        creator.call("events.create", **create(marker))
+        watcher.until(
+            lambda name=name, marker=marker: marker in inbox.named() and name not in inbox.pending()
+        )
+        if all(("resolved", name) in told.changes for told in watched):
+            break
+    else:
+        pytest.fail("no event lived long enough to be seen")
+    for told in watched:
+        assert [change for change, of in told.changes if of == name] == ["created", "resolved"]
+        event = told.named()[name]
         assert (event["phase"], event["endedAt"]) == ("TIMED_OUT", made["expiresAt"])
 
 

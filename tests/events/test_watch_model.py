@@ -106,7 +106,7 @@ class Backend:
 
 @pytest.mark.parametrize("watched", [RUN, INBOX], ids=["run", "inbox"])
 @given(steps=STEPS)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_whatever_happens_the_notes_make_the_picture_that_is_true(
     watched: Watched, steps: list[tuple[Any, ...]]
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.backends.flyte import client as calls
@@ -282,12 +282,7 @@ class Unreliable:
 
 @pytest.mark.parametrize("release", ["2.0.30", "2.0.43"])
 @given(seed=st.integers(0, 2**32))
-@settings(
-    max_examples=2,
-    derandomize=True,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(max_examples=2, derandomize=True)
 def test_after_a_thousand_steps_over_an_unreliable_stream_every_picture_is_the_backends(
     flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:

@@ -79,7 +79,7 @@ PIECES = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     st.lists(PIECES, max_size=12).map(b"".join),
     st.sampled_from(FRAMINGS),
@@ -97,14 +97,14 @@ def test_how_the_bytes_are_split_changes_nothing(
     assert frames([*pieces, data[at:]], framing) == whole
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.binary(max_size=200), max_size=8), st.sampled_from(FRAMINGS))
 def test_no_bytes_break_it(pieces: list[bytes], framing: Framing) -> None:
     for frame in frames(pieces, framing):
         assert not isinstance(frame, bytes) or len(frame) <= LIMIT
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.binary(min_size=1, max_size=LIMIT), max_size=8),
     st.lists(st.sampled_from([b"", b"X-Other: 1\r\n", b"x:y\n"]), min_size=8, max_size=8),

@@ -31,7 +31,7 @@ def asked(identity: Any, method: str, timeout: float | None) -> dict[str, Any]:
     return request(identity, method, **params)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(st.lists(STEP, max_size=40))
 def test_every_request_has_exactly_one_answer_whatever_happens(steps: list[Any]) -> None:
     async def run() -> None:

@@ -33,7 +33,7 @@ def feed(data: bytes, sizes: list[int]) -> bytes | None:
     return finder.feed(data[at:])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     st.lists(st.tuples(KEYS.filter(lambda key: key != "id"), VALUES), max_size=5),
     IDS,
@@ -53,7 +53,7 @@ def test_the_id_at_the_top_of_any_object_is_found(
     assert salvage_id(data) == found
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(VALUES, SPLITS)
 def test_an_object_without_an_id_has_none(value: Any, sizes: list[int]) -> None:
     if isinstance(value, dict):
@@ -70,7 +70,7 @@ FRAGMENTS = st.lists(
 ).map(b"".join)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(FRAGMENTS, SPLITS)
 def test_garbage_gives_an_id_that_is_json_or_none_however_it_is_split(
     data: bytes, sizes: list[int]
