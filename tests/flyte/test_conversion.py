@@ -28,11 +28,13 @@ from sidecar.backends.flyte.conversion import (
     listed_event,
     row,
 )
+from sidecar.backends.flyte.transport import CallFailed
 from sidecar.backends.flyte.words import from_literal, to_event_payload, type_named
 from sidecar.events.model import Event, Run
 from sidecar.events.payload import same, type_of
 from sidecar.protocol.results import encode
 from tests.events import states
+from tests.runservice import idl
 
 BEGUN = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 BEGUN_SECOND = BEGUN.replace(microsecond=0)
@@ -210,7 +212,11 @@ def action(**members: Any) -> run_definition_pb2.Action:
     return run_definition_pb2.Action(**{**standing, **members})
 
 
-def details(**members: Any) -> run_definition_pb2.ActionDetails:
+Signal = dict[str, Any]
+"""The arguments of `set_signal_info`."""
+
+
+def details(signal: Signal | None = None, **members: Any) -> run_definition_pb2.ActionDetails:
     """Give a condition's details; a member that is None is left out."""
     standing: dict[str, Any] = {
         "id": {"name": "e1", "run": {"name": "r1"}},
@@ -225,7 +231,10 @@ def details(**members: Any) -> run_definition_pb2.ActionDetails:
             "timeout": timedelta(minutes=5),
         },
     }
-    return run_definition_pb2.ActionDetails(**{**standing, **members})
+    made = run_definition_pb2.ActionDetails(**{**standing, **members})
+    if signal is not None:
+        idl.set_signal_info(made, **signal)
+    return made
 
 
 def told(**members: Any) -> Event:
@@ -235,8 +244,9 @@ def told(**members: Any) -> Event:
     return event
 
 
-def signal_info(value: Any, by: Any = None) -> run_definition_pb2.SignalInfo:
-    return run_definition_pb2.SignalInfo(output=literal(value), signalled_by=by)
+def signalled(value: Any, by: Any = None) -> Signal:
+    identity = None if by is None else identity_pb2.EnrichedIdentity(**by)
+    return {"output": literal(value), "by": identity}
 
 
 def literal(value: Any) -> literals_pb2.Literal:
@@ -530,32 +540,32 @@ def test_an_event_that_timed_out_ended_at_its_deadline() -> None:
 @every_phase
 @pytest.mark.parametrize("payload", PAYLOADS, ids=repr)
 def test_an_answer_ends_an_event_whatever_its_phase(number: int, payload: Any) -> None:
-    event = told(status={"phase": number}, signal_info=signal_info(payload))
+    event = told(status={"phase": number}, signal=signalled(payload))
     assert (event.phase, event.pending, event.partial) == ("SUCCEEDED", False, False)
     assert same(event.payload, payload)
     assert event.abort_reason is None
 
 
 def test_an_answer_stands_before_its_end_does() -> None:
-    event = told(signal_info=signal_info(True))
+    event = told(signal=signalled(True))
     assert (event.phase, event.payload, event.ended_at) == ("SUCCEEDED", True, None)
     later = told(
-        signal_info=signal_info(True), status={"phase": 5, "start_time": BEGUN, "end_time": ENDED}
+        signal=signalled(True), status={"phase": 5, "start_time": BEGUN, "end_time": ENDED}
     )
     assert later.ended_at == ENDED
 
 
 def test_a_deadline_is_no_end_of_an_event_that_was_answered() -> None:
-    event = told(signal_info=signal_info(True), status={"phase": 8, "start_time": BEGUN})
+    event = told(signal=signalled(True), status={"phase": 8, "start_time": BEGUN})
     assert (event.phase, event.ended_at) == ("SUCCEEDED", None)
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=repr)
 def test_of_a_type_that_was_not_told_the_answer_tells(payload: Any) -> None:
-    event = told(condition={"name": "approve"}, signal_info=signal_info(payload))
+    event = told(condition={"name": "approve"}, signal=signalled(payload))
     assert event.expected_type == type_of(payload)
     declared = {"name": "approve", "type": {"simple": types_pb2.STRING}}
-    assert told(condition=declared, signal_info=signal_info(payload)).expected_type == "str"
+    assert told(condition=declared, signal=signalled(payload)).expected_type == "str"
 
 
 @pytest.mark.parametrize(
@@ -571,7 +581,7 @@ def test_of_a_type_that_was_not_told_the_answer_tells(payload: Any) -> None:
     ],
 )
 def test_who_answered_is_a_user_or_an_application(by: Any, subject: str | None) -> None:
-    assert told(signal_info=signal_info(True, by)).signalled_by == subject
+    assert told(signal=signalled(True, by)).signalled_by == subject
 
 
 @pytest.mark.parametrize(
@@ -638,13 +648,13 @@ def test_a_payload_goes_and_comes_exactly_as_it_is(payload: Any) -> None:
 def test_a_literal_of_another_kind_is_no_payload_but_an_answer(other: Any) -> None:
     kind = literals_pb2.Literal(**other)
     assert from_literal(kind) is None
-    event = told(condition={"name": "approve"}, signal_info={"output": kind})
+    event = told(condition={"name": "approve"}, signal={"output": kind})
     assert (event.phase, event.pending, event.payload) == ("SUCCEEDED", False, None)
     assert event.expected_type is None
 
 
 def test_an_answer_without_its_value_is_an_answer() -> None:
-    event = told(signal_info={})
+    event = told(signal={})
     assert (event.phase, event.pending, event.payload) == ("SUCCEEDED", False, None)
     assert event.signalled_by is None
 
@@ -662,7 +672,7 @@ def test_the_types_are_called_as_flyte_s_messages_call_them() -> None:
 
 
 def test_looking_at_details_changes_nothing_in_them() -> None:
-    for looked_at in (details(), details(condition=None), details(signal_info={})):
+    for looked_at in (details(), details(condition=None), details(signal={})):
         before = looked_at.SerializeToString(deterministic=True)
         detailed_event(looked_at, RUN, URL)
         assert looked_at.SerializeToString(deterministic=True) == before
@@ -732,16 +742,12 @@ RESULTS: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.just({"error_info": {}}),
     st.fixed_dictionaries({"abort_info": st.fixed_dictionaries({"reason": WORDS})}),
     st.fixed_dictionaries(
-        {
-            "signal_info": st.builds(
-                run_definition_pb2.SignalInfo, output=LITERALS, signalled_by=IDENTITIES
-            )
-        }
+        {"signal": st.fixed_dictionaries({"output": LITERALS, "by": IDENTITIES})},
     ),
 )
 ACTIONS = st.builds(run_definition_pb2.Action, id=IDENTIFIERS, metadata=METADATA, status=STATUSES)
 DETAILS = st.builds(
-    lambda result, **more: run_definition_pb2.ActionDetails(**result, **more),
+    lambda result, **more: details(**result, **more),
     RESULTS,
     id=IDENTIFIERS,
     metadata=METADATA,
@@ -796,7 +802,7 @@ def test_messages_that_were_damaged_on_their_way_are_read_or_refused_by_protobuf
     message: Any, damage: list[tuple[int, bytes]]
 ) -> None:
     data = damaged(message.SerializeToString(), damage)
-    with suppress(DecodeError):
+    with suppress(DecodeError, CallFailed):
         check(detailed_event(run_definition_pb2.ActionDetails.FromString(data), RUN, URL))
     with suppress(DecodeError):
         check(listed_event(row(run_definition_pb2.Action.FromString(data), RUN), URL))
@@ -804,8 +810,7 @@ def test_messages_that_were_damaged_on_their_way_are_read_or_refused_by_protobuf
 
 @given(st.booleans() | INT64S | st.floats() | st.text())
 def test_every_payload_comes_back_from_the_answer_that_it_was(payload: Any) -> None:
-    sent = signal_info(payload).SerializeToString()
-    read = run_definition_pb2.SignalInfo.FromString(sent)
-    assert same(from_literal(read.output), payload)
-    assert same(told(signal_info=read).payload, payload)
+    read = literals_pb2.Literal.FromString(literal(payload).SerializeToString())
+    assert same(from_literal(read), payload)
+    assert same(told(signal={"output": read}).payload, payload)
     to_event_payload(payload).SerializeToString()

@@ -9,6 +9,7 @@ import grpc
 from flyteidl2.workflow import run_service_pb2 as pb
 from flyteidl2.workflow import run_service_pb2_grpc as stubs
 
+from sidecar.backends.flyte.idl import set_paused_actions_only
 from tests.runservice.actions import Payload
 
 WAIT = 30  # seconds: how long a call may hang before its test fails
@@ -67,11 +68,9 @@ class Client:
         self.stub.AbortAction(request, timeout=WAIT)
 
     def runs(self, project: str = "local", paused_only: bool = False, **request: Any) -> Any:
-        asked = pb.ListRunsRequest(
-            project_id={"name": project, "domain": "local"},
-            paused_actions_only=paused_only,
-            request=request,
-        )
+        asked = pb.ListRunsRequest(project_id={"name": project, "domain": "local"}, request=request)
+        if paused_only:
+            set_paused_actions_only(asked)
         return self.stub.ListRuns(asked, timeout=WAIT)
 
     def watch(self, run: str = "r1", *filters: dict[str, Any]) -> Watch:

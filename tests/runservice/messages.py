@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from flyteidl2.common import identifier_pb2, list_pb2
+from flyteidl2.common.identity_pb2 import EnrichedIdentity
 from flyteidl2.core import types_pb2
+from flyteidl2.core.literals_pb2 import Literal
 from flyteidl2.workflow import run_definition_pb2 as definition
 from flyteidl2.workflow import run_service_pb2 as service
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from tests.runservice import idl
 from tests.runservice.actions import CONDITION, PHASES, Action, Payload, RunKey, Sort
 from tests.runservice.listing import Filter, Query, parse
 from tests.runservice.model import Model
@@ -90,9 +93,9 @@ def details(action: Action, asked: identifier_pb2.RunIdentifier) -> definition.A
     if action.phase == "ABORTED":
         found.abort_info.reason = action.abort_reason or ""
     elif action.payload is not None:
-        _write_payload(found.signal_info, action.payload)
-        if action.signalled_by:
-            found.signal_info.signalled_by.user.id.subject = action.signalled_by
+        by = action.signalled_by
+        identity = EnrichedIdentity(user={"id": {"subject": by}}) if by else None
+        idl.set_signal_info(found, _literal(action.payload), identity)
     return found
 
 
@@ -162,8 +165,9 @@ def _name_condition(
     named.type.simple = _SIMPLE[action.condition.expected_type]
 
 
-def _write_payload(info: definition.SignalInfo, value: Payload) -> None:
-    primitive = info.output.scalar.primitive
+def _literal(value: Payload) -> Literal:
+    made = Literal()
+    primitive = made.scalar.primitive
     if isinstance(value, bool):
         primitive.boolean = value
     elif isinstance(value, int):
@@ -172,6 +176,7 @@ def _write_payload(info: definition.SignalInfo, value: Payload) -> None:
         primitive.float_value = value
     else:
         primitive.string_value = value
+    return made
 
 
 def _stamp(stamp: Timestamp, moment: datetime) -> None:

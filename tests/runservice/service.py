@@ -13,7 +13,7 @@ from flyteidl2.workflow import run_service_pb2 as pb
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from tests.runservice import messages
+from tests.runservice import idl, messages
 from tests.runservice.actions import Refusal
 from tests.runservice.faults import Faults, unimplemented
 from tests.runservice.model import Model
@@ -161,7 +161,8 @@ class Service:
         if request.HasField("project_id"):
             org = request.project_id.organization
             project = (request.project_id.name, request.project_id.domain)
-        found, token = self.model.list_runs(org, project, request.paused_actions_only, query)
+        paused_only = idl.paused_actions_only(request)
+        found, token = self.model.list_runs(org, project, paused_only, query)
         return pb.ListRunsResponse(runs=[messages.run(root) for root in found], token=token)
 
     def _get_run_details(self, request: pb.GetRunDetailsRequest, _: Metadata) -> Message:

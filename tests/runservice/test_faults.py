@@ -11,6 +11,7 @@ import grpc
 import pytest
 from flyteidl2.workflow import run_service_pb2 as pb
 
+from sidecar.backends.flyte.idl import signal_info
 from tests.conftest import ROOT, needs, run
 from tests.runservice.client import BY_CREATION, WAIT, Client, refused, run_id
 from tests.runservice.model import Model
@@ -182,7 +183,9 @@ def test_a_process_of_its_own_can_be_killed_and_started_again(tmp_path: Path) ->
                 client = Client(endpoint)
                 with client.channel:
                     client.signal("c1", True)
-                    assert client.details("c1").signal_info.output.scalar.primitive.boolean
+                    found = signal_info(client.details("c1"))
+                    assert found is not None
+                    assert found.output.scalar.primitive.boolean
                     process.send_signal(signal.SIGKILL)
                     assert status(client.list_actions) == "UNAVAILABLE"
             finally:

@@ -9,7 +9,7 @@ audience stream streams       who hears of a run, and what tells of it
 listing snapshot standing     what the deployment tells of many actions
 memory cursors                what is remembered, within bounds
 client failures               the calls, and what they fail with
-conversion words              their messages
+conversion words idl          their messages
 transport grpc_transport tls  the way there
 """
 

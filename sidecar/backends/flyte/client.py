@@ -36,6 +36,7 @@ from flyteidl2.workflow.run_service_pb2 import (
 from google.protobuf.message import Message
 
 from sidecar.backends.flyte.failures import is_transient
+from sidecar.backends.flyte.idl import set_paused_actions_only
 from sidecar.backends.flyte.transport import CallFailed, Rpc, Transport
 from sidecar.events.model import Place, Run
 
@@ -129,9 +130,9 @@ class RunService:
             not_after = list_pb2.Filter.LESS_THAN_OR_EQUAL
             instant = until.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
             asked.filters.add(field="created_at", function=not_after, values=[instant])
-        request = ListRunsRequest(
-            request=asked, project_id=_project(place), paused_actions_only=paused_only
-        )
+        request = ListRunsRequest(request=asked, project_id=_project(place))
+        if paused_only:
+            set_paused_actions_only(request)
         return await self._call(_LIST_RUNS, request)
 
     async def run_phase(self, run: Run) -> int | None:

@@ -14,6 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec import Struct
 
+from sidecar.backends.flyte.idl import signal_info
 from sidecar.backends.flyte.words import (
     FINAL,
     UNKNOWN,
@@ -161,15 +162,16 @@ def detailed_event(
     """Give the event that an action's details tell of, None where it is no condition.
 
     An answer makes it `SUCCEEDED`, whatever the phase: that may follow later, or never.
+    Raises `CallFailed` if the answer cannot be decoded.
     """
     metadata, status, condition = details.metadata, details.status, details.condition
     its_phase = phase_name(status.phase)
     if details.WhichOneof("spec") != "condition" and not _is_event(metadata, its_phase):
         return None
-    answered = details.WhichOneof("result") == "signal_info"
-    payload = from_literal(details.signal_info.output) if answered else None
-    phase = SUCCEEDED if answered else its_phase
-    ended = answered or _has_ended(phase, status)
+    signal = signal_info(details)
+    payload = None if signal is None else from_literal(signal.output)
+    phase = its_phase if signal is None else SUCCEEDED
+    ended = signal is not None or _has_ended(phase, status)
     declared = condition.type if condition.HasField("type") else metadata.condition.type
     created_at = _second(status.start_time)
     expires_at = _deadline(created_at, condition.timeout)
@@ -194,7 +196,7 @@ def detailed_event(
         ended_at=expires_at or ended_at if phase == TIMED_OUT else ended_at,
         expires_at=expires_at,
         payload=payload,
-        signalled_by=_subject(details.signal_info.signalled_by) if answered else None,
+        signalled_by=None if signal is None else _subject(signal.signalled_by),
         abort_reason=reason if reason not in _NO_REASON and phase == ABORTED else None,
         url=url,
         partial=False,

@@ -19,7 +19,8 @@ FINAL = frozenset({SUCCEEDED, ABORTED, TIMED_OUT, "FAILED", "RECOVERED"})
 
 _PREFIX = "ACTION_PHASE_"
 _PHASES: dict[int, str] = {
-    number: name.removeprefix(_PREFIX) for name, number in phase_pb2.ActionPhase.items()
+    10: "RECOVERED",  # not in every release of flyteidl2
+    **{number: name.removeprefix(_PREFIX) for name, number in phase_pb2.ActionPhase.items()},
 }
 _NUMBERS: dict[str, int] = {phase: number for number, phase in _PHASES.items()}
 _TYPES: dict[ExpectedType, types_pb2.SimpleType] = {
