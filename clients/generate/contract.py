@@ -57,12 +57,30 @@ class Member:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """A type of objects that have one of several forms, each a tuple of members."""
+
+    name: str
+    doc: str
+    forms: tuple[tuple[Member, ...], ...]
+
+
+@dataclass(frozen=True)
 class Object:
-    """An object type."""
+    """An object type.
+
+    Attributes
+    ----------
+    members
+        All of its members, those of `choice` included.
+    choice
+        The type that restricts how some of its members are combined.
+    """
 
     name: str
     doc: str
     members: tuple[Member, ...]
+    choice: Choice | None = None
 
     def member(self, name: str) -> Member | None:
         """Give the member of that name."""
@@ -181,7 +199,7 @@ class Contract:
         return found
 
     @cached_property
-    def types(self) -> tuple[Object | Words, ...]:
+    def types(self) -> tuple[Choice | Object | Words, ...]:
         """Give the types that clients need, but for the payload, which they write by hand."""
         needed: dict[str, None] = {}
 
@@ -210,20 +228,28 @@ class Contract:
         """Give what is said of the payload."""
         return Object(PAYLOAD, self._types[PAYLOAD]["description"], ())
 
-    def _type(self, name: str) -> Object | Words:
+    def _type(self, name: str) -> Choice | Object | Words:
         schema = self._types[name]
         if "enum" in schema:
             return Words(name, schema["description"], tuple(schema["enum"]))
-        return self._object(name)
+        return self._choice(name) if "oneOf" in schema else self._object(name)
 
     def _object(self, name: str) -> Object:
         schema = self._types[name]
+        choices = [self._choice(_referred(one)) for one in schema.get("allOf", [])]
+        assert len(choices) <= 1, name
+        return Object(name, schema["description"], self._members(schema), *choices)
+
+    def _choice(self, name: str) -> Choice:
+        schema = self._types[name]
+        return Choice(name, schema["description"], tuple(map(self._members, schema["oneOf"])))
+
+    def _members(self, schema: dict[str, Any]) -> tuple[Member, ...]:
         required = schema.get("required", [])
-        members = (
+        return tuple(
             self._member(member, given, required=member in required)
             for member, given in schema["properties"].items()
         )
-        return Object(name, schema["description"], tuple(members))
 
     def _method(self, row: dict[str, Any]) -> Method:
         types, nullable = self._union(row["result"])

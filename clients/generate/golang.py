@@ -47,7 +47,7 @@ def _types(contract: Contract) -> Iterator[list[str]]:
         if isinstance(one, Words):
             yield [*_comment(f"{one.name}: {one.doc}\n\n{_OPEN}"), f"type {one.name} string"]
             yield _constants(one, docs if one.name == "ErrorKind" else {})
-        else:
+        elif isinstance(one, Object):
             yield _struct(one)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from clients.generate.contract import SCHEMAS, Contract, Member, Type, Words
+from clients.generate.contract import SCHEMAS, Choice, Contract, Member, Type, Words
 
 INTRODUCTION = """\
 # The wire contract
@@ -55,6 +55,9 @@ def _methods(contract: Contract) -> Iterator[str]:
         if method.params is not None:
             own = [one for one in method.params.members if one.name != "timeoutSeconds"]
             yield _table(own, "param")
+            if method.params.choice is not None:
+                name = method.params.choice.name
+                yield f"They name one event: see [{name}](#{name.lower()}).\n"
         result = "`null`" if method.result is None else _linked(method.result)
         result += " or `null`" if method.result and method.nullable else ""
         told = ", ".join(f"`{one.name}`" for one in method.notifications)
@@ -93,6 +96,9 @@ def _types(contract: Contract) -> Iterator[str]:
         yield f"{one.doc}\n"
         if isinstance(one, Words):
             yield f"{', '.join(f'`{word}`' for word in one.words)}.\n"
+        elif isinstance(one, Choice):
+            for form in one.forms:
+                yield _table([member for member in form if member.types], "member")
         elif one.members:
             yield _table(one.members, "member")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from clients.generate.contract import PAYLOAD, Contract, Member, Method, Object, Type, Words
+from clients.generate.contract import PAYLOAD, Choice, Contract, Member, Method, Object, Type, Words
 from clients.generate.words import GENERATED, wrapped
 
 WIDTH = 100
@@ -44,8 +44,10 @@ def _types(contract: Contract) -> Iterator[list[str]]:
         if isinstance(one, Words):
             union = _union(f"export type {one.name} =", [f'"{word}"' for word in one.words])
             yield [*_doc(one.doc), *union]
+        elif isinstance(one, Choice):
+            yield [*_doc(one.doc), f"export type {one.name} =", *_forms(one)]
         else:
-            yield _interface(one, names_itself=one.name in watches)
+            yield _object(one, names_itself=one.name in watches)
     notices = [
         f'{{ method: "{one.name}"; params: {one.params} }}' for one in contract.notifications
     ]
@@ -60,18 +62,37 @@ def _union(head: str, kinds: Sequence[str]) -> list[str]:
     return [head, *others, f"{last};"]
 
 
-def _interface(one: Object, *, names_itself: bool) -> list[str]:
+def _object(one: Object, *, names_itself: bool) -> list[str]:
     is_params = one.name.endswith("Params")
-    lines = [*_doc(one.doc), f"export interface {_renamed(one.name)} {{"]
-    for member in one.members:
+    name, members, tail = _renamed(one.name), one.members, "}"
+    head = f"export interface {name} {{"
+    if one.choice is not None:
+        chosen = {member.name for form in one.choice.forms for member in form}
+        members = tuple(member for member in members if member.name not in chosen)
+        head, tail = f"export type {name} = {one.choice.name} & {{", "};"
+    lines = [*_doc(one.doc), head]
+    for member in members:
         named_here = names_itself and member.name == "watch"
         doc = f"{member.doc} By default one is made." if named_here else member.doc
-        absent = "" if member.required and not named_here else "?"
-        kinds = [_of(kind, is_params=is_params) for kind in member.types]
-        kinds += ["null"] if member.nullable else []
-        kinds += ["undefined"] if absent and is_params else []
-        lines += [*_doc(doc, "  "), f"  {member.name}{absent}: {' | '.join(kinds)};"]
-    return [*lines, "}"]
+        optional = named_here or not member.required
+        lines += [*_doc(doc, "  "), f"  {_member(member, optional=optional, is_params=is_params)}"]
+    return [*lines, tail]
+
+
+def _forms(one: Choice) -> Iterator[str]:
+    for number, form in enumerate(one.forms, 1):
+        yield "  | {"
+        for member in form:
+            line = _member(member, optional=not member.required, is_params=True)
+            yield from (*_doc(member.doc if member.types else "", " " * 6), f"      {line}")
+        yield "    };" if number == len(one.forms) else "    }"
+
+
+def _member(member: Member, *, optional: bool, is_params: bool) -> str:
+    kinds = [_of(kind, is_params=is_params) for kind in member.types]
+    kinds += ["null"] if member.nullable else []
+    kinds += ["undefined"] if optional and is_params else []
+    return f"{member.name}{'?' if optional else ''}: {' | '.join(kinds)};"
 
 
 def _of(one: Type, *, is_params: bool = False) -> str:

@@ -13,6 +13,7 @@ from msgspec import json
 from sidecar import errors
 from sidecar.protocol import PROTOCOL_VERSION
 from sidecar.protocol.methods import METHODS, NOTIFICATIONS
+from sidecar.protocol.params import TargetParams
 from sidecar.protocol.results import Error
 
 Schema = dict[str, Any]
@@ -74,7 +75,39 @@ def components() -> tuple[dict[Any, Schema], dict[str, Schema]]:
             component["description"] = cleandoc(component["description"])
         named[name] = _named(component, named, closed=name.endswith("Params"))
     named["Payload"] = _PAYLOAD
+    for one in types:
+        if isinstance(one, type) and issubclass(one, TargetParams):
+            params = named[one.__name__]
+            params["allOf"] = [{"$ref": "#/$defs/Target"}]
+            named["Target"] = _target(params["properties"])
     return dict(zip(types, schemas, strict=True)), named
+
+
+def _target(members: dict[str, Schema]) -> Schema:
+    """Return the schema of a target: one event, by its id or by its name."""
+
+    def member(name: str, type_name: str) -> Schema:
+        return {"description": members[name]["description"], "type": type_name}
+
+    by_id = {
+        "actionName": member("actionName", "string"),
+        "name": member("name", "null"),
+        "parent": member("parent", "null"),
+    }
+    by_name = {
+        "name": member("name", "string"),
+        "parent": members["parent"],
+        "actionName": member("actionName", "null"),
+    }
+    return {
+        "title": "Target",
+        "description": cleandoc(TargetParams.__doc__ or ""),
+        "type": "object",
+        "oneOf": [
+            {"properties": by_id, "required": ["actionName"]},
+            {"properties": by_name, "required": ["name"]},
+        ],
+    }
 
 
 def _named(schema: Any, named: dict[str, Schema], *, closed: bool) -> Any:

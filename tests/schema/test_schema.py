@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import sys
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -34,6 +38,32 @@ def test_every_type_and_each_of_its_members_is_described(name: str) -> None:
     named = {member for member in bare if "$ref" in members[member].get("anyOf", [{}])[0]}
     assert bare - named == set()
     assert TYPES[name]["description"]
+
+
+@pytest.mark.parametrize(
+    ("target", "valid"),
+    [
+        ({"name": "n"}, True),
+        ({"name": "n", "parent": "a0", "actionName": None}, True),
+        ({"actionName": "a1"}, True),
+        ({"actionName": "a1", "name": None, "parent": None}, True),
+        ({}, False),
+        ({"name": None, "actionName": None}, False),
+        ({"parent": "a0"}, False),
+        ({"name": "n", "actionName": "a1"}, False),
+        ({"actionName": "a1", "parent": "a0"}, False),
+    ],
+)
+def test_a_target_names_an_event_in_one_way(
+    target: dict[str, Any], valid: bool, store: Path
+) -> None:
+    params = {"runName": "r1", **target}
+    checked = jsonschema.Draft202012Validator({**schema.events_schema(), **TYPES["GetParams"]})
+    assert checked.is_valid(params) is valid
+    words = ("--store", store, "call", "events.get", json.dumps(params))
+    done = run(sys.executable, "-m", "sidecar", *words, env=dict(os.environ))
+    assert done.returncode == (0 if valid else 1)
+    assert ("invalid_params" in done.stderr) is not valid
 
 
 def test_error_codes_follow_the_order_of_the_contract() -> None:

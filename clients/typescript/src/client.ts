@@ -1,22 +1,21 @@
 import type { Readable, Writable } from "node:stream";
 import type { CallOptions } from "./calls.js";
-import { Connection, type Ending } from "./connection.js";
+import { Connection } from "./connection.js";
+import type { Ending } from "./errors.js";
 import { Methods } from "./generated/methods.js";
 import type { InitializeResult } from "./generated/types.js";
-import { type Peer, type SpawnOptions, start, streams } from "./process.js";
+import type { AttachOptions, SpawnOptions } from "./options.js";
+import { type Peer, start, streams } from "./process.js";
 import { aborted, admit, onAbort } from "./signals.js";
 import { compare, VERSION } from "./version.js";
 
 const EARLY = "before the sidecar was started";
 
-/** A sidecar that somebody else has started. */
-export interface AttachOptions {
-  /** What the sidecar writes. */
-  input: Readable;
-  /** What the sidecar reads. */
-  output: Writable;
-  /** Gives up opening the connection; once it is open, this has no effect. */
-  signal?: AbortSignal | undefined;
+declare global {
+  // Libraries before esnext have no such symbol, and `@types/node` may not be there.
+  interface SymbolConstructor {
+    readonly asyncDispose: unique symbol;
+  }
 }
 
 /**
@@ -66,7 +65,7 @@ export class Client extends Methods {
    */
   static async attach({ input, output, signal }: AttachOptions): Promise<Client> {
     admit(signal, EARLY);
-    return Client.#open(streams(input, output), signal);
+    return Client.#open(streams(input as Readable, output as Writable), signal);
   }
 
   static async #open(peer: Peer, signal: AbortSignal | undefined): Promise<Client> {

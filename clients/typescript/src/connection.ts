@@ -1,19 +1,21 @@
 import { finished } from "node:stream";
 import type { CallOptions, Calls } from "./calls.js";
-import { AbortError, ClosedError, DisconnectedError, type Exit, RequestError } from "./errors.js";
+import {
+  AbortError,
+  ClosedError,
+  DisconnectedError,
+  type Ending,
+  type Exit,
+  RequestError,
+} from "./errors.js";
 import { METHODS, OPEN_ENDED } from "./generated/methods.js";
 import type { ErrorData } from "./generated/types.js";
 import { type Message, readLines } from "./lines.js";
+import { pages } from "./pages.js";
 import { decode, encode } from "./payload.js";
 import { PATIENCE, type Peer } from "./process.js";
 import { aborted, admit, onAbort } from "./signals.js";
 import { Watches } from "./watch.js";
-
-/** How a connection ended. */
-export interface Ending extends Exit {
-  /** Why it was lost; undefined where the client was closed. */
-  error: DisconnectedError | undefined;
-}
 
 /** A request that is not answered yet. */
 interface Pending {
@@ -82,19 +84,15 @@ export class Connection implements Calls {
     return answer.result as Result;
   }
 
-  async *pages<Item>(
+  pages<Item>(
     method: string,
     member: string,
     params: object,
     options?: CallOptions,
   ): AsyncGenerator<Item, void, void> {
-    let page: Record<string, unknown> = await this.request(method, params, options);
-    for (;;) {
-      yield* page[member] as Item[];
-      const cursor = page.nextCursor;
-      if (typeof cursor !== "string") return;
-      page = await this.request(method, { ...params, cursor }, options);
-    }
+    return pages(method, member, (cursor) =>
+      this.request(method, cursor === undefined ? params : { ...params, cursor }, options),
+    );
   }
 
   watch<Notice, Result>(
@@ -181,6 +179,7 @@ export class Connection implements Calls {
   }
 
   #decline(id: unknown, method: string): void {
+    if (this.#peer.output.writableNeedDrain) return; // it asks and does not read
     const error = { code: -32601, message: `this client has no method ${method}` };
     this.#send(JSON.stringify({ jsonrpc: "2.0", id, error }));
   }
@@ -219,8 +218,11 @@ export class Connection implements Calls {
     if (data.kind === "request_cancelled" && signal?.aborted) {
       return new AbortError(String(error.message), code, data, { cause: signal.reason });
     }
-    const lacks = data.kind === "method_not_found" && METHODS.has(method) && this.mismatch;
-    const message = lacks ? `${lacks} and lacks ${method}` : String(error.message);
+    let message = String(error.message);
+    if (this.mismatch !== undefined && METHODS.has(method)) {
+      if (data.kind === "method_not_found") message = `${this.mismatch} and lacks ${method}`;
+      if (data.kind === "invalid_params") message += ` (${this.mismatch})`;
+    }
     return new RequestError(message, code, data);
   }
 }

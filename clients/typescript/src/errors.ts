@@ -1,16 +1,27 @@
 import type { ErrorData, ErrorKind } from "./generated/types.js";
 
 /** What goes wrong on the client's own end. */
-export type ClientErrorKind = "spawn_failed" | "disconnected" | "incompatible" | "closed";
+export type ClientErrorKind =
+  | "spawn_failed"
+  | "disconnected"
+  | "incompatible"
+  | "invalid_response"
+  | "closed";
 
 /** How a sidecar ended. */
 export interface Exit {
   /** The exit status of the process, null where there is none. */
   exitCode: number | null;
   /** The signal that ended the process, null where there is none. */
-  signal: NodeJS.Signals | null;
+  signal: string | null;
   /** The last lines that it wrote to stderr. */
   stderr: string;
+}
+
+/** How a connection ended. */
+export interface Ending extends Exit {
+  /** Why it was lost; undefined where the client was closed. */
+  error: DisconnectedError | undefined;
 }
 
 /** Any error of this package. Match on its `kind`. */
@@ -33,7 +44,7 @@ export class RequestError extends SidecarError {
     readonly code: number,
     /** What else the sidecar told: whether a retry may help, what became of a write, ... */
     readonly data: ErrorData,
-    options?: ErrorOptions,
+    options?: { cause?: unknown },
   ) {
     super(message, options);
     this.kind = data.kind;
@@ -74,7 +85,7 @@ export class DisconnectedError extends SidecarError implements Exit {
   override readonly kind = "disconnected";
 
   readonly exitCode: number | null;
-  readonly signal: NodeJS.Signals | null;
+  readonly signal: string | null;
   readonly stderr: string;
 
   /** @param trouble why this client ended it, where it did not end by itself */
@@ -100,6 +111,19 @@ export class IncompatibleError extends SidecarError {
 
   static {
     named(IncompatibleError, "IncompatibleError");
+  }
+}
+
+/** A response breaks the protocol: a listing that does not end, for instance. */
+export class InvalidResponseError extends SidecarError {
+  override readonly kind = "invalid_response";
+
+  constructor(method: string, trouble: string) {
+    super(`the response to ${method} is invalid: ${trouble}`);
+  }
+
+  static {
+    named(InvalidResponseError, "InvalidResponseError");
   }
 }
 

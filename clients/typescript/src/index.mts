@@ -7,6 +7,7 @@ export {
   ClosedError,
   DisconnectedError,
   IncompatibleError,
+  InvalidResponseError,
   PROTOCOL_VERSION,
   RequestError,
   SCHEMA_HASH,

@@ -1,18 +1,19 @@
 export type { CallOptions } from "./calls.js";
-export { type AttachOptions, Client } from "./client.js";
-export type { Ending } from "./connection.js";
+export { Client } from "./client.js";
 export {
   AbortError,
   type ClientErrorKind,
   ClosedError,
   DisconnectedError,
+  type Ending,
   type Exit,
   IncompatibleError,
+  InvalidResponseError,
   RequestError,
   SidecarError,
   SpawnError,
 } from "./errors.js";
 export { PROTOCOL_VERSION, SCHEMA_HASH } from "./generated/methods.js";
 export type * from "./generated/types.js";
+export type { AttachOptions, ReadableStream, SpawnOptions, WritableStream } from "./options.js";
 export type { Payload } from "./payload.js";
-export type { SpawnOptions } from "./process.js";

@@ -2,6 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { type Exit, SpawnError } from "./errors.js";
+import type { SpawnOptions, WritableStream } from "./options.js";
 
 /** Milliseconds that the other end is given to answer or to end before that is not awaited. */
 export const PATIENCE = 15_000;
@@ -20,22 +21,6 @@ export interface Peer {
   readonly exit: Promise<Exit>;
   /** Ends it at once. */
   kill(): void;
-}
-
-/** How to start a sidecar. */
-export interface SpawnOptions {
-  /** The command, by default `flyte-sidecar`. */
-  command?: string | undefined;
-  /** Its arguments, `["--store", path]` for instance. */
-  args?: readonly string[] | undefined;
-  /** The folder to start it in, by default the current one. */
-  cwd?: string | URL | undefined;
-  /** Its environment, by default that of this process. */
-  env?: NodeJS.ProcessEnv | undefined;
-  /** Where its stderr (its log) goes, by default nowhere. */
-  stderr?: Writable | undefined;
-  /** Gives up starting it; once it has started, this has no effect. */
-  signal?: AbortSignal | undefined;
 }
 
 /** Starts a sidecar process. */
@@ -94,7 +79,7 @@ class SidecarProcess implements Peer {
   readonly exit: Promise<Exit>;
   readonly #child: ChildProcessWithoutNullStreams;
 
-  constructor(child: ChildProcessWithoutNullStreams, log: Writable | undefined) {
+  constructor(child: ChildProcessWithoutNullStreams, log: WritableStream | undefined) {
     this.#child = child;
     this.input = child.stdout;
     this.output = child.stdin;
@@ -102,9 +87,15 @@ class SidecarProcess implements Peer {
     child.on("error", () => {}); // a kill that failed: the exit tells
     child.stderr.on("error", () => {});
     const tail = new Tail();
+    let running = true;
     child.stderr.on("data", (chunk: Buffer) => {
       tail.add(chunk);
-      if (log?.writable) log.write(chunk);
+      // While the stream takes no more, the sidecar drops log lines. Its last ones are taken.
+      if (log?.writable && !log.write(chunk) && running) hold(child.stderr, log);
+    });
+    child.once("exit", () => {
+      running = false;
+      child.stderr.resume();
     });
     this.exit = new Promise((resolve) => {
       // What it left behind may hold its output open.
@@ -126,6 +117,16 @@ class SidecarProcess implements Peer {
   #release(): void {
     for (const stream of this.#child.stdio) stream?.destroy();
   }
+}
+
+/** Reads nothing more of a stream until another one takes more, or is closed. */
+function hold(from: Readable, into: WritableStream): void {
+  const resume = (): void => {
+    into.off("drain", resume).off("close", resume);
+    from.resume();
+  };
+  into.on("drain", resume).on("close", resume);
+  from.pause();
 }
 
 /** The last bytes of a log. */

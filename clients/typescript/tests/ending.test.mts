@@ -202,6 +202,22 @@ test("stderr goes where the caller wants it", async (t) => {
   assert.ok(String(stderr.read()).includes(kept));
 });
 
+test("a stream for stderr that takes no more holds neither memory nor the end", async () => {
+  const stderr = new PassThrough();
+  const hello = JSON.stringify({ jsonrpc: "2.0", id: 0, result: HELLO });
+  const client = await Client.spawn({
+    ...node(
+      `fs.write(2, Buffer.alloc(10_000_000, "x"), () => {});
+       process.stdin.on("end", () => process.kill(process.pid, "SIGKILL")).resume();
+       console.log(${JSON.stringify(hello)});`,
+    ),
+    stderr,
+  });
+  while (!stderr.writableNeedDrain) await pause(1);
+  await client.close();
+  assert.ok(stderr.writableLength + stderr.readableLength < 1_000_000);
+});
+
 test("a stream for stderr that has ended is left alone", async (t) => {
   const stderr = new PassThrough();
   stderr.end();

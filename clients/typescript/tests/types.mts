@@ -7,6 +7,7 @@ import {
   type Payload,
   RequestError,
   SidecarError,
+  type Target,
   type WatchResult,
 } from "flyte-sidecar";
 
@@ -24,12 +25,26 @@ export async function methods(client: Client): Promise<void> {
   await client.events.list({ runName: "r1", phases: ["DREAMING"], cursor: nextCursor });
   await client.events.list({ runName: "r1", parent: events[0]?.parent });
   await client.events.signal({ runName: "r1", name: "deploy", payload: 1n });
+  await client.events.get({ runName: "r1", actionName: "a1", name: null, parent: undefined });
+  await client.events.wait({ runName: "r1", name: "deploy", parent: null, awaitCreation: true });
+  const { runName, actionName, org, project, domain } = events[0] as Event;
+  await client.events.abort({ runName, actionName, org, project, domain, reason: "late" });
+  const target: Target & { runName: string } = { runName: "r1", name: "deploy" };
+  await client.events.get({ ...target, timeoutSeconds: 5 });
+  // @ts-expect-error an event is named by its name or by its id
+  await client.events.get({ runName: "r1" });
+  // @ts-expect-error and not by both
+  await client.events.get({ runName: "r1", name: "deploy", actionName: "a1" });
+  // @ts-expect-error an id needs no parent
+  await client.events.abort({ runName: "r1", actionName: "a1", parent: "a0" });
+  // @ts-expect-error a parent alone names no event
+  await client.events.signal({ runName: "r1", parent: "a0", payload: true });
   // @ts-expect-error a run is needed
   await client.events.list({});
   // @ts-expect-error an answer is needed
   await client.events.signal({ runName: "r1", name: "deploy" });
   // @ts-expect-error no payload is an object
-  await client.events.signal({ runName: "r1", payload: {} });
+  await client.events.signal({ runName: "r1", name: "deploy", payload: {} });
   // @ts-expect-error params are closed
   await client.events.list({ runName: "r1", run: "r1" });
   // @ts-expect-error the types of events are closed where they are given

@@ -81,6 +81,43 @@ test("a known method that an older sidecar lacks is told as a matter of versions
   assert.equal(await lacking("events.approve"), "there is no method");
 });
 
+test("params that an older sidecar does not know are told as a matter of versions", async () => {
+  const player = new Player();
+  const connection = new Connection(streams(player.input, player.output));
+  connection.mismatch = compare({ ...HELLO, protocolVersion: "1.0" }, "1.1");
+  const call = connection.request("events.wait", { awaitCreation: true });
+  const data = { kind: "invalid_params", retryable: false, path: "/awaitCreation" };
+  await player.refuse(-32602, "there is no param awaitCreation", data);
+  const { message, kind } = await failure(call, RequestError);
+  assert.match(
+    message,
+    /^there is no param awaitCreation \(the sidecar .*1\.0\) is older .*1\.1\)\)$/,
+  );
+  assert.equal(kind, "invalid_params");
+});
+
+test("a line that does not end is given up", async () => {
+  const player = new Player();
+  const opening = failure(Client.attach(player), DisconnectedError);
+  const chunk = Buffer.alloc(1024 * 1024, " ");
+  player.input.write("{");
+  for (let count = 0; count < 257 && !player.input.destroyed; count += 1) {
+    await new Promise((resolve) => player.input.write(chunk, resolve));
+  }
+  assert.match((await opening).message, /a line is longer than 268435456 bytes$/);
+});
+
+test("a sidecar that asks and does not read is not answered for ever", async () => {
+  const player = new Player();
+  player.output.pause();
+  const connection = new Connection(streams(player.input, player.output));
+  for (let id = 0; id < 10_000; id += 1) player.send({ id, method: "window/showMessageRequest" });
+  const last = connection.request("x", {});
+  player.send({ id: 0, result: "answered" });
+  assert.equal(await last, "answered");
+  assert.ok(player.output.writableLength + player.output.readableLength < 100_000);
+});
+
 test("an error that tells no kind is an error of an unknown kind", async () => {
   const { player, client } = await Player.meet();
   for (const data of [undefined, null, "details", ["details"], { kind: 5 }]) {

@@ -25,7 +25,7 @@ import type {
 export const PROTOCOL_VERSION = "1.1";
 
 /** Tells the schemas that this client was made from. */
-export const SCHEMA_HASH = "063a99687e252437";
+export const SCHEMA_HASH = "27a87a494822fe67";
 
 /** The methods that this client knows. */
 export const METHODS: ReadonlySet<string> = new Set([

@@ -257,7 +257,7 @@ export interface EventPage {
 }
 
 /** Which event to get. */
-export interface GetParams {
+export type GetParams = Target & {
   /** Past so many seconds the request is answered with deadline_exceeded. */
   timeoutSeconds?: number | null | undefined;
   /** By default the connection's. */
@@ -268,13 +268,7 @@ export interface GetParams {
   domain?: string | null | undefined;
   /** The run's name. */
   runName: string;
-  /** The event's name. */
-  name?: string | null | undefined;
-  /** The action that the event is under. */
-  parent?: string | null | undefined;
-  /** The event's id within the run. */
-  actionName?: string | null | undefined;
-}
+};
 
 /** The event to make. Embedded store only. */
 export interface CreateParams {
@@ -307,7 +301,7 @@ export interface CreateParams {
 }
 
 /** Which event to answer, and with what. */
-export interface SignalParams {
+export type SignalParams = Target & {
   /** Past so many seconds the request is answered with deadline_exceeded. */
   timeoutSeconds?: number | null | undefined;
   /** By default the connection's. */
@@ -318,20 +312,14 @@ export interface SignalParams {
   domain?: string | null | undefined;
   /** The run's name. */
   runName: string;
-  /** The event's name. */
-  name?: string | null | undefined;
-  /** The action that the event is under. */
-  parent?: string | null | undefined;
-  /** The event's id within the run. */
-  actionName?: string | null | undefined;
   /** The answer. */
   payload: Payload;
   /** What the payload is; must equal the declared type, if there is one. */
   payloadType?: ExpectedType | null | undefined;
-}
+};
 
 /** Which event to wait for. */
-export interface WaitParams {
+export type WaitParams = Target & {
   /** Past so many seconds the request is answered with deadline_exceeded. */
   timeoutSeconds?: number | null | undefined;
   /** By default the connection's. */
@@ -342,18 +330,12 @@ export interface WaitParams {
   domain?: string | null | undefined;
   /** The run's name. */
   runName: string;
-  /** The event's name. */
-  name?: string | null | undefined;
-  /** The action that the event is under. */
-  parent?: string | null | undefined;
-  /** The event's id within the run. */
-  actionName?: string | null | undefined;
   /** Also wait for an event that does not exist yet. By default false. */
   awaitCreation?: boolean | null | undefined;
-}
+};
 
 /** Which event to end without an answer. */
-export interface AbortParams {
+export type AbortParams = Target & {
   /** Past so many seconds the request is answered with deadline_exceeded. */
   timeoutSeconds?: number | null | undefined;
   /** By default the connection's. */
@@ -364,15 +346,9 @@ export interface AbortParams {
   domain?: string | null | undefined;
   /** The run's name. */
   runName: string;
-  /** The event's name. */
-  name?: string | null | undefined;
-  /** The action that the event is under. */
-  parent?: string | null | undefined;
-  /** The event's id within the run. */
-  actionName?: string | null | undefined;
   /** Why, for a person. */
   reason?: string | null | undefined;
-}
+};
 
 /** Of which place to list the events that wait for an answer. */
 export interface PendingParams {
@@ -512,6 +488,25 @@ export interface BackendStatus {
   /** Whether it answers now. */
   healthy: boolean;
 }
+
+/** One event: by `actionName`, or by `name` and perhaps `parent`; not both. */
+export type Target =
+  | {
+      /** The event's id within the run. */
+      actionName: string;
+      /** The event's name. */
+      name?: null | undefined;
+      /** The action that the event is under. */
+      parent?: null | undefined;
+    }
+  | {
+      /** The event's name. */
+      name: string;
+      /** The action that the event is under. */
+      parent?: string | null | undefined;
+      /** The event's id within the run. */
+      actionName?: null | undefined;
+    };
 
 /** What a watch tells, one at a time. */
 export type Notice =

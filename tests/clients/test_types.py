@@ -1,0 +1,154 @@
+"""The types of the TypeScript client in other programs, which are strict."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.clients.conftest import BUILD_SECONDS, CLIENTS
+from tests.conftest import ROOT, needs, one_at_a_time, run
+
+pytestmark = pytest.mark.timeout(BUILD_SECONDS)
+
+LOWEST = Path(__file__).parent / "types"
+Compile = Callable[..., str]
+"""Compiles the programs of a folder with the lowest or the newest version; returns the errors."""
+
+PROGRAM = """
+import { Client, type Event, SidecarError, SpawnError } from "flyte-sidecar";
+
+export async function ask(): Promise<Event | string> {
+  try {
+    const client = await Client.spawn({ env: { PATH: "/bin" }, cwd: new URL("file:///") });
+    client.closed.then(({ signal, error }) => [signal?.length, error?.stderr]);
+    return await client.events.get({ runName: "r1", name: "deploy" }) ?? "nothing";
+  } catch (error) {
+    if (error instanceof SpawnError) return error.message;
+    if (error instanceof SidecarError) return error.kind;
+    throw error;
+  }
+}
+"""
+
+WITH_NODE = """
+import { spawn } from "node:child_process";
+import { PassThrough } from "node:stream";
+import { Client } from "flyte-sidecar";
+
+export async function attach(signal: AbortSignal): Promise<Client> {
+  const child = spawn("flyte-sidecar", { stdio: ["pipe", "pipe", "inherit"] });
+  await Client.spawn({ env: process.env, stderr: process.stderr, signal });
+  await Client.spawn({ stderr: new PassThrough() });
+  return await Client.attach({ input: child.stdout, output: child.stdin, signal });
+}
+"""
+
+# What the examples of a README have from the ones before.
+GLOBALS = """
+declare const client: import("flyte-sidecar").Client;
+declare const target: { runName: string; name: string };
+declare const signal: AbortSignal;
+"""
+
+
+@pytest.fixture(scope="session")
+def lowest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The lowest version of TypeScript."""
+    modules = LOWEST / "node_modules"
+    with one_at_a_time("lowest-typescript", tmp_path_factory):
+        if not modules.exists():
+            done = run(needs("npm"), "ci", "--silent", env=dict(os.environ), cwd=LOWEST)
+            assert done.returncode == 0, done.stderr
+    return modules / "typescript" / "bin" / "tsc"
+
+
+@pytest.fixture
+def package(typescript: Path, tmp_path: Path) -> Path:
+    """A folder in which the client is installed as npm would, and nothing else."""
+    installed = tmp_path / "node_modules" / "flyte-sidecar"
+    shutil.copytree(typescript / "dist", installed / "dist")
+    shutil.copy(typescript / "package.json", installed)
+    return tmp_path
+
+
+@pytest.fixture
+def errors_of(lowest: Path, typescript: Path, package: Path) -> Compile:
+    compilers = {
+        "lowest": lowest,
+        "newest": typescript / "node_modules" / "typescript" / "bin" / "tsc",
+    }
+
+    def compiled(version: str, **options: object) -> str:
+        options = {
+            **{"module": "nodenext", "target": "es2020", "strict": True, "types": []},
+            **{"exactOptionalPropertyTypes": True, "noUncheckedIndexedAccess": True},
+            **{"noEmit": True, **options},
+        }
+        settings = {"compilerOptions": options, "include": ["*.mts", "*.cts", "*.ts"]}
+        (package / "tsconfig.json").write_text(json.dumps(settings))
+        return run(needs("node"), compilers[version], "-p", package, env=dict(os.environ)).stdout
+
+    return compiled
+
+
+VERSIONS = pytest.mark.parametrize("version", ["lowest", "newest"])
+
+
+@VERSIONS
+@pytest.mark.parametrize("target", ["es2020", "esnext"])
+def test_they_need_no_other_types(
+    version: str, target: str, package: Path, errors_of: Compile
+) -> None:
+    for name in ("module.mts", "common.cts"):
+        (package / name).write_text(PROGRAM)
+    assert errors_of(version, target=target) == ""
+
+
+@VERSIONS
+def test_they_are_found_for_a_bundler(version: str, package: Path, errors_of: Compile) -> None:
+    (package / "program.ts").write_text(PROGRAM)
+    assert errors_of(version, module="esnext", moduleResolution="bundler") == ""
+
+
+@VERSIONS
+def test_they_take_what_node_has(
+    version: str, typescript: Path, package: Path, errors_of: Compile
+) -> None:
+    for name in ("@types", "undici-types"):
+        modules = typescript / "node_modules"
+        (package / "node_modules" / name).symlink_to(modules / name)
+    (package / "program.mts").write_text(WITH_NODE)
+    # These types of Node themselves need a later version than the lowest.
+    errors = errors_of(version, types=["node"], lib=["es2020"], skipLibCheck=version == "lowest")
+    assert errors == ""
+
+
+@VERSIONS
+def test_the_examples_of_the_readmes_compile(
+    version: str, package: Path, errors_of: Compile
+) -> None:
+    examples = []
+    for folder in (CLIENTS / "typescript", ROOT):
+        text = (folder / "README.md").read_text()
+        examples += re.findall(r"^```js\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert len(examples) == 4
+    for number, text in enumerate(examples):
+        # Without an import or export a file is a script, which may not await.
+        (package / f"example{number}.mts").write_text(f"export {{}};\n{text}")
+    (package / "globals.d.ts").write_text(GLOBALS)
+    assert errors_of(version, target="es2022") == ""
+
+
+def test_the_first_example_of_the_readme_runs(package: Path, command: dict[str, str]) -> None:
+    readme = (CLIENTS / "typescript" / "README.md").read_text()
+    [(name, text)] = re.findall(r"^```js\n// (\S+)\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    (package / name).write_text(text)
+    done = run(needs("node"), name, env=command, cwd=package)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "deploy Deploy?\nSUCCEEDED true\n"
