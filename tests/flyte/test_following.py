@@ -10,22 +10,24 @@ import grpc
 import pytest
 
 from sidecar.backends.flyte import client as calls
-from sidecar.backends.flyte import following, inbox, stream
-from sidecar.backends.flyte.transport import CallFailed
-from sidecar.errors import BackendError, EventNotFound, ShuttingDown
+from sidecar.backends.flyte import following, inbox, schedule, stream, troubles
+from sidecar.backends.flyte.transport import BadResponse, CallFailed
+from sidecar.errors import BackendError, EventNotFound, InternalError, ShuttingDown, SidecarError
 from sidecar.events.model import PAUSED, SUCCEEDED
 from sidecar.events.watch import Lost
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, Client
-from tests.flyte.asking import EVERY, OLD, ask, until
+from tests.flyte.asking import EVERY, OLD, OLD_AND_NEW, ask, until
 
 STREAM, DETAILS = "WatchActions", "GetActionDetails"
+OUT_OF_INK = CallFailed("INTERNAL", "pq: out of ink")
+BROKEN = ValueError("a payload that no log line may have")
 
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, "PAUSE", (0.01, 0.02))
-    monkeypatch.setattr(following, "LOOK", 0.05)
+    monkeypatch.setattr(schedule, "SHORTEST", 0.05)
 
 
 class Held:
@@ -34,7 +36,7 @@ class Held:
     def __init__(self, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch) -> None:
         self.held: set[str] = set()
         self.held_from_the_second_on: set[str] = set()
-        self.failing: set[str] = set()
+        self.failing: dict[str, Exception] = {}
         self.begun: Counter[str] = Counter()
         self.ended: Counter[str] = Counter()
         self.go = asyncio.Event()
@@ -47,12 +49,12 @@ class Held:
 
         async def slow(run: Any, action: str, *words: Any, **more: Any) -> Any:
             self.begun[action] += 1
+            if action in self.failing:
+                raise self.failing[action]
             found = await event(run, action, *words, **more)
             later = action in self.held_from_the_second_on and self.begun[action] > 1
             if action in self.held or later:
                 await self.go.wait()
-            if action in self.failing:
-                raise CallFailed("INTERNAL", "pq: out of ink")
             self.ended[action] += 1
             return found
 
@@ -134,7 +136,7 @@ async def test_a_watch_that_joins_as_the_last_one_leaves_is_told_all_first(
 async def test_a_wait_for_what_a_watch_has_seen_resolved_ends_at_once(
     client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "LOOK_AGAIN", 3600.0)
+    monkeypatch.setattr(schedule, "LONGEST", 3600.0)
     action = ask(flyte)
     event = await client.get("q")
     assert event is not None
@@ -157,7 +159,7 @@ async def test_one_event_that_cannot_be_looked_at_keeps_no_other_from_being_told
     await watching.synced()
     waits = asyncio.ensure_future(client.wait(action_name=actions[149]))
     await until(lambda: details.begun[actions[149]] >= 2)
-    details.failing.add(actions[0])
+    details.failing[actions[0]] = OUT_OF_INK
     for action in actions[1:]:
         flyte.server.model.signal_directly(RUN.name, action, True)
     flyte.server.faults.drop_streams()
@@ -165,11 +167,135 @@ async def test_one_event_that_cannot_be_looked_at_keeps_no_other_from_being_told
     await watching.until(lambda picture: picture.pending() == {"q0"})
 
 
+@pytest.mark.parametrize("fault", [BROKEN, BadResponse("garbage"), OUT_OF_INK])
+@OLD_AND_NEW
+async def test_an_event_that_cannot_be_refreshed_for_a_moment_is_no_news_to_anybody(
+    client: Client, flyte: FlyteHarness, details: Held, fault: Exception
+) -> None:
+    actions = [ask(flyte, f"q{place}") for place in range(3)]
+    await details.begin()
+    waits = [asyncio.ensure_future(client.wait(action_name=action)) for action in actions]
+    watching = client.watch()
+    await watching.synced()
+    details.failing[actions[0]] = fault
+    flyte.server.model.signal_directly(RUN.name, actions[0], True)
+    await until(lambda: details.begun[actions[0]] > details.ended[actions[0]])
+    details.failing.clear()
+    assert (await waits[0]).payload is True
+    await watching.pending(["q1", "q2"])
+    assert not any(one.done() for one in (waits[1], waits[2], watching.feed))
+    for one in waits:
+        one.cancel()
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"), [(BROKEN, "internal_error"), (BadResponse("garbage"), "backend_error")]
+)
+@OLD_AND_NEW
+async def test_an_event_that_can_never_be_refreshed_ends_only_the_waits_for_it(
+    client: Client,
+    flyte: FlyteHarness,
+    details: Held,
+    fault: Exception,
+    kind: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    actions = [ask(flyte, f"q{place}") for place in range(3)]
+    await details.begin()
+    waits = [asyncio.ensure_future(client.wait(action_name=action)) for action in actions]
+    early = client.watch()
+    await early.synced()
+    details.failing[actions[0]] = fault
+    for action in actions[:2]:
+        flyte.server.model.signal_directly(RUN.name, action, True)
+    with pytest.raises(SidecarError) as failed:
+        await waits[0]
+    assert failed.value.kind == kind
+    assert (await waits[1]).payload is True
+    await early.pending(["q0", "q2"])
+    late = client.watch()
+    picture = await late.synced()
+    assert "q2" in picture.named()
+    assert not any(one.done() for one in (waits[2], early.feed, late.feed))
+    lines = [one.getMessage() for one in caplog.records if one.levelname == "ERROR"]
+    assert len(lines) == (kind == "internal_error")
+    assert not any("payload" in line or "\n" in line for line in lines)
+    details.failing.clear()
+    flyte.server.faults.drop_streams()  # and all is looked at again
+    await early.pending(["q2"])
+    waits[2].cancel()
+
+
+@pytest.mark.parametrize("defects", [1, troubles.PERSISTENT])
+async def test_a_defect_in_refreshing_a_run_ends_its_subscribers_only_if_it_persists(
+    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch, defects: int
+) -> None:
+    action = ask(flyte)
+    waits = asyncio.ensure_future(client.wait("q"))
+    watching = client.watch()
+    await watching.synced()
+    lister = (await flyte.connected()).reader.lister
+    every = lister.every
+    left = defects
+
+    async def breaks(*words: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise BROKEN
+        return await every(*words)
+
+    monkeypatch.setattr(lister, "every", breaks)
+    flyte.server.faults.drop_streams()
+    await until(lambda: left <= 0)
+    if defects < troubles.PERSISTENT:
+        flyte.server.model.signal_directly(RUN.name, action, True)
+        assert (await waits).payload is True
+        await watching.pending([])
+        return
+    with pytest.raises(InternalError) as failed:
+        await waits
+    assert failed.value.retryable
+    assert isinstance(await watching.error(), InternalError)
+
+
+async def test_a_message_that_breaks_a_stream_leaves_the_run_to_polls(
+    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    action = ask(flyte)
+    waits = asyncio.ensure_future(client.wait("q"))
+    watching = client.watch()
+    await watching.synced()
+    await until(lambda: flyte.server.open_streams[STREAM] == 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(following, "facts", None)
+        flyte.server.model.task(RUN.name, "work")
+        await until(lambda: flyte.server.open_streams[STREAM] == 0)
+    flyte.server.model.signal_directly(RUN.name, action, True)
+    assert (await waits).payload is True
+    await watching.pending([])
+    assert not [note for note in watching.picture.notes if isinstance(note, Lost)]
+
+
+@pytest.mark.parametrize("release", ["2.0.43", "hosted"])
+async def test_an_event_of_one_run_that_can_never_be_refreshed_ends_no_inbox(
+    client: Client, flyte: FlyteHarness, details: Held
+) -> None:
+    for place in range(3):
+        flyte.server.model.ask(f"r{place}", f"q{place}", action=f"c{place}")
+    await details.begin()
+    details.failing["c1"] = BROKEN
+    watching = client.watch(None)
+    await watching.pending(["q0", "q2"])
+    details.failing.clear()
+    flyte.server.faults.drop_streams()
+    await watching.pending(["q0", "q1", "q2"])
+
+
 async def test_of_hundreds_of_waits_one_for_an_event_that_is_gone_ends(
     client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "MANY", 5)
-    monkeypatch.setattr(following, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(schedule, "LONGEST", 0.05)
     actions = [ask(flyte, f"q{place}") for place in range(10)]
     waits = [asyncio.ensure_future(client.wait(action_name=action)) for action in actions]
     await until(lambda: flyte.server.open_streams[STREAM] == 1)
@@ -212,7 +338,7 @@ async def test_an_inbox_is_not_synced_before_every_run_was_told(
 ) -> None:
     actions = [flyte.server.model.ask(f"r{place}", f"q{place}") for place in range(10)]
     await details.begin()
-    details.failing.add(actions[3])
+    details.failing[actions[3]] = OUT_OF_INK
     watching = client.watch(None)
     error = await watching.error()  # before all is told, any error ends it
     assert error.kind == "backend_error"

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from sidecar.backends.flyte import client as calls
-from sidecar.backends.flyte import following, inbox
+from sidecar.backends.flyte import inbox, schedule
 from sidecar.errors import BackendUnavailable, CursorExpired, InvalidParams, PermissionDenied
 from sidecar.events.model import Place
 from sidecar.events.watch import Lost
@@ -24,7 +24,7 @@ SCOPE = {"project": PLACE.project or "", "domain": PLACE.domain or ""}
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, "PAUSE", (0.01, 0.02))
-    monkeypatch.setattr(following, "LOOK", 0.05)
+    monkeypatch.setattr(schedule, "SHORTEST", 0.05)
     monkeypatch.setattr(inbox, "POLL", 0.1)
     monkeypatch.setattr(inbox, "POLL_SOON", 0.05)
     monkeypatch.setattr(inbox, "RUNS_A_SECOND", 10_000)

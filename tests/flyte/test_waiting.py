@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from sidecar.backends.flyte import client as calls
-from sidecar.backends.flyte import following, stream
+from sidecar.backends.flyte import schedule, stream
 from sidecar.errors import (
     BackendUnavailable,
     EventNotFound,
@@ -29,7 +29,7 @@ STREAM = "WatchActions"
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, "PAUSE", (0.01, 0.02))
-    monkeypatch.setattr(following, "LOOK", 0.05)
+    monkeypatch.setattr(schedule, "SHORTEST", 0.05)
 
 
 async def begun(client: Client, flyte: FlyteHarness, name: str = "q") -> asyncio.Future[Event]:
@@ -171,7 +171,7 @@ async def test_a_wait_survives_a_server_that_goes_and_comes_back(
 async def test_an_answer_of_which_no_stream_tells_is_found_by_looking(
     client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(schedule, "LONGEST", 0.05)
     flyte.server.faults.lose_updates = True
     action = ask(flyte, "q", "int")
     await client.listing()  # since then it is known whether streams tell of answers
@@ -289,7 +289,7 @@ async def test_looks_are_paced_however_many_wait(
     client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     actions = [ask(flyte, f"q{place}") for place in range(50)]
-    monkeypatch.setattr(following, "LOOKS_A_SECOND", 0.001)
+    monkeypatch.setattr(schedule, "POLLS_PER_SECOND", 0.001)
     waits = [asyncio.ensure_future(client.wait(action_name=action)) for action in actions]
     await until(lambda: flyte.server.calls["GetActionDetails"] >= 100)  # each was looked at twice
     calls_then = Counter(flyte.server.calls)

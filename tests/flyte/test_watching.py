@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.backends.flyte import client as calls
-from sidecar.backends.flyte import following, stream, streams
+from sidecar.backends.flyte import schedule, stream, streams
 from sidecar.errors import BackendUnavailable, PermissionDenied, ShuttingDown
 from sidecar.events.model import ABORTED, PAUSED, SUCCEEDED
 from sidecar.events.watch import Lost
@@ -27,7 +27,7 @@ STREAM = "WatchActions"
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, "PAUSE", (0.01, 0.02))
-    monkeypatch.setattr(following, "LOOK", 0.05)
+    monkeypatch.setattr(schedule, "SHORTEST", 0.05)
 
 
 async def begun(client: Client, flyte: FlyteHarness) -> Watching:
@@ -173,7 +173,7 @@ async def test_a_run_whose_stream_never_works_is_watched_by_looking(
 async def test_changes_of_which_the_stream_does_not_tell_are_found(
     client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(schedule, "LONGEST", 0.05)
     flyte.server.faults.lose_updates = True
     actions = [ask(flyte, f"q{place}") for place in range(3)]
     watching = await begun(client, flyte)
@@ -286,7 +286,7 @@ class Unreliable:
 def test_after_a_thousand_steps_over_an_unreliable_stream_every_picture_is_the_backends(
     flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    monkeypatch.setattr(following, "LOOK_AGAIN", 0.3)
+    monkeypatch.setattr(schedule, "LONGEST", 0.3)
     random = Random(seed)
     run = type(RUN)(RUN.org, RUN.project, RUN.domain, f"run{seed}")
     model = flyte.server.model

@@ -115,6 +115,7 @@ class Records:
         created = second if condition is None else now
         made = Action(key, action, parent, group, name, phase, created, now, condition)
         self._add(run, made)
+        run.put(replace(run.actions[ROOT], updated_at=now))
         above = run.actions.get(parent)
         if above is not None and above.phase not in TERMINAL:
             self._tell(above)  # it is set to RUNNING once more

@@ -42,12 +42,15 @@ class Audience:
         With their seats.
     picture
         The events as the watches were told of them.
+    changes
+        How often something was new to them.
     """
 
     def __init__(self) -> None:
         self.waits: dict[str, set[asyncio.Future[Event]]] = {}
         self.watches: dict[Feed, Seat] = {}
         self.picture: dict[str, Event] = {}
+        self.changes = 0
 
     def __bool__(self) -> bool:
         return bool(self.waits or self.watches)
@@ -98,7 +101,9 @@ class Audience:
         if known is not None and event.pending and not known.pending:
             return  # it is stale
         if self.watches:
-            self.picture[name] = _light(event)
+            light = _light(event)
+            self.changes += light != known
+            self.picture[name] = light
             for watch in self.watches:
                 watch.put(event)
         if not event.pending:
@@ -110,8 +115,13 @@ class Audience:
         """Say that an event is gone; waits for it end with the error."""
         event = self.picture.pop(name, None)
         if event is not None:
+            self.changes += 1
             for watch in self.watches:
                 watch.remove(event)
+        self.fail_waits(name, error)
+
+    def fail_waits(self, name: str, error: SidecarError) -> None:
+        """End the waits for an event with an error."""
         _fail(self.waits.get(name, ()), error)
 
     def sync(self, watches: Iterable[Feed]) -> None:

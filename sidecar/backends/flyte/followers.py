@@ -7,6 +7,7 @@ import asyncio
 from sidecar.backends.flyte.client import RunService
 from sidecar.backends.flyte.following import Follower
 from sidecar.backends.flyte.reading import Reader
+from sidecar.backends.flyte.schedule import Load
 from sidecar.backends.flyte.streams import Streams
 from sidecar.errors import ShuttingDown
 from sidecar.events.model import Event, Run
@@ -26,7 +27,7 @@ class Followers:
         self._service = service
         self._reader = reader
         self._address = address
-        self._streams = streams
+        self._load = Load(streams)
         self._followers: dict[Run, Follower] = {}
         self._closed = False
         reader.memory.on_resolved = self._tell
@@ -90,7 +91,7 @@ class Followers:
             raise _closed()
         if run not in self._followers:
             self._followers[run] = Follower(
-                run, self._service, self._reader, self._address, self._streams
+                run, self._service, self._reader, self._address, self._load
             )
         return self._followers[run]
 

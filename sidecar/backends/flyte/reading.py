@@ -67,21 +67,21 @@ class Reader:
         return await self.told(run, event)
 
     async def events(
-        self, actions: Sequence[tuple[Run, str]], failures: list[CallFailed] | None = None
+        self, actions: Sequence[tuple[Run, str]], failures: dict[str, Exception] | None = None
     ) -> list[Event | None]:
         """Give the events behind some actions, asking for `AT_ONCE` of them at once.
 
-        The first failure is raised; or all are added to `failures`, where there is such a list,
-        and None is given in their place.
+        The first failure is raised. Where there are `failures`, whatever goes wrong with an
+        action is added to them instead, and None is returned in its place.
         """
 
         async def one(action: tuple[Run, str]) -> Event | None:
             try:
                 return await self.event(*action)
-            except CallFailed as failure:
+            except Exception as failure:
                 if failures is None:
                     raise
-                failures.append(failure)
+                failures[action[1]] = failure
                 return None
 
         return await each(actions, one)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from sidecar.backends.flyte.conversion import Row, listed_event
 from sidecar.backends.flyte.reading import Reader
-from sidecar.backends.flyte.transport import CallFailed
 from sidecar.events.model import Event
 
 
@@ -17,7 +16,7 @@ async def events_of(
     details: Callable[[Row], bool],
     fresh: bool,
     wants: Callable[[str], bool] = lambda _: True,
-    failures: list[CallFailed] | None = None,
+    failures: dict[str, Exception] | None = None,
 ) -> list[Event | None]:
     """Give the events of some rows, None for what is none or is in a phase that nobody wants.
 

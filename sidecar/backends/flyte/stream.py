@@ -11,6 +11,7 @@ from flyteidl2.workflow import run_definition_pb2
 from sidecar.backends.flyte.client import RunService, pause
 from sidecar.backends.flyte.streams import Streams
 from sidecar.backends.flyte.transport import CallFailed
+from sidecar.backends.flyte.troubles import defect
 from sidecar.events.model import Run
 
 TRIES = 3
@@ -19,7 +20,7 @@ TRIES = 3
 SOON = 10.0
 """Seconds that a stream lives which is worth having."""
 
-AGAIN = 5.0
+AGAIN = 10.0
 """Seconds until it is asked again whether a stream may be opened."""
 
 
@@ -37,6 +38,8 @@ class Stream:
     ----------
     open
         Whether there is a stream now.
+    live
+        Whether it has told something: a proxy may hold back a stream without a word.
     seen
         The actions that it has told of.
     """
@@ -50,6 +53,7 @@ class Stream:
         heard: Callable[[], None],
     ) -> None:
         self.open = False
+        self.live = False
         self.seen: set[str] = set()
         self._run = run
         self._service = service
@@ -86,6 +90,9 @@ class Stream:
                     self._streams.refuse(self._run, failure)
                 elif lost:
                     raise
+            except Exception as fault:  # a message that breaks this must not end who listens
+                defect(fault, f"the stream of run {self._run.name!r}")
+                self._streams.refuse(self._run, CallFailed("INTERNAL", type(fault).__name__))
             finally:
                 self._streams.give()
             await asyncio.sleep(pause(self._failures + 1))
@@ -105,13 +112,14 @@ class Stream:
         try:
             async with aclosing(self._service.watch_actions(self._run)) as messages:
                 async for message in messages:
+                    self.live = True
                     for enriched in message:
                         self.seen.add(enriched.action.id.name)
                         self._hear(enriched.action)
                     self._heard()
             raise CallFailed("UNAVAILABLE", "the stream of changes has ended")
         finally:
-            self.open = False
+            self.open = self.live = False
             self._heard()
             if loop.time() - begun > SOON:
                 self._failures = 0

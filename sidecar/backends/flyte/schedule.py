@@ -1,0 +1,106 @@
+"""When to ask the backend about a run again: seldom where a stream reports its changes.
+
+All followers of a connection share its rates, so that none of them adds to the load of an idle
+deployment. What changed a moment ago may change again soon: an interval begins short, and grows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from sidecar.backends.flyte.streams import Streams
+
+LONGEST = 13.0
+"""Longest poll interval in seconds, and resync interval of a run that has just changed.
+
+With its jitter, and the time that a poll takes, a change is reported within 15 s.
+"""
+
+SHORTEST = 1.0
+"""Shortest poll interval in seconds."""
+
+GROWTH = 1.5
+"""By this factor a poll interval grows while nothing changes."""
+
+RESYNCS_PER_SECOND = 1.0
+"""Resyncs of all runs together for which a stream is open, while nothing changes."""
+
+POLLS_PER_SECOND = 75
+"""Polls of all runs and events together that no stream covers."""
+
+ROWS_PER_SECOND = 1000
+"""Rows listed in these polls, for each run."""
+
+REFRESHES = 32
+"""Runs that are listed at once."""
+
+
+class Load:
+    """What the followers of one connection ask for.
+
+    Attributes
+    ----------
+    runs
+        How many runs are followed.
+    hidden
+        How many events have answers that neither streams nor listings report.
+    refreshes
+        Limits the runs that are listed at once.
+    """
+
+    def __init__(self, streams: Streams) -> None:
+        self.streams = streams
+        self.runs = 0
+        self.hidden = 0
+        self.refreshes = asyncio.Semaphore(REFRESHES)
+
+    @property
+    def pause(self) -> float:
+        """The shortest interval in seconds between attempts to follow a run that fail."""
+        return self.runs / POLLS_PER_SECOND
+
+
+class Schedule:
+    """The intervals of one run, in seconds."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._interval = SHORTEST
+        self._active = False
+        self._hidden = 0
+        load.runs += 1
+
+    def close(self) -> None:
+        """Take the run's share from the load."""
+        self._load.runs -= 1
+        self._load.hidden -= self._hidden
+        self._hidden = 0
+
+    def changed(self) -> None:
+        """Start over with the shortest intervals."""
+        self._interval = SHORTEST
+        self._active = True
+
+    def polled(self) -> None:
+        """Let the poll interval grow."""
+        self._interval = min(LONGEST, self._interval * GROWTH)
+
+    def resynced(self, *, streaming: bool) -> None:
+        """Return to the resync interval of an idle run; without a stream a resync is a poll."""
+        self._active = False
+        if not streaming:
+            self.polled()
+
+    def resync(self, streaming: bool, rows: int) -> float:
+        """Return the interval between resyncs of a run that has so many rows."""
+        streams = self._load.streams
+        if streaming:
+            return LONGEST if self._active else max(LONGEST, streams.open / RESYNCS_PER_SECOND)
+        shared = streams.without / POLLS_PER_SECOND
+        return max(self._interval, shared, rows / ROWS_PER_SECOND)
+
+    def poll(self, hidden: int) -> float:
+        """Return the interval between polls of the run's events whose answers are hidden."""
+        self._load.hidden += hidden - self._hidden
+        self._hidden = hidden
+        return max(self._interval, self._load.hidden / POLLS_PER_SECOND)
