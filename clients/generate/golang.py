@@ -211,7 +211,8 @@ def _all(service: str, method: Method, items: Member) -> list[str]:
     return [
         *_comment(doc),
         f"func (s *{service}) {name}All({takes}) iter.Seq2[{item}, error] {{",
-        f"\treturn pages(params.Cursor, func(cursor string) ([]{item}, string, error) {{",
+        f'\treturn pages("{method.name}", params.Cursor,'
+        f" func(cursor string) ([]{item}, string, error) {{",
         "\t\tparams := params // a sequence may be ranged over twice at once",
         "\t\tparams.Cursor = cursor",
         f"\t\tpage, err := s.{name}(ctx, params)",

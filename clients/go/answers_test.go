@@ -33,6 +33,9 @@ func TestAnAnswerThatCannotBeReadIsAnErrorThatSaysSo(t *testing.T) {
 		if event != nil || err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s is %v (%v)", answer, event, err)
 		}
+		if strings.Contains(says, "the answer") != errors.Is(err, KindInvalidResponse) {
+			t.Errorf("%s is of another kind: %v", answer, err)
+		}
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"os"
 	"strconv"
 	"strings"
@@ -144,10 +143,10 @@ func (c *Client) call(ctx context.Context, method string, params, result any, un
 
 func decode(answer json.RawMessage, result any) error {
 	if len(answer) == 0 {
-		return errors.New("the answer has neither a result nor an error")
+		return invalid("the answer has neither a result nor an error")
 	}
 	if err := json.Unmarshal(answer, result); err != nil {
-		return fmt.Errorf("the answer cannot be read: %w", err)
+		return invalid("the answer cannot be read: %w", err)
 	}
 	return nil
 }
@@ -166,13 +165,18 @@ func invoke(ctx context.Context, c *Client, method string, params, result any) e
 
 func (c *Client) explained(method string, err error) error {
 	var answer *Error
-	if errors.As(err, &answer) && answer.Data.Kind == KindMethodNotFound && c.Mismatch() != "" {
-		answer.Message = c.older() + " and lacks the method"
+	if errors.As(err, &answer) && c.Mismatch() != "" {
+		switch answer.Data.Kind {
+		case KindMethodNotFound:
+			answer.Message = c.older() + " and lacks the method"
+		case KindInvalidParams:
+			answer.Message += " (" + c.older() + ")"
+		}
 	}
 	return named(method, err)
 }
 
-var errNull = errors.New("the answer cannot be read: it is null")
+var errNull = invalid("the answer cannot be read: it is null")
 
 // object calls a method whose result is an object.
 func object[T any](ctx context.Context, c *Client, method string, params any) (*T, error) {
@@ -190,30 +194,6 @@ func value[T any](ctx context.Context, c *Client, method string, params any) (T,
 		return none, err
 	}
 	return result, nil
-}
-
-// pages iterates over what listings give, from a cursor on; an empty one is the start, and the end.
-func pages[T any](cursor string, list func(cursor string) ([]T, string, error)) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		from := cursor
-		for {
-			items, next, err := list(from)
-			if err != nil {
-				var none T
-				yield(none, err)
-				return
-			}
-			for _, item := range items {
-				if !yield(item, nil) {
-					return
-				}
-			}
-			if next == "" {
-				return
-			}
-			from = next
-		}
-	}
 }
 
 var ownMajor, ownMinor, _ = version(ProtocolVersion)

@@ -170,12 +170,32 @@ func (c *connection) writeBatch(buffer *bufio.Writer, line []byte) error {
 	}
 }
 
+// maxLine is the longest line that is read. Of what sidecars write, none is nearly so long.
+const maxLine = 256 << 20
+
+// readLine reads a line, which stands until the next one is read.
+func readLine(reader *bufio.Reader) (line []byte, err error) {
+	for {
+		part, err := reader.ReadSlice('\n')
+		switch {
+		case len(line)+len(part) > maxLine:
+			return nil, fmt.Errorf("its output has a line of more than %d bytes", maxLine)
+		case err != bufio.ErrBufferFull && line == nil:
+			return part, err
+		}
+		line = append(line, part...)
+		if err != bufio.ErrBufferFull {
+			return line, err
+		}
+	}
+}
+
 func (c *connection) readLines(r io.ReadCloser) {
 	reader := bufio.NewReaderSize(r, 64<<10)
 	var err error
 	for err == nil {
 		var line []byte
-		line, err = reader.ReadBytes('\n')
+		line, err = readLine(reader)
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
 		}

@@ -25,7 +25,7 @@
 // The methods name the kinds that are theirs. Beside them any call may end with
 // [KindInvalidParams], [KindMessageTooLarge], [KindDeadlineExceeded], [KindRequestCancelled],
 // [KindShuttingDown], [KindInternalError] or, of an older sidecar, [KindMethodNotFound], and with
-// [KindDisconnected] or [KindClosed].
+// [KindDisconnected], [KindInvalidResponse] or [KindClosed].
 //
 // The client's own errors are [*StartError], [*VersionError], [*DisconnectedError] and
 // [ErrClosed], and they match kinds too. After a [*DisconnectedError] it is not known whether a

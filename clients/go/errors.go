@@ -19,6 +19,8 @@ const (
 	KindDisconnected ErrorKind = "disconnected"
 	// The sidecar speaks another version of the protocol: a [VersionError].
 	KindIncompatible ErrorKind = "incompatible"
+	// An answer breaks the protocol: it cannot be read, or a listing does not end.
+	KindInvalidResponse ErrorKind = "invalid_response"
 	// The client was closed: [ErrClosed].
 	KindClosed ErrorKind = "closed"
 )

@@ -59,6 +59,35 @@ func TestAnOlderMinorVersionIsTold(t *testing.T) {
 	}
 }
 
+func TestParamsThatAnOlderSidecarRefusesAreToldAsAMatterOfVersions(t *testing.T) {
+	client, player := play(t, strings.Replace(hello, ProtocolVersion, "1.0", 1))
+	call := background(func() (*Event, error) {
+		return client.Events.Wait(context.Background(), WaitParams{RunName: "r1", Name: "n", AwaitCreation: true})
+	})
+	player.refuse(player.expect("events.wait"), -32602, `{"kind":"invalid_params","retryable":false,"path":"/awaitCreation"}`)
+	got := <-call
+	if !errors.Is(got.err, KindInvalidParams) ||
+		!strings.Contains(got.err.Error(), "invalid_params: no (this sidecar (9.9, protocol 1.0) is older than this client") {
+		t.Error(got.err)
+	}
+}
+
+func TestALineThatDoesNotEndEndsTheConnection(t *testing.T) {
+	client, player := play(t, hello)
+	go func() {
+		chunk := []byte(strings.Repeat("x", 1<<20))
+		for range 300 {
+			if _, err := player.w.Write(chunk); err != nil {
+				return
+			}
+		}
+	}()
+	<-client.Done()
+	if err := client.Err(); !errors.Is(err, KindDisconnected) || !strings.Contains(err.Error(), "a line of more than 268435456 bytes") {
+		t.Error(err)
+	}
+}
+
 func TestANewerMinorVersionMayHaveWhatThisClientHasNot(t *testing.T) {
 	client, player := play(t, strings.Replace(hello, ProtocolVersion, "1.7", 1))
 	if client.Mismatch() != "" {

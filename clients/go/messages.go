@@ -72,6 +72,7 @@ func (c *connection) take(line []byte) error {
 			err := json.Unmarshal(m.Params, notice)
 			watch := notice.watchName()
 			if err != nil {
+				err = invalid("a notification cannot be read: %w", err)
 				watch = watchOf(m.Params) // the notice may have been given up before it
 			}
 			c.calls.tell(watch, notice, err)

@@ -40,7 +40,7 @@ func (s *EventsService) List(ctx context.Context, params ListParams) (*EventPage
 // ListAll iterates over the events of List, from params.Cursor on. A page is fetched when it is
 // needed; an error ends the loop.
 func (s *EventsService) ListAll(ctx context.Context, params ListParams) iter.Seq2[*Event, error] {
-	return pages(params.Cursor, func(cursor string) ([]*Event, string, error) {
+	return pages("events.list", params.Cursor, func(cursor string) ([]*Event, string, error) {
 		params := params // a sequence may be ranged over twice at once
 		params.Cursor = cursor
 		page, err := s.List(ctx, params)
@@ -111,7 +111,7 @@ func (s *EventsService) Pending(ctx context.Context, params PendingParams) (*Eve
 // PendingAll iterates over the events of Pending, from params.Cursor on. A page is fetched when
 // it is needed; an error ends the loop.
 func (s *EventsService) PendingAll(ctx context.Context, params PendingParams) iter.Seq2[*Event, error] {
-	return pages(params.Cursor, func(cursor string) ([]*Event, string, error) {
+	return pages("events.pending", params.Cursor, func(cursor string) ([]*Event, string, error) {
 		params := params // a sequence may be ranged over twice at once
 		params.Cursor = cursor
 		page, err := s.Pending(ctx, params)
@@ -160,7 +160,7 @@ func (s *RunsService) List(ctx context.Context, params RunsParams) (*RunPage, er
 // ListAll iterates over the runs of List, from params.Cursor on. A page is fetched when it is
 // needed; an error ends the loop.
 func (s *RunsService) ListAll(ctx context.Context, params RunsParams) iter.Seq2[*RunInfo, error] {
-	return pages(params.Cursor, func(cursor string) ([]*RunInfo, string, error) {
+	return pages("runs.list", params.Cursor, func(cursor string) ([]*RunInfo, string, error) {
 		params := params // a sequence may be ranged over twice at once
 		params.Cursor = cursor
 		page, err := s.List(ctx, params)

@@ -2,6 +2,7 @@ package sidecar
 
 import (
 	"container/list"
+	"reflect"
 	"sync"
 )
 
@@ -20,8 +21,21 @@ type unread struct {
 // identity is what identifies an event.
 type identity struct{ org, project, domain, runName, actionName string }
 
-// backend is the place of what was told of the backend last.
+// backend is the place of what was reported of the backend last.
 type backend struct{}
+
+// placeOf returns the key of a notice: a later one with the same key takes its place.
+func placeOf(notice Notice) any {
+	switch notice := notice.(type) {
+	case *EventChanged:
+		event := &notice.Event
+		return identity{event.Org, event.Project, event.Domain, event.RunName, event.ActionName}
+	case *WatchDisconnected, *WatchResynced:
+		return backend{}
+	default:
+		return reflect.TypeOf(notice)
+	}
+}
 
 func newUnread(watch string) *unread {
 	return &unread{
@@ -50,20 +64,18 @@ func (u *unread) add(notice Notice, err error) {
 }
 
 func (u *unread) fold(notice Notice) {
-	switch notice := notice.(type) {
-	case *EventChanged:
-		u.foldEvent(notice)
-	case *WatchDisconnected, *WatchResynced:
-		// It stands after the changes that came before it.
-		u.drop(backend{})
-		u.places[backend{}] = u.order.PushBack(notice)
-	default:
-		u.order.PushBack(notice)
+	if changed, ok := notice.(*EventChanged); ok {
+		u.foldEvent(changed)
+		return
 	}
+	// It stands after the changes that came before it.
+	key := placeOf(notice)
+	u.drop(key)
+	u.places[key] = u.order.PushBack(notice)
 }
 
 func (u *unread) foldEvent(notice *EventChanged) {
-	key := keyOf(notice)
+	key := placeOf(notice)
 	place, waits := u.places[key]
 	if !waits {
 		u.places[key] = u.order.PushBack(notice)
@@ -111,16 +123,6 @@ func (u *unread) take() (Notice, error) {
 		return nil, u.err
 	}
 	notice := u.order.Remove(first).(Notice)
-	switch notice := notice.(type) {
-	case *EventChanged:
-		delete(u.places, keyOf(notice))
-	case *WatchDisconnected, *WatchResynced:
-		delete(u.places, backend{})
-	}
+	delete(u.places, placeOf(notice))
 	return notice, nil
-}
-
-func keyOf(notice *EventChanged) any {
-	event := &notice.Event
-	return identity{event.Org, event.Project, event.Domain, event.RunName, event.ActionName}
 }

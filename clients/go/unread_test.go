@@ -24,6 +24,7 @@ func TestUnreadNoticesAreFoldedAsTheSidecarDoes(t *testing.T) {
 		"reopened a, updated a":            "updated a 2",
 		"created a, created b, updated a":  "created a 3, created b 2",
 		"created a, synced, updated a":     "created a 3, synced 2",
+		"synced, synced":                   "synced 2",
 		"lost, lost":                       "lost 2",
 		"lost, updated a, found":           "updated a 2, found 3",
 		"found, updated a, lost":           "updated a 2, lost 3",
