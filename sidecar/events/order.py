@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable
+from contextvars import ContextVar
 from itertools import chain
 from types import TracebackType
 from typing import Any, TypeVar
@@ -20,6 +21,19 @@ GRACE = 10.0
 """Seconds that a cancelled request waits for a write that is already on its way."""
 
 
+_current: ContextVar[Write | None] = ContextVar("current", default=None)
+"""The write that the running task carries out."""
+
+
+def is_abandoned() -> bool:
+    """Return whether the client stopped waiting for the write that the running task carries out.
+
+    The client may have received a response by then: a backend must not retry the write.
+    """
+    write = _current.get()
+    return write is not None and write.abandoned
+
+
 class Write:
     """One write: its place in the order, and what can be said of it should it break off."""
 
@@ -29,7 +43,13 @@ class Write:
         self._order = order
         self._earlier = earlier
         self._sent = False
+        self._result: asyncio.Future[Any] | None = None
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether the request was cancelled while the write was being carried out."""
+        return self._result is not None and self._result.cancelled()
 
     def known(self) -> dict[str, Any]:
         """Say what a caller needs to know to send the write again safely."""
@@ -46,10 +66,13 @@ class Write:
         its result is awaited for a while and told.
         """
         self._sent = True
-        sent = asyncio.ensure_future(work)
+        token = _current.set(self)
+        sent = asyncio.ensure_future(work)  # a task inherits the context
+        _current.reset(token)
         sent.add_done_callback(_note_failure)
+        self._result = result = asyncio.shield(sent)
         try:
-            return await asyncio.shield(sent)
+            return await result
         except asyncio.CancelledError:
             if not sent.done():
                 await asyncio.wait({sent}, timeout=GRACE)

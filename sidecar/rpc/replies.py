@@ -82,7 +82,7 @@ def error_reply(
     `known` is what can be said of a write that was under way.
     """
     data = {"kind": error.kind, "retryable": error.retryable}
-    if error.tells_outcome and known is not None:
+    if known is not None and (error.tells_outcome or "outcome" in error.data):
         data |= known
     return b'{"jsonrpc":"2.0","id":%b,"error":{"code":%d,"message":%b,"data":%b}}' % (
         identity or b"null",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from itertools import repeat
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import Client
 from tests.flyte.asking import PATIENCE, ask, until
 from tests.flyte.test_connection import backend_at
-from tests.runservice.hostile import compressed, executed, repeat, respond, status
+from tests.runservice.hostile import compressed, executed, respond, status
 
 GARBAGE = [
     pytest.param(respond(b"\x1f\x8b\x08" + bytes(20)), id="compressed"),
@@ -142,3 +143,15 @@ async def test_a_read_is_retried_while_the_backend_has_lost_its_database(
     with pytest.raises(BackendError) as failed:
         await client.get("q")
     assert failed.value.retryable
+
+
+async def test_a_write_that_lost_its_database_is_retryable_and_not_retried(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    action = ask(flyte)
+    flyte.server.hostile.script("SignalEvent", [DATABASE_LOST])
+    with pytest.raises(BackendError) as failed:
+        await client.signal("q", True)
+    assert failed.value.retryable
+    assert flyte.server.calls["SignalEvent"] == 0
+    assert (await client.signal("q", True)).action_name == action

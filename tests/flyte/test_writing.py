@@ -83,7 +83,7 @@ async def test_a_signal_that_never_arrives_is_unavailable_and_changes_nothing(
     with pytest.raises(BackendUnavailable) as refused:
         await client.signal("q", True)
     assert refused.value.retryable
-    assert refused.value.data == {"grpcStatus": "UNAVAILABLE"}
+    assert refused.value.data == {"grpcStatus": "UNAVAILABLE", "outcome": "unknown"}
     assert flyte.server.calls["SignalEvent"] == calls.ATTEMPTS
     flyte.server.faults.unavailable.clear()
     assert (await found(client, action)).pending

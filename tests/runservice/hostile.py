@@ -1,19 +1,19 @@
 """Responses that no sane service sends, in front of one that is sane.
 
-A script holds the responses to the next calls of a method, one each; `repeat` makes one last.
-Calls beyond the script reach the service as ever.
+A script holds the responses to the next calls of a method, one each (`itertools.repeat` makes
+one last). Calls beyond the script reach the service as ever.
 """
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from itertools import count, repeat
+from itertools import count
 from typing import Any
 
 import grpc
-
-__all__ = ["Hostile", "compressed", "endless", "executed", "repeat", "respond", "status"]
 
 Context = Any
 Execute = Callable[[], Awaitable[bytes]]
@@ -108,6 +108,28 @@ def compressed(then: Response) -> Response:
 
     async def response(context: Context, execute: Execute) -> AsyncIterator[bytes]:
         context.set_compression(grpc.Compression.Gzip)
+        async for data in then(context, execute):
+            yield data
+
+    return response
+
+
+def meanwhile(happens: Callable[[], object], then: Response) -> Response:
+    """Let something happen while the call is under way."""
+
+    async def response(context: Context, execute: Execute) -> AsyncIterator[bytes]:
+        happens()
+        async for data in then(context, execute):
+            yield data
+
+    return response
+
+
+def held(until: threading.Event, then: Response) -> Response:
+    """Respond once the event is set."""
+
+    async def response(context: Context, execute: Execute) -> AsyncIterator[bytes]:
+        await asyncio.to_thread(until.wait)
         async for data in then(context, execute):
             yield data
 

@@ -97,16 +97,14 @@ class RunService:
         return (await self._call(_DETAILS, request, timeout, attempts)).details
 
     async def signal(self, run: Run, action: str, parent: str, payload: EventPayload) -> None:
-        """Answer a condition. It may be sent again, since the same answer again is accepted."""
-        await self._call(
-            _SIGNAL,
-            SignalEventRequest(
-                action_id=identifier(run, action), parent_action_name=parent, payload=payload
-            ),
+        """Signal a condition; not retried here."""
+        request = SignalEventRequest(
+            action_id=identifier(run, action), parent_action_name=parent, payload=payload
         )
+        await self._call(_SIGNAL, request, attempts=1)
 
     async def abort(self, run: Run, action: str, reason: str) -> None:
-        """Abort an action, once: it ends even one that was answered in between."""
+        """Abort an action; not retried here, since it ends even one that was answered."""
         request = AbortActionRequest(action_id=identifier(run, action), reason=reason)
         await self._call(_ABORT, request, attempts=1)
 

@@ -20,6 +20,9 @@ from sidecar.errors import (
 REFUSED = ("INVALID_ARGUMENT", "FAILED_PRECONDITION", "NOT_FOUND", "OUT_OF_RANGE")
 """Answers after which it is certain that nothing has happened."""
 
+_REJECTED = (*REFUSED, "UNIMPLEMENTED", "UNAUTHENTICATED", "PERMISSION_DENIED")
+"""Statuses of a request that was rejected before it was executed."""
+
 FOLLOWED_ON = (
     *("UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED"),
     *("UNKNOWN", "INTERNAL", "CANCELLED"),
@@ -69,6 +72,14 @@ def is_transient(failure: CallFailed) -> bool:
     return is_away(failure) or isinstance(failure, BadResponse) or _lost_database(failure)
 
 
+def lost_attempt(failure: CallFailed) -> CallFailed | None:
+    """Return the first attempt at a write that may have been executed; None if all were rejected.
+
+    A rejection says nothing about earlier attempts: a proxy may have sent it.
+    """
+    return failure.lost or (None if failure.status in _REJECTED else failure)
+
+
 def may_pass(failure: CallFailed) -> bool:
     """Tell whether who follows something should go on to do so."""
     return failure.status in FOLLOWED_ON and _distrust(failure) is None
@@ -93,27 +104,35 @@ def told_as_errors(address: str) -> Iterator[None]:
 def as_error(failure: CallFailed, address: str) -> SidecarError:
     """Give the contract's error for a call that failed at the address."""
     status, said = failure.status, failure.message.strip() or "no word of why"
+    outcome = _outcome(failure)
+    data = {"grpcStatus": status, **outcome}
     if status == "UNAVAILABLE":
         distrust = _distrust(failure)
         if distrust is not None:
-            error = BackendUnavailable(f"{address}: {distrust} ({said})", grpcStatus=status)
+            error = BackendUnavailable(f"{address}: {distrust} ({said})", **data)
             error.retryable = False
             return error
         hint = "; does it speak TLS?" if _HUNG_UP in said else ""
-        return BackendUnavailable(f"{address} cannot be reached: {said}{hint}", grpcStatus=status)
+        return BackendUnavailable(f"{address} cannot be reached: {said}{hint}", **data)
     if status == "DEADLINE_EXCEEDED":
-        return DeadlineExceeded(f"{address} did not answer in time")
+        return DeadlineExceeded(f"{address} did not answer in time", **outcome)
     if status == "UNAUTHENTICATED":
-        return Unauthenticated(f"{address} does not know who asks: {said}", grpcStatus=status)
+        return Unauthenticated(f"{address} does not know who asks: {said}", **data)
     if status == "PERMISSION_DENIED":
-        return PermissionDenied(f"{address} refuses: {said}", grpcStatus=status)
+        return PermissionDenied(f"{address} refuses: {said}", **data)
     if status == "UNIMPLEMENTED":
-        return UnsupportedByBackend(f"{address} cannot do this: {said}", grpcStatus=status)
-    known = {"outcome": "none"} if status in REFUSED else {}
-    refused = BackendError(f"{address}: {said}", grpcStatus=status, message=said, **known)
+        return UnsupportedByBackend(f"{address} cannot do this: {said}", **data)
+    refused = BackendError(f"{address}: {said}", message=said, **data)
     too_large = "larger than max" in said
     refused.retryable = (status in _PASSING and not too_large) or is_transient(failure)
     return refused
+
+
+def _outcome(failure: CallFailed) -> dict[str, str]:
+    """Return what is certain about a write that failed, as members of the error's data."""
+    if failure.lost is not None:
+        return {"outcome": "unknown"}
+    return {"outcome": "none"} if failure.status in REFUSED else {}
 
 
 def _lost_database(failure: CallFailed) -> bool:

@@ -24,12 +24,15 @@ class CallFailed(Exception):
         Its name as gRPC has it: ``UNAVAILABLE``, ``NOT_FOUND``, ...
     message
         What came with it, for a person.
+    lost
+        The failure of an earlier attempt at the same write, which may have been executed.
     """
 
     def __init__(self, status: str, message: str) -> None:
         super().__init__(f"{status}: {message}")
         self.status = status
         self.message = message
+        self.lost: CallFailed | None = None
 
 
 class BadResponse(CallFailed):
