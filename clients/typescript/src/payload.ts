@@ -18,7 +18,7 @@ export function encode(params: object): string {
   if (typeof payload === "number" && !Number.isFinite(payload)) others.payloadType ??= "float";
   const text = objectLiteral(others);
   const separator = text === "{}" ? "" : ",";
-  const literal = numberLiteral(payload, others.payloadType);
+  const literal = numberLiteral(payload);
   return `${text.slice(0, -1)}${separator}"payload":${literal}}`;
 }
 
@@ -28,10 +28,10 @@ function objectLiteral(params: object): string {
   return text;
 }
 
-function numberLiteral(value: number | bigint, type: unknown): string {
+function numberLiteral(value: number | bigint): string {
   if (typeof value === "bigint") return value.toString();
   if (!Number.isFinite(value)) return `"${value}"`;
-  if (Object.is(value, -0) && type === "float") return "-0.0";
+  if (Object.is(value, -0)) return "-0"; // 0 to an int event
   // Digits alone would claim to be an int, of which a double may have lost the last ones.
   const rounded = Number.isInteger(value) && !Number.isSafeInteger(value);
   return rounded ? value.toExponential() : JSON.stringify(value);
