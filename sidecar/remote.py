@@ -65,7 +65,8 @@ class Event:
     @property
     def name(self) -> str:
         """The event's name, which need not be unique in its run."""
-        return self.pb2.metadata.condition.name or self.pb2.id.name
+        metadata = self.pb2.metadata
+        return metadata.condition.name if metadata.HasField("condition") else self.pb2.id.name
 
     @property
     def action_name(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sidecar.backends.flyte.proof import UNPAUSED
 from tests.contract.flyte import RELEASES, FlyteHarness
 from tests.contract.harness import RUN
 
@@ -22,6 +23,18 @@ PATIENCE = 30.0
 def ask(flyte: FlyteHarness, name: str = "q", *more: Any, **how: Any) -> str:
     """Have the run ask; gives the id of the condition."""
     return flyte.server.model.ask(RUN.name, name, *more, **how)
+
+
+def prove(flyte: FlyteHarness, run: str = RUN.name) -> None:
+    """Let an event "first" end long after it was made, and some time pass.
+
+    Listings of 2.0.43 then prove that later events of the run are pending if they are PAUSED.
+    """
+    model = flyte.server.model
+    action = model.ask(run, "first")
+    flyte.pass_time(UNPAUSED.total_seconds() + 1)
+    model.signal_directly(run, action, True)
+    flyte.pass_time(1)
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -370,7 +370,8 @@ def test_every_part_of_a_listed_action_may_be_missing(member: str) -> None:
         ({"name": "a"}, {"condition": {"name": "b"}, "funtion_name": "c"}, "a"),
         ({}, {"condition": {"name": "b"}, "funtion_name": "c"}, "b"),
         ({}, {"condition": {}, "funtion_name": "c"}, "c"),
-        ({}, {}, "e1"),
+        ({}, {}, ""),
+        ({"type": {"simple": types_pb2.STRING}}, {"condition": {}}, ""),
     ],
 )
 def test_the_name_is_found_wherever_it_stands(condition: Any, metadata: Any, name: str) -> None:
@@ -390,6 +391,7 @@ def test_a_type_that_only_the_metadata_declare_counts() -> None:
         ({"condition": {"name": "a"}}, 1, True, "a"),
         ({"condition": {}, "funtion_name": "f"}, 1, True, "f"),
         ({"condition": {}}, 1, True, None),
+        ({"condition": {"type": {"simple": types_pb2.STRING}}}, 1, True, ""),
         ({"action_type": CONDITION, "funtion_name": "f"}, 5, True, "f"),
         ({"task": {}, "funtion_name": "f"}, 4, False, None),
         ({"trace": {"name": "t"}}, 4, False, None),
@@ -425,10 +427,6 @@ def test_a_row_tells_a_condition_from_a_task_as_far_as_its_action_does(
 def test_details_of_what_is_no_condition_are_no_event(members: Any) -> None:
     bare = {"metadata": None, "condition": None, "status": {"phase": 4}}
     assert detailed_event(details(**{**bare, **members}), RUN, URL) is None
-
-
-def test_an_event_of_a_row_whose_name_is_not_known_is_called_by_its_id() -> None:
-    assert listed_event(row(action(metadata={"condition": {}}), RUN), None).name == "e1"
 
 
 def test_rows_are_in_order_by_second_and_then_by_id() -> None:

@@ -10,12 +10,12 @@ from typing import Any
 import grpc
 import pytest
 
-from sidecar.backends.flyte import cursors, pages, snapshot
+from sidecar.backends.flyte import cursors, snapshot
 from sidecar.errors import BackendError, CursorExpired
 from sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, Event
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, Client
-from tests.flyte.asking import EVERY, OLD, OLD_AND_NEW, ask
+from tests.flyte.asking import EVERY, OLD, OLD_AND_NEW, ask, prove
 
 LEFT_OUT = ("prompt", "prompt_type", "description", "expires_at", "payload", "signalled_by")
 
@@ -29,14 +29,15 @@ def told(event: Event) -> dict[str, object]:
     }
 
 
-async def test_a_thousand_events_take_five_listings_and_one_snapshot(
+async def test_a_thousand_events_that_listings_prove_take_five_listings_and_one_snapshot(
     client: Client, flyte: FlyteHarness
 ) -> None:
-    for place in range(1000):
-        ask(flyte, f"q{place}", "int")
+    prove(flyte)
+    for place in range(999):
+        ask(flyte, f"q{place}")
     page = await client.page(limit=1000, details=False)
-    assert [event.name for event in page.events] == [f"q{place}" for place in range(1000)]
-    assert {event.expected_type for event in page.events} == {"int"}
+    assert [event.name for event in page.events] == ["first", *(f"q{n}" for n in range(999))]
+    assert {event.expected_type for event in page.events} == {"bool"}
     assert page.next_cursor is None
     assert flyte.server.calls == Counter(ListActions=5, WatchActions=1)
     flyte.server.calls.clear()
@@ -45,14 +46,14 @@ async def test_a_thousand_events_take_five_listings_and_one_snapshot(
     assert flyte.server.calls == Counter(ListActions=5)
 
 
-async def test_pages_of_one_listing_are_read_from_one_list(
-    client: Client, flyte: FlyteHarness
-) -> None:
+async def test_what_no_listing_proves_is_checked_once(client: Client, flyte: FlyteHarness) -> None:
     for place in range(1000):
         ask(flyte, f"q{place}")
-    found = await client.listing(details=False)
-    assert [event.name for event in found] == [f"q{place}" for place in range(1000)]
-    assert flyte.server.calls == Counter(ListActions=5, WatchActions=1)
+    for calls in (1000, 0):
+        flyte.server.calls.clear()
+        found = await client.listing(details=False)
+        assert [event.name for event in found] == [f"q{place}" for place in range(1000)]
+        assert flyte.server.calls == Counter(ListActions=5, GetActionDetails=calls)
 
 
 @OLD_AND_NEW
@@ -67,7 +68,7 @@ async def test_details_are_asked_for_where_they_are_wanted(
     assert flyte.server.calls["WatchActions"] == 0  # it would tell nothing that details do not
 
 
-async def test_few_events_of_many_are_asked_for_one_by_one(
+async def test_few_events_of_many_are_checked_one_by_one(
     client: Client, flyte: FlyteHarness
 ) -> None:
     for place in range(1000):
@@ -81,6 +82,7 @@ async def test_few_events_of_many_are_asked_for_one_by_one(
 async def test_a_partial_event_tells_the_same_as_the_whole_but_for_what_it_leaves_out(
     client: Client, flyte: FlyteHarness
 ) -> None:
+    prove(flyte)
     for place in range(40):
         ask(flyte, f"q{place}", "float", group="g", parent="a1", prompt="?", expires_in=9999)
     await client.signal("q3", 1.5)
@@ -172,13 +174,14 @@ async def test_a_run_that_never_stands_still_is_told_as_such(
 async def test_a_snapshot_that_fails_is_made_up_for_by_details(
     client: Client, flyte: FlyteHarness
 ) -> None:
+    prove(flyte)
     for place in range(40):
         ask(flyte, f"q{place}")
     status = grpc.StatusCode.UNKNOWN
     flyte.server.faults.errors["WatchActions"] = (status, "parent node [x] not found")
     for _ in range(2):
         found = await client.listing(details=False)
-        assert [event.name for event in found] == [f"q{place}" for place in range(40)]
+        assert [event.name for event in found] == ["first", *(f"q{n}" for n in range(40))]
     assert flyte.server.calls["WatchActions"] <= 1
 
 
@@ -187,18 +190,20 @@ async def test_a_deployment_without_snapshots_is_asked_for_one_once(
 ) -> None:
     flyte.server.faults.unimplemented.add("WatchActions")
     for run in ("r1", "r2", "r3"):
+        prove(flyte, run)
         for place in range(40):
             flyte.server.model.ask(run, f"q{place}")
     for run in ("r1", "r2", "r3"):
         page = await client.page(type(RUN)(None, RUN.project, RUN.domain, run), details=False)
-        assert len(page.events) == 40
+        assert len(page.events) == 41
     assert flyte.server.calls["WatchActions"] == 1
 
 
 async def test_a_snapshot_in_which_events_are_missing_is_completed_by_details(
     client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot, "PATIENCE", 0.05)
+    monkeypatch.setattr(snapshot, "TIMEOUT", 0.05)
+    prove(flyte)
     for place in range(40):
         ask(flyte, f"q{place}")
     # Asked after the snapshot began, and lost by its stream.
@@ -210,11 +215,37 @@ async def test_a_snapshot_in_which_events_are_missing_is_completed_by_details(
 
     monkeypatch.setattr(flyte.server.model, "actions", without_some)
     found = await client.listing(details=False)
-    assert [event.name for event in found] == [f"q{place}" for place in range(40)]
+    assert [event.name for event in found] == ["first", *(f"q{n}" for n in range(40))]
     assert flyte.server.calls == Counter(ListActions=1, WatchActions=1, GetActionDetails=2)
 
 
+async def test_a_snapshot_that_is_slow_to_begin_still_costs_one_call(
+    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "TIMEOUT", 0.0)
+    prove(flyte)
+    for place in range(40):
+        ask(flyte, f"q{place}")
+    flyte.server.faults.delay["WatchActions"] = 0.3
+    assert len(await client.listing(details=False)) == 41
+    assert flyte.server.calls == Counter(ListActions=1, WatchActions=1)
+
+
+async def test_a_run_whose_stream_stays_empty_is_not_asked_for_a_snapshot_again(
+    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "FIRST_TIMEOUT", 0.05)
+    prove(flyte)
+    flyte.server.faults.delay["WatchActions"] = 3600.0
+    for count in (40, 80):
+        for place in range(40):
+            ask(flyte, f"q{place}")
+        assert len(await client.listing(details=False)) == count + 1
+    assert flyte.server.calls["WatchActions"] == 1
+
+
 async def test_no_stream_stays_open_after_a_snapshot(client: Client, flyte: FlyteHarness) -> None:
+    prove(flyte)
     for place in range(40):
         ask(flyte, f"q{place}")
     await client.listing(details=False)
@@ -225,15 +256,25 @@ async def test_no_stream_stays_open_after_a_snapshot(client: Client, flyte: Flyt
 
 
 @pytest.mark.parametrize("release", ["2.0.43", "hosted"])
-async def test_a_later_page_tells_events_as_they_stand_then(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+async def test_a_later_page_makes_no_call_and_adds_what_has_become_known_since(
+    client: Client, flyte: FlyteHarness
 ) -> None:
-    actions = [ask(flyte, f"q{place}") for place in range(4)]
-    page = await client.page(limit=2, details=False)
-    flyte.server.model.signal_directly(RUN.name, actions[2], True)
-    monkeypatch.setattr(pages, "FRESH", 0.0)  # as if some seconds had passed
-    page = await client.page(limit=2, cursor=page.next_cursor, details=False)
-    assert [event.phase for event in page.events] == [SUCCEEDED, PAUSED]
+    prove(flyte)
+    actions = [ask(flyte, f"q{place}") for place in range(40)]
+    page = await client.page(limit=37, details=False)
+    for action in actions[36:39]:
+        flyte.server.model.signal_directly(RUN.name, action, True)
+    assert (await client.get("q37")) is not None
+    await client.signal("q38", True)
+    flyte.server.calls.clear()
+    page = await client.page(cursor=page.next_cursor, details=False)
+    assert [(event.name, event.phase) for event in page.events] == [
+        ("q36", PAUSED),
+        ("q37", SUCCEEDED),
+        ("q38", SUCCEEDED),
+        ("q39", PAUSED),
+    ]
+    assert not flyte.server.calls
 
 
 async def test_a_cursor_is_good_for_some_minutes_only(

@@ -51,12 +51,37 @@ async def test_what_can_be_no_name_costs_no_call(
     client: Client, flyte: FlyteHarness, text: str
 ) -> None:
     ask(flyte)
-    assert await client.get(text) is None
+    if text:  # an event may have an empty name
+        assert await client.get(text) is None
     assert await client.get(action_name=text) is None
     nowhere = Run(RUN.org, RUN.project, RUN.domain, text)
     assert await arrived(flyte.backend().find(Target(nowhere, name="q"))) is None
     assert (await client.page(nowhere)).events == []
     assert not flyte.server.calls
+
+
+@EVERY
+async def test_an_empty_name_is_reported_and_found_by_itself(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    ask(flyte, "named", action="c1")
+    ask(flyte, "", action="c2")
+    for place in range(40):  # enough for a snapshot
+        ask(flyte, f"q{place}")
+    watching = client.watch()
+    picture = await watching.until(lambda picture: len(picture.events) == 42)
+    assert picture.named()[""].action_name == "c2"
+    for details in (False, True):
+        listed = {event.action_name: event.name for event in await client.listing(details=details)}
+        assert (listed["c1"], listed["c2"]) == ("named", "")
+    found = await client.get("")
+    assert found is not None
+    assert (found.name, found.action_name) == ("", "c2")
+    assert {event.name for event in await client.pending()} >= {"named", ""}
+    waiting = asyncio.ensure_future(client.wait(""))
+    told = await client.signal("", True)
+    assert (told.name, told.action_name, await waiting) == ("", "c2", told)
+    assert [event.name for event in await client.listing(phases=[SUCCEEDED])] == [""]
 
 
 @EVERY

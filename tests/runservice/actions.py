@@ -98,6 +98,7 @@ class Resource:
     reconciled: bool = False
     completed: bool = False
     signal: Payload | None = None
+    end: str = "ABORTED"  # the phase that is reported when it goes, unless it was signalled
 
     @property
     def name(self) -> str:

@@ -13,6 +13,7 @@ from tests.runservice.actions import (
     KINDS,
     PHASES,
     ROOT,
+    TERMINAL,
     Action,
     Condition,
     Payload,
@@ -99,14 +100,21 @@ class Model(Records):
         with self.lock:
             self.expire()
             resource = self._resources[self.key(run, **scope), action]
-            resource.completed = True
-            self._advance(resource, "FAILED", self.now())
+            self._complete(resource, "FAILED", self.now())
 
     def collect(self, run: str, action: str, **scope: Unpack[Scope]) -> None:
-        """Take the action out of the cluster, as happens a while after its end."""
+        """Take the action out of the cluster, as happens a while after its end.
+
+        Its end is reported once more, so that a release that records ends makes up for one that
+        did not; what had not ended is aborted.
+        """
         with self.lock:
             self.expire()
-            self._forget(self.key(run, **scope), action)
+            key = self.key(run, **scope)
+            resource = self._forget(key, action)
+            if resource is not None and self._runs[key].actions[action].phase not in TERMINAL:
+                phase = resource.end if resource.signal is None else "SUCCEEDED"
+                self._advance(resource, phase, self.now())
 
     def action(self, run: str, action: str, **scope: Unpack[Scope]) -> Action:
         """Give the record of an action as it is now; KeyError where there is none."""

@@ -48,6 +48,16 @@ class Records:
         self._sequence = itertools.count()
         self._watchers: dict[tuple[RunKey, str], list[Watcher]] = defaultdict(list)
 
+    def upgrade(self, release: str) -> None:
+        """Go on as another release of the same database and cluster.
+
+        What the former release did not record stays as it is; what is still due, the new one
+        records.
+        """
+        with self.lock:
+            self.expire()
+            self.release = RELEASES[release]
+
     def key(self, run: str, org: str = "", project: str = "local", domain: str = "local") -> RunKey:
         """Give what the service knows the run by."""
         return RunKey(org if self.release.hosted else "", project, domain, run)
@@ -148,28 +158,31 @@ class Records:
 
     def _time_out(self, resource: Resource, at: datetime) -> None:
         if resource.signal is None and not resource.completed:
-            resource.completed = True
-            self._advance(resource, "TIMED_OUT", at)
+            self._complete(resource, "TIMED_OUT", at)
+
+    def _complete(self, resource: Resource, phase: str, at: datetime) -> None:
+        """End a condition that nobody answered."""
+        resource.completed, resource.end = True, phase
+        self._advance(resource, phase, at)
 
     def _record_signal(self, resource: Resource, payload: Payload, by: str) -> None:
         """Have the record follow a signal that the cluster took."""
         run = self._runs[resource.key]
-        tells = self.release.tells
         if resource.reconciled:
-            self._tell(run.actions[resource.id], detailed=not tells)
+            self._tell(run.actions[resource.id], detailed=not self.release.tells)
         resource.reconciled = True
 
         def record(at: datetime) -> None:
             former = run.actions[resource.id]
             signalled = replace(former, payload=payload, signalled_by=by, updated_at=at)
             run.put(signalled)
-            if tells and self.phase_lag > 0:
+            if self.release.tells and self.phase_lag > 0:
                 self._tell(signalled)
             self._later(self.phase_lag, succeed)
 
         def succeed(at: datetime) -> None:
             ended = self._advance(resource, "SUCCEEDED", at, resource.created_at)
-            if tells:
+            if self.release.tells:
                 self._tell(ended, listed=False)
 
         self._later(self.lag, record)
@@ -195,14 +208,15 @@ class Records:
         self._tell(advanced)
         return advanced
 
-    def _forget(self, key: RunKey, action: str) -> None:
+    def _forget(self, key: RunKey, action: str) -> Resource | None:
         """Take the action out of the cluster; its record stays."""
         resource = self._resources.pop((key, action), None)
         if resource is None:
-            return
+            return None
         resource.completed = True
         if self._named.get(resource.name) is resource:
             del self._named[resource.name]
+        return resource
 
     def _tell(self, action: Action, *, listed: bool = True, detailed: bool = True) -> None:
         change = Change(action, listed, detailed)

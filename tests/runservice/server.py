@@ -83,6 +83,12 @@ class Server:
         """Stop listening, and end what is open; at once unless there is a grace in seconds."""
         self._run(self._stop(grace))
 
+    def upgrade(self, release: str) -> None:
+        """Restart as another release."""
+        self.stop()
+        self.model.upgrade(release)
+        self.start()
+
     def close(self) -> None:
         """Stop, and end the thread."""
         if self._loop.is_closed():

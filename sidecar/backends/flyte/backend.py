@@ -180,8 +180,11 @@ class FlyteBackend:
 
 
 def _may_exist(target: Target) -> bool:
-    named = target.name if target.action_name is None else target.action_name
-    return _is_name(target.run.name) and named is not None and _is_name(named)
+    if not _is_name(target.run.name):
+        return False
+    if target.action_name is not None:
+        return _is_name(target.action_name)
+    return target.name is not None and _is_text(target.name)  # an event's name may be empty
 
 
 def _is_name(text: str) -> bool:

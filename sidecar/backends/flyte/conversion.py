@@ -50,6 +50,17 @@ _NO_REASON = ("", "User requested abort")
 """What stands in the place of a reason that was not given; the words are the backend's."""
 
 
+class Facts(Struct, frozen=True):
+    """What never changes of an action, and None where nothing told it.
+
+    `name` and `expected_type` are an event's.
+    """
+
+    is_event: bool | None = None
+    name: str | None = None
+    expected_type: ExpectedType | None = None
+
+
 class Row(Struct):
     """What a listing tells of an action.
 
@@ -80,16 +91,13 @@ class Row(Struct):
         """Its place in the order of creation."""
         return (self.created_at.timestamp() if self.created_at else 0.0, self.action_name)
 
-
-class Facts(Struct, frozen=True):
-    """What never changes of an action, and None where nothing told it.
-
-    `name` and `expected_type` are an event's.
-    """
-
-    is_event: bool | None = None
-    name: str | None = None
-    expected_type: ExpectedType | None = None
+    def learn(self, known: Facts) -> None:
+        """Add what the listing left out."""
+        if known.is_event is not None:
+            self.is_event = known.is_event
+        if self.name is None:
+            self.name = known.name
+        self.expected_type = self.expected_type or known.expected_type
 
 
 def facts(action: run_definition_pb2.Action) -> Facts:
@@ -99,8 +107,10 @@ def facts(action: run_definition_pb2.Action) -> Facts:
     if not is_event:
         return Facts(is_event)
     condition = metadata.condition
-    name = condition.name or metadata.funtion_name or None
-    return Facts(True, name, type_name(condition.type))
+    name = condition.name or metadata.funtion_name
+    # An event may have an empty name; without any metadata of a condition it is only missing.
+    told = bool(name) or condition.HasField("type")
+    return Facts(True, name if told else None, type_name(condition.type))
 
 
 def row(action: run_definition_pb2.Action, run: Run) -> Row:
@@ -125,13 +135,15 @@ def row(action: run_definition_pb2.Action, run: Run) -> Row:
 
 def is_known(row: Row) -> bool:
     """Tell whether nothing more than an event's details is to be asked of a row."""
-    return row.is_event is False or bool(row.is_event and row.name and row.expected_type)
+    if not row.is_event:
+        return row.is_event is False
+    return row.name is not None and row.expected_type is not None
 
 
 def listed_event(row: Row, url: str | None) -> Event:
     """Give the event of a row whose name is known, without what only its details tell."""
     return Event(
-        name=row.name or row.action_name,
+        name=row.name or "",
         action_name=row.action_name,
         run_name=row.run.name,
         org=row.run.org,
@@ -178,7 +190,7 @@ def detailed_event(
     ended_at = _instant(status, "end_time") if ended else None
     reason = details.abort_info.reason
     return Event(
-        name=condition.name or metadata.condition.name or metadata.funtion_name or details.id.name,
+        name=condition.name or metadata.condition.name or metadata.funtion_name,
         action_name=details.id.name,
         run_name=run.name,
         org=run.org,

@@ -21,7 +21,7 @@ ROWS = 100_000
 
 
 class Listing(Struct, frozen=True):
-    """The actions that a listing is of, and when they were found.
+    """The actions that a listing is of.
 
     Attributes
     ----------
@@ -31,7 +31,6 @@ class Listing(Struct, frozen=True):
 
     key: Hashable
     rows: list[Row]
-    taken: float
 
 
 class Cursors:

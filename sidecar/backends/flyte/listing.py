@@ -7,19 +7,25 @@ remembered for the connection.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from time import monotonic
 
+from cachetools import TTLCache
 from flyteidl2.common import list_pb2, phase_pb2
 from flyteidl2.workflow import run_definition_pb2
 from flyteidl2.workflow.run_service_pb2 import ListActionsResponse
 
 from sidecar.backends.flyte.client import RunService
 from sidecar.backends.flyte.conversion import Row, row
+from sidecar.backends.flyte.proof import Proof
 from sidecar.backends.flyte.transport import CallFailed
 from sidecar.events.model import PAUSED, Run
 
 ACTION_TYPE = "action_type"
 FUNCTION_NAME = "function_name"
 PHASE = "phase"
+
+REFUSED = 600.0
+"""Seconds after which a filter that was refused is tried again: a backend may be upgraded."""
 
 PASSES = 10
 """How often a run is listed before it counts as changing too fast."""
@@ -33,16 +39,19 @@ class Lister:
     phases_follow
         Whether an answered condition's phase changes: the releases before 2.0.43, where it
         never does, are those that refuse the filter by `action_type`. None until that is known.
+    proof
+        Which events are pending as listed, where phases follow.
     """
 
     def __init__(self, service: RunService) -> None:
         self.phases_follow: bool | None = None
+        self.proof = Proof()
         self._service = service
-        self._refused: set[str] = set()
+        self._refused: TTLCache[str, bool] = TTLCache(len(_FILTERS), REFUSED, monotonic)
 
     async def learn(self, run: Run) -> None:
-        """Find out what `phases_follow` says, if that is not known."""
-        if self.phases_follow is None:
+        """Find out what `phases_follow` says, if that is not known or no longer certain."""
+        if not self.phases_follow and ACTION_TYPE not in self._refused:
             await self._page(run, {ACTION_TYPE: _CONDITION}, "")
 
     async def has_org(self, run: Run) -> bool:
@@ -60,7 +69,7 @@ class Lister:
         token = ""
         while True:
             page, taken = await self._page(run, wanted, token)
-            held += _rows(run, page.actions, taken)
+            held += self._rows(run, page.actions, taken)
             token = page.token
             if not token:
                 break
@@ -90,7 +99,7 @@ class Lister:
             count, token = 0, ""
             while True:
                 page, taken = await self._page(run, wanted, token)
-                rows = _rows(run, page.actions, taken)
+                rows = self._rows(run, page.actions, taken)
                 count += len(rows)
                 found |= {one.action_name: one for one in rows}
                 token = page.token
@@ -107,7 +116,7 @@ class Lister:
         """
         page, taken = await self._page(run, {PHASE: _PAUSED}, "")
         if PHASE in taken and not page.token:
-            rows = sorted(_rows(run, page.actions, taken), key=_place)
+            rows = sorted(self._rows(run, page.actions, taken), key=_place)
         else:
             rows = await self.every(run)
         return [one for one in rows if one.phase == PAUSED]
@@ -140,26 +149,30 @@ class Lister:
                 # One is named as a rule; else they are left out one after another.
                 refused.add(next((f for f in taken if f in failure.message), [*taken][-1]))
                 continue
-            self._refused |= refused
+            self._refused.update(dict.fromkeys(refused, True))
             if ACTION_TYPE in wanted:
                 self.phases_follow = ACTION_TYPE in taken
+                if not self.phases_follow:
+                    self.proof.clear()
             return page, taken
 
+    def _rows(
+        self, run: Run, actions: Sequence[run_definition_pb2.Action], taken: dict[str, str]
+    ) -> list[Row]:
+        rows = [row(action, run) for action in actions]
+        for one in rows:
+            if ACTION_TYPE in taken:
+                one.is_event = True
+            if FUNCTION_NAME in taken:
+                one.name = taken[FUNCTION_NAME]
+        if self.phases_follow:
+            self.proof.note(rows)
+        return rows
 
+
+_FILTERS = (ACTION_TYPE, FUNCTION_NAME, PHASE)
 _CONDITION = str(int(run_definition_pb2.ACTION_TYPE_CONDITION))
 _PAUSED = str(int(phase_pb2.ACTION_PHASE_PAUSED))
-
-
-def _rows(
-    run: Run, actions: Sequence[run_definition_pb2.Action], taken: dict[str, str]
-) -> list[Row]:
-    rows = [row(action, run) for action in actions]
-    for one in rows:
-        if ACTION_TYPE in taken:
-            one.is_event = True
-        if FUNCTION_NAME in taken:
-            one.name = one.name or taken[FUNCTION_NAME]
-    return rows
 
 
 def _place(one: Row) -> tuple[float, str]:

@@ -74,6 +74,4 @@ class Memory:
         """Fill in what is known of a row and it does not tell."""
         facts = self._facts.get((row.run, row.action_name))
         if facts is not None:
-            row.is_event = facts.is_event
-            row.name = row.name or facts.name
-            row.expected_type = row.expected_type or facts.expected_type
+            row.learn(facts)

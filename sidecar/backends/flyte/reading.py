@@ -20,8 +20,8 @@ from sidecar.events.model import TIMED_OUT, Event, Run, Target
 T = TypeVar("T")
 U = TypeVar("U")
 
-AT_ONCE = 32
-"""Calls for details that one request makes concurrently."""
+AT_ONCE = 100
+"""Calls for details that one request makes concurrently; a backend takes about 250."""
 
 EXPIRY_GRACE = timedelta(minutes=1)
 """By so much the clocks of this machine and of the backend may differ."""
@@ -54,6 +54,7 @@ class Reader:
         self, run: Run, action: str, timeout: float | None = None, attempts: int = ATTEMPTS
     ) -> Event | None:
         """Give the event behind an action as it stands, None where there is none."""
+        ends_recorded = self.lister.phases_follow
         try:
             details = await self._service.details(run, action, timeout, attempts)
         except CallFailed as failure:
@@ -64,7 +65,23 @@ class Reader:
         if event is None:
             self.memory.learn(run, action, Facts(False))
             return None
-        return await self.told(run, event)
+        event = await self.told(run, event)
+        if ends_recorded and event.pending and not self._may_be_over(event):
+            self.lister.proof.confirm(event)
+        return event
+
+    def shows_pending(self, row: Row) -> bool:
+        """Return whether a listed row alone proves that its event is pending.
+
+        Otherwise only the details show it; `event` and `events` fetch them, and a later row of
+        the same event then proves it.
+        """
+        return (
+            not row.ended
+            and bool(self.lister.phases_follow)
+            and not self.memory.has_ended(row.run, row.action_name)
+            and self.lister.proof.covers(row)
+        )
 
     async def events(
         self, actions: Sequence[tuple[Run, str]], failures: dict[str, Exception] | None = None
@@ -87,17 +104,25 @@ class Reader:
         return await each(actions, one)
 
     async def told(self, run: Run, event: Event) -> Event:
-        """Give an event that the backend told of, as it is to be told on.
+        """Return an event that the backend reported in the form in which it is reported on.
 
-        Before 2.0.43 nothing tells that an event has timed out, but for its deadline. It is by
-        the backend's clock, so ours decides only after some grace.
+        Releases before 2.0.43 do not record that an event has timed out, and an upgrade does not
+        add it. The deadline is by the backend's clock. Where every end is recorded, only that
+        clock counts; ours counts elsewhere, after a grace period.
         """
         expires = event.expires_at
-        if event.pending and expires is not None and now() > expires + EXPIRY_GRACE:
-            await self.lister.learn(run)
-            if not self.lister.phases_follow:
+        if event.pending and expires is not None:
+            if now() > expires + EXPIRY_GRACE:
+                await self.lister.learn(run)
+            clock = self.lister.proof.clock if self.lister.phases_follow else now()
+            if clock > expires + EXPIRY_GRACE:
                 event = timed_out(event)
         return self.memory.keep(event)
+
+    def _may_be_over(self, event: Event) -> bool:
+        """Return whether the deadline of an event has passed by one of the two clocks."""
+        expires = event.expires_at
+        return expires is not None and max(now(), self.lister.proof.clock) > expires
 
     async def find(self, target: Target) -> Event | None:
         """Give the first event created that fits."""

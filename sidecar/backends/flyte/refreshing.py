@@ -104,7 +104,7 @@ class Refresher:
         failures: dict[str, Exception] = {}
         for some in chunks(news, TOGETHER):
             events = await events_of(
-                self._reader, some, details=self._wants_details, fresh=True, failures=failures
+                self._reader, some, details=self._wants_details, failures=failures
             )
             for row, event in zip(some, events, strict=True):
                 if row.action_name in failures:
@@ -125,7 +125,7 @@ class Refresher:
         if self._reader.lister.phases_follow and len(names) > 1 + self.rows / PAGE:
             rows = await self._reader.lister.every(self._run)
             self.rows = len(rows)
-            pending = {row.action_name for row in rows if not row.ended}
+            pending = {row.action_name for row in rows if self._reader.shows_pending(row)}
             names = [name for name in names if name not in pending]
         await self.events(names)
 
@@ -142,8 +142,8 @@ class Refresher:
         if row.is_event is False or row.action_name in self.tasks:
             return False
         known = self._audience.picture.get(row.action_name)
-        hidden = known is not None and known.pending and not self._reader.lister.phases_follow
-        return hidden or self.is_news(row.action_name, row.phase)
+        doubtful = known is not None and known.pending and not self._reader.shows_pending(row)
+        return doubtful or self.is_news(row.action_name, row.phase)
 
     def _wants_details(self, row: Row) -> bool:
         """Tell whether an answer is news, or a question stands."""

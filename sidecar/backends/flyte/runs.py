@@ -97,15 +97,15 @@ class Runs:
                     yield counted
 
     async def _count(self, run: Run) -> int:
-        """Count the run's pending events; an answered one may be paused for ever."""
+        """Return the number of the run's pending events."""
         rows = await self._reader.lister.paused(run)
         rows = [row for row in rows if not self._reader.memory.has_ended(run, row.action_name)]
         if rows:
             await self._reader.lister.learn(run)
-        if self._reader.lister.phases_follow:
-            return len(rows)
-        events = await self._reader.events([(run, row.action_name) for row in rows])
-        return sum(event is not None and event.pending for event in events)
+        doubtful = [row for row in rows if not self._reader.shows_pending(row)]
+        events = await self._reader.events([(run, row.action_name) for row in doubtful])
+        pending = sum(event is not None and event.pending for event in events)
+        return len(rows) - len(doubtful) + pending
 
     async def _listed(
         self, place: Place, paused_only: bool, mark: Mark | None
@@ -124,6 +124,7 @@ class Runs:
                 self._by_instant, token = False, ""
                 continue
             found = [_found(place, run) for run in page.runs if self._is_of(place, run)]
+            self._reader.lister.proof.see(one.created_at for one in found)
             yield [
                 one
                 for one in found

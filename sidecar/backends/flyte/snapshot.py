@@ -7,7 +7,7 @@ details of each. It has no mark where that ends, and for some runs it never work
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 
 from sidecar.backends.flyte.client import RunService
@@ -26,11 +26,11 @@ ACTION_COST = 0.015
 STREAM_COST = 5.0
 """Milliseconds for a snapshot, however small. All three were measured on release 2.0.43."""
 
-PATIENCE = 2.0
-"""Seconds that the backend is given for each message of a snapshot."""
+FIRST_TIMEOUT = 20.0
+"""Seconds until the first actions must have arrived, as for the response to any call."""
 
-LONGEST = 20.0
-"""Seconds that a snapshot may take: changes follow it, and may hide that it has ended."""
+TIMEOUT = 2.0
+"""Seconds until further actions must have arrived, unless asking for them takes longer."""
 
 
 class Snapshots:
@@ -42,47 +42,55 @@ class Snapshots:
         self._streams = streams
 
     async def complete(
-        self, run: Run, rows: Sequence[Row], place: int, count: int, *, names: bool
+        self, run: Run, rows: Sequence[Row], wants_name: Callable[[Row], bool]
     ) -> None:
-        """Fill in what a snapshot tells, if it is cheaper than the details of those wanted.
+        """Complete rows from one snapshot, unless fetching what is missing costs less.
 
-        Names and types are wanted of `count` rows from `place` on, unless `names` says that
-        details are asked for anyway; kinds of all: tasks fill no page.
+        What is missing is the kind of any row, and the name and type of the events for which
+        `wants_name` returns true. Rows that the snapshot lacks stay incomplete.
         """
-        for one in rows[place:]:
+        for one in rows:
             self._memory.complete(one)
-        missing = [one for one in rows[place:] if one.is_event is None]
-        if names:
-            missing += [
-                one for one in rows[place : place + count] if one.is_event and not is_known(one)
-            ]
+        missing = {
+            one.action_name
+            for one in rows
+            if one.is_event is None or (not is_known(one) and wants_name(one))
+        }
+        count = len(missing)
         cost = STREAM_COST + ACTION_COST * len(rows)
-        if len(missing) * DETAILS_COST <= cost or not self._streams.take(run):
+        if count * DETAILS_COST <= cost or not self._streams.take(run):
             return
         try:
-            untold = rows if names else missing
-            await self._take(run, {one.action_name: one for one in untold if not is_known(one)})
+            await self._take(run, {one.action_name: one for one in rows}, missing)
         except CallFailed as failure:
             if failure.status in ("UNKNOWN", "UNIMPLEMENTED"):
                 self._streams.refuse(run, failure)
         except TimeoutError:
-            pass  # what has not come is asked for one by one
+            if len(missing) == count:
+                silence = CallFailed("DEADLINE_EXCEEDED", "the stream of changes stays empty")
+                self._streams.refuse(run, silence)
         finally:
             self._streams.give()
 
-    async def _take(self, run: Run, missing: dict[str, Row]) -> None:
-        async with asyncio.timeout(LONGEST), aclosing(self._service.watch_actions(run)) as stream:
+    async def _take(self, run: Run, rows: Mapping[str, Row], missing: set[str]) -> None:
+        """Read a snapshot until nothing is missing or nothing missing has arrived for some time.
+
+        Nothing marks the end of a snapshot, and the changes that follow it may never pause.
+        """
+        loop = asyncio.get_running_loop()
+        due = loop.time() + FIRST_TIMEOUT
+        async with aclosing(self._service.watch_actions(run)) as stream:
             while missing:
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout_at(due):
                     message = await anext(stream, None)
                 if message is None:
                     return
+                before = len(missing)
                 for enriched in message:
-                    action = enriched.action
-                    wanted = missing.pop(action.id.name, None)
-                    known = facts(action)
-                    self._memory.learn(run, action.id.name, known)
-                    if wanted is not None and known.is_event is not None:
-                        wanted.is_event = known.is_event
-                        wanted.name = wanted.name or known.name
-                        wanted.expected_type = wanted.expected_type or known.expected_type
+                    name, known = enriched.action.id.name, facts(enriched.action)
+                    self._memory.learn(run, name, known)
+                    if name in rows:
+                        rows[name].learn(known)
+                    missing.discard(name)
+                if len(missing) < before:
+                    due = loop.time() + max(TIMEOUT, len(missing) * DETAILS_COST / 1000)

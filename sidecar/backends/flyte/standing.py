@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from sidecar.backends.flyte.conversion import Row, listed_event
+from sidecar.backends.flyte.conversion import Row, is_known, listed_event
 from sidecar.backends.flyte.reading import Reader
 from sidecar.events.model import Event
 
@@ -14,7 +14,6 @@ async def events_of(
     rows: Sequence[Row],
     *,
     details: Callable[[Row], bool],
-    fresh: bool,
     wants: Callable[[str], bool] = lambda _: True,
     failures: dict[str, Exception] | None = None,
 ) -> list[Event | None]:
@@ -26,25 +25,22 @@ async def events_of(
     ----------
     details
         Tells of which rows the details are wanted whatever they cost.
-    fresh
-        Whether the rows were told just now.
     wants
         Tells which phases are wanted.
     failures
         As in `Reader.events`.
     """
-    fresh = fresh and bool(reader.lister.phases_follow)
     found: list[Event | None] = [None] * len(rows)
     asked: list[int] = []
     for place, row in enumerate(rows):
         kept = reader.memory.resolved(row)
         phase = kept.phase if kept is not None else row.phase
-        certain = kept is not None or row.ended or fresh
+        certain = kept is not None or row.ended or reader.shows_pending(row)
         if row.is_event is False or (certain and not wants(phase)):
             continue
         if kept is not None:
             found[place] = kept
-        elif certain and not details(row) and row.name and row.expected_type:
+        elif certain and not details(row) and is_known(row):
             event = listed_event(row, reader.url(row.run))
             found[place] = reader.memory.keep(event) if event.pending else event
         else:
