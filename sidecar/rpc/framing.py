@@ -21,6 +21,7 @@ MAX_HEADER_BYTES = 8 << 10
 
 _BOM = b"\xef\xbb\xbf"
 _BLANK = b" \t\r\n"
+_LINE_ENDS = (("\x85", "\\u0085"), ("\u2028", "\\u2028"), ("\u2029", "\\u2029"))
 _LENGTH = re.compile(rb"Content-Length: ([0-9]{1,15})\r\n\r\n")
 
 
@@ -55,8 +56,11 @@ class Decoder(Protocol):
     def end(self) -> Frame | None:
         """Say that no more bytes come, and give what the last ones stand for."""
 
+    def safe(self, message: bytes) -> bytes:
+        """Return the JSON text in a form that this framing carries whole."""
+
     def frame(self, message: bytes) -> bytes:
-        """Put a message into this framing."""
+        """Put a safe message into this framing."""
 
 
 class LineDecoder:
@@ -90,7 +94,23 @@ class LineDecoder:
     def end(self) -> Frame | None:
         return self._complete(b"")
 
-    def frame(self, message: bytes) -> bytes:
+    @staticmethod
+    def safe(message: bytes) -> bytes:
+        """Escape the characters at which some readers of lines break.
+
+        JSON escapes the other ones (the control characters) anyway.
+        """
+        # Most messages are settled by a look for the first bytes of these characters.
+        if b"\xe2" in message or b"\xc2" in message:
+            text = message.decode()
+            for character, escape in _LINE_ENDS:
+                if character in text:
+                    text = text.replace(character, escape)
+                    message = text.encode()
+        return message
+
+    @staticmethod
+    def frame(message: bytes) -> bytes:
         return message + b"\n"
 
     def _hold(self, piece: bytes) -> None:
@@ -128,6 +148,8 @@ class HeaderDecoder:
         self._at = 0
         self._wanted = 0  # bytes of the body that have not come
         self._length = -1  # of the body; negative while a header block is read
+        self._head = 0  # bytes of the header block's lines that were read
+        self._declared: int | None = None  # the length that they name
         self._part = bytearray()  # those that have
         self._skipped: IdFinder | None = None
         self._refused: SidecarError | None = None
@@ -138,7 +160,7 @@ class HeaderDecoder:
 
     def next(self) -> Frame | None:
         if self._length < 0:
-            plain = _LENGTH.match(self._data, self._at)
+            plain = None if self._head else _LENGTH.match(self._data, self._at)
             if plain is not None:
                 self._at = plain.end()
                 self._begin(int(plain.group(1)))
@@ -155,9 +177,12 @@ class HeaderDecoder:
             came = self._length - self._wanted
             error = ParseError(f"the input ended after {came} of {self._length} bytes of a message")
             return Malformed(error, finder.id)
-        if self._data[self._at :].strip(_BLANK):
+        if self._head or self._data[self._at :].strip(_BLANK):
             return _no_length("the input ended within a header block")
         return None
+
+    def safe(self, message: bytes) -> bytes:
+        return message
 
     def frame(self, message: bytes) -> bytes:
         return b"Content-Length: %d\r\n\r\n%b" % (len(message), message)
@@ -188,35 +213,43 @@ class HeaderDecoder:
         return body
 
     def _read_headers(self) -> Malformed | None:
-        """Read a header block, if it has come whole."""
-        while self._data[self._at : self._at + 1] in (b"\r", b"\n"):
+        """Read what has come of a header block, a line at a time."""
+        while not self._head and self._data[self._at : self._at + 1] in (b"\r", b"\n"):
             self._at += 1
-        start = self._at
-        length: int | None = None
-        while True:
-            end = self._data.find(b"\n", self._at, start + MAX_HEADER_BYTES)
-            if end < 0:
-                break
+        while (end := self._data.find(b"\n", self._at)) >= 0:
             line = self._data[self._at : end].strip(_BLANK)
+            self._head += end + 1 - self._at
             self._at = end + 1
+            if self._head > MAX_HEADER_BYTES:
+                break
             if not line:
-                if length is None:
-                    return _no_length("a header block has no Content-Length")
-                self._begin(length)
-                return None
-            name, colon, value = line.partition(b":")
-            name, value = name.strip().lower(), value.strip()
-            if not colon:
-                return _no_length("a header line has no colon")
-            if name == b"content-length":
-                if not re.fullmatch(rb"[0-9]{1,15}", value) or length not in (None, int(value)):
-                    return _no_length("Content-Length is no number of bytes")
-                length = int(value)
-            elif name == b"content-type":
-                self._refused = _refuse_charset(value)
-        if len(self._data) - start >= MAX_HEADER_BYTES:
+                return self._end_headers()
+            malformed = self._read_header(line)
+            if malformed is not None:
+                return malformed
+        if self._head + len(self._data) - self._at >= MAX_HEADER_BYTES:
             return _no_length("a header block does not end")
-        self._at = start  # until the rest comes
+        return None
+
+    def _read_header(self, line: bytes) -> Malformed | None:
+        name, colon, value = line.partition(b":")
+        name, value = name.strip().lower(), value.strip()
+        if not colon:
+            return _no_length("a header line has no colon")
+        if name == b"content-length":
+            plain = re.fullmatch(rb"[0-9]{1,15}", value)
+            if not plain or self._declared not in (None, int(value)):
+                return _no_length("Content-Length is not a number of bytes")
+            self._declared = int(value)
+        elif name == b"content-type":
+            self._refused = _refuse_charset(value)
+        return None
+
+    def _end_headers(self) -> Malformed | None:
+        declared, self._head, self._declared = self._declared, 0, None
+        if declared is None:
+            return _no_length("a header block has no Content-Length")
+        self._begin(declared)
         return None
 
 
@@ -255,9 +288,13 @@ class StreamDecoder:
         self._chosen.feed(self._head)
         return self._chosen.next() or self._chosen.end()
 
+    # Until the client has chosen, a message is sent as a line.
+
+    def safe(self, message: bytes) -> bytes:
+        return (self._chosen or LineDecoder).safe(message)
+
     def frame(self, message: bytes) -> bytes:
-        """Put a message into the framing that the client chose; until then, into a line."""
-        return message + b"\n" if self._chosen is None else self._chosen.frame(message)
+        return (self._chosen or LineDecoder).frame(message)
 
     def _choose(self, first: bytes) -> Decoder:
         line = first in (b"{", b"[") if self._framing == "auto" else self._framing == "line"

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 from collections.abc import Iterable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import json as fast
 
-from sidecar.rpc.framing import MAX_HEADER_BYTES, Framing, Malformed, StreamDecoder
+from sidecar.rpc.framing import (
+    MAX_HEADER_BYTES,
+    Framing,
+    LineDecoder,
+    Malformed,
+    StreamDecoder,
+)
 
 LIMIT = 64
 FRAMINGS: tuple[Framing, ...] = ("auto", "header", "line")
@@ -295,3 +303,36 @@ def test_a_message_that_comes_byte_by_byte_takes_no_more_than_a_few_times_its_si
         tracemalloc.stop()
         assert isinstance(frame, bytes)
         assert peak < 4 << 20
+
+
+@pytest.mark.parametrize("character", ["\x85", "\u2028", "\u2029"])
+def test_in_lines_no_character_is_sent_that_a_reader_may_take_for_their_end(character: str) -> None:
+    text = json.dumps({"é“x”": f"{character}a{character * 3}\u2027\x84"}, ensure_ascii=False)
+    lines, headers = StreamDecoder(), StreamDecoder()
+    lines.feed(b"{")
+    headers.feed(b"C")
+    for decoder in (lines, StreamDecoder()):
+        sent = decoder.safe(text.encode())
+        assert len(sent.decode().splitlines()) == 1
+        assert json.loads(sent) == json.loads(text)
+        assert sent.count(b"\\u") == 4
+    assert headers.safe(text.encode()) == text.encode()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_any_text_stays_what_it_is_in_one_line(text: str) -> None:
+    sent = LineDecoder().safe(fast.encode(text))
+    assert json.loads(sent) == text
+    assert len(sent.decode().splitlines()) == 1
+
+
+def test_headers_that_come_byte_by_byte_are_read_once() -> None:
+    decoder = StreamDecoder()
+    block = b"x:\r\n" * (MAX_HEADER_BYTES // 4 - 10) + b"Content-Length: 2\r\n\r\n"
+    for _ in range(20):
+        for byte in block:
+            decoder.feed(bytes([byte]))
+            assert decoder.next() is None
+        decoder.feed(b"{}")
+        assert decoder.next() == b"{}"
