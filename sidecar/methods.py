@@ -32,7 +32,7 @@ from sidecar.protocol import PROTOCOL_VERSION, methods, params, results
 from sidecar.protocol.hash import SCHEMA_HASH
 from sidecar.rpc.calls import Call, Handler
 from sidecar.rpc.connection import Connection
-from sidecar.rpc.messages import params_reader
+from sidecar.rpc.params import params_reader
 
 if TYPE_CHECKING:
     from sidecar.watches import Watches

@@ -30,6 +30,10 @@ class Call(Struct, eq=False):
         Its JSON text, None for a notification.
     key
         One form for all ways to write the same id.
+    method
+        Of a notification, for the log.
+    size
+        Bytes of the message; of a batch's entry, of the entry.
     page_bytes
         What a reply that can end early should not outgrow.
     silent
@@ -38,6 +42,12 @@ class Call(Struct, eq=False):
         Set by the handler of a write.
     outcome, known
         What was decided: a result or a SidecarError, and what the effect then knew.
+    reply
+        The JSON text of its answer, in a batch once it is settled.
+    reserved
+        Bytes that the batch's array has for its answer, whatever happens.
+    turn
+        Done once its work may begin; None where it could begin at once.
     ending
         Why its task was cancelled, once it was.
     when_ended
@@ -46,10 +56,13 @@ class Call(Struct, eq=False):
 
     id: bytes | None = None
     key: bytes | None = None
+    method: str = ""
+    size: int = 0
     page_bytes: int = 0
     batch: Batch | None = None
     effect: Effect | None = None
     task: asyncio.Future[Any] | None = None
+    turn: asyncio.Future[None] | None = None
     timer: asyncio.TimerHandle | None = None
     ending: SidecarError | None = None
     when_ended: Callable[[SidecarError], Any] | None = None
@@ -58,6 +71,8 @@ class Call(Struct, eq=False):
     silent: bool = False
     outcome: Any = None
     known: dict[str, Any] | None = None
+    reply: bytes = b""
+    reserved: int = 0
 
     @property
     def sent(self) -> bool:
@@ -82,10 +97,17 @@ class Call(Struct, eq=False):
 
 
 class Batch(Struct, eq=False):
-    """The calls of one array, answered by one array once all are settled."""
+    """The calls of one array, answered by one array once all are settled.
+
+    Attributes
+    ----------
+    size
+        Bytes of the answers so far, and of the errors that the others may become.
+    """
 
     calls: list[Call] = field(default_factory=list)
     unsettled: int = 1  # the array is not answered before it is read
+    size: int = 0
 
 
 class Notice(Struct, frozen=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from msgspec import Raw, Struct
@@ -17,18 +18,14 @@ from sidecar.errors import (
     TooManyWaits,
 )
 from sidecar.rpc.calls import Batch, Call, Handler, Notice
+from sidecar.rpc.explain import quoted, suggestion
 from sidecar.rpc.framing import MAX_MESSAGE_BYTES, Frame, Framing, Malformed, StreamDecoder
-from sidecar.rpc.messages import ABSENT, Envelope, params_reader, read, read_entry
+from sidecar.rpc.ids import id_key
+from sidecar.rpc.messages import Envelope, read, read_entry
 from sidecar.rpc.outbox import Outbox, Transport
+from sidecar.rpc.params import ABSENT, params_reader
 from sidecar.rpc.replies import Replies
-from sidecar.rpc.salvage import id_key
-from sidecar.rpc.work import LATER, Work, defect
-
-MAX_UNFINISHED = 256
-"""Requests at work beyond which no more are taken."""
-
-MAX_WAITS = 10_000
-"""Open-ended requests beyond which a new one is refused."""
+from sidecar.rpc.work import LATER, MAX_WAITS, Work, defect
 
 ENVELOPE_BYTES = 256
 """Of a reply, what stands around a page's events."""
@@ -91,9 +88,10 @@ class Connection:
         self._decoder = StreamDecoder(framing, max_message_bytes)
         self._page_bytes = max(0, min(PAGE_BYTES, max_message_bytes) - ENVELOPE_BYTES)
         self._calls: dict[bytes, Call] = {}  # the unanswered requests, by their ids
-        replies = Replies(encode, self._decoder.frame, self._calls)
-        self.outbox: Outbox[Call | Batch | Notice] = Outbox(replies.render)
         self._work = Work(self._worked)
+        learn = self._work.window.learn
+        self._replies = Replies(encode, self._decoder, self._calls, learn)
+        self.outbox: Outbox[Call | Batch | Notice] = Outbox(self._replies.render)
         self.tasks: Mapping[asyncio.Future[Any], Call] = self._work.tasks
         self._reading = True
         self._pump_soon = False
@@ -120,15 +118,18 @@ class Connection:
         self._pump()
 
     def pause_writing(self) -> None:
-        self.outbox.full = True
+        self.outbox.full = self._work.window.paused = True
 
     def resume_writing(self) -> None:
         self.outbox.resume()
+        self._work.window.paused = self.outbox.full
+        self._work.window.admit()
         self._pump()
 
     def connection_lost(self, error: Exception | None) -> None:
         if error is not None and not isinstance(error, (BrokenPipeError, ConnectionResetError)):
-            logger.error("replies are lost: %s", error)
+            with suppress(Exception):
+                logger.error("replies are lost: %s", error)
             self.lost_status = 1
         self._input_over = self._work.over = True
         self.outbox.lose()
@@ -164,24 +165,27 @@ class Connection:
 
     def _has_room(self) -> bool:
         # After the end of input little is left, and stuck work must not hide that it came.
-        few = self._work.unfinished < MAX_UNFINISHED or self._input_ended
-        return few and not self.outbox.full
+        return (self._work.has_room or self._input_ended) and not self.outbox.full
 
     def _take(self, frame: Frame) -> None:
-        message = read(frame) if type(frame) is bytes else frame
-        if type(message) is Envelope:
-            self._dispatch(message, Call(page_bytes=self._page_bytes))
+        if isinstance(frame, Malformed):
+            self._refuse(frame, Call())
+            if frame.fatal:
+                self._end_input(1)
+            return
+        message = read(frame)
+        if isinstance(message, Envelope):
+            self._dispatch(message, Call(size=len(frame), page_bytes=self._page_bytes))
         elif isinstance(message, list):
             self._take_batch(message)
-        elif isinstance(message, Malformed):
+        else:
             self._refuse(message, Call())
-            if message.fatal:
-                self._end_input(1)
 
     def _take_batch(self, entries: list[Raw]) -> None:
         batch = Batch()
         for entry in entries:
-            call = Call(page_bytes=self._page_bytes // len(entries), batch=batch)
+            size, page_bytes = len(bytes(entry)), self._page_bytes // len(entries)
+            call = Call(size=size, page_bytes=page_bytes, batch=batch)
             message = read_entry(entry)
             if isinstance(message, Malformed):
                 self._refuse(message, call)
@@ -191,15 +195,15 @@ class Connection:
 
     def _refuse(self, message: Malformed, call: Call) -> None:
         self.requests += 1
-        call.id = message.id
+        key = None if message.id is None else id_key(message.id)
+        if key in self._calls:
+            # Whoever sent the first of them would take this for its answer.
+            message.error.data["id"] = Raw(message.id or b"null")
+        else:
+            call.id = message.id
         if call.batch is not None:
-            self._join(call, call.batch)
+            self._replies.join(call, call.batch, message.id)
         self.settle(call, message.error)
-
-    def _join(self, call: Call, batch: Batch) -> None:
-        """Have the call's answer in the batch's array."""
-        batch.calls.append(call)
-        batch.unsettled += 1
 
     def _dispatch(self, message: Envelope, call: Call) -> None:
         if message.method is None and (message.result is not ABSENT or message.error is not ABSENT):
@@ -207,8 +211,9 @@ class Connection:
         self.requests += 1
         if message.id is ABSENT and message.method is not None and message.jsonrpc == "2.0":
             call.silent = True
+            call.method = message.method
         elif call.batch is not None:
-            self._join(call, call.batch)
+            self._replies.join(call, call.batch, bytes(message.id))
         try:
             if message.id is not ABSENT:
                 self._identify(call, bytes(message.id))
@@ -238,17 +243,18 @@ class Connection:
             raise InvalidRequest("the sidecar was told to shut down")
         handler = self.handlers.get(message.method)
         if handler is None:
-            raise MethodNotFound(f"there is no method {message.method[:100]!r}")
+            close = suggestion(message.method, self.handlers)
+            raise MethodNotFound(f"there is no method {quoted(message.method)}{close}")
         if handler.notification and not call.silent:
             raise InvalidRequest(f"{message.method} is a notification: it takes no id")
         if handler.open_ended and call.silent:
             return  # nobody would hear how it ends
         if call.batch is not None and not handler.in_batch:
-            raise InvalidRequest(f"{message.method} may not stand in a batch")
+            raise InvalidRequest(f"{message.method} is not allowed in a batch")
         params = handler.read(message.params)
         if handler.open_ended:
-            if self._work.waits >= MAX_WAITS:
-                raise TooManyWaits(f"{MAX_WAITS} waits are open already", limit=MAX_WAITS)
+            if not self._work.has_room_for_waits:
+                raise TooManyWaits("too many waits and watches are open", limit=MAX_WAITS)
             call.open_ended = True
         later = handler.handle(params, call)
         # Most reads are answered at once, and spared a task.
@@ -290,6 +296,7 @@ class Connection:
         if call.batch is None or call.silent:
             self.outbox.answer(call)
         else:
+            self._replies.settle(call, call.batch)
             self._settled_of(call.batch)
 
     def _settled_of(self, batch: Batch) -> None:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from sidecar.errors import ShuttingDown
 from sidecar.rpc.calls import Call, Handler
 from sidecar.rpc.connection import Connection
-from sidecar.rpc.messages import params_reader
+from sidecar.rpc.params import params_reader
 
 WORK = 5.0
 """Seconds that requests are given after the end of input."""
@@ -22,6 +22,9 @@ WRITES = 10.0
 
 SHUTDOWN = 1.0
 """Seconds that anything is given after `shutdown` or a signal."""
+
+TICK = 0.05
+"""Seconds after which it is looked whether the client still reads."""
 
 SETTLE = 0.1
 """Seconds that work is given to notice that it was cancelled."""
@@ -102,7 +105,12 @@ class Lifecycle:
         def going(which: Callable[[Call], bool]) -> set[asyncio.Future[Any]]:
             return {task for task, call in calls.items() if not task.done() and which(call)}
 
-        await _wait(going(lambda call: not call.open_ended), work)
+        left = work
+        while left > 0 and (unfinished := going(lambda call: not call.open_ended)):
+            # No work is begun while its answer could not be written: that time is the reader's.
+            stuck = keep_timed_waits and self._connection.outbox.full
+            await _wait(unfinished, min(left, TICK))
+            left -= 0 if stuck else TICK
         await _wait(going(lambda call: call.sent), writes - work)
         kept = going(lambda call: keep_timed_waits and call.open_ended and call.timer is not None)
         rest = going(lambda call: True) - kept

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from msgspec import json
 
-from sidecar.errors import SidecarError
+from sidecar.errors import MessageTooLarge, MethodNotFound, SidecarError
 from sidecar.rpc.calls import Batch, Call, Notice
+from sidecar.rpc.explain import quoted
+from sidecar.rpc.framing import StreamDecoder
 from sidecar.rpc.work import defect
 
 logger = logging.getLogger(__name__)
+
+
+MAX_BATCH_BYTES = 64 << 20
+"""Of the array that answers a batch."""
+
+ERROR_BYTES = 512
+"""What an error that answers an entry of a batch takes beside the id, at most."""
 
 
 class Replies:
@@ -22,46 +32,88 @@ class Replies:
     ----------
     encode
         Gives the JSON of a result or of an error's data.
-    frame
-        Puts a message into the framing that the client chose.
+    decoder
+        Knows the framing that the client chose.
     in_flight
         The unanswered requests, by their ids.
+    learn
+        Told the sizes of replies that took their time.
     """
 
     def __init__(
         self,
         encode: Callable[[object], bytes],
-        frame: Callable[[bytes], bytes],
+        decoder: StreamDecoder,
         in_flight: dict[bytes, Call],
+        learn: Callable[[int], None],
     ) -> None:
         self._encode = encode
-        self._frame = frame
+        self._decoder = decoder
         self._in_flight = in_flight
+        self._learn = learn
 
     def render(self, what: Call | Batch | Notice) -> bytes | None:
-        """Give the message that tells it; None where nothing is to be said."""
+        """Return the message that says it; None where nothing is to be said."""
         if isinstance(what, Notice):
-            return self._frame(notification(what.method, self._encode(what.params)))
+            message = notification(what.method, self._encode(what.params))
+            return self._decoder.frame(self._decoder.safe(message))
         if isinstance(what, Batch):
-            if not what.calls:
-                return None
-            return self._frame(b"[" + b",".join(map(self._reply, what.calls)) + b"]")
-        if not what.silent:
-            return self._frame(self._reply(what))
-        if isinstance(what.outcome, SidecarError):
-            logger.info("a notification failed: %s", what.outcome.kind)
-        return None
+            for call in what.calls:
+                self._free(call)
+            replies = [call.reply for call in what.calls]
+            return self._decoder.frame(b"[%b]" % b",".join(replies)) if replies else None
+        if what.silent:
+            _note_failure(what)
+            return None
+        self._free(what)
+        return self._decoder.frame(self._reply(what))
 
-    def _reply(self, call: Call) -> bytes:
+    def join(self, call: Call, batch: Batch, identity: bytes | None) -> None:
+        """Have the call's answer in the batch's array, which always has room for an error."""
+        batch.calls.append(call)
+        batch.unsettled += 1
+        call.reserved = ERROR_BYTES + len(identity or b"")
+        batch.size += call.reserved
+
+    def settle(self, call: Call, batch: Batch) -> None:
+        """Make the answer of a batch's call, which is kept until all are made.
+
+        A read whose result does not fit is refused. A write is not: it has happened.
+        """
+        call.reply = self._reply(call)
+        if call.effect is None and batch.size - call.reserved + len(call.reply) > MAX_BATCH_BYTES:
+            call.outcome = MessageTooLarge(
+                f"the results of the batch exceed {MAX_BATCH_BYTES} bytes", limit=MAX_BATCH_BYTES
+            )
+            call.reply = self._reply(call)
+        batch.size += len(call.reply) - call.reserved
+        call.outcome = None
+
+    def _free(self, call: Call) -> None:
         # The id is free before the client can know the answer.
         if (call.task is not None or call.batch is not None) and call.key is not None:
             self._in_flight.pop(call.key, None)
+
+    def _reply(self, call: Call) -> bytes:
         try:
             if not isinstance(call.outcome, SidecarError):
-                return reply(call.id or b"null", self._encode(call.outcome))
-            return error_reply(call.id, call.outcome, self._encode, call.known)
+                text = reply(call.id or b"null", self._encode(call.outcome))
+            else:
+                text = error_reply(call.id, call.outcome, self._encode, call.known)
         except Exception as error:
-            return error_reply(call.id, defect(error), self._encode, call.known)
+            text = error_reply(call.id, defect(error), self._encode, call.known)
+        if call.task is not None:
+            self._learn(len(text))
+        return self._decoder.safe(text)
+
+
+def _note_failure(call: Call) -> None:
+    """Log a notification that failed: nobody else hears of it."""
+    if isinstance(call.outcome, SidecarError):
+        # Clients of LSP send notifications that only some servers know.
+        level = logging.INFO if isinstance(call.outcome, MethodNotFound) else logging.WARNING
+        with suppress(Exception):  # nothing that logging does may prevent an answer
+            logger.log(level, "notification %s failed: %s", quoted(call.method), call.outcome.kind)
 
 
 def reply(identity: bytes, result: bytes) -> bytes:

@@ -5,11 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from types import CoroutineType
 from typing import Any
 
 from sidecar.errors import DeadlineExceeded, InternalError, ShuttingDown, SidecarError
 from sidecar.rpc.calls import Call
+from sidecar.rpc.window import Window
+
+MAX_UNFINISHED = 256
+"""Requests at work beyond which no more are taken."""
+
+MAX_WAITS = 10_000
+"""Open-ended requests beyond which a new one is refused."""
+
+MAX_BYTES = 64 << 20
+"""Of the messages of all unfinished requests, and of all open-ended ones."""
 
 LATER = (CoroutineType, asyncio.Future)
 """What a result that is not there yet is an instance of."""
@@ -31,8 +42,8 @@ class Work:
         The work that goes on, whether its request is answered already or not.
     waits
         How many of them are open-ended.
-    unfinished
-        How many of them are not.
+    window
+        Admits those that are not.
     over
         Set at the end: what is cancelled then is no defect.
     """
@@ -40,18 +51,33 @@ class Work:
     def __init__(self, settle: Callable[[Call, Any], None]) -> None:
         self.tasks: dict[asyncio.Future[Any], Call] = {}
         self.waits = 0
-        self.unfinished = 0
+        self.window = Window()
         self.over = False
         self._settle = settle
+        self._unfinished = 0
+        self._unfinished_bytes = 0
+        self._wait_bytes = 0
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more requests may be taken."""
+        return self._unfinished < MAX_UNFINISHED and self._unfinished_bytes < MAX_BYTES
+
+    @property
+    def has_room_for_waits(self) -> bool:
+        """Whether one more request may stay open."""
+        return self.waits < MAX_WAITS and self._wait_bytes < MAX_BYTES
 
     def start(self, call: Call, later: Any, timeout: float | None) -> None:
         """Go on with a request; `timeout` in seconds."""
-        call.task = asyncio.ensure_future(later)
+        if not call.open_ended:
+            call.turn = self.window.enter()
+        work = later if call.turn is None else _in_turn(call.turn, later)
+        call.task = asyncio.ensure_future(work)
+        if call.turn is not None and isinstance(later, CoroutineType):
+            call.task.add_done_callback(lambda _: later.close())  # it may never have begun
         self.tasks[call.task] = call
-        if call.open_ended:
-            self.waits += 1
-        else:
-            self.unfinished += 1
+        self._count(call, 1)
         if timeout is not None:
             loop = asyncio.get_running_loop()
             call.timer = loop.call_later(timeout, self._late, call, timeout)
@@ -67,10 +93,7 @@ class Work:
 
     def _finished(self, task: asyncio.Future[Any]) -> None:
         call = self.tasks.pop(task)
-        if call.open_ended:
-            self.waits -= 1
-        else:
-            self.unfinished -= 1
+        self._count(call, -1)
         if task.cancelled():
             outcome: Any = self._unasked() if call.ending is None else call.cut_short(call.ending)
         else:
@@ -80,6 +103,16 @@ class Work:
             else:
                 outcome = error if isinstance(error, SidecarError) else defect(error)
         self._settle(call, outcome)
+        if not call.open_ended:
+            self.window.leave(call.turn)
+
+    def _count(self, call: Call, by: int) -> None:
+        if call.open_ended:
+            self.waits += by
+            self._wait_bytes += by * call.size
+        else:
+            self._unfinished += by
+            self._unfinished_bytes += by * call.size
 
     def _unasked(self) -> SidecarError:
         """Answer for work that was cancelled, and not by its client."""
@@ -88,8 +121,14 @@ class Work:
         return defect(RuntimeError("the work was cancelled"))
 
 
+async def _in_turn(turn: asyncio.Future[None], later: Any) -> Any:
+    await turn
+    return await later
+
+
 def defect(error: BaseException) -> InternalError:
     """Answer for a fault of ours: the log has it, without what the request carried."""
-    logger.error("internal error: %s", type(error).__name__)
-    logger.debug("the fault", exc_info=error)
+    with suppress(Exception):  # nothing that logging does may prevent an answer
+        logger.error("internal error: %s", type(error).__name__)
+        logger.debug("the fault", exc_info=error)
     return InternalError("the sidecar failed; its log has more at the level debug")

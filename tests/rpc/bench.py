@@ -13,7 +13,7 @@ from sidecar.errors import BackendUnavailable, InvalidParams
 from sidecar.protocol.params import Params
 from sidecar.rpc.calls import Call, Handler
 from sidecar.rpc.connection import Connection
-from sidecar.rpc.messages import params_reader
+from sidecar.rpc.params import params_reader
 
 B = TypeVar("B", bound="Bench")
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
+from sidecar.rpc import replies
 from tests.rpc.bench import Bench, kind, on_a_bench, request, settled, told
 
 
@@ -71,3 +76,80 @@ async def test_an_empty_and_a_too_long_batch_are_one_invalid_request(bench: Benc
     assert told(bench.answers()) == [(None, "invalid_request")] * 2
     bench.send([request(n, "now") for n in range(1000)])
     assert told(bench.answers()[0]) == [(n, "result") for n in range(1000)]
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replies, "MAX_BATCH_BYTES", 20_000)
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_reads_whose_results_no_longer_fit_are_too_large() -> None:
+    @on_a_bench
+    async def body(bench: Bench) -> None:
+        bench.send([request(n, "work") for n in range(8)])
+        await settled()
+        for n in range(8):
+            bench.release(n, "x" * (8000 if n % 2 else 100))
+        await settled()
+        size = len(b"".join(bench.transport.written))
+        (array,) = bench.answers()
+        assert [identity for identity, _ in told(array)] == list(range(8))
+        kinds = [kind(answer) for answer in array]
+        assert kinds.count("message_too_large") == 2
+        assert kinds[::2] == ["result"] * 4
+        (refused,) = {str(one["error"]) for one in array if "error" in one}
+        assert "20000" in refused
+        assert size < 20_000
+
+    body()
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_a_write_that_happened_is_told_whatever_its_size() -> None:
+    @on_a_bench
+    async def body(bench: Bench) -> None:
+        bench.send([request(1, "write"), request(2, "write"), request(3, "now")])
+        await settled()
+        bench.release(1, "x" * 19_000)
+        bench.release(2, "x" * 19_000)
+        await settled()
+        (array,) = bench.answers()
+        assert told(array) == [(1, "result"), (2, "result"), (3, "result")]
+
+    body()
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_however_many_do_not_fit_the_array_keeps_its_limit() -> None:
+    @on_a_bench
+    async def body(bench: Bench) -> None:
+        long = "i" * 200
+        entries: list[Any] = [request(f"{long}{n}", "work") for n in range(12)]
+        bench.send([*entries, request(f"{long}0", "now"), 7])
+        await settled()
+        for n in range(12):
+            bench.release(f"{long}{n}", "x" * 2000)
+        await settled()
+        assert len(b"".join(bench.transport.written)) <= 20_000
+        (array,) = bench.answers()
+        assert len(array) == 14
+        kinds = [kind(answer) for answer in array]
+        assert kinds.count("result") + kinds.count("message_too_large") == 12
+        assert 6 <= kinds.count("result") < 10
+
+    body()
+
+
+@on_a_bench
+async def test_the_results_of_a_batch_are_not_kept_beside_its_array(bench: Bench) -> None:
+    bench.send([request(1, "work"), request(2, "work")])
+    await settled()
+    result = {"n": 1}
+    bench.release(1, result)
+    await settled()
+    result["n"] = 2
+    bench.release(2)
+    await settled()
+    ((first, _),) = bench.answers()
+    assert first["result"] == {"n": 1}

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.rpc.bench import Bench, kind, on_a_bench, settled, told
+from sidecar.rpc.calls import Notice
+from tests.rpc.bench import Bench, kind, on_a_bench, request, settled, told
 
 
 @on_a_bench
@@ -33,14 +34,24 @@ async def test_answers_come_as_they_are_decided(bench: Bench) -> None:
 
 @on_a_bench
 async def test_ids_are_echoed_as_they_were_sent(bench: Bench) -> None:
-    texts = [b"null", b"0", b"-5", b"%d" % 10**30, rb'"\u0061\/"', '"é"'.encode(), b'""']
+    texts = [
+        b"null",
+        b"0",
+        b"-5",
+        b"%d" % 10**30,
+        rb'"\u0061\/"',
+        '"é"'.encode(),
+        b'""',
+        b"1.0",
+        b"1e3",
+    ]
     for text in texts:
         bench.connection.data_received(b'{"jsonrpc":"2.0","id":%b,"method":"now"}\n' % text)
     lines = b"".join(bench.transport.written).splitlines()
     assert lines == [b'{"jsonrpc":"2.0","id":%b,"result":"now"}' % text for text in texts]
 
 
-@pytest.mark.parametrize("text", [b"1.0", b"1e2", b"true", b"[]", b"{}"])
+@pytest.mark.parametrize("text", [b"1.5", b"1e-2", b"true", b"[]", b"{}"])
 def test_other_ids_are_refused(text: bytes) -> None:
     @on_a_bench
     async def body(bench: Bench) -> None:
@@ -74,6 +85,53 @@ async def test_the_id_null_is_in_flight_like_any_other(bench: Bench) -> None:
     bench.cancel(None)
     await settled()
     assert told(bench.answers()) == [(None, "request_cancelled")]
+
+
+@on_a_bench
+async def test_an_integer_is_one_id_however_it_is_written(bench: Bench) -> None:
+    bench.ask(1, "work")
+    bench.connection.data_received(b'{"jsonrpc":"2.0","id":1.0,"method":"now"}\n')
+    (refused,) = bench.answers()
+    assert (refused["id"], refused["error"]["data"]["id"]) == (None, 1.0)
+    await settled()
+    cancel = b'{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":10e-1}}\n'
+    bench.connection.data_received(cancel)
+    await settled()
+    assert told(bench.answers()) == [(1, "request_cancelled")]
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_what_cannot_be_read_does_not_answer_the_request_in_flight(batch: bool) -> None:
+    @on_a_bench
+    async def body(bench: Bench) -> None:
+        bench.ask(1, "work")
+        message = b'{"jsonrpc":"2.0","id":1,"method":5}'
+        bench.connection.data_received((b"[%b]\n" if batch else b"%b\n") % message)
+        (answer,) = bench.answers()
+        refused = answer[0] if batch else answer
+        assert (refused["id"], kind(refused)) == (None, "invalid_request")
+        assert refused["error"]["data"]["id"] == 1
+        await settled()
+        bench.release(1)
+        await settled()
+        assert told(bench.answers()) == [(1, "result")]
+
+    body()
+
+
+@on_a_bench
+async def test_an_id_is_echoed_in_one_line_whatever_it_holds(bench: Bench) -> None:
+    identity = "a\u2028b\u2029c\x85“"
+    bench.ask(identity, "now")
+    bench.send([request(identity, "now"), request(identity, "now")])
+    bench.ask(identity, "gone")
+    bench.connection.outbox.answer(Notice("note", {"text": identity}))
+    await settled()
+    lines = b"".join(bench.transport.written).decode().splitlines()
+    assert len(lines) == 4
+    one, batch, error, note = map(json.loads, lines)
+    assert one["id"] == batch[0]["id"] == error["id"] == identity
+    assert batch[1]["error"]["data"]["id"] == note["params"]["text"] == identity
 
 
 @on_a_bench
@@ -168,6 +226,63 @@ def test_a_defect_is_answered_and_does_not_leak(
     assert "internal error" in caplog.text
     assert "secret" not in caplog.text
     assert "Traceback" not in caplog.text
+
+
+@on_a_bench
+async def test_an_unknown_method_is_told_the_one_that_was_meant(bench: Bench) -> None:
+    bench.ask(1, "crash.latr")
+    bench.ask(2, "Crash_Later")
+    bench.ask(3, "zzz")
+    messages = [answer["error"]["message"] for answer in bench.answers()]
+    assert messages == [
+        "there is no method 'crash.latr'; did you mean 'crash.later'?",
+        "there is no method 'Crash_Later'; did you mean 'crash.later'?",
+        "there is no method 'zzz'",
+    ]
+
+
+def test_a_notification_that_fails_is_logged_with_its_method(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    @on_a_bench
+    async def body(bench: Bench) -> None:
+        bench.send({"jsonrpc": "2.0", "method": "fail", "params": {"secret": "token"}})
+        bench.send({"jsonrpc": "2.0", "method": "textDocument/didOpen"})
+        assert bench.answers() == []
+
+    with caplog.at_level(logging.WARNING):
+        body()
+    assert caplog.messages == ["notification 'fail' failed: invalid_params"]
+
+
+class Broken(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        raise RuntimeError("can't start new thread")
+
+
+@pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO])
+def test_a_log_that_cannot_be_written_prevents_no_answer(level: int) -> None:
+    @on_a_bench
+    async def body(bench: Bench) -> None:
+        for method in ("crash", "crash.later", "unencodable", "fail", "gone", "now"):
+            bench.send({"jsonrpc": "2.0", "method": method, "params": {}})
+            bench.ask(method, method)
+            bench.send([request(f"{method} in a batch", method)])
+        await settled()
+        bench.connection.connection_lost(OSError("broken"))
+        answers: list[Any] = []
+        for answer in bench.answers():
+            answers += answer if isinstance(answer, list) else [answer]
+        assert len(told(answers)) == len({one["id"] for one in answers}) == 12
+
+    logger, handler = logging.getLogger("sidecar"), Broken()
+    logger.addHandler(handler)
+    logger.setLevel(level)
+    try:
+        body()
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
 
 
 @on_a_bench

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from sidecar.rpc.connection import MAX_UNFINISHED, MAX_WAITS
+from sidecar.rpc.work import MAX_UNFINISHED, MAX_WAITS
 from tests.rpc.bench import Bench, kind, on_a_bench, request, settled, told
 
 

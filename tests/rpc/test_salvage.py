@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.rpc.salvage import MAX_ID, IdFinder, id_key, salvage_id
+from sidecar.rpc.ids import id_key
+from sidecar.rpc.salvage import MAX_ID, IdFinder, salvage_id
 
 KEYS = st.one_of(st.sampled_from(["id", "method", "params", 'a"b', "\\", "{", "I\x00"]), st.text())
 VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -85,9 +86,14 @@ def test_garbage_gives_an_id_that_is_json_or_none_however_it_is_split(
     "value",
     [
         b"01",
-        b"1.0",
-        b"1e3",
+        b"1.5",
+        b"1e-3",
         b"-",
+        b'"a"1',
+        b'1"a"',
+        b'"a""b"',
+        b"1 2",
+        b"{}1",
         b"true",
         b"[1]",
         b"{}",
@@ -109,7 +115,56 @@ def test_a_huge_id_is_not_echoed_in_part(one: bytes) -> None:
     assert feed(data, [7] * 600) is None
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"method":"x" "id":1,"id":2,',
+        b'{"params":"id":5,"id":1,',
+        b'{"params":{"a":[1}],"id":5},"id":1,',
+        b'{"params":]},"id":5,',
+        b'{,"id":5,',
+        b'{"a","id":5,',
+        b'{"a":,"id":5,',
+        b'{1:2,"id":5,',
+        b'{"a":tru,"id":5,',
+        b'{"a":{}{},"id":5,',
+        b'x{"id":5,',
+        b'[{"id":5},',
+        b'"a"{"id":5,',
+        b'{"id":5',
+        b'{"id":5"x":1}',
+        b'{"id":[1,2],"id":5}',
+    ],
+)
+def test_after_a_slip_no_id_is_certain(data: bytes) -> None:
+    assert salvage_id(data) is None
+    assert feed(data, [1] * len(data)) is None
+
+
+NESTED = (
+    b'{"jsonrpc":"2.0","method":"m","params":{"id":"in","a":[{"id":"in"},"\\"id\\":1"]},"id":"out"}'
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.integers(0, len(NESTED) - 1),
+    st.integers(0, 2),
+    st.sampled_from([bytes([b]) for b in b'{}[],:"\\x \x00']),
+)
+def test_one_slip_never_makes_the_id_of_something_else_the_requests(
+    at: int, width: int, instead: bytes
+) -> None:
+    found = salvage_id(NESTED[:at] + instead + NESTED[at + width :])
+    assert found in (None, b'"out"') or (found.startswith(b'"') and b"in" not in found)
+
+
 def test_all_ways_to_write_an_id_have_one_key() -> None:
+    assert id_key(b"1.0") == id_key(b"1") == id_key(b"10e-1") == id_key(b"0.01e2") == b"1"
+    assert id_key(b"-0") == id_key(b"0.000") == b"0"
+    assert id_key(b"1e3") == b"1000"
+    assert id_key(b"-12.0") == b"-12"
+    assert id_key(b"1.5") is id_key(b"1e999999999") is id_key(b"1e" + b"9" * 100_000) is None
     assert id_key(rb'"\u0061\/"') == id_key(b'"a/"') == b'"a/"'
     assert id_key('"é"'.encode()) == id_key(rb'"\u00e9"')
     assert id_key(b'"1"') != id_key(b"1")
@@ -128,8 +183,13 @@ N = 16 << 20
         b'{"x":1}' + b"}" * N,
         b"[[" + b'"",' * (N // 3),
         b'{"a":"' + b'\\"' * (N // 2),
+        b'{"a":' + b"[" * N,
+        b'{"a":' + b'["' * (N // 2),
     ],
-    ids=["quotes", "quotes in an object", "commas", "opening", "closing", "below", "escapes"],
+    ids=[
+        *("quotes", "quotes in an object", "commas", "opening", "closing", "below", "escapes"),
+        *("depth", "depth and strings"),
+    ],
 )
 def test_a_hostile_message_is_given_up(data: bytes) -> None:
     assert salvage_id(data) is None

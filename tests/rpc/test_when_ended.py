@@ -10,7 +10,7 @@ import pytest
 from sidecar.errors import BackendUnavailable, RequestCancelled, SidecarError
 from sidecar.protocol.params import Params
 from sidecar.rpc.calls import Call, Handler
-from sidecar.rpc.messages import params_reader
+from sidecar.rpc.params import params_reader
 from tests.rpc.bench import kind, on_a, request, settled, told
 from tests.rpc.ending import Ending
 

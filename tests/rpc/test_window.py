@@ -1,0 +1,134 @@
+"""How much work goes on at once."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sidecar.rpc.window import EXPECTED, MAX_RESULTS, Window
+from sidecar.rpc.work import MAX_UNFINISHED
+from tests.rpc.bench import Bench, on_a_bench, request, settled, told
+
+AT_FIRST = MAX_RESULTS // EXPECTED
+
+
+def opened() -> Window:
+    """Return a window that has seen many small results."""
+    window = Window()
+    for _ in range(100):
+        window.learn(100)
+    return window
+
+
+@on_a_bench
+async def test_work_begins_in_the_order_of_its_coming_as_its_results_fit(bench: Bench) -> None:
+    bench.send(*(request(n, "work") for n in range(AT_FIRST + 40)))
+    await settled()
+    assert bench.begun == [str(n) for n in range(AT_FIRST)]
+    bench.release(0, "x" * EXPECTED * 2)
+    await settled()
+    assert len(bench.begun) == AT_FIRST
+    for n in range(1, AT_FIRST):
+        bench.release(n)
+    await settled()
+    assert bench.begun == [str(n) for n in range(AT_FIRST + 40)]
+    for n in range(AT_FIRST, AT_FIRST + 40):
+        bench.release(n)
+    await settled()
+    assert len(bench.answers()) == AT_FIRST + 40
+
+
+@on_a_bench
+async def test_small_results_open_the_window_to_all_that_may_be_unfinished(bench: Bench) -> None:
+    for n in range(30):
+        bench.ask(n, "work")
+        await settled()
+        bench.release(n)
+    await settled()
+    bench.begun.clear()
+    bench.send(*(request(n, "work") for n in range(MAX_UNFINISHED)))
+    await settled()
+    assert len(bench.begun) == MAX_UNFINISHED
+    for n in range(MAX_UNFINISHED):
+        bench.release(n)
+    await settled()
+
+
+@on_a_bench
+async def test_no_work_begins_while_its_result_could_not_be_written(bench: Bench) -> None:
+    bench.ask("first", "work")
+    await settled()
+    bench.send(*(request(n, "work") for n in range(AT_FIRST + 5)))
+    bench.connection.pause_writing()
+    await settled()
+    for n in range(AT_FIRST + 5):
+        bench.release(n)
+    bench.release("first")
+    await settled()
+    begun = len(bench.begun)
+    assert begun == AT_FIRST
+    bench.connection.resume_writing()
+    await settled()
+    assert len(bench.answers()) == AT_FIRST + 6
+
+
+@on_a_bench
+async def test_work_that_has_not_begun_can_be_cancelled(bench: Bench) -> None:
+    bench.send(*(request(n, "write") for n in range(AT_FIRST + 3)))
+    await settled()
+    bench.cancel(AT_FIRST + 1)
+    await settled()
+    (answer,) = bench.answers()
+    assert told([answer]) == [(AT_FIRST + 1, "request_cancelled")]
+    assert answer["error"]["data"]["outcome"] == "none"
+    for n in range(AT_FIRST + 3):
+        if n != AT_FIRST + 1:
+            bench.release(n)
+    await settled()
+    assert len(bench.answers()) == AT_FIRST + 2
+    assert all(effect.ends for effect in bench.effects)
+    assert bench.begun.count(str(AT_FIRST + 1)) == 0
+
+
+@on_a_bench
+async def test_waits_and_what_is_there_at_once_pass_by_stuck_work(bench: Bench) -> None:
+    bench.send(*(request(n, "work") for n in range(AT_FIRST + 3)))
+    bench.ask("wait", "wait")
+    bench.ask("now", "now")
+    await settled()
+    assert '"wait"' in bench.begun
+    assert told(bench.answers()) == [("now", "result")]
+    for n in range(AT_FIRST + 3):
+        bench.release(n)
+    bench.release("wait")
+    await settled()
+
+
+def test_there_is_always_room_for_one() -> None:
+    async def run() -> None:
+        window = Window()
+        window.learn(MAX_RESULTS * 3)
+        assert window.enter() is None
+        second = window.enter()
+        third = window.enter()
+        assert second is not None
+        assert third is not None
+        window.leave(second)
+        assert not third.done()
+        window.leave(None)
+        assert third.done()
+        assert second.cancelled()
+
+    asyncio.run(run())
+
+
+def test_whoever_came_first_is_let_in_first() -> None:
+    async def run() -> None:
+        window = Window()
+        window.paused = True
+        turns = [window.enter() for _ in range(3)]
+        window.paused = False
+        window.admit()
+        assert [turn is not None and turn.done() for turn in turns] == [True] * 3
+        assert opened().enter() is None
+
+    asyncio.run(run())
