@@ -79,7 +79,8 @@ func (s *EventsService) Signal(ctx context.Context, params SignalParams) (*Event
 	return object[Event](ctx, s.client, "events.signal", params)
 }
 
-// Wait calls events.wait: wait until an event is no longer pending.
+// Wait calls events.wait: wait until an event is no longer pending. Pass timeoutSeconds unless
+// you cancel waits that you abandon: they stay open.
 //
 // Kinds of its errors, beside those of every call: KindEventNotFound, KindAmbiguousEvent,
 // KindTooManyWaits, KindStoreBusy, KindStoreUnavailable, KindBackendUnavailable,

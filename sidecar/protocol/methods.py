@@ -146,7 +146,10 @@ METHODS: tuple[Method, ...] = (
     ),
     Method(
         name="events.wait",
-        summary="Wait until an event is no longer pending.",
+        summary=(
+            "Wait until an event is no longer pending. Pass timeoutSeconds unless you cancel waits"
+            " that you abandon: they stay open."
+        ),
         params=WaitParams,
         result=Event,
         errors=(errors.EventNotFound, errors.AmbiguousEvent, errors.TooManyWaits, *_STORE),

@@ -25,7 +25,7 @@ import type {
 export const PROTOCOL_VERSION = "1.1";
 
 /** Tells the schemas that this client was made from. */
-export const SCHEMA_HASH = "27a87a494822fe67";
+export const SCHEMA_HASH = "c2c72a32ecc20912";
 
 /** The methods that this client knows. */
 export const METHODS: ReadonlySet<string> = new Set([
@@ -115,7 +115,8 @@ export class Events {
   }
 
   /**
-   * Wait until an event is no longer pending.
+   * Wait until an event is no longer pending. Pass timeoutSeconds unless you cancel waits that you
+   * abandon: they stay open.
    *
    * @throws {RequestError} event_not_found, ambiguous_event, too_many_waits, store_busy,
    * store_unavailable, backend_unavailable, backend_error, unauthenticated, permission_denied
