@@ -5,17 +5,23 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
-from itertools import repeat
+from itertools import count, repeat
 from pathlib import Path
 
 import pytest
+from flyteidl2.workflow.run_service_pb2 import (
+    ListActionsResponse,
+    ListRunsResponse,
+    WatchActionsResponse,
+)
 
 from tests.e2e.conftest import Connect
 from tests.e2e.deployment import RUN, SCOPE, until, where
-from tests.e2e.process import Process, kind
+from tests.e2e.process import Process, by_id, kind
 from tests.runservice.hostile import (
     Response,
     compressed,
+    endless,
     executed,
     held,
     meanwhile,
@@ -120,5 +126,35 @@ def test_a_huge_response_costs_little_memory(
     sidecar.ask(1, "events.get", **TARGET)
     assert kind(sidecar.answer()) == "backend_error"
     assert peak(sidecar) - before < 32 << 20
+    server.hostile.clear()
+    assert sidecar.call("events.get", **TARGET)["actionName"] == "c1"
+
+
+def test_listings_and_streams_that_never_end_are_errors(connect: Connect, server: Server) -> None:
+    server.model.ask(RUN, "deploy", action="c1", **SCOPE)
+    sidecar = connect(server.endpoint)
+    sidecar.call("events.get", **TARGET)
+    before = peak(sidecar)
+    tokens = (respond(ListActionsResponse(token=f"{n}").SerializeToString()) for n in count())
+    server.hostile.script("ListActions", tokens)
+    server.hostile.script(
+        "ListRuns", repeat(respond(ListRunsResponse(token="1").SerializeToString()))
+    )
+    sidecar.ask("actions", "events.list", runName=RUN)
+    sidecar.ask("runs", "runs.list")
+    assert by_id(sidecar.answers(2)) == {"actions": "backend_error", "runs": "backend_error"}
+
+    def news(number: int) -> bytes:
+        message = WatchActionsResponse()
+        for place in range(1000):
+            message.enriched_actions.add().action.id.name = f"a{number}-{place}"
+        return message.SerializeToString()
+
+    server.hostile.script("WatchActions", repeat(endless(news)))
+    sidecar.ask("wait", "events.wait", **TARGET)
+    answer = sidecar.answer()
+    assert (answer["id"], kind(answer)) == ("wait", "backend_error")
+    assert "the stream of run" in answer["error"]["message"]
+    assert peak(sidecar) - before < 200 << 20
     server.hostile.clear()
     assert sidecar.call("events.get", **TARGET)["actionName"] == "c1"

@@ -8,7 +8,7 @@ followers following inbox     what is followed: waits and watches, by runs or al
 audience stream streams       who hears of a run, and what tells of it
 listing snapshot standing     what the deployment tells of many actions
 memory cursors                what is remembered, within bounds
-client failures               the calls, and what they fail with
+client failures limits        the calls, what they fail with, and how much they may return
 conversion words idl          their messages
 transport grpc_transport tls  the way there
 """

@@ -35,6 +35,7 @@ from flyteidl2.workflow.run_service_pb2 import (
 )
 from google.protobuf.message import Message
 
+from sidecar.backends.flyte import limits
 from sidecar.backends.flyte.failures import is_transient
 from sidecar.backends.flyte.idl import set_paused_actions_only
 from sidecar.backends.flyte.transport import CallFailed, Rpc, Transport
@@ -111,8 +112,10 @@ class RunService:
     async def watch_actions(self, run: Run) -> AsyncGenerator[Sequence[EnrichedAction], None]:
         """Give a run's actions, some at a time and in no order, and then those that change."""
         request = WatchActionsRequest(run_id=run_identifier(run))
+        limit = limits.Actions(f"the stream of run {run.name!r}")
         async with aclosing(self._stream(_WATCH_ACTIONS, request)) as messages:
             async for message in messages:
+                limit.add(enriched.action.id.name for enriched in message.enriched_actions)
                 yield message.enriched_actions
 
     async def runs(

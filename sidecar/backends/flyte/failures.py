@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sidecar.backends.flyte.transport import BadResponse, CallFailed
+from sidecar.backends.flyte.transport import BadResponse, CallFailed, OverLimit
 from sidecar.errors import (
     BackendError,
     BackendUnavailable,
@@ -82,7 +82,8 @@ def lost_attempt(failure: CallFailed) -> CallFailed | None:
 
 def may_pass(failure: CallFailed) -> bool:
     """Tell whether who follows something should go on to do so."""
-    return failure.status in FOLLOWED_ON and _distrust(failure) is None
+    lasts = _is_over_limit(failure) or _distrust(failure) is not None
+    return failure.status in FOLLOWED_ON and not lasts
 
 
 def loss(failure: CallFailed, address: str) -> SidecarError:
@@ -123,8 +124,8 @@ def as_error(failure: CallFailed, address: str) -> SidecarError:
     if status == "UNIMPLEMENTED":
         return UnsupportedByBackend(f"{address} cannot do this: {said}", **data)
     refused = BackendError(f"{address}: {said}", message=said, **data)
-    too_large = "larger than max" in said
-    refused.retryable = (status in _PASSING and not too_large) or is_transient(failure)
+    passes = status in _PASSING and not _is_over_limit(failure)
+    refused.retryable = passes or is_transient(failure)
     return refused
 
 
@@ -133,6 +134,11 @@ def _outcome(failure: CallFailed) -> dict[str, str]:
     if failure.lost is not None:
         return {"outcome": "unknown"}
     return {"outcome": "none"} if failure.status in REFUSED else {}
+
+
+def _is_over_limit(failure: CallFailed) -> bool:
+    """Return whether too much was sent, by our limits or by gRPC's."""
+    return isinstance(failure, OverLimit) or "larger than max" in failure.message
 
 
 def _lost_database(failure: CallFailed) -> bool:

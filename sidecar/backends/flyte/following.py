@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import suppress
+from itertools import islice
 
 from flyteidl2.workflow import run_definition_pb2
 
@@ -25,6 +26,9 @@ from sidecar.backends.flyte.transport import CallFailed
 from sidecar.backends.flyte.troubles import PERSISTENT, Trouble, defect
 from sidecar.backends.flyte.words import FINAL, phase_name
 from sidecar.events.model import SUCCEEDED, Run
+
+AT_A_TIME = 1000
+"""Events refreshed before it is checked again whether the stream broke."""
 
 
 class Follower:
@@ -129,7 +133,9 @@ class Follower:
             now = loop.time()
             if now >= due:
                 break
-            heard, self._heard = self._heard, {}
+            if listening.done():
+                listening.result()
+            heard = self._take_heard()
             news = [name for name, phase in heard.items() if self._refresher.is_news(name, phase)]
             news += [name for name in self._refresher.troubles.due() if name not in news]
             if hidden and now >= poll_due:
@@ -139,11 +145,16 @@ class Follower:
             if news:
                 await self._refresher.events(news)
                 await self._end_if_over()
-            if listening.done():
-                listening.result()
             if not news and not self._heard and not self._look_now:
                 await self._rest(self._next(due, poll_due if hidden else None) - now)
         self._schedule.resynced(streaming=self._stream.live)
+
+    def _take_heard(self) -> dict[str, str]:
+        """Return what is heard of, and no more than takes a moment to refresh."""
+        heard = dict(islice(self._heard.items(), AT_A_TIME))
+        for name in heard:
+            del self._heard[name]
+        return heard
 
     def _next(self, due: float, poll_due: float | None) -> float:
         """Return when there is something to be done if nothing is heard before."""

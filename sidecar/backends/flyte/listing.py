@@ -14,6 +14,7 @@ from flyteidl2.common import list_pb2, phase_pb2
 from flyteidl2.workflow import run_definition_pb2
 from flyteidl2.workflow.run_service_pb2 import ListActionsResponse
 
+from sidecar.backends.flyte import limits
 from sidecar.backends.flyte.client import RunService
 from sidecar.backends.flyte.conversion import Row, row
 from sidecar.backends.flyte.proof import Proof
@@ -66,13 +67,14 @@ class Lister:
         """
         wanted = self._wanted(name)
         held: list[Row] = []
-        token = ""
+        limit, token = limits.Listing(f"run {run.name!r}"), ""
         while True:
             page, taken = await self._page(run, wanted, token)
             held += self._rows(run, page.actions, taken)
             token = page.token
             if not token:
                 break
+            limit.add(page, token)
             if not held:
                 continue
             # Within a second order is by id, and the next page may have more of the last one.
@@ -96,7 +98,8 @@ class Lister:
         wanted = self._wanted(name)
         for _ in range(PASSES):
             found: dict[str, Row] = {}
-            count, token = 0, ""
+            limit, token = limits.Listing(f"run {run.name!r}"), ""
+            count = 0
             while True:
                 page, taken = await self._page(run, wanted, token)
                 rows = self._rows(run, page.actions, taken)
@@ -105,6 +108,7 @@ class Lister:
                 token = page.token
                 if not token:
                     break
+                limit.add(page, token)
             if len(found) == count:
                 return sorted(found.values(), key=_place)
         raise CallFailed("ABORTED", f"the actions of {run.name} change too fast to be listed")

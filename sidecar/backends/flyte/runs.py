@@ -9,6 +9,7 @@ from hashlib import blake2b
 from flyteidl2.workflow import run_definition_pb2
 from msgspec import DecodeError, Struct, ValidationError, json
 
+from sidecar.backends.flyte import limits
 from sidecar.backends.flyte.client import RunService
 from sidecar.backends.flyte.conversion import Row, aware
 from sidecar.backends.flyte.reading import AT_ONCE, Reader, chunks, each
@@ -113,7 +114,7 @@ class Runs:
         """Give the runs that follow a mark, some at a time."""
         until = None if mark is None else mark.until
         told = set() if mark is None else set(mark.told)
-        token = ""
+        limit, token = limits.Listing(f"the runs of project {place.project!r}"), ""
         while True:
             asked = until if self._by_instant else None
             try:
@@ -139,6 +140,7 @@ class Runs:
                 told = set()
             told |= {_short(one.run.name) for one in found if one.created_at == last}
             until = last
+            limit.add(page, (until, token))
 
     def _is_of(self, place: Place, run: run_definition_pb2.Run) -> bool:
         """Tell whether a run is of the place's org: some deployments know no orgs."""

@@ -42,6 +42,13 @@ class BadResponse(CallFailed):
         super().__init__("INTERNAL", reason)
 
 
+class OverLimit(CallFailed):
+    """The server sent more than is accepted in response to one request."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("RESOURCE_EXHAUSTED", reason)
+
+
 class Rpc(Generic[Q, R]):
     """One method of ``flyteidl2.workflow.RunService``, with the classes of its messages."""
 
