@@ -39,7 +39,7 @@ ABORTED = "ABORTED"
 TIMED_OUT = "TIMED_OUT"
 
 
-class Event(Struct, frozen=True, kw_only=True, rename="camel"):
+class Event(Struct, frozen=True, kw_only=True, rename="camel", weakref=True):
     """A question that a run waits on, and its answer once there is one.
 
     Its org, project, domain, run and action together identify it; its name need not be unique.

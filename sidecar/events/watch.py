@@ -2,13 +2,16 @@
 
 A backend puts the newest state of each event, as often as it likes. A client takes notes as
 fast as it reads: of what it has not taken yet, later states take the place of earlier ones.
+Watches share what they hold of an event, so that each costs little more than its tables.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from enum import Enum
-from typing import Literal, Protocol, TypeAlias
+from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
+from weakref import WeakValueDictionary
 
 from msgspec import Struct, json
 from msgspec.structs import replace
@@ -82,7 +85,7 @@ class _Gone(Struct, frozen=True):
     event: Event
 
 
-class _Told(Struct, frozen=True, gc=False):
+class _Told(Struct, frozen=True, weakref=True):
     """What the client was told of an event last, in short."""
 
     pending: bool
@@ -97,8 +100,28 @@ class _Marker(Enum):
     LOST = "lost"
 
 
-_Key = tuple[Run, str]
+_Key = str
 _Waiting = Event | _Gone | Synced | Lost
+T = TypeVar("T")
+
+
+class _Shared(Generic[T]):
+    """The newest object of each key, for as long as some watch holds it."""
+
+    def __init__(self) -> None:
+        self._newest: WeakValueDictionary[_Key, T] = WeakValueDictionary()
+
+    def share(self, key: _Key, value: T) -> T:
+        """Return the object that other watches hold if it is equal, else this one from now on."""
+        newest = self._newest.get(key)
+        if newest is not None and newest == value:
+            return newest
+        self._newest[key] = value
+        return value
+
+
+_EVENTS: _Shared[Event] = _Shared()
+_TOLD: _Shared[_Told] = _Shared()
 
 
 class Feed(Protocol):
@@ -144,14 +167,14 @@ class Watch:
             return
         if self._bytes > HEAVY and not event.pending:
             event = without_details(event)
-        key = (event.run, event.action_name)
+        key = _key(event)
         former = self._waiting.get(key)
         if not (isinstance(former, Event) and _is_stale(event, former)):
-            self._add(key, event)
+            self._add(key, _EVENTS.share(key, event))
 
     def remove(self, event: Event) -> None:
         if self.watched.takes(event):
-            self._add((event.run, event.action_name), _Gone(event))
+            self._add(_key(event), _Gone(event))
 
     def sync(self) -> None:
         if not self._synced:
@@ -190,10 +213,11 @@ class Watch:
                 self._room.set_result(None)
             if isinstance(waiting, (Synced, Lost)):
                 return waiting
-            assert isinstance(key, tuple)
+            assert isinstance(key, str)
             note = self._note(key, waiting)
             if note is not None:
                 return note
+        self._waiting.clear()  # else it keeps the memory of all that was in it
         return None
 
     def news(self) -> asyncio.Future[None]:
@@ -227,7 +251,7 @@ class Watch:
         inbox = self.watched.run_name is None
         # To JSON alone NaN is null, and all NaN are one only in words.
         digest = hash((json.encode(waiting), str(waiting.payload)))
-        told = _Told(waiting.pending, waiting.partial, waiting.phase, digest)
+        told = _TOLD.share(key, _Told(waiting.pending, waiting.partial, waiting.phase, digest))
         if known is None:
             if inbox and not waiting.pending:
                 return None
@@ -241,6 +265,12 @@ class Watch:
         else:
             self._told[key] = told
         return Changed("resolved" if resolved else "updated", waiting)
+
+
+def _key(event: Event) -> _Key:
+    """Return the event's full name as one string, which all watches share."""
+    place = (event.org, event.project, event.domain)
+    return sys.intern(repr((*place, event.run_name, event.action_name)))
 
 
 def _is_stale(event: Event, known: Event | _Told) -> bool:

@@ -259,6 +259,16 @@ async def test_200_watches_of_one_run_are_told_alike(client: Client) -> None:
         await watching.until(lambda picture: shows(picture, events))
 
 
+async def test_watches_of_the_same_events_hold_the_same_objects(client: Client) -> None:
+    await client.make("q")
+    await client.make("str", "str")
+    pictures = [await client.watch().pending(["q", "str"])]
+    pictures.append(await client.watch().pending(["q", "str"]))
+    pictures.append(await client.watch(run=None).pending(["q", "str"]))
+    for name in ("q", "str"):
+        assert len({id(picture.named()[name]) for picture in pictures}) == 1
+
+
 async def test_a_thousand_events_are_all_told(client: Client) -> None:
     count = 1000
     events = [await client.make(f"q{place}") for place in range(count)]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from typing import Any
+from weakref import ReferenceType, ref
 
 import pytest
 
 from sidecar.backends.local import reader, rows
 from sidecar.backends.local.changes import Changes
-from sidecar.events.model import SUCCEEDED, TIMED_OUT
+from sidecar.events.model import SUCCEEDED, TIMED_OUT, Event
 from sidecar.events.watch import HEAVY, PLENTY
 from tests.contract.harness import Watching, settle
 from tests.store.conftest import Stores, Worker, make
@@ -179,6 +180,28 @@ async def test_of_what_has_long_stood_little_waits_for_a_client_that_does_not_re
     assert PLENTY < len(watching.watch._waiting) <= PLENTY + reader.AT_ONCE
     picture = await watching.synced()
     assert picture.changes() == [("created", f"q{place}") for place in range(3 * PLENTY)]
+
+
+async def test_watches_of_clients_that_do_not_read_hold_each_event_once(
+    opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = opened(store)
+    for place in range(10):
+        await make(backend, f"q{place}")
+    decode, decoded = rows.event, list[ReferenceType[Event]]()
+
+    def recorded(document: Any) -> Event:
+        event = decode(document)
+        decoded.append(ref(event))
+        return event
+
+    monkeypatch.setattr(rows, "event", recorded)
+    for _ in range(5):
+        watched(backend)
+    await settle(100)
+    await watched(backend).synced()
+    assert len(decoded) == 60
+    assert sum(event() is not None for event in decoded) == 10
 
 
 async def test_an_expiry_is_told_to_every_process_that_watches(

@@ -104,10 +104,7 @@ class LocalBackend:
             place: int | None = 0
             while place is not None:
                 # What is read last is never older than what a change has put meanwhile.
-                standing = (watch.watched, place)
-                events, place = await self._read_patiently(Reader.standing, standing)
-                for event in events:
-                    watch.put(event)
+                place = await self._read_patiently(_put_some, (watch, place))
                 await watch.room()
                 if changing.done():  # the store is lost: another may be in its place
                     changing.result()
@@ -218,3 +215,15 @@ class LocalBackend:
         # Who waits goes on waiting, and the next tick tries again.
         with suppress(SidecarError):
             await self._change(edits.expire)
+
+
+def _put_some(reader: Reader, what: tuple[Watch, int]) -> int | None:
+    """Put some events after a place into a watch, and return the place of the next, if any.
+
+    They are not kept here: a watch that waits for a slow client would hold them for itself.
+    """
+    watch, after = what
+    events, place = reader.standing((watch.watched, after))
+    for event in events:
+        watch.put(event)
+    return place
