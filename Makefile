@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint types unit generate bench clean
+.PHONY: run test lint types unit fuzz generate bench clean
 
 run: $(VENV)/.installed  ## Show two sidecars over one store
 	$(BIN)/flyte-sidecar demo
@@ -21,6 +21,12 @@ types: $(VENV)/.dev
 
 unit: $(VENV)/.dev
 	$(BIN)/pytest --numprocesses auto
+
+ROUNDS ?= 100
+
+fuzz: $(VENV)/.dev  ## Run ROUNDS rounds of each fuzzer on inputs that were never tried
+	FUZZ_ROUNDS=$(ROUNDS) FUZZ_SEED=$$($(BIN)/python -c 'import time; print(time.time_ns())') \
+	  $(BIN)/pytest -q --numprocesses auto tests/fuzz
 
 generate: $(VENV)/.dev  ## Make anew what is made of the code: schemas/, and of these the clients
 	$(BIN)/python -m sidecar.schema

@@ -1,0 +1,131 @@
+"""Requests made from the contract's document get exactly one response each, which it allows."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from random import Random
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from tests.fuzz.conversation import converse, lines
+from tests.fuzz.generation import (
+    DOCUMENT,
+    METHODS,
+    invalid_params,
+    nearly_valid_params,
+    valid_params,
+)
+from tests.fuzz.rounds import run_rounds
+
+REQUESTS = 300
+"""Requests of a round."""
+
+LENIENT = {"initialize", "shutdown", "initialized", "exit"}
+"""LSP's methods ignore what they do not know."""
+
+IGNORED = {"workDoneToken", "partialResultToken", "_meta"}
+"""Params that are ignored everywhere."""
+
+ABSENT = (None, [], [None])
+"""What counts as no params."""
+
+NOTIFICATIONS = {told["name"]: told for told in DOCUMENT["x-notifications"]}
+
+pytestmark = pytest.mark.timeout(0)  # a round has its own; there may be any number of them
+
+
+def requests(random: Random) -> list[dict[str, Any]]:
+    """Make requests, with ids from 1 on; the first chooses the framing and is valid."""
+    methods = [name for name in METHODS if name not in ("shutdown", "exit")]
+    made: list[dict[str, Any]] = [request_of(0, "sidecar.status", {})]
+    for identity in range(1, REQUESTS):
+        method = random.choice(methods)
+        make = random.choice((valid_params, valid_params, nearly_valid_params, invalid_params))
+        params = make(random, method)
+        if method == "$/cancelRequest" and isinstance(params, dict) and random.random() < 0.9:
+            params = {"id": random.randrange(max(1, identity - 5), identity + 1)}
+        made.append(request_of(identity, method, params))
+    return made
+
+
+def request_of(identity: int, method: str, params: Any) -> dict[str, Any]:
+    request = {"jsonrpc": "2.0", "method": method, "params": params}
+    return {**request, "id": identity} if "result" in METHODS[method] else request
+
+
+@cache
+def validator(schema: str) -> Draft202012Validator:
+    """Return the validator of a schema, given as JSON, within the contract's document."""
+    return Draft202012Validator({"components": DOCUMENT["components"], **json.loads(schema)})
+
+
+def fits(schema: dict[str, Any], value: Any) -> bool:
+    return validator(json.dumps(schema)).is_valid(value)
+
+
+def allowed(method: str, params: Any) -> bool:
+    """Return whether the document allows these params."""
+    if params in ABSENT:
+        params = {}
+    if not isinstance(params, dict):
+        return False
+    told = {param["name"]: param for param in METHODS[method]["params"]}
+    unknown = params.keys() - told.keys()
+    required = {name for name, param in told.items() if param["required"]}
+    return (
+        (method in LENIENT or unknown <= IGNORED)
+        and required <= params.keys()
+        and all(fits(told[name]["schema"], params[name]) for name in params.keys() - unknown)
+    )
+
+
+def check_response(request: dict[str, Any], response: dict[str, Any]) -> None:
+    method = METHODS[request["method"]]
+    if "result" in response:
+        assert allowed(request["method"], request["params"]), f"accepted: {request}"
+        assert fits(method["result"]["schema"], response["result"]), (request, response)
+        return
+    error = response["error"]
+    assert fits({"$ref": "#/components/schemas/Error"}, error), response
+    kind = error["data"]["kind"]
+    assert kind in {told["$ref"].rpartition("/")[2] for told in method["errors"]}, (request, error)
+    assert kind != "internal_error"
+    assert error["code"] == DOCUMENT["components"]["errors"][kind]["code"]
+    if not allowed(request["method"], request["params"]):
+        assert kind in ("invalid_params", "invalid_request"), (request, error)
+
+
+def check_notification(message: dict[str, Any]) -> None:
+    told = {param["name"]: param["schema"] for param in NOTIFICATIONS[message["method"]]["params"]}
+    assert message["params"].keys() == told.keys()
+    assert all(fits(told[name], value) for name, value in message["params"].items()), message
+
+
+def test_every_request_gets_one_response_that_the_document_allows() -> None:
+    succeeded: set[str] = set()
+    failed: set[str] = set()
+
+    def check(asked: list[dict[str, Any]]) -> None:
+        done = converse("".join(json.dumps(one) + "\n" for one in asked).encode())
+        responses: dict[int, dict[str, Any]] = {}
+        for message in lines(done.stdout):
+            if "method" in message:
+                check_notification(message)
+            else:
+                assert message["id"] not in responses, "two responses"
+                responses[message["id"]] = message
+        due = {one["id"]: one for one in asked if "id" in one}
+        assert responses.keys() == due.keys()
+        for identity, request in due.items():
+            check_response(request, responses[identity])
+            (failed if "error" in responses[identity] else succeeded).add(request["method"])
+        assert done.status == 0
+
+    run_rounds(requests, check)
+    # Requests that all fail at the door would test the door alone.
+    reached = {name for name, told in METHODS.items() if "result" in told} - {"shutdown"}
+    assert succeeded == reached
+    assert failed == reached
