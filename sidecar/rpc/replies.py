@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 MAX_BATCH_BYTES = 64 << 20
 """Of the array that answers a batch."""
 
+MAX_HELD_BYTES = 4 * MAX_BATCH_BYTES
+"""Of the answers that all batches together hold until they are complete."""
+
 ERROR_BYTES = 512
 """What an error that answers an entry of a batch takes beside the id, at most."""
 
@@ -51,6 +54,7 @@ class Replies:
         self._decoder = decoder
         self._in_flight = in_flight
         self._learn = learn
+        self._held = 0
 
     def render(self, what: Call | Batch | Notice) -> bytes | None:
         """Return the message that says it; None where nothing is to be said."""
@@ -61,6 +65,7 @@ class Replies:
             for call in what.calls:
                 self._free(call)
             replies = [call.reply for call in what.calls]
+            self._held -= sum(map(len, replies))
             return self._decoder.frame(b"[%b]" % b",".join(replies)) if replies else None
         if what.silent:
             _note_failure(what)
@@ -81,12 +86,15 @@ class Replies:
         A read whose result does not fit is refused. A write is not: it has happened.
         """
         call.reply = self._reply(call)
-        if call.effect is None and batch.size - call.reserved + len(call.reply) > MAX_BATCH_BYTES:
+        size = len(call.reply)
+        fits = batch.size - call.reserved + size <= MAX_BATCH_BYTES
+        if call.effect is None and not (fits and self._held + size <= MAX_HELD_BYTES):
             call.outcome = MessageTooLarge(
                 f"the results of the batch exceed {MAX_BATCH_BYTES} bytes", limit=MAX_BATCH_BYTES
             )
             call.reply = self._reply(call)
         batch.size += len(call.reply) - call.reserved
+        self._held += len(call.reply)
         call.outcome = None
 
     def _free(self, call: Call) -> None:

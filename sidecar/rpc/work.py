@@ -103,6 +103,8 @@ class Work:
             else:
                 outcome = error if isinstance(error, SidecarError) else defect(error)
         self._settle(call, outcome)
+        if call.batch is not None:
+            call.task = None  # which holds the result for as long as the batch is open
         if not call.open_ended:
             self.window.leave(call.turn)
 

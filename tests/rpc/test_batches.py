@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import pytest
@@ -141,15 +142,46 @@ def test_however_many_do_not_fit_the_array_keeps_its_limit() -> None:
     body()
 
 
+class Result(dict[str, int]):
+    """A result that can be referred to weakly."""
+
+
 @on_a_bench
 async def test_the_results_of_a_batch_are_not_kept_beside_its_array(bench: Bench) -> None:
     bench.send([request(1, "work"), request(2, "work")])
     await settled()
-    result = {"n": 1}
+    result = Result(n=1)
+    kept = weakref.ref(result)
     bench.release(1, result)
+    del result
     await settled()
-    result["n"] = 2
+    assert kept() is None
     bench.release(2)
     await settled()
     ((first, _),) = bench.answers()
     assert first["result"] == {"n": 1}
+
+
+def test_all_open_batches_together_hold_a_bounded_amount(monkeypatch: pytest.MonkeyPatch) -> None:
+    @on_a_bench
+    async def body(bench: Bench) -> None:
+        for n in range(5):
+            bench.send([request(f"stuck {n}", "work"), request(n, "work")])
+        await settled()
+        for n in range(5):
+            bench.release(n, "x" * 10_000)
+        await settled()
+        for n in range(5):
+            bench.release(f"stuck {n}")
+        await settled()
+        kinds = [kind(batch[1]) for batch in bench.answers()]
+        assert kinds == ["result"] * 3 + ["message_too_large"] * 2
+        bench.send([request(6, "work")])
+        await settled()
+        bench.release(6, "x" * 30_000)
+        await settled()
+        ((answer,),) = bench.answers()
+        assert kind(answer) == "result"
+
+    monkeypatch.setattr(replies, "MAX_HELD_BYTES", 32_000)
+    body()
