@@ -188,12 +188,10 @@ def _serve(options: Options, _: dict[str, Any]) -> int:
         return _fail(f"stdin and stdout must be open to serve on them: {error}")
     if interactive:
         _say("serving on this terminal: a JSON-RPC request a line, Ctrl-D to end (see --help)")
-    import asyncio
-
-    from sidecar.serve import serve
+    from sidecar.serve import run
 
     _log(options)
-    return asyncio.run(serve(options, stdin, stdout))
+    return run(options, stdin, stdout)
 
 
 def _call(options: Options, words: dict[str, Any]) -> int:

@@ -11,6 +11,7 @@ import os
 import queue
 import threading
 import time
+from contextlib import suppress
 
 MAX_LINE = 2000
 """Characters; a longer line is cut."""
@@ -31,21 +32,25 @@ class LineHandler(logging.Handler):
         self._thread: threading.Thread | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = self.format(record).replace("\n", " | ")[:MAX_LINE] + "\n"
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="log-writer", daemon=True)
-            self._thread.start()
-        try:
+        # Whoever logs goes on, whatever fails: the format, the queue, a thread that cannot start.
+        with suppress(Exception):
+            line = self.format(record).replace("\n", " | ")[:MAX_LINE] + "\n"
             self._lines.put_nowait(line.encode("utf-8", "backslashreplace"))
-        except queue.Full:
-            return
+            self._start()
 
     def close(self) -> None:
-        """Give the last lines a moment."""
+        """Wait a moment for the last lines to be written."""
         deadline = time.monotonic() + 0.5
-        while self._lines.unfinished_tasks and time.monotonic() < deadline:
+        while self._thread and self._lines.unfinished_tasks and time.monotonic() < deadline:
             time.sleep(0.005)
         super().close()
+
+    def _start(self) -> None:
+        """Start the thread, unless that was done; where it cannot start, the next line tries."""
+        if self._thread is None:
+            thread = threading.Thread(target=self._work, name="log-writer", daemon=True)
+            thread.start()
+            self._thread = thread
 
     def _work(self) -> None:
         while True:

@@ -196,7 +196,10 @@ class Methods:
         """Make the document beside the loop: it takes some ten milliseconds."""
         from sidecar.schema import discovered
 
-        return Raw(await asyncio.to_thread(discovered))
+        try:
+            return Raw(await asyncio.to_thread(discovered))
+        except RuntimeError:  # no thread can be started
+            return Raw(discovered())
 
     async def _status(self, _: params.Params, __: Call) -> results.Status:
         connection = self.connection

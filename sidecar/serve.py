@@ -55,8 +55,21 @@ class Sidecar:
         return status
 
 
+def run(options: Options, stdin: int, stdout: int) -> int:
+    """Serve the client at the other end of two descriptors; returns the exit status."""
+    status = None
+    try:
+        with asyncio.Runner() as runner:
+            status = runner.run(serve(options, stdin, stdout))
+    except RuntimeError:
+        if status is None:
+            raise
+        # All is answered, and only the thread that would end the other threads cannot start.
+    return status
+
+
 async def serve(options: Options, stdin: int, stdout: int) -> int:
-    """Serve the client at the other end of two descriptors; gives the exit status."""
+    """Serve on the running loop; returns the exit status."""
     asyncio.get_running_loop().set_exception_handler(_note_fault)
     sidecar = Sidecar(options)
     _on_signals(sidecar.lifecycle.terminate)

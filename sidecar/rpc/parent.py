@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+
+logger = logging.getLogger(__name__)
 
 
 def watch_parent(pid: int, gone: Callable[[], None]) -> None:
@@ -35,7 +38,14 @@ def watch_parent(pid: int, gone: Callable[[], None]) -> None:
             return
         except PermissionError:
             pass  # another user's process, but there is one
-    threading.Thread(target=_wait, args=(pid, loop, gone), name="parent-watch", daemon=True).start()
+    watching = threading.Thread(
+        target=_wait, args=(pid, loop, gone), name="parent-watch", daemon=True
+    )
+    try:
+        watching.start()
+    except RuntimeError:  # no thread can be started: the end of input must do
+        with suppress(Exception):
+            logger.warning("the process %d is not monitored: no thread can be started", pid)
 
 
 def _once(loop: asyncio.AbstractEventLoop, descriptor: int, gone: Callable[[], None]) -> None:

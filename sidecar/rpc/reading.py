@@ -84,8 +84,12 @@ class ThreadedReading:
         self._asked = False  # the thread is reading
         self._held: bytes | None = None  # read, but the receiver is paused
         self._go = threading.Event()
-        # A daemon: a read that never returns must not keep the process.
-        threading.Thread(target=self._work, name="stdin-reader", daemon=True).start()
+        self._threaded = True
+        try:
+            # A daemon: a read that never returns must not keep the process.
+            threading.Thread(target=self._work, name="stdin-reader", daemon=True).start()
+        except RuntimeError:
+            self._threaded = False  # none can be started; a file keeps nobody waiting
 
     def pause(self) -> None:
         self._paused = True
@@ -101,20 +105,26 @@ class ThreadedReading:
         """Have the thread read, once."""
         if not self._asked:
             self._asked = True
-            self._go.set()
+            if self._threaded:
+                self._go.set()
+            else:
+                self._loop.call_soon(lambda: self._take(self._read()))
 
     def _work(self) -> None:
         while True:
             self._go.wait()
             self._go.clear()
-            try:
-                data = os.read(self._descriptor, CHUNK)
-            except OSError:
-                data = b""
+            data = self._read()
             with suppress(RuntimeError):  # the loop is gone
                 self._loop.call_soon_threadsafe(self._take, data)
             if not data:
                 return
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(self._descriptor, CHUNK)
+        except OSError:
+            return b""
 
     def _take(self, data: bytes) -> None:
         self._asked = False

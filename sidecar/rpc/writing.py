@@ -59,7 +59,11 @@ def write_to(descriptor: int, sender: Sender) -> Writing:
     """Write a descriptor in the way that suits it."""
     # A terminal that is ready for a byte may block on the next one.
     if sys.platform == "win32" or os.isatty(descriptor):
-        return ThreadedWriting(descriptor, sender)
+        try:
+            return ThreadedWriting(descriptor, sender)
+        except RuntimeError:  # no thread can be started
+            if sys.platform == "win32":
+                raise
     return PolledWriting(descriptor, sender)
 
 
@@ -212,8 +216,8 @@ class ThreadedWriting(_Backlog):
         self._descriptor = descriptor
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._unwatch = watch_reader(descriptor, self._lose)
         threading.Thread(target=self._work, name="stdout-writer", daemon=True).start()
+        self._unwatch = watch_reader(descriptor, self._lose)
 
     def write(self, data: bytes) -> None:
         if not self._lost:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import select
 import signal
 import subprocess
+import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -52,6 +57,57 @@ def test_stdout_that_is_not_read_stops_the_taking_in_bounded_memory(spawn: Spawn
     assert seen == count
     assert tail.endswith(b"\n")
     assert resident(sidecar.pid) - before < 40 * MIB
+
+
+def peak(pid: int) -> int:
+    """Return the most memory that the process has had, in bytes."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    assert found is not None
+    return int(found[1]) << 10
+
+
+@pytest.fixture
+def large(spawn: Spawn) -> dict[str, str]:
+    """An event of 3 MiB; the sidecars of the test open the store anew."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("the peak of memory is read in /proc")
+    sidecar = spawn()
+    sidecar.call("events.create", **EVENT, prompt="x" * (3 * MIB))
+    sidecar.end_input()
+    assert sidecar.status() == 0
+    return EVENT
+
+
+@pytest.mark.parametrize("first", [[], [request("c", "events.create", runName="r", name="m")]])
+def test_large_results_that_are_not_read_are_bounded_by_bytes(
+    spawn: Spawn, large: dict[str, str], first: list[Any]
+) -> None:
+    sidecar = spawn()
+    # All are taken before the store is open, or wait for the write.
+    sidecar.send(*first, *(request(n, "events.get", **large) for n in range(200)))
+    count = 0
+    while count < 200 + len(first):
+        count += sidecar.read(MIB).count(b"\n")
+    assert peak(sidecar.pid) < 250 * MIB
+
+
+def test_a_batch_of_large_results_is_bounded_by_bytes(spawn: Spawn, large: dict[str, str]) -> None:
+    sidecar = spawn()
+    sidecar.send([request(n, "events.get", **large) for n in range(150)])
+    parts = [b"-"]
+    while not parts[-1].endswith(b"\n"):
+        parts.append(sidecar.read(MIB))
+    answers = json.loads(b"".join(parts[1:]))
+    found = by_id(answers)
+    assert sorted(found) == list(range(150))
+    assert set(found.values()) == {"result", "message_too_large"}
+    assert list(found.values()).count("result") == (64 * MIB) // (3 * MIB)
+    (limit,) = {one["error"]["data"]["limit"] for one in answers if "error" in one}
+    assert limit == 64 * MIB
+    assert peak(sidecar.pid) < 450 * MIB
+    sidecar.ask("again", "events.get", **large)
+    assert kind(sidecar.answer()) == "result"
 
 
 def test_a_reader_that_is_stopped_loses_nothing(spawn: Spawn) -> None:

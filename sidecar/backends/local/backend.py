@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sidecar.backends.local import edits, file
 from sidecar.backends.local.changes import Changes
-from sidecar.backends.local.failures import is_busy, told_as_errors
+from sidecar.backends.local.failures import is_busy, told_as_errors, unavailable
 from sidecar.backends.local.reader import Overdue, Reader
 from sidecar.backends.local.writer import Change, Writer
 from sidecar.errors import EventNotFound, ShuttingDown, SidecarError, StoreUnavailable
@@ -186,6 +186,8 @@ class LocalBackend:
             reader = self._reader = Reader(await self._writer.open())
             self._changes = Changes(reader, self.path, self._expire, self._let_go)
             return reader
+        except RuntimeError as error:  # no thread can be started
+            raise unavailable("io", self.path, "none", str(error)) from error
         finally:
             self._opening = None
 
