@@ -103,13 +103,14 @@ const (
 type StoreReason string
 
 const (
-	StoreReasonNotAStore StoreReason = "not_a_store"
-	StoreReasonNewer     StoreReason = "newer"
-	StoreReasonFull      StoreReason = "full"
-	StoreReasonReadOnly  StoreReason = "read_only"
-	StoreReasonNetwork   StoreReason = "network"
-	StoreReasonReplaced  StoreReason = "replaced"
-	StoreReasonIO        StoreReason = "io"
+	StoreReasonNotAStore   StoreReason = "not_a_store"
+	StoreReasonNewer       StoreReason = "newer"
+	StoreReasonFull        StoreReason = "full"
+	StoreReasonReadOnly    StoreReason = "read_only"
+	StoreReasonNetwork     StoreReason = "network"
+	StoreReasonReplaced    StoreReason = "replaced"
+	StoreReasonPermissions StoreReason = "permissions"
+	StoreReasonIO          StoreReason = "io"
 )
 
 // ErrorData: The data of every error. Match on kind.

@@ -34,7 +34,10 @@ StoreReason = Annotated[
     Meta(
         title="StoreReason",
         description="Why a store cannot be used.",
-        examples=["not_a_store", "newer", "full", "read_only", "network", "replaced", "io"],
+        examples=[
+            *("not_a_store", "newer", "full", "read_only", "network", "replaced", "permissions"),
+            "io",
+        ],
     ),
 ]
 WatchEnd = Annotated[

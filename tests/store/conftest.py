@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,14 @@ def worker() -> Iterator[Worker]:
             return process
 
         yield start
+
+
+@pytest.fixture
+def common() -> Iterator[Path]:
+    """A folder that other users can look into; pytest closes its own, whenever it starts."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 class Stores:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sidecar.backends.local import LocalBackend
+from sidecar.backends.local import LocalBackend, mounts
 from sidecar.errors import AlreadySignalled, SidecarError
 from sidecar.events.model import NewEvent, Run, Target
 from sidecar.events.service import EventService, arrived
@@ -42,6 +42,17 @@ async def create(path: str, name: str) -> None:
 async def create_as(user: str, path: str) -> None:
     """Try to make an event as another user."""
     os.setuid(int(user))
+    await create(path, "q")
+
+
+async def file_system(path: str) -> None:
+    """Say on which kind of file system a path is."""
+    say(mounts.file_system(os.path.realpath(path)))
+
+
+async def create_on_shared_tmpfs(path: str) -> None:
+    """Try to make an event where tmpfs counts as shared by hosts."""
+    mounts._SHARED |= {"tmpfs"}
     await create(path, "q")
 
 
@@ -157,5 +168,6 @@ async def on_a_full_disk(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    verbs = (create, create_as, signal_on, race, fill, hold, checkpoint, on_a_full_disk)
+    verbs = (create, create_as, file_system, create_on_shared_tmpfs, signal_on, race, fill, hold)
+    verbs += (checkpoint, on_a_full_disk)
     asyncio.run({verb.__name__: verb for verb in verbs}[sys.argv[1]](*sys.argv[2:]))

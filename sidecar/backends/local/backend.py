@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sidecar.backends.local import edits, file
 from sidecar.backends.local.changes import Changes
-from sidecar.backends.local.failures import is_busy, told_as_errors, unavailable
+from sidecar.backends.local.documents import DamagedEvent
+from sidecar.backends.local.failures import SQLITE_ERRORS, is_busy, told_as_errors, unavailable
 from sidecar.backends.local.reader import Overdue, Reader
 from sidecar.backends.local.writer import Change, Writer
 from sidecar.errors import EventNotFound, ShuttingDown, SidecarError, StoreUnavailable
@@ -133,8 +133,10 @@ class LocalBackend:
         if self._reader is not None:
             try:
                 return read(self._reader, what)
-            except (Overdue, sqlite3.Error):
+            except (Overdue, *SQLITE_ERRORS):
                 pass
+            except DamagedEvent:
+                raise
             except StoreUnavailable as error:
                 self._let_go(error)
                 raise
@@ -148,11 +150,16 @@ class LocalBackend:
             try:
                 return read(reader, what)
             except Overdue:
-                await self._change(edits.expire)
+                if loop.time() > deadline:
+                    detail = "events expire that it does not let end"
+                    raise unavailable("io", self.path, "none", detail) from None
+                await self._record_expiry()
+            except DamagedEvent:
+                raise
             except StoreUnavailable as error:
                 self._let_go(error)
                 raise
-            except sqlite3.Error as error:
+            except SQLITE_ERRORS as error:
                 if not is_busy(error) or loop.time() > deadline:
                     with told_as_errors(self.path):
                         reader.check()  # a newer release may have changed the tables
@@ -216,7 +223,13 @@ class LocalBackend:
     async def _try_to_expire(self) -> None:
         # Who waits goes on waiting, and the next tick tries again.
         with suppress(SidecarError):
-            await self._change(edits.expire)
+            await self._record_expiry()
+
+    async def _record_expiry(self) -> None:
+        damaged = await self._change(edits.expire)
+        if self._reader is not None and self._changes is not None:
+            for identity in damaged:
+                self._changes.give_up(self._reader.damage.meet(identity))
 
 
 def _put_some(reader: Reader, what: tuple[Watch, int]) -> int | None:

@@ -7,12 +7,12 @@ another process has written: a few system calls and microseconds each time.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sidecar.backends.local import rows
-from sidecar.backends.local.failures import as_error, is_busy
+from sidecar.backends.local.documents import DamagedEvent
+from sidecar.backends.local.failures import SQLITE_ERRORS, as_error, is_busy
 from sidecar.backends.local.reader import Reader
 from sidecar.errors import SidecarError
 from sidecar.events.model import PAUSED, Event
@@ -96,18 +96,28 @@ class Changes:
             # Last, for what it gives is given once.
             self._next_expiry = self._reader.next_expiry()
             self._revision, changed, more = self._reader.changed_since(self._revision, self._wants)
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             self._fail_unless_busy(error)
             return
         for event in changed:
+            if isinstance(event, DamagedEvent):
+                self.give_up(event)
+                continue
             for watch in self._watches.values():
                 watch.put(event)
             if not event.pending:
-                for future in list(self._waiters.get(event.action_name, ())):
-                    if not future.done():
-                        future.set_result(event)
+                for future in self._unanswered(event.action_name):
+                    future.set_result(event)
         if more and self._look_soon is None:
             self._look_soon = asyncio.get_running_loop().call_soon(self.look)
+
+    def give_up(self, error: DamagedEvent) -> None:
+        """End the waits for an event that is damaged."""
+        for future in self._unanswered(error.data["actionName"]):
+            future.set_exception(error)
+
+    def _unanswered(self, action: str) -> list[asyncio.Future[Event]]:
+        return [future for future in self._waiters.get(action, ()) if not future.done()]
 
     def _begin(self) -> None:
         """Look from now on, unless somebody has asked for it already."""
@@ -141,7 +151,7 @@ class Changes:
         except SidecarError as error:
             self._lost(error)
             return
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             self._fail_unless_busy(error)
             return
         if version != self._data_version:
@@ -151,7 +161,7 @@ class Changes:
         if self._next_expiry is not None and self._next_expiry <= rows.now() and not expiring:
             self._expiring = self._expire()
 
-    def _fail_unless_busy(self, error: sqlite3.Error) -> None:
+    def _fail_unless_busy(self, error: Exception) -> None:
         if is_busy(error):
             self._data_version = _UNSEEN  # the next tick looks again
         else:

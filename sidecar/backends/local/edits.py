@@ -10,7 +10,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from sidecar.backends.local import rows
+from sidecar.backends.local import documents, queries, rows
+from sidecar.backends.local.documents import Connection
+from sidecar.backends.local.failures import dooms, is_damage
 from sidecar.backends.local.writer import Change
 from sidecar.errors import EventExists, EventNotFound
 from sidecar.events.model import (
@@ -26,25 +28,32 @@ from sidecar.events.model import (
 )
 from sidecar.events.service import aborted_again, signalled_again
 
-_NEXT = "(SELECT coalesce(max(revision), 0) + 1 FROM event)"
+_NEXT = f"(SELECT coalesce(max(revision), 0) + 1 FROM event WHERE revision < {rows.BEYOND})"
 
 
-def expire(db: sqlite3.Connection) -> None:
-    """Record the end of every event that is past its time."""
-    overdue = db.execute(
-        "SELECT id, document FROM event INDEXED BY pending_by_expiry"
-        f" WHERE phase = '{PAUSED}' AND expires_at <= ?",
-        (rows.now(),),
-    ).fetchall()
-    for identity, document in overdue:
-        event = rows.event(document)
-        _put(db, identity, _ended(event, TIMED_OUT, ended_at=event.expires_at))
+def expire(db: Connection) -> list[int]:
+    """Record the end of every event that is past its time.
+
+    Returns the ids of those that are damaged: they stay as they are, for nobody can tell what
+    was in them, and hold up no other.
+    """
+    now = rows.now()
+    damaged = [*db.broken]
+    for identity, document in list(documents.read(db, queries.overdue(db.broken), (now,))):
+        try:
+            event = rows.event(document)
+            if not rows.is_due(event, now):
+                raise rows.Undecodable  # the document and the columns beside it contradict
+            _put_alone(db, identity, _ended(event, TIMED_OUT, ended_at=event.expires_at))
+        except rows.Undecodable:
+            damaged.append(identity)
+    return damaged
 
 
 def create(new: NewEvent) -> Change[Event]:
     """Make an event, and its run if this is the first of it."""
 
-    def change(db: sqlite3.Connection) -> Event:
+    def change(db: Connection) -> Event:
         expire(db)
         target = Target(new.run, name=new.name, parent=new.parent)
         used = _find(db, target)
@@ -74,7 +83,7 @@ def create(new: NewEvent) -> Change[Event]:
 def signal(event: Event, payload: Payload) -> Change[Event]:
     """Answer an event that waits."""
 
-    def change(db: sqlite3.Connection) -> Event:
+    def change(db: Connection) -> Event:
         identity, stands = _stands(db, event)
         if not stands.pending:
             return signalled_again(stands, payload)
@@ -87,7 +96,7 @@ def signal(event: Event, payload: Payload) -> Change[Event]:
 def abort(event: Event, reason: str | None) -> Change[Event]:
     """End an event that waits, without an answer."""
 
-    def change(db: sqlite3.Connection) -> Event:
+    def change(db: Connection) -> Event:
         identity, stands = _stands(db, event)
         if not stands.pending:
             return aborted_again(stands)
@@ -130,26 +139,34 @@ def _ended(event: Event, phase: str, **members: Any) -> Event:
     return replace(event, phase=phase, pending=False, **members)
 
 
-def _stands(db: sqlite3.Connection, event: Event) -> tuple[int, Event]:
+def _stands(db: Connection, event: Event) -> tuple[int, Event]:
     """Give the event as it stands now, and its place in the table."""
     expire(db)
     target = Target(event.run, action_name=event.action_name)
     found = _find(db, target)
     if found is None:
         raise EventNotFound(f"there is no {target}")
+    if rows.is_due(found[1], rows.now()):
+        raise documents.damaged(db, found[0])
     return found
 
 
-def _find(db: sqlite3.Connection, target: Target) -> tuple[int, Event] | None:
+def _find(db: Connection, target: Target) -> tuple[int, Event] | None:
     run = rows.find_run(db, target.run)
     if run is None:
         return None
     selection, parameters = rows.where(run, target)
-    row = db.execute(f"SELECT id, document {selection}", parameters).fetchone()
-    return None if row is None else (row[0], rows.event(row[1]))
+    try:
+        for identity, document in list(documents.read(db, selection, parameters)):
+            return identity, documents.event(db, identity, document)
+    except sqlite3.Error as error:
+        if not is_damage(error):
+            raise
+        raise documents.named(str(target), target.action_name) from error
+    return None
 
 
-def _put(db: sqlite3.Connection, identity: int, event: Event) -> Event:
+def _put(db: Connection, identity: int, event: Event) -> Event:
     db.execute(
         f"UPDATE event SET phase = ?, document = ?, revision = {_NEXT} WHERE id = ?",
         (event.phase, rows.document(event), identity),
@@ -157,7 +174,28 @@ def _put(db: sqlite3.Connection, identity: int, event: Event) -> Event:
     return event
 
 
-def _run_id(db: sqlite3.Connection, run: Run) -> int:
+def _put_alone(db: Connection, identity: int, event: Event) -> None:
+    """Put an event as `_put` does, or change nothing.
+
+    Raises
+    ------
+    Undecodable
+        If the row is broken, or the indexes contradict it.
+    """
+    db.execute("SAVEPOINT alone")
+    try:
+        _put(db, identity, event)
+    except sqlite3.Error as error:
+        if not is_damage(error) or dooms(error):
+            raise
+        db.execute("ROLLBACK TO alone")
+        raise rows.Undecodable from error
+    finally:
+        if db.in_transaction:
+            db.execute("RELEASE alone")
+
+
+def _run_id(db: Connection, run: Run) -> int:
     db.execute(
         "INSERT INTO run (org, project, domain, name, created_at) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING",

@@ -15,6 +15,10 @@ ROOM = 1 << 18
 """Bytes that a new store, its log and the log's index take together, and some more."""
 
 
+SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite's statements raise; the second where a message quotes a damaged schema."""
+
+
 @contextmanager
 def told_as_errors(path: str, outcome: str = "none") -> Iterator[None]:
     """Turn what is raised inside into the errors of the contract.
@@ -23,30 +27,41 @@ def told_as_errors(path: str, outcome: str = "none") -> Iterator[None]:
     """
     try:
         yield
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         raise as_error(error, path, outcome) from error
     except OSError as error:
         reason = _REASONS_OS.get(error.errno or 0, "io")
         raise unavailable(reason, path, outcome, error.strerror or str(error)) from error
 
 
-def as_error(error: sqlite3.Error, path: str, outcome: str) -> SidecarError:
+def as_error(error: Exception, path: str, outcome: str) -> SidecarError:
     """Give the contract's error for one of SQLite's."""
     if is_busy(error):
         return StoreBusy(f"another process keeps the store {path} locked", outcome="none")
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    code = _code(error)
     if code in _REASONS:
         return unavailable(_REASONS[code], path, "none", str(error))
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or isinstance(error, UnicodeError):
+        # It was a store when it was opened: nobody must think that it can be deleted.
+        return unavailable("io", path, outcome, f"it is damaged: {error}")
     reason = "io"
     if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and is_full(path):
         reason = "full"  # SQLite says so itself only of the database and its log
     return unavailable(reason, path, outcome, str(error))
 
 
-def is_busy(error: sqlite3.Error) -> bool:
+def is_busy(error: Exception) -> bool:
     """Tell whether the same statement may succeed in a moment."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Return whether one row may be the cause: broken, enormous, or unfit for its table."""
+    return _code(error) in (
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_TOOBIG,
+        sqlite3.SQLITE_CONSTRAINT,
+    )
 
 
 def unavailable(reason: str, path: str, outcome: str, detail: str) -> StoreUnavailable:
@@ -54,6 +69,15 @@ def unavailable(reason: str, path: str, outcome: str, detail: str) -> StoreUnava
     return StoreUnavailable(
         f"the store {path} {_SENTENCES[reason]} ({detail})", reason=reason, outcome=outcome
     )
+
+
+def dooms(error: sqlite3.Error) -> bool:
+    """Return whether SQLite lets no transaction commit that has met the error."""
+    return bool(getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_CORRUPT)
+
+
+def _code(error: Exception) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0) & 0xFF)
 
 
 def is_full(path: str) -> bool:
@@ -68,14 +92,13 @@ _SENTENCES = {
     "newer": "was made by a newer flyte-sidecar: use that one",
     "full": "is on a disk that is full",
     "read_only": "cannot be written to",
-    "network": "is on a network file system, where SQLite's log does not work",
+    "network": "is on a file system that other machines share, where SQLite's log does not work",
     "replaced": "was deleted or replaced while it was in use",
-    "io": "cannot be used",
+    "permissions": "is not safe to use",
+    "io": "cannot be read or written",
 }
 
 _REASONS = {
-    sqlite3.SQLITE_NOTADB: "not_a_store",
-    sqlite3.SQLITE_CORRUPT: "not_a_store",
     sqlite3.SQLITE_FULL: "full",
     sqlite3.SQLITE_READONLY: "read_only",
     sqlite3.SQLITE_PERM: "read_only",

@@ -14,17 +14,16 @@ import threading
 import time
 from typing import NamedTuple
 
-from sidecar.backends.local import header, schema
+from sidecar.backends.local import header, mounts, ownership, rows, schema
+from sidecar.backends.local.documents import Connection
 from sidecar.backends.local.failures import is_busy, is_full, told_as_errors, unavailable
 from sidecar.errors import StoreUnavailable
 
 PATIENCE = 10.0
 """Seconds to wait for a lock that another process holds."""
 
-_NETWORK = {"remote", "nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "afpfs", "afs", "webdav"}
-_NETWORK |= {"ceph", "glusterfs", "lustre", "ncpfs", "davfs", "fuse.sshfs", "fuse.s3fs"}
-_NETWORK |= {"fuse.gcsfuse", "fuse.rclone", "fuse.glusterfs", "fuse.davfs"}
-"""Kinds of file systems on which processes of several machines may meet."""
+LARGEST = 1 << 28
+"""Bytes of the largest row: a damaged one may claim more than there is memory."""
 
 _opening = threading.Lock()
 
@@ -54,7 +53,6 @@ class OpenFile:
         self.path = path
         with _opening, told_as_errors(path):
             real = os.path.realpath(path)
-            _refuse_network(real)
             _prepare(real)
             identity = _identity(real)
             self.writing = _connect(real, PATIENCE)
@@ -66,9 +64,10 @@ class OpenFile:
                     self.reading.execute("PRAGMA query_only = 1")
                     self.store_id: str = _store_id(self.writing)
                     # SQLite keeps its log and the log's index in place for as long as it is open.
-                    self._names = (path, f"{real}-wal", f"{real}-shm")
+                    self._names = (path, real + ownership.LOG, real + ownership.INDEX)
                     self._identities = tuple(map(_identity, self._names))
-                    _make_private(self._names)
+                    ownership.check_files(real)  # again: SQLite may have found others than before
+                    ownership.make_private(real)
                 except BaseException:
                     self.reading.close()
                     raise
@@ -105,48 +104,66 @@ def _identity(path: str) -> Identity:
     return Identity(status.st_dev, status.st_ino)
 
 
+def check_place(path: str) -> None:
+    """Raise if no store should be at the path, whether there is one or not.
+
+    Raises
+    ------
+    StoreUnavailable
+    """
+    real = os.path.realpath(path)
+    with told_as_errors(path):
+        mounts.check(real)
+        if os.path.isdir(os.path.dirname(real)):
+            ownership.check_folder(real)
+
+
 def _prepare(path: str) -> None:
     """Make the file if there is none, private to its user; refuse one that is not ours.
 
     Nothing is written to a file that is refused.
     """
     folder = os.path.dirname(path)
+    check_place(path)
     if not os.path.isdir(folder):
         os.makedirs(folder, mode=0o700, exist_ok=True)
-    if is_full(path) and not os.path.exists(f"{path}-shm"):
+    ownership.check_files(path)
+    if is_full(path) and not os.path.exists(path + ownership.INDEX):
         # SQLite would find out in the middle of making its files, and leave them there.
         raise unavailable("full", path, "none", "there is no room for its log")
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         return
     except FileExistsError:
-        pass
-    if os.path.isdir(path):
-        raise unavailable("not_a_store", path, "none", "it is a folder")
-    if not os.path.isfile(path):
-        raise unavailable("not_a_store", path, "none", "it is no regular file")
+        ownership.check_files(path)  # again: it may be there only now
     if not (os.access(path, os.W_OK) and os.access(folder, os.W_OK)):
         raise unavailable("read_only", path, "none", "no permission to write")
     if _identity(path) not in _open:
         header.check(path)
 
 
-def _connect(path: str, patience: float) -> sqlite3.Connection:
+def _connect(path: str, patience: float) -> Connection:
     quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     if os.name == "nt":
         quoted = "/" + quoted.replace("\\", "/")
-    return sqlite3.connect(
+    db = sqlite3.connect(
         f"file://{quoted}?mode=rw",
         uri=True,
         isolation_level=None,
         timeout=patience,
         check_same_thread=False,
+        factory=Connection,
     )
+    db.text_factory = bytes  # a damaged text must not fail a statement
+    db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST)
+    return db
 
 
 def _store_id(db: sqlite3.Connection) -> str:
-    found: str = db.execute("SELECT id FROM store").fetchone()[0]
-    return found
+    row = db.execute("SELECT id FROM store").fetchone()
+    if row is None:
+        raise sqlite3.DatabaseError("its identity is missing")
+    return rows.text(row[0])
 
 
 def _set_modes(db: sqlite3.Connection) -> None:
@@ -161,40 +178,8 @@ def _set_modes(db: sqlite3.Connection) -> None:
             if not is_busy(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
-    if mode != "wal":
-        raise sqlite3.OperationalError(f"its journal mode stays {mode}")
+    if mode != b"wal":
+        raise sqlite3.OperationalError(f"its journal mode stays {rows.text(mode)}")
     db.execute("PRAGMA synchronous = FULL")
     if sys.platform == "darwin":
         db.execute("PRAGMA fullfsync = 1")
-
-
-def _make_private(names: tuple[str, ...]) -> None:
-    for name in names:
-        status = os.stat(name)
-        if os.name == "posix" and status.st_mode & 0o077 and status.st_uid == os.geteuid():
-            os.chmod(name, 0o600)
-
-
-def _refuse_network(path: str) -> None:
-    point, kind = "", ""
-    for mounted, its_kind in _mounts():
-        inside = path == mounted or path.startswith(mounted.rstrip("/\\") + os.sep)
-        if inside and len(mounted) >= len(point):
-            point, kind = mounted, its_kind
-    if kind in _NETWORK:
-        raise unavailable("network", path, "none", kind)
-
-
-def _mounts() -> list[tuple[str, str]]:
-    """List the mount points and the kinds of their file systems."""
-    if not sys.platform.startswith("linux"):
-        import psutil
-
-        parts = psutil.disk_partitions(all=True)
-        return [
-            (part.mountpoint, "remote" if "remote" in part.opts.split(",") else part.fstype)
-            for part in parts
-        ]
-    with open("/proc/self/mounts", encoding="utf-8", errors="replace") as file:
-        lines = [line.split()[1:3] for line in file]
-    return [(point.replace("\\040", " "), kind) for point, kind in lines]

@@ -10,27 +10,52 @@ from contextlib import suppress
 
 from sidecar.backends.local import schema
 from sidecar.backends.local.failures import unavailable
+from sidecar.backends.local.ownership import JOURNAL, LOG
 
 _MAGIC = b"SQLite format 3\0"
 _SIZE = 100
 _FRAME = 24
 
+_START = 1 << 16
+"""Bytes in which a store has its tables' definitions and its first events."""
+
+_MARKS = (schema.MIGRATIONS[0][0].encode(), b'"actionName":"e')
+
 
 def check(path: str) -> None:
     """Raise unless the file is a store of this release or an older one, or empty."""
     with open(path, "rb") as file:
-        header = file.read(_SIZE)
+        start = file.read(_START)
+    header = start[:_SIZE]
     if not header:
         return  # an empty file is an empty database
-    if not any(header) and os.path.exists(path + "-journal"):
+    if not any(header) and os.path.exists(path + JOURNAL):
         return  # its first transaction broke off, and SQLite will take it back
-    if len(header) < _SIZE or not header.startswith(_MAGIC):
-        raise unavailable("not_a_store", path, "none", "it is no SQLite database")
-    if int.from_bytes(header[68:72], "big") != schema.APPLICATION_ID:
-        raise unavailable("not_a_store", path, "none", "another program's database")
-    schema.check_version(_version(header), path)
-    with suppress(FileNotFoundError):
-        _check_log(path)
+    if len(header) == _SIZE and header.startswith(_MAGIC) and _is_marked(header):
+        schema.check_version(_version(header), path)
+        with suppress(FileNotFoundError):
+            _check_log(path)
+    elif _may_be_damaged(start):
+        raise unavailable("io", path, "none", "it is damaged: its first page cannot be read")
+    else:
+        what = "another program's" if header.startswith(_MAGIC) else "no SQLite"
+        raise unavailable("not_a_store", path, "none", f"it is {what} database")
+
+
+def _is_marked(header: bytes) -> bool:
+    return int.from_bytes(header[68:72], "big") == schema.APPLICATION_ID
+
+
+def _may_be_damaged(start: bytes) -> bool:
+    """Return whether there is any sign of a store in what is not one as it stands.
+
+    A user who believes that it is something else may delete it. What a failing disk or a crash
+    leaves of a page is often zero.
+    """
+    if not any(start) or _is_marked(start):
+        return True
+    cut_off = start.startswith(_MAGIC[: len(start)]) and len(start) < _SIZE
+    return cut_off or (b"\0" in start and any(mark in start for mark in _MARKS))
 
 
 def _version(header: bytes) -> int:
@@ -42,7 +67,7 @@ def _check_log(path: str) -> None:
 
     SQLite would say it too, but closing the file again would empty the log into it.
     """
-    with open(path + "-wal", "rb") as file:
+    with open(path + LOG, "rb") as file:
         start = file.read(32)
         page_size, salt = int.from_bytes(start[8:12], "big"), start[16:24]
         found = 0

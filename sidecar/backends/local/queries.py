@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Container
+from collections.abc import Collection, Container
 
+from sidecar.backends.local import rows
+from sidecar.errors import CursorExpired
 from sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, TIMED_OUT
 
 _PHASES = (PAUSED, SUCCEEDED, ABORTED, TIMED_OUT)
@@ -13,10 +15,23 @@ PENDING = (
     f"FROM event INDEXED BY pending_by_run WHERE phase = '{PAUSED}' AND run IN"
     " (SELECT id FROM run WHERE org = ? AND project = ? AND domain = ?)"
 )
-COUNT = (
-    "(SELECT count(*) FROM event INDEXED BY pending_by_run"
-    f" WHERE phase = '{PAUSED}' AND event.run = run.id)"
+COUNT = f"SELECT count(*) FROM event INDEXED BY pending_by_run WHERE phase = '{PAUSED}' AND run ="
+NEXT_EXPIRY = (
+    "SELECT expires_at FROM event INDEXED BY pending_by_expiry"
+    f" WHERE phase = '{PAUSED}' AND expires_at < {rows.BEYOND}"
 )
+
+
+def overdue(broken: Collection[int]) -> str:
+    """Return the SQL from FROM on that selects the events to be ended at an instant.
+
+    `broken` are the ids of rows that it leaves out.
+    """
+    but = f" AND id NOT IN ({', '.join(map(str, broken))})" if broken else ""
+    return (
+        "FROM event INDEXED BY pending_by_expiry"
+        f" WHERE phase = '{PAUSED}' AND expires_at <= ?{but} ORDER BY expires_at"
+    )
 
 
 class _First(dict[str, str]):
@@ -56,3 +71,26 @@ def of_run(
 def fingerprint(*words: object) -> str:
     """Name the listing that these words make."""
     return f"{zlib.crc32(repr(words).encode('utf-8', 'surrogatepass')):08x}"
+
+
+def cursor(store: str, listing: str, place: int) -> str:
+    """Make the cursor of a listing's next page."""
+    return f"{store}.{listing}.{place}"
+
+
+def place(cursor: str | None, store: str, listing: str) -> int:
+    """Return the id after which the cursor's page begins; 0 without one.
+
+    Raises
+    ------
+    CursorExpired
+        If the cursor is of another listing, or of another store.
+    """
+    if cursor is None:
+        return 0
+    its_store, _, rest = cursor.partition(".")
+    its_listing, _, after = rest.partition(".")
+    known = its_store == store and its_listing == listing
+    if not known or not (after.isascii() and after.isdigit() and len(after) < 19):
+        raise CursorExpired("the cursor does not belong to this listing: list from the start")
+    return int(after)

@@ -7,15 +7,17 @@ Each reads to its end before it returns: a cursor read halfway would hide from
 from __future__ import annotations
 
 import math
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from msgspec import json
 
-from sidecar.backends.local import queries, rows, schema
+from sidecar.backends.local import documents, queries, rows, schema
+from sidecar.backends.local.documents import Damage, DamagedEvent
 from sidecar.backends.local.file import OpenFile
-from sidecar.errors import CursorExpired
 from sidecar.events.backend import CANDIDATES
 from sidecar.events.model import (
     PAUSED,
@@ -56,7 +58,8 @@ class Overdue(Exception):
 class Reader:
     """The reads of one open store.
 
-    Each method may also raise `Overdue`, `sqlite3.Error`, and `StoreUnavailable`.
+    Each method may also raise `Overdue`, `sqlite3.Error`, and `StoreUnavailable`, and where one
+    event is meant `DamagedEvent`. Listings leave damaged events out.
     """
 
     def __init__(self, file: OpenFile) -> None:
@@ -64,6 +67,7 @@ class Reader:
         self._db = file.reading
         self._checked = -math.inf
         self._runs: dict[Run, int] = {}  # runs are never deleted, so their ids stay true
+        self.damage = Damage(self._db)
 
     def check(self) -> None:
         """Raise if the store was replaced, or migrated by a newer release."""
@@ -87,8 +91,14 @@ class Reader:
         if run is None:
             return None
         selection, parameters = rows.where(run, target)
-        row = self._db.execute(queries.FIRST[selection], parameters).fetchone()
-        return None if row is None else _in_time(rows.event(row[0]))
+        try:
+            row = self._db.execute(queries.FIRST[selection], parameters).fetchone()
+            event = None if row is None else rows.event(row[0])
+            if event is None or not _is_due(event):
+                return event
+        except (rows.Undecodable, sqlite3.DatabaseError):
+            pass
+        return next(iter(self._sound(f"{selection} ORDER BY id LIMIT 1", parameters)), None)
 
     def choices(self, target: Target) -> list[Event]:
         """Give the unresolved events that fit, or else the last created."""
@@ -97,13 +107,10 @@ class Reader:
         if run is None:
             return []
         selection, parameters = rows.where(run, target)
-        query = f"SELECT document {selection}"
-        found = self._db.execute(
-            f"{query} AND phase = '{PAUSED}' ORDER BY id LIMIT {CANDIDATES + 1}", parameters
-        ).fetchall()
-        if not found:
-            found = self._db.execute(f"{query} ORDER BY id DESC LIMIT 1", parameters).fetchall()
-        return [_in_time(rows.event(row[0])) for row in found]
+        unresolved = f"{selection} AND phase = '{PAUSED}' ORDER BY id LIMIT {CANDIDATES + 1}"
+        return self._sound(unresolved, parameters) or self._sound(
+            f"{selection} ORDER BY id DESC LIMIT 1", parameters
+        )
 
     def page(self, query: Query) -> EventPage:
         """Give one page of a listing."""
@@ -111,7 +118,7 @@ class Reader:
         listing = queries.fingerprint(
             rows.run_key(query.run), query.parent, query.phases and sorted(set(query.phases))
         )
-        after = self._place(query.cursor, listing)
+        after = queries.place(query.cursor, self._file.store_id, listing)
         self._check_expiry()
         run = self._run(query.run)
         if run is None:
@@ -124,7 +131,7 @@ class Reader:
         self.check_again()
         place = rows.place_key(query.place)
         listing = queries.fingerprint("pending", place)
-        after = self._place(query.cursor, listing)
+        after = queries.place(query.cursor, self._file.store_id, listing)
         self._check_expiry()
         return self._page(listing, queries.PENDING, place, after, query.limit, query.max_bytes)
 
@@ -133,34 +140,35 @@ class Reader:
         self.check_again()
         place = rows.place_key(query.place)
         listing = queries.fingerprint("runs", place, query.pending_only)
-        before = self._place(query.cursor, listing) or 1 << 62
+        before = queries.place(query.cursor, self._file.store_id, listing) or 1 << 62
         self._check_expiry()
         which = "AND pending > 0" if query.pending_only else ""
-        found = self._db.execute(
-            f"SELECT id, name, created_at, {queries.COUNT} AS pending"
-            " FROM run INDEXED BY run_by_place"
-            f" WHERE org = ? AND project = ? AND domain = ? AND id < ? {which}"
-            " ORDER BY id DESC LIMIT ?",
-            (*place, before, query.limit + 1),
-        ).fetchall()
         runs: list[RunInfo] = []
         size = 0
-        for identity, name, created_at, pending in found:
-            run = RunInfo(
-                run_name=name,
-                org=query.place.org,
-                project=query.place.project,
-                domain=query.place.domain,
-                phase=None,
-                created_at=rows.instant(created_at),
-                pending_events=pending,
-            )
-            size += len(json.encode(run)) + 1
-            if runs and (size > query.max_bytes or len(runs) == query.limit):
-                return RunPage(runs=runs, next_cursor=self._cursor(listing, before))
-            runs.append(run)
-            before = identity
-        return RunPage(runs=runs, next_cursor=None)
+        while True:
+            found = self._db.execute(
+                f"SELECT id, name, created_at, ({queries.COUNT} run.id{self.damage.clause})"
+                " AS pending FROM run INDEXED BY run_by_place"
+                f" WHERE org = ? AND project = ? AND domain = ? AND id < ? {which}"
+                " ORDER BY id DESC LIMIT ?",
+                (*place, before, query.limit + 1),
+            ).fetchall()
+            for identity, name, created_at, pending in found:
+                try:
+                    run = rows.run_info(query.place, name, created_at, pending)
+                except rows.Undecodable:
+                    self.damage.log_once(f"run number {identity} is damaged in the store")
+                    before = identity
+                    continue
+                size += len(json.encode(run)) + 1
+                if runs and (size > query.max_bytes or len(runs) == query.limit):
+                    return RunPage(
+                        runs=runs, next_cursor=queries.cursor(self._file.store_id, listing, before)
+                    )
+                runs.append(run)
+                before = identity
+            if len(found) <= query.limit:
+                return RunPage(runs=runs, next_cursor=None)
 
     def standing(self, what: tuple[Watched, int]) -> tuple[list[Event], int | None]:
         """Give some of the events watched that stand after a place, and the place of the next."""
@@ -186,7 +194,7 @@ class Reader:
         max_bytes: int,
     ) -> EventPage:
         events, place = self._some(selection, parameters, after, limit, max_bytes)
-        cursor = None if place is None else self._cursor(listing, place)
+        cursor = None if place is None else queries.cursor(self._file.store_id, listing, place)
         return EventPage(events=events, next_cursor=cursor)
 
     def _some(
@@ -198,22 +206,45 @@ class Reader:
         max_bytes: int,
     ) -> tuple[list[Event], int | None]:
         """Give the first events after a place, and the place of the last if more follow."""
-        cursor = self._db.execute(
-            f"SELECT id, document {selection} AND id > ? ORDER BY id LIMIT ?",
-            (*parameters, after, limit + 1),
-        )
         events: list[Event] = []
         size = 0
-        try:
-            for identity, document in cursor:
-                size += len(document.encode()) + 1
-                if events and (size > max_bytes or len(events) == limit):
-                    return events, after
-                events.append(rows.event(document))
-                after = identity
-        finally:
-            cursor.close()
-        return events, None
+        while True:
+            count = 0
+            some = f"{selection} AND id > ? ORDER BY id LIMIT ?"
+            with closing(documents.read(self._db, some, (*parameters, after, limit + 1))) as found:
+                for identity, document in found:
+                    count += 1
+                    if isinstance(document, bytes):
+                        size += len(document) + 1
+                    if events and (size > max_bytes or len(events) == limit):
+                        return events, after
+                    try:
+                        events.append(rows.event(document))
+                    except rows.Undecodable:
+                        self.damage.meet(identity)
+                    after = identity
+            if count <= limit:
+                return events, None
+
+    def _sound(self, selection: str, parameters: Sequence[str | int]) -> list[Event]:
+        """Return the events selected, each of which the request may mean.
+
+        Raises
+        ------
+        DamagedEvent
+            If one of them is damaged.
+        """
+        events = []
+        columns = "document, phase, expires_at"
+        found = list(documents.read(self._db, selection, parameters, columns=columns))
+        for identity, document, phase, expires_at in found:
+            event = documents.event(self._db, identity, document)
+            if _is_due(event):
+                if phase == PAUSED.encode() and expires_at in range(rows.now() + 1):
+                    raise Overdue
+                raise documents.damaged(self._db, identity)  # no write finds that it is due
+            events.append(event)
+        return events
 
     def _check_expiry(self) -> None:
         expiry = self.next_expiry()
@@ -222,15 +253,14 @@ class Reader:
 
     def next_expiry(self) -> int | None:
         """Give the instant at which the first of the unresolved events expires."""
-        row = self._db.execute(
-            "SELECT expires_at FROM event INDEXED BY pending_by_expiry"
-            f" WHERE phase = '{PAUSED}' AND expires_at IS NOT NULL ORDER BY expires_at LIMIT 1"
-        ).fetchone()
+        query = f"{queries.NEXT_EXPIRY}{self.damage.clause} ORDER BY expires_at LIMIT 1"
+        row = self._db.execute(query).fetchone()
         return None if row is None else int(row[0])
 
     def revision(self) -> int:
         """Give the number of the last change to any event."""
-        found: int = self._db.execute("SELECT coalesce(max(revision), 0) FROM event").fetchone()[0]
+        query = f"SELECT coalesce(max(revision), 0) FROM event WHERE revision < {rows.BEYOND}"
+        found: int = self._db.execute(query).fetchone()[0]
         return found
 
     def data_version(self) -> int:
@@ -240,30 +270,35 @@ class Reader:
 
     def changed_since(
         self, revision: int, wanted: Callable[[str, str], bool]
-    ) -> tuple[int, list[Event], bool]:
+    ) -> tuple[int, list[Event | DamagedEvent], bool]:
         """Give those events changed after a revision that are wanted, in the order of change.
 
         Gives the revision up to which they are told first, and last whether more may follow.
         `wanted` is asked with the name of an action, unique in a store, and a phase.
         """
-        cursor = self._db.execute(
-            "SELECT revision, action_name, phase, document FROM event"
-            " WHERE revision > ? ORDER BY revision LIMIT ?",
+        changed = documents.read(
+            self._db,
+            f"FROM event WHERE revision > ? AND revision < {rows.BEYOND} ORDER BY revision LIMIT ?",
             (revision, AT_ONCE),
+            keys="id, revision",
+            columns="action_name, phase, document",
         )
-        events: list[Event] = []
+        events: list[Event | DamagedEvent] = []
         count = size = 0
-        try:
-            for at, action, phase, document in cursor:
+        with closing(changed):
+            for identity, at, action, phase, document in changed:
                 revision = at
                 count += 1
-                if wanted(action, phase):
+                if phase is not None and not wanted(rows.text(action), rows.text(phase)):
+                    continue
+                try:
                     events.append(rows.event(document))
-                    size += len(document)
-                    if size > AT_ONCE_BYTES:
-                        return revision, events, True
-        finally:
-            cursor.close()
+                except rows.Undecodable:
+                    events.append(self.damage.meet(identity))
+                    continue
+                size += len(document)
+                if size > AT_ONCE_BYTES:
+                    return revision, events, True
         return revision, events, count == AT_ONCE
 
     def _run(self, run: Run) -> int | None:
@@ -276,23 +311,6 @@ class Reader:
                 self._runs[run] = found
         return found
 
-    def _cursor(self, listing: str, place: int) -> str:
-        return f"{self._file.store_id}.{listing}.{place}"
 
-    def _place(self, cursor: str | None, listing: str) -> int:
-        """Give the id after which the cursor's page begins; 0 without one."""
-        if cursor is None:
-            return 0
-        store, _, rest = cursor.partition(".")
-        its_listing, _, after = rest.partition(".")
-        known = store == self._file.store_id and its_listing == listing
-        if not known or not (after.isascii() and after.isdigit() and len(after) < 19):
-            raise CursorExpired("the cursor does not belong to this listing: list from the start")
-        return int(after)
-
-
-def _in_time(event: Event) -> Event:
-    expires = event.expires_at
-    if event.pending and expires is not None and expires <= rows.instant(rows.now()):
-        raise Overdue
-    return event
+def _is_due(event: Event) -> bool:
+    return event.expires_at is not None and rows.is_due(event, rows.now())

@@ -8,29 +8,78 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from msgspec import json
 from msgspec.structs import replace
 
+from sidecar.errors import PayloadTypeMismatch
 from sidecar.events import payload as payloads
-from sidecar.events.model import Event, Place, Run, Target
+from sidecar.events.model import (
+    ABORTED,
+    PAUSED,
+    SUCCEEDED,
+    TIMED_OUT,
+    Event,
+    Place,
+    Run,
+    RunInfo,
+    Target,
+)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-_decode = json.Decoder(Event).decode
+BEYOND = 1 << 62
+"""Above any instant or revision, and below every text: a damaged column may hold either."""
+
+_decode: Callable[[Any], Event] = json.Decoder(Event).decode
 _encode = json.Encoder().encode
 
+_ENDED = frozenset((SUCCEEDED, ABORTED, TIMED_OUT))
+_PLAIN = {"bool": bool, "int": int, "float": float, "str": str}
+_INT64 = range(-(2**63), 2**63)
 
-def event(document: str) -> Event:
-    """Give the event of a document."""
-    found = _decode(document)
-    if type(found.payload) is str and found.expected_type != "str":
-        # JSON has no NaN, and readers of it round long integers.
-        value = payloads.fit(found.payload, found.expected_type, None)
-        return replace(found, payload=value)
-    return found
+
+class Undecodable(Exception):
+    """A document is damaged."""
+
+
+def event(document: object) -> Event:
+    """Return the event of a document, as bytes.
+
+    Raises
+    ------
+    Undecodable
+        If it is no document of an event, or contradicts itself.
+    """
+    try:
+        found = _decode(document)
+        payload = found.payload
+        if found.phase == PAUSED if found.pending else found.phase in _ENDED:
+            if payload is None and found.phase != SUCCEEDED:
+                return found
+            if payload is not None and found.phase == SUCCEEDED:
+                plain = _PLAIN.get(found.expected_type or "")
+                if type(payload) is plain and (plain is not int or payload in _INT64):
+                    return found
+                # JSON has no NaN, and readers of it round long integers.
+                return replace(found, payload=payloads.fit(payload, found.expected_type, None))
+        raise Undecodable
+    except (TypeError, ValueError, RecursionError, PayloadTypeMismatch) as error:
+        raise Undecodable from error
+
+
+def is_due(event: Event, at: int) -> bool:
+    """Return whether an event that waits is past its time, at an instant in microseconds."""
+    return event.pending and event.expires_at is not None and event.expires_at <= instant(at)
+
+
+def text(column: object) -> str:
+    """Return a column's text, readable even where it is damaged."""
+    return column.decode("utf-8", "replace") if isinstance(column, bytes) else str(column)
 
 
 def document(event: Event) -> str:
@@ -51,6 +100,24 @@ def microseconds(instant: datetime) -> int:
 def now() -> int:
     """Give the instant as the store keeps it, in microseconds since 1970."""
     return time.time_ns() // 1000
+
+
+def run_info(place: Place, name: object, created_at: object, pending: int) -> RunInfo:
+    """Return what a listing reports of a run, from its columns; raises as `event`."""
+    if not isinstance(name, bytes) or not isinstance(created_at, int):
+        raise Undecodable
+    try:
+        return RunInfo(
+            run_name=name.decode(),
+            org=place.org,
+            project=place.project,
+            domain=place.domain,
+            phase=None,
+            created_at=instant(created_at),
+            pending_events=pending,
+        )
+    except (ValueError, OverflowError) as error:
+        raise Undecodable from error
 
 
 def run_key(run: Run) -> tuple[str, str, str, str]:

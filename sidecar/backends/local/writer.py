@@ -15,12 +15,13 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from sidecar.backends.local import schema
-from sidecar.backends.local.failures import told_as_errors
+from sidecar.backends.local.documents import Connection, find_broken
+from sidecar.backends.local.failures import SQLITE_ERRORS, told_as_errors
 from sidecar.backends.local.file import OpenFile
 from sidecar.errors import SidecarError, StoreBusy, StoreUnavailable
 
 T = TypeVar("T")
-Change = Callable[[sqlite3.Connection], T]
+Change = Callable[[Connection], T]
 """What is done inside a transaction; a SidecarError that it raises is its result."""
 
 GROUP = 256
@@ -126,14 +127,21 @@ class Writer:
         try:
             self._transaction(jobs)
         except _Broken as broken:
-            if len(jobs) == 1:
+            if self._finds_broken_rows():
+                self._commit(jobs)
+            elif len(jobs) == 1:
                 jobs[0].outcome = broken.error
-                return
-            for job in jobs:
-                self._commit([job])
+            else:
+                for job in jobs:
+                    self._commit([job])
         except Exception as error:
             for job in jobs:
                 job.outcome = error
+
+    def _finds_broken_rows(self) -> bool:
+        with suppress(*SQLITE_ERRORS):
+            return self._file is not None and find_broken(self._file.writing)
+        return False
 
     def _transaction(self, jobs: list[_Job]) -> None:
         file = self._file or self._open()
@@ -158,7 +166,7 @@ class Writer:
                 with suppress(sqlite3.Error):  # what broke the group is what is told
                     db.execute("ROLLBACK")
 
-    def _result(self, job: _Job, db: sqlite3.Connection) -> Any:
+    def _result(self, job: _Job, db: Connection) -> Any:
         try:
             with told_as_errors(self._path):
                 result = job.work(db)

@@ -52,6 +52,7 @@ export type StoreReason =
   | "read_only"
   | "network"
   | "replaced"
+  | "permissions"
   | "io";
 
 /** The `data` of every error. Match on `kind`. */
