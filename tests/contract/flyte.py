@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sidecar.backends.flyte import Deployment, FlyteBackend, inbox, reading
+from sidecar.backends.flyte import Deployment, FlyteBackend, inbox, reading, schedule
 from sidecar.backends.flyte.connected import Connected
 from sidecar.errors import EventExists
 from sidecar.events.backend import EventBackend
@@ -63,6 +63,7 @@ class FlyteHarness:
         # One clock for both sides, so that nothing has to be allowed for its steps.
         monkeypatch.setattr(reading, "now", self._now)
         monkeypatch.setattr(reading, "EXPIRY_GRACE", timedelta())
+        monkeypatch.setattr(schedule, "SHORTEST", 0.05)
         monkeypatch.setattr(inbox, "POLL", 0.1)
         monkeypatch.setattr(inbox, "POLL_SOON", 0.05)
         self.server = Server(Model(release, self._now))

@@ -277,7 +277,7 @@ async def test_a_message_that_breaks_a_stream_leaves_the_run_to_polls(
     assert not [note for note in watching.picture.notes if isinstance(note, Lost)]
 
 
-@pytest.mark.parametrize("release", ["2.0.43", "hosted"])
+@EVERY
 async def test_an_event_of_one_run_that_can_never_be_refreshed_ends_no_inbox(
     client: Client, flyte: FlyteHarness, details: Held
 ) -> None:
@@ -430,8 +430,9 @@ async def test_a_run_whose_phase_is_not_told_is_watched_on(
 
 @OLD
 async def test_a_run_of_thousands_is_not_listed_every_second(
-    client: Client, flyte: FlyteHarness
+    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(schedule, "GROWTH", 1.0)
     for _ in range(2000):
         flyte.server.model.task(RUN.name, "work", phase="SUCCEEDED")
     action = ask(flyte)

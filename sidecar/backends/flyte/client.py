@@ -119,14 +119,19 @@ class RunService:
                 yield message.enriched_actions
 
     async def runs(
-        self, place: Place, paused_only: bool, until: datetime | None, token: str
+        self,
+        place: Place,
+        paused_only: bool,
+        until: datetime | None,
+        token: str,
+        order: str = "created_at",
     ) -> ListRunsResponse:
-        """List one page of runs, last created first, of those created `until` then.
+        """List one page of runs, the latest by `order` first, of those created `until` then.
 
         Releases before 2.0.30 do not heed `paused_only`.
         """
-        created = list_pb2.Sort(key="created_at", direction=list_pb2.Sort.DESCENDING)
-        asked = list_pb2.ListRequest(limit=PAGE, token=token, sort_by=created)
+        latest = list_pb2.Sort(key=order, direction=list_pb2.Sort.DESCENDING)
+        asked = list_pb2.ListRequest(limit=PAGE, token=token, sort_by=latest)
         if until is not None:
             not_after = list_pb2.Filter.LESS_THAN_OR_EQUAL
             instant = until.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

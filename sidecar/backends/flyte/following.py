@@ -119,7 +119,6 @@ class Follower:
     async def _until_due(self, listening: asyncio.Future[None]) -> None:
         """Look at what is heard of, until it is time to look at all again."""
         loop = asyncio.get_running_loop()
-        jitter = random.uniform(0.9, 1.1)  # noqa: S311  nothing is hidden by it
         begun = polled = loop.time()
         while not self._look_now:
             if self._changes not in (None, self.audience.changes):
@@ -127,9 +126,8 @@ class Follower:
             self._changes = self.audience.changes
             # All of these change while it waits, as the stream breaks or is had again.
             hidden = [] if self._reader.lister.phases_follow else self.audience.unresolved
-            resync = self._schedule.resync(self._stream.live, self._refresher.rows)
-            due = begun + resync * jitter
-            poll_due = polled + self._schedule.poll(len(hidden)) * jitter
+            due = begun + self._schedule.resync(self._stream.live, self._refresher.rows)
+            poll_due = polled + self._schedule.poll(len(hidden))
             now = loop.time()
             if now >= due:
                 break

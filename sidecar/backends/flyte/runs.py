@@ -18,6 +18,8 @@ from sidecar.backends.flyte.words import phase_name
 from sidecar.errors import CursorExpired
 from sidecar.events.model import Place, Run, RunInfo, RunPage, RunsQuery
 
+UPDATED = "updated_at"
+
 
 class Mark(Struct, frozen=True, array_like=True):
     """How far a listing of runs has come.
@@ -50,7 +52,7 @@ class Runs:
         self._service = service
         self._reader = reader
         self._own_org = own_org
-        self._by_instant = True  # until the deployment refuses
+        self._by_instant = self._by_update = True  # until the deployment refuses
 
     async def page(self, query: RunsQuery) -> RunPage:
         """Give one page of runs.
@@ -76,12 +78,30 @@ class Runs:
 
     async def paused(self, place: Place) -> list[Row]:
         """Give all paused actions of all runs of a place, in order of creation."""
-        rows = await each(await self.with_paused(place), self._reader.lister.paused)
+        runs = [one.run for one in await self.with_paused(place)]
+        rows = await each(runs, self._reader.lister.paused)
         return sorted((row for some in rows for row in some), key=_place)
 
-    async def with_paused(self, place: Place) -> list[Run]:
-        """Give the runs with paused actions; before 2.0.30 it is all runs."""
-        return [one.run async for some in self._listed(place, True, None) for one in some]
+    async def with_paused(self, place: Place) -> list[Found]:
+        """Return the runs with paused actions; before 2.0.30 these are all runs."""
+        return [one async for some in self._listed(place, True, None) for one in some]
+
+    async def updated(self, place: Place) -> tuple[list[Found], bool]:
+        """Return those of them that were updated last, and whether there are no others.
+
+        A run is updated when it creates an event, and not when one is answered.
+        """
+        if self._by_update:
+            try:
+                page = await self._service.runs(place, True, None, "", UPDATED)
+            except CallFailed as failure:
+                if failure.status != "INVALID_ARGUMENT":
+                    raise
+                self._by_update = False
+            else:
+                found = [_found(place, run) for run in page.runs if self._is_of(place, run)]
+                return found, not page.token
+        return await self.with_paused(place), True
 
     async def counts(self, runs: Sequence[Run]) -> list[int]:
         """Give how many events of each run are pending."""

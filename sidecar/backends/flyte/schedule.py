@@ -7,6 +7,7 @@ deployment. What changed a moment ago may change again soon: an interval begins 
 from __future__ import annotations
 
 import asyncio
+import random
 
 from sidecar.backends.flyte.streams import Streams
 
@@ -15,6 +16,12 @@ LONGEST = 13.0
 
 With its jitter, and the time that a poll takes, a change is reported within 15 s.
 """
+
+JITTER = (0.9, 1.1)
+"""Factors of an interval, so that nothing is done in step."""
+
+SPREAD = (0.5, 1.5)
+"""Factors of an interval that is long because many share a rate: they may begin all at once."""
 
 SHORTEST = 1.0
 """Shortest poll interval in seconds."""
@@ -68,6 +75,7 @@ class Schedule:
         self._interval = SHORTEST
         self._active = False
         self._hidden = 0
+        self._draw()
         load.runs += 1
 
     def close(self) -> None:
@@ -90,17 +98,27 @@ class Schedule:
         self._active = False
         if not streaming:
             self.polled()
+        self._draw()
 
     def resync(self, streaming: bool, rows: int) -> float:
         """Return the interval between resyncs of a run that has so many rows."""
         streams = self._load.streams
         if streaming:
-            return LONGEST if self._active else max(LONGEST, streams.open / RESYNCS_PER_SECOND)
-        shared = streams.without / POLLS_PER_SECOND
-        return max(self._interval, shared, rows / ROWS_PER_SECOND)
+            shared = 0.0 if self._active else streams.open / RESYNCS_PER_SECOND
+            return self._longer(LONGEST, shared)
+        return self._longer(
+            self._interval, streams.without / POLLS_PER_SECOND, rows / ROWS_PER_SECOND
+        )
 
     def poll(self, hidden: int) -> float:
         """Return the interval between polls of the run's events whose answers are hidden."""
         self._load.hidden += hidden - self._hidden
         self._hidden = hidden
-        return max(self._interval, self._load.hidden / POLLS_PER_SECOND)
+        return self._longer(self._interval, self._load.hidden / POLLS_PER_SECOND)
+
+    def _longer(self, interval: float, *least: float) -> float:
+        return max(interval * self._jitter, *(shared * self._spread for shared in least))
+
+    def _draw(self) -> None:
+        self._jitter = random.uniform(*JITTER)  # noqa: S311  nothing is hidden by it
+        self._spread = random.uniform(*SPREAD)  # noqa: S311
