@@ -24,6 +24,8 @@ from sidecar.protocol.methods import METHODS
 from sidecar.rpc.framing import HeaderDecoder, Malformed
 
 CHUNK = 1 << 16
+MAX_MESSAGE_BYTES = 256 << 20
+"""The largest message that is read. Of what sidecars write, none is nearly so large."""
 CLOSE_TIMEOUT = 15.0
 """Seconds that a sidecar may take to end after its stdin was closed; then it is killed."""
 
@@ -178,7 +180,7 @@ class Client:
     async def _read(self) -> None:
         stdout = self.process.stdout
         assert stdout is not None
-        decoder = HeaderDecoder(sys.maxsize)
+        decoder = HeaderDecoder(MAX_MESSAGE_BYTES)
         try:
             while data := await stdout.read(CHUNK):
                 decoder.feed(data)

@@ -114,3 +114,21 @@ def test_a_sidecar_that_reads_nothing_is_killed(monkeypatch: pytest.MonkeyPatch)
             await stuck
 
     asyncio.run(asyncio.wait_for(close(), PATIENCE))
+
+
+def test_a_message_that_is_too_large_ends_the_connection() -> None:
+    program = """
+import sys
+sys.stdout.write("Content-Length: 300000000\\r\\n\\r\\n")
+for _ in range(300):
+    sys.stdout.write(" " * 1_000_000)
+sys.stdout.flush()
+sys.stdin.read()
+"""
+
+    async def ask() -> None:
+        async with Client.spawn(command=(sys.executable, "-c", program)) as client:
+            await client.request("sidecar.status")
+
+    with pytest.raises(Disconnected, match="268435456"):
+        asyncio.run(asyncio.wait_for(ask(), PATIENCE))
