@@ -21,12 +21,15 @@ RELEASES = ("2.0.28", "2.0.30", "2.0.43", "hosted")
 class AskingBackend(FlyteBackend):
     """Lets a client of the tests make events, which on Flyte only a run does."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, endpoint: str | None = None) -> None:
         assert RUN.project is not None
         assert RUN.domain is not None
         super().__init__(
             Deployment(
-                endpoint=server.endpoint, insecure=True, project=RUN.project, domain=RUN.domain
+                endpoint=endpoint or server.endpoint,
+                insecure=True,
+                project=RUN.project,
+                domain=RUN.domain,
             ),
             "flyte-sidecar-tests",
         )
@@ -82,6 +85,10 @@ class FlyteHarness:
     async def connected(self) -> Connected:
         """Give the backend's open connection."""
         return await self._backend._connect()
+
+    def connect_through(self, endpoint: str) -> None:
+        """Have the backend reach its server by another way."""
+        self._backend = AskingBackend(self.server, endpoint)
 
     def pass_time(self, seconds: float) -> None:
         self._offset += timedelta(seconds=seconds)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from msgspec.structs import replace
 
 from sidecar.backends.flyte import client as calls
 from sidecar.backends.flyte import listing, proof, schedule
@@ -46,6 +47,13 @@ def leave(flyte: FlyteHarness, prefix: str = "") -> dict[str, str]:
         f"{prefix}late": TIMED_OUT,
         f"{prefix}open": PAUSED,
     }
+
+
+def crowd(flyte: FlyteHarness) -> dict[str, str]:
+    """Ask so many events that their names would come from a snapshot; gives their phases."""
+    for place in range(40):
+        ask(flyte, f"new{place}")
+    return {f"new{place}": PAUSED for place in range(40)}
 
 
 def phases(events: list[Event]) -> dict[str, str]:
@@ -167,7 +175,8 @@ async def test_an_earlier_event_that_ended_later_proves_nothing(
     flyte.pass_time(100)
     await upgrade(flyte)
     model.signal_directly(RUN.name, earlier, True)
-    assert await by_listing(client) == {"earlier": SUCCEEDED, "answered": SUCCEEDED}
+    expected = {"earlier": SUCCEEDED, "answered": SUCCEEDED, **crowd(flyte)}
+    assert await by_listing(client) == expected
 
 
 async def test_an_event_that_was_answered_before_it_was_paused_proves_nothing(
@@ -178,12 +187,8 @@ async def test_an_event_that_was_answered_before_it_was_paused_proves_nothing(
     flyte.pass_time(100)
     model.signal_directly(RUN.name, ask(flyte, "answered"), True)
     await upgrade(flyte)
-    assert model.action(RUN.name, ask(flyte, "new")).phase == PAUSED
-    assert await by_listing(client) == {
-        "quick": SUCCEEDED,
-        "answered": SUCCEEDED,
-        "new": PAUSED,
-    }
+    expected = {"quick": SUCCEEDED, "answered": SUCCEEDED, **crowd(flyte)}
+    assert await by_listing(client) == expected
 
 
 async def test_an_abort_proves_nothing(client: Client, flyte: FlyteHarness) -> None:
@@ -194,7 +199,43 @@ async def test_an_abort_proves_nothing(client: Client, flyte: FlyteHarness) -> N
     flyte.pass_time(100)
     model.signal_directly(RUN.name, ask(flyte, "answered"), True)
     await upgrade(flyte)
-    assert await by_listing(client) == {"aborted": ABORTED, "answered": SUCCEEDED}
+    expected = {"aborted": ABORTED, "answered": SUCCEEDED, **crowd(flyte)}
+    assert await by_listing(client) == expected
+
+
+async def test_an_answer_whose_phase_lags_outlives_what_is_remembered_of_the_event(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    await upgrade(flyte)
+    prove(flyte)
+    action = ask(flyte, "q")
+    expected = {"first": SUCCEEDED, "q": PAUSED, **crowd(flyte)}
+    assert await by_listing(client) == expected
+    flyte.server.model.phase_lag = 3600
+    flyte.server.model.signal_directly(RUN.name, action, True)
+    found = await client.get("q")
+    assert found is not None
+    assert found.phase == SUCCEEDED
+    (await flyte.connected()).reader.memory._resolved.clear()  # as others take its place
+    expected["q"] = SUCCEEDED
+    assert await by_listing(client) == expected
+
+
+@pytest.mark.parametrize("source", ["listing", "runs"])
+async def test_a_timeout_before_an_upgrade_is_computed_once_the_backends_clock_shows_it(
+    client: Client, flyte: FlyteHarness, source: str
+) -> None:
+    ask(flyte, "late", expires_in=5)
+    flyte.pass_time(70)
+    await upgrade(flyte)
+    for _ in range(2):
+        assert await by_listing(client) == {"late": PAUSED}
+    flyte.server.model.ask("r2", "new")
+    if source == "runs":
+        assert len(await client.runs()) == 2
+    else:
+        assert len((await client.page(replace(RUN, name="r2"))).events) == 1
+    assert await by_listing(client) == {"late": TIMED_OUT}
 
 
 async def test_a_connection_that_outlives_an_upgrade_learns_of_it(
@@ -238,6 +279,22 @@ async def test_checks_that_were_made_before_a_downgrade_count_no_longer(
     assert await by_listing(client) == {"q": SUCCEEDED}
 
 
+async def test_counting_what_is_pending_learns_of_an_upgrade_too(
+    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instant = 1000.0
+    monkeypatch.setattr(listing, "monotonic", lambda: instant)
+    leave(flyte)
+    await client.runs()
+    await asyncio.to_thread(flyte.server.upgrade, "2.0.43")
+    instant += listing.REFUSED + 1
+    for _ in range(2):
+        flyte.server.calls.clear()
+        (run,) = await client.runs()
+        assert run.pending_events == 1
+    assert flyte.server.calls[DETAILS] == 0
+
+
 async def test_what_is_remembered_of_checks_is_bounded(
     client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,14 +308,18 @@ async def test_what_is_remembered_of_checks_is_bounded(
     assert len(its._confirmed) == 10
 
 
-async def test_a_wait_across_an_upgrade_ends_with_the_answer(
-    client: Client, flyte: FlyteHarness
+async def test_waits_across_an_upgrade_end_with_what_was_answered_before_it(
+    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    action = ask(flyte, "q")
-    waiting = asyncio.ensure_future(client.wait("q"))
+    instant = 1000.0
+    monkeypatch.setattr(listing, "monotonic", lambda: instant)
+    actions = [ask(flyte, f"q{place}") for place in range(5)]
+    waiting = [asyncio.ensure_future(client.wait(action_name=action)) for action in actions]
     await until(lambda: flyte.server.open_streams["WatchActions"] == 1)
+    instant += listing.REFUSED + 1
     await asyncio.to_thread(flyte.server.stop)
-    flyte.server.model.signal_directly(RUN.name, action, True)
+    for action in actions:
+        flyte.server.model.signal_directly(RUN.name, action, True)
     flyte.server.model.upgrade("2.0.43")
     await asyncio.to_thread(flyte.server.start)
-    assert (await waiting).payload is True
+    assert [event.payload for event in await asyncio.gather(*waiting)] == [True] * 5
