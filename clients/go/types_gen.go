@@ -320,7 +320,8 @@ type ListParams struct {
 	Details bool `json:"details,omitempty"`
 	// The most that a page holds. By default 100.
 	Limit int `json:"limit,omitempty"`
-	// A former page's nextCursor.
+	// A former page's nextCursor. On Flyte, later pages report each event as the first page
+	// found it, unless something newer is known by then.
 	Cursor string `json:"cursor,omitempty"`
 }
 
@@ -529,7 +530,8 @@ type WatchParams struct {
 }
 
 // WatchEnd: Why a watch ended: its client cancelled it, the sidecar shut down, or it is
-// finished: the run is over, and all its events are resolved.
+// finished: the run is over, and all its events are resolved. On Flyte, events that are open
+// when their run ends stay so until the cluster collects the run.
 //
 // The set is open: a newer sidecar may send others.
 type WatchEnd string

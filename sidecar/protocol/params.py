@@ -76,7 +76,13 @@ class ListParams(Scope, frozen=True, kw_only=True):
         bool | None, Meta(description="Whether no event may be partial. By default false.")
     ] = None
     limit: Limit = None
-    cursor: Cursor = None
+    cursor: Annotated[
+        str | None,
+        Meta(
+            description="A former page's nextCursor. On Flyte, later pages report each event as"
+            " the first page found it, unless something newer is known by then."
+        ),
+    ] = None
 
 
 class GetParams(TargetParams, frozen=True, kw_only=True):

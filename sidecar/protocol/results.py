@@ -46,7 +46,8 @@ WatchEnd = Annotated[
         title="WatchEnd",
         description=(
             "Why a watch ended: its client cancelled it, the sidecar shut down, or it is finished:"
-            " the run is over, and all its events are resolved."
+            " the run is over, and all its events are resolved. On Flyte, events that are open when"
+            " their run ends stay so until the cluster collects the run."
         ),
         examples=["cancelled", "shutdown", "finished"],
     ),

@@ -13,7 +13,7 @@ from sidecar.backends.flyte import listing, proof, schedule
 from sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, TIMED_OUT, Event
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, Client
-from tests.flyte.asking import ask, prove, until
+from tests.flyte.asking import PATIENCE, ask, prove, until
 
 pytestmark = pytest.mark.parametrize("release", ["2.0.28", "2.0.42"])
 
@@ -230,10 +230,11 @@ async def test_a_timeout_before_an_upgrade_is_computed_once_the_backends_clock_s
     await upgrade(flyte)
     for _ in range(2):
         assert await by_listing(client) == {"late": PAUSED}
-    flyte.server.model.ask("r2", "new")
     if source == "runs":
+        flyte.server.model.task("r2", "work")
         assert len(await client.runs()) == 2
     else:
+        flyte.server.model.ask("r2", "new")
         assert len((await client.page(replace(RUN, name="r2"))).events) == 1
     assert await by_listing(client) == {"late": TIMED_OUT}
 
@@ -313,6 +314,7 @@ async def test_waits_across_an_upgrade_end_with_what_was_answered_before_it(
 ) -> None:
     instant = 1000.0
     monkeypatch.setattr(listing, "monotonic", lambda: instant)
+    monkeypatch.setattr(schedule, "SHORTEST", 3600.0)  # only a resync sees the answers
     actions = [ask(flyte, f"q{place}") for place in range(5)]
     waiting = [asyncio.ensure_future(client.wait(action_name=action)) for action in actions]
     await until(lambda: flyte.server.open_streams["WatchActions"] == 1)
@@ -322,4 +324,5 @@ async def test_waits_across_an_upgrade_end_with_what_was_answered_before_it(
         flyte.server.model.signal_directly(RUN.name, action, True)
     flyte.server.model.upgrade("2.0.43")
     await asyncio.to_thread(flyte.server.start)
-    assert [event.payload for event in await asyncio.gather(*waiting)] == [True] * 5
+    async with asyncio.timeout(PATIENCE):
+        assert [event.payload for event in await asyncio.gather(*waiting)] == [True] * 5

@@ -25,7 +25,7 @@ import type {
 export const PROTOCOL_VERSION = "1.1";
 
 /** Tells the schemas that this client was made from. */
-export const SCHEMA_HASH = "41b853a7266d58fd";
+export const SCHEMA_HASH = "8fb08f5337d636ea";
 
 /** The methods that this client knows. */
 export const METHODS: ReadonlySet<string> = new Set([

@@ -245,7 +245,10 @@ export interface ListParams {
   details?: boolean | null | undefined;
   /** The most that a page holds. By default 100. */
   limit?: number | null | undefined;
-  /** A former page's nextCursor. */
+  /**
+   * A former page's nextCursor. On Flyte, later pages report each event as the first page found it,
+   * unless something newer is known by then.
+   */
   cursor?: string | null | undefined;
 }
 
@@ -431,7 +434,8 @@ export interface WatchParams {
 
 /**
  * Why a watch ended: its client cancelled it, the sidecar shut down, or it is finished: the run is
- * over, and all its events are resolved.
+ * over, and all its events are resolved. On Flyte, events that are open when their run ends stay so
+ * until the cluster collects the run.
  */
 export type WatchEnd = "cancelled" | "shutdown" | "finished";
 
