@@ -7,7 +7,7 @@ from typing import get_args
 
 from sidecar.blocking import Shared, run
 from sidecar.events.service import EventService
-from sidecar.options import BackendKind, Options, default_store, make_backend
+from sidecar.options import BackendKind, Options, make_backend, store_path
 
 
 def init(
@@ -47,13 +47,13 @@ def init(
     Raises
     ------
     ValueError
-        If there is no such backend, or no such endpoint can be.
+        If there is no such backend, no such endpoint can be, or the store is no path.
     """
     if backend not in get_args(BackendKind):
         raise ValueError(f"backend must be 'local' or 'flyte', not {backend!r}")
     options = Options(
         backend=backend,
-        store="" if backend == "flyte" else _path(store or default_store()),
+        store="" if backend == "flyte" else _path(store_path(store)),
         endpoint=endpoint,
         insecure=insecure,
         ca_cert_file=None if ca_cert_file is None else _path(ca_cert_file),
@@ -71,7 +71,7 @@ def _path(path: str | os.PathLike[str]) -> str:
 
 
 def _make_default() -> EventService:
-    return EventService(make_backend(Options(store=default_store())))
+    return EventService(make_backend(Options(store=store_path(None))))
 
 
 async def _close(its: EventService) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
 from sidecar.errors import SidecarError
-from sidecar.options import BACKEND_VARIABLE, BackendKind, Options, default_store, deployment
+from sidecar.options import BACKEND_VARIABLE, BackendKind, Options, deployment, store_path
 from sidecar.rpc.framing import MAX_MESSAGE_BYTES
 from sidecar.version import VERSION
 
@@ -169,7 +169,9 @@ def _options(words: dict[str, Any]) -> Options:
             parser().error(str(error))
         return options
     try:
-        given["store"] = os.path.abspath(os.path.expanduser(given["store"] or default_store()))
+        given["store"] = os.path.abspath(os.path.expanduser(store_path(given["store"])))
+    except ValueError as error:
+        parser().error(str(error))
     except (OSError, RuntimeError) as error:
         parser().error(f"no place for the store, give an absolute --store: {error}")
     return Options(**given)

@@ -10,6 +10,7 @@ import sqlite3
 
 from sidecar.backends.flyte import FlyteBackend
 from sidecar.backends.local import LocalBackend
+from sidecar.backends.local.file import check_place
 from sidecar.errors import SidecarError
 from sidecar.events.backend import EventBackend
 from sidecar.events.model import Run, Target
@@ -72,6 +73,10 @@ def _store(path: str) -> bool:
 
 def _look_at(path: str) -> tuple[bool, str]:
     if not os.path.exists(path):
+        try:
+            check_place(path)
+        except SidecarError as error:
+            return False, f"{path} (FAILS: {error.message})"
         folder = os.path.dirname(path)
         while not os.path.exists(folder):
             folder = os.path.dirname(folder)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import queue
+import stat
 import threading
 import time
 from contextlib import suppress
@@ -65,10 +66,35 @@ class LineHandler(logging.Handler):
 
 def set_up(level: str, file: str | None) -> None:
     """Send the records of the whole process to stderr, or to a file private to its user."""
-    if file is None:
-        handler = LineHandler()
-    else:
-        handler = LineHandler(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+    handler = LineHandler() if file is None else LineHandler(_open(file))
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     handler.setFormatter(logging.Formatter(form))
     logging.basicConfig(level=level.upper(), handlers=[handler])
+
+
+def _open(path: str) -> int:
+    """Open a log file and make it private to its user; make it if there is none.
+
+    Raises
+    ------
+    OSError
+        If it is not a regular file, which could block or lead elsewhere, or is another user's.
+    """
+    with suppress(FileNotFoundError):
+        _check(path, os.lstat(path))
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    for name in ("O_NOFOLLOW", "O_NONBLOCK"):  # Windows has neither
+        flags |= getattr(os, name, 0)
+    descriptor = os.open(path, flags, 0o600)
+    status = os.fstat(descriptor)
+    _check(path, status)
+    if os.name == "posix" and status.st_mode & 0o077:
+        os.fchmod(descriptor, 0o600)
+    return descriptor
+
+
+def _check(path: str, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(f"{path} is not a regular file")
+    if os.name == "posix" and status.st_uid != os.geteuid():
+        raise OSError(f"{path} belongs to another user")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
@@ -76,6 +77,24 @@ def deployment(options: Options) -> Deployment:
         project=options.project,
         domain=options.domain,
     )
+
+
+def store_path(chosen: str | os.PathLike[str] | None) -> str:
+    """Return the path of the embedded store as it was chosen, the default one if it was not.
+
+    Raises
+    ------
+    ValueError
+        If it is what other programs of SQLite take in place of a path.
+    """
+    path = os.fspath(chosen or default_store())
+    if _NOT_A_PATH.match(path):
+        sentence = "the store must be a path of a file, not a URL or :memory:"
+        raise ValueError(f"{sentence} ({path!r}; if a file is called so, ./{path} is its path)")
+    return path
+
+
+_NOT_A_PATH = re.compile(r":memory:|(file|sqlite[\w+.-]*):|[a-z][\w+.-]+://", re.IGNORECASE)
 
 
 def default_store() -> str:

@@ -116,6 +116,40 @@ def test_doctor_tells_what_is_wrong_with_the_store(command: Environment, store: 
     assert os.listdir(store.parent) == [store.name]
 
 
+URLS = [":memory:", "file:x.db", "file::memory:?cache=shared", "sqlite:x.db", "sqlite:///x.db"]
+URLS += ["sqlite+pysqlite:///x.db", "SQLite://x", "FILE:///x.db", "https://host/x.db"]
+
+
+@pytest.mark.parametrize("url", URLS)
+@pytest.mark.parametrize("where", ["option", "environment"])
+def test_a_store_that_is_no_path_is_refused_and_makes_no_file(
+    url: str, where: str, tmp_path: Path, command: Environment
+) -> None:
+    words = ["--store", url] if where == "option" else []
+    env = {**command, "FLYTE_SIDECAR_STORE": url}
+    done = run("flyte-sidecar", *words, "call", "sidecar.status", env=env, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"the store must be a path of a file, not a URL or :memory: ({url!r}" in done.stderr
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_file_may_be_called_like_a_url(tmp_path: Path, command: Environment) -> None:
+    words = ("--store", "./file:x", "call", "events.list", '{"runName":"r"}')
+    assert run("flyte-sidecar", *words, env=command, cwd=tmp_path).returncode == 0
+    assert "file:x" in os.listdir(tmp_path)
+
+
+def test_doctor_tells_that_no_store_can_be_made_in_an_open_folder(
+    tmp_path: Path, command: Environment
+) -> None:
+    folder = tmp_path / "open"
+    folder.mkdir()
+    folder.chmod(0o777)
+    done = run("flyte-sidecar", "doctor", "--store", folder / "events.db", env=command)
+    assert done.returncode == 1
+    assert "is not safe to use" in done.stdout
+
+
 def test_version_and_help_help(command: Environment) -> None:
     assert run("flyte-sidecar", "--version", env=command).stdout.startswith("flyte-sidecar 0.")
     told = run("flyte-sidecar", "--help", env=command).stdout

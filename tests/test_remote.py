@@ -499,6 +499,9 @@ class TestInit:
             sidecar.init(backend="flyte", endpoint="https://example.com/path")
         with pytest.raises(ValueError, match="'redis'"):
             sidecar.init(backend="redis")  # type: ignore[arg-type]
+        for url in (":memory:", "file:x.db", "sqlite:///x.db"):
+            with pytest.raises(ValueError, match="must be a path of a file"):
+                sidecar.init(store=url)
         with pytest.raises(TypeError):
             sidecar.init("local")  # type: ignore[call-arg]
         assert Event.get("approve", "r1") is not None
