@@ -168,18 +168,20 @@ class Connection:
         return (self._work.has_room or self._input_ended) and not self.outbox.full
 
     def _take(self, frame: Frame) -> None:
-        if isinstance(frame, Malformed):
-            self._refuse(frame, Call())
-            if frame.fatal:
+        message: Envelope | list[Raw] | Malformed
+        if isinstance(frame, bytes):
+            message = read(frame)
+            if type(message) is Envelope:
+                self._dispatch(message, Call(size=len(frame), page_bytes=self._page_bytes))
+                return
+        else:
+            message = frame
+        if isinstance(message, Malformed):
+            self._refuse(message, Call())
+            if message.fatal:
                 self._end_input(1)
-            return
-        message = read(frame)
-        if isinstance(message, Envelope):
-            self._dispatch(message, Call(size=len(frame), page_bytes=self._page_bytes))
         elif isinstance(message, list):
             self._take_batch(message)
-        else:
-            self._refuse(message, Call())
 
     def _take_batch(self, entries: list[Raw]) -> None:
         batch = Batch()

@@ -13,7 +13,7 @@ from sidecar.rpc.explain import not_json
 from sidecar.rpc.framing import Malformed
 from sidecar.rpc.ids import id_key
 from sidecar.rpc.params import ABSENT
-from sidecar.rpc.salvage import salvage_id
+from sidecar.rpc.salvage import MAX_ID, salvage_id
 from sidecar.rpc.surrogates import HALF, UNPAIRED, mend, tear
 
 MAX_BATCH = 1000
@@ -94,7 +94,8 @@ def _read_object(message: bytes) -> Envelope | Malformed:
         if torn and params:
             members = structs.replace(members, params=Raw(tear(params)))
         return Envelope("2.0", members.id, json.decode(method or b"null"), members.params)
-    return Malformed(InvalidRequest(fault), None if id_key(identity) is None else identity)
+    certain = len(identity) <= MAX_ID and id_key(identity) is not None
+    return Malformed(InvalidRequest(fault), identity if certain else None)
 
 
 def _malformed(message: bytes, error: SidecarError) -> Malformed:

@@ -21,6 +21,9 @@ ABSENT = Raw(b"")
 IGNORED = ("workDoneToken", "partialResultToken", "_meta")
 """What LSP and MCP clients add to the params of any method."""
 
+MAX_LIST = 1 << 16
+"""Bytes of a list in which the item at fault is looked for."""
+
 
 def params_reader(shape: type[T]) -> Callable[[Raw], T]:
     """Return a reader of a method's params, which are an object or absent.
@@ -66,8 +69,9 @@ def _read_leniently(shape: Any, decode: Callable[[bytes], T], text: bytes) -> T:
 def _refuse_unpaired(values: dict[str, bytes]) -> None:
     for name, value in values.items():
         if UNPAIRED in value:
-            # What is not a string may be a list of them.
-            items = json.decode(value, type=list[Raw]) if value[:1] == b"[" else []
+            # What is not a string may be a list of them; a huge one is not worth its items.
+            listed = value[:1] == b"[" and len(value) <= MAX_LIST
+            items = json.decode(value, type=list[Raw]) if listed else []
             at = next((f"/{n}" for n, item in enumerate(items) if UNPAIRED in bytes(item)), "")
             raise InvalidParams(f"`{name}` {HALF}", path=f"/{name}{at}")
 

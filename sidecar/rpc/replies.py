@@ -63,14 +63,16 @@ class Replies:
             return self._decoder.frame(self._decoder.safe(message))
         if isinstance(what, Batch):
             for call in what.calls:
-                self._free(call)
+                self._in_flight.pop(call.key or b"", None)
             replies = [call.reply for call in what.calls]
             self._held -= sum(map(len, replies))
             return self._decoder.frame(b"[%b]" % b",".join(replies)) if replies else None
         if what.silent:
             _note_failure(what)
             return None
-        self._free(what)
+        # The id is free before the client can know the answer.
+        if what.task is not None and what.key is not None:
+            self._in_flight.pop(what.key, None)
         return self._decoder.frame(self._reply(what))
 
     def join(self, call: Call, batch: Batch, identity: bytes | None) -> None:
@@ -97,11 +99,6 @@ class Replies:
         self._held += len(call.reply)
         call.outcome = None
 
-    def _free(self, call: Call) -> None:
-        # The id is free before the client can know the answer.
-        if (call.task is not None or call.batch is not None) and call.key is not None:
-            self._in_flight.pop(call.key, None)
-
     def _reply(self, call: Call) -> bytes:
         try:
             if not isinstance(call.outcome, SidecarError):
@@ -112,7 +109,7 @@ class Replies:
             text = error_reply(call.id, defect(error), self._encode, call.known)
         if call.task is not None:
             self._learn(len(text))
-        return self._decoder.safe(text)
+        return text if text.isascii() else self._decoder.safe(text)
 
 
 def _note_failure(call: Call) -> None:

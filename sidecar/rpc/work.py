@@ -44,6 +44,8 @@ class Work:
         How many of them are open-ended.
     window
         Admits those that are not.
+    has_room
+        Whether more requests may be taken.
     over
         Set at the end: what is cancelled then is no defect.
     """
@@ -53,15 +55,11 @@ class Work:
         self.waits = 0
         self.window = Window()
         self.over = False
+        self.has_room = True
         self._settle = settle
         self._unfinished = 0
         self._unfinished_bytes = 0
         self._wait_bytes = 0
-
-    @property
-    def has_room(self) -> bool:
-        """Whether more requests may be taken."""
-        return self._unfinished < MAX_UNFINISHED and self._unfinished_bytes < MAX_BYTES
 
     @property
     def has_room_for_waits(self) -> bool:
@@ -115,6 +113,8 @@ class Work:
         else:
             self._unfinished += by
             self._unfinished_bytes += by * call.size
+            few = self._unfinished < MAX_UNFINISHED
+            self.has_room = few and self._unfinished_bytes < MAX_BYTES
 
     def _unasked(self) -> SidecarError:
         """Answer for work that was cancelled, and not by its client."""

@@ -148,6 +148,7 @@ def test_what_is_not_json_is_a_parse_error(message: bytes) -> None:
         (b'{"id":"a"1,"method":"x"}', None),
         (b'{"id":[1],"method":5}', None),
         (b'{"id":1.0,"method":5}', b"1.0"),
+        (b'{"id":"%b","method":5}' % (b"x" * 1023), None),
         (b'{"jsonrpc":2,"method":"x","id":"y"}', b'"y"'),
         (b'{"jsonrpc":2,"method":"x","id":"y"} x', b'"y"'),
         (b'{"id":1,"method":5,"id":2}', b"2"),

@@ -156,6 +156,7 @@ N = 4 << 20
         b'{"timeoutSeconds":1%b.0}' % (b"0" * N),
         b"[%b1]" % (b" " * N),
         b'{"_meta":%b1%b}' % (b"[" * 500, b"]" * 500),
+        rb'{"runName":[%b"\ud800"]}' % (b"1," * (N // 2)),
         b"{%b}" % b",".join(b'"_meta":%d' % n for n in range(N // 16)),
     ],
 )
