@@ -26,8 +26,8 @@ Made by `make generate`: the files beside it from the code, and this page from t
 `protocolVersion` and `schemaHash`. Another MAJOR of the version is another contract; a higher MINOR
 has more methods, members and words, so take members and words that you do not know. Params are
 closed: a member that the sidecar does not know is rejected, except `workDoneToken`,
-`partialResultToken` and `_meta`, which are ignored. `null` and absent params are the same. An integer
-may be written as any number without a fraction (`10.0`).
+`partialResultToken` and `_meta`, which are ignored. `null` and absent params are the same. An
+integer may be written as any number without a fraction (`10.0`).
 """
 
 
