@@ -44,27 +44,26 @@ def watched(number: int) -> bytes:
     return message.SerializeToString()
 
 
-ENDLESS_ACTIONS: list[tuple[str, Callable[[], Iterator[Response]]]] = [
-    ("the same token", lambda: repeat(actions("200"))),
-    ("the same page", lambda: repeat(actions("200", "a1", "a2"))),
-    ("alternating tokens", lambda: (actions(f"{n % 2}") for n in count())),
-    ("new tokens", lambda: (actions(f"{n}") for n in count())),
-    ("new actions", lambda: (actions(f"{n}", f"a{n}") for n in count())),
-    ("large pages", lambda: (actions(f"{n}", f"a{n}" + "x" * 1000) for n in count())),
-]
-ENDLESS_RUNS: list[tuple[str, Callable[[], Iterator[Response]]]] = [
-    ("the same token", lambda: repeat(runs("200"))),
-    ("the same page", lambda: repeat(runs("200", "r1"))),
-    ("new tokens", lambda: (runs(f"{n}") for n in count())),
-    ("new runs", lambda: (runs("200", f"r{n}", seconds=n) for n in count())),
-    ("new runs of one instant", lambda: (runs(f"{n}", f"r{n}") for n in count())),
-]
-endless_actions = pytest.mark.parametrize(
-    "pages", [pages for _, pages in ENDLESS_ACTIONS], ids=[name for name, _ in ENDLESS_ACTIONS]
-)
-endless_runs = pytest.mark.parametrize(
-    "pages", [pages for _, pages in ENDLESS_RUNS], ids=[name for name, _ in ENDLESS_RUNS]
-)
+Pages = Callable[[], Iterator[Response]]
+ENDLESS_ACTIONS: dict[str, tuple[Pages, str]] = {
+    "the same token": (lambda: repeat(actions("200")), "repeated"),
+    "the same page": (lambda: repeat(actions("200", "a1", "a2")), "repeated"),
+    "alternating tokens": (lambda: (actions(f"{n % 2}") for n in count()), "repeated"),
+    "new tokens": (lambda: (actions(f"{n}") for n in count()), "more than 50 pages"),
+    "new actions": (lambda: (actions(f"{n}", f"a{n}") for n in count()), "more than 50 pages"),
+    "large pages": (lambda: (actions(f"{n}", f"a{n}" + "x" * 999) for n in count()), "larger than"),
+}
+ENDLESS_RUNS: dict[str, tuple[Pages, str]] = {
+    "the same token": (lambda: repeat(runs("200")), "repeated"),
+    "the same page": (lambda: repeat(runs("200", "r1")), "repeated"),
+    "new tokens": (lambda: (runs(f"{n}") for n in count()), "more than 50 pages"),
+    "new runs": (lambda: (runs("200", f"r{n}", seconds=n) for n in count()), "more than 50 pages"),
+    "one instant": (lambda: (runs(f"{n}", f"r{n}") for n in count()), "more than 50 pages"),
+}
+
+
+def every_one(endless_pages: dict[str, tuple[Pages, str]]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(("pages", "reason"), endless_pages.values(), ids=endless_pages)
 
 
 @pytest.fixture(autouse=True)
@@ -75,24 +74,24 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @EVERY
-@endless_actions
+@every_one(ENDLESS_ACTIONS)
 async def test_a_listing_of_actions_that_never_ends_is_an_error(
-    client: Client, flyte: FlyteHarness, pages: Callable[[], Iterator[Response]]
+    client: Client, flyte: FlyteHarness, pages: Pages, reason: str
 ) -> None:
     for read in (client.get, lambda _: client.listing()):
         flyte.server.hostile.script("ListActions", pages())
-        with pytest.raises(BackendError, match="listing of run") as failed:
+        with pytest.raises(BackendError, match=f"listing of run .* {reason}") as failed:
             await read("q")
         assert not failed.value.retryable
 
 
-@endless_runs
+@every_one(ENDLESS_RUNS)
 async def test_a_listing_of_runs_that_never_ends_is_an_error(
-    client: Client, flyte: FlyteHarness, pages: Callable[[], Iterator[Response]]
+    client: Client, flyte: FlyteHarness, pages: Pages, reason: str
 ) -> None:
     for read in (client.pending_page, lambda: client.runs_page(limit=1000)):
         flyte.server.hostile.script("ListRuns", pages())
-        with pytest.raises(BackendError, match="listing of the runs") as failed:
+        with pytest.raises(BackendError, match=f"listing of the runs .* {reason}") as failed:
             await read()
         assert not failed.value.retryable
 
