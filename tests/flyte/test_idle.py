@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sidecar.backends.flyte import client as calls
-from sidecar.backends.flyte import inbox, schedule
+from sidecar.backends.flyte import inbox, memory, schedule
 from sidecar.backends.flyte.schedule import Load, Schedule
 from sidecar.backends.flyte.streams import Streams
 from sidecar.backends.flyte.troubles import PERSISTENT
@@ -21,6 +21,7 @@ from tests.flyte.asking import EVERY, OLD, until
 
 LISTED, DETAILS, STREAM, RUNS = "ListActions", "GetActionDetails", "WatchActions", "ListRuns"
 NEVER = 1e-9  # a rate
+NEW = pytest.mark.parametrize("release", ["2.0.43", "hosted"])
 
 
 @pytest.fixture(autouse=True)
@@ -253,3 +254,61 @@ def test_a_thousand_hidden_events_are_polled_within_a_bounded_rate() -> None:
     for one in schedules:
         one.close()
     assert (load.runs, load.hidden) == (0, 0)
+
+
+@NEW
+async def test_the_details_of_a_pending_event_are_fetched_once(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    model = flyte.server.model
+    actions = {
+        f"q{place}": model.ask(f"r{place % 3}", f"q{place}", prompt="How many?")
+        for place in range(30)
+    }
+    first = await client.pending(limit=7)
+    assert flyte.server.calls[DETAILS] == 30
+    assert {event.prompt for event in first} == {"How many?"}
+    assert await client.pending() == first
+    watching = client.watch(None)
+    picture = await watching.pending(actions)
+    assert sorted(map(repr, picture.events.values())) == sorted(map(repr, first))
+    assert flyte.server.calls[DETAILS] == 30
+    model.signal_directly("r1", actions["q1"], True)
+    assert len(await client.pending()) == 29
+    await watching.pending(set(actions) - {"q1"})
+
+
+@OLD
+async def test_where_listings_hide_answers_the_details_are_fetched_each_time(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    action = flyte.server.model.ask("r1", "q")
+    flyte.server.model.ask("r2", "other")
+    assert len(await client.pending()) == 2
+    flyte.server.model.signal_directly("r1", action, True)
+    assert [event.name for event in await client.pending()] == ["other"]
+
+
+async def test_an_event_answered_long_after_the_first_page_is_on_no_later_page(
+    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flyte.server.model.ask("r1", "first")
+    action = flyte.server.model.ask("r2", "q")
+    assert len(await client.pending()) == 2
+    page = await client.pending_page(limit=1)
+    assert [event.name for event in page.events] == ["first"]
+    flyte.server.model.signal_directly("r2", action, True)
+    monkeypatch.setattr(memory, "FRESH", -1.0)
+    page = await client.pending_page(limit=1, cursor=page.next_cursor)
+    assert page.events == []
+
+
+async def test_prompts_beyond_the_size_of_the_cache_are_fetched_again(
+    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "PENDING_BYTES", 20_000)
+    for place in range(20):
+        flyte.server.model.ask("r1", f"q{place}", prompt="p" * 4000)
+    first = await client.pending()
+    assert await client.pending() == first
+    assert 2 * 20 - 5 < flyte.server.calls[DETAILS] <= 2 * 20

@@ -7,12 +7,13 @@ An event is a condition action there: `flyteidl2.workflow.run_definition_pb2.Act
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from time import monotonic
 
 from flyteidl2.common import identity_pb2
 from flyteidl2.workflow import run_definition_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
-from msgspec import Struct
+from msgspec import Struct, field
 
 from sidecar.backends.flyte.idl import signal_info
 from sidecar.backends.flyte.words import (
@@ -72,6 +73,8 @@ class Row(Struct):
         The event's; None where nothing told so far.
     created_at
         In whole seconds: the backend itself cuts the instant, but not at once.
+    listed_at
+        When it was listed, by the monotonic clock.
     """
 
     run: Run
@@ -85,6 +88,7 @@ class Row(Struct):
     group: str | None
     created_at: datetime | None
     ended_at: datetime | None
+    listed_at: float = field(default_factory=monotonic)
 
     @property
     def place(self) -> tuple[float, str]:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import monotonic
 
 from cachetools import LRUCache
 
 from sidecar.backends.flyte.conversion import Facts, Row
-from sidecar.events.model import SUCCEEDED, Event, Run
+from sidecar.events.model import PAUSED, SUCCEEDED, Event, Run
 
 FACTS = 20_000
 """Actions of which the kind, the name and the type are kept."""
 
 RESOLVED_BYTES = 16 << 20
 """Of resolved events, about so much is kept."""
+
+PENDING_BYTES = 32 << 20
+"""Maximum size of the pending events whose details are cached."""
+
+FRESH = 15.0
+"""Seconds for which a listed row shows that such an event is still pending."""
 
 ENDED = 100_000
 """Events of which it is remembered that they are resolved, and nothing more."""
@@ -34,6 +41,9 @@ class Memory:
         self._resolved: LRUCache[tuple[Run, str], Event] = LRUCache(
             RESOLVED_BYTES, lambda event: event.size
         )
+        self._pending: LRUCache[tuple[Run, str], Event] = LRUCache(
+            PENDING_BYTES, lambda event: event.size
+        )
         self._ended: LRUCache[tuple[Run, str], bool] = LRUCache(ENDED)
 
     def keep(self, event: Event) -> Event:
@@ -49,7 +59,12 @@ class Memory:
             unfinished = event.phase == kept.phase == SUCCEEDED and event.payload is None
             if event.pending or unfinished:
                 event = kept
-        if not event.pending:
+        if event.pending:
+            # Before it is paused, its instants are not final.
+            if event.phase == PAUSED and not event.partial and event.size <= PENDING_BYTES:
+                self._pending[key] = event
+        else:
+            self._pending.pop(key, None)
             self._ended[key] = True
             if event.size <= RESOLVED_BYTES:
                 self._resolved[key] = event
@@ -60,6 +75,16 @@ class Memory:
         """Give the event of a row if it is known to be resolved as the row has it."""
         kept = self._resolved.get((row.run, row.action_name))
         return kept if kept is not None and (not row.ended or row.phase == kept.phase) else None
+
+    def pending(self, row: Row) -> Event | None:
+        """Return the event of a row with its details, if the row was listed a moment ago.
+
+        The details of a pending event never change. The row has to prove that it is pending.
+        """
+        if monotonic() - row.listed_at > FRESH:
+            return None
+        kept = self._pending.get((row.run, row.action_name))
+        return kept if kept is not None and kept.phase == row.phase else None
 
     def has_ended(self, run: Run, action: str) -> bool:
         """Tell whether an event is known to be resolved."""

@@ -79,6 +79,8 @@ class Runs:
     async def paused(self, place: Place) -> list[Row]:
         """Give all paused actions of all runs of a place, in order of creation."""
         runs = [one.run for one in await self.with_paused(place)]
+        if runs:
+            await self._reader.lister.learn(runs[0])  # for details to prove what later rows show
         rows = await each(runs, self._reader.lister.paused)
         return sorted((row for some in rows for row in some), key=_place)
 

@@ -43,6 +43,8 @@ async def events_of(
         elif certain and not details(row) and is_known(row):
             event = listed_event(row, reader.url(row.run))
             found[place] = reader.memory.keep(event) if event.pending else event
+        elif not row.ended and certain and (cached := reader.memory.pending(row)) is not None:
+            found[place] = cached
         else:
             asked.append(place)
     actions = [(rows[place].run, rows[place].action_name) for place in asked]
