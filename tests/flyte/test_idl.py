@@ -13,7 +13,7 @@ from flyteidl2.workflow.run_service_pb2 import ListRunsRequest
 from google.protobuf.message import DecodeError
 
 from sidecar.backends.flyte.idl import set_paused_actions_only, signal_info
-from sidecar.backends.flyte.transport import CallFailed
+from sidecar.backends.flyte.transport import BadResponse
 from tests.runservice import idl
 
 ANSWER = Literal(scalar={"primitive": {"integer": 2**60}})
@@ -42,11 +42,11 @@ def test_a_signal_without_value_or_identity_is_a_signal() -> None:
     assert not found.HasField("output")
 
 
-def test_a_signal_that_cannot_be_decoded_is_a_failed_call() -> None:
+def test_a_signal_that_cannot_be_decoded_is_a_bad_response() -> None:
     response = idl.field(idl.SIGNAL_INFO, idl.field(idl.OUTPUT, b"\xff"))
     with suppress(DecodeError):  # where the field is declared, protobuf itself refuses it
         details = ActionDetails.FromString(response)
-        with pytest.raises(CallFailed, match="cannot be decoded"):
+        with pytest.raises(BadResponse, match="cannot be decoded"):
             signal_info(details)
 
 

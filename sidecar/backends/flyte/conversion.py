@@ -178,7 +178,7 @@ def detailed_event(
     """Give the event that an action's details tell of, None where it is no condition.
 
     An answer makes it `SUCCEEDED`, whatever the phase: that may follow later, or never.
-    Raises `CallFailed` if the answer cannot be decoded.
+    Raises `BadResponse` if the answer cannot be decoded.
     """
     metadata, status, condition = details.metadata, details.status, details.condition
     its_phase = phase_name(status.phase)
