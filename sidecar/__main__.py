@@ -1,8 +1,6 @@
 """`python -m sidecar` is the command."""
 
-import sys
-
-from sidecar.cli import main
+from sidecar.cli import entry_point
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry_point()

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from codecs import BOM_UTF8
 
 from msgspec import DecodeError, Raw, Struct, json
 
+from sidecar import standard_streams, terminal
 from sidecar.options import Options
 from sidecar.protocol.results import Error
 from sidecar.rpc.framing import HeaderDecoder
 from sidecar.serve import Sidecar
-from sidecar.terminal import harmless
 
 
 class _Request(Struct):
@@ -51,7 +52,9 @@ class _Exchange:
 
 def call(options: Options, method: str, params: str | None) -> int:
     """Send one request, print its result, and give the exit status."""
-    text = sys.stdin.buffer.read() if params == "-" else os.fsencode(params or "null")
+    standard_streams.require_stdout()
+    text = standard_streams.read_stdin() if params == "-" else os.fsencode(params or "null")
+    text = text.removeprefix(BOM_UTF8)
     try:
         text.decode()
         json.decode(text, type=Raw)
@@ -61,10 +64,8 @@ def call(options: Options, method: str, params: str | None) -> int:
     reply = asyncio.run(_exchange(options, request))
     if reply.error is not None:
         return _failed(reply.error.data.kind, reply.error.message)
-    if sys.stdout is None:
-        raise OSError("stdout is closed")
-    sys.stdout.buffer.write(json.format(bytes(reply.result), indent=2) + b"\n")
-    sys.stdout.flush()
+    result = json.format(terminal.harmless_json(bytes(reply.result)), indent=2)
+    sys.stdout.buffer.write(result + b"\n")
     return 0
 
 
@@ -82,5 +83,5 @@ async def _exchange(options: Options, request: bytes) -> _Reply:
 
 
 def _failed(kind: str, message: str) -> int:
-    print(harmless(f"{kind}: {message}"), file=sys.stderr)
+    print(terminal.harmless(f"{kind}: {message}"), file=sys.stderr)
     return 1

@@ -7,7 +7,7 @@ from typing import get_args
 
 from sidecar.blocking import Shared, run
 from sidecar.events.service import EventService
-from sidecar.options import BackendKind, Options, make_backend, store_path
+from sidecar.options import BackendKind, Options, expand_user, make_backend, store_path
 
 
 def init(
@@ -53,7 +53,7 @@ def init(
         raise ValueError(f"backend must be 'local' or 'flyte', not {backend!r}")
     options = Options(
         backend=backend,
-        store="" if backend == "flyte" else _path(store_path(store)),
+        store="" if backend == "flyte" else store_path(store),
         endpoint=endpoint,
         insecure=insecure,
         ca_cert_file=None if ca_cert_file is None else _path(ca_cert_file),
@@ -67,7 +67,7 @@ def init(
 
 
 def _path(path: str | os.PathLike[str]) -> str:
-    return os.path.abspath(os.path.expanduser(path))
+    return os.path.abspath(expand_user(os.fspath(path)))
 
 
 def _make_default() -> EventService:

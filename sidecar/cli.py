@@ -11,12 +11,24 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
+from sidecar import standard_streams
 from sidecar.errors import SidecarError
-from sidecar.options import BACKEND_VARIABLE, BackendKind, Options, deployment, store_path
+from sidecar.options import (
+    BACKEND_VARIABLE,
+    BackendKind,
+    Options,
+    deployment,
+    expand_user,
+    is_utf8,
+    store_path,
+)
 from sidecar.rpc.framing import MAX_MESSAGE_BYTES
 from sidecar.version import VERSION
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 DESCRIPTION = """\
 See and answer the events of Flyte workflow runs from any language: a long-lived process
@@ -40,31 +52,51 @@ examples:
 """
 
 
+def entry_point() -> NoReturn:
+    """Run the command and end the process, even where PYTHONINSPECT would keep it alive."""
+    status = main()
+    if sys.flags.inspect:
+        import logging
+
+        logging.shutdown()
+        os._exit(status)
+    sys.exit(status)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; gives the exit status."""
-    words = vars(parser().parse_args(arguments))
-    run: Callable[[Options, dict[str, Any]], int] = words.pop("run", _serve)
-    if run in (_demo, _schema):
-        words["backend"] = "local"  # whatever the environment says: they ask no deployment
+    """Run the command and return its exit status."""
+    standard_streams.prepare()
     try:
+        words = vars(parser().parse_args(arguments))
+        run: Callable[[Options, dict[str, Any]], int] = words.pop("run", _serve)
+        if run in (_demo, _schema):
+            words["backend"] = "local"  # whatever the environment says: they ask no deployment
         return run(_options(words), words)
+    except SystemExit as parsed:
+        return int(parsed.code or 0)
     except KeyboardInterrupt:
-        return 130
+        return _interrupted()
     except SidecarError as error:
         from sidecar.terminal import harmless
 
         print(f"{error.kind}: {harmless(error.message)}", file=sys.stderr)
         return 1
     except BrokenPipeError:
-        return _nobody_reads()
-    except (OSError, UnicodeError) as error:
+        return 1
+    except OSError as error:
         return _fail(str(error))
+
+
+class _Parser(argparse.ArgumentParser):
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        """Print what argparse would; it ignores that stdout cannot be written."""
+        (file or sys.stderr).write(message)
 
 
 def parser() -> argparse.ArgumentParser:
     """Make the parser. Options may stand before or after the verb."""
     common = _common_options()
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="flyte-sidecar",
         description=DESCRIPTION,
         epilog=EXAMPLES,
@@ -81,11 +113,17 @@ def parser() -> argparse.ArgumentParser:
 
     verb("serve", _serve, "serve the client on stdin and stdout (the default)")
     call = verb("call", _call, "send one request and print its result; exit with 1 on an error")
-    call.add_argument("method", metavar="METHOD", help="for instance events.list")
-    call.add_argument("params", metavar="JSON", nargs="?", help="the params; - reads them on stdin")
+    call.add_argument("method", metavar="METHOD", type=_text, help="for instance events.list")
+    call.add_argument(
+        "params", metavar="JSON", nargs="?", type=_text, help="the params; - reads them on stdin"
+    )
     watch = verb("watch", _watch, "tell of events as they stand and change, a line a change")
     watch.add_argument(
-        "run_name", metavar="RUN", nargs="?", help="the run (all events that are pending)"
+        "run_name",
+        metavar="RUN",
+        nargs="?",
+        type=_text,
+        help="the run (all events that are pending)",
     )
     pending = verb("pending", _pending, "list the events of all runs that wait for an answer")
     for made, what in ((watch, "a notification as on the wire"), (pending, "an event as JSON")):
@@ -94,15 +132,18 @@ def parser() -> argparse.ArgumentParser:
         )
     schema = verb("schema", _schema, "print the OpenRPC document of all methods and types")
     schema.add_argument(
-        "--out", metavar="DIR", help="write it, the JSON Schema and the method table there instead"
+        "--out",
+        metavar="DIR",
+        type=_path,
+        help="write it, the JSON Schema and the method table there instead",
     )
     verb("demo", _demo, "show two real sidecars over one store, one waiting, one answering")
     verb("doctor", _doctor, "tell what would be used, and whether it works")
     return top
 
 
-def _common_options() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+def _common_options() -> _Parser:
+    common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     where = common.add_argument_group("where the events are")
     where.add_argument(
         "--backend",
@@ -110,12 +151,17 @@ def _common_options() -> argparse.ArgumentParser:
         help=f"the embedded store, or a Flyte deployment ({BACKEND_VARIABLE}; local)",
     )
     where.add_argument(
-        "--store", metavar="PATH", help="the embedded store's file (FLYTE_SIDECAR_STORE)"
+        "--store",
+        metavar="PATH",
+        help="the embedded store's file (FLYTE_SIDECAR_STORE)",
     )
     where.add_argument("--endpoint", metavar="HOST[:PORT]", help="the Flyte deployment")
     where.add_argument("--insecure", action="store_true", help="speak plaintext to it, not TLS")
     where.add_argument(
-        "--ca-cert-file", metavar="PATH", help="trust what is in this PEM file, not the system's"
+        "--ca-cert-file",
+        metavar="PATH",
+        type=_path,
+        help="trust what is in this PEM file, not the system's",
     )
     where.add_argument(
         "--insecure-skip-verify", action="store_true", help="trust any certificate that it shows"
@@ -143,8 +189,21 @@ def _common_options() -> argparse.ArgumentParser:
         choices=["debug", "info", "warning", "error", "critical"],
         help="logs go to stderr (warning)",
     )
-    how.add_argument("--log-file", metavar="PATH", help="or to a file")
+    how.add_argument("--log-file", metavar="PATH", type=_path, help="or to a file")
     return common
+
+
+def _text(word: str) -> str:
+    if not is_utf8(word):
+        raise argparse.ArgumentTypeError(f"{word!r} is not UTF-8")
+    return word
+
+
+def _path(word: str) -> str:
+    try:
+        return expand_user(word)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _positive(word: str) -> int:
@@ -161,20 +220,17 @@ def _options(words: dict[str, Any]) -> Options:
         parser().error(f"{BACKEND_VARIABLE} names no backend: {backend!r} (choose from {known})")
     given.setdefault("store", "")
     given.setdefault("max_message_bytes", MAX_MESSAGE_BYTES)
-    if backend == "flyte":
-        options = Options(**given)
-        try:
-            deployment(options)
-        except ValueError as error:
-            parser().error(str(error))
-        return options
     try:
-        given["store"] = os.path.abspath(os.path.expanduser(store_path(given["store"])))
+        if backend == "local":
+            given["store"] = store_path(given["store"])
+        options = Options(**given)
+        if backend == "flyte":
+            deployment(options)
     except ValueError as error:
         parser().error(str(error))
     except (OSError, RuntimeError) as error:
-        parser().error(f"no place for the store, give an absolute --store: {error}")
-    return Options(**given)
+        parser().error(f"no place for the store, choose an absolute --store: {error}")
+    return options
 
 
 def _serve(options: Options, _: dict[str, Any]) -> int:
@@ -182,7 +238,9 @@ def _serve(options: Options, _: dict[str, Any]) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         # Until the event loop takes them over: nothing was read yet, so nothing is lost.
-        signal.signal(number, lambda *_: os._exit(0))
+        # A shell lets background jobs ignore Ctrl-C, which is typed for the one in front.
+        if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: os._exit(0))
     interactive = os.isatty(0)
     try:
         stdin, stdout = take_stdio()
@@ -228,10 +286,7 @@ def _schema(_: Options, words: dict[str, Any]) -> int:
     from sidecar import schema
 
     if words["out"] is None:
-        if sys.stdout is None:
-            raise OSError("stdout is closed")
         sys.stdout.buffer.write(schema.files()["openrpc.json"])
-        sys.stdout.flush()
     else:
         schema.write(Path(words["out"]))
     return 0
@@ -252,10 +307,12 @@ def _log(options: Options) -> None:
         raise OSError(f"cannot write the log: {error}") from None
 
 
-def _nobody_reads() -> int:
-    # What is still in the buffer has nowhere to go when the interpreter ends.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    return 1
+def _interrupted() -> int:
+    """End as the signal ends a process: after an exit status, a shell's loop would go on."""
+    if sys.platform != "win32":
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    return 130
 
 
 def _say(sentence: str) -> None:

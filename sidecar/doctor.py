@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import os
 import platform
 import sqlite3
 
 from sidecar.backends.flyte import FlyteBackend
 from sidecar.backends.local import LocalBackend
+from sidecar.backends.local.edits import user_name
 from sidecar.backends.local.file import check_place
 from sidecar.errors import SidecarError
 from sidecar.events.backend import EventBackend
@@ -66,7 +66,7 @@ async def _ask(backend: FlyteBackend, options: Options) -> bool:
 
 def _store(path: str) -> bool:
     """Tell of the store."""
-    works, words = _look_at(os.path.abspath(os.path.expanduser(path)))
+    works, words = _look_at(path)
     _row("store", words)
     return works
 
@@ -101,10 +101,7 @@ async def _look_into(path: str) -> None:
 def _identity(backend: EventBackend) -> str:
     if isinstance(backend, FlyteBackend):
         return "none: requests are sent without authentication"
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
+    return user_name() or "unknown"
 
 
 def _row(label: str, words: str) -> None:

@@ -14,6 +14,8 @@ import threading
 import time
 from contextlib import suppress
 
+from sidecar.standard_streams import write_all
+
 MAX_LINE = 2000
 """Characters; a longer line is cut."""
 
@@ -56,12 +58,9 @@ class LineHandler(logging.Handler):
     def _work(self) -> None:
         while True:
             line = self._lines.get()
-            try:
-                os.write(self._descriptor, line)
-            except OSError:
-                return  # nobody reads it any more
-            finally:
-                self._lines.task_done()
+            with suppress(OSError):  # this line is lost; a later one may not be
+                write_all(self._descriptor, line)
+            self._lines.task_done()
 
 
 def set_up(level: str, file: str | None) -> None:

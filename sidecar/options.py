@@ -40,6 +40,12 @@ class Options(Struct, frozen=True, kw_only=True):
     log_level: str = "warning"
     log_file: str | None = None
 
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if isinstance(value, str) and not is_utf8(value):
+                raise ValueError(f"{name.replace('_', '-')} is not UTF-8: {value!r}")
+
 
 def make_backend(options: Options) -> EventBackend:
     """Make the backend that the options choose; it opens when it is first used.
@@ -80,18 +86,20 @@ def deployment(options: Options) -> Deployment:
 
 
 def store_path(chosen: str | os.PathLike[str] | None) -> str:
-    """Return the path of the embedded store as it was chosen, the default one if it was not.
+    """Return the absolute path of the embedded store as it was chosen, the default if it was not.
 
     Raises
     ------
     ValueError
         If it is what other programs of SQLite take in place of a path.
+    OSError, RuntimeError, ValueError
+        If it is relative to a folder that is unknown: the current one, or a home folder.
     """
     path = os.fspath(chosen or default_store())
     if _NOT_A_PATH.match(path):
         sentence = "the store must be a path of a file, not a URL or :memory:"
         raise ValueError(f"{sentence} ({path!r}; if a file is called so, ./{path} is its path)")
-    return path
+    return os.path.abspath(expand_user(path))
 
 
 _NOT_A_PATH = re.compile(r":memory:|(file|sqlite[\w+.-]*):|[a-z][\w+.-]+://", re.IGNORECASE)
@@ -102,6 +110,11 @@ def default_store() -> str:
 
     It is what `FLYTE_SIDECAR_STORE` says, else a file in the platform's folder for the
     state of a user's programs.
+
+    Raises
+    ------
+    RuntimeError
+        If the user's home folder is unknown.
     """
     chosen = os.environ.get(STORE_VARIABLE)
     if chosen:
@@ -109,3 +122,26 @@ def default_store() -> str:
     from platformdirs import user_state_path
 
     return str(user_state_path(APPLICATION, appauthor=False) / "events.db")
+
+
+def expand_user(path: str) -> str:
+    """Return the path with a leading `~` or `~user` expanded.
+
+    Raises
+    ------
+    ValueError
+        If that folder is unknown: a folder called `~` is never meant.
+    """
+    expanded = os.path.expanduser(path)
+    if expanded.startswith("~"):
+        raise ValueError(f"the home folder in {path!r} is unknown")
+    return expanded
+
+
+def is_utf8(text: str) -> bool:
+    """Return whether text was UTF-8 where it came from: Python keeps other bytes as surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

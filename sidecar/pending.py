@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime
 
-from sidecar import terminal
+from sidecar import standard_streams, terminal
 from sidecar.events.model import Event, PendingQuery
 from sidecar.events.service import EventService, arrived
 from sidecar.options import Options, make_backend
@@ -37,8 +37,7 @@ def pending(options: Options, as_json: bool) -> int:
     OSError
         If nobody reads stdout, or it cannot be written.
     """
-    if sys.stdout is None:
-        raise OSError("stdout is closed")
+    standard_streams.require_stdout()
     asyncio.run(_print(options, as_json))
     return 0
 
@@ -54,8 +53,7 @@ async def _print(options: Options, as_json: bool) -> None:
 
 
 def _write(lines: Iterable[bytes]) -> None:
-    sys.stdout.buffer.writelines(lines)
-    sys.stdout.flush()
+    sys.stdout.buffer.write(b"".join(lines))
 
 
 async def _pages(options: Options) -> AsyncIterator[list[Event]]:

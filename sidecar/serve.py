@@ -90,6 +90,8 @@ def _note_fault(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 def _on_signals(terminate: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            continue  # it was ignored from the start
         if sys.platform == "win32":
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(terminate))
         else:

@@ -18,27 +18,43 @@ BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"
 _JOINERS = "\u200c\u200d"
 """Invisible as controls are, but without them some scripts and emoji cannot be written."""
 
-_UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_BEYOND_ASCII = re.compile(r"[^ -~]")
+
+
+def is_harmless(character: str) -> bool:
+    """Return whether a terminal may be sent the character as it is.
+
+    Controls, format characters (those that reorder text, or cannot be seen), line separators,
+    surrogates and unassigned characters may not: by Unicode category, which is what makes them
+    unprintable. Spaces are the one unprintable category that may.
+    """
+    printable = character.isprintable() or character in _JOINERS
+    return printable or unicodedata.category(character) == "Zs"
 
 
 def harmless(text: str) -> str:
     """Give the text on one line, with its control characters spelled out."""
     if text.isprintable():
         return text
-    return "".join(map(_harmless, " ".join(text.split())))
+    return "".join(map(_escaped, " ".join(text.split())))
 
 
-def _harmless(character: str) -> str:
-    if character.isprintable() or character in _JOINERS:
-        return character
-    return character.encode("unicode_escape").decode()
+def _escaped(character: str) -> str:
+    return character if is_harmless(character) else character.encode("unicode_escape").decode()
 
 
 def harmless_json(text: bytes) -> bytes:
-    """Give the same JSON, with the controls and line breaks that may stand in it escaped too."""
+    """Return the same JSON, with an escape for every character that is not harmless."""
     if text.isascii() and b"\x7f" not in text:
         return text
-    return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text.decode()).encode()
+    return _BEYOND_ASCII.sub(_json_escaped, text.decode()).encode()
+
+
+def _json_escaped(found: re.Match[str]) -> str:
+    character = found[0]
+    # json.dumps would do, but the json module is imported for nothing else.
+    units = character.encode("utf-16-be").hex(" ", 2).split()
+    return character if is_harmless(character) else "".join(f"\\u{unit}" for unit in units)
 
 
 def width(text: str) -> int:
@@ -82,12 +98,11 @@ def columns() -> int | None:
 def painter() -> Callable[[str, str], str]:
     """Give what puts a text into a style, or leaves it alone where colour is not wanted."""
     wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    if not wanted or sys.stdout is None or not sys.stdout.isatty():
+    if not wanted or not sys.stdout.isatty():
         return lambda text, style: text
     return lambda text, style: f"\x1b[{style}m{text}\x1b[0m"
 
 
 def line(text: str) -> bytes:
     """Give a line of stdout as bytes, whatever alphabet stdout has."""
-    encoding = sys.stdout.encoding or "utf-8"
-    return f"{text}\n".encode(encoding, "backslashreplace")
+    return f"{text}\n".encode(sys.stdout.encoding, "backslashreplace")

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import Sequence
-from contextlib import suppress
-from datetime import datetime
 from typing import Any
 
 from msgspec import json
 
-from sidecar import terminal
+from sidecar import standard_streams, terminal
 from sidecar.events.model import SUCCEEDED, Event, Payload
 from sidecar.events.payload import for_json
 from sidecar.events.service import EventService
@@ -80,8 +79,7 @@ def watch(options: Options, run_name: str | None, as_json: bool) -> int:
     OSError
         If nobody reads stdout, or it cannot be written.
     """
-    if sys.stdout is None:
-        raise OSError("stdout is closed")
+    standard_streams.require_stdout()
     asyncio.run(_watch(options, run_name, as_json))
     return 0
 
@@ -118,9 +116,7 @@ async def _remark(lines: _Lines, outbox: Outbox[Notice]) -> None:
     while True:
         remark = await lines.remarks.get()
         await outbox.drained()
-        if sys.stderr is not None:
-            with suppress(OSError):
-                print(f"flyte-sidecar: {remark}", file=sys.stderr, flush=True)
+        print(f"flyte-sidecar: {remark}", file=sys.stderr)
         lines.remarks.task_done()
 
 
@@ -180,12 +176,13 @@ class _Lines:
 
 def _time(change: str, event: Event) -> str:
     """Tell when the change was: the time if it was today, else the day."""
-    now = datetime.now().astimezone()
     at = None
     if change in ("created", "resolved"):
         at = event.created_at if event.pending else event.ended_at
-    at = now if at is None else at.astimezone()
-    return f"{at:%H:%M:%S}" if at.date() == now.date() else f"{at:%Y-%m-%d}"
+    # Not datetime: TZ may name an offset of a day or more, for which that has no form.
+    now = time.localtime()
+    then = now if at is None else time.localtime(at.timestamp())
+    return time.strftime("%H:%M:%S" if then[:3] == now[:3] else "%Y-%m-%d", then)
 
 
 def _words(event: Event) -> str:

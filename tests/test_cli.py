@@ -32,7 +32,7 @@ def test_call_reads_params_from_stdin_over_several_lines(command: Environment) -
 def test_call_exits_with_1_and_tells_kind_and_message(command: Environment) -> None:
     done = run("flyte-sidecar", "call", "events.get", '{"runName":"r","nam":"n"}', env=command)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "invalid_params: Object contains unknown field `nam` at /nam\n"
+    assert done.stderr == "invalid_params: unknown param 'nam'; did you mean 'name'?\n"
 
 
 @pytest.mark.parametrize("params", ["{", '{"runName":"r"}, "method":"x"', "\\", "[" * 100_000])

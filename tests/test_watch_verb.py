@@ -274,11 +274,13 @@ def test_a_reader_that_is_slow_loses_nothing_and_holds_up_nobody(
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
-def test_ctrl_c_ends_a_watch_quietly_with_130(watch: Any, other: Process, form: list[str]) -> None:
+def test_ctrl_c_ends_a_watch_quietly_and_as_the_signal_does(
+    watch: Any, other: Process, form: list[str]
+) -> None:
     ask(other)
     reader = watch(*form)
     reader.line()
-    assert reader.interrupt() == (130, "")
+    assert reader.interrupt() == (-signal.SIGINT, "")
 
 
 def test_ctrl_c_ends_a_watch_whose_output_nobody_takes(watch: Any, other: Process) -> None:
@@ -287,7 +289,7 @@ def test_ctrl_c_ends_a_watch_whose_output_nobody_takes(watch: Any, other: Proces
     reader = watch("--json")
     assert select.select([reader.popen.stdout], [], [], PATIENCE)[0]
     reader.popen.send_signal(signal.SIGINT)
-    assert reader.popen.wait(PATIENCE) == 130
+    assert reader.popen.wait(PATIENCE) == -signal.SIGINT
 
 
 @pytest.mark.parametrize("form", ["", "--json"])

@@ -8,6 +8,7 @@ event loop; elsewhere (files, Windows) by a thread for each direction.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Protocol
@@ -47,9 +48,9 @@ def take_stdio() -> tuple[int, int]:
     Raises
     ------
     OSError
-        If stdin or stdout is closed.
+        If stdin or stdout is closed, or open in the wrong direction.
     """
-    private = _duplicate(0), _duplicate(1)
+    private = _duplicate(0, unusable=os.O_WRONLY), _duplicate(1, unusable=os.O_RDONLY)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     try:
@@ -61,7 +62,7 @@ def take_stdio() -> tuple[int, int]:
     return private
 
 
-def _duplicate(descriptor: int) -> int:
+def _duplicate(descriptor: int, unusable: int) -> int:
     """Copy a descriptor, beyond the standard ones and out of the reach of children."""
     if sys.platform == "win32":
         import msvcrt
@@ -71,6 +72,8 @@ def _duplicate(descriptor: int) -> int:
         return copy
     import fcntl
 
+    if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == unusable:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
 
 

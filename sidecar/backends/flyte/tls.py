@@ -51,7 +51,7 @@ async def trusted_by(deployment: Deployment) -> Trusted:
 
 def _read(path: str) -> bytes:
     try:
-        place = Path(os.path.expanduser(path))
+        place = Path(path)
         text = place.read_bytes()
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(place)
     except (OSError, ValueError) as error:  # an SSLError is an OSError

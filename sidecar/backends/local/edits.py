@@ -87,7 +87,7 @@ def signal(event: Event, payload: Payload) -> Change[Event]:
         identity, stands = _stands(db, event)
         if not stands.pending:
             return signalled_again(stands, payload)
-        answered = _ended(stands, SUCCEEDED, payload=payload, signalled_by=_user())
+        answered = _ended(stands, SUCCEEDED, payload=payload, signalled_by=user_name())
         return _put(db, identity, answered)
 
     return change
@@ -206,8 +206,13 @@ def _run_id(db: Connection, run: Run) -> int:
     return found
 
 
-def _user() -> str | None:
+def user_name() -> str | None:
+    r"""Return the name of the process's user, with bytes that are not UTF-8 as ``\x`` escapes.
+
+    None where the user has no name, as in some containers.
+    """
     try:
-        return getpass.getuser()
+        name = getpass.getuser()
     except (KeyError, OSError, ImportError):
-        return None  # a process whose user has no name, as in some containers
+        return None
+    return os.fsencode(name).decode(errors="backslashreplace")

@@ -1,0 +1,113 @@
+"""The standard streams of the verbs that people and scripts run.
+
+Whoever started the process may have closed some of them, may share them with a program that made
+them non-blocking (Node does), and may have chosen an encoding that has no form for every name.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import select
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+STDIN, STDOUT, STDERR = 0, 1, 2
+
+CHUNK = 1 << 16
+"""Bytes read at once."""
+
+
+def prepare() -> None:
+    """Make the standard streams safe to use, whatever state they were inherited in.
+
+    Afterwards `sys.stdout` and `sys.stderr` write everything that is printed, and errors of
+    stderr are ignored. A closed descriptor is occupied, so that no file that is opened later gets
+    its number and what is printed; using a closed stdin or stdout is still an error.
+    """
+    for descriptor, unusable in (
+        (STDIN, os.O_WRONLY),
+        (STDOUT, os.O_RDONLY),
+        (STDERR, os.O_WRONLY),
+    ):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, unusable)
+    sys.stdout = _text(sys.stdout, _Stdout(STDOUT, "w", closefd=False))
+    sys.stderr = _text(sys.stderr, _Stderr(STDERR, "w", closefd=False))
+
+
+def require_stdout() -> None:
+    """Raise `OSError` if stdout is closed."""
+    _Stdout(STDOUT, "w", closefd=False).write(b"")
+
+
+def read_stdin() -> bytes:
+    """Return everything up to the end of input.
+
+    Raises
+    ------
+    OSError
+        If stdin is closed, or cannot be read.
+    """
+    chunks: list[bytes] = []
+    while True:
+        try:
+            chunk = os.read(STDIN, CHUNK)
+        except BlockingIOError:
+            select.select((STDIN,), (), ())
+        except OSError as error:
+            raise _named(error, "stdin") from None
+        else:
+            if not chunk:
+                return b"".join(chunks)
+            chunks.append(chunk)
+
+
+def write_all(descriptor: int, data: ReadableBuffer) -> None:
+    """Write all of the data, even to a descriptor that is non-blocking."""
+    rest = memoryview(data).cast("B")
+    while True:
+        try:
+            rest = rest[os.write(descriptor, rest) :]
+        except BlockingIOError:
+            select.select((), (descriptor,), ())
+        if not rest:
+            return
+
+
+class _Stdout(io.FileIO):
+    def write(self, data: ReadableBuffer) -> int:
+        try:
+            write_all(self.fileno(), data)
+        except OSError as error:
+            raise _named(error, "stdout") from None
+        return memoryview(data).nbytes
+
+
+class _Stderr(io.FileIO):
+    def write(self, data: ReadableBuffer) -> int:
+        with suppress(OSError):
+            write_all(self.fileno(), data)
+        return memoryview(data).nbytes
+
+
+def _named(error: OSError, stream: str) -> OSError:
+    if isinstance(error, BrokenPipeError):
+        return error
+    closed = error.errno == errno.EBADF
+    return OSError(f"{stream} is closed" if closed else f"{stream}: {error.strerror}")
+
+
+def _text(inherited: TextIO | None, raw: io.FileIO) -> TextIO:
+    if isinstance(inherited, io.TextIOWrapper) and sys.platform == "win32":
+        inherited.reconfigure(errors="backslashreplace")  # a console there takes no bytes
+        return inherited
+    encoding = "utf-8" if inherited is None else inherited.encoding
+    return io.TextIOWrapper(raw, encoding, "backslashreplace", line_buffering=True)
