@@ -248,3 +248,27 @@ def test_who_may_not_ask_is_told_so(
     assert sidecar.call("sidecar.status")["backend"]["healthy"] is False
     server.faults.errors.clear()
     assert sidecar.call("events.get", **target)["phase"] == "PAUSED"
+
+
+@pytest.mark.parametrize("release", ["2.0.42"])
+def test_after_an_upgrade_no_method_contradicts_another(connect: Connect, server: Server) -> None:
+    answered, pending = ask(server, "answered"), ask(server, "pending")
+    server.model.signal_directly(RUN, answered, True, **SCOPE)
+    server.upgrade("2.0.43")
+    sidecar = connect(server.endpoint)
+    for _ in range(2):
+        listed = sidecar.call("events.list", runName=RUN)["events"]
+        got = [
+            sidecar.call("events.get", runName=RUN, actionName=one) for one in (answered, pending)
+        ]
+        for events in (listed, got):
+            assert {event["name"]: event["phase"] for event in events} == {
+                "answered": "SUCCEEDED",
+                "pending": "PAUSED",
+            }
+        paused = sidecar.call("events.list", runName=RUN, phases=["PAUSED"])["events"]
+        assert [event["name"] for event in paused] == ["pending"]
+        waiting = sidecar.call("events.pending")["events"]
+        assert [event["name"] for event in waiting] == ["pending"]
+        (run,) = sidecar.call("runs.list", pendingOnly=True)["runs"]
+        assert run["pendingEvents"] == 1

@@ -219,10 +219,12 @@ async def test_a_snapshot_in_which_events_are_missing_is_completed_by_details(
     assert flyte.server.calls == Counter(ListActions=1, WatchActions=1, GetActionDetails=2)
 
 
-async def test_a_snapshot_that_is_slow_to_begin_still_costs_one_call(
+async def test_a_snapshot_is_waited_for_as_long_as_asking_would_take(
     client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(snapshot, "TIMEOUT", 0.0)
+    monkeypatch.setattr(snapshot, "DETAILS_COST", 1e6)
+    flyte.server.service.page_size = 3
     prove(flyte)
     for place in range(40):
         ask(flyte, f"q{place}")
