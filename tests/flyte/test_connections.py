@@ -8,7 +8,7 @@ from sidecar.backends.flyte import grpc_transport, streams
 from sidecar.events.model import Run
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import PLACE, Client
-from tests.flyte.asking import until
+from tests.flyte.asking import prove, until
 
 STREAM = "WatchActions"
 
@@ -49,12 +49,13 @@ async def test_runs_that_are_followed_leave_streams_to_snapshots(
 ) -> None:
     monkeypatch.setattr(streams, "OPEN", 2)
     followed = waiting_runs(flyte, 3)
-    for place in range(20):
-        flyte.server.model.signal_directly("r1", flyte.server.model.ask("r1", f"q{place}"), True)
     for run in followed:
         await client.watch(run).synced()
     await until(lambda: flyte.server.open_streams[STREAM] == 2)
-    (await flyte.connected()).reader.memory._facts.clear()
+    prove(flyte, "other")
+    for _ in range(20):
+        flyte.server.model.ask("other", "q")
     opened = flyte.server.calls[STREAM]
-    assert len(await client.listing(details=False)) == 21
+    listed = await client.page(PLACE.run("other"), details=False)
+    assert len(listed.events) == 21
     assert flyte.server.calls[STREAM] == opened + 1
