@@ -59,6 +59,8 @@ async def _ask(backend: FlyteBackend, options: Options) -> bool:
     finally:
         await backend.close()
     _row("endpoint", f"{backend.endpoint}, {trust} ({words})")
+    if backend.proxy is not None:
+        _row("proxy", f"{backend.proxy.address} ({backend.proxy.variable})")
     if works and not (backend.project and backend.domain):
         _row("note", "each request must name project and domain: the options do not")
     return works

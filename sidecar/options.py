@@ -70,7 +70,7 @@ def make_backend(options: Options) -> EventBackend:
 
 def deployment(options: Options) -> Deployment:
     """Give the Flyte deployment that the options name; raises as `make_backend`."""
-    from sidecar.backends.flyte import Deployment
+    from sidecar.backends.flyte import Deployment, proxy_to, split
 
     if not options.endpoint:
         raise ValueError("the backend flyte needs an endpoint: host[:port]")
@@ -82,6 +82,7 @@ def deployment(options: Options) -> Deployment:
         org=options.org,
         project=options.project,
         domain=options.domain,
+        proxy=proxy_to(split(options.endpoint)[0]),
     )
 
 

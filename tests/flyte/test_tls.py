@@ -111,15 +111,6 @@ async def test_the_ca_may_have_issued_by_another_one_between(ca: trustme.CA, ca_
         assert await works(server.endpoint, insecure_skip_verify=True)
 
 
-async def test_the_ca_file_may_lie_in_the_home_folder(
-    ca: trustme.CA, ca_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", str(ca_file.parent))
-    monkeypatch.setenv("USERPROFILE", str(ca_file.parent))
-    with serving(ca.issue_cert("127.0.0.1")) as server:
-        assert await works(server.endpoint, ca_cert_file="~/ca.pem")
-
-
 async def test_the_ca_file_may_hold_many_and_comments_in_any_script(
     ca: trustme.CA, ca_file: Path
 ) -> None:

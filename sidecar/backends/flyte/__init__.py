@@ -1,6 +1,6 @@
 """A Flyte deployment, by its RunService.
 
-endpoint                      where it is
+endpoint proxy                where it is, and what is on the way
 backend                       the EventBackend; loads the rest when it is first used
 connected                     the rest, put together:
 reading writing pages runs    what is asked for and done once
@@ -14,6 +14,7 @@ transport grpc_transport tls  the way there
 """
 
 from sidecar.backends.flyte.backend import FlyteBackend
-from sidecar.backends.flyte.endpoint import Deployment
+from sidecar.backends.flyte.endpoint import Deployment, split
+from sidecar.backends.flyte.proxy import proxy_to
 
-__all__ = ["Deployment", "FlyteBackend"]
+__all__ = ["Deployment", "FlyteBackend", "proxy_to", "split"]

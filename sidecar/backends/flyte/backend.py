@@ -53,6 +53,7 @@ class FlyteBackend:
         self.org = deployment.its_org
         self.project = deployment.project
         self.domain = deployment.domain
+        self.proxy = deployment.proxy
         self._deployment = deployment
         self._user_agent = user_agent
         self._connecting: asyncio.Future[Connected] | None = None
@@ -143,7 +144,7 @@ class FlyteBackend:
             for member in ("project", "domain", "org"):
                 if not _is_text(getattr(where, member) or ""):
                     raise InvalidParams(f"there can be no such {member}", path=f"/{member}")
-        with told_as_errors(self._deployment.address):
+        with told_as_errors(self._deployment.route):
             yield await self._connect()
 
     async def _connect(self) -> Connected:

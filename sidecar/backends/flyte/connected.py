@@ -44,8 +44,8 @@ class Connected:
         streams = Streams()
         snapshots = Snapshots(self.service, memory, streams)
         self.pages = Pages(self.reader, snapshots, self.runs)
-        self.followers = Followers(self.service, self.reader, deployment.address, streams)
-        self._address = deployment.address
+        self.followers = Followers(self.service, self.reader, deployment.route, streams)
+        self._address = deployment.route
 
     async def watch(self, watch: Watch) -> None:
         """Feed a watch of a run, or of all."""

@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from sidecar.backends.flyte.proxy import Proxy
+
 TLS_PORT = 443
 PLAIN_PORT = 80
 
@@ -35,6 +37,8 @@ class Deployment(Struct, frozen=True, kw_only=True):
         Whether to trust whatever the server shows, unless there is a `ca_cert_file`.
     org, project, domain
         Where runs are looked for, unless a request says so.
+    proxy
+        The proxy on the way there.
     """
 
     endpoint: str
@@ -44,6 +48,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
     org: str | None = None
     project: str | None = None
     domain: str | None = None
+    proxy: Proxy | None = None
 
     def __post_init__(self) -> None:
         split(self.endpoint)
@@ -53,6 +58,11 @@ class Deployment(Struct, frozen=True, kw_only=True):
         """``host:port``."""
         host, port = split(self.endpoint)
         return f"{_written(host)}:{port or (PLAIN_PORT if self.insecure else TLS_PORT)}"
+
+    @property
+    def route(self) -> str:
+        """The address, and the proxy on the way there, for messages."""
+        return f"{self.address} (proxy {self.proxy.address})" if self.proxy else self.address
 
     @property
     def its_org(self) -> str | None:

@@ -172,6 +172,10 @@ async def connect(deployment: Deployment, user_agent: str) -> GrpcTransport:
         # Channels with equal options would share one connection.
         ("grpc.use_local_subchannel_pool", 1),
     ]
+    if deployment.proxy is None:
+        options.append(("grpc.enable_http_proxy", 0))
+    else:
+        options.append(("grpc.http_proxy", deployment.proxy.url))
     target = f"dns:///{deployment.address}"
     if deployment.insecure:
         return GrpcTransport(lambda: aio.insecure_channel(target, options))

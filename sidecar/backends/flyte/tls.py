@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from sidecar.backends.flyte.endpoint import Deployment, split
+from sidecar.backends.flyte.proxy import Proxy
 from sidecar.backends.flyte.transport import CallFailed
 
 PATIENCE = 10.0
@@ -77,18 +78,18 @@ def _system() -> bytes | None:
 
 async def _shown(deployment: Deployment) -> Trusted:
     """Take what the server shows for the truth from now on."""
-    host, port = split(deployment.address)
+    host, _ = split(deployment.address)
     try:
         async with asyncio.timeout(PATIENCE):
             seen = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             seen.check_hostname = False
             seen.verify_mode = ssl.CERT_NONE
-            shown = _chain(await _greeted(seen, host, port))
+            shown = _chain(await _greeted(seen, deployment))
             # Only of a certificate that was verified does Python tell the names.
             pinned = ssl.create_default_context(cadata=_pem(shown).decode())
             pinned.check_hostname = False
             pinned.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-            names = (await _greeted(pinned, host, port)).getpeercert()
+            names = (await _greeted(pinned, deployment)).getpeercert()
     except ssl.SSLError as error:
         words = f"{deployment.address} shows no certificate: {error}"
         raise CallFailed("UNAVAILABLE", words) from None
@@ -97,12 +98,37 @@ async def _shown(deployment: Deployment) -> Trusted:
     return Trusted(_pem(shown), _name_in(names or {}, host))
 
 
-async def _greeted(context: ssl.SSLContext, host: str, port: int | None) -> Any:
+async def _greeted(context: ssl.SSLContext, deployment: Deployment) -> Any:
     """Give what a TLS handshake has told: an SSLObject. The connection is not kept."""
-    _, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=host)
-    told = writer.get_extra_info("ssl_object")
-    writer.transport.abort()
-    return told
+    host, port = split(deployment.address)
+    if deployment.proxy is None:
+        reader, writer = await asyncio.open_connection(host, port)
+    else:
+        reader, writer = await asyncio.open_connection(deployment.proxy.host, deployment.proxy.port)
+    try:
+        if deployment.proxy is not None:
+            await _tunnel(reader, writer, deployment.proxy, deployment.address)
+        await writer.start_tls(context, server_hostname=host)
+        return writer.get_extra_info("ssl_object")
+    finally:
+        writer.transport.abort()
+
+
+async def _tunnel(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, proxy: Proxy, address: str
+) -> None:
+    """Have the proxy connect to the address; OSError if it does not."""
+    lines = [f"CONNECT {address} HTTP/1.1", f"Host: {address}"]
+    if proxy.authorization is not None:
+        lines.append(f"Proxy-Authorization: {proxy.authorization}")
+    writer.write("\r\n".join([*lines, "", ""]).encode())
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        raise OSError("the proxy sends no HTTP response") from None
+    status = head.partition(b"\r\n")[0].decode("latin-1")
+    if status.split(" ")[1:2] != ["200"]:
+        raise OSError(f"the proxy responded {status!r}")
 
 
 def _chain(connection: Any) -> list[bytes]:

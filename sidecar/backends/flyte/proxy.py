@@ -1,0 +1,110 @@
+"""The HTTP proxy on the way to a deployment.
+
+gRPC's C core reads the environment by itself, but in lower case only, and the certificate that
+`insecure_skip_verify` trusts is fetched by other means. So the choice is made here, once, and
+both are told. gRPC still applies `no_proxy` to what it is told, by its own rule: a host that ends
+with an entry is excluded. That rule is part of the one below, so that both always agree.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from base64 import b64encode
+from collections.abc import Mapping
+from urllib.parse import quote, unquote, urlsplit
+
+from msgspec import Struct
+
+VARIABLES = ("grpc_proxy", "https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY")
+EXCLUDING = ("no_grpc_proxy", "no_proxy", "NO_PROXY")
+
+
+class Proxy(Struct, frozen=True):
+    """An HTTP proxy that opens tunnels (CONNECT).
+
+    Attributes
+    ----------
+    variable
+        The environment variable that names it.
+    """
+
+    host: str
+    port: int
+    user: str | None
+    password: str
+    variable: str
+
+    @property
+    def address(self) -> str:
+        """``host:port``, without the credentials."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """What gRPC takes, with the credentials."""
+        credentials = f"{quote(self.user, '')}:{quote(self.password, '')}@" if self.user else ""
+        return f"http://{credentials}{self.address}"
+
+    @property
+    def authorization(self) -> str | None:
+        """The value of the header ``Proxy-Authorization``; None without credentials."""
+        if not self.user:
+            return None
+        return "Basic " + b64encode(f"{self.user}:{self.password}".encode()).decode()
+
+
+def proxy_to(host: str, environment: Mapping[str, str] = os.environ) -> Proxy | None:
+    """Return the proxy that the environment names for a host; None for a direct connection.
+
+    Raises
+    ------
+    ValueError
+        If the variable names no HTTP proxy; its value, which may hold a password, is not repeated.
+    """
+    variable = _first(VARIABLES, environment)
+    if variable is None or _is_excluded(host, environment):
+        return None
+    value = environment[variable].strip()
+    try:
+        parts = urlsplit(value if "://" in value else f"http://{value}")
+        proxy_host, port = parts.hostname, parts.port or 80
+        user, password = unquote(parts.username or ""), unquote(parts.password or "")
+        value.encode()
+    except ValueError:
+        proxy_host = None
+    if proxy_host is None or parts.scheme != "http":
+        raise ValueError(f"{variable} must be http://host:port, the only kind of proxy supported")
+    return Proxy(proxy_host, port, user or None, password, variable)
+
+
+def _first(variables: tuple[str, ...], environment: Mapping[str, str]) -> str | None:
+    return next((name for name in variables if environment.get(name, "").strip()), None)
+
+
+def _is_excluded(host: str, environment: Mapping[str, str]) -> bool:
+    address = _address(host)
+    if host == "localhost" or (address is not None and address.is_loopback):
+        return True
+    variable = _first(EXCLUDING, environment)
+    entries = environment[variable].replace(",", " ").split() if variable else ()
+    return any(_excludes(entry.lower(), host, address) for entry in entries)
+
+
+def _excludes(
+    entry: str, host: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address | None
+) -> bool:
+    if "/" in entry:
+        try:
+            return address is not None and address in ipaddress.ip_network(entry, strict=False)
+        except ValueError:
+            return False
+    suffix = entry.removeprefix("*")
+    return host.endswith(suffix) or host == suffix.removeprefix(".")
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
