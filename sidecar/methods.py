@@ -132,7 +132,7 @@ class Methods:
         return self._service.signal(write, payload, given.payload_type)
 
     def _wait(self, given: params.WaitParams, _: Call) -> Soon[Event]:
-        return self._service.wait(self._target(given))
+        return self._service.wait(self._target(given), given.await_creation or False)
 
     def _abort(self, given: params.AbortParams, call: Call) -> Soon[Event]:
         call.effect = write = self._service.write(self._target(given))

@@ -20,7 +20,7 @@ from sidecar.events.model import (
 )
 
 if TYPE_CHECKING:
-    from sidecar.events.watch import Watch
+    from sidecar.events.watch import WatchFeed
 
 T = TypeVar("T")
 
@@ -118,7 +118,7 @@ class EventBackend(Protocol):
     async def resolved(self, event: Event) -> Event:
         """Wait until the event is no longer pending, and give it as it then stands."""
 
-    async def watch(self, watch: Watch) -> None:
+    async def watch(self, watch: WatchFeed) -> None:
         """Put the events watched as they stand, `sync`, then go on to put those that change.
 
         Returns once nothing can change any more. A backend that is lost is told by `lose`, and

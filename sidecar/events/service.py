@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sidecar.errors import (
@@ -34,6 +35,7 @@ from sidecar.events.model import (
 from sidecar.events.order import Write, WriteOrder, ended
 
 if TYPE_CHECKING:
+    from sidecar.events.creation import Creations
     from sidecar.events.watch import Watch
 
 A = TypeVar("A")
@@ -76,9 +78,13 @@ class EventService:
         """Give one page of runs, the last created first."""
         return self._read(None, self.backend.runs, query)
 
-    def wait(self, target: Target) -> Soon[Event]:
-        """Give the event once it is no longer pending."""
-        return self._after(self._order.before(target.run), self._wait, target)
+    def wait(self, target: Target, await_creation: bool = False) -> Soon[Event]:
+        """Return the event once it is no longer pending.
+
+        With `await_creation`, also wait for an event that does not exist yet.
+        """
+        choose = self._choose_created if await_creation else self._choose
+        return self._after(self._order.before(target.run), partial(self._wait, choose), target)
 
     def watch(self, watch: Watch) -> Coroutine[Any, Any, None]:
         """Feed a watch for as long as anything can change."""
@@ -93,8 +99,8 @@ class EventService:
         await ended(earlier)
         return await arrived(read(what))
 
-    async def _wait(self, target: Target) -> Event:
-        event = await self._choose(target)
+    async def _wait(self, choose: Callable[[Target], Awaitable[Event]], target: Target) -> Event:
+        event = await choose(target)
         return await self.backend.resolved(event) if event.pending else event
 
     def write(self, target: Target) -> Write:
@@ -136,15 +142,28 @@ class EventService:
             return await write.carry_out(self.backend.abort(event, reason))
 
     async def _choose(self, target: Target) -> Event:
-        choices = await arrived(self.backend.choices(target))
-        if not choices:
-            raise EventNotFound(f"there is no {target}")
-        if len(choices) > 1:
-            raise AmbiguousEvent(
-                f"several unresolved events fit: {target}; say which by actionName",
-                candidates=list(choices[:CANDIDATES]),
-            )
-        return choices[0]
+        return _only(target, await arrived(self.backend.choices(target)))
+
+    async def _choose_created(self, target: Target) -> Event:
+        return _only(target, await self._creations.choices(target))
+
+    @cached_property
+    def _creations(self) -> Creations:
+        """Loaded with the first wait that needs it."""
+        from sidecar.events.creation import Creations
+
+        return Creations(self.backend)
+
+
+def _only(target: Target, choices: Sequence[Event]) -> Event:
+    if not choices:
+        raise EventNotFound(f"there is no {target}")
+    if len(choices) > 1:
+        raise AmbiguousEvent(
+            f"several unresolved events fit: {target}; say which by actionName",
+            candidates=list(choices[:CANDIDATES]),
+        )
+    return choices[0]
 
 
 async def arrived(soon: Soon[T]) -> T:

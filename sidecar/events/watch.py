@@ -146,6 +146,15 @@ class Feed(Protocol):
         """
 
 
+class WatchFeed(Feed, Protocol):
+    """The feed of a watch, as `EventBackend.watch` takes it."""
+
+    watched: Watched
+
+    async def room(self) -> None:
+        """Wait while the client is far behind."""
+
+
 class Watch:
     """The feed of one watch, between its backend and its client."""
 

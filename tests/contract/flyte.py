@@ -35,6 +35,7 @@ class AskingBackend(FlyteBackend):
         )
         self._model = server.model
         self._used: dict[tuple[Run, str, str], str] = {}
+        self.next_id: str | None = None
 
     async def create(self, new: NewEvent) -> Event:
         place = (new.run, new.parent, new.name)
@@ -49,7 +50,9 @@ class AskingBackend(FlyteBackend):
             expires_in=new.expires_in,
             project=new.run.project or "",
             domain=new.run.domain or "",
+            action=self.next_id,
         )
+        self.next_id = None
         return await self._found(new.run, self._used[place])
 
     async def _found(self, run: Run, action: str) -> Event:
@@ -89,6 +92,9 @@ class FlyteHarness:
     def connect_through(self, endpoint: str) -> None:
         """Have the backend reach its server by another way."""
         self._backend = AskingBackend(self.server, endpoint)
+
+    def choose_id(self, action: str) -> None:
+        self._backend.next_id = action
 
     def pass_time(self, seconds: float) -> None:
         self._offset += timedelta(seconds=seconds)

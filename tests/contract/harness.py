@@ -35,6 +35,9 @@ class Harness(Protocol):
     def backend(self) -> EventBackend:
         """Give the backend that clients share."""
 
+    def choose_id(self, action: str) -> None:
+        """Let the next event that is created have this id."""
+
     def pass_time(self, seconds: float) -> None:
         """Let the backend's clock go on, or back."""
 
@@ -197,6 +200,10 @@ class Client:
 
     async def wait(self, name: str | None = None, **more: Any) -> Event:
         return await arrived(self.service.wait(Target(RUN, name=name, **more)))
+
+    async def await_creation(self, name: str | None = None, run: Run = RUN, **more: Any) -> Event:
+        target = Target(run, name=name, **more)
+        return await arrived(self.service.wait(target, await_creation=True))
 
     async def page(self, run: Run = RUN, **more: Any) -> EventPage:
         return await arrived(self.service.page(Query(run=run, **{"details": True, **more})))

@@ -16,11 +16,17 @@ class LocalHarness:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._backend = LocalBackend(folder / "events.db")
         self._offset = 0.0
+        self._monkeypatch = monkeypatch
         real = rows.now
         monkeypatch.setattr(rows, "now", lambda: real() + round(self._offset * 1e6))
 
     def backend(self) -> EventBackend:
         return self._backend
+
+    def choose_id(self, action: str) -> None:
+        # Event ids are an "e" and 16 random hexadecimal digits.
+        chosen = bytes.fromhex(action.removeprefix("e"))
+        self._monkeypatch.setattr("sidecar.backends.local.edits.os.urandom", lambda _: chosen)
 
     def pass_time(self, seconds: float) -> None:
         self._offset += seconds

@@ -24,7 +24,7 @@ from sidecar.events.model import (
     RunsQuery,
     Target,
 )
-from sidecar.events.watch import Watch
+from sidecar.events.watch import WatchFeed
 
 if TYPE_CHECKING:
     from sidecar.backends.flyte.connected import Connected
@@ -84,7 +84,7 @@ class FlyteBackend:
         async with self._connected(query.place) as its:
             return await its.runs.page(query)
 
-    async def watch(self, watch: Watch) -> None:
+    async def watch(self, watch: WatchFeed) -> None:
         run = watch.watched.run
         async with self._connected(watch.watched.place) as its:
             while run is not None and not (_is_name(run.name) and await self._knows(its, run)):

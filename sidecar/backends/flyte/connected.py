@@ -19,7 +19,7 @@ from sidecar.backends.flyte.streams import Streams
 from sidecar.backends.flyte.transport import Transport
 from sidecar.backends.flyte.writing import Writer
 from sidecar.events.model import Run
-from sidecar.events.watch import Watch
+from sidecar.events.watch import WatchFeed
 
 RUNS = 1000
 """Runs whose pages in the console are remembered."""
@@ -47,7 +47,7 @@ class Connected:
         self.followers = Followers(self.service, self.reader, deployment.route, streams)
         self._address = deployment.route
 
-    async def watch(self, watch: Watch) -> None:
+    async def watch(self, watch: WatchFeed) -> None:
         """Feed a watch of a run, or of all."""
         run = watch.watched.run
         if run is not None:

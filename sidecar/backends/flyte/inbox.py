@@ -22,7 +22,7 @@ from sidecar.backends.flyte.troubles import PERSISTENT, Trouble, defect
 from sidecar.backends.flyte.words import FINAL
 from sidecar.errors import SidecarError
 from sidecar.events.model import PAUSED, Event, Run
-from sidecar.events.watch import Watch
+from sidecar.events.watch import WatchFeed
 
 POLL = 13.0
 """Longest interval in seconds between polls for runs with pending events."""
@@ -45,7 +45,7 @@ class Inbox:
         What is asked where.
     """
 
-    def __init__(self, watch: Watch, runs: Runs, followers: Followers, address: str) -> None:
+    def __init__(self, watch: WatchFeed, runs: Runs, followers: Followers, address: str) -> None:
         self._watch = watch
         self._runs = runs
         self._followers = followers

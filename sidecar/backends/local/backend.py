@@ -29,7 +29,7 @@ from sidecar.events.model import (
 )
 
 if TYPE_CHECKING:
-    from sidecar.events.watch import Watch
+    from sidecar.events.watch import WatchFeed
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -98,7 +98,7 @@ class LocalBackend:
         finally:
             waiting.cancel()
 
-    async def watch(self, watch: Watch) -> None:
+    async def watch(self, watch: WatchFeed) -> None:
         changing = await self._read_patiently(self._watching, watch)
         try:
             place: int | None = 0
@@ -209,7 +209,7 @@ class LocalBackend:
         assert self._changes is not None
         return self._changes.wait(event)
 
-    def _watching(self, _: Reader, watch: Watch) -> asyncio.Future[None]:
+    def _watching(self, _: Reader, watch: WatchFeed) -> asyncio.Future[None]:
         assert self._changes is not None
         return self._changes.watch(watch)
 
@@ -232,7 +232,7 @@ class LocalBackend:
                 self._changes.give_up(self._reader.damage.meet(identity))
 
 
-def _put_some(reader: Reader, what: tuple[Watch, int]) -> int | None:
+def _put_some(reader: Reader, what: tuple[WatchFeed, int]) -> int | None:
     """Put some events after a place into a watch, and return the place of the next, if any.
 
     They are not kept here: a watch that waits for a slow client would hold them for itself.

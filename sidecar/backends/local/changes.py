@@ -18,7 +18,7 @@ from sidecar.errors import SidecarError
 from sidecar.events.model import PAUSED, Event
 
 if TYPE_CHECKING:
-    from sidecar.events.watch import Watch
+    from sidecar.events.watch import WatchFeed
 
 CHECK_AGAIN = 0.4
 """Seconds for which a quiet store is trusted to be still in its place."""
@@ -56,7 +56,7 @@ class Changes:
         self._expire = expire
         self._lost = lost
         self._waiters: dict[str, set[asyncio.Future[Event]]] = {}
-        self._watches: dict[asyncio.Future[None], Watch] = {}
+        self._watches: dict[asyncio.Future[None], WatchFeed] = {}
         self._revision = 0
         self._data_version = _UNSEEN
         self._next_expiry: int | None = None
@@ -76,7 +76,7 @@ class Changes:
         future.add_done_callback(lambda done: self._forget(key, done))
         return future
 
-    def watch(self, watch: Watch) -> asyncio.Future[None]:
+    def watch(self, watch: WatchFeed) -> asyncio.Future[None]:
         """Put what changes from now on into a watch, until the future that this gives is done.
 
         It fails when the store is lost, and is to be cancelled when the watch ends.
