@@ -8,16 +8,16 @@ Watches share what they hold of an event, so that each costs little more than it
 from __future__ import annotations
 
 import asyncio
-import sys
+import operator
 from enum import Enum
-from typing import Generic, Literal, Protocol, TypeAlias, TypeVar
-from weakref import WeakValueDictionary
+from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct, json
 from msgspec.structs import replace
 
 from sidecar.errors import SidecarError
 from sidecar.events.model import Event, Place, Run
+from sidecar.events.sharing import EVENTS, Key, Shared, key_of
 
 Change: TypeAlias = Literal["created", "resolved", "removed", "updated"]
 
@@ -100,28 +100,8 @@ class _Marker(Enum):
     LOST = "lost"
 
 
-_Key = str
 _Waiting = Event | _Gone | Synced | Lost
-T = TypeVar("T")
-
-
-class _Shared(Generic[T]):
-    """The newest object of each key, for as long as some watch holds it."""
-
-    def __init__(self) -> None:
-        self._newest: WeakValueDictionary[_Key, T] = WeakValueDictionary()
-
-    def share(self, key: _Key, value: T) -> T:
-        """Return the object that other watches hold if it is equal, else this one from now on."""
-        newest = self._newest.get(key)
-        if newest is not None and newest == value:
-            return newest
-        self._newest[key] = value
-        return value
-
-
-_EVENTS: _Shared[Event] = _Shared()
-_TOLD: _Shared[_Told] = _Shared()
+_TOLD: Shared[_Told] = Shared(operator.eq)
 
 
 class Feed(Protocol):
@@ -160,8 +140,8 @@ class Watch:
 
     def __init__(self, watched: Watched) -> None:
         self.watched = watched
-        self._told: dict[_Key, _Told] = {}
-        self._waiting: dict[_Key | _Marker, _Waiting] = {}  # in the order to be told
+        self._told: dict[Key, _Told] = {}
+        self._waiting: dict[Key | _Marker, _Waiting] = {}  # in the order to be told
         self._bytes = 0
         self._synced = False
         self._lost = False
@@ -176,14 +156,14 @@ class Watch:
             return
         if self._bytes > HEAVY and not event.pending:
             event = without_details(event)
-        key = _key(event)
+        key = key_of(event)
         former = self._waiting.get(key)
         if not (isinstance(former, Event) and _is_stale(event, former)):
-            self._add(key, _EVENTS.share(key, event))
+            self._add(key, EVENTS.share(key, event))
 
     def remove(self, event: Event) -> None:
         if self.watched.takes(event):
-            self._add(_key(event), _Gone(event))
+            self._add(key_of(event), _Gone(event))
 
     def sync(self) -> None:
         if not self._synced:
@@ -240,7 +220,7 @@ class Watch:
     def _far_behind(self) -> bool:
         return len(self._waiting) > PLENTY or self._bytes > HEAVY
 
-    def _add(self, key: _Key | _Marker, waiting: _Waiting) -> None:
+    def _add(self, key: Key | _Marker, waiting: _Waiting) -> None:
         former = self._waiting.get(key)
         if isinstance(former, Event):
             self._bytes -= former.size
@@ -250,7 +230,7 @@ class Watch:
         if self._news is not None and not self._news.done():
             self._news.set_result(None)
 
-    def _note(self, key: _Key, waiting: _Waiting) -> Changed | None:
+    def _note(self, key: Key, waiting: _Waiting) -> Changed | None:
         """Give what a state is to the client, None where it is nothing new."""
         known = self._told.get(key)
         if isinstance(waiting, _Gone):
@@ -274,12 +254,6 @@ class Watch:
         else:
             self._told[key] = told
         return Changed("resolved" if resolved else "updated", waiting)
-
-
-def _key(event: Event) -> _Key:
-    """Return the event's full name as one string, which all watches share."""
-    place = (event.org, event.project, event.domain)
-    return sys.intern(repr((*place, event.run_name, event.action_name)))
 
 
 def _is_stale(event: Event, known: Event | _Told) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gc
+import math
 import tracemalloc
 from collections.abc import Iterator
 
 import pytest
 
-from sidecar.events.model import Event
+from sidecar.events.model import Event, Payload
 from sidecar.events.watch import Changed, Watch, Watched
 from tests.events.states import INBOX, RUN, answered, event, synced, taken
 
@@ -79,3 +80,15 @@ def test_a_watch_that_is_behind_is_not_told_what_another_one_knows() -> None:
     for watch in (first, second):
         watch.put(event())
         assert taken(watch) == []
+
+
+@pytest.mark.parametrize("payload", [True, 1, 1.0, 0.0, -0.0, math.nan, "1"], ids=repr)
+@pytest.mark.parametrize("other", [True, 1, 1.0, 0.0, -0.0, math.nan, "1"], ids=repr)
+def test_payloads_that_are_only_equal_in_python_are_not_shared(
+    payload: Payload, other: Payload
+) -> None:
+    first, second = synced(RUN), synced(RUN)
+    first.put(answered(event(), payload))
+    second.put(answered(event(), other))
+    [told] = states(second)
+    assert repr(told.payload) == repr(other)
