@@ -51,9 +51,11 @@ async def _ask(backend: FlyteBackend, options: Options) -> bool:
         trust = "TLS, trusting whatever is shown"
     else:
         trust = "TLS, trusting what the system trusts"
+    scope_error = None
     try:
         await backend.check()
         works, words = True, "ok"
+        scope_error = await backend.scope_error()
     except SidecarError as error:
         works, words = False, f"FAILS: {error.message}"
     finally:
@@ -61,9 +63,11 @@ async def _ask(backend: FlyteBackend, options: Options) -> bool:
     _row("endpoint", f"{backend.endpoint}, {trust} ({words})")
     if backend.proxy is not None:
         _row("proxy", f"{backend.proxy.address} ({backend.proxy.variable})")
+    if scope_error is not None:
+        _row("scope", f"FAILS: {scope_error}")
     if works and not (backend.project and backend.domain):
         _row("note", "each request must name project and domain: the options do not")
-    return works
+    return works and scope_error is None
 
 
 def _store(path: str) -> bool:

@@ -51,6 +51,30 @@ def test_doctor_tells_that_the_deployment_works(
     assert not store.exists()
 
 
+@pytest.mark.parametrize(
+    ("projects", "says"),
+    [
+        ({"q": ["d"]}, "there is no project 'p'"),
+        ({"p": ["development", "e"]}, "'p' has no domain 'd', only development, e"),
+    ],
+)
+def test_doctor_detects_a_project_or_domain_that_does_not_exist(
+    projects: dict[str, list[str]], says: str, server: Server, env: Environment
+) -> None:
+    server.model.projects = projects
+    done = run("flyte-sidecar", "doctor", *where(server.endpoint), env=env)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert f"FAILS: {says}\n" in done.stdout
+    assert "everything works" not in done.stdout
+
+
+def test_doctor_accepts_a_project_that_exists(server: Server, env: Environment) -> None:
+    server.model.projects = {"p": ["d"]}
+    done = run("flyte-sidecar", "doctor", *where(server.endpoint), env=env)
+    assert done.returncode == 0
+    assert "FAILS" not in done.stdout
+
+
 def test_doctor_notes_that_requests_must_name_a_scope(server: Server, env: Environment) -> None:
     done = run("flyte-sidecar", *on(server.endpoint), "doctor", env=env)
     assert done.returncode == 0

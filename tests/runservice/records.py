@@ -33,6 +33,7 @@ class Records:
 
     `lag` and `phase_lag` are seconds of the clock `now`: how long after an accepted signal
     the record carries it, and how long after that the phase follows.
+    `projects` are the domains by project, None where the service does not say.
     """
 
     def __init__(self, release: str = "2.0.43", now: Callable[[], datetime] | None = None) -> None:
@@ -40,6 +41,7 @@ class Records:
         self.now = now or (lambda: datetime.now(UTC))
         self.lag = 0.0
         self.phase_lag = 0.0
+        self.projects: dict[str, list[str]] | None = None
         self.lock = threading.RLock()
         self._runs: dict[RunKey, Run] = {}
         self._resources: dict[tuple[RunKey, str], Resource] = {}

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import grpc
 
+from tests.runservice import projects
 from tests.runservice.faults import Faults
 from tests.runservice.hostile import Hostile
 from tests.runservice.model import Model
@@ -112,7 +113,8 @@ class Server:
         if self._server is not None:
             raise RuntimeError("it listens already")
         server = grpc.aio.server(options=_OPTIONS)
-        server.add_generic_rpc_handlers((self.hostile, self.service.handlers()))
+        handlers = self.hostile, self.service.handlers(), projects.handlers(self.model)
+        server.add_generic_rpc_handlers(handlers)
         if self._tls is None:
             self._port = server.add_insecure_port(self.endpoint)
         else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sidecar.backends.flyte.endpoint import Deployment
 from sidecar.backends.flyte.failures import told_as_errors
+from sidecar.backends.flyte.transport import CallFailed
 from sidecar.errors import InvalidParams, ShuttingDown, SidecarError, UnsupportedByBackend
 from sidecar.events.model import (
     Event,
@@ -120,6 +121,24 @@ class FlyteBackend:
         """Raise what keeps the deployment from being used, if anything does."""
         async with self._connected() as its:
             await its.service.check(Place(self.org, self.project, self.domain))
+
+    async def scope_error(self) -> str | None:
+        """Return what is wrong with the connection's project or domain; None if nothing is known.
+
+        A listing of a project that does not exist is empty, and no error.
+        """
+        if not self.project:
+            return None
+        connected = await self._connect()
+        try:
+            domains = await connected.service.domains(self.project, self.org)
+        except CallFailed:
+            return None
+        if domains is None:
+            return f"there is no project {self.project!r}"
+        if self.domain and domains and self.domain not in domains:
+            return f"{self.project!r} has no domain {self.domain!r}, only {', '.join(domains)}"
+        return None
 
     async def close(self) -> None:
         connecting, self._connecting = self._connecting, None

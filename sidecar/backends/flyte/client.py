@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from flyteidl2.common import list_pb2
 from flyteidl2.common.identifier_pb2 import ActionIdentifier, ProjectIdentifier, RunIdentifier
+from flyteidl2.project.project_service_pb2 import GetProjectRequest, GetProjectResponse
 from flyteidl2.workflow.run_definition_pb2 import ActionDetails, EnrichedAction
 from flyteidl2.workflow.run_service_pb2 import (
     AbortActionRequest,
@@ -66,6 +67,9 @@ _SIGNAL = Rpc("SignalEvent", SignalEventRequest, SignalEventResponse)
 _ABORT = Rpc("AbortAction", AbortActionRequest, AbortActionResponse)
 _WATCH_ACTIONS = Rpc("WatchActions", WatchActionsRequest, WatchActionsResponse)
 _RUN_DETAILS = Rpc("GetRunDetails", GetRunDetailsRequest, GetRunDetailsResponse)
+_PROJECT = Rpc(
+    "GetProject", GetProjectRequest, GetProjectResponse, "flyteidl2.project.ProjectService"
+)
 
 
 def pause(failures: int) -> float:
@@ -154,6 +158,23 @@ class RunService:
         """Make a call that costs little."""
         request = ListRunsRequest(request=list_pb2.ListRequest(limit=1), project_id=_project(place))
         await self._call(_LIST_RUNS, request, HEALTH_DEADLINE, attempts=1)
+
+    async def domains(self, project: str, org: str | None) -> list[str] | None:
+        """Return the domains of a project; None if there is no such project.
+
+        Raises
+        ------
+        CallFailed
+            Also where the deployment does not tell: hosted ones need not.
+        """
+        request = GetProjectRequest(id=project, org=org or "")
+        try:
+            found = await self._call(_PROJECT, request, HEALTH_DEADLINE, attempts=1)
+        except CallFailed as failure:
+            if failure.status == "NOT_FOUND":
+                return None
+            raise
+        return [domain.id for domain in found.project.domains]
 
     async def close(self) -> None:
         await self._transport.close()

@@ -50,11 +50,17 @@ class OverLimit(CallFailed):
 
 
 class Rpc(Generic[Q, R]):
-    """One method of ``flyteidl2.workflow.RunService``, with the classes of its messages."""
+    """One method of a Flyte service, with the classes of its messages."""
 
-    def __init__(self, name: str, request: type[Q], response: type[R]) -> None:
+    def __init__(
+        self,
+        name: str,
+        request: type[Q],
+        response: type[R],
+        service: str = "flyteidl2.workflow.RunService",
+    ) -> None:
         self.name = name
-        self.path = f"/flyteidl2.workflow.RunService/{name}"
+        self.path = f"/{service}/{name}"
         self.response = response
 
 
