@@ -190,9 +190,10 @@ class TestShell:
         (tmp_path / "flyte-sidecar").write_text(
             "#!/bin/sh\n"
             f'[ $# = 0 ] || exec {sidecar} "$@"\n'
+            "requests=$(cat)\n"
             f"{sidecar} call events.signal "
             """'{"runName": "r1", "name": "deploy", "payload": false}' >&2 </dev/null\n"""
-            f"exec {sidecar}\n"
+            f"""printf '%s\\n' "$requests" | {sidecar}\n"""
         )
         (tmp_path / "flyte-sidecar").chmod(0o755)
         env = {**command, "PATH": f"{tmp_path}{os.pathsep}{command['PATH']}"}
