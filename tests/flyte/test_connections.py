@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sidecar.backends.flyte import grpc_transport, streams
+from sidecar.backends.flyte.transport import CallFailed
 from sidecar.events.model import Run
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import PLACE, Client
@@ -59,3 +60,33 @@ async def test_runs_that_are_followed_leave_streams_to_snapshots(
     listed = await client.page(PLACE.run("other"), details=False)
     assert len(listed.events) == 21
     assert flyte.server.calls[STREAM] == opened + 1
+
+
+def test_streams_that_fail_are_tried_again_at_a_rate_that_all_runs_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(streams, "monotonic", lambda: now)
+    its = streams.Streams()
+    runs = [PLACE.run(f"r{place}") for place in range(1000)]
+    for run in runs:
+        assert its.take(run)
+        its.give()
+        its.refuse(run, CallFailed("UNAVAILABLE", "no streams here"))
+    now = streams.REMEMBERED + 1
+    assert sum(its.take(run) for run in runs) <= 62
+    now = 1001.0
+    assert all(its.take(run) for run in runs[100:200])
+
+
+def test_where_there_is_no_such_method_no_stream_is_tried_for_minutes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(streams, "monotonic", lambda: now)
+    its = streams.Streams()
+    its.refuse(PLACE.run("r1"), CallFailed("UNIMPLEMENTED", "WatchActions"))
+    now = 500.0
+    assert not its.take(PLACE.run("r2"))
+    now = 700.0
+    assert its.take(PLACE.run("r2"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import monotonic
 
-from cachetools import TTLCache
+from cachetools import TLRUCache
 
 from sidecar.backends.flyte.transport import CallFailed
 from sidecar.events.model import Run
@@ -15,11 +15,17 @@ OPEN = 1000
 SPARE = 100
 """Streams that may be open beyond these for a snapshot."""
 
-FAILING = 1000
-"""Runs that are remembered as ones of which no stream can be had."""
+FAILING = 10_000
+"""Maximum number of runs that are remembered as ones whose stream fails."""
 
 REMEMBERED = 60.0
-"""Seconds after which a stream is tried again where none could be had."""
+"""Seconds at least after which a stream that failed is tried again."""
+
+RETRIES_PER_SECOND = 1.0
+"""Streams of all runs together that are then tried again, where many fail."""
+
+UNSUPPORTED = 600.0
+"""Seconds after which all of them are tried again where the backend has no such method."""
 
 
 class Streams:
@@ -36,7 +42,9 @@ class Streams:
     def __init__(self) -> None:
         self.open = 0
         self.without = 0
-        self._failing: TTLCache[Run | None, bool] = TTLCache(FAILING, REMEMBERED, monotonic)
+        self._failing: TLRUCache[Run | None, float] = TLRUCache(
+            FAILING, lambda _, seconds, now: now + seconds, monotonic
+        )
 
     def take(self, run: Run, *, spare: bool = True) -> bool:
         """Return whether a stream of the run may be opened; if so, it has to be given back.
@@ -53,5 +61,8 @@ class Streams:
         self.open -= 1
 
     def refuse(self, run: Run, failure: CallFailed) -> None:
-        """Note that no stream of the run can be had, or of any where there is no such call."""
-        self._failing[None if failure.status == "UNIMPLEMENTED" else run] = True
+        """Open no stream of the run for some time, or of any run if there is no such method."""
+        if failure.status == "UNIMPLEMENTED":
+            self._failing[None] = UNSUPPORTED
+        else:
+            self._failing[run] = max(REMEMBERED, len(self._failing) / RETRIES_PER_SECOND)
