@@ -63,6 +63,19 @@ func TestAWaitEndsWithTheAnswer(t *testing.T) {
 	}
 }
 
+func TestAWaitMayComeBeforeItsEvent(t *testing.T) {
+	client, ctx := start(t), limited(t)
+	wait := background(func() (*Event, error) {
+		return client.Events.Wait(ctx, WaitParams{RunName: "r1", Name: "deploy", AwaitCreation: true})
+	})
+	waiting(t, client)
+	create(t, client, "deploy", ExpectedTypeBool)
+	must(client.Events.Signal(ctx, SignalParams{RunName: "r1", Name: "deploy", Payload: Bool(true)}))(t)
+	if got := <-wait; got.err != nil || got.value.Payload != Bool(true) {
+		t.Errorf("%+v", got)
+	}
+}
+
 // waiting waits until the sidecar has a wait open.
 func waiting(t *testing.T, client *Client) {
 	t.Helper()

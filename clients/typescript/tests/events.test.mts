@@ -21,6 +21,16 @@ test("an event is created, listed, got, answered and waited for", async (t) => {
   assert.deepEqual(await waited, answered);
 });
 
+test("a wait may come before its event", async (t) => {
+  const client = await spawn(t);
+  const target = { runName: "r1", name: "deploy" };
+  const waited = client.events.wait({ ...target, awaitCreation: true });
+  await busy(client, 1);
+  await client.events.create(target);
+  const answered = await client.events.signal({ ...target, payload: true });
+  assert.deepEqual(await waited, answered);
+});
+
 test("an event is aborted, with the reason", async (t) => {
   const client = await spawn(t);
   await client.events.create({ runName: "r1", name: "deploy" });
