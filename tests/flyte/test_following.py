@@ -275,6 +275,7 @@ async def test_a_message_that_breaks_a_stream_leaves_the_run_to_polls(
     assert (await waits).payload is True
     await watching.pending([])
     assert not [note for note in watching.picture.notes if isinstance(note, Lost)]
+    assert flyte.server.calls[STREAM] == 1
 
 
 @EVERY
