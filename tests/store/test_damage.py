@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.backends.local import LocalBackend, edits, file, rows
+from sidecar.backends.local import LocalBackend, documents, edits, file, rows
 from sidecar.backends.local.documents import DamagedEvent
 from sidecar.errors import (
     AlreadyCompleted,
@@ -125,6 +125,11 @@ async def listed(backend: LocalBackend) -> list[str]:
     return [event.name for event in page.events]
 
 
+async def pending(backend: LocalBackend) -> list[str]:
+    page = await arrived(backend.pending(PendingQuery(place=PLACE)))
+    return [event.name for event in page.events]
+
+
 async def counted(backend: LocalBackend, pending_only: bool = False) -> list[int]:
     page = await arrived(backend.runs(RunsQuery(place=PLACE, pending_only=pending_only)))
     return [run.pending_events for run in page.runs]
@@ -170,8 +175,7 @@ async def test_a_damaged_document_is_left_out_of_listings_and_logged_once(
     backend = opened(store)
     for _ in range(3):
         assert await listed(backend) == ["one", "two"]
-        page = await arrived(backend.pending(PendingQuery(place=PLACE)))
-        assert [event.name for event in page.events] == ["one", "two"]
+        assert await pending(backend) == ["one", "two"]
         assert await counted(backend) == await counted(backend, True) == [2]
         for run in (RUN.name, None):
             picture = await watched(backend, run).synced()
@@ -260,7 +264,8 @@ async def test_a_damaged_column_affects_no_other_event(
 async def test_a_document_of_an_enormous_size_is_passed_over(
     opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    events = await filled(store, document="x" * 1_000_000)
+    events = await filled(store, document=changed(prompt="x" * 1_000_000))
+    assert await listed(opened(store)) == ["one", "bad", "two"]
     monkeypatch.setattr(file, "LARGEST", 100_000)
     backend = opened(store)
     assert await listed(backend) == ["one", "two"]
@@ -269,6 +274,21 @@ async def test_a_document_of_an_enormous_size_is_passed_over(
     monkeypatch.setattr(rows, "now", lambda: real() + 7200 * 1_000_000)
     assert await listed(backend) == ["one", "two"]
     await make(backend, "new")
+
+
+async def test_an_event_does_not_end_before_the_time_that_was_reported(
+    opened: Stores, store: Path
+) -> None:
+    events = await filled(store, expires_at=1)
+    backend = opened(store)
+    await make(backend, "new")
+    assert await get(backend, "bad") == events["bad"]
+    assert (await signal(backend, True, "bad")).phase == SUCCEEDED
+
+
+async def test_an_event_of_contradicting_times_takes_no_answer(opened: Stores, store: Path) -> None:
+    events = await filled(store, document=changed(expiresAt="2001-01-01T00:00:00Z"))
+    await refused(opened(store), events["bad"])
 
 
 @pytest.mark.parametrize("due", [False, True])
@@ -413,28 +433,55 @@ async def test_a_damaged_run_is_left_out_of_a_listing(
     assert len(caplog.records) == 2
 
 
-async def test_indexes_that_contradict_a_row_hold_up_no_write(
-    opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("index", "column"),
+    [
+        ("pending_by_expiry", "expires_at = expires_at + 1"),
+        ("event_by_revision", "revision = 99"),
+        ("pending_by_run", "run = 99"),
+    ],
+)
+async def test_an_index_that_contradicts_a_row_holds_up_no_write(
+    opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch, index: str, column: str
 ) -> None:
-    events = await filled(store)
-    content = store.read_bytes()
-    due = rows.microseconds(events["bad"].expires_at or rows.instant(0)).to_bytes(8, "big")
-    assert content.count(due) == 2  # in the table and in the index
-    place = content.index(due)
-    if b"actionName" not in content[place : place + 200]:
-        place = content.rindex(due)
-    later = (int.from_bytes(due, "big") + 1).to_bytes(8, "big")
-    store.write_bytes(content[:place] + later + content[place + 8 :])
+    await filled(store)
+    db = sqlite3.connect(store, isolation_level=None)
+    row = db.execute("SELECT * FROM sqlite_schema WHERE name = ?", (index,)).fetchone()
+    db.execute("PRAGMA writable_schema = ON")
+    db.execute("DELETE FROM sqlite_schema WHERE name = ?", (index,))
+    db.close()
+    db = sqlite3.connect(store, isolation_level=None)
+    db.execute(f"UPDATE event SET {column} WHERE name = 'bad'")
+    db.execute("PRAGMA writable_schema = ON")
+    db.execute("INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", row)
+    db.close()
+    before = entries(store)
     backend = opened(store)
     real = rows.now
     monkeypatch.setattr(rows, "now", lambda: real() + 7200 * 1_000_000)
-    assert len(await listed(backend)) == 3
     found = await get(backend, "two")
     assert found is not None
     assert found.phase == TIMED_OUT
     await make(backend, "new")
+    assert "new" in await pending(backend)
     assert await backend._change(edits.expire) == [2]
-    assert (await listed(backend))[-1] == "new"
+    await backend.close()
+    assert entries(store) == before  # nothing of the row was changed by halves
+
+
+def entries(store: Path) -> list[bool]:
+    """Give which of the indexes of pending events have the damaged one."""
+    db = sqlite3.connect(store)
+    found = [
+        (2,) in db.execute(f"SELECT id FROM event INDEXED BY {index} WHERE {condition}").fetchall()
+        for index, condition in (
+            ("pending_by_expiry", "phase = 'PAUSED' AND expires_at > 0"),
+            ("pending_by_run", "phase = 'PAUSED' AND run > 0"),
+            ("event_by_revision", "revision > 0"),
+        )
+    ]
+    db.close()
+    return found
 
 
 # Damage of the file as a whole.
@@ -556,3 +603,14 @@ async def test_a_disk_that_cannot_be_read_is_told_as_that(worker: Worker, store:
         assert said.startswith("made") or said == "store_unavailable io none\n"
         failed += said.startswith("store")
     assert failed
+
+
+async def test_expiry_that_never_ends_refuses_a_read_instead_of_repeating_it_for_ever(
+    opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await filled(store, document="x", expires_at=1)
+    monkeypatch.setattr(documents, "MOST", 0)
+    monkeypatch.setattr(file, "PATIENCE", 0.2)
+    with pytest.raises(StoreUnavailable) as met:
+        await listed(opened(store))
+    assert met.value.data == {"reason": "io", "outcome": "none"}

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import os
 import socket
+import sqlite3
 from pathlib import Path
 
 import pytest
 
-from sidecar.backends.local import LocalBackend
+from sidecar.backends.local import LocalBackend, file
 from sidecar.errors import StoreUnavailable
 from tests.store.conftest import Stores, Worker, get, make, snapshot
 from tests.store.test_files import UNPRIVILEGED, mode, needs_root, refusal
@@ -161,3 +162,32 @@ async def test_a_link_to_what_is_no_file_is_refused(
     with pytest.raises(StoreUnavailable) as met:
         await get(opened(tmp_path / "link"))
     assert met.value.data == {"reason": "not_a_store", "outcome": "none"}
+
+
+async def test_a_file_that_is_put_there_while_the_store_is_opened_is_refused(
+    opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def put_fifo(path: str) -> bool:
+        os.mkfifo(path)
+        return False
+
+    monkeypatch.setattr(file, "is_full", put_fifo)
+    with pytest.raises(StoreUnavailable) as met:
+        await get(opened(store))
+    assert met.value.data == {"reason": "not_a_store", "outcome": "none"}
+
+
+async def test_a_log_that_others_can_write_once_the_store_is_open_is_refused(
+    opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await left(store)
+    set_modes = file._set_modes
+
+    def open_up(db: sqlite3.Connection) -> None:
+        set_modes(db)
+        Path(f"{store}-wal").chmod(0o666)
+
+    monkeypatch.setattr(file, "_set_modes", open_up)
+    with pytest.raises(StoreUnavailable) as met:
+        await get(opened(store))
+    assert met.value.data == UNSAFE

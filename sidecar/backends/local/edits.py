@@ -44,9 +44,13 @@ def expire(db: Connection) -> list[int]:
             event = rows.event(document)
             if not rows.is_due(event, now):
                 raise rows.Undecodable  # the document and the columns beside it contradict
-            _put_alone(db, identity, _ended(event, TIMED_OUT, ended_at=event.expires_at))
+            _put(db, identity, _ended(event, TIMED_OUT, ended_at=event.expires_at))
         except rows.Undecodable:
             damaged.append(identity)
+        except sqlite3.Error as error:
+            if not is_damage(error) or dooms(error):
+                raise
+            damaged.append(identity)  # an index contradicts; the statement has undone itself
     return damaged
 
 
@@ -172,27 +176,6 @@ def _put(db: Connection, identity: int, event: Event) -> Event:
         (event.phase, rows.document(event), identity),
     )
     return event
-
-
-def _put_alone(db: Connection, identity: int, event: Event) -> None:
-    """Put an event as `_put` does, or change nothing.
-
-    Raises
-    ------
-    Undecodable
-        If the row is broken, or the indexes contradict it.
-    """
-    db.execute("SAVEPOINT alone")
-    try:
-        _put(db, identity, event)
-    except sqlite3.Error as error:
-        if not is_damage(error) or dooms(error):
-            raise
-        db.execute("ROLLBACK TO alone")
-        raise rows.Undecodable from error
-    finally:
-        if db.in_transaction:
-            db.execute("RELEASE alone")
 
 
 def _run_id(db: Connection, run: Run) -> int:
