@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 BEYOND_ALL = 1 << 1024
 """Represents a number that overflows a double, and so matches no type."""
 
+LIGHT = ("events.unwatch", "sidecar.status")
+"""Methods whose results are always small."""
+
 
 class Methods:
     """The methods of one connection.
@@ -88,6 +91,7 @@ class Methods:
                 handle=bound[method.name],
                 notification=method.notification,
                 open_ended=method.open_ended,
+                light=method.name in LIGHT,
                 in_batch=method.in_batch,
             )
             for method in methods.METHODS

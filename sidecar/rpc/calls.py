@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from msgspec import Raw, Struct, field
 
 from sidecar.errors import SidecarError
+from sidecar.rpc.window import Window
 
 
 class Effect(Protocol):
@@ -36,6 +37,8 @@ class Call(Struct, eq=False):
         Bytes of the message; of a batch's entry, of the entry.
     page_bytes
         What a reply that can end early should not outgrow.
+    open_ended, light
+        As of its handler.
     silent
         Whether it is a notification, to which nothing is ever answered.
     effect
@@ -46,8 +49,9 @@ class Call(Struct, eq=False):
         The JSON text of its answer, in a batch once it is settled.
     reserved
         Bytes that the batch's array has for its answer, whatever happens.
-    turn
-        Done once its work may begin; None where it could begin at once.
+    window, turn
+        What admits its work, if anything does. `turn` is done once the work may begin; None
+        where it could begin at once.
     ending
         Why its task was cancelled, once it was.
     when_ended
@@ -62,11 +66,13 @@ class Call(Struct, eq=False):
     batch: Batch | None = None
     effect: Effect | None = None
     task: asyncio.Future[Any] | None = None
+    window: Window | None = None
     turn: asyncio.Future[None] | None = None
     timer: asyncio.TimerHandle | None = None
     ending: SidecarError | None = None
     when_ended: Callable[[SidecarError], Any] | None = None
     open_ended: bool = False
+    light: bool = False
     settled: bool = False
     silent: bool = False
     outcome: Any = None
@@ -128,6 +134,8 @@ class Handler(Struct, frozen=True):
         Gives the result, or a coroutine or future of it; raises SidecarError.
     open_ended
         Whether it stays open until something happens, and so does not count as work.
+    light
+        Whether its result is always small, so that it begins at once, whatever else goes on.
     in_batch
         Whether it may stand in a batch.
     """
@@ -136,4 +144,5 @@ class Handler(Struct, frozen=True):
     handle: Callable[[Any, Call], Any]
     notification: bool = False
     open_ended: bool = False
+    light: bool = False
     in_batch: bool = True

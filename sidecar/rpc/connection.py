@@ -89,8 +89,7 @@ class Connection:
         self._page_bytes = max(0, min(PAGE_BYTES, max_message_bytes) - ENVELOPE_BYTES)
         self._calls: dict[bytes, Call] = {}  # the unanswered requests, by their ids
         self._work = Work(self._worked)
-        learn = self._work.window.learn
-        self._replies = Replies(encode, self._decoder, self._calls, learn)
+        self._replies = Replies(encode, self._decoder, self._calls)
         self.outbox: Outbox[Call | Batch | Notice] = Outbox(self._replies.render)
         self.tasks: Mapping[asyncio.Future[Any], Call] = self._work.tasks
         self._reading = True
@@ -118,12 +117,13 @@ class Connection:
         self._pump()
 
     def pause_writing(self) -> None:
-        self.outbox.full = self._work.window.paused = True
+        self.outbox.full = True
+        self._work.pause()
 
     def resume_writing(self) -> None:
         self.outbox.resume()
-        self._work.window.paused = self.outbox.full
-        self._work.window.admit()
+        if not self.outbox.full:
+            self._work.resume()
         self._pump()
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -258,6 +258,7 @@ class Connection:
             if not self._work.has_room_for_waits:
                 raise TooManyWaits("too many waits and watches are open", limit=MAX_WAITS)
             call.open_ended = True
+        call.light = handler.light
         later = handler.handle(params, call)
         # Most reads are answered at once, and spared a task.
         if isinstance(later, LATER):

@@ -56,7 +56,9 @@ class Lifecycle:
         self._leaving: list[asyncio.Future[None]] = []
         nothing = params_reader(_Nothing)
         exit_handler = Handler(nothing, self._exit, notification=True, in_batch=False)
-        connection.handlers["shutdown"] = Handler(nothing, self._shutdown, in_batch=False)
+        connection.handlers["shutdown"] = Handler(
+            nothing, self._shutdown, light=True, in_batch=False
+        )
         connection.handlers["exit"] = exit_handler
         connection.on_input_end = self._input_ended
         connection.on_lost = self.end_now

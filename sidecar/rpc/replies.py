@@ -39,8 +39,6 @@ class Replies:
         Knows the framing that the client chose.
     in_flight
         The unanswered requests, by their ids.
-    learn
-        Told the sizes of replies that took their time.
     """
 
     def __init__(
@@ -48,12 +46,10 @@ class Replies:
         encode: Callable[[object], bytes],
         decoder: StreamDecoder,
         in_flight: dict[bytes, Call],
-        learn: Callable[[int], None],
     ) -> None:
         self._encode = encode
         self._decoder = decoder
         self._in_flight = in_flight
-        self._learn = learn
         self._held = 0
 
     def render(self, what: Call | Batch | Notice) -> bytes | None:
@@ -107,8 +103,8 @@ class Replies:
                 text = error_reply(call.id, call.outcome, self._encode, call.known)
         except Exception as error:
             text = error_reply(call.id, defect(error), self._encode, call.known)
-        if call.task is not None:
-            self._learn(len(text))
+        if call.window is not None:
+            call.window.learn(len(text))
         return text if text.isascii() else self._decoder.safe(text)
 
 

@@ -17,15 +17,10 @@ class Window:
 
     How large a result is shows only once it is there. So the last ones tell what to expect: a
     large one counts for a while, and many small ones open the window wide.
-
-    Attributes
-    ----------
-    paused
-        Whether nothing is admitted, because results cannot be delivered.
     """
 
     def __init__(self) -> None:
-        self.paused = False
+        self._paused = False
         self._expected = EXPECTED
         self._running = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -45,14 +40,22 @@ class Window:
             turn.cancel()
         elif turn is None or not turn.cancelled():
             self._running -= 1
-        self.admit()
+        self._admit()
+
+    def pause(self) -> None:
+        """Admit nothing until `resume`."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Admit those who wait, as far as there is room."""
+        self._paused = False
+        self._admit()
 
     def learn(self, size: int) -> None:
         """Take note of the size of a result, in bytes."""
         self._expected = max(size, self._expected * 3 // 4)
 
-    def admit(self) -> None:
-        """Let in those who wait, as far as there is room."""
+    def _admit(self) -> None:
         while self._waiting and self._has_room():
             turn = self._waiting.popleft()
             if not turn.done():
@@ -61,4 +64,4 @@ class Window:
 
     def _has_room(self) -> bool:
         fits = (self._running + 1) * self._expected <= MAX_RESULTS
-        return not self.paused and (fits or not self._running)
+        return not self._paused and (fits or not self._running)

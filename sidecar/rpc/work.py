@@ -42,8 +42,6 @@ class Work:
         The work that goes on, whether its request is answered already or not.
     waits
         How many of them are open-ended.
-    window
-        Admits those that are not.
     has_room
         Whether more requests may be taken.
     over
@@ -53,10 +51,12 @@ class Work:
     def __init__(self, settle: Callable[[Call, Any], None]) -> None:
         self.tasks: dict[asyncio.Future[Any], Call] = {}
         self.waits = 0
-        self.window = Window()
         self.over = False
         self.has_room = True
         self._settle = settle
+        # Reads delay no write. A read may wait for earlier writes, which never wait for reads.
+        self._reads = Window()
+        self._writes = Window()
         self._unfinished = 0
         self._unfinished_bytes = 0
         self._wait_bytes = 0
@@ -68,8 +68,9 @@ class Work:
 
     def start(self, call: Call, later: Any, timeout: float | None) -> None:
         """Go on with a request; `timeout` in seconds."""
-        if not call.open_ended:
-            call.turn = self.window.enter()
+        if not call.open_ended and not call.light:
+            call.window = self._reads if call.effect is None else self._writes
+            call.turn = call.window.enter()
         work = later if call.turn is None else _in_turn(call.turn, later)
         call.task = asyncio.ensure_future(work)
         if call.turn is not None and isinstance(later, CoroutineType):
@@ -80,6 +81,16 @@ class Work:
             loop = asyncio.get_running_loop()
             call.timer = loop.call_later(timeout, self._late, call, timeout)
         call.task.add_done_callback(self._finished)
+
+    def pause(self) -> None:
+        """Begin no work whose result may be large, because results cannot be delivered."""
+        self._reads.pause()
+        self._writes.pause()
+
+    def resume(self) -> None:
+        """Undo `pause`."""
+        self._reads.resume()
+        self._writes.resume()
 
     def _late(self, call: Call, timeout: float) -> None:
         late = DeadlineExceeded(f"timeoutSeconds has passed: {timeout:g}")
@@ -103,8 +114,8 @@ class Work:
         self._settle(call, outcome)
         if call.batch is not None:
             call.task = None  # which holds the result for as long as the batch is open
-        if not call.open_ended:
-            self.window.leave(call.turn)
+        if call.window is not None:
+            call.window.leave(call.turn)
 
     def _count(self, call: Call, by: int) -> None:
         if call.open_ended:

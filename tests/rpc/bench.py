@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from msgspec import json as fast
@@ -56,8 +57,8 @@ class FakeEffect:
 class Bench:
     """A connection whose methods do what the test says.
 
-    `work` and `wait` end when `release` is called with their id; `write` likewise, having an
-    effect that is sent once it has begun.
+    `work`, `light` and `wait` end when `release` is called with their id; `write` likewise, having
+    an effect that is sent once it has begun, and `stubborn`, whatever cancels it.
     """
 
     def __init__(self) -> None:
@@ -75,6 +76,8 @@ class Bench:
                 "crash.later": Handler(read, lambda _, call: self._crash_later()),
                 "unencodable": Handler(read, lambda _, call: object()),
                 "work": Handler(read, self._work),
+                "light": Handler(read, self._work, light=True),
+                "stubborn": Handler(read, self._stubborn),
                 "future": Handler(read, self._future),
                 "write": Handler(read, self._write),
                 "refused": Handler(read, self._refused),
@@ -121,6 +124,14 @@ class Bench:
     async def _written(self, gate: asyncio.Future[Any], effect: FakeEffect) -> Any:
         effect.outcome, effect.action_name = "unknown", "a7"
         return await gate
+
+    def _stubborn(self, _: Any, call: Call) -> Any:
+        return self._unmoved(self._gate(call))
+
+    async def _unmoved(self, gate: asyncio.Future[Any]) -> Any:
+        while not gate.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(gate)
 
     def _refused(self, _: Any, call: Call) -> Any:
         call.effect = effect = FakeEffect()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from sidecar.rpc.lifecycle import Lifecycle
 from sidecar.rpc.window import EXPECTED, MAX_RESULTS, Window
 from sidecar.rpc.work import MAX_UNFINISHED
 from tests.rpc.bench import Bench, on_a_bench, request, settled, told
@@ -90,16 +91,35 @@ async def test_work_that_has_not_begun_can_be_cancelled(bench: Bench) -> None:
 
 
 @on_a_bench
-async def test_waits_and_what_is_there_at_once_pass_by_stuck_work(bench: Bench) -> None:
+async def test_stuck_work_delays_no_wait_no_write_and_nothing_small(bench: Bench) -> None:
     bench.send(*(request(n, "work") for n in range(AT_FIRST + 3)))
     bench.ask("wait", "wait")
+    bench.ask("write", "write")
+    bench.ask("light", "light")
     bench.ask("now", "now")
     await settled()
-    assert '"wait"' in bench.begun
-    assert told(bench.answers()) == [("now", "result")]
+    assert bench.begun[AT_FIRST:] == ['"wait"', '"light"']
+    assert [effect.outcome for effect in bench.effects] == ["unknown"]
+    for identity in ("light", "write", "wait"):
+        bench.release(identity)
+    await settled()
+    assert {identity for identity, _ in told(bench.answers())} == {"now", "light", "write", "wait"}
     for n in range(AT_FIRST + 3):
         bench.release(n)
-    bench.release("wait")
+    await settled()
+
+
+@on_a_bench
+async def test_stuck_writes_do_not_delay_the_answer_to_a_shutdown(bench: Bench) -> None:
+    Lifecycle(bench.connection)
+    bench.send(*(request(n, "stubborn") for n in range(AT_FIRST)))
+    await settled()
+    bench.ask("end", "shutdown")
+    answers = await bench.soon(AT_FIRST + 1)
+    assert dict(told(answers))["end"] == "result"
+    assert len(bench.connection.tasks) == AT_FIRST
+    for n in range(AT_FIRST):
+        bench.release(n)
     await settled()
 
 
@@ -124,10 +144,9 @@ def test_there_is_always_room_for_one() -> None:
 def test_whoever_came_first_is_let_in_first() -> None:
     async def run() -> None:
         window = Window()
-        window.paused = True
+        window.pause()
         turns = [window.enter() for _ in range(3)]
-        window.paused = False
-        window.admit()
+        window.resume()
         assert [turn is not None and turn.done() for turn in turns] == [True] * 3
         assert opened().enter() is None
 
