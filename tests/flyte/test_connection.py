@@ -100,9 +100,9 @@ async def test_a_call_that_is_not_answered_ends_by_its_deadline(
 async def test_a_request_makes_few_calls_at_once_and_none_once_it_is_cancelled(
     client: Client, flyte: FlyteHarness
 ) -> None:
+    await client.page()
     for place in range(200):
         ask(flyte, f"q{place}")
-    await client.page(limit=1)
     flyte.server.calls.clear()
     flyte.server.faults.delay["GetActionDetails"] = 3600.0
     listing = asyncio.ensure_future(client.page(limit=200))

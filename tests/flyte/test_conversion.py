@@ -323,6 +323,7 @@ def test_an_empty_action_tells_nothing_and_that_is_no_error() -> None:
         group=None,
         created_at=None,
         ended_at=None,
+        listed_at=its.listed_at,
     )
     assert its.place == (0.0, "")
 
