@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import operator
+from collections import OrderedDict
 from enum import Enum
 from typing import Literal, Protocol, TypeAlias
 
@@ -141,7 +142,8 @@ class Watch:
     def __init__(self, watched: Watched) -> None:
         self.watched = watched
         self._told: dict[Key, _Told] = {}
-        self._waiting: dict[Key | _Marker, _Waiting] = {}  # in the order to be told
+        # In the order to be told. From the front of a dict each take would scan the former ones.
+        self._waiting: OrderedDict[Key | _Marker, _Waiting] = OrderedDict()
         self._bytes = 0
         self._synced = False
         self._lost = False
@@ -194,8 +196,7 @@ class Watch:
     def take(self) -> Note | None:
         """Give the next note, None where there is nothing to tell."""
         while self._waiting:
-            key = next(iter(self._waiting))
-            waiting = self._waiting.pop(key)
+            key, waiting = self._waiting.popitem(last=False)
             if isinstance(waiting, Event):
                 self._bytes -= waiting.size
             if self._room is not None and not self._room.done() and not self._far_behind():
