@@ -28,6 +28,9 @@ settings.load_profile("loaded")
 
 ROOT = Path(__file__).parent.parent
 
+PATIENCE = 60.0
+"""Seconds after which a test that waits has failed, however loaded the machine is."""
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:

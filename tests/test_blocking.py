@@ -23,9 +23,7 @@ import pytest
 
 import sidecar
 from sidecar.blocking import Pages, Shared, blocking, paging, run
-
-PATIENCE = 30.0
-"""Seconds after which a test that waits has failed."""
+from tests.conftest import PATIENCE
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 colour = contextvars.ContextVar("colour", default="none")

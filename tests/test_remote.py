@@ -25,9 +25,7 @@ from google.protobuf import json_format
 
 import sidecar
 from sidecar import Event, errors
-
-PATIENCE = 30.0
-"""Seconds after which a test that waits has failed."""
+from tests.conftest import PATIENCE
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 

@@ -22,8 +22,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, needs, run
-from tests.e2e.process import PATIENCE, Process
+from tests.conftest import PATIENCE, ROOT, needs, run
+from tests.e2e.process import Process
 
 Environment = dict[str, str]
 

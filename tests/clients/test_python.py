@@ -15,10 +15,9 @@ import pytest
 from sidecar import client as client_module
 from sidecar.client import Client, Disconnected, RequestError
 from tests.clients import interrupted, player
+from tests.conftest import PATIENCE
 from tests.schema.test_transcripts import FOLDER, lines
 from tests.transcripts.scenes import SCENES
-
-PATIENCE = 60.0
 
 
 @pytest.mark.parametrize("name", SCENES)

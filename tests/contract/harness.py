@@ -25,6 +25,7 @@ from sidecar.events.model import (
 )
 from sidecar.events.service import EventService, arrived
 from sidecar.events.watch import Changed, Lost, Note, Watch, Watched
+from tests.conftest import PATIENCE
 
 
 class Harness(Protocol):
@@ -162,10 +163,6 @@ class Watching:
         self.feed.cancel()
         with suppress(asyncio.CancelledError, SidecarError):
             await self.feed
-
-
-PATIENCE = 30.0
-"""Seconds after which a test fails rather than waits on."""
 
 
 class Client:

@@ -13,6 +13,7 @@ from sidecar.events.backend import EventBackend
 from sidecar.events.model import SUCCEEDED, TIMED_OUT, Event, Run, Target
 from sidecar.events.service import arrived
 from sidecar.events.watch import WatchFeed
+from tests.conftest import PATIENCE
 from tests.contract.harness import RUN, Client, settle
 
 LATER = Run(None, "local", "local", "later")
@@ -57,7 +58,7 @@ def backend(client: Client) -> Observed:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not condition():  # noqa: ASYNC110 - another thread or a timer brings it about
             await asyncio.sleep(0.001)
 
@@ -187,7 +188,7 @@ async def test_an_event_created_before_a_wait_joins_the_watch_of_its_run_is_not_
     waiting = asyncio.ensure_future(client.await_creation("q"))
     await until(lambda: backend.looks >= 4)
     answered = await client.signal("q", True)
-    assert await asyncio.wait_for(waiting, 30) == answered
+    assert await asyncio.wait_for(waiting, PATIENCE) == answered
     other.cancel()
 
 
@@ -223,7 +224,7 @@ async def test_an_event_that_expires_ends_the_wait(client: Client, backend: Obse
     await client.make("q", expires_in=60)
     await until(lambda: backend.watches == 0)
     client.harness.pass_time(61)
-    assert (await asyncio.wait_for(waiting, 10)).phase == TIMED_OUT
+    assert (await asyncio.wait_for(waiting, PATIENCE)).phase == TIMED_OUT
 
 
 async def test_a_cancelled_wait_is_gone_and_the_others_stay(
@@ -303,4 +304,4 @@ async def test_waits_end_with_the_backend(client: Client, backend: Observed) -> 
     await client.harness.close()
     for waiting in waits:
         with pytest.raises(ShuttingDown):
-            await asyncio.wait_for(waiting, 30)
+            await asyncio.wait_for(waiting, PATIENCE)

@@ -12,8 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import ROOT
-from tests.e2e.process import PATIENCE
+from tests.conftest import PATIENCE, ROOT
 from tests.runservice.model import Scope
 
 RUN = "r1"

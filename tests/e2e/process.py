@@ -13,8 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 60.0
-"""Seconds after which a test fails rather than waits on."""
+from tests.conftest import PATIENCE
 
 COMMAND = (sys.executable, "-m", "sidecar")
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import PATIENCE
 from tests.e2e.conftest import Spawn
-from tests.e2e.process import PATIENCE, by_id, lines, request
+from tests.e2e.process import by_id, lines, request
 
 EVENT = {"runName": "r", "name": "n"}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, run
+from tests.conftest import PATIENCE, ROOT, run
 from tests.e2e.deployment import RUN, SCOPE, on, where
 from tests.runservice.server import Server
 
@@ -191,7 +191,7 @@ def script(text: str, server: Server) -> str:
         start_new_session=True,
     ) as process:
         try:
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)  # its children too
             raise

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import PATIENCE
 from tests.e2e.conftest import Spawn
 from tests.e2e.process import Process, by_id, kind, lines, request
 
@@ -99,7 +100,7 @@ def test_every_request_of_a_stdin_that_is_closed_early_is_answered(spawn: Spawn)
     reader = subprocess.Popen(["cat"], stdin=sidecar.popen.stdout, stdout=subprocess.PIPE)
     sidecar.send(*requests[40:])
     sidecar.end_input()
-    output = reader.communicate(timeout=60)[0]
+    output = reader.communicate(timeout=PATIENCE)[0]
     answers = [json.loads(line) for line in output.splitlines()]
     found = by_id(answers)
     assert len(found) == len(requests)

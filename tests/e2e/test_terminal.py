@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import PATIENCE
 from tests.e2e.conftest import Spawn
-from tests.e2e.process import COMMAND, PATIENCE, kind, request
+from tests.e2e.process import COMMAND, kind, request
 
 EVENT = {"runName": "r", "name": "n"}
 

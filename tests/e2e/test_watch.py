@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from sidecar.client import Client
-from tests.conftest import ROOT
+from tests.conftest import PATIENCE, ROOT
 from tests.e2e.conftest import Spawn
-from tests.e2e.process import PATIENCE, kind, request
+from tests.e2e.process import kind, request
 from tests.e2e.watcher import Told, Watcher, create, reason
 
 # What is told.

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from sidecar.events.model import SUCCEEDED, Event
 from sidecar.events.watch import HEAVY, PLENTY, Changed, Lost, Note, Synced, Watch
+from tests.conftest import PATIENCE
 from tests.events.states import AGAIN, DOWN, RUN, answered, event, synced, taken
 
 
@@ -121,13 +122,13 @@ def test_whoever_adds_what_has_long_stood_waits_for_a_client_that_is_far_behind(
         watch = Watch(RUN)
         for number in range(PLENTY):
             watch.put(event(str(number)))
-        await asyncio.wait_for(watch.room(), 10)
+        await asyncio.wait_for(watch.room(), PATIENCE)
         watch.put(event("one more"))
         adding = asyncio.ensure_future(watch.room())
         await asyncio.sleep(0)
         assert not adding.done()
         watch.take()
-        await asyncio.wait_for(adding, 10)
+        await asyncio.wait_for(adding, PATIENCE)
         watch.put(event("and another"))
         cancelled = asyncio.ensure_future(watch.room())
         await asyncio.sleep(0)
@@ -136,7 +137,7 @@ def test_whoever_adds_what_has_long_stood_waits_for_a_client_that_is_far_behind(
         adding = asyncio.ensure_future(watch.room())
         await asyncio.sleep(0)
         taken(watch)
-        await asyncio.wait_for(adding, 10)
+        await asyncio.wait_for(adding, PATIENCE)
 
     asyncio.run(body())
 
@@ -150,7 +151,7 @@ def test_few_notes_that_weigh_much_are_far_behind_too() -> None:
         await asyncio.sleep(0)
         assert not adding.done()
         taken(watch)
-        await asyncio.wait_for(adding, 10)
+        await asyncio.wait_for(adding, PATIENCE)
 
     asyncio.run(body())
 

@@ -9,15 +9,13 @@ from typing import Any
 import pytest
 
 from sidecar.backends.flyte.proof import UNPAUSED
+from tests.conftest import PATIENCE
 from tests.contract.flyte import RELEASES, FlyteHarness
 from tests.contract.harness import RUN
 
 OLD = pytest.mark.parametrize("release", ["2.0.28", "2.0.30"])
 OLD_AND_NEW = pytest.mark.parametrize("release", ["2.0.28", "2.0.43"])
 EVERY = pytest.mark.parametrize("release", RELEASES)
-
-PATIENCE = 30.0
-"""Seconds after which a test that waits has failed."""
 
 
 def ask(flyte: FlyteHarness, name: str = "q", *more: Any, **how: Any) -> str:

@@ -11,6 +11,7 @@ from sidecar.backends.flyte import Deployment, FlyteBackend, reading
 from sidecar.backends.flyte import client as calls
 from sidecar.errors import BackendUnavailable, DeadlineExceeded, SidecarError
 from sidecar.events.model import Target
+from tests.conftest import PATIENCE
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, Client, settle
 from tests.flyte.asking import ask, until
@@ -72,7 +73,7 @@ async def test_a_server_that_is_away_is_found_when_it_comes(
         assert refused.value.retryable
     assert not await backend.healthy()
     flyte.server.start()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not await backend.healthy():  # noqa: ASYNC110 - it is told by asking alone
             await asyncio.sleep(0.01)
     assert await backend.find(Target(RUN, name="q")) is not None

@@ -9,6 +9,7 @@ import pytest
 from sidecar.backends.flyte import client as calls
 from sidecar.errors import EventNotFound
 from sidecar.events.model import Event
+from tests.conftest import PATIENCE
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, Client
 from tests.flyte.asking import EVERY, OLD_AND_NEW, ask, until
@@ -33,7 +34,7 @@ async def test_a_wait_ends_when_the_run_is_over_without_the_event(
     flyte.server.model.finish_run(RUN.name)
     for wait in (waiting, client.await_creation("q")):
         with pytest.raises(EventNotFound):
-            await asyncio.wait_for(wait, 30)
+            await asyncio.wait_for(wait, PATIENCE)
     await until(lambda: not flyte.server.open_streams[STREAM])
 
 
@@ -48,7 +49,7 @@ async def test_an_event_created_while_the_backend_was_away_is_found(
     action = ask(flyte)
     flyte.server.start()
     flyte.server.model.signal_directly(RUN.name, action, True)
-    assert (await asyncio.wait_for(waiting, 30)).action_name == action
+    assert (await asyncio.wait_for(waiting, PATIENCE)).action_name == action
 
 
 @EVERY

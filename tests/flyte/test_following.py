@@ -288,6 +288,7 @@ async def test_an_event_of_one_run_that_can_never_be_refreshed_ends_no_inbox(
     details.failing["c1"] = BROKEN
     watching = client.watch(None)
     await watching.pending(["q0", "q2"])
+    await until(lambda: flyte.server.open_streams[STREAM] == 3)
     details.failing.clear()
     flyte.server.faults.drop_streams()
     await watching.pending(["q0", "q1", "q2"])

@@ -15,9 +15,10 @@ from flyteidl2.workflow.run_service_pb2 import (
 
 from sidecar.backends.flyte import limits
 from sidecar.errors import BackendError
+from tests.conftest import PATIENCE
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import Client
-from tests.flyte.asking import EVERY, PATIENCE, ask
+from tests.flyte.asking import EVERY, ask
 from tests.runservice.hostile import Response, endless, respond
 
 

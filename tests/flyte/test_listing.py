@@ -13,6 +13,7 @@ import pytest
 from sidecar.backends.flyte import cursors, snapshot
 from sidecar.errors import BackendError, CursorExpired
 from sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, Event
+from tests.conftest import PATIENCE
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, Client
 from tests.flyte.asking import EVERY, OLD, OLD_AND_NEW, ask, prove
@@ -252,7 +253,7 @@ async def test_no_stream_stays_open_after_a_snapshot(client: Client, flyte: Flyt
         ask(flyte, f"q{place}")
     await client.listing(details=False)
     assert flyte.server.calls["WatchActions"] == 1
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while flyte.server.open_streams["WatchActions"]:  # noqa: ASYNC110 - another thread's
             await asyncio.sleep(0.001)
 

@@ -11,9 +11,10 @@ import pytest
 from sidecar.backends.flyte import client as calls
 from sidecar.errors import BackendError
 from sidecar.events.model import Event
+from tests.conftest import PATIENCE
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import Client
-from tests.flyte.asking import PATIENCE, ask, until
+from tests.flyte.asking import ask, until
 from tests.flyte.test_connection import backend_at
 from tests.runservice.hostile import compressed, executed, respond, status
 

@@ -11,9 +11,10 @@ from msgspec.structs import replace
 from sidecar.backends.flyte import client as calls
 from sidecar.backends.flyte import listing, proof, schedule
 from sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, TIMED_OUT, Event
+from tests.conftest import PATIENCE
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, Client
-from tests.flyte.asking import PATIENCE, ask, prove, until
+from tests.flyte.asking import ask, prove, until
 
 pytestmark = pytest.mark.parametrize("release", ["2.0.28", "2.0.42"])
 

@@ -16,8 +16,9 @@ from sidecar.backends.flyte import schedule, stream, streams
 from sidecar.errors import BackendUnavailable, PermissionDenied, ShuttingDown
 from sidecar.events.model import ABORTED, PAUSED, SUCCEEDED
 from sidecar.events.watch import Lost
+from tests.conftest import PATIENCE
 from tests.contract.flyte import FlyteHarness
-from tests.contract.harness import PATIENCE, RUN, Client, Watching
+from tests.contract.harness import RUN, Client, Watching
 from tests.flyte.asking import EVERY, OLD_AND_NEW, ask, until
 from tests.runservice.actions import Refusal
 

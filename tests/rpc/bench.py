@@ -15,6 +15,7 @@ from sidecar.protocol.params import Params
 from sidecar.rpc.calls import Call, Handler
 from sidecar.rpc.connection import Connection
 from sidecar.rpc.params import params_reader
+from tests.conftest import PATIENCE
 
 B = TypeVar("B", bound="Bench")
 
@@ -166,7 +167,7 @@ class Bench:
         """Wait for so many answers."""
         answers = self.answers()
         while len(answers) < count:
-            await asyncio.wait_for(self.transport.wrote.wait(), 10)
+            await asyncio.wait_for(self.transport.wrote.wait(), PATIENCE)
             answers += self.answers()
         return answers
 

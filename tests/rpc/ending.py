@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from sidecar.rpc.lifecycle import Lifecycle
+from tests.conftest import PATIENCE
 from tests.rpc.bench import Bench
 
 
@@ -17,4 +18,4 @@ class Ending(Bench):
         self.send({"jsonrpc": "2.0", "method": "exit"})
 
     async def status(self) -> int:
-        return await asyncio.wait_for(asyncio.shield(self.lifecycle.ended), 10)
+        return await asyncio.wait_for(asyncio.shield(self.lifecycle.ended), PATIENCE)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sidecar.rpc.parent import watch_parent
+from tests.conftest import PATIENCE
 
 
 @pytest.fixture
@@ -27,13 +28,13 @@ async def noticed(pid: int, end: Callable[[], object]) -> None:
     await asyncio.sleep(0)
     assert not event.is_set()
     end()
-    await asyncio.wait_for(event.wait(), 10)
+    await asyncio.wait_for(event.wait(), PATIENCE)
 
 
 async def gone_already(pid: int) -> None:
     event = asyncio.Event()
     watch_parent(pid, event.set)
-    await asyncio.wait_for(event.wait(), 10)
+    await asyncio.wait_for(event.wait(), PATIENCE)
 
 
 @pytest.fixture(params=["pidfd", "psutil"])

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from sidecar.rpc.work import MAX_UNFINISHED, MAX_WAITS
+from tests.conftest import PATIENCE
 from tests.rpc.bench import Bench, kind, on_a_bench, request, settled, told
 
 
@@ -134,4 +135,4 @@ async def test_once_nobody_reads_nothing_is_kept(bench: Bench) -> None:
     bench.release(1)
     await settled()
     assert lost == [True]
-    await asyncio.wait_for(bench.connection.outbox.drained(), 5)
+    await asyncio.wait_for(bench.connection.outbox.drained(), PATIENCE)

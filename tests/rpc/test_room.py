@@ -10,6 +10,7 @@ import pytest
 
 from sidecar.rpc.calls import Notice
 from sidecar.rpc.outbox import FLUSH_BYTES, Outbox
+from tests.conftest import PATIENCE
 from tests.rpc.bench import Bench, FakeTransport, on_a_bench, request, settled, told
 
 
@@ -71,7 +72,7 @@ async def test_all_who_wait_for_room_hear_of_it() -> None:
     await settled()
     assert not any(one.done() for one in waiting)
     transport.read()
-    await asyncio.wait_for(asyncio.gather(*waiting), 10)
+    await asyncio.wait_for(asyncio.gather(*waiting), PATIENCE)
 
 
 @on_a_loop
@@ -87,7 +88,7 @@ async def test_who_stops_waiting_for_room_leaves_the_others_waiting() -> None:
     third = asyncio.ensure_future(outbox.room())
     await settled()
     transport.read()
-    await asyncio.wait_for(asyncio.gather(second, third), 10)
+    await asyncio.wait_for(asyncio.gather(second, third), PATIENCE)
 
 
 @on_a_loop
@@ -105,7 +106,7 @@ async def test_room_that_waiting_answers_take_up_is_none() -> None:
     await settled()
     assert not waiting.done()
     assert transport.read() == b"b" * (FLUSH_BYTES + 1)
-    await asyncio.wait_for(waiting, 10)
+    await asyncio.wait_for(waiting, PATIENCE)
 
 
 @on_a_loop
@@ -140,10 +141,10 @@ async def test_once_nobody_reads_nobody_waits_for_room() -> None:
     waiting = asyncio.ensure_future(outbox.room())
     await settled()
     outbox.lose()
-    await asyncio.wait_for(waiting, 10)
+    await asyncio.wait_for(waiting, PATIENCE)
     outbox.answer(b"x")
     await settled()
-    await asyncio.wait_for(outbox.room(), 10)
+    await asyncio.wait_for(outbox.room(), PATIENCE)
 
 
 @on_a_bench

@@ -21,10 +21,10 @@ from sidecar.rpc.hangup import watch_reader
 from sidecar.rpc.reading import PolledReading, Reading, ThreadedReading, read_from
 from sidecar.rpc.stdio import StdioTransport
 from sidecar.rpc.writing import HIGH_WATER, PolledWriting, ThreadedWriting, Writing, write_to
+from tests.conftest import PATIENCE
 
 WAYS: list[Any] = [PolledReading, ThreadedReading]
 WRITINGS: list[Any] = [PolledWriting, ThreadedWriting]
-PATIENCE = 20
 
 
 class Recorder:

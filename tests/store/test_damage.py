@@ -35,6 +35,7 @@ from sidecar.events.model import (
     Target,
 )
 from sidecar.events.service import EventService, arrived
+from tests.conftest import PATIENCE
 from tests.store.conftest import Stores, Worker, get, make, signal
 from tests.store.feeds import Feeds
 from tests.store.worker import RUN
@@ -394,7 +395,7 @@ async def test_an_open_wait_for_a_damaged_event_ends_when_its_time_is_over(
     real = rows.now
     monkeypatch.setattr(rows, "now", lambda: real() + 7200 * 1_000_000)
     with pytest.raises(DamagedEvent):
-        await asyncio.wait_for(waiting, 20)
+        await asyncio.wait_for(waiting, PATIENCE)
 
 
 async def test_an_open_wait_for_an_event_that_changed_to_a_damaged_one_ends(
@@ -408,7 +409,7 @@ async def test_an_open_wait_for_an_event_that_changed_to_a_damaged_one_ends(
     db.commit()
     db.close()
     with pytest.raises(DamagedEvent):
-        await asyncio.wait_for(waiting, 20)
+        await asyncio.wait_for(waiting, PATIENCE)
 
 
 async def test_a_damaged_run_is_left_out_of_a_listing(
@@ -503,7 +504,7 @@ async def attempts(backend: LocalBackend, event: Event) -> list[StoreUnavailable
         lambda: backend._change(edits.expire),
     ):
         try:
-            await asyncio.wait_for(attempt(), 30)
+            await asyncio.wait_for(attempt(), PATIENCE)
         except StoreUnavailable as error:
             errors.append(error)
         except (AlreadyCompleted, AlreadySignalled, EventExists, EventNotFound):
@@ -597,7 +598,7 @@ async def test_a_disk_that_cannot_be_read_is_told_as_that(worker: Worker, store:
         fault = f"inject=pread64:error=EIO:when={first}+"
         words = ("strace", "-f", "-qqq", "-o", "/dev/null", "-P", str(store), "-e", fault)
         process = worker("create", store, f"new{first}", prefix=words)
-        said = process.communicate(timeout=60)[0]
+        said = process.communicate(timeout=PATIENCE)[0]
         if not said:
             pytest.skip("no permission to trace processes")
         assert said.startswith("made") or said == "store_unavailable io none\n"

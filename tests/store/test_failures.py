@@ -13,6 +13,7 @@ import pytest
 from sidecar.backends.local import LocalBackend, edits
 from sidecar.errors import EventExists, EventNotFound, SidecarError, StoreUnavailable
 from sidecar.events.model import SUCCEEDED
+from tests.conftest import PATIENCE
 from tests.store.conftest import Stores, Worker, get, make, signal
 from tests.store.test_files import in_a_mount
 
@@ -117,7 +118,7 @@ def test_a_full_disk_is_told_and_the_store_goes_on_once_there_is_room(
 ) -> None:
     mount = in_a_mount("-t tmpfs -o size=1m tmpfs", tmp_path)
     process = worker("on_a_full_disk", tmp_path, prefix=mount)
-    lines = process.communicate(timeout=60)[0].splitlines()
+    lines = process.communicate(timeout=PATIENCE)[0].splitlines()
     assert lines == [
         "large: store_unavailable full none",
         "small: SUCCEEDED",

@@ -16,6 +16,7 @@ import pytest
 
 from sidecar.backends.local import LocalBackend, schema
 from sidecar.errors import StoreUnavailable
+from tests.conftest import PATIENCE
 from tests.store.conftest import Stores, Worker, get, make, signal, snapshot
 
 EXTRA = ("CREATE TABLE later (x TEXT) STRICT",)
@@ -276,7 +277,7 @@ async def test_a_store_without_permission_to_write_is_refused_and_not_touched(
     store.parent.chmod(0o755)
     before = snapshot(common)
     process = worker("create_as", UNPRIVILEGED, store)
-    assert process.communicate(timeout=20)[0] == "store_unavailable read_only none\n"
+    assert process.communicate(timeout=PATIENCE)[0] == "store_unavailable read_only none\n"
     assert snapshot(common) == before
 
 
@@ -303,5 +304,5 @@ async def test_a_store_on_a_read_only_disk_is_refused_and_not_touched(
     )
     for path in (store, store.parent / "new.db", store.parent / "new" / "new.db"):
         process = worker("create", path, "more", prefix=mount)
-        assert process.communicate(timeout=20)[0] == "store_unavailable read_only none\n"
+        assert process.communicate(timeout=PATIENCE)[0] == "store_unavailable read_only none\n"
     assert snapshot(store.parent) == before

@@ -13,6 +13,7 @@ import pytest
 
 from sidecar.backends.local import LocalBackend, schema
 from sidecar.events.model import SUCCEEDED
+from tests.conftest import PATIENCE
 from tests.store.conftest import Stores, Worker, get, make
 
 
@@ -28,7 +29,7 @@ def test_an_acknowledged_signal_survives_a_kill(worker: Worker, store: Path) -> 
             if line.endswith("\n"):
                 name, value = line.split()
                 values[name] = int(value)
-        process.wait(20)
+        process.wait(PATIENCE)
 
     async def body() -> None:
         backend = LocalBackend(store)
@@ -47,12 +48,12 @@ def test_a_kill_in_the_middle_of_making_a_store_leaves_one_that_opens(
     for turn in range(12):
         store = tmp_path / str(turn) / "events.db"
         process = worker("create", store, "q")
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while not store.exists() and process.poll() is None and time.monotonic() < deadline:
             pass
         time.sleep(turn % 5 * 0.0005)
         process.kill()
-        process.wait(20)
+        process.wait(PATIENCE)
 
         async def body(store: Path = store) -> None:
             backend = LocalBackend(store)

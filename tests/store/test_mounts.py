@@ -12,6 +12,7 @@ import pytest
 
 from sidecar.backends.local import mounts
 from sidecar.errors import StoreUnavailable
+from tests.conftest import PATIENCE
 from tests.store.conftest import Stores, Worker, get, make
 from tests.store.test_files import in_a_mount, refusal
 
@@ -58,7 +59,7 @@ def test_a_mount_point_of_any_name_is_recognized(
     point = tmp_path / name
     point.mkdir()
     mounted = worker("file_system", point / inside, prefix=in_a_mount("-t tmpfs none", point))
-    assert mounted.communicate(timeout=20)[0] == "tmpfs\n"
+    assert mounted.communicate(timeout=PATIENCE)[0] == "tmpfs\n"
 
 
 def test_of_two_mounts_on_one_folder_the_upper_counts(worker: Worker, tmp_path: Path) -> None:
@@ -66,7 +67,7 @@ def test_of_two_mounts_on_one_folder_the_upper_counts(worker: Worker, tmp_path: 
     (point / "inner").mkdir(parents=True)
     both = f'-t tmpfs none "{point}/inner" && mount -t ramfs none'
     process = worker("file_system", point / "inner" / "events.db", prefix=in_a_mount(both, point))
-    assert process.communicate(timeout=20)[0] == "ramfs\n"
+    assert process.communicate(timeout=PATIENCE)[0] == "ramfs\n"
 
 
 def test_a_link_to_a_mount_is_followed(worker: Worker, tmp_path: Path) -> None:
@@ -75,12 +76,12 @@ def test_a_link_to_a_mount_is_followed(worker: Worker, tmp_path: Path) -> None:
     link.symlink_to(point)
     prefix = in_a_mount("-t tmpfs none", point)
     process = worker("create_on_shared_tmpfs", link / "events.db", prefix=prefix)
-    assert process.communicate(timeout=20)[0] == "store_unavailable network none\n"
+    assert process.communicate(timeout=PATIENCE)[0] == "store_unavailable network none\n"
 
 
 def test_a_store_without_proc_is_on_a_local_disk(worker: Worker, store: Path) -> None:
     process = worker("create", store, "q", prefix=in_a_mount("-t tmpfs none", Path("/proc")))
-    assert process.communicate(timeout=20)[0].startswith("made ")
+    assert process.communicate(timeout=PATIENCE)[0].startswith("made ")
 
 
 def part(point: str, kind: str, opts: str = "rw,local") -> SimpleNamespace:

@@ -12,6 +12,7 @@ import pytest
 
 from sidecar.backends.local import LocalBackend, file
 from sidecar.errors import StoreUnavailable
+from tests.conftest import PATIENCE
 from tests.store.conftest import Stores, Worker, get, make, snapshot
 from tests.store.test_files import UNPRIVILEGED, mode, needs_root, refusal
 
@@ -68,7 +69,8 @@ async def test_root_may_use_a_store_that_is_private_to_another_user(
     store = common / "here" / "events.db"
     store.parent.mkdir(mode=0o700)
     os.chown(store.parent, UNPRIVILEGED, UNPRIVILEGED)
-    assert worker("create_as", UNPRIVILEGED, store).communicate(timeout=20)[0].startswith("made ")
+    process = worker("create_as", UNPRIVILEGED, store)
+    assert process.communicate(timeout=PATIENCE)[0].startswith("made ")
     backend = opened(store)
     await make(backend, "by root")
     for path in store.parent.iterdir():
@@ -78,7 +80,7 @@ async def test_root_may_use_a_store_that_is_private_to_another_user(
     assert await refusal(opened(store)) == UNSAFE
     store.chmod(0o600)
     process = worker("create_as", UNPRIVILEGED, store)  # q is there, and its owner can read it
-    assert process.communicate(timeout=20)[0] == "event_exists None None\n"
+    assert process.communicate(timeout=PATIENCE)[0] == "event_exists None None\n"
 
 
 @needs_root
@@ -91,7 +93,7 @@ async def test_a_store_of_another_user_is_refused(worker: Worker, common: Path, 
     os.chown(store.parent, UNPRIVILEGED, UNPRIVILEGED)
     store.chmod(bits)
     process = worker("create_as", UNPRIVILEGED, store)
-    assert process.communicate(timeout=20)[0] == "store_unavailable permissions none\n"
+    assert process.communicate(timeout=PATIENCE)[0] == "store_unavailable permissions none\n"
 
 
 async def test_a_folder_in_which_anyone_may_replace_the_store_is_refused(

@@ -15,6 +15,7 @@ from sidecar.backends.local import LocalBackend, file, rows
 from sidecar.errors import CursorExpired, StoreBusy, StoreUnavailable
 from sidecar.events.model import SUCCEEDED, TIMED_OUT, Query
 from sidecar.events.service import arrived
+from tests.conftest import PATIENCE
 from tests.store.conftest import Stores, Worker, get, lose, make
 from tests.store.worker import RUN
 
@@ -34,7 +35,7 @@ def test_of_50_processes_that_race_one_wins_each_event_and_tells_the_others(
     told: dict[int, set[int]] = {place: set() for place in range(EVENTS)}
     winners: dict[int, int] = {}
     for mine, process in enumerate(racing):
-        lines = process.communicate(timeout=60)[0].splitlines()
+        lines = process.communicate(timeout=PATIENCE)[0].splitlines()
         assert len(lines) == EVENTS
         for line in lines:
             place, won, value = map(int, line.split())
@@ -54,7 +55,7 @@ def test_processes_that_make_a_fresh_store_together_all_succeed(
         store = tmp_path / f"folder{turn}" / "events.db"
         making = [worker("create", store, place) for place in range(6)]
         for process in making:
-            assert process.communicate(timeout=30)[0].startswith("made ")
+            assert process.communicate(timeout=PATIENCE)[0].startswith("made ")
         db = sqlite3.connect(store)
         assert db.execute("SELECT count(*) FROM event").fetchone() == (6,)
         assert db.execute("SELECT count(*) FROM store").fetchone() == (1,)
@@ -108,11 +109,11 @@ async def test_closing_one_of_two_stores_of_a_process_keeps_the_locks_of_the_oth
         await get(second)
         await second.close()
         log = os.stat(f"{store}-wal").st_ino
-        assert worker("checkpoint", store).communicate(timeout=20)[0] == "True True\n"
+        assert worker("checkpoint", store).communicate(timeout=PATIENCE)[0] == "True True\n"
         assert os.stat(f"{store}-wal").st_ino == log
     await make(first, "after")
     process = worker("create", store, "elsewhere")
-    assert process.communicate(timeout=20)[0].startswith("made")
+    assert process.communicate(timeout=PATIENCE)[0].startswith("made")
     await first.close()
     other = opened(store)
     for name in ("before", "after", "elsewhere"):
@@ -132,7 +133,7 @@ async def test_a_lock_held_past_patience_is_told_as_busy_and_nothing_has_happene
     assert refused.value.data == {"outcome": "none"}
     assert refused.value.retryable
     assert await get(backend) == event
-    holder.communicate("go\n", timeout=20)
+    holder.communicate("go\n", timeout=PATIENCE)
     assert (await backend.signal(event, True)).phase == SUCCEEDED
 
 
@@ -147,7 +148,7 @@ async def test_a_lock_that_is_let_go_in_time_only_delays_a_write(
     await asyncio.sleep(0.1)
     assert not signalling.done()
     assert await get(backend) == event  # and no read
-    holder.communicate("go\n", timeout=20)
+    holder.communicate("go\n", timeout=PATIENCE)
     assert (await signalling).phase == SUCCEEDED
 
 
@@ -196,7 +197,7 @@ async def test_a_wait_hears_that_its_store_is_gone(opened: Stores, store: Path) 
     await asyncio.sleep(0)
     store.unlink()
     with pytest.raises(StoreUnavailable) as ended:
-        await asyncio.wait_for(waiting, 10)
+        await asyncio.wait_for(waiting, PATIENCE)
     assert ended.value.data["reason"] == "replaced"
     assert await get(backend) is None
 
@@ -234,7 +235,7 @@ async def test_a_wait_goes_on_where_a_look_meets_a_lock(
 
     monkeypatch.setattr(waits._reader, "changed_since", look_or_fail)
     told = await other.signal(event, True)
-    assert await asyncio.wait_for(waiting, 10) == told
+    assert await asyncio.wait_for(waiting, PATIENCE) == told
     assert failures == []
 
 
@@ -253,7 +254,7 @@ async def test_a_wait_ends_with_an_error_where_the_store_fails(
     monkeypatch.setattr(waits._reader, "changed_since", fail)
     await other.signal(event, True)
     with pytest.raises(StoreUnavailable) as ended:
-        await asyncio.wait_for(waiting, 10)
+        await asyncio.wait_for(waiting, PATIENCE)
     assert ended.value.data["reason"] == "io"
 
 
@@ -267,7 +268,7 @@ async def test_nobody_looks_where_nobody_waits(opened: Stores, store: Path) -> N
     assert changes._timer is not None
     waiting.cancel()
     await asyncio.wait({waiting})
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while changes._timer is not None:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 

@@ -13,6 +13,7 @@ from sidecar.backends.local import edits, file, reader, schema
 from sidecar.errors import StoreUnavailable
 from sidecar.events.model import ABORTED, SUCCEEDED
 from sidecar.events.watch import PLENTY
+from tests.conftest import PATIENCE
 from tests.contract.harness import settle
 from tests.store.conftest import Stores, Worker, lose, make
 from tests.store.feeds import Feeds, ended, line, stands, stands_as
@@ -115,7 +116,7 @@ async def test_a_locked_store_delays_changes_and_loses_none(
     await settle(20)
     watching.take()
     assert ended(watching.picture) == 0
-    await asyncio.to_thread(holder.communicate, "go\n", timeout=20)
+    await asyncio.to_thread(holder.communicate, "go\n", timeout=PATIENCE)
     told = await writing
     assert [event.phase for event in told] == [SUCCEEDED] * 10 + [ABORTED] * 10
     for one in (watching, late):

@@ -13,6 +13,7 @@ from sidecar.backends.local import reader, rows
 from sidecar.backends.local.changes import Changes
 from sidecar.events.model import SUCCEEDED, TIMED_OUT, Event
 from sidecar.events.watch import HEAVY, PLENTY
+from tests.conftest import PATIENCE
 from tests.contract.harness import Watching, settle
 from tests.store.conftest import Stores, Worker, make
 from tests.store.feeds import Feeds, ended, line, stands, stands_as
@@ -76,7 +77,7 @@ async def test_of_50_processes_that_race_all_that_they_changed_arrives(
     await inbox.pending([])
     values: dict[str, set[Any]] = {}
     for process in racing:
-        said, _ = await asyncio.to_thread(process.communicate, timeout=60)
+        said, _ = await asyncio.to_thread(process.communicate, timeout=PATIENCE)
         for words in said.splitlines():
             place, _, told = map(int, words.split())
             values.setdefault(f"q{place}", set()).add(told)
@@ -246,7 +247,7 @@ async def test_what_expired_before_it_is_watched_is_told_as_expired(
 
 
 async def until_nobody_looks(changes: Changes) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while changes._timer is not None:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
