@@ -116,7 +116,10 @@ class EventBackend(Protocol):
         """
 
     async def resolved(self, event: Event) -> Event:
-        """Wait until the event is no longer pending, and give it as it then stands."""
+        """Wait until the event is no longer pending, and give it as it then stands.
+
+        The event that is passed in may be partial.
+        """
 
     async def watch(self, watch: WatchFeed) -> None:
         """Put the events watched as they stand, `sync`, then go on to put those that change.

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 ExpectedType = Literal["bool", "int", "float", "str"]
 PromptType = Literal["text", "markdown"]
@@ -92,6 +93,21 @@ class Event(Struct, frozen=True, kw_only=True, rename="camel", weakref=True):
         """About how many bytes it takes in memory: what is long in it, and the rest."""
         words = (self.payload, self.prompt, self.description, self.abort_reason)
         return 1500 + sum(len(word) for word in words if isinstance(word, str))
+
+
+def without_details(event: Event) -> Event:
+    """Return the event as a partial one."""
+    return replace(
+        event,
+        prompt=None,
+        prompt_type=None,
+        description=None,
+        expires_at=None,
+        payload=None,
+        signalled_by=None,
+        abort_reason=None,
+        partial=True,
+    )
 
 
 class Run(Struct, frozen=True):

@@ -31,8 +31,10 @@ from sidecar.events.model import (
     RunPage,
     RunsQuery,
     Target,
+    without_details,
 )
 from sidecar.events.order import Write, WriteOrder, ended
+from sidecar.events.sharing import EVENTS, key_of
 
 if TYPE_CHECKING:
     from sidecar.events.creation import Creations
@@ -100,8 +102,12 @@ class EventService:
         return await arrived(read(what))
 
     async def _wait(self, choose: Callable[[Target], Awaitable[Event]], target: Target) -> Event:
+        # Thousands may wait for one large event, and their results for a slow reader.
         event = await choose(target)
-        return await self.backend.resolved(event) if event.pending else event
+        if event.pending:
+            event = without_details(event)
+            event = await self.backend.resolved(event)
+        return EVENTS.share(key_of(event), event)
 
     def write(self, target: Target) -> Write:
         """Take a place among the writes, to be handed to the write that follows."""

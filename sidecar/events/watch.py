@@ -14,10 +14,9 @@ from enum import Enum
 from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct, json
-from msgspec.structs import replace
 
 from sidecar.errors import SidecarError
-from sidecar.events.model import Event, Place, Run
+from sidecar.events.model import Event, Place, Run, without_details
 from sidecar.events.sharing import EVENTS, Key, Shared, key_of
 
 Change: TypeAlias = Literal["created", "resolved", "removed", "updated"]
@@ -266,18 +265,3 @@ def _is_stale(event: Event, known: Event | _Told) -> bool:
         return False
     less = event.partial and not known.partial and event.phase == known.phase
     return event.pending or less
-
-
-def without_details(event: Event) -> Event:
-    """Give the event as a partial one."""
-    return replace(
-        event,
-        prompt=None,
-        prompt_type=None,
-        description=None,
-        expires_at=None,
-        payload=None,
-        signalled_by=None,
-        abort_reason=None,
-        partial=True,
-    )

@@ -111,6 +111,18 @@ def test_a_batch_of_large_results_is_bounded_by_bytes(spawn: Spawn, large: dict[
     assert kind(sidecar.answer()) == "result"
 
 
+def test_waits_for_a_large_event_hold_it_once(spawn: Spawn, large: dict[str, str]) -> None:
+    sidecar, other = spawn(), spawn()
+    sidecar.send(*(request(n, "events.wait", **large) for n in range(200)))
+    sidecar.until("waits", 200)
+    other.send(request("s", "events.signal", **large, payload=True))
+    sidecar.send(*(request(n, "events.wait", **large) for n in range(200, 400)))
+    count = 0
+    while count < 400:
+        count += sidecar.read(MIB).count(b"\n")
+    assert peak(sidecar.pid) < 150 * MIB
+
+
 def test_a_reader_that_is_stopped_loses_nothing(spawn: Spawn) -> None:
     sidecar = spawn()
     sidecar.call("events.create", **EVENT, description="x" * 1000)

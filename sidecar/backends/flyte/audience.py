@@ -9,8 +9,8 @@ from typing import Any
 from msgspec import Struct
 
 from sidecar.errors import SidecarError
-from sidecar.events.model import Event
-from sidecar.events.watch import Feed, without_details
+from sidecar.events.model import Event, without_details
+from sidecar.events.watch import Feed
 
 LARGE = 4096
 """Characters of an answer that is not kept: it is told once."""

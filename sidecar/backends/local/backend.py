@@ -89,7 +89,10 @@ class LocalBackend:
             found = await self._read_patiently(Reader.find, target)
             if found is None:
                 raise EventNotFound(f"there is no {target}")
-            return await waiting if found.pending else found
+            if not found.pending:
+                return found
+            del found  # which may be large
+            return await waiting
         except asyncio.CancelledError:
             # An end that arrived together with the cancellation is still the answer.
             if waiting.done() and not waiting.cancelled():
