@@ -65,7 +65,11 @@ class LineHandler(logging.Handler):
 
 def set_up(level: str, file: str | None) -> None:
     """Send the records of the whole process to stderr, or to a file private to its user."""
-    handler = LineHandler() if file is None else LineHandler(_open(file))
+    handler: logging.Handler
+    if file == os.devnull:
+        handler = logging.NullHandler()
+    else:
+        handler = LineHandler() if file is None else LineHandler(_open(file))
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     handler.setFormatter(logging.Formatter(form))
     logging.basicConfig(level=level.upper(), handlers=[handler])

@@ -57,6 +57,13 @@ def test_a_log_file_that_is_no_file_is_refused_and_hangs_nothing(
     assert done.stderr == f"flyte-sidecar: {sentence}\n"
 
 
+def test_the_null_device_takes_every_line_and_stays_as_it_is(command: Environment) -> None:
+    before = os.stat(os.devnull).st_mode
+    done = serve(Path(os.devnull), command)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert os.stat(os.devnull).st_mode == before
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of another user")
 def test_a_log_file_of_another_user_is_refused(tmp_path: Path, command: Environment) -> None:
     log = tmp_path / "log"
