@@ -25,6 +25,11 @@ _current: ContextVar[Write | None] = ContextVar("current", default=None)
 """The write that the running task carries out."""
 
 
+def is_writing() -> bool:
+    """Return whether the running task carries out a write."""
+    return _current.get() is not None
+
+
 def is_abandoned() -> bool:
     """Return whether the client stopped waiting for the write that the running task carries out.
 

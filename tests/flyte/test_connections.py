@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 import pytest
 
 from sidecar.backends.flyte import grpc_transport, streams
 from sidecar.backends.flyte.transport import CallFailed
-from sidecar.events.model import Run
+from sidecar.events.model import Run, Target
 from tests.contract.flyte import FlyteHarness
-from tests.contract.harness import PLACE, Client
+from tests.contract.harness import PLACE, RUN, Client
 from tests.flyte.asking import prove, until
+from tests.runservice.hostile import held, served
 
 STREAM = "WatchActions"
 
@@ -43,6 +47,22 @@ async def test_a_connection_takes_new_streams_when_old_ones_have_ended(
             await one.close()
         await until(lambda: flyte.server.open_streams[STREAM] == 0)
     assert len(flyte.server.service.connections) == 3
+
+
+async def test_a_write_does_not_wait_for_the_calls_of_reads(
+    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grpc_transport, "CALLS", 1)
+    event = await client.get(action_name=flyte.server.model.ask(RUN.name, "q"))
+    assert event is not None
+    gate = threading.Event()
+    flyte.server.hostile.script("ListActions", [held(gate, served())])
+    listing = asyncio.ensure_future(client.listing())
+    await until(lambda: flyte.server.hostile.calls["ListActions"] == 1)
+    write = client.service.write(Target(RUN, action_name=event.action_name))
+    assert (await write.carry_out(flyte.backend().signal(event, True))).payload is True
+    gate.set()
+    assert [one.name for one in await listing] == ["q"]
 
 
 async def test_runs_that_are_followed_leave_streams_to_snapshots(

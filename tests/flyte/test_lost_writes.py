@@ -10,7 +10,7 @@ import pytest
 from flyteidl2.workflow.run_service_pb2 import GetActionDetailsResponse
 
 from sidecar.backends.flyte import client as calls
-from sidecar.backends.flyte import writing
+from sidecar.backends.flyte import grpc_transport, writing
 from sidecar.errors import (
     AlreadySignalled,
     BackendError,
@@ -24,9 +24,9 @@ from sidecar.errors import (
 )
 from sidecar.events.model import ABORTED, Event, Target
 from tests.contract.flyte import FlyteHarness
-from tests.contract.harness import RUN, Client
+from tests.contract.harness import RUN, Client, settle
 from tests.flyte.asking import EVERY, ask, until
-from tests.runservice.hostile import executed, held, meanwhile, respond, status
+from tests.runservice.hostile import executed, held, meanwhile, respond, served, status
 
 REJECTIONS = (
     *("UNAUTHENTICATED", "PERMISSION_DENIED", "NOT_FOUND", "UNIMPLEMENTED", "INVALID_ARGUMENT"),
@@ -230,3 +230,28 @@ async def test_a_write_is_not_retried_once_its_request_was_cancelled(
     write.end()
     assert flyte.server.calls[method] == 0
     assert flyte.server.model.action(RUN.name, event.action_name).phase == "PAUSED"
+
+
+@pytest.mark.parametrize("method", ["SignalEvent", "AbortAction"])
+async def test_a_write_that_waits_behind_others_is_not_sent_once_its_request_was_cancelled(
+    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.setattr(grpc_transport, "WRITE_CALLS", 1)
+    first, second = await asked(client, flyte), await asked(client, flyte)
+    gate = threading.Event()
+    flyte.server.hostile.script(method, [held(gate, served())])
+    backend = flyte.backend()
+    requests = []
+    for event in (first, second):
+        write = client.service.write(Target(RUN, action_name=event.action_name))
+        signals = method == "SignalEvent"
+        work = backend.signal(event, True) if signals else backend.abort(event, None)
+        requests.append(asyncio.ensure_future(write.carry_out(work)))
+    await until(lambda: flyte.server.hostile.calls[method] == 1)
+    requests[1].cancel()
+    await settle()
+    gate.set()
+    assert not (await requests[0]).pending
+    with pytest.raises(asyncio.CancelledError):
+        await requests[1]
+    assert flyte.server.model.action(RUN.name, second.action_name).phase == "PAUSED"

@@ -21,6 +21,7 @@ from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, Client, Watching
 from tests.flyte.asking import EVERY, OLD_AND_NEW, ask, until
 from tests.runservice.actions import Refusal
+from tests.runservice.hostile import meanwhile, served
 
 STREAM = "WatchActions"
 
@@ -205,6 +206,27 @@ async def test_a_watch_finishes_when_its_run_is_over_and_all_is_resolved(
     late.take()
     assert late.picture.synced
     assert len(late.picture.events) == 2
+
+
+async def test_a_watch_does_not_finish_without_what_was_answered_just_before_its_run_ended(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    model = flyte.server.model
+    first = ask(flyte)
+    watching = await begun(client, flyte)
+    await watching.pending(["q"])
+
+    def run_ends() -> None:
+        flyte.server.faults.lose_updates = True
+        model.signal_directly(RUN.name, ask(flyte, "last"), True)
+        model.finish_run(RUN.name)
+
+    flyte.server.hostile.script("GetRunDetails", [meanwhile(run_ends, served())])
+    model.signal_directly(RUN.name, first, True)
+    async with asyncio.timeout(PATIENCE):
+        await watching.feed
+    watching.take()
+    assert {*watching.picture.named()} == {"q", "last"}
 
 
 async def test_an_unknown_run_is_watched_until_it_comes(

@@ -92,6 +92,15 @@ def status(name: str, words: str = "said a hostile service") -> Response:
     return response
 
 
+def served() -> Response:
+    """Respond as the service does."""
+
+    async def response(_: Context, execute: Execute) -> AsyncIterator[bytes]:
+        yield await execute()
+
+    return response
+
+
 def executed(then: Response) -> Response:
     """Call the service, and send something else than its response."""
 

@@ -63,8 +63,8 @@ PAGE = 200
 _LIST_ACTIONS = Rpc("ListActions", ListActionsRequest, ListActionsResponse)
 _LIST_RUNS = Rpc("ListRuns", ListRunsRequest, ListRunsResponse)
 _DETAILS = Rpc("GetActionDetails", GetActionDetailsRequest, GetActionDetailsResponse)
-_SIGNAL = Rpc("SignalEvent", SignalEventRequest, SignalEventResponse)
-_ABORT = Rpc("AbortAction", AbortActionRequest, AbortActionResponse)
+_SIGNAL = Rpc("SignalEvent", SignalEventRequest, SignalEventResponse, writes=True)
+_ABORT = Rpc("AbortAction", AbortActionRequest, AbortActionResponse, writes=True)
 _WATCH_ACTIONS = Rpc("WatchActions", WatchActionsRequest, WatchActionsResponse)
 _RUN_DETAILS = Rpc("GetRunDetails", GetRunDetailsRequest, GetRunDetailsResponse)
 _PROJECT = Rpc(

@@ -186,9 +186,13 @@ class Follower:
 
     async def _end_if_over(self) -> None:
         """End the watches where the run is over, and all its events are resolved."""
-        if self.audience.over:
-            phase = await self._service.run_phase(self._run)
-            if phase is not None and phase_name(phase) in FINAL and self.audience.over:
+        if not self.audience.over:
+            return
+        phase = await self._service.run_phase(self._run)
+        if phase is not None and phase_name(phase) in FINAL:
+            # Only now is it certain that no event will be created any more.
+            await self._look_at_all()
+            if self.audience.over:
                 self.audience.finish()
 
     def _lose(self, failure: CallFailed) -> None:

@@ -20,6 +20,7 @@ from grpc import aio
 from sidecar.backends.flyte import tls
 from sidecar.backends.flyte.endpoint import Deployment, split
 from sidecar.backends.flyte.transport import BadResponse, CallFailed, Metadata, Rpc
+from sidecar.events.order import is_abandoned, is_writing
 
 Q = TypeVar("Q", bound=Message)
 R = TypeVar("R", bound=Message)
@@ -41,12 +42,15 @@ RECONNECT = (0.1, 5.0)
 STREAMS = 80
 """Streams on one connection at most."""
 
-CALLS = 150
+CALLS = 130
 """Calls at once that are no streams.
 
 Go's HTTP/2 server accepts 250 of both on a connection. It resets those beyond, as long as it has
 not announced its limit; later ones wait inside gRPC, where their deadline runs.
 """
+
+WRITE_CALLS = 20
+"""Calls at once beside these that writes make, so that none waits for the reads of a listing."""
 
 MAX_MESSAGE_BYTES = 32 << 20
 """The largest message accepted: ten times the largest payload that the backend stores."""
@@ -90,13 +94,16 @@ class GrpcTransport:
         self._open_channel = open_channel
         self._connections = [_Connection(open_channel())]
         self._calls = asyncio.Semaphore(CALLS)
+        self._write_calls = asyncio.Semaphore(WRITE_CALLS)
 
     async def call(self, rpc: Rpc[Q, R], request: Q, timeout: float, metadata: Metadata) -> R:
         async def answered() -> Any:
             method: Any = self._open_connections()[0].channel.unary_unary(rpc.path)
             return await method(request.SerializeToString(), timeout=timeout, metadata=metadata)
 
-        async with self._calls:
+        async with self._write_calls if is_writing() else self._calls:
+            if rpc.writes and is_abandoned():
+                raise asyncio.CancelledError
             return _decode(rpc, await _told(answered))
 
     async def stream(

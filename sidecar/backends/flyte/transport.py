@@ -50,7 +50,10 @@ class OverLimit(CallFailed):
 
 
 class Rpc(Generic[Q, R]):
-    """One method of a Flyte service, with the classes of its messages."""
+    """One method of a Flyte service, with the classes of its messages.
+
+    `writes` says that it changes something: it is not called once nobody waits for that.
+    """
 
     def __init__(
         self,
@@ -58,8 +61,11 @@ class Rpc(Generic[Q, R]):
         request: type[Q],
         response: type[R],
         service: str = "flyteidl2.workflow.RunService",
+        *,
+        writes: bool = False,
     ) -> None:
         self.name = name
+        self.writes = writes
         self.path = f"/{service}/{name}"
         self.response = response
 
@@ -72,7 +78,10 @@ class Transport(Protocol):
     """
 
     async def call(self, rpc: Rpc[Q, R], request: Q, timeout: float, metadata: Metadata) -> R:
-        """Give the answer; `timeout` in seconds."""
+        """Give the answer; `timeout` in seconds.
+
+        The task of a write that its client has abandoned is cancelled instead.
+        """
 
     def stream(self, rpc: Rpc[Q, R], request: Q, metadata: Metadata) -> AsyncGenerator[R, None]:
         """Give what the server sends, for as long as it does."""
