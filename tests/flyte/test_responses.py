@@ -13,7 +13,7 @@ from sidecar.errors import BackendError
 from sidecar.events.model import Event
 from tests.conftest import PATIENCE
 from tests.contract.flyte import FlyteHarness
-from tests.contract.harness import Client
+from tests.contract.harness import RUN, Client
 from tests.flyte.asking import ask, until
 from tests.flyte.test_connection import backend_at
 from tests.runservice.hostile import compressed, executed, respond, status
@@ -131,19 +131,40 @@ async def test_a_response_that_is_too_large_is_refused(client: Client, flyte: Fl
 
 
 DATABASE_LOST = status("INTERNAL", "terminating connection (SQLSTATE 57P01)")
+UNREAD = status("NOT_FOUND", "action not found: failed to get action: unexpected EOF")
 
 
+@pytest.mark.parametrize("lost", [DATABASE_LOST, UNREAD], ids=["INTERNAL", "NOT_FOUND"])
 async def test_a_read_is_retried_while_the_backend_has_lost_its_database(
+    client: Client, flyte: FlyteHarness, lost: object
+) -> None:
+    action = ask(flyte)
+    flyte.server.hostile.script("ListActions", [DATABASE_LOST] * (calls.ATTEMPTS - 1))
+    flyte.server.hostile.script("GetActionDetails", [lost] * (calls.ATTEMPTS - 1))
+    assert await client.get("q") is not None
+    flyte.server.hostile.script("GetActionDetails", repeat(lost))
+    for target in ({"name": "q"}, {"action_name": action}):
+        with pytest.raises(BackendError) as failed:
+            await client.get(**target)
+        assert failed.value.retryable
+
+
+async def test_an_event_that_cannot_be_read_without_a_database_still_exists(
     client: Client, flyte: FlyteHarness
 ) -> None:
-    ask(flyte)
-    for method in ("ListActions", "GetActionDetails"):
-        flyte.server.hostile.script(method, [DATABASE_LOST] * (calls.ATTEMPTS - 1))
-    assert await client.get("q") is not None
-    flyte.server.hostile.script("GetActionDetails", repeat(DATABASE_LOST))
-    with pytest.raises(BackendError) as failed:
-        await client.get("q")
-    assert failed.value.retryable
+    action = ask(flyte)
+    waiting = asyncio.ensure_future(client.wait("q"))
+    await until(lambda: flyte.server.open_streams["WatchActions"] == 1)
+    flyte.server.hostile.script("GetActionDetails", repeat(UNREAD))
+    flyte.server.model.signal_directly(RUN.name, action, True)
+    await until(lambda: flyte.server.hostile.calls["GetActionDetails"] > calls.ATTEMPTS)
+    for write in (client.signal(None, True, action_name=action), client.abort(action_name=action)):
+        with pytest.raises(BackendError):
+            await write
+    assert not waiting.done()
+    flyte.server.hostile.clear()
+    async with asyncio.timeout(PATIENCE):
+        assert (await waiting).payload is True
 
 
 async def test_a_write_that_lost_its_database_is_retryable_and_not_retried(

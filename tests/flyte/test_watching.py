@@ -21,7 +21,7 @@ from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, Client, Watching
 from tests.flyte.asking import EVERY, OLD_AND_NEW, ask, until
 from tests.runservice.actions import Refusal
-from tests.runservice.hostile import meanwhile, served
+from tests.runservice.hostile import meanwhile, served, status
 
 STREAM = "WatchActions"
 
@@ -227,6 +227,17 @@ async def test_a_watch_does_not_finish_without_what_was_answered_just_before_its
         await watching.feed
     watching.take()
     assert {*watching.picture.named()} == {"q", "last"}
+
+
+async def test_an_event_that_cannot_be_found_at_once_is_reported_later(
+    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "LONGEST", 0.05)
+    watching = await begun(client, flyte)
+    missing = status("NOT_FOUND", "action not found: action not found")
+    flyte.server.hostile.script("GetActionDetails", [missing] * 2)
+    ask(flyte)
+    await watching.pending(["q"])
 
 
 async def test_an_unknown_run_is_watched_until_it_comes(

@@ -37,7 +37,7 @@ from flyteidl2.workflow.run_service_pb2 import (
 from google.protobuf.message import Message
 
 from sidecar.backends.flyte import limits
-from sidecar.backends.flyte.failures import is_transient
+from sidecar.backends.flyte.failures import corrected, is_transient
 from sidecar.backends.flyte.idl import set_paused_actions_only
 from sidecar.backends.flyte.transport import CallFailed, Rpc, Transport
 from sidecar.events.model import Place, Run
@@ -191,9 +191,10 @@ class RunService:
         for attempt in range(1, attempts + 1):
             try:
                 return await self._transport.call(rpc, request, timeout, metadata)
-            except CallFailed as failure:
+            except CallFailed as reported:
+                failure = corrected(reported)
                 if not is_transient(failure) or attempt == attempts:
-                    raise
+                    raise failure from None
             await asyncio.sleep(pause(attempt))
         raise AssertionError("a call is made once at least")
 

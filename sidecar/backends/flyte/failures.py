@@ -45,6 +45,9 @@ _LOST_DATABASE = re.compile(
 )
 """What database drivers and PostgreSQL report, without a SQLSTATE, of a connection that failed."""
 
+_UNREAD = "failed to get "
+"""What the backend reports, with NOT_FOUND, of a row that its database did not let it read."""
+
 _WRONG_VALUE = re.compile(r"\binvalid \w+ (syntax|byte sequence|value)|out of range")
 """What they report of a value, which they may quote."""
 
@@ -70,6 +73,16 @@ def is_away(failure: CallFailed) -> bool:
 def is_transient(failure: CallFailed) -> bool:
     """Return whether the same call may succeed if it is retried soon."""
     return is_away(failure) or isinstance(failure, BadResponse) or _lost_database(failure)
+
+
+def corrected(failure: CallFailed) -> CallFailed:
+    """Return the failure with another status where the backend sends a wrong one.
+
+    While its database is lost, it reports every action and run as NOT_FOUND.
+    """
+    if failure.status == "NOT_FOUND" and _UNREAD in failure.message:
+        return CallFailed("INTERNAL", failure.message)
+    return failure
 
 
 def lost_attempt(failure: CallFailed) -> CallFailed | None:

@@ -90,6 +90,11 @@ class Memory:
         """Tell whether an event is known to be resolved."""
         return (run, action) in self._ended
 
+    def is_task(self, run: Run, action: str) -> bool:
+        """Return whether an action is known to be no event."""
+        facts = self._facts.get((run, action))
+        return facts is not None and facts.is_event is False
+
     def learn(self, run: Run, action: str, facts: Facts) -> None:
         """Remember what never changes of an action, if it is all that there is to know."""
         if facts.is_event is False or None not in (facts.is_event, facts.name, facts.expected_type):

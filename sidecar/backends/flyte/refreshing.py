@@ -79,9 +79,9 @@ class Refresher:
                 self.troubles.passed(name)
                 if event is not None:
                     self._audience.tell(event)
-                else:
-                    self.tasks.add(name)
-                    self._tell_gone([name] if name in self._audience.waits else [])
+                    continue
+                self._note_if_task(name)
+                self._tell_gone([name] if name in self._audience.waits else [])
         self._judge(failures)
 
     def is_news(self, name: str, phase: str) -> bool:
@@ -113,7 +113,7 @@ class Refresher:
                 if event is not None:
                     self._audience.tell(event)
                 else:
-                    self.tasks.add(row.action_name)
+                    self._note_if_task(row.action_name)
         self._judge(failures)
         listed = {row.action_name for row in rows}
         self._tell_gone(former - listed)
@@ -128,6 +128,11 @@ class Refresher:
             pending = {row.action_name for row in rows if self._reader.shows_pending(row)}
             names = [name for name in names if name not in pending]
         await self.events(names)
+
+    def _note_if_task(self, name: str) -> None:
+        """Note whether an action that was read as no event is a task: it may not exist yet."""
+        if self._reader.memory.is_task(self._run, name):
+            self.tasks.add(name)
 
     def _judge(self, failures: dict[str, Exception]) -> None:
         for name, error in self.troubles.failed(failures).items():
