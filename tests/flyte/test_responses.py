@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from itertools import repeat
+from itertools import chain, repeat
 
 import pytest
 
@@ -16,7 +16,7 @@ from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, Client
 from tests.flyte.asking import ask, until
 from tests.flyte.test_connection import backend_at
-from tests.runservice.hostile import compressed, executed, respond, status
+from tests.runservice.hostile import compressed, executed, respond, served, status
 
 GARBAGE = [
     pytest.param(respond(b"\x1f\x8b\x08" + bytes(20)), id="compressed"),
@@ -153,15 +153,14 @@ async def test_an_event_that_cannot_be_read_without_a_database_still_exists(
     client: Client, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte)
+    flyte.server.hostile.script("GetActionDetails", chain([served()], repeat(UNREAD)))
     waiting = asyncio.ensure_future(client.wait("q"))
-    await until(lambda: flyte.server.open_streams["WatchActions"] == 1)
-    flyte.server.hostile.script("GetActionDetails", repeat(UNREAD))
-    flyte.server.model.signal_directly(RUN.name, action, True)
-    await until(lambda: flyte.server.hostile.calls["GetActionDetails"] > calls.ATTEMPTS)
+    await until(lambda: flyte.server.hostile.calls["GetActionDetails"] > 1 + calls.ATTEMPTS)
     for write in (client.signal(None, True, action_name=action), client.abort(action_name=action)):
         with pytest.raises(BackendError):
             await write
     assert not waiting.done()
+    flyte.server.model.signal_directly(RUN.name, action, True)
     flyte.server.hostile.clear()
     async with asyncio.timeout(PATIENCE):
         assert (await waiting).payload is True
