@@ -4,13 +4,16 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+FLYTE_SUITES := tests/flyte tests/contract tests/runservice
+LOWEST := build/lowest
+FLYTEIDL2 := build/flyteidl2-2.0.42
 
-.PHONY: run test lint types unit fuzz generate bench clean
+.PHONY: run test lint types unit versions fuzz generate bench clean
 
 run: $(VENV)/.installed  ## Show two sidecars over one store
 	$(BIN)/flyte-sidecar demo
 
-test: lint types unit  ## Everything that must hold
+test: lint types unit versions  ## Everything that must hold
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check --output-format concise .
@@ -27,6 +30,13 @@ ROUNDS ?= 100
 fuzz: $(VENV)/.dev  ## Run ROUNDS rounds of each fuzzer on inputs that were never tried
 	FUZZ_ROUNDS=$(ROUNDS) FUZZ_SEED=$$($(BIN)/python -c 'import time; print(time.time_ns())') \
 	  $(BIN)/pytest -q --numprocesses auto tests/fuzz
+
+# Properties are left out: they take long, and what they are about depends on no version.
+versions: $(LOWEST)/.dev $(FLYTEIDL2)  ## The Flyte suites beside other versions of dependencies
+	$(LOWEST)/bin/pytest --numprocesses auto -m 'not hypothesis' $(FLYTE_SUITES) \
+	  tests/schema tests/test_cli.py tests/test_environment.py
+	PYTHONPATH=$(CURDIR)/$(FLYTEIDL2) \
+	  $(BIN)/pytest --numprocesses auto -m 'not hypothesis' $(FLYTE_SUITES)
 
 generate: $(VENV)/.dev  ## Make anew what is made of the code: schemas/, and of these the clients
 	$(BIN)/python -m sidecar.schema
@@ -56,3 +66,17 @@ $(VENV)/.dev: $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	$(BIN)/pip install --quiet --disable-pip-version-check --group dev
 	@touch $@
+
+# The lowest versions that pyproject.toml declares, flyteidl2 2.0.20 among them.
+$(LOWEST)/.dev: $(VENV)/.dev pyproject.toml
+	$(BIN)/python -m venv $(LOWEST)
+	sed -n '/^dependencies/,/^]/s/^ *"\(.*\)>=\(.*\)",/\1==\2/p' pyproject.toml >$(LOWEST)/versions
+	$(LOWEST)/bin/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(LOWEST)/bin/pip install --quiet --disable-pip-version-check \
+	  --constraint $(LOWEST)/versions --editable . --group dev
+	@touch $@
+
+# A release between the lowest and the newest.
+$(FLYTEIDL2): $(VENV)/.dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps \
+	  --target $@ $(subst -,==,$(notdir $@))

@@ -54,7 +54,7 @@ def needs(tool: str, least: tuple[int, ...] = ()) -> str:
     """
     found = shutil.which(tool)
     if found is None:
-        _untested(f"{tool} is not installed")
+        untested(f"{tool} is not installed")
     elif least:
         words = [found, "version" if tool == "go" else "--version"]
         told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
@@ -62,11 +62,11 @@ def needs(tool: str, least: tuple[int, ...] = ()) -> str:
         assert version is not None, told
         if tuple(map(int, version[0].split("."))) < least:
             wanted = ".".join(map(str, least))
-            _untested(f"{tool} {version[0]} is installed, {wanted} or later is needed")
+            untested(f"{tool} {version[0]} is installed, {wanted} or later is needed")
     return str(found)
 
 
-def _untested(why: str) -> NoReturn:
+def untested(why: str) -> NoReturn:
     words = f"{why}: what it would test stays untested"
     if os.environ.get("CI") == "true":
         pytest.fail(words)

@@ -9,7 +9,7 @@ from itertools import chain, repeat
 import pytest
 
 from sidecar.backends.flyte import client as calls
-from sidecar.errors import BackendError
+from sidecar.errors import BackendError, UnsupportedByBackend
 from sidecar.events.model import Event
 from tests.conftest import PATIENCE
 from tests.contract.flyte import FlyteHarness
@@ -118,7 +118,7 @@ async def test_a_compressed_response_is_refused_and_never_unpacked(
     ask(flyte)
     response = compressed(respond(bytes(size)))
     flyte.server.hostile.script("ListActions", repeat(response))
-    with pytest.raises(BackendError, match="gzip"):
+    with pytest.raises((BackendError, UnsupportedByBackend), match="gzip"):  # by grpcio release
         await client.get("q")
 
 
