@@ -72,6 +72,8 @@ _Created = asyncio.Queue[str | None]
 class _Arrivals:
     """The feed of a run's watch: passes each event to those who wait for it."""
 
+    full = False
+
     def __init__(self, backend: EventBackend, run: Run) -> None:
         place = Place(run.org, run.project, run.domain)
         self.watched = Watched(place=place, run_name=run.name)

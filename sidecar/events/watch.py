@@ -131,6 +131,10 @@ class WatchFeed(Feed, Protocol):
 
     watched: Watched
 
+    @property
+    def full(self) -> bool:
+        """Whether so many bytes wait that a change should rather be put later."""
+
     async def room(self) -> None:
         """Wait while the client is far behind."""
 
@@ -155,7 +159,7 @@ class Watch:
         # Those that are not watched are passed over.
         if not self.watched.takes(event):
             return
-        if self._bytes > HEAVY and not event.pending:
+        if self.full and not event.pending:
             event = without_details(event)
         key = key_of(event)
         former = self._waiting.get(key)
@@ -182,6 +186,10 @@ class Watch:
         if (over is None and not self._lost) or _Marker.LOST in self._waiting:
             self._add(_Marker.LOST, Lost(error))
         self._lost = True
+
+    @property
+    def full(self) -> bool:
+        return self._bytes > HEAVY
 
     async def room(self) -> None:
         """Wait while the client is far behind."""
@@ -218,7 +226,7 @@ class Watch:
         return self._news
 
     def _far_behind(self) -> bool:
-        return len(self._waiting) > PLENTY or self._bytes > HEAVY
+        return len(self._waiting) > PLENTY or self.full
 
     def _add(self, key: Key | _Marker, waiting: _Waiting) -> None:
         former = self._waiting.get(key)

@@ -183,6 +183,22 @@ async def test_of_what_has_long_stood_little_waits_for_a_client_that_does_not_re
     assert picture.changes() == [("created", f"q{place}") for place in range(3 * PLENTY)]
 
 
+async def test_changes_stay_in_the_store_while_a_client_does_not_read(
+    opened: Stores, watched: Feeds, store: Path
+) -> None:
+    backend = opened(store)
+    watching = watched(backend)
+    await watching.synced()
+    large = "x" * (1 << 20)
+    count = 3 * (HEAVY >> 20)
+    for place in range(count):
+        await make(backend, f"q{place}", prompt=large)
+    held = watching.watch._waiting
+    assert HEAVY >> 20 <= len(held) < count // 2
+    picture = await watching.until(lambda picture: len(picture.events) == count)
+    assert picture.changes() == [("created", f"q{place}") for place in range(count)]
+
+
 async def test_watches_of_clients_that_do_not_read_hold_each_event_once(
     opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -92,6 +92,10 @@ class Changes:
         self._look_soon = None
         if not self._waiters and not self._watches:
             return
+        if any(watch.full for watch in self._watches.values()):
+            # The client of all of them does not read. Changes stay in the store until it does.
+            self._data_version = _UNSEEN  # the next tick looks again
+            return
         try:
             # Last, for what it gives is given once.
             self._next_expiry = self._reader.next_expiry()
