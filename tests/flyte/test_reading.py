@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import grpc
@@ -15,7 +17,8 @@ from sidecar.events.model import PAUSED, SUCCEEDED, TIMED_OUT, NewEvent, Run, Ta
 from sidecar.events.service import arrived
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, Client
-from tests.flyte.asking import EVERY, OLD, OLD_AND_NEW, ask
+from tests.flyte.asking import EVERY, OLD, OLD_AND_NEW, ask, until
+from tests.runservice.hostile import Execute
 
 
 @OLD_AND_NEW
@@ -322,3 +325,27 @@ async def test_where_orgs_count_an_event_is_found_in_its_org_alone(
     assert found.org == "acme"
     told = await client.service.signal(client.service.write(Target(theirs, name="q")), True)
     assert (told.phase, told.org) == (SUCCEEDED, "acme")
+
+
+async def test_an_event_that_a_listing_reported_as_resolved_is_not_pending_for_an_older_read(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    action = ask(flyte)
+    await client.get("q")  # since then a listing needs no details for its name
+    read, gate = threading.Event(), threading.Event()
+
+    async def late(_: object, execute: Execute) -> AsyncIterator[bytes]:
+        data = await execute()
+        read.set()
+        await asyncio.to_thread(gate.wait)
+        yield data
+
+    flyte.server.hostile.script("GetActionDetails", [late])
+    reading_it = asyncio.ensure_future(client.get(action_name=action))
+    await until(read.is_set)
+    flyte.server.model.signal_directly(RUN.name, action, True)
+    (listed,) = await client.listing(details=False)
+    gate.set()
+    found = await reading_it
+    assert found is not None
+    assert (listed.pending, found.pending) == (False, False)

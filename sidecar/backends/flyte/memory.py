@@ -71,6 +71,13 @@ class Memory:
             self.on_resolved(event)
         return event
 
+    def keep_listed(self, event: Event) -> Event:
+        """Return a listed event as `keep` does; of its end, only that it has come is remembered."""
+        if event.pending:
+            return self.keep(event)
+        self._ended[event.run, event.action_name] = True
+        return event
+
     def resolved(self, row: Row) -> Event | None:
         """Give the event of a row if it is known to be resolved as the row has it."""
         kept = self._resolved.get((row.run, row.action_name))

@@ -54,6 +54,15 @@ class Reader:
         self, run: Run, action: str, timeout: float | None = None, attempts: int = ATTEMPTS
     ) -> Event | None:
         """Give the event behind an action as it stands, None where there is none."""
+        event = await self._read(run, action, timeout, attempts)
+        if event is not None and event.pending and self.memory.has_ended(run, action):
+            # Its end was reported while these details, which are older, were on their way.
+            event = await self._read(run, action, timeout, attempts)
+        return event
+
+    async def _read(
+        self, run: Run, action: str, timeout: float | None, attempts: int
+    ) -> Event | None:
         ends_recorded = self.lister.phases_follow
         try:
             details = await self._service.details(run, action, timeout, attempts)

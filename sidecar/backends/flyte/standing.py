@@ -41,8 +41,7 @@ async def events_of(
         if kept is not None:
             found[place] = kept
         elif certain and not details(row) and is_known(row):
-            event = listed_event(row, reader.url(row.run))
-            found[place] = reader.memory.keep(event) if event.pending else event
+            found[place] = reader.memory.keep_listed(listed_event(row, reader.url(row.run)))
         elif not row.ended and certain and (cached := reader.memory.pending(row)) is not None:
             found[place] = cached
         else:
