@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import grpc
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from sidecar.backends.flyte import client as calls
 from sidecar.backends.flyte import inbox, schedule
 from sidecar.backends.flyte.part import Part
+from sidecar.backends.flyte.transport import CallFailed
 from sidecar.errors import BackendUnavailable, CursorExpired, InvalidParams, PermissionDenied
 from sidecar.events.model import Place
 from sidecar.events.watch import Lost
@@ -103,6 +110,116 @@ async def test_hundreds_of_runs_of_one_second_are_all_listed(
         flyte.server.model.task(f"r{place:03}", "work")
     runs = await client.runs(limit=100)
     assert sorted(run.run_name for run in runs) == [f"r{place:03}" for place in range(450)]
+
+
+class Paging:
+    """Pages of three runs; something happens after each, and some deployments filter nothing."""
+
+    def __init__(
+        self, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch, filters: bool = True
+    ) -> None:
+        self.calls = 0
+        self.happens: Iterator[Callable[[], object]] = iter(())
+        real = calls.RunService.runs
+
+        async def runs(service: Any, place: Place, paused: bool, until: Any, *more: Any) -> Any:
+            self.calls += 1
+            if until is not None and not filters:
+                raise CallFailed("INVALID_ARGUMENT", "invalid filter field: created_at")
+            page = await real(service, place, paused, until, *more)
+            next(self.happens, lambda: None)()
+            return page
+
+        monkeypatch.setattr(calls, "PAGE", 3)
+        monkeypatch.setattr(calls.RunService, "runs", runs)
+
+
+PLACES = itertools.count()
+
+
+@pytest.mark.parametrize("filters", [True, False])
+@given(
+    seconds=st.lists(st.integers(1, 7), max_size=4),
+    happens=st.lists(st.booleans(), max_size=6),
+    limit=st.integers(2, 20),
+)
+@settings(max_examples=30)
+def test_runs_are_listed_once_each_whatever_is_made_between_the_pages_of_the_backend(
+    flyte: FlyteHarness,
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    filters: bool,
+    seconds: list[int],
+    happens: list[bool],
+    limit: int,
+) -> None:
+    place = Place(None, f"place{next(PLACES)}", "local")
+    names = (f"r{number}" for number in itertools.count())
+    instant = flyte._now().replace(microsecond=0)
+
+    def make(later: bool = False) -> str:
+        nonlocal instant
+        instant += timedelta(seconds=later)
+        name = next(names)
+        flyte.server.model.ask(name, "q", project=place.project or "", domain="local")
+        return name
+
+    async def body() -> list[str]:
+        paging.happens = iter([partial(make, later) for later in happens])
+        listed = await client.runs(place, limit=limit)
+        await client.close()
+        return [run.run_name for run in listed]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(flyte.server.model, "now", lambda: instant)
+        paging = Paging(flyte, patched, filters)
+        made = [make(later=not number) for size in seconds for number in range(size)]
+        told = asyncio.run(body())
+    assert len(told) == len(set(told))
+    assert set(made) <= set(told)
+
+
+@given(
+    seconds=st.lists(st.integers(1, 2), max_size=8),
+    answered=st.lists(st.integers(0, 20), max_size=6),
+    limit=st.integers(2, 20),
+)
+@settings(max_examples=30)
+def test_runs_that_still_wait_are_listed_once_each_whatever_is_answered_between_the_pages(
+    flyte: FlyteHarness,
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: list[int],
+    answered: list[int],
+    limit: int,
+) -> None:
+    place = Place(None, f"place{next(PLACES)}", "local")
+    scope = {"project": place.project or "", "domain": "local"}
+    instant = flyte._now().replace(microsecond=0)
+    waiting: dict[str, str] = {}
+
+    def answer(number: int) -> None:
+        if waiting:
+            name = [*waiting][number % len(waiting)]
+            flyte.server.model.signal_directly(name, waiting.pop(name), True, **scope)
+
+    async def body() -> list[str]:
+        paging.happens = iter([partial(answer, number) for number in answered])
+        listed = await client.runs(place, limit=limit, pending_only=True)
+        await client.close()
+        return [run.run_name for run in listed]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(flyte.server.model, "now", lambda: instant)
+        paging = Paging(flyte, patched)
+        for size in seconds:
+            instant += timedelta(seconds=1)
+            for _ in range(size):
+                name = f"r{len(waiting)}"
+                waiting[name] = flyte.server.model.ask(name, "q", **scope)
+        told = asyncio.run(body())
+    assert len(told) == len(set(told))
+    assert {*waiting} <= set(told)
 
 
 async def test_a_cursor_of_another_listing_of_runs_is_expired(

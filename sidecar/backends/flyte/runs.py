@@ -158,10 +158,9 @@ class Runs:
             last = found[-1].created_at if found else until
             # An offset counts only among runs of one instant, which has no end in between.
             token = page.token if last == until or not self._by_instant else ""
-            if last != until:
-                told = set()
-            told |= {_short(one.run.name) for one in found if one.created_at == last}
-            until = last
+            if until is None or (last is not None and last < until):
+                until, told = last, set()
+            told |= {_short(one.run.name) for one in found if one.created_at == until}
             limit.add(page, (until, token))
 
     def _is_of(self, place: Place, run: run_definition_pb2.Run) -> bool:
