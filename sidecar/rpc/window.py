@@ -11,12 +11,15 @@ MAX_RESULTS = 64 << 20
 EXPECTED = 4 << 20
 """Bytes that a result is expected to have before any was seen."""
 
+LEAST = 1 << 19
+"""Bytes that it is expected to have at least: a large one may follow many small ones."""
+
 
 class Window:
     """Admits work in the order of its coming, while its results are expected to fit.
 
     How large a result is shows only once it is there. So the last ones tell what to expect: a
-    large one counts for a while, and many small ones open the window wide.
+    large one counts for a while, and small ones open the window wider.
     """
 
     def __init__(self) -> None:
@@ -53,7 +56,7 @@ class Window:
 
     def learn(self, size: int) -> None:
         """Take note of the size of a result, in bytes."""
-        self._expected = max(size, self._expected * 3 // 4)
+        self._expected = max(size, self._expected * 3 // 4, LEAST)
 
     def _admit(self) -> None:
         while self._waiting and self._has_room():
