@@ -34,7 +34,6 @@ from sidecar.events.model import (
     without_details,
 )
 from sidecar.events.order import Write, WriteOrder, ended
-from sidecar.events.sharing import EVENTS, key_of
 
 if TYPE_CHECKING:
     from sidecar.events.creation import Creations
@@ -102,6 +101,8 @@ class EventService:
         return await arrived(read(what))
 
     async def _wait(self, choose: Callable[[Target], Awaitable[Event]], target: Target) -> Event:
+        from sidecar.events.sharing import EVENTS, key_of  # most clients never wait
+
         # Thousands may wait for one large event, and their results for a slow reader.
         event = await choose(target)
         if event.pending:

@@ -258,10 +258,10 @@ class Connection:
             if not self._work.has_room_for_waits:
                 raise TooManyWaits("too many waits and watches are open", limit=MAX_WAITS)
             call.open_ended = True
-        call.light = handler.light
         later = handler.handle(params, call)
         # Most reads are answered at once, and spared a task.
         if isinstance(later, LATER):
+            call.light = handler.light
             if call.key is not None:
                 self._calls[call.key] = call
             self._work.start(call, later, getattr(params, "timeout_seconds", None))
