@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from codecs import BOM_UTF8
 
@@ -53,7 +52,7 @@ class _Exchange:
 def call(options: Options, method: str, params: str | None) -> int:
     """Send one request, print its result, and give the exit status."""
     standard_streams.require_stdout()
-    text = standard_streams.read_stdin() if params == "-" else os.fsencode(params or "null")
+    text = standard_streams.read_stdin() if params == "-" else (params or "null").encode()
     text = text.removeprefix(BOM_UTF8)
     try:
         text.decode()

@@ -1,4 +1,4 @@
-"""The command: parses its words, and wires the parts together.
+"""The command: runs its verbs.
 
 What a verb needs is imported when it runs: a server takes its streams before anything else
 can print into them, and answers sooner for each module that it does not load.
@@ -6,50 +6,16 @@ can print into them, and answers sooner for each module that it does not load.
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, get_args
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 from sidecar import standard_streams
+from sidecar.arguments import parse, refuse
 from sidecar.errors import SidecarError
-from sidecar.options import (
-    BACKEND_VARIABLE,
-    BackendKind,
-    Options,
-    deployment,
-    expand_user,
-    is_utf8,
-    store_path,
-)
-from sidecar.rpc.framing import MAX_MESSAGE_BYTES
-from sidecar.version import VERSION
-
-if TYPE_CHECKING:
-    from _typeshed import SupportsWrite
-
-DESCRIPTION = """\
-See and answer the events of Flyte workflow runs from any language: a long-lived process
-that speaks JSON-RPC 2.0 on stdin and stdout, one JSON text a line or with LSP's headers.
-"""
-
-EXAMPLES = """\
-examples:
-  flyte-sidecar demo
-      two sidecars over one store, one waiting, one answering
-  flyte-sidecar call events.create '{"runName": "r1", "name": "deploy"}'
-  flyte-sidecar call events.signal '{"runName": "r1", "name": "deploy", "payload": true}'
-      one request each, without a client
-  flyte-sidecar pending
-  flyte-sidecar watch r1
-      what waits for an answer now; what run r1 asks and is answered, as it happens
-  flyte-sidecar watch --json | jq -r '.params.event.prompt // empty'
-      the notifications of all pending events, a line each
-  echo '{"jsonrpc":"2.0","id":1,"method":"events.list","params":{"runName":"r1"}}' | flyte-sidecar
-      a conversation over a pipe
-"""
+from sidecar.options import Options, is_utf8
 
 
 def entry_point() -> NoReturn:
@@ -67,11 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     standard_streams.prepare()
     try:
-        words = vars(parser().parse_args(arguments))
-        run: Callable[[Options, dict[str, Any]], int] = words.pop("run", _serve)
-        if run in (_demo, _schema):
-            words["backend"] = "local"  # whatever the environment says: they ask no deployment
-        return run(_options(words), words)
+        verb, options, words = parse(arguments)
+        return _VERBS[verb](options, words)
     except SystemExit as parsed:
         return int(parsed.code or 0)
     except KeyboardInterrupt:
@@ -85,152 +48,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         return _fail(str(error))
-
-
-class _Parser(argparse.ArgumentParser):
-    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
-        """Print what argparse would; it ignores that stdout cannot be written."""
-        (file or sys.stderr).write(message)
-
-
-def parser() -> argparse.ArgumentParser:
-    """Make the parser. Options may stand before or after the verb."""
-    common = _common_options()
-    top = _Parser(
-        prog="flyte-sidecar",
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        parents=[common],
-    )
-    top.add_argument("--version", action="version", version=f"flyte-sidecar {VERSION}")
-    verbs = top.add_subparsers(title="verbs", metavar="VERB")
-
-    def verb(name: str, run: Callable[..., int], summary: str) -> argparse.ArgumentParser:
-        made = verbs.add_parser(name, help=summary, description=summary, parents=[common])
-        made.set_defaults(run=run)
-        return made
-
-    verb("serve", _serve, "serve the client on stdin and stdout (the default)")
-    call = verb("call", _call, "send one request and print its result; exit with 1 on an error")
-    call.add_argument("method", metavar="METHOD", type=_text, help="for instance events.list")
-    call.add_argument(
-        "params", metavar="JSON", nargs="?", type=_text, help="the params; - reads them on stdin"
-    )
-    watch = verb("watch", _watch, "tell of events as they stand and change, a line a change")
-    watch.add_argument(
-        "run_name",
-        metavar="RUN",
-        nargs="?",
-        type=_text,
-        help="the run (all events that are pending)",
-    )
-    pending = verb("pending", _pending, "list the events of all runs that wait for an answer")
-    for made, what in ((watch, "a notification as on the wire"), (pending, "an event as JSON")):
-        made.add_argument(
-            "--json", dest="as_json", action="store_true", help=f"{what}, a line each"
-        )
-    schema = verb("schema", _schema, "print the OpenRPC document of all methods and types")
-    schema.add_argument(
-        "--out",
-        metavar="DIR",
-        type=_path,
-        help="write it, the JSON Schema and the method table there instead",
-    )
-    verb("demo", _demo, "show two real sidecars over one store, one waiting, one answering")
-    verb("doctor", _doctor, "tell what would be used, and whether it works")
-    return top
-
-
-def _common_options() -> _Parser:
-    common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    where = common.add_argument_group("where the events are")
-    where.add_argument(
-        "--backend",
-        choices=get_args(BackendKind),
-        help=f"the embedded store, or a Flyte deployment ({BACKEND_VARIABLE}; local)",
-    )
-    where.add_argument(
-        "--store",
-        metavar="PATH",
-        help="the embedded store's file (FLYTE_SIDECAR_STORE)",
-    )
-    where.add_argument("--endpoint", metavar="HOST[:PORT]", help="the Flyte deployment")
-    where.add_argument("--insecure", action="store_true", help="speak plaintext to it, not TLS")
-    where.add_argument(
-        "--ca-cert-file",
-        metavar="PATH",
-        type=_path,
-        help="trust what is in this PEM file, not the system's",
-    )
-    where.add_argument(
-        "--insecure-skip-verify", action="store_true", help="trust any certificate that it shows"
-    )
-    where.add_argument("--org", help="the organization of requests that name none")
-    where.add_argument("--project", help="likewise the project (local: local)")
-    where.add_argument("--domain", help="likewise the domain (local: local)")
-    how = common.add_argument_group("how to serve")
-    how.add_argument(
-        "--framing", choices=["auto", "header", "line"], help="by the first byte, or fixed (auto)"
-    )
-    how.add_argument(
-        "--max-message-bytes", type=_positive, metavar="N", help="largest message taken (16 MiB)"
-    )
-    how.add_argument(
-        "--parent-pid",
-        "--clientProcessId",
-        type=_positive,
-        metavar="PID",
-        help="end when that process is gone",
-    )
-    how.add_argument("--stdio", action="store_true", help="taken, and changes nothing")
-    how.add_argument(
-        "--log-level",
-        choices=["debug", "info", "warning", "error", "critical"],
-        help="logs go to stderr (warning)",
-    )
-    how.add_argument("--log-file", metavar="PATH", type=_path, help="or to a file")
-    return common
-
-
-def _text(word: str) -> str:
-    if not is_utf8(word):
-        raise argparse.ArgumentTypeError(f"{word!r} is not UTF-8")
-    return word
-
-
-def _path(word: str) -> str:
-    try:
-        return expand_user(word)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _positive(word: str) -> int:
-    if not word.isdecimal() or int(word) < 1:
-        raise argparse.ArgumentTypeError(f"a number of at least 1 is needed, not {word!r}")
-    return int(word)
-
-
-def _options(words: dict[str, Any]) -> Options:
-    given = {name: words.pop(name) for name in Options.__struct_fields__ if name in words}
-    backend = given.setdefault("backend", os.environ.get(BACKEND_VARIABLE) or "local")
-    if backend not in get_args(BackendKind):
-        known = ", ".join(get_args(BackendKind))
-        parser().error(f"{BACKEND_VARIABLE} names no backend: {backend!r} (choose from {known})")
-    given.setdefault("store", "")
-    given.setdefault("max_message_bytes", MAX_MESSAGE_BYTES)
-    try:
-        if backend == "local":
-            given["store"] = store_path(given["store"])
-        options = Options(**given)
-        if backend == "flyte":
-            deployment(options)
-    except ValueError as error:
-        parser().error(str(error))
-    except (OSError, RuntimeError) as error:
-        parser().error(f"no place for the store, choose an absolute --store: {error}")
-    return options
 
 
 def _serve(options: Options, _: dict[str, Any]) -> int:
@@ -275,8 +92,13 @@ def _pending(options: Options, words: dict[str, Any]) -> int:
 
 
 def _demo(options: Options, _: dict[str, Any]) -> int:
+    import tempfile
+
     from sidecar.demo import demo
 
+    folder = tempfile.gettempdir()
+    if not is_utf8(folder):
+        refuse(f"the folder for temporary files is not UTF-8: {folder!r}")
     return demo()
 
 
@@ -296,6 +118,17 @@ def _doctor(options: Options, _: dict[str, Any]) -> int:
     from sidecar.doctor import doctor
 
     return doctor(options)
+
+
+_VERBS = {
+    "serve": _serve,
+    "call": _call,
+    "watch": _watch,
+    "pending": _pending,
+    "schema": _schema,
+    "demo": _demo,
+    "doctor": _doctor,
+}
 
 
 def _log(options: Options) -> None:

@@ -37,9 +37,10 @@ MAY_KNOW: dict[str, set[str]] = {
     "blocking": set(),
     "choice": {"blocking", "events", "options"},
     "remote": {"backends", "blocking", "choice", "errors", "events", "protocol"},
+    "arguments": {"options", "rpc", "version"},
     "cli": {
-        *("call", "demo", "doctor", "errors", "logs", "options", "pending", "rpc", "serve"),
-        *("schema", "standard_streams", "terminal", "version", "watch"),
+        *("arguments", "call", "demo", "doctor", "errors", "logs", "options", "pending"),
+        *("rpc", "schema", "serve", "standard_streams", "terminal", "watch"),
     },
     "__main__": {"cli"},
     "__init__": {"choice", "errors", "remote", "version"},

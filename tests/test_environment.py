@@ -69,6 +69,7 @@ def test_an_argument_that_is_not_utf_8_is_refused_with_2(
         ("HOME", []),
         ("XDG_STATE_HOME", []),
         ("cwd", ["--store", "events.db"]),
+        ("TMPDIR", ["demo"]),
     ],
 )
 def test_an_environment_that_is_not_utf_8_works_or_is_refused_with_2(
@@ -90,6 +91,15 @@ def test_an_environment_that_is_not_utf_8_works_or_is_refused_with_2(
     )
     assert elsewhere.returncode == 0, elsewhere.stderr
     assert "result" in json.loads(elsewhere.stdout)
+
+
+def test_arguments_are_utf_8_whatever_the_locale_is(command: Environment) -> None:
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    create = json.dumps({"runName": "r", "name": "é日"}, ensure_ascii=False)
+    words = ["flyte-sidecar", "--project", "ü", "call", "events.create", create]
+    done = run(*words, env={**command, **ascii_only})
+    told = json.loads(done.stdout)
+    assert (told["project"], told["name"]) == ("ü", "é日")
 
 
 def test_a_tilde_is_expanded_in_every_option_that_takes_a_path(
