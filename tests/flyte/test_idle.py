@@ -18,6 +18,7 @@ from sidecar.events.watch import Lost
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import PLACE, Client
 from tests.flyte.asking import EVERY, OLD, until
+from tests.runservice import hostile
 
 LISTED, DETAILS, STREAM, RUNS = "ListActions", "GetActionDetails", "WatchActions", "ListRuns"
 NEVER = 1e-9  # a rate
@@ -165,6 +166,27 @@ async def test_an_answer_of_which_no_stream_reports_is_found_by_the_listing_of_r
     await watching.pending(["q", "other"])
     flyte.server.model.signal_directly("r1", action, True)
     await watching.pending(["other"])
+
+
+async def test_what_streams_miss_after_the_backend_lost_its_database_is_found_by_listings(
+    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "RESYNCS_PER_SECOND", NEVER)
+    monkeypatch.setattr(schedule, "LONGEST", 0.05)
+    names = [f"q{place}" for place in range(20)]
+    for name in names:
+        flyte.server.model.ask(f"run of {name}", name)
+    watching = client.watch(None)
+    await watching.pending(names)
+    await settled(flyte, LISTED)
+    flyte.server.faults.lose_updates = True  # its streams stay open all the while
+    flyte.server.model.ask("run of q7", "unheard")
+    await polled(flyte, 10)
+    assert "unheard" not in watching.picture.pending()
+    lost = hostile.status("INTERNAL", "terminating connection (SQLSTATE 57P01)")
+    flyte.server.hostile.script(RUNS, [lost])
+    await watching.pending([*names, "unheard"])
+    assert flyte.server.open_streams[STREAM] == len(names)
 
 
 async def test_a_deployment_that_cannot_sort_by_update_is_listed_whole(

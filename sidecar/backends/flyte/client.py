@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from typing import TypeVar
@@ -37,7 +37,7 @@ from flyteidl2.workflow.run_service_pb2 import (
 from google.protobuf.message import Message
 
 from sidecar.backends.flyte import limits
-from sidecar.backends.flyte.failures import corrected, is_transient
+from sidecar.backends.flyte.failures import corrected, is_transient, lost_database
 from sidecar.backends.flyte.idl import set_paused_actions_only
 from sidecar.backends.flyte.transport import CallFailed, Rpc, Transport
 from sidecar.events.model import Place, Run
@@ -79,9 +79,16 @@ def pause(failures: int) -> float:
 
 
 class RunService:
-    """Flyte's RunService; every method raises `CallFailed` alone."""
+    """Flyte's RunService; every method raises `CallFailed` alone.
+
+    Attributes
+    ----------
+    on_lost_database
+        Called when a call shows that the backend has lost its database.
+    """
 
     def __init__(self, transport: Transport) -> None:
+        self.on_lost_database: Callable[[], None] = lambda: None
         self._transport = transport
 
     async def actions(
@@ -193,6 +200,8 @@ class RunService:
                 return await self._transport.call(rpc, request, timeout, metadata)
             except CallFailed as reported:
                 failure = corrected(reported)
+                if lost_database(failure):
+                    self.on_lost_database()
                 if not is_transient(failure) or attempt == attempts:
                     raise failure from None
             await asyncio.sleep(pause(attempt))

@@ -72,7 +72,7 @@ def is_away(failure: CallFailed) -> bool:
 
 def is_transient(failure: CallFailed) -> bool:
     """Return whether the same call may succeed if it is retried soon."""
-    return is_away(failure) or isinstance(failure, BadResponse) or _lost_database(failure)
+    return is_away(failure) or isinstance(failure, BadResponse) or lost_database(failure)
 
 
 def corrected(failure: CallFailed) -> CallFailed:
@@ -154,7 +154,7 @@ def _is_over_limit(failure: CallFailed) -> bool:
     return isinstance(failure, OverLimit) or "larger than max" in failure.message
 
 
-def _lost_database(failure: CallFailed) -> bool:
+def lost_database(failure: CallFailed) -> bool:
     """Return whether the backend lost its database, rather than sent it a wrong value."""
     if failure.status not in ("INTERNAL", "UNKNOWN"):
         return False

@@ -31,6 +31,7 @@ class Followers:
         self._followers: dict[Run, Follower] = {}
         self._closed = False
         reader.memory.on_resolved = self._tell
+        service.on_lost_database = self._suspect_streams
 
     async def resolved(self, event: Event) -> Event:
         """Wait until the event is no longer pending, and give it as it then stands.
@@ -85,6 +86,12 @@ class Followers:
         ends = {follower.stop() for follower in followers}
         if ends:
             await asyncio.wait(ends)
+
+    def _suspect_streams(self) -> None:
+        """Have every run listed again soon: open streams may have missed changes."""
+        self._load.suspect()
+        for follower in self._followers.values():
+            follower.wake()
 
     def _following(self, run: Run) -> Follower:
         if self._closed:

@@ -52,7 +52,7 @@ class Follower:
         self._address = address
         self._load = load
         self._schedule = Schedule(load)
-        self._stream = Stream(run, service, load.streams, self._hear, self._stir)
+        self._stream = Stream(run, service, load.streams, self._hear, self.wake)
         self._refresher = Refresher(run, reader, self.audience, self._stream, self._rest, address)
         self._stirred = asyncio.Event()
         self._look_now = False
@@ -71,7 +71,11 @@ class Follower:
         elif action in self._ended or (known is not None and not known.pending):
             self._heard[action] = SUCCEEDED
         self._schedule.changed()
-        self._stir()
+        self.wake()
+
+    def wake(self) -> None:
+        """Check anew what is due: something was heard, or the intervals have changed."""
+        self._stirred.set()
 
     def stop(self) -> asyncio.Future[None]:
         """Stop following; gives a future of the end."""
@@ -165,9 +169,6 @@ class Follower:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stirred.wait()
-
-    def _stir(self) -> None:
-        self._stirred.set()
 
     def _hear(self, action: run_definition_pb2.Action) -> None:
         name, phase = action.id.name, phase_name(action.status.phase)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from time import monotonic
 
 from sidecar.backends.flyte.streams import Streams
 
@@ -31,6 +32,12 @@ GROWTH = 1.5
 
 RESYNCS_PER_SECOND = 1.0
 """Resyncs of all runs together for which a stream is open, while nothing changes."""
+
+SUSPECT = 75.0
+"""Seconds after the backend lost its database in which open streams may report nothing.
+
+They stay open, but report no change until its listener has connected again, within a minute.
+"""
 
 POLLS_PER_SECOND = 75
 """Polls of all runs and events together that no stream covers."""
@@ -60,6 +67,16 @@ class Load:
         self.runs = 0
         self.hidden = 0
         self.refreshes = asyncio.Semaphore(REFRESHES)
+        self._suspect_until = 0.0
+
+    def suspect(self) -> None:
+        """Trust no open stream for a while."""
+        self._suspect_until = monotonic() + SUSPECT
+
+    @property
+    def resyncs_per_second(self) -> float:
+        """The rate of the resyncs of all runs together for which a stream is open."""
+        return POLLS_PER_SECOND if monotonic() < self._suspect_until else RESYNCS_PER_SECOND
 
     @property
     def pause(self) -> float:
@@ -104,7 +121,7 @@ class Schedule:
         """Return the interval between resyncs of a run that has so many rows."""
         streams = self._load.streams
         if streaming:
-            shared = 0.0 if self._active else streams.open / RESYNCS_PER_SECOND
+            shared = 0.0 if self._active else streams.open / self._load.resyncs_per_second
             return self._longer(LONGEST, shared)
         return self._longer(
             self._interval, streams.without / POLLS_PER_SECOND, rows / ROWS_PER_SECOND
