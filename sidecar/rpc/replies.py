@@ -111,8 +111,9 @@ class Replies:
 def _note_failure(call: Call) -> None:
     """Log a notification that failed: nobody else hears of it."""
     if isinstance(call.outcome, SidecarError):
-        # Clients of LSP send notifications that only some servers know.
-        level = logging.INFO if isinstance(call.outcome, MethodNotFound) else logging.WARNING
+        # Clients of LSP send notifications that only some servers know, and cancel to the last.
+        usual = isinstance(call.outcome, MethodNotFound) or call.method == "$/cancelRequest"
+        level = logging.INFO if usual else logging.WARNING
         with suppress(Exception):  # nothing that logging does may prevent an answer
             logger.log(level, "notification %s failed: %s", quoted(call.method), call.outcome.kind)
 

@@ -8,11 +8,8 @@ from collections import deque
 MAX_RESULTS = 64 << 20
 """Bytes that the results of the work under way may have together."""
 
-EXPECTED = 4 << 20
-"""Bytes that a result is expected to have before any was seen."""
-
 LEAST = 1 << 19
-"""Bytes that it is expected to have at least: a large one may follow many small ones."""
+"""Bytes that a result is expected to have at least: a large one may follow many small ones."""
 
 
 class Window:
@@ -20,11 +17,16 @@ class Window:
 
     How large a result is shows only once it is there. So the last ones tell what to expect: a
     large one counts for a while, and small ones open the window wider.
+
+    Parameters
+    ----------
+    expected
+        Bytes that a result is expected to have before any was seen.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, expected: int) -> None:
         self._paused = False
-        self._expected = EXPECTED
+        self._expected = expected
         self._running = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 

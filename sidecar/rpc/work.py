@@ -11,7 +11,10 @@ from typing import Any
 
 from sidecar.errors import DeadlineExceeded, InternalError, ShuttingDown, SidecarError
 from sidecar.rpc.calls import Call
-from sidecar.rpc.window import Window
+from sidecar.rpc.window import LEAST, Window
+
+EXPECTED = 4 << 20
+"""Bytes that the result of a read is expected to have before any was seen."""
 
 MAX_UNFINISHED = 256
 """Requests at work beyond which no more are taken."""
@@ -55,8 +58,8 @@ class Work:
         self.has_room = True
         self._settle = settle
         # Reads delay no write. A read may wait for earlier writes, which never wait for reads.
-        self._reads = Window()
-        self._writes = Window()
+        self._reads = Window(EXPECTED)
+        self._writes = Window(LEAST)  # one that waits for others is late for whoever reads next
         self._unfinished = 0
         self._unfinished_bytes = 0
         self._wait_bytes = 0

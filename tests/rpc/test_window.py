@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 
 from sidecar.rpc.lifecycle import Lifecycle
-from sidecar.rpc.window import EXPECTED, LEAST, MAX_RESULTS, Window
-from sidecar.rpc.work import MAX_UNFINISHED
+from sidecar.rpc.window import LEAST, MAX_RESULTS, Window
+from sidecar.rpc.work import EXPECTED, MAX_UNFINISHED
 from tests.rpc.bench import Bench, on_a_bench, request, settled, told
 
 AT_FIRST = MAX_RESULTS // EXPECTED
+WRITES = MAX_RESULTS // LEAST
 
 
 def opened() -> Window:
     """Return a window that has seen many small results."""
-    window = Window()
+    window = Window(EXPECTED)
     for _ in range(100):
         window.learn(100)
     return window
@@ -76,20 +77,22 @@ async def test_no_work_begins_while_its_result_could_not_be_written(bench: Bench
 
 @on_a_bench
 async def test_work_that_has_not_begun_can_be_cancelled(bench: Bench) -> None:
-    bench.send(*(request(n, "write") for n in range(AT_FIRST + 3)))
+    bench.send(*(request(n, "write") for n in range(WRITES + 3)))
     await settled()
-    bench.cancel(AT_FIRST + 1)
+    begun = [effect.outcome for effect in bench.effects]
+    assert begun == ["unknown"] * WRITES + ["none"] * 3
+    bench.cancel(WRITES + 1)
     await settled()
     (answer,) = bench.answers()
-    assert told([answer]) == [(AT_FIRST + 1, "request_cancelled")]
+    assert told([answer]) == [(WRITES + 1, "request_cancelled")]
     assert answer["error"]["data"]["outcome"] == "none"
-    for n in range(AT_FIRST + 3):
-        if n != AT_FIRST + 1:
+    for n in range(WRITES + 3):
+        if n != WRITES + 1:
             bench.release(n)
     await settled()
-    assert len(bench.answers()) == AT_FIRST + 2
+    assert len(bench.answers()) == WRITES + 2
     assert all(effect.ends for effect in bench.effects)
-    assert bench.begun.count(str(AT_FIRST + 1)) == 0
+    assert bench.effects[WRITES + 1].outcome == "none"
 
 
 @on_a_bench
@@ -127,7 +130,7 @@ async def test_stuck_writes_do_not_delay_the_answer_to_a_shutdown(bench: Bench) 
 
 def test_there_is_always_room_for_one() -> None:
     async def run() -> None:
-        window = Window()
+        window = Window(EXPECTED)
         window.learn(MAX_RESULTS * 3)
         assert window.enter() is None
         second = window.enter()
@@ -145,7 +148,7 @@ def test_there_is_always_room_for_one() -> None:
 
 def test_whoever_came_first_is_let_in_first() -> None:
     async def run() -> None:
-        window = Window()
+        window = Window(EXPECTED)
         window.pause()
         turns = [window.enter() for _ in range(3)]
         window.resume()
