@@ -57,9 +57,10 @@ def needs(tool: str, least: tuple[int, ...] = ()) -> str:
         untested(f"{tool} is not installed")
     elif least:
         words = [found, "version" if tool == "go" else "--version"]
-        told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        told = subprocess.run(words, capture_output=True, text=True, check=False).stdout
         version = re.search(r"\d+(\.\d+)+", told)
-        assert version is not None, told
+        if version is None:
+            untested(f"{tool} does not run")
         if tuple(map(int, version[0].split("."))) < least:
             wanted = ".".join(map(str, least))
             untested(f"{tool} {version[0]} is installed, {wanted} or later is needed")

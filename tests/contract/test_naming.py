@@ -15,9 +15,9 @@ from sidecar.errors import (
     EventNotFound,
     SidecarError,
 )
-from sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, TIMED_OUT, NewEvent, Target
+from sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, TIMED_OUT, Event, NewEvent, Target
 from sidecar.events.service import arrived
-from tests.contract.harness import RUN, Client, settle
+from tests.contract.harness import RUN, Client
 
 
 async def test_a_new_event_waits_for_an_answer(client: Client) -> None:
@@ -81,15 +81,26 @@ async def test_get_gives_the_first_created_of_those_that_fit(client: Client) -> 
 
 
 @pytest.mark.parametrize("act", ["signal", "wait", "abort"])
-async def test_a_name_means_the_only_unresolved_event(client: Client, act: str) -> None:
+async def test_a_name_means_the_only_unresolved_event(
+    client: Client, act: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await client.make("q", parent="a1")
     waiting = await client.make("q", parent="a2")
     await client.make("q", parent="a3")
     await client.signal("q", True, parent="a1")
     await client.abort("q", parent="a3")
     if act == "wait":
+        backend = client.service.backend
+        resolved = backend.resolved
+        chosen = asyncio.Event()
+
+        async def noted(event: Event) -> Event:
+            chosen.set()
+            return await resolved(event)
+
+        monkeypatch.setattr(backend, "resolved", noted)
         task = asyncio.ensure_future(client.wait("q"))
-        await settle()
+        await chosen.wait()
         await client.signal(None, True, action_name=waiting.action_name)
         told = await task
     else:

@@ -168,18 +168,27 @@ def test_requests_sent_together_mean_what_they_mean_one_after_another(
 
 
 class Held:
-    """Holds a backend's signals until they are let go."""
+    """Holds a backend's signals until they are let go: before they are sent, or their results."""
 
-    def __init__(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch, *, results: bool = False
+    ) -> None:
         backend = client.harness.backend()
         signal = backend.signal
         self.go = asyncio.Event()
         self.begun = 0
 
-        async def slow(event: Event, payload: Any) -> Event:
+        async def hold() -> None:
             self.begun += 1
             await self.go.wait()
-            return await signal(event, payload)
+
+        async def slow(event: Event, payload: Any) -> Event:
+            if not results:
+                await hold()
+            signalled: Event = await signal(event, payload)
+            if results:
+                await hold()
+            return signalled
 
         monkeypatch.setattr(backend, "signal", slow)
 
@@ -303,7 +312,7 @@ async def test_a_write_on_its_way_is_not_torn_off_and_its_result_is_told(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await client.make("q")
-    held = Held(client, monkeypatch)
+    held = Held(client, monkeypatch, results=True)
     signalling = asyncio.ensure_future(client.signal("q", True))
     await until(lambda: held.begun == 1)
     signalling.cancel()
@@ -318,7 +327,7 @@ async def test_a_write_that_stays_away_too_long_is_given_up_but_runs_on(
 ) -> None:
     monkeypatch.setattr("sidecar.events.order.GRACE", 0.01)
     await client.make("q")
-    held = Held(client, monkeypatch)
+    held = Held(client, monkeypatch, results=True)
     write = client.service.write(Target(RUN, name="q"))
     signalling = asyncio.ensure_future(client.service.signal(write, True))
     await until(lambda: held.begun == 1)
