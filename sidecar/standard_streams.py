@@ -30,15 +30,11 @@ def prepare() -> None:
     stderr are ignored. A closed descriptor is occupied, so that no file that is opened later gets
     its number and what is printed; using a closed stdin or stdout is still an error.
     """
-    for descriptor, unusable in (
-        (STDIN, os.O_WRONLY),
-        (STDOUT, os.O_RDONLY),
-        (STDERR, os.O_WRONLY),
-    ):
+    for descriptor in (STDIN, STDOUT, STDERR):
         try:
             os.fstat(descriptor)
-        except OSError:
-            os.open(os.devnull, unusable)
+        except OSError:  # it becomes the lowest free number, which is what is opened
+            os.open(os.devnull, os.O_RDONLY if descriptor == STDOUT else os.O_WRONLY)
     sys.stdout = _text(sys.stdout, _Stdout(STDOUT, "w", closefd=False))
     sys.stderr = _text(sys.stderr, _Stderr(STDERR, "w", closefd=False))
 

@@ -74,15 +74,23 @@ def test_a_verb_works_without_stderr(verb: str, stderr: str, command: Environmen
     assert done.stdout.splitlines()[-1] == whole.stdout.splitlines()[-1]
 
 
-@pytest.mark.parametrize("closed", ["<&-", "<&- 2>&-", "<&- >&- 2>&-"])
+OPENING = """
+import sys
+from sidecar.cli import main
+main(["--version"])
+with open(sys.argv[1], "w") as file:
+    file.write(str(file.fileno()))
+"""
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- 2>&-", "<&- >&- 2>&-"])
 def test_no_file_takes_the_number_of_a_stream_that_is_closed(
-    closed: str, command: Environment, store: Path
+    closed: str, command: Environment, tmp_path: Path
 ) -> None:
-    ask(command, name="n")
-    shell(f"exec flyte-sidecar --log-level debug call events.get {{ {closed}", command)
-    done = shell(f"exec flyte-sidecar --log-level debug pending {closed}", command)
-    assert done.returncode == (1 if ">&- 2" in closed else 0)
-    assert json.loads(shell("flyte-sidecar call events.list -", command).stdout)["events"]
+    """A store that did would get what is logged to stderr."""
+    (tmp_path / "opening.py").write_text(OPENING)
+    shell(f"exec python {tmp_path}/opening.py {tmp_path}/opened {closed}", command)
+    assert int((tmp_path / "opened").read_text()) > 2
 
 
 def test_params_from_a_stdin_that_is_closed_are_refused_in_a_sentence(command: Environment) -> None:
