@@ -44,7 +44,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def asked(client: Client, flyte: FlyteHarness, declared: str = "bool") -> Event:
-    """Give an event as a write to it finds it."""
+    """Return an event as a write to it finds it."""
     event = await client.get(action_name=ask(flyte, "q", declared))
     assert event is not None
     return event

@@ -85,7 +85,7 @@ class Refresher:
         self._judge(failures)
 
     def is_news(self, name: str, phase: str) -> bool:
-        """Tell whether an event in a phase is worth a look: somebody has not heard of that."""
+        """Return whether a subscriber does not know the event in this phase yet."""
         known = self._audience.picture.get(name)
         if name in self._audience.waits and (phase in FINAL or (known and not known.pending)):
             return True
@@ -151,13 +151,13 @@ class Refresher:
         return doubtful or self.is_news(row.action_name, row.phase)
 
     def _wants_details(self, row: Row) -> bool:
-        """Tell whether an answer is news, or a question stands."""
+        """Return whether the answer is not known yet, or the event is pending."""
         known = self._audience.picture.get(row.action_name)
         was_pending = known is not None and known.pending
         return not row.ended or was_pending or row.action_name in self._audience.waits
 
     async def _hear_names(self, rows: Sequence[Row]) -> None:
-        """Give the stream some time to tell what many rows do not: details of each cost more."""
+        """Wait for the stream to report names that many rows lack: details of each cost more."""
         loop = asyncio.get_running_loop()
         until = loop.time() + SNAPSHOT
         while self._stream.open and (left := until - loop.time()) > 0:

@@ -78,7 +78,7 @@ class Transport(Protocol):
     """
 
     async def call(self, rpc: Rpc[Q, R], request: Q, timeout: float, metadata: Metadata) -> R:
-        """Give the answer; `timeout` in seconds.
+        """Return the response; `timeout` in seconds.
 
         The task of a write that its client has abandoned is cancelled instead.
         """
