@@ -33,9 +33,8 @@ from benchmarks.deployment import (
 from benchmarks.effort import Effort
 from benchmarks.report import Figure, figures
 from sidecar.backends.flyte import FlyteBackend
-from sidecar.events.backend import Soon
+from sidecar.events.backend import Soon, arrived
 from sidecar.events.model import Event, Query, Target
-from sidecar.events.service import arrived
 
 CURRENT, FIRST = "2.0.43", "2.0.28"
 """Releases of Flyte's backend: a current one, and the first that takes signals."""

@@ -12,9 +12,8 @@ from sidecar.backends.local import LocalBackend
 from sidecar.backends.local.edits import user_name
 from sidecar.backends.local.file import check_place
 from sidecar.errors import SidecarError
-from sidecar.events.backend import EventBackend
+from sidecar.events.backend import EventBackend, arrived
 from sidecar.events.model import Run, Target
-from sidecar.events.service import arrived
 from sidecar.options import Options, make_backend
 from sidecar.protocol import PROTOCOL_VERSION
 from sidecar.terminal import harmless

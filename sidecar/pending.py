@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime
 
 from sidecar import standard_streams, terminal
+from sidecar.events.backend import arrived
 from sidecar.events.model import Event, PendingQuery
-from sidecar.events.service import EventService, arrived
+from sidecar.events.service import EventService
 from sidecar.options import Options, make_backend
 from sidecar.protocol.results import encode
 

@@ -20,8 +20,9 @@ from sidecar.blocking import Pages, blocking, paging
 from sidecar.choice import service as chosen
 from sidecar.errors import DeadlineExceeded, ShuttingDown
 from sidecar.events import model
+from sidecar.events.backend import arrived
 from sidecar.events.model import ExpectedType, PromptType, Target
-from sidecar.events.service import EventService, arrived, completed
+from sidecar.events.service import EventService, completed
 from sidecar.protocol.params import MAX_EXPIRY, Name
 
 EventPayload = model.Payload

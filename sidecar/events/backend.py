@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Coroutine, Sequence
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 
 from sidecar.events.model import (
     Event,
@@ -36,6 +36,14 @@ LATER = (CoroutineType, asyncio.Future)
 
 CANDIDATES = 20
 """How many of the events that fit an ambiguous name are told."""
+
+
+async def arrived(soon: Soon[T]) -> T:
+    """Wait for a result that may have been there at once."""
+    if isinstance(soon, LATER):
+        result: T = await soon
+        return result
+    return cast(T, soon)
 
 
 class EventBackend(Protocol):

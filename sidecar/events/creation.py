@@ -11,9 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from sidecar.errors import SidecarError
-from sidecar.events.backend import EventBackend
+from sidecar.events.backend import EventBackend, arrived
 from sidecar.events.model import Event, Place, Run, Target
-from sidecar.events.service import arrived
 from sidecar.events.watch import Watched
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sidecar.errors import (
     AlreadyCompleted,
@@ -14,7 +14,7 @@ from sidecar.errors import (
     PayloadTypeMismatch,
 )
 from sidecar.events import payload as payloads
-from sidecar.events.backend import CANDIDATES, LATER, EventBackend, Soon
+from sidecar.events.backend import CANDIDATES, EventBackend, Soon, arrived
 from sidecar.events.model import (
     ABORTED,
     SUCCEEDED,
@@ -171,14 +171,6 @@ def _only(target: Target, choices: Sequence[Event]) -> Event:
             candidates=list(choices[:CANDIDATES]),
         )
     return choices[0]
-
-
-async def arrived(soon: Soon[T]) -> T:
-    """Wait for a result that may have been there at once."""
-    if isinstance(soon, LATER):
-        result: T = await soon
-        return result
-    return cast(T, soon)
 
 
 def signalled_again(

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from sidecar.errors import SidecarError
-from sidecar.events.backend import EventBackend
+from sidecar.events.backend import EventBackend, arrived
 from sidecar.events.model import (
     Event,
     EventPage,
@@ -23,7 +23,7 @@ from sidecar.events.model import (
     RunsQuery,
     Target,
 )
-from sidecar.events.service import EventService, arrived
+from sidecar.events.service import EventService
 from sidecar.events.watch import Changed, Lost, Note, Watch, Watched
 from tests.conftest import PATIENCE
 

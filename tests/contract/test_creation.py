@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from sidecar.errors import AmbiguousEvent, EventNotFound, ShuttingDown
-from sidecar.events.backend import EventBackend
+from sidecar.events.backend import EventBackend, arrived
 from sidecar.events.model import SUCCEEDED, TIMED_OUT, Event, Run, Target
-from sidecar.events.service import arrived
 from sidecar.events.watch import WatchFeed
 from tests.conftest import PATIENCE
 from tests.contract.harness import RUN, Client, settle

@@ -15,8 +15,8 @@ from sidecar.errors import (
     EventNotFound,
     SidecarError,
 )
+from sidecar.events.backend import arrived
 from sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, TIMED_OUT, Event, NewEvent, Target
-from sidecar.events.service import arrived
 from tests.contract.harness import RUN, Client
 
 

@@ -19,8 +19,9 @@ from sidecar.errors import (
     EventNotFound,
     SidecarError,
 )
+from sidecar.events.backend import arrived
 from sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, Event, NewEvent, Query, Run, Target
-from sidecar.events.service import EventService, arrived
+from sidecar.events.service import EventService
 from tests.contract.harness import RUN, Client, settle
 
 runs = itertools.count()

@@ -12,8 +12,8 @@ from sidecar.backends.flyte import inbox, memory, schedule
 from sidecar.backends.flyte.schedule import Load, Schedule
 from sidecar.backends.flyte.streams import Streams
 from sidecar.backends.flyte.troubles import PERSISTENT
+from sidecar.events.backend import arrived
 from sidecar.events.model import Target
-from sidecar.events.service import arrived
 from sidecar.events.watch import Lost
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import PLACE, Client

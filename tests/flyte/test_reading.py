@@ -13,8 +13,8 @@ import pytest
 
 from sidecar.backends.flyte import reading
 from sidecar.errors import AlreadyCompleted, InvalidParams, UnsupportedByBackend
+from sidecar.events.backend import arrived
 from sidecar.events.model import PAUSED, SUCCEEDED, TIMED_OUT, NewEvent, Run, Target
-from sidecar.events.service import arrived
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, Client
 from tests.flyte.asking import EVERY, OLD, OLD_AND_NEW, ask, until

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from sidecar.backends.local import LocalBackend
+from sidecar.events.backend import arrived
 from sidecar.events.model import Event, NewEvent, Target
-from sidecar.events.service import EventService, arrived
+from sidecar.events.service import EventService
 from tests.conftest import ROOT
 from tests.contract.running import pytest_pyfunc_call
 from tests.store.worker import RUN

@@ -6,8 +6,8 @@ import asyncio
 from typing import Any
 
 from sidecar.backends.local import LocalBackend
+from sidecar.events.backend import arrived
 from sidecar.events.model import Event, Query
-from sidecar.events.service import arrived
 from sidecar.events.watch import Watch, Watched
 from tests.contract.harness import PLACE, Picture, Watching
 from tests.store.worker import RUN

@@ -22,6 +22,7 @@ from sidecar.errors import (
     EventNotFound,
     StoreUnavailable,
 )
+from sidecar.events.backend import arrived
 from sidecar.events.model import (
     SUCCEEDED,
     TIMED_OUT,
@@ -34,7 +35,7 @@ from sidecar.events.model import (
     RunsQuery,
     Target,
 )
-from sidecar.events.service import EventService, arrived
+from sidecar.events.service import EventService
 from tests.conftest import PATIENCE
 from tests.store.conftest import Stores, Worker, get, make, signal
 from tests.store.feeds import Feeds

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.backends.local import reader
+from sidecar.events.backend import arrived
 from sidecar.events.model import (
     PAUSED,
     SUCCEEDED,
@@ -18,7 +19,6 @@ from sidecar.events.model import (
     RunsQuery,
     Target,
 )
-from sidecar.events.service import arrived
 from sidecar.events.watch import Watched
 from tests.store.conftest import Stores, get, make, signal
 from tests.store.worker import RUN

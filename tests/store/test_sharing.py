@@ -13,8 +13,8 @@ import pytest
 
 from sidecar.backends.local import LocalBackend, file, rows
 from sidecar.errors import CursorExpired, StoreBusy, StoreUnavailable
+from sidecar.events.backend import arrived
 from sidecar.events.model import SUCCEEDED, TIMED_OUT, Query
-from sidecar.events.service import arrived
 from tests.conftest import PATIENCE
 from tests.store.conftest import Stores, Worker, get, lose, make
 from tests.store.worker import RUN

@@ -18,8 +18,9 @@ from typing import Any
 
 from sidecar.backends.local import LocalBackend, mounts
 from sidecar.errors import AlreadySignalled, SidecarError
+from sidecar.events.backend import arrived
 from sidecar.events.model import NewEvent, Run, Target
-from sidecar.events.service import EventService, arrived
+from sidecar.events.service import EventService
 
 RUN = Run(None, "local", "local", "r1")
 
