@@ -69,7 +69,7 @@ def damage(store: Path, **columns: object) -> None:
 
 
 def changed(**members: object) -> Sql:
-    """Give SQL of the document with other members; None takes one out."""
+    """Return SQL of the document with other members; None removes one."""
     words = "document"
     for name, value in members.items():
         if value is None:
@@ -472,7 +472,7 @@ async def test_an_index_that_contradicts_a_row_holds_up_no_write(
 
 
 def entries(store: Path) -> list[bool]:
-    """Give which of the indexes of pending events have the damaged one."""
+    """Return which indexes of pending events contain the damaged one."""
     db = sqlite3.connect(store)
     found = [
         (2,) in db.execute(f"SELECT id FROM event INDEXED BY {index} WHERE {condition}").fetchall()

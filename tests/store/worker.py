@@ -47,7 +47,7 @@ async def create_as(user: str, path: str) -> None:
 
 
 async def file_system(path: str) -> None:
-    """Say on which kind of file system a path is."""
+    """Report the kind of the file system that a path is on."""
     say(mounts.file_system(os.path.realpath(path)))
 
 
