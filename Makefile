@@ -33,17 +33,17 @@ fuzz: $(VENV)/.dev  ## Run ROUNDS rounds of each fuzzer on inputs that were neve
 # Left out is what takes long and depends on no version: properties, and the older releases of the
 # backend, which differ in what the model of it does.
 PICKED := -m 'not hypothesis' -k 'not 2.0.28 and not 2.0.30 and not local'
-FLYTE_SUITES := tests/flyte tests/contract tests/runservice
+FLYTE_SUITES := tests/backends/flyte tests/contract tests/fake_runservice
 
 versions: $(LOWEST)/.dev $(FLYTEIDL2)  ## The Flyte suites beside other versions of dependencies
 	$(LOWEST)/bin/pytest --numprocesses auto $(PICKED) $(FLYTE_SUITES) \
-	  tests/schema tests/test_cli.py tests/test_environment.py
+	  tests/schema tests/cli/test_command.py tests/test_environment.py
 	PYTHONPATH=$(CURDIR)/$(FLYTEIDL2) $(BIN)/pytest --numprocesses auto $(PICKED) $(FLYTE_SUITES)
 
 generate: $(VENV)/.dev  ## Make anew what is made of the code: schemas/, and of these the clients
-	$(BIN)/python -m sidecar.schema
+	$(BIN)/python -m flyte_sidecar.schema
 	$(BIN)/flyte-sidecar schema --out schemas
-	$(BIN)/python -m tests.transcripts
+	$(BIN)/python -m tests.transcript_recorder
 	$(BIN)/python -m clients.generate
 
 bench: $(VENV)/.dev  ## Measure against peers, side by side

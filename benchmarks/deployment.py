@@ -1,6 +1,6 @@
 """A Flyte deployment to measure against, and a backend on it that counts its calls.
 
-It is the tests' model of Flyte's RunService (`tests.runservice`), in a process of its own: no
+It is the tests' model of Flyte's RunService (`tests.fake_runservice`), in a process of its own: no
 benchmark can bring a real deployment along. What a call costs there says little of Flyte, so
 look at the ratios, and at how many calls are made.
 """
@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.client import ROOT
-from sidecar.backends.flyte import Deployment, FlyteBackend
-from sidecar.events.model import Run
+from flyte_sidecar.backends.flyte import Deployment, FlyteBackend
+from flyte_sidecar.events.model import Run
 
 MANY, SOME = 10_000, 1_000
 """Events in the two runs of the deployment."""
@@ -35,7 +35,7 @@ def deployment(state: Path, release: str) -> Iterator[str]:
         for place in range(count)
     ]
     state.write_text(json.dumps(asked))
-    words = ("-m", "tests.runservice", "--release", release, "--state", str(state))
+    words = ("-m", "tests.fake_runservice", "--release", release, "--state", str(state))
     with subprocess.Popen(
         [sys.executable, *words],
         cwd=ROOT,
@@ -91,10 +91,11 @@ class CountedBackend(FlyteBackend):
         self.calls: Counter[str] = Counter()
 
     async def _make(self) -> Any:
-        from sidecar.backends.flyte import connected, grpc_transport
+        from flyte_sidecar.backends.flyte import session
+        from flyte_sidecar.backends.flyte.rpc import grpc_transport
 
         transport = await grpc_transport.connect(self._deployment, self._user_agent)
-        return connected.Connected(self._deployment, Counted(transport, self.calls))
+        return session.FlyteSession(self._deployment, Counted(transport, self.calls))
 
 
 @asynccontextmanager

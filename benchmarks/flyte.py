@@ -32,9 +32,9 @@ from benchmarks.deployment import (
 )
 from benchmarks.effort import Effort
 from benchmarks.report import Figure, figures
-from sidecar.backends.flyte import FlyteBackend
-from sidecar.events.backend import Soon, arrived
-from sidecar.events.model import Event, Query, Target
+from flyte_sidecar.backends.flyte import FlyteBackend
+from flyte_sidecar.events.backend import MaybeAwaitable, resolve
+from flyte_sidecar.events.model import Event, Query, Target
 
 CURRENT, FIRST = "2.0.43", "2.0.28"
 """Releases of Flyte's backend: a current one, and the first that takes signals."""
@@ -126,7 +126,7 @@ def _in_processes(endpoint: str, rounds: int, times: Times) -> None:
 
 def _one_each(endpoint: str) -> dict[str, float]:
     words = ("--endpoint", endpoint, "--insecure", "--project", PROJECT, "--domain", DOMAIN)
-    command = (sys.executable, "-m", "sidecar", "--backend", "flyte", *words)
+    command = (sys.executable, "-m", "flyte_sidecar", "--backend", "flyte", *words)
     measured: dict[str, float] = {}
     asked = {"runName": name(MANY), "name": event(0)}
     for method, params in (("initialize", {}), ("events.get", asked)):
@@ -156,8 +156,8 @@ def at_once(endpoint: str) -> tuple[float, float]:
             before = psutil.Process().memory_info().rss
             start = time.perf_counter()
             targets = (Target(run(MANY), name=event(place)) for place in range(SOME))
-            soon: list[Soon[Event | None]] = [backend.find(target) for target in targets]
-            found = await asyncio.gather(*map(arrived, soon))  # raises the first error
+            soon: list[MaybeAwaitable[Event | None]] = [backend.find(target) for target in targets]
+            found = await asyncio.gather(*map(resolve, soon))  # raises the first error
             seconds = time.perf_counter() - start
             added = psutil.Process().memory_info().rss - before
         assert [one and one.name for one in found] == [event(place) for place in range(SOME)]

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.python_client STORE COUNT`: `sidecar.client` over the bare pipe.
+"""`python -m benchmarks.python_client STORE COUNT`: `flyte_sidecar.client` over the bare pipe.
 
 Prints what `benchmarks.overhead` reads.
 """
@@ -16,7 +16,7 @@ import msgspec
 
 from benchmarks.client import Line, Server
 from benchmarks.report import percentile
-from sidecar.client import Client
+from flyte_sidecar.client import Client
 
 TARGET = {"runName": "bench", "name": "event"}
 WARM = 1_000
@@ -47,7 +47,7 @@ async def measure(get: Callable[[], Awaitable[Any]], count: int) -> dict[str, fl
 
 def raw(store: Path, count: int) -> dict[str, float]:
     """Give the figures of the same requests, written and read as bytes, their results decoded."""
-    command = (sys.executable, "-P", "-m", "sidecar", "--store", str(store))
+    command = (sys.executable, "-P", "-m", "flyte_sidecar", "--store", str(store))
     with Server(command, Line) as server:
         for _ in range(WARM):
             server.request("events.get", **TARGET)

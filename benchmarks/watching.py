@@ -62,7 +62,7 @@ def _flyte(folder: Path, effort: Effort) -> str:
     """Time a signal given by hand until the change is heard by hand, and by a watch."""
     with deployment(folder / "watched.json", "2.0.43") as endpoint:
         words = ("--endpoint", endpoint, "--insecure", "--project", PROJECT, "--domain", DOMAIN)
-        command = (sys.executable, "-m", "sidecar", "--backend", "flyte", *words)
+        command = (sys.executable, "-m", "flyte_sidecar", "--backend", "flyte", *words)
         with Server(command, Line) as watcher:
             _watch(watcher, name(SOME), SOME)
             bare, own = asyncio.run(_signalled(endpoint, watcher, effort.waits))

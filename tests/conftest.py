@@ -28,7 +28,7 @@ settings.load_profile("loaded")
 
 ROOT = Path(__file__).parent.parent
 
-PATIENCE = 60.0
+TEST_TIMEOUT = 60.0
 """Seconds after which a test that waits has failed, however loaded the machine is."""
 
 

@@ -1,84 +1,105 @@
-"""The rooms of the house, and who may know whom."""
+"""Which package may import which, and other rules of structure."""
 
 from __future__ import annotations
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
 
-MODULES = sorted((ROOT / "sidecar").rglob("*.py"))
+PACKAGE = ROOT / "sidecar" / "flyte_sidecar"
+MODULES = sorted(PACKAGE.rglob("*.py"))
 
-MAY_KNOW: dict[str, set[str]] = {
+MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
-    "version": set(),
-    "events": {"errors"},
+    "_version": set(),
+    "_sync": set(),
     "rpc": {"errors"},
+    "events": {"errors"},
     "protocol": {"errors", "events"},
     "schema": {"errors", "events", "protocol"},
     "backends": {"errors", "events"},
-    "watches": {"errors", "events", "protocol", "rpc"},
-    "methods": {"errors", "events", "protocol", "rpc", "schema", "watches"},
-    "options": {"backends", "events", "rpc", "version"},
-    "standard_streams": set(),
-    "logs": {"standard_streams"},
-    "client": {"protocol", "rpc"},
-    "serve": {"events", "methods", "options", "protocol", "rpc", "version"},
-    "call": {"options", "protocol", "rpc", "serve", "standard_streams", "terminal"},
-    "terminal": set(),
-    "watch": {
-        *("events", "options", "protocol", "rpc", "standard_streams", "terminal", "watches"),
-    },
-    "pending": {"events", "options", "protocol", "standard_streams", "terminal"},
-    "demo": {"client", "terminal"},
-    "doctor": {"backends", "errors", "events", "options", "protocol", "terminal", "version"},
-    "blocking": set(),
-    "choice": {"blocking", "events", "options"},
-    "remote": {"backends", "blocking", "choice", "errors", "events", "protocol"},
-    "arguments": {"options", "rpc", "version"},
+    "client": {"errors", "protocol", "rpc"},
+    "server": {"_version", "backends", "errors", "events", "protocol", "rpc", "schema"},
+    "_init": {"_sync", "events", "server"},
+    "event": {"_init", "_sync", "backends", "errors", "events", "protocol"},
     "cli": {
-        *("arguments", "call", "demo", "doctor", "errors", "logs", "options", "pending"),
-        *("rpc", "schema", "serve", "standard_streams", "terminal", "watch"),
+        "_version",
+        "backends",
+        "client",
+        "errors",
+        "events",
+        "protocol",
+        "rpc",
+        "schema",
+        "server",
     },
     "__main__": {"cli"},
-    "__init__": {"choice", "errors", "remote", "version"},
+    "__init__": {"_init", "_version", "errors", "event"},
 }
+"""The packages of `flyte_sidecar`, and which others each may import."""
+
+FLYTE_MAY_IMPORT: dict[str, set[str]] = {
+    "proxy": set(),
+    "endpoint": {"proxy"},
+    "rpc": {"endpoint", "proxy"},
+    "read": {"rpc"},
+    "write": {"endpoint", "read", "rpc"},
+    "watch": {"read", "rpc"},
+    "session": {"endpoint", "read", "rpc", "watch", "write"},
+    "backend": {"endpoint", "read", "rpc", "session", "watch", "write"},
+    "__init__": {"backend", "endpoint", "proxy"},
+}
+"""The same within `flyte_sidecar.backends.flyte`."""
 
 
-def room(module: Path) -> str:
-    return module.relative_to(ROOT / "sidecar").parts[0].removesuffix(".py")
-
-
-def imported_rooms(module: Path) -> set[str]:
-    """Give the rooms that a module imports, wherever in it the import stands."""
+def imported(module: Path) -> set[str]:
+    """Return the dotted names that a module imports, anywhere in it."""
     found = set()
     for node in ast.walk(ast.parse(module.read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module}: relative imports hide where they point"
-            source = node.module or ""
-            plain = source == "sidecar"
-            found |= {f"sidecar.{alias.name}" for alias in node.names} if plain else {source}
-    return {name.split(".")[1] for name in found if name.startswith("sidecar.")}
+            assert node.level == 0, f"{module}: imports are absolute here"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def children(names: set[str], package: str) -> set[str]:
+    """Return the direct members of a package among dotted names."""
+    prefix = f"{package}."
+    return {name.removeprefix(prefix).split(".")[0] for name in names if name.startswith(prefix)}
+
+
+def member(module: Path, package: Path) -> str:
+    return module.relative_to(package).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_point_down(module: Path) -> None:
-    above = imported_rooms(module) - MAY_KNOW[room(module)] - {room(module)}
-    assert above == set(), f"{room(module)} may not know {above}"
+    own = member(module, PACKAGE)
+    assert children(imported(module), "flyte_sidecar") <= MAY_IMPORT[own] | {own}
 
 
-def test_the_table_of_rooms_has_no_way_back_up() -> None:
-    def below(name: str, path: tuple[str, ...]) -> None:
-        assert name not in path, f"a circle: {path}"
-        for lower in MAY_KNOW[name]:
-            below(lower, (*path, name))
+FLYTE = PACKAGE / "backends" / "flyte"
 
-    for name in MAY_KNOW:
-        below(name, ())
+
+@pytest.mark.parametrize(
+    "module", sorted(FLYTE.rglob("*.py")), ids=lambda path: str(path.relative_to(FLYTE))
+)
+def test_imports_of_the_flyte_backend_point_down(module: Path) -> None:
+    own = member(module, FLYTE)
+    above = children(imported(module), "flyte_sidecar.backends.flyte")
+    assert above <= FLYTE_MAY_IMPORT[own] | {own}
+    assert "local" not in children(imported(module), "flyte_sidecar.backends")
+
+
+@pytest.mark.parametrize("table", [MAY_IMPORT, FLYTE_MAY_IMPORT])
+def test_the_allowed_imports_have_no_cycle(table: dict[str, set[str]]) -> None:
+    list(TopologicalSorter(table).static_order())  # raises CycleError
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))

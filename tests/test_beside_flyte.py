@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, run, untested
-from tests.runservice.model import Model
-from tests.runservice.server import Server
+from tests.fake_runservice.model import Model
+from tests.fake_runservice.server import Server
 
 NO_VERSION_CHECK = "--disable-pip-version-check"
 
 USE_BOTH = """
-import flyte, flyte.remote, sidecar, sys
-sidecar.init(backend="flyte", endpoint=sys.argv[1], insecure=True, project="p", domain="d")
-event = sidecar.Event.get("approve", run_name="r1")
+import flyte, flyte.remote, flyte_sidecar, sys
+flyte_sidecar.init(backend="flyte", endpoint=sys.argv[1], insecure=True, project="p", domain="d")
+event = flyte_sidecar.Event.get("approve", run_name="r1")
 event.signal(True)
 print(event.wait())
 """

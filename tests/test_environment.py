@@ -142,7 +142,7 @@ import pwd, sys
 def unknown(user):
     raise KeyError(user)
 pwd.getpwuid = unknown
-from sidecar.cli import main
+from flyte_sidecar.cli.main import main
 sys.exit(main())
 """
 

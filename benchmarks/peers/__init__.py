@@ -40,7 +40,7 @@ class Missing(Exception):
 
 def sidecar(store: Path, framing: type[Framing]) -> Contender:
     """Give the sidecar on the store, spoken to in the framing."""
-    command = (sys.executable, "-m", "sidecar", "--store", str(store))
+    command = (sys.executable, "-m", "flyte_sidecar", "--store", str(store))
     return Contender("sidecar", framing, command, load=50_000)
 
 

@@ -9,7 +9,7 @@ import asyncio
 import sys
 from contextlib import suppress
 
-from sidecar.client import Client
+from flyte_sidecar.client import Client
 
 TARGET = {"runName": "r1", "name": "deploy"}
 

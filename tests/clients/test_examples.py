@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.clients.conftest import BUILD_SECONDS, CLIENTS
-from tests.conftest import PATIENCE, ROOT, needs, run
+from tests.conftest import ROOT, TEST_TIMEOUT, needs, run
 
 Environment = dict[str, str]
 Program = subprocess.Popen[str]
@@ -69,7 +69,7 @@ def line_with(words: str, program: Program) -> str:
 
 def ended(program: Program) -> tuple[int, str]:
     """Wait for the end; gives the exit status and what was yet to be read on stderr."""
-    _, errors = program.communicate(timeout=PATIENCE)
+    _, errors = program.communicate(timeout=TEST_TIMEOUT)
     return program.returncode, errors
 
 

@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from sidecar import client as client_module
-from sidecar.client import Client, Disconnected, RequestError
+from flyte_sidecar import client as client_module
+from flyte_sidecar.client import Client, Disconnected, RequestError
 from tests.clients import interrupted, player
-from tests.conftest import PATIENCE
+from tests.conftest import TEST_TIMEOUT
 from tests.schema.test_transcripts import FOLDER, lines
-from tests.transcripts.scenes import SCENES
+from tests.transcript_recorder.scenes import SCENES
 
 
 @pytest.mark.parametrize("name", SCENES)
 def test_the_client_gives_its_callers_what_a_transcript_says(name: str) -> None:
-    asyncio.run(asyncio.wait_for(replay(FOLDER / f"{name}.jsonl", lines(name)[1:]), PATIENCE))
+    asyncio.run(asyncio.wait_for(replay(FOLDER / f"{name}.jsonl", lines(name)[1:]), TEST_TIMEOUT))
 
 
 async def replay(transcript: Path, exchanged: Sequence[dict[str, Any]]) -> None:
@@ -78,7 +78,7 @@ def test_ctrl_c_is_the_programs_which_still_has_its_sidecar_to_clean_up(store: P
         said, _ = await program.communicate()
         return said.decode(), program.returncode or 0
 
-    said, status = asyncio.run(asyncio.wait_for(interrupt(), PATIENCE))
+    said, status = asyncio.run(asyncio.wait_for(interrupt(), TEST_TIMEOUT))
     assert (said, status) == ("aborted: interrupted\nthe sidecar ended with 0\n", 0)
 
 
@@ -96,7 +96,7 @@ def test_closing_ends_a_wait_however_long_it_would_take(store: Path) -> None:
             await wait
         assert refused.value.kind == "request_cancelled"
 
-    asyncio.run(asyncio.wait_for(close(), PATIENCE))
+    asyncio.run(asyncio.wait_for(close(), TEST_TIMEOUT))
 
 
 def test_a_sidecar_that_reads_nothing_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +112,7 @@ def test_a_sidecar_that_reads_nothing_is_killed(monkeypatch: pytest.MonkeyPatch)
         with pytest.raises(Disconnected):
             await stuck
 
-    asyncio.run(asyncio.wait_for(close(), PATIENCE))
+    asyncio.run(asyncio.wait_for(close(), TEST_TIMEOUT))
 
 
 def test_a_message_that_is_too_large_ends_the_connection() -> None:
@@ -130,4 +130,4 @@ sys.stdin.read()
             await client.request("sidecar.status")
 
     with pytest.raises(Disconnected, match="268435456"):
-        asyncio.run(asyncio.wait_for(ask(), PATIENCE))
+        asyncio.run(asyncio.wait_for(ask(), TEST_TIMEOUT))

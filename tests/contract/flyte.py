@@ -6,14 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sidecar.backends.flyte import Deployment, FlyteBackend, inbox, reading, schedule
-from sidecar.backends.flyte.connected import Connected
-from sidecar.errors import EventExists
-from sidecar.events.backend import EventBackend
-from sidecar.events.model import Event, NewEvent, Run, Target
+from flyte_sidecar.backends.flyte import Deployment, FlyteBackend
+from flyte_sidecar.backends.flyte.read import events
+from flyte_sidecar.backends.flyte.session import FlyteSession
+from flyte_sidecar.backends.flyte.watch import inbox, schedule
+from flyte_sidecar.errors import EventExists
+from flyte_sidecar.events.backend import EventBackend
+from flyte_sidecar.events.model import Event, NewEvent, Run, Target
 from tests.contract.harness import RUN
-from tests.runservice.model import Model
-from tests.runservice.server import Server
+from tests.fake_runservice.model import Model
+from tests.fake_runservice.server import Server
 
 RELEASES = ("2.0.28", "2.0.30", "2.0.43", "hosted")
 
@@ -67,8 +69,8 @@ class FlyteHarness:
     def __init__(self, release: str, monkeypatch: pytest.MonkeyPatch) -> None:
         self._offset = timedelta()
         # One clock for both sides, so that nothing has to be allowed for its steps.
-        monkeypatch.setattr(reading, "now", self._now)
-        monkeypatch.setattr(reading, "EXPIRY_GRACE", timedelta())
+        monkeypatch.setattr(events, "now", self._now)
+        monkeypatch.setattr(events, "EXPIRY_GRACE", timedelta())
         monkeypatch.setattr(schedule, "SHORTEST", 0.05)
         monkeypatch.setattr(inbox, "POLL", 0.1)
         monkeypatch.setattr(inbox, "POLL_SOON", 0.05)
@@ -85,7 +87,7 @@ class FlyteHarness:
     def backend(self) -> EventBackend:
         return self._backend
 
-    async def connected(self) -> Connected:
+    async def connected(self) -> FlyteSession:
         """Give the backend's open connection."""
         return await self._backend._connect()
 

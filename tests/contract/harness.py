@@ -7,25 +7,25 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Protocol
 
-from sidecar.errors import SidecarError
-from sidecar.events.backend import EventBackend, arrived
-from sidecar.events.model import (
+from flyte_sidecar.errors import SidecarError
+from flyte_sidecar.events.backend import EventBackend, resolve
+from flyte_sidecar.events.model import (
     Event,
     EventPage,
     NewEvent,
     Payload,
     PendingQuery,
-    Place,
     Query,
     Run,
     RunInfo,
     RunPage,
     RunsQuery,
+    Scope,
     Target,
 )
-from sidecar.events.service import EventService
-from sidecar.events.watch import Changed, Lost, Note, Watch, Watched
-from tests.conftest import PATIENCE
+from flyte_sidecar.events.service import EventService
+from flyte_sidecar.events.watch import Changed, Lost, Note, Watch, Watched
+from tests.conftest import TEST_TIMEOUT
 
 
 class Harness(Protocol):
@@ -47,7 +47,7 @@ class Harness(Protocol):
 
 
 RUN = Run(None, "local", "local", "r1")
-PLACE = Place(RUN.org, RUN.project, RUN.domain)
+SCOPE = Scope(RUN.org, RUN.project, RUN.domain)
 
 
 class Picture:
@@ -132,7 +132,7 @@ class Watching:
 
     async def until(self, seen: Callable[[Picture], bool]) -> Picture:
         """Take notes until the picture is as it should be."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TEST_TIMEOUT):
             while True:
                 self.take()
                 if seen(self.picture):
@@ -153,7 +153,7 @@ class Watching:
 
     async def error(self) -> SidecarError:
         """Wait for the error that ends the watch."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TEST_TIMEOUT):
             await asyncio.wait({self.feed})
         error = self.feed.exception()
         assert isinstance(error, SidecarError)
@@ -184,7 +184,7 @@ class Client:
         return await self.ask(RUN, name, parent, expected_type=expected_type, expires_in=expires_in)
 
     async def get(self, name: str | None = None, **more: Any) -> Event | None:
-        return await arrived(self.service.get(Target(RUN, name=name, **more)))
+        return await resolve(self.service.get(Target(RUN, name=name, **more)))
 
     async def signal(
         self, name: str | None, payload: Payload, payload_type: Any = None, **more: Any
@@ -196,14 +196,14 @@ class Client:
         return await self.service.abort(self.service.write(Target(RUN, name=name, **more)), reason)
 
     async def wait(self, name: str | None = None, **more: Any) -> Event:
-        return await arrived(self.service.wait(Target(RUN, name=name, **more)))
+        return await resolve(self.service.wait(Target(RUN, name=name, **more)))
 
     async def await_creation(self, name: str | None = None, run: Run = RUN, **more: Any) -> Event:
         target = Target(run, name=name, **more)
-        return await arrived(self.service.wait(target, await_creation=True))
+        return await resolve(self.service.wait(target, await_creation=True))
 
     async def page(self, run: Run = RUN, **more: Any) -> EventPage:
-        return await arrived(self.service.page(Query(run=run, **{"details": True, **more})))
+        return await resolve(self.service.page(Query(run=run, **{"details": True, **more})))
 
     async def listing(self, **more: Any) -> list[Event]:
         """Give all pages of a listing."""
@@ -227,38 +227,38 @@ class Client:
         return await self.service.signal(write, payload)
 
     def watch(
-        self, run: Run | None = RUN, parent: str | None = None, place: Place = PLACE
+        self, run: Run | None = RUN, parent: str | None = None, scope: Scope = SCOPE
     ) -> Watching:
-        """Watch a run; None for all that is pending in the place."""
+        """Watch a run; None for all that is pending in the scope."""
         if run is not None:
-            place = Place(run.org, run.project, run.domain)
+            scope = Scope(run.org, run.project, run.domain)
         name = None if run is None else run.name
-        watch = Watch(Watched(place=place, run_name=name, parent=parent))
+        watch = Watch(Watched(scope=scope, run_name=name, parent=parent))
         watching = Watching(watch, asyncio.ensure_future(self.service.watch(watch)))
         self._watching.append(watching)
         return watching
 
-    async def pending_page(self, place: Place = PLACE, **more: Any) -> EventPage:
-        return await arrived(self.service.pending(PendingQuery(place=place, **more)))
+    async def pending_page(self, scope: Scope = SCOPE, **more: Any) -> EventPage:
+        return await resolve(self.service.pending(PendingQuery(scope=scope, **more)))
 
-    async def pending(self, place: Place = PLACE, **more: Any) -> list[Event]:
+    async def pending(self, scope: Scope = SCOPE, **more: Any) -> list[Event]:
         """Give all pages of what is pending."""
-        page = await self.pending_page(place, **more)
+        page = await self.pending_page(scope, **more)
         events = [*page.events]
         while page.next_cursor is not None:
-            page = await self.pending_page(place, cursor=page.next_cursor, **more)
+            page = await self.pending_page(scope, cursor=page.next_cursor, **more)
             events += page.events
         return events
 
-    async def runs_page(self, place: Place = PLACE, **more: Any) -> RunPage:
-        return await arrived(self.service.runs(RunsQuery(place=place, **more)))
+    async def runs_page(self, scope: Scope = SCOPE, **more: Any) -> RunPage:
+        return await resolve(self.service.runs(RunsQuery(scope=scope, **more)))
 
-    async def runs(self, place: Place = PLACE, **more: Any) -> list[RunInfo]:
+    async def runs(self, scope: Scope = SCOPE, **more: Any) -> list[RunInfo]:
         """Give all pages of the runs."""
-        page = await self.runs_page(place, **more)
+        page = await self.runs_page(scope, **more)
         runs = [*page.runs]
         while page.next_cursor is not None:
-            page = await self.runs_page(place, cursor=page.next_cursor, **more)
+            page = await self.runs_page(scope, cursor=page.next_cursor, **more)
             runs += page.runs
         return runs
 

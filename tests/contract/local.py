@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.backends.local import LocalBackend, rows
-from sidecar.events.backend import EventBackend
+from flyte_sidecar.backends.local import LocalBackend, rows
+from flyte_sidecar.events.backend import EventBackend
 
 
 class LocalHarness:
@@ -26,7 +26,9 @@ class LocalHarness:
     def choose_id(self, action: str) -> None:
         # Event ids are an "e" and 16 random hexadecimal digits.
         chosen = bytes.fromhex(action.removeprefix("e"))
-        self._monkeypatch.setattr("sidecar.backends.local.edits.os.urandom", lambda _: chosen)
+        self._monkeypatch.setattr(
+            "flyte_sidecar.backends.local.mutations.os.urandom", lambda _: chosen
+        )
 
     def pass_time(self, seconds: float) -> None:
         self._offset += seconds

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from sidecar.errors import AmbiguousEvent, EventNotFound, ShuttingDown
-from sidecar.events.backend import EventBackend, arrived
-from sidecar.events.model import SUCCEEDED, TIMED_OUT, Event, Run, Target
-from sidecar.events.watch import WatchFeed
-from tests.conftest import PATIENCE
+from flyte_sidecar.errors import AmbiguousEvent, EventNotFound, ShuttingDown
+from flyte_sidecar.events.backend import EventBackend, resolve
+from flyte_sidecar.events.model import SUCCEEDED, TIMED_OUT, Event, Run, Target
+from flyte_sidecar.events.watch import WatchFeed
+from tests.conftest import TEST_TIMEOUT
 from tests.contract.harness import RUN, Client, settle
 
 LATER = Run(None, "local", "local", "later")
@@ -32,7 +32,7 @@ class Observed:
         return getattr(self._backend, name)
 
     async def choices(self, target: Target) -> Sequence[Event]:
-        found = await arrived(self._backend.choices(target))
+        found = await resolve(self._backend.choices(target))
         self.looks += 1
         if self.after_look is not None:
             await self.after_look(self.looks)
@@ -57,7 +57,7 @@ def backend(client: Client) -> Observed:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TEST_TIMEOUT):
         while not condition():  # noqa: ASYNC110 - another thread or a timer brings it about
             await asyncio.sleep(0.001)
 
@@ -187,7 +187,7 @@ async def test_an_event_created_before_a_wait_joins_the_watch_of_its_run_is_not_
     waiting = asyncio.ensure_future(client.await_creation("q"))
     await until(lambda: backend.looks >= 4)
     answered = await client.signal("q", True)
-    assert await asyncio.wait_for(waiting, PATIENCE) == answered
+    assert await asyncio.wait_for(waiting, TEST_TIMEOUT) == answered
     other.cancel()
 
 
@@ -223,7 +223,7 @@ async def test_an_event_that_expires_ends_the_wait(client: Client, backend: Obse
     await client.make("q", expires_in=60)
     await until(lambda: backend.watches == 0)
     client.harness.pass_time(61)
-    assert (await asyncio.wait_for(waiting, PATIENCE)).phase == TIMED_OUT
+    assert (await asyncio.wait_for(waiting, TEST_TIMEOUT)).phase == TIMED_OUT
 
 
 async def test_a_cancelled_wait_is_gone_and_the_others_stay(
@@ -303,4 +303,4 @@ async def test_waits_end_with_the_backend(client: Client, backend: Observed) -> 
     await client.harness.close()
     for waiting in waits:
         with pytest.raises(ShuttingDown):
-            await asyncio.wait_for(waiting, PATIENCE)
+            await asyncio.wait_for(waiting, TEST_TIMEOUT)

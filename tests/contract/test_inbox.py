@@ -6,15 +6,15 @@ import asyncio
 
 import pytest
 
-from sidecar.events.model import SUCCEEDED, TIMED_OUT, Event, Place, Run, Target
-from sidecar.protocol.results import encode
-from tests.contract.harness import PLACE, Client
+from flyte_sidecar.events.model import SUCCEEDED, TIMED_OUT, Event, Run, Scope, Target
+from flyte_sidecar.protocol.results import encode
+from tests.contract.harness import SCOPE, Client
 
-ELSEWHERE = Place(None, "elsewhere", "local")
+ELSEWHERE = Scope(None, "elsewhere", "local")
 
 
-def run(number: int, place: Place = PLACE) -> Run:
-    return place.run(f"run{number}")
+def run(number: int, scope: Scope = SCOPE) -> Run:
+    return scope.run(f"run{number}")
 
 
 def names(events: list[Event]) -> list[str]:
@@ -108,7 +108,7 @@ async def test_what_is_pending_under_a_parent_is_told_of_all_runs(client: Client
 async def test_what_is_pending_in_another_place_is_no_part_of_it(client: Client) -> None:
     await client.make("here")
     there = await client.ask(run(1, ELSEWHERE), "there")
-    here, other = client.watch(None), client.watch(None, place=ELSEWHERE)
+    here, other = client.watch(None), client.watch(None, scope=ELSEWHERE)
     await here.pending(["here"])
     await other.pending(["there"])
     await client.answer(there)

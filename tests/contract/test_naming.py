@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.errors import (
+from flyte_sidecar.errors import (
     AlreadyCompleted,
     AlreadySignalled,
     AmbiguousEvent,
@@ -15,8 +15,16 @@ from sidecar.errors import (
     EventNotFound,
     SidecarError,
 )
-from sidecar.events.backend import arrived
-from sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, TIMED_OUT, Event, NewEvent, Target
+from flyte_sidecar.events.backend import resolve
+from flyte_sidecar.events.model import (
+    ABORTED,
+    PAUSED,
+    SUCCEEDED,
+    TIMED_OUT,
+    Event,
+    NewEvent,
+    Target,
+)
 from tests.contract.harness import RUN, Client
 
 
@@ -64,8 +72,8 @@ async def test_events_of_other_runs_and_scopes_do_not_fit(client: Client) -> Non
         type(RUN)(RUN.org, RUN.project, RUN.domain, "r2"),
     ):
         backend = client.harness.backend()
-        assert await arrived(backend.find(Target(run, name="q"))) is None
-        assert await arrived(backend.find(Target(run, action_name=event.action_name))) is None
+        assert await resolve(backend.find(Target(run, name="q"))) is None
+        assert await resolve(backend.find(Target(run, action_name=event.action_name))) is None
         assert (await client.page(run)).events == []
 
 

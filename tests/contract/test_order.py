@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.errors import (
+from flyte_sidecar.errors import (
     AlreadyCompleted,
     AlreadySignalled,
     AmbiguousEvent,
@@ -19,9 +19,18 @@ from sidecar.errors import (
     EventNotFound,
     SidecarError,
 )
-from sidecar.events.backend import arrived
-from sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, Event, NewEvent, Query, Run, Target
-from sidecar.events.service import EventService
+from flyte_sidecar.events.backend import resolve
+from flyte_sidecar.events.model import (
+    ABORTED,
+    PAUSED,
+    SUCCEEDED,
+    Event,
+    NewEvent,
+    Query,
+    Run,
+    Target,
+)
+from flyte_sidecar.events.service import EventService
 from tests.contract.harness import RUN, Client, settle
 
 runs = itertools.count()
@@ -111,11 +120,11 @@ class Model:
 def sent(service: EventService, run: Run, what: str, *words: Any) -> Awaitable[Any]:
     """Start a request as a connection does: in order, and without waiting."""
     if what == "page":
-        return arrived(service.page(Query(run=run, details=True)))
+        return resolve(service.page(Query(run=run, details=True)))
     name, parent = words[:2]
     target = Target(run, name=name, parent=parent)
     if what == "get":
-        return arrived(service.get(target))
+        return resolve(service.get(target))
     write = service.write(target)
     if what == "create":
         return service.create(write, NewEvent(run=run, name=name, parent=parent))
@@ -236,7 +245,7 @@ async def test_a_read_waits_for_the_writes_to_its_run_and_for_no_others(
     held = Held(client, monkeypatch)
     signalling = asyncio.ensure_future(client.signal("q", True))
     await until(lambda: held.begun == 1)
-    elsewhere = await arrived(
+    elsewhere = await resolve(
         client.service.get(Target(Run(None, "local", "local", "r2"), name="q"))
     )
     assert elsewhere is None
@@ -326,7 +335,7 @@ async def test_a_write_on_its_way_is_not_torn_off_and_its_result_is_told(
 async def test_a_write_that_stays_away_too_long_is_given_up_but_runs_on(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sidecar.events.order.GRACE", 0.01)
+    monkeypatch.setattr("flyte_sidecar.events.write_order.GRACE", 0.01)
     await client.make("q")
     held = Held(client, monkeypatch, results=True)
     write = client.service.write(Target(RUN, name="q"))

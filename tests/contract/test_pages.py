@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.errors import CursorExpired
-from sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, Run
-from sidecar.protocol.results import encode
+from flyte_sidecar.errors import CursorExpired
+from flyte_sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, Run
+from flyte_sidecar.protocol.results import encode
 from tests.contract.harness import RUN, Client
 
 

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw, json
 
-from sidecar.errors import AlreadySignalled, InvalidParams, PayloadTypeMismatch
-from sidecar.events.payload import same
-from sidecar.methods import BEYOND_ALL, read_payload
-from sidecar.protocol.results import encode
+from flyte_sidecar.errors import AlreadySignalled, InvalidParams, PayloadTypeMismatch
+from flyte_sidecar.events.payloads import same
+from flyte_sidecar.protocol.results import encode
+from flyte_sidecar.server.handlers import BEYOND_ALL, read_payload
 from tests.contract.harness import Client
 
 BIG = 2**53 + 1

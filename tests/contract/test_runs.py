@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.errors import CursorExpired
-from sidecar.events.model import Event, Place, RunInfo
-from sidecar.protocol.results import encode
-from tests.contract.harness import PLACE, RUN, Client
+from flyte_sidecar.errors import CursorExpired
+from flyte_sidecar.events.model import Event, RunInfo, Scope
+from flyte_sidecar.protocol.results import encode
+from tests.contract.harness import RUN, SCOPE, Client
 from tests.contract.test_inbox import ELSEWHERE, filled, run
 
 # The runs.
@@ -35,9 +35,9 @@ async def test_runs_are_listed_with_what_is_pending_in_them(client: Client) -> N
     assert await client.runs(ELSEWHERE) == []
 
 
-async def counts(client: Client, place: Place = PLACE, **more: Any) -> dict[str, int]:
+async def counts(client: Client, scope: Scope = SCOPE, **more: Any) -> dict[str, int]:
     """Give the runs' counts, having checked that the last created comes first."""
-    found = await client.runs(place, **more)
+    found = await client.runs(scope, **more)
     made = [one.created_at for one in found if one.created_at is not None]
     assert made == sorted(made, reverse=True)
     assert len({one.run_name for one in found}) == len(found) == len(made)
@@ -139,14 +139,14 @@ class Deployment:
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self.place = Place(None, f"place{next(places)}", "local")
+        self.scope = Scope(None, f"place{next(places)}", "local")
         self.pending: dict[str, Event] = {}
         self._asked = 0
 
     async def ask(self, number: int) -> None:
         name = f"q{self._asked}"
         self._asked += 1
-        self.pending[name] = await self.client.ask(run(number, self.place), name)
+        self.pending[name] = await self.client.ask(run(number, self.scope), name)
 
     async def end(self, number: int) -> None:
         if self.pending:
@@ -159,13 +159,13 @@ class Deployment:
 
 
 async def pages_of_pending(deployment: Deployment, cursor: str | None, limit: int) -> Any:
-    page = await deployment.client.pending_page(deployment.place, limit=limit, cursor=cursor)
+    page = await deployment.client.pending_page(deployment.scope, limit=limit, cursor=cursor)
     return [event.name for event in page.events], page.next_cursor
 
 
 async def pages_of_runs(deployment: Deployment, cursor: str | None, limit: int) -> Any:
     page = await deployment.client.runs_page(
-        deployment.place, limit=limit, cursor=cursor, pending_only=True
+        deployment.scope, limit=limit, cursor=cursor, pending_only=True
     )
     return [_counted(one) for one in page.runs], page.next_cursor
 
@@ -230,7 +230,7 @@ async def test_listing_while_others_write_tells_everything_once(client: Client) 
             await asyncio.sleep(0)
 
     deployment = Deployment(client)
-    deployment.place = PLACE
+    deployment.scope = SCOPE
     disturbing = asyncio.ensure_future(disturb())
     pending = [name async for name in slowly(pages_of_pending, deployment)]
     runs = [name async for name in slowly(pages_of_runs, deployment)]
@@ -245,7 +245,7 @@ async def test_listing_while_others_write_tells_everything_once(client: Client) 
 
 async def test_a_page_of_runs_ends_early_rather_than_outgrow_its_bytes(client: Client) -> None:
     for place in range(4):
-        await client.ask(PLACE.run(f"run{place}-" + "x" * 900), "q")
+        await client.ask(SCOPE.run(f"run{place}-" + "x" * 900), "q")
     one = len(encode((await client.runs_page(limit=1)).runs[0]))
     page = await client.runs_page(max_bytes=2 * one + one // 2)
     assert len(page.runs) == 2

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from sidecar.events.model import ABORTED, SUCCEEDED, TIMED_OUT
-from tests.conftest import PATIENCE
+from flyte_sidecar.events.model import ABORTED, SUCCEEDED, TIMED_OUT
+from tests.conftest import TEST_TIMEOUT
 from tests.contract.harness import Client, settle
 
 
@@ -52,7 +52,7 @@ async def test_a_wait_ends_when_the_event_expires(client: Client) -> None:
     waiting = asyncio.ensure_future(client.wait("q"))
     await settle(20)
     client.harness.pass_time(61)
-    told = await asyncio.wait_for(waiting, PATIENCE)
+    told = await asyncio.wait_for(waiting, TEST_TIMEOUT)
     assert (told.phase, told.ended_at) == (TIMED_OUT, event.expires_at)
 
 
@@ -66,7 +66,7 @@ async def test_a_wait_ends_at_an_expiry_of_an_event_made_while_it_waits_for_anot
     waiting = asyncio.ensure_future(client.wait("q"))
     await settle(20)
     client.harness.pass_time(61)
-    assert (await asyncio.wait_for(waiting, PATIENCE)).phase == TIMED_OUT
+    assert (await asyncio.wait_for(waiting, TEST_TIMEOUT)).phase == TIMED_OUT
     assert not long.done()
     await client.signal("long", True)
     assert (await long).phase == SUCCEEDED

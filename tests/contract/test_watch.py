@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.events import payload as payloads
-from sidecar.events.model import ABORTED, SUCCEEDED, TIMED_OUT, Event, Run
+from flyte_sidecar.events import payloads as payloads
+from flyte_sidecar.events.model import ABORTED, SUCCEEDED, TIMED_OUT, Event, Run
 from tests.contract.harness import Client, Picture, Watching, settle
 
 UNKNOWN = Run(None, "local", "local", "nobody")

@@ -12,8 +12,8 @@ import pytest
 from tests.e2e.deployment import ServerProcess, where
 from tests.e2e.process import Process
 from tests.e2e.watcher import Watcher
-from tests.runservice.model import Model
-from tests.runservice.server import Server
+from tests.fake_runservice.model import Model
+from tests.fake_runservice.server import Server
 
 Spawn = Callable[..., Process]
 Connect = Callable[..., Process]

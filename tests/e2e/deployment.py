@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import PATIENCE, ROOT
-from tests.runservice.model import Scope
+from tests.conftest import ROOT, TEST_TIMEOUT
+from tests.fake_runservice.model import Scope
 
 RUN = "r1"
 SCOPE: Scope = {"project": "p", "domain": "d"}
@@ -31,7 +31,7 @@ def on(endpoint: str) -> tuple[str, ...]:
 
 def until(condition: Callable[[], object]) -> None:
     """Wait until it holds."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TEST_TIMEOUT
     while not condition():
         assert time.monotonic() < deadline, "it never came to hold"
         time.sleep(0.001)
@@ -60,7 +60,7 @@ class ServerProcess:
         self._state.write_text(json.dumps(self._asked))
         words = ("--release", self._release, "--port", str(self.port), "--state", str(self._state))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.runservice", *words],
+            [sys.executable, "-m", "tests.fake_runservice", *words],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -13,9 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import PATIENCE
+from tests.conftest import TEST_TIMEOUT
 
-COMMAND = (sys.executable, "-m", "sidecar")
+COMMAND = (sys.executable, "-m", "flyte_sidecar")
 
 
 class Process:
@@ -59,7 +59,7 @@ class Process:
         """Give some of what was written, b"" at its end."""
         assert self.popen.stdout is not None
         descriptor = self.popen.stdout.fileno()
-        assert select.select([descriptor], [], [], PATIENCE)[0], "nothing comes"
+        assert select.select([descriptor], [], [], TEST_TIMEOUT)[0], "nothing comes"
         return os.read(descriptor, count)
 
     def answer(self) -> Any:
@@ -91,7 +91,7 @@ class Process:
 
     def until(self, counter: str, value: int) -> None:
         """Wait until a counter of the sidecar's status has a value."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TEST_TIMEOUT
         while self.call("sidecar.status")["counters"][counter] != value:
             assert time.monotonic() < deadline
 
@@ -105,7 +105,7 @@ class Process:
 
     def status(self) -> int:
         """Wait for its end."""
-        return self.popen.wait(PATIENCE)
+        return self.popen.wait(TEST_TIMEOUT)
 
     def said(self) -> str:
         return self.errors.read_text()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PATIENCE
+from tests.conftest import TEST_TIMEOUT
 from tests.e2e.conftest import Spawn
 from tests.e2e.process import by_id, kind, request
 
@@ -275,7 +275,7 @@ def test_a_signal_ends_it_though_nobody_reads_and_though_it_comes_twice(spawn: S
     sidecar.popen.send_signal(signal.SIGTERM)
     sidecar.popen.send_signal(signal.SIGINT)
     sidecar.popen.send_signal(signal.SIGTERM)
-    assert sidecar.popen.wait(PATIENCE) == 0
+    assert sidecar.popen.wait(TEST_TIMEOUT) == 0
 
 
 def test_a_stopped_sidecar_goes_on_where_it_was(spawn: Spawn) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import PATIENCE
+from tests.conftest import TEST_TIMEOUT
 from tests.e2e.conftest import Spawn
 from tests.e2e.process import by_id, lines, request
 
@@ -22,18 +22,18 @@ import sys, threading
 def start(self):
     raise RuntimeError("can't start new thread")
 threading.Thread.start = start
-from sidecar.cli import main
+from flyte_sidecar.cli.main import main
 sys.exit(main())
 """
 
 NO_LOG = """
 import logging, sys
-from sidecar import logs
+from flyte_sidecar.cli import logs
 class Broken(logs.LineHandler):
     def format(self, record):
         raise OSError(28, "No space left on device")
 logs.LineHandler = Broken
-from sidecar.cli import main
+from flyte_sidecar.cli.main import main
 sys.exit(main())
 """
 
@@ -46,7 +46,7 @@ def requests() -> list[dict[str, Any]]:
         request(3, "events.create", **EVENT),
         request(4, "rpc.discover"),
         request(5, "sidecar.status"),
-        request(6, "events.wait", **EVENT, timeoutSeconds=PATIENCE),
+        request(6, "events.wait", **EVENT, timeoutSeconds=TEST_TIMEOUT),
         request(7, "events.watch", watch="w"),
         {"jsonrpc": "2.0", "method": "events.signal", "params": {}},
         {"jsonrpc": "2.0", "method": "unknown"},

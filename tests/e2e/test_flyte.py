@@ -14,7 +14,7 @@ from tests.e2e.conftest import Connect
 from tests.e2e.deployment import RUN, SCOPE, on, until
 from tests.e2e.process import by_id, kind, request
 from tests.e2e.test_startup import HEAVY, TELLING
-from tests.runservice.server import Server
+from tests.fake_runservice.server import Server
 
 EVENT = {"runName": RUN, "name": "deploy"}
 EVERY_RELEASE = pytest.mark.parametrize("release", ["2.0.28", "2.0.43"])
@@ -43,7 +43,7 @@ def test_initialize_is_answered_without_grpc(
     sidecar.end_input()
     assert sidecar.rest() == []
     assert sidecar.status() == 0
-    assert set(json.loads(told.read_text())) & (HEAVY | {"sidecar.remote"}) == set()
+    assert set(json.loads(told.read_text())) & (HEAVY | {"flyte_sidecar.event"}) == set()
     assert server.calls == {}
 
 
@@ -59,7 +59,7 @@ def test_what_talks_to_flyte_is_loaded_with_the_first_request_for_it(
     assert sidecar.status() == 0
     loaded = set(json.loads(told.read_text()))
     needed = {"grpc", "google.protobuf", "flyteidl2"}
-    assert loaded & (HEAVY | {"sidecar.remote", "sqlite3"}) == needed
+    assert loaded & (HEAVY | {"flyte_sidecar.event", "sqlite3"}) == needed
 
 
 # The methods.

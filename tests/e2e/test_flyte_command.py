@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PATIENCE, ROOT, run
+from tests.conftest import ROOT, TEST_TIMEOUT, run
 from tests.e2e.deployment import RUN, SCOPE, on, where
-from tests.runservice.server import Server
+from tests.fake_runservice.server import Server
 
 Environment = dict[str, str]
 EVERY_RELEASE = pytest.mark.parametrize("release", ["2.0.28", "2.0.43"])
@@ -169,10 +169,11 @@ def test_the_demo_shows_the_embedded_store_whatever_the_backend(
 
 INIT = """
 import asyncio, os, sys, threading
-import sidecar
-from sidecar import Event, errors
+import flyte_sidecar
+from flyte_sidecar import errors
+from flyte_sidecar import Event
 
-sidecar.init(backend="flyte", endpoint=sys.argv[1], insecure=True, project="p", domain="d")
+flyte_sidecar.init(backend="flyte", endpoint=sys.argv[1], insecure=True, project="p", domain="d")
 """
 
 
@@ -191,7 +192,7 @@ def script(text: str, server: Server) -> str:
         start_new_session=True,
     ) as process:
         try:
-            out, err = process.communicate(timeout=PATIENCE)
+            out, err = process.communicate(timeout=TEST_TIMEOUT)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)  # its children too
             raise
@@ -284,12 +285,12 @@ def test_a_forked_child_and_its_parent_both_go_on(server: Server) -> None:
         server.model.ask(RUN, f"e{number}", action=f"c{number}", **SCOPE)
     told = script(
         """
-        from sidecar import choice
+        from flyte_sidecar import _init
 
         asked, answers = Event.get("e0", "r1"), []
         thread = threading.Thread(target=lambda: answers.append(asked.wait()))
         thread.start()
-        while not choice.service._brief:  # until the wait is open
+        while not _init.service._brief:  # until the wait is open
             pass
         child = os.fork()
         if child == 0:

@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.conftest import Connect
 from tests.e2e.deployment import RUN, SCOPE, ServerProcess, until
 from tests.e2e.process import Process, by_id, kind, request
-from tests.runservice.server import Server
+from tests.fake_runservice.server import Server
 
 EVENT = {"runName": RUN, "name": "deploy"}
 TARGET = {"runName": RUN, "actionName": "c1"}

@@ -18,7 +18,7 @@ from flyteidl2.workflow.run_service_pb2 import (
 from tests.e2e.conftest import Connect
 from tests.e2e.deployment import RUN, SCOPE, until, where
 from tests.e2e.process import Process, by_id, kind
-from tests.runservice.hostile import (
+from tests.fake_runservice.hostile import (
     Response,
     compressed,
     endless,
@@ -28,7 +28,7 @@ from tests.runservice.hostile import (
     respond,
     status,
 )
-from tests.runservice.server import Server
+from tests.fake_runservice.server import Server
 
 TARGET = {"runName": RUN, "actionName": "c1"}
 AWAY = status("UNAVAILABLE")

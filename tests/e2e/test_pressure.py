@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.conftest import PATIENCE
+from tests.conftest import TEST_TIMEOUT
 from tests.e2e.conftest import Spawn
 from tests.e2e.process import by_id, kind, lines, request
 
@@ -140,7 +140,7 @@ def test_a_reader_that_is_stopped_loses_nothing(spawn: Spawn) -> None:
         feeding.join(0.5)
         assert feeding.is_alive()
         reader.send_signal(signal.SIGCONT)
-        assert reader.communicate(timeout=PATIENCE)[0].count(b"\n") == 10_000
+        assert reader.communicate(timeout=TEST_TIMEOUT)[0].count(b"\n") == 10_000
         feeding.join()
     assert sidecar.status() == 0
 

@@ -27,18 +27,20 @@ TELLING = """
 import atexit, json, sys
 path = sys.argv.pop(1)
 atexit.register(lambda: open(path, "w").write(json.dumps(sorted(sys.modules))))
-from sidecar.cli import main
+from flyte_sidecar.cli.main import main
 sys.exit(main())
 """
 
 
 def test_importing_the_command_loads_nothing_heavy() -> None:
-    script = "import json, sys, sidecar.cli; print(json.dumps(sorted(sys.modules)))"
+    script = "import json, sys, flyte_sidecar.cli.main; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, timeout=60, check=True
     )
     loaded = set(json.loads(done.stdout))
-    assert loaded & (HEAVY | {"asyncio", "sqlite3", "ssl", "socket", "sidecar.remote"}) == set()
+    assert (
+        loaded & (HEAVY | {"asyncio", "sqlite3", "ssl", "socket", "flyte_sidecar.event"}) == set()
+    )
 
 
 def test_serving_a_first_request_loads_nothing_heavy(spawn: Spawn, tmp_path: Path) -> None:
@@ -49,7 +51,11 @@ def test_serving_a_first_request_loads_nothing_heavy(spawn: Spawn, tmp_path: Pat
     assert {kind(sidecar.answer()) for _ in range(2)} == {"result"}
     sidecar.end_input()
     assert sidecar.status() == 0
-    of_others = {"sidecar.remote", "sidecar.watches", "sidecar.events.watch"}
+    of_others = {
+        "flyte_sidecar.event",
+        "flyte_sidecar.server.watches",
+        "flyte_sidecar.events.watch",
+    }
     assert set(json.loads(told.read_text())) & (HEAVY | of_others) == set()
 
 

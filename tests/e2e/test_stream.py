@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import PATIENCE
+from tests.conftest import TEST_TIMEOUT
 from tests.e2e.conftest import Spawn
 from tests.e2e.process import Process, by_id, kind, lines, request
 
@@ -22,12 +22,12 @@ NOISY = """
 import builtins, os, subprocess, sys
 import_ = builtins.__import__
 def noisy_import(name, *rest):
-    if name == "sidecar.serve":
+    if name == "flyte_sidecar.server.serve":
         print("printed at import", flush=True)
         os.write(1, b"written at import\\n")
     return import_(name, *rest)
 builtins.__import__ = noisy_import
-from sidecar.methods import Methods
+from flyte_sidecar.server.handlers import Methods
 get = Methods._get
 def noisy(self, given, call):
     print("printed while serving", flush=True)
@@ -37,7 +37,7 @@ def noisy(self, given, call):
     assert sys.stdin.read() == ""
     return get(self, given, call)
 Methods._get = noisy
-from sidecar.cli import main
+from flyte_sidecar.cli.main import main
 sys.exit(main())
 """
 
@@ -61,14 +61,14 @@ def test_whatever_prints_prints_to_stderr(spawn: Spawn) -> None:
 
 LEAVING_A_CHILD = """
 import subprocess, sys
-from sidecar.methods import Methods
+from flyte_sidecar.server.handlers import Methods
 get = Methods._get
 def parent(self, given, call):
     child = subprocess.Popen(["sleep", "60"], close_fds=False)
     print(child.pid, file=sys.stderr, flush=True)
     return get(self, given, call)
 Methods._get = parent
-from sidecar.cli import main
+from flyte_sidecar.cli.main import main
 sys.exit(main())
 """
 
@@ -100,7 +100,7 @@ def test_every_request_of_a_stdin_that_is_closed_early_is_answered(spawn: Spawn)
     reader = subprocess.Popen(["cat"], stdin=sidecar.popen.stdout, stdout=subprocess.PIPE)
     sidecar.send(*requests[40:])
     sidecar.end_input()
-    output = reader.communicate(timeout=PATIENCE)[0]
+    output = reader.communicate(timeout=TEST_TIMEOUT)[0]
     answers = [json.loads(line) for line in output.splitlines()]
     found = by_id(answers)
     assert len(found) == len(requests)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PATIENCE
+from tests.conftest import TEST_TIMEOUT
 from tests.e2e.conftest import Spawn
 from tests.e2e.process import COMMAND, kind, request
 
@@ -34,7 +34,7 @@ def terminal() -> Iterator[tuple[int, int]]:
 def lines_of(master: int, count: int) -> list[str]:
     seen = b""
     while seen.count(b"\n") < count:
-        assert select.select([master], [], [], PATIENCE)[0], seen
+        assert select.select([master], [], [], TEST_TIMEOUT)[0], seen
         seen += os.read(master, 1 << 16)
     return seen.decode().splitlines()
 
@@ -64,7 +64,7 @@ def test_a_terminal_that_nobody_reads_does_not_hold_up_the_end(
     sidecar = spawn(stdout=slave)
     sidecar.send(request(0, "events.create", **EVENT, description="x" * 500_000))
     sidecar.send(*(request(n, "events.get", **EVENT) for n in range(1, 20)))
-    assert select.select([master], [], [], PATIENCE)[0]
+    assert select.select([master], [], [], TEST_TIMEOUT)[0]
     sidecar.popen.terminate()
     assert sidecar.popen.wait(30) == 0
 

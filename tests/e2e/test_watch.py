@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sidecar.client import Client
-from tests.conftest import PATIENCE, ROOT
+from flyte_sidecar.client import Client
+from tests.conftest import ROOT, TEST_TIMEOUT
 from tests.e2e.conftest import Spawn
 from tests.e2e.process import kind, request
 from tests.e2e.watcher import Told, Watcher, create, reason
@@ -173,7 +173,7 @@ def test_a_client_that_speaks_in_headers_is_told_in_headers(store: Path) -> None
             client.on_notification = note
             watching = asyncio.ensure_future(client.request("events.watch", watch="w"))
             await client.request("events.create", **create("q"))
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TEST_TIMEOUT):
                 while not told.pending():
                     await news.wait()
                     news.clear()

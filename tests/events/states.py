@@ -7,13 +7,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from sidecar.errors import BackendUnavailable
-from sidecar.events.model import PAUSED, SUCCEEDED, Event, Payload, Place
-from sidecar.events.watch import Note, Synced, Watch, Watched
+from flyte_sidecar.errors import BackendUnavailable
+from flyte_sidecar.events.model import PAUSED, SUCCEEDED, Event, Payload, Scope
+from flyte_sidecar.events.watch import Note, Synced, Watch, Watched
 
-PLACE = Place(None, "local", "local")
-RUN = Watched(place=PLACE, run_name="r1")
-INBOX = Watched(place=PLACE)
+SCOPE = Scope(None, "local", "local")
+RUN = Watched(scope=SCOPE, run_name="r1")
+INBOX = Watched(scope=SCOPE)
 DOWN = BackendUnavailable("down")
 AGAIN = Synced(again=True)
 

@@ -4,8 +4,8 @@ import asyncio
 import gc
 import weakref
 
-from sidecar.events.model import Run, Target
-from sidecar.events.order import Write, WriteOrder, ended
+from flyte_sidecar.events.model import Run, Target
+from flyte_sidecar.events.write_order import Write, WriteOrder, ended
 
 RUN = Run(None, "local", "local", "r1")
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.errors import PayloadTypeMismatch
-from sidecar.events.payload import MINUS_ZERO, SAFE, fit, for_json, same, type_of
+from flyte_sidecar.errors import PayloadTypeMismatch
+from flyte_sidecar.events.payloads import MINUS_ZERO, SAFE, fit, for_json, same, type_of
 
 INT64S = st.integers(-(2**63), 2**63 - 1)
 BEYOND = st.one_of(st.integers(min_value=2**63), st.integers(max_value=-(2**63) - 1))

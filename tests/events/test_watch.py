@@ -7,10 +7,10 @@ import math
 import pytest
 from msgspec.structs import replace
 
-from sidecar.errors import BackendUnavailable, StoreUnavailable
-from sidecar.events.model import ABORTED, Payload, Place
-from sidecar.events.watch import Changed, Lost, Synced, Watch, Watched
-from tests.events.states import AGAIN, DOWN, INBOX, PLACE, RUN, answered, event, synced, taken
+from flyte_sidecar.errors import BackendUnavailable, StoreUnavailable
+from flyte_sidecar.events.model import ABORTED, Payload, Scope
+from flyte_sidecar.events.watch import Changed, Lost, Synced, Watch, Watched
+from tests.events.states import AGAIN, DOWN, INBOX, RUN, SCOPE, answered, event, synced, taken
 
 # What a change is called.
 
@@ -158,13 +158,13 @@ def test_of_an_ended_event_more_details_are_a_change() -> None:
     ("watched", "told"),
     [
         (RUN, {"here", "under"}),
-        (Watched(place=PLACE, run_name="r1", parent="a1"), {"under"}),
-        (Watched(place=PLACE, run_name="r2"), {"other"}),
+        (Watched(scope=SCOPE, run_name="r1", parent="a1"), {"under"}),
+        (Watched(scope=SCOPE, run_name="r2"), {"other"}),
         (INBOX, {"here", "under", "other"}),
-        (Watched(place=PLACE, parent="a1"), {"under"}),
-        (Watched(place=Place("o", "local", "local"), run_name="r1"), {"org"}),
-        (Watched(place=Place(None, "p", "local")), {"project"}),
-        (Watched(place=Place(None, "local", "d")), {"domain"}),
+        (Watched(scope=SCOPE, parent="a1"), {"under"}),
+        (Watched(scope=Scope("o", "local", "local"), run_name="r1"), {"org"}),
+        (Watched(scope=Scope(None, "p", "local")), {"project"}),
+        (Watched(scope=Scope(None, "local", "d")), {"domain"}),
     ],
 )
 def test_only_what_is_watched_is_told(watched: Watched, told: set[str]) -> None:

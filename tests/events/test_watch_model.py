@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.errors import BackendUnavailable
-from sidecar.events.model import Event, Payload
-from sidecar.events.watch import Synced, Watch, Watched
+from flyte_sidecar.errors import BackendUnavailable
+from flyte_sidecar.events.model import Event, Payload
+from flyte_sidecar.events.watch import Synced, Watch, Watched
 from tests.contract.harness import Picture
 from tests.events.states import DOWN, INBOX, RUN, answered, event
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sidecar.events.model import Event, Payload
-from sidecar.events.watch import Changed, Watch, Watched
+from flyte_sidecar.events.model import Event, Payload
+from flyte_sidecar.events.watch import Changed, Watch, Watched
 from tests.events.states import INBOX, RUN, answered, event, synced, taken
 
 EVENTS, WATCHES = 1000, 20

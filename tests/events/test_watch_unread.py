@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from sidecar.events.model import SUCCEEDED, Event
-from sidecar.events.watch import HEAVY, PLENTY, Changed, Lost, Note, Synced, Watch
-from tests.conftest import PATIENCE
+from flyte_sidecar.events.model import SUCCEEDED, Event
+from flyte_sidecar.events.watch import HEAVY, PLENTY, Changed, Lost, Note, Synced, Watch
+from tests.conftest import TEST_TIMEOUT
 from tests.events.states import AGAIN, DOWN, RUN, answered, event, synced, taken
 
 
@@ -122,13 +122,13 @@ def test_whoever_adds_what_has_long_stood_waits_for_a_client_that_is_far_behind(
         watch = Watch(RUN)
         for number in range(PLENTY):
             watch.put(event(str(number)))
-        await asyncio.wait_for(watch.room(), PATIENCE)
+        await asyncio.wait_for(watch.room(), TEST_TIMEOUT)
         watch.put(event("one more"))
         adding = asyncio.ensure_future(watch.room())
         await asyncio.sleep(0)
         assert not adding.done()
         watch.take()
-        await asyncio.wait_for(adding, PATIENCE)
+        await asyncio.wait_for(adding, TEST_TIMEOUT)
         watch.put(event("and another"))
         cancelled = asyncio.ensure_future(watch.room())
         await asyncio.sleep(0)
@@ -137,7 +137,7 @@ def test_whoever_adds_what_has_long_stood_waits_for_a_client_that_is_far_behind(
         adding = asyncio.ensure_future(watch.room())
         await asyncio.sleep(0)
         taken(watch)
-        await asyncio.wait_for(adding, PATIENCE)
+        await asyncio.wait_for(adding, TEST_TIMEOUT)
 
     asyncio.run(body())
 
@@ -151,7 +151,7 @@ def test_few_notes_that_weigh_much_are_far_behind_too() -> None:
         await asyncio.sleep(0)
         assert not adding.done()
         taken(watch)
-        await asyncio.wait_for(adding, PATIENCE)
+        await asyncio.wait_for(adding, TEST_TIMEOUT)
 
     asyncio.run(body())
 

@@ -11,7 +11,7 @@ import sys
 from random import Random
 from typing import Any
 
-from sidecar.schema.openrpc import document
+from flyte_sidecar.schema.openrpc import document
 
 DOCUMENT = document()
 METHODS: dict[str, Any] = {method["name"]: method for method in DOCUMENT["methods"]}

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 
 from msgspec import json as fast
 
-from sidecar.errors import BackendUnavailable, InvalidParams
-from sidecar.protocol.params import Params
-from sidecar.rpc.calls import Call, Handler
-from sidecar.rpc.connection import Connection
-from sidecar.rpc.params import params_reader
-from tests.conftest import PATIENCE
+from flyte_sidecar.errors import BackendUnavailable, InvalidParams
+from flyte_sidecar.protocol.params import Params
+from flyte_sidecar.rpc.connection import Connection
+from flyte_sidecar.rpc.decode_params import params_reader
+from flyte_sidecar.rpc.requests import Call, Handler
+from tests.conftest import TEST_TIMEOUT
 
 B = TypeVar("B", bound="Bench")
 
@@ -167,7 +167,7 @@ class Bench:
         """Wait for so many answers."""
         answers = self.answers()
         while len(answers) < count:
-            await asyncio.wait_for(self.transport.wrote.wait(), PATIENCE)
+            await asyncio.wait_for(self.transport.wrote.wait(), TEST_TIMEOUT)
             answers += self.answers()
         return answers
 

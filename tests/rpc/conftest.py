@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.rpc import lifecycle
+from flyte_sidecar.rpc import lifecycle
 
 
 @pytest.fixture

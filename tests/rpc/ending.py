@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from sidecar.rpc.lifecycle import Lifecycle
-from tests.conftest import PATIENCE
+from flyte_sidecar.rpc.lifecycle import Lifecycle
+from tests.conftest import TEST_TIMEOUT
 from tests.rpc.bench import Bench
 
 
@@ -18,4 +18,4 @@ class Ending(Bench):
         self.send({"jsonrpc": "2.0", "method": "exit"})
 
     async def status(self) -> int:
-        return await asyncio.wait_for(asyncio.shield(self.lifecycle.ended), PATIENCE)
+        return await asyncio.wait_for(asyncio.shield(self.lifecycle.ended), TEST_TIMEOUT)

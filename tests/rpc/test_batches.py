@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.rpc import replies
+from flyte_sidecar.rpc import replies
 from tests.rpc.bench import Bench, kind, on_a_bench, request, settled, told
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.rpc.calls import Notice
+from flyte_sidecar.rpc.requests import Notice
 from tests.rpc.bench import Bench, kind, on_a_bench, request, settled, told
 
 
@@ -275,7 +275,7 @@ def test_a_log_that_cannot_be_written_prevents_no_answer(level: int) -> None:
             answers += answer if isinstance(answer, list) else [answer]
         assert len(told(answers)) == len({one["id"] for one in answers}) == 12
 
-    logger, handler = logging.getLogger("sidecar"), Broken()
+    logger, handler = logging.getLogger("flyte_sidecar"), Broken()
     logger.addHandler(handler)
     logger.setLevel(level)
     try:

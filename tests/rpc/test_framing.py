@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import json as fast
 
-from sidecar.rpc.framing import (
+from flyte_sidecar.rpc.framing import (
     MAX_HEADER_BYTES,
     Framing,
     LineDecoder,

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from sidecar.errors import InvalidParams
-from sidecar.protocol.params import GetParams, InitializeParams, ListParams, Params
-from sidecar.rpc.framing import Malformed
-from sidecar.rpc.messages import MAX_BATCH, Envelope, read, read_entry
-from sidecar.rpc.params import IGNORED, params_reader
+from flyte_sidecar.errors import InvalidParams
+from flyte_sidecar.protocol.params import GetParams, InitializeParams, ListParams, Params
+from flyte_sidecar.rpc.decode_params import IGNORED, params_reader
+from flyte_sidecar.rpc.framing import Malformed
+from flyte_sidecar.rpc.messages import MAX_BATCH, Envelope, read, read_entry
 
 
 def refused(shape: type[Any], params: bytes) -> InvalidParams:

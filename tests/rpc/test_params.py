@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from msgspec import Raw, structs
 
-from sidecar.errors import InvalidParams
-from sidecar.protocol.methods import METHODS
-from sidecar.protocol.params import (
+from flyte_sidecar.errors import InvalidParams
+from flyte_sidecar.protocol.methods import METHODS
+from flyte_sidecar.protocol.params import (
     CreateParams,
     GetParams,
     InitializeParams,
@@ -19,8 +19,8 @@ from sidecar.protocol.params import (
     Params,
     SignalParams,
 )
-from sidecar.rpc.explain import suggestion
-from sidecar.rpc.params import ABSENT, IGNORED, params_reader
+from flyte_sidecar.rpc.decode_params import ABSENT, IGNORED, params_reader
+from flyte_sidecar.rpc.explain import suggestion
 
 TARGET = b'"runName":"r","name":"n"'
 

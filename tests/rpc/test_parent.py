@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sidecar.rpc.parent import watch_parent
-from tests.conftest import PATIENCE
+from flyte_sidecar.rpc.parent import watch_parent
+from tests.conftest import TEST_TIMEOUT
 
 
 @pytest.fixture
@@ -28,13 +28,13 @@ async def noticed(pid: int, end: Callable[[], object]) -> None:
     await asyncio.sleep(0)
     assert not event.is_set()
     end()
-    await asyncio.wait_for(event.wait(), PATIENCE)
+    await asyncio.wait_for(event.wait(), TEST_TIMEOUT)
 
 
 async def gone_already(pid: int) -> None:
     event = asyncio.Event()
     watch_parent(pid, event.set)
-    await asyncio.wait_for(event.wait(), PATIENCE)
+    await asyncio.wait_for(event.wait(), TEST_TIMEOUT)
 
 
 @pytest.fixture(params=["pidfd", "psutil"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from sidecar.rpc.work import MAX_UNFINISHED, MAX_WAITS
-from tests.conftest import PATIENCE
+from flyte_sidecar.rpc.task_runner import MAX_UNFINISHED, MAX_WAITS
+from tests.conftest import TEST_TIMEOUT
 from tests.rpc.bench import Bench, kind, on_a_bench, request, settled, told
 
 
@@ -135,4 +135,4 @@ async def test_once_nobody_reads_nothing_is_kept(bench: Bench) -> None:
     bench.release(1)
     await settled()
     assert lost == [True]
-    await asyncio.wait_for(bench.connection.outbox.drained(), PATIENCE)
+    await asyncio.wait_for(bench.connection.outbox.drained(), TEST_TIMEOUT)

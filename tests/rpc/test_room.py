@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from sidecar.rpc.calls import Notice
-from sidecar.rpc.outbox import FLUSH_BYTES, Outbox
-from tests.conftest import PATIENCE
+from flyte_sidecar.rpc.outbox import FLUSH_BYTES, Outbox
+from flyte_sidecar.rpc.requests import Notice
+from tests.conftest import TEST_TIMEOUT
 from tests.rpc.bench import Bench, FakeTransport, on_a_bench, request, settled, told
 
 
@@ -72,7 +72,7 @@ async def test_all_who_wait_for_room_hear_of_it() -> None:
     await settled()
     assert not any(one.done() for one in waiting)
     transport.read()
-    await asyncio.wait_for(asyncio.gather(*waiting), PATIENCE)
+    await asyncio.wait_for(asyncio.gather(*waiting), TEST_TIMEOUT)
 
 
 @on_a_loop
@@ -88,7 +88,7 @@ async def test_who_stops_waiting_for_room_leaves_the_others_waiting() -> None:
     third = asyncio.ensure_future(outbox.room())
     await settled()
     transport.read()
-    await asyncio.wait_for(asyncio.gather(second, third), PATIENCE)
+    await asyncio.wait_for(asyncio.gather(second, third), TEST_TIMEOUT)
 
 
 @on_a_loop
@@ -106,7 +106,7 @@ async def test_room_that_waiting_answers_take_up_is_none() -> None:
     await settled()
     assert not waiting.done()
     assert transport.read() == b"b" * (FLUSH_BYTES + 1)
-    await asyncio.wait_for(waiting, PATIENCE)
+    await asyncio.wait_for(waiting, TEST_TIMEOUT)
 
 
 @on_a_loop
@@ -141,10 +141,10 @@ async def test_once_nobody_reads_nobody_waits_for_room() -> None:
     waiting = asyncio.ensure_future(outbox.room())
     await settled()
     outbox.lose()
-    await asyncio.wait_for(waiting, PATIENCE)
+    await asyncio.wait_for(waiting, TEST_TIMEOUT)
     outbox.answer(b"x")
     await settled()
-    await asyncio.wait_for(outbox.room(), PATIENCE)
+    await asyncio.wait_for(outbox.room(), TEST_TIMEOUT)
 
 
 @on_a_bench

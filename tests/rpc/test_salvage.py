@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.rpc.ids import id_key
-from sidecar.rpc.salvage import MAX_ID, IdFinder, salvage_id
+from flyte_sidecar.rpc.ids import id_key
+from flyte_sidecar.rpc.recover_id import MAX_ID, IdFinder, salvage_id
 
 KEYS = st.one_of(st.sampled_from(["id", "method", "params", 'a"b', "\\", "{", "I\x00"]), st.text())
 VALUES: st.SearchStrategy[Any] = st.recursive(

@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
-from sidecar.rpc.hangup import watch_reader
-from sidecar.rpc.reading import PolledReading, Reading, ThreadedReading, read_from
-from sidecar.rpc.stdio import StdioTransport
-from sidecar.rpc.writing import HIGH_WATER, PolledWriting, ThreadedWriting, Writing, write_to
-from tests.conftest import PATIENCE
+from flyte_sidecar.rpc.hangup import watch_reader
+from flyte_sidecar.rpc.reading import PolledReading, Reading, ThreadedReading, read_from
+from flyte_sidecar.rpc.stdio import StdioTransport
+from flyte_sidecar.rpc.writing import HIGH_WATER, PolledWriting, ThreadedWriting, Writing, write_to
+from tests.conftest import TEST_TIMEOUT
 
 WAYS: list[Any] = [PolledReading, ThreadedReading]
 WRITINGS: list[Any] = [PolledWriting, ThreadedWriting]
@@ -75,7 +75,7 @@ class Recorder:
                 self._changed.clear()
                 await self._changed.wait()
 
-        await asyncio.wait_for(wait(), PATIENCE)
+        await asyncio.wait_for(wait(), TEST_TIMEOUT)
 
 
 @pytest.fixture
@@ -262,12 +262,12 @@ def test_all_bytes_are_written_however_slowly_they_are_read(
             writing.write(sent[at : at + 100_000])
         assert recorder.pauses == 1
         reader.start()
-        await asyncio.wait_for(writing.drained(), PATIENCE)
+        await asyncio.wait_for(writing.drained(), TEST_TIMEOUT)
         assert (recorder.full, recorder.pauses) == (False, 1)
         writing.stop()
 
     on_a_loop(main)
-    reader.join(PATIENCE)
+    reader.join(TEST_TIMEOUT)
     assert got == sent
 
 
@@ -333,7 +333,7 @@ def test_a_reader_that_goes_while_much_is_unwritten_ends_the_writing(
         else:
             pair[1].close()
         await recorder.until(lambda: recorder.lost)
-        await asyncio.wait_for(waiting, PATIENCE)
+        await asyncio.wait_for(waiting, TEST_TIMEOUT)
         writing.stop()
 
     on_a_loop(main)
@@ -350,10 +350,10 @@ def test_a_pipe_that_is_not_blocking_is_written_all_the_same(
         writing: Writing = way(pipe[1], Recorder())
         writing.write(sent)
         thread = in_a_thread(lambda: read_all(pipe[0], got))
-        await asyncio.wait_for(writing.drained(), PATIENCE)
+        await asyncio.wait_for(writing.drained(), TEST_TIMEOUT)
         writing.stop()
         os.close(pipe[1])
-        thread.join(PATIENCE)
+        thread.join(TEST_TIMEOUT)
 
     on_a_loop(main)
     assert got == sent
@@ -406,7 +406,7 @@ def test_closing_tells_that_the_connection_is_lost_and_drops_the_rest(
         await asyncio.sleep(0)
         transport.close()
         assert recorder.lost
-        await asyncio.wait_for(waiting, PATIENCE)
+        await asyncio.wait_for(waiting, TEST_TIMEOUT)
         assert select.select([], [pipe[1]], [], 0)[1] == []
 
     on_a_loop(main)

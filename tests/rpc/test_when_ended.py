@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from sidecar.errors import BackendUnavailable, RequestCancelled, SidecarError
-from sidecar.protocol.params import Params
-from sidecar.rpc.calls import Call, Handler
-from sidecar.rpc.params import params_reader
+from flyte_sidecar.errors import BackendUnavailable, RequestCancelled, SidecarError
+from flyte_sidecar.protocol.params import Params
+from flyte_sidecar.rpc.decode_params import params_reader
+from flyte_sidecar.rpc.requests import Call, Handler
 from tests.rpc.bench import kind, on_a, request, settled, told
 from tests.rpc.ending import Ending
 

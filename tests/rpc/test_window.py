@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from sidecar.rpc.lifecycle import Lifecycle
-from sidecar.rpc.window import LEAST, MAX_RESULTS, Window
-from sidecar.rpc.work import EXPECTED, MAX_UNFINISHED
+from flyte_sidecar.rpc.lifecycle import Lifecycle
+from flyte_sidecar.rpc.task_runner import EXPECTED, MAX_UNFINISHED
+from flyte_sidecar.rpc.window import LEAST, MAX_RESULTS, Window
 from tests.rpc.bench import Bench, on_a_bench, request, settled, told
 
 AT_FIRST = MAX_RESULTS // EXPECTED

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from sidecar.errors import DeadlineExceeded
-from sidecar.rpc.calls import Call
-from sidecar.rpc.work import Work
+from flyte_sidecar.errors import DeadlineExceeded
+from flyte_sidecar.rpc.requests import Call
+from flyte_sidecar.rpc.task_runner import Work
 
 
 def test_late_work_gets_no_further_than_what_was_said_of_it() -> None:

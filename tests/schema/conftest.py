@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from sidecar import schema
+from flyte_sidecar import schema
 
 Fits = Callable[[dict[str, Any], Any], None]
 """Fails unless a value is of a schema, which may refer to the types."""

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
-from sidecar import schema
-from sidecar.protocol.methods import METHODS, Method
-from sidecar.protocol.results import encode
-from sidecar.schema.examples import THRESHOLD, examples
+from flyte_sidecar import schema
+from flyte_sidecar.protocol.methods import METHODS, Method
+from flyte_sidecar.protocol.results import encode
+from flyte_sidecar.schema.examples import THRESHOLD, examples
 from tests.e2e.process import Process
 from tests.schema.conftest import Fits
-from tests.transcripts.normal import normal
+from tests.transcript_recorder.normal import normal
 
 STORY = examples()
 UNPLAYED = {"$/cancelRequest", "rpc.discover"}

@@ -14,8 +14,8 @@ from jsonschema import Draft7Validator, Draft202012Validator, ValidationError
 from referencing import Registry
 from referencing.jsonschema import DRAFT7, DRAFT202012
 
-from sidecar.protocol.methods import METHODS
-from sidecar.schema.openrpc import document
+from flyte_sidecar.protocol.methods import METHODS
+from flyte_sidecar.schema.openrpc import document
 from tests.conftest import needs, one_at_a_time, run
 
 DOCUMENT = document()

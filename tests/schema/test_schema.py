@@ -11,16 +11,16 @@ from typing import Any
 import jsonschema
 import pytest
 
-from sidecar import errors, schema
-from sidecar.protocol import PROTOCOL_VERSION
-from sidecar.protocol.hash import SCHEMA_HASH
+from flyte_sidecar import errors, schema
+from flyte_sidecar.protocol import PROTOCOL_VERSION
+from flyte_sidecar.protocol.hash import SCHEMA_HASH
 from tests.conftest import ROOT, run
 
 
 def test_the_committed_schemas_are_those_of_the_code() -> None:
     committed = {path.name: path.read_bytes() for path in (ROOT / "schemas").glob("*.json")}
     assert committed == schema.files(), "run `make generate` and commit what it changes"
-    told = (ROOT / "sidecar" / "protocol" / "hash.py").read_text()
+    told = (ROOT / "sidecar" / "flyte_sidecar" / "protocol" / "hash.py").read_text()
     assert told == schema.hash_module(), "run `make generate` and commit what it changes"
 
 
@@ -61,7 +61,7 @@ def test_a_target_names_an_event_in_one_way(
     checked = jsonschema.Draft202012Validator({**schema.events_schema(), **TYPES["GetParams"]})
     assert checked.is_valid(params) is valid
     words = ("--store", store, "call", "events.get", json.dumps(params))
-    done = run(sys.executable, "-m", "sidecar", *words, env=dict(os.environ))
+    done = run(sys.executable, "-m", "flyte_sidecar", *words, env=dict(os.environ))
     assert done.returncode == (0 if valid else 1)
     assert ("invalid_params" in done.stderr) is not valid
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from sidecar import schema
-from sidecar.protocol.methods import METHODS, NOTIFICATIONS
+from flyte_sidecar import schema
+from flyte_sidecar.protocol.methods import METHODS, NOTIFICATIONS
 from tests.conftest import ROOT
 from tests.schema.conftest import Fits
-from tests.transcripts.recording import record
-from tests.transcripts.scenes import SCENES
+from tests.transcript_recorder.recording import record
+from tests.transcript_recorder.scenes import SCENES
 
 FOLDER = ROOT / "schemas" / "transcripts"
 

@@ -1,1 +1,0 @@
-"""Where events are kept: each backend implements `sidecar.events.backend.EventBackend`."""

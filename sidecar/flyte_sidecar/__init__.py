@@ -1,0 +1,43 @@
+"""Answer the events of Flyte runs.
+
+>>> from flyte_sidecar import Event
+>>> event = Event.get("approve", run_name="r1")
+>>> event.signal(True)
+
+Everything is loaded when it is first asked for: the command, which needs none of it, starts
+several times as fast.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flyte_sidecar import errors
+    from flyte_sidecar._init import init
+    from flyte_sidecar.event import Event, EventPayload
+
+    __version__: str
+
+__all__ = ["Event", "EventPayload", "__version__", "errors", "init"]
+
+if not TYPE_CHECKING:  # a checker would take any name for one of ours
+
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            found = import_module("flyte_sidecar._version").VERSION
+        elif name == "errors":
+            found = import_module("flyte_sidecar.errors")
+        elif name == "init":
+            found = import_module("flyte_sidecar._init").init
+        elif name in __all__:
+            found = getattr(import_module("flyte_sidecar.event"), name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = found
+        return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

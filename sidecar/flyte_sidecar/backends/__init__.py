@@ -1,0 +1,1 @@
+"""Where events are kept: each backend implements `flyte_sidecar.events.backend.EventBackend`."""

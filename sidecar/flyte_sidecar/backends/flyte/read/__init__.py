@@ -1,0 +1,1 @@
+"""Reads: single events, pages of events, and runs."""

@@ -1,0 +1,99 @@
+"""Pages of events.
+
+The first page fixes which actions are listed, in which order and in which phases. Later pages
+list nothing again: they add only what has become known since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import json
+
+from flyte_sidecar.backends.flyte.read.cursors import Cursors, Listing
+from flyte_sidecar.backends.flyte.read.events import AT_ONCE, Reader
+from flyte_sidecar.backends.flyte.read.resolve_rows import events_of
+from flyte_sidecar.backends.flyte.read.runs import Runs
+from flyte_sidecar.backends.flyte.read.snapshot import Snapshots
+from flyte_sidecar.backends.flyte.rpc.conversion import Row
+from flyte_sidecar.events.model import PAUSED, Event, EventPage, PendingQuery, Query
+
+
+class Pages:
+    """Gives pages; every method raises `CallFailed` and `CursorExpired` alone."""
+
+    def __init__(self, reader: Reader, snapshots: Snapshots, runs: Runs) -> None:
+        self._reader = reader
+        self._snapshots = snapshots
+        self._runs = runs
+        self._cursors = Cursors()
+
+    async def page(self, query: Query) -> EventPage:
+        """Give one page of a run's events."""
+        phases = None if query.phases is None else frozenset(query.phases)
+        key = (query.run, query.parent, phases)
+        wants = phases.__contains__ if phases is not None else _any
+        details = query.details
+        name, offset = None, 0
+        if query.cursor is None:
+            rows = [
+                row
+                for row in await self._reader.lister.every(query.run)
+                if row.is_event is not False and query.parent in (None, row.parent)
+            ]
+            await self._snapshots.complete(
+                query.run, rows, lambda row: not details and self._lacks_only_names(row, wants)
+            )
+            listing = Listing(key, rows)
+        else:
+            listing, name, offset = self._cursors.resume(query.cursor, key)
+        page, offset = await self._tell(listing, offset, query, wants, details=details)
+        return EventPage(events=page, next_cursor=self._cursors.keep(listing, name, offset))
+
+    async def pending(self, query: PendingQuery) -> EventPage:
+        """Give one page of the events of all runs of a offset that wait for an answer."""
+        name, offset = None, 0
+        if query.cursor is None:
+            listing = Listing(query.scope, await self._runs.paused(query.scope))
+        else:
+            listing, name, offset = self._cursors.resume(query.cursor, query.scope)
+        page, offset = await self._tell(listing, offset, query, PAUSED.__eq__, details=True)
+        return EventPage(events=page, next_cursor=self._cursors.keep(listing, name, offset))
+
+    async def _tell(
+        self,
+        listing: Listing,
+        offset: int,
+        query: Query | PendingQuery,
+        wants: Callable[[str], bool],
+        *,
+        details: bool,
+    ) -> tuple[list[Event], int]:
+        """Give a page's events from a offset on, and the offset after them."""
+        page: list[Event] = []
+        size = 0
+        while offset < len(listing.rows) and len(page) < query.limit:
+            ahead = listing.rows[offset : offset + min(AT_ONCE, query.limit - len(page))]
+            for event in await events_of(
+                self._reader, ahead, details=lambda _: details, wants=wants
+            ):
+                if event is not None:
+                    size += len(json.encode(event)) + 1
+                    if page and size > query.max_bytes:
+                        return page, offset
+                    page.append(event)
+                offset += 1
+        return page, offset
+
+    def _lacks_only_names(self, row: Row, wants: Callable[[str], bool]) -> bool:
+        """Return whether a wanted event would be asked for its details only for name and type."""
+        return (
+            bool(self._reader.lister.phases_follow)
+            and wants(row.phase)
+            and self._reader.memory.resolved(row) is None
+            and (row.ended or self._reader.shows_pending(row))
+        )
+
+
+def _any(_: str) -> bool:
+    return True

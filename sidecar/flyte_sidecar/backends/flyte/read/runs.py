@@ -1,0 +1,212 @@
+"""Runs, the last created first, and what waits in them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from hashlib import blake2b
+
+from flyteidl2.workflow import run_definition_pb2
+from msgspec import DecodeError, Struct, ValidationError, json
+
+from flyte_sidecar.backends.flyte.read.events import AT_ONCE, Reader, chunks, each
+from flyte_sidecar.backends.flyte.rpc import limits
+from flyte_sidecar.backends.flyte.rpc.conversion import Row, aware
+from flyte_sidecar.backends.flyte.rpc.enums import phase_name
+from flyte_sidecar.backends.flyte.rpc.run_service import RunService
+from flyte_sidecar.backends.flyte.rpc.transport import CallFailed
+from flyte_sidecar.errors import CursorExpired
+from flyte_sidecar.events.model import Run, RunInfo, RunPage, RunsQuery, Scope
+
+UPDATED = "updated_at"
+
+
+class Mark(Struct, frozen=True, array_like=True):
+    """How far a listing of runs has come.
+
+    Attributes
+    ----------
+    until
+        When the last run that was told was created.
+    told
+        The runs created in that same instant that were told, in short.
+    """
+
+    listing: str
+    until: datetime
+    told: tuple[str, ...]
+
+
+class Found(Struct, frozen=True):
+    """A run that was listed."""
+
+    run: Run
+    phase: str
+    created_at: datetime
+
+
+class Runs:
+    """Lists runs; every method raises `CallFailed` alone, and `page` `CursorExpired`."""
+
+    def __init__(self, service: RunService, reader: Reader, own_org: str | None) -> None:
+        self._service = service
+        self._reader = reader
+        self._own_org = own_org
+        self._by_instant = self._by_update = True  # until the deployment refuses
+
+    async def page(self, query: RunsQuery) -> RunPage:
+        """Give one page of runs.
+
+        A cursor is an instant, not an offset: runs come and go, and those that were made later
+        push no other out.
+        """
+        listing = _short(repr((query.scope, query.pending_only)))
+        mark = None if query.cursor is None else _read(query.cursor, listing)
+        runs: list[RunInfo] = []
+        size = 0
+        async for one, count in self._counted(query, mark):
+            if count or not query.pending_only:
+                info = _info(one, count)
+                size += len(json.encode(info)) + 1
+                if runs and (size > query.max_bytes or len(runs) == query.limit):
+                    assert mark is not None
+                    return RunPage(runs=runs, next_cursor=_write(mark))
+                runs.append(info)
+            told = mark.told if mark is not None and mark.until == one.created_at else ()
+            mark = Mark(listing, one.created_at, (*told, _short(one.run.name)))
+        return RunPage(runs=runs, next_cursor=None)
+
+    async def paused(self, scope: Scope) -> list[Row]:
+        """Give all paused actions of all runs of a scope, in order of creation."""
+        runs = [one.run for one in await self.with_paused(scope)]
+        if runs:
+            await self._reader.lister.learn(runs[0])  # for details to prove what later rows show
+        rows = await each(runs, self._reader.lister.paused)
+        return sorted((row for some in rows for row in some), key=_place)
+
+    async def with_paused(self, scope: Scope) -> list[Found]:
+        """Return the runs with paused actions; before 2.0.30 these are all runs."""
+        return [one async for some in self._listed(scope, True, None) for one in some]
+
+    async def updated(self, scope: Scope) -> tuple[list[Found], bool]:
+        """Return those of them that were updated last, and whether there are no others.
+
+        A run is updated when it creates an event, and not when one is answered.
+        """
+        if self._by_update:
+            try:
+                page = await self._service.runs(scope, True, None, "", UPDATED)
+            except CallFailed as failure:
+                if failure.status != "INVALID_ARGUMENT":
+                    raise
+                self._by_update = False
+            else:
+                found = [_found(scope, run) for run in page.runs if self._is_of(scope, run)]
+                return found, not page.token
+        return await self.with_paused(scope), True
+
+    async def counts(self, runs: Sequence[Run]) -> list[int]:
+        """Give how many events of each run are pending."""
+        return await each(runs, self._count)
+
+    async def _counted(
+        self, query: RunsQuery, mark: Mark | None
+    ) -> AsyncIterator[tuple[Found, int]]:
+        """Give the runs that follow a mark, and how many of their events are pending."""
+        async for found in self._listed(query.scope, query.pending_only, mark):
+            for some in chunks(found, min(query.limit, AT_ONCE)):
+                counts = await self.counts([one.run for one in some])
+                for counted in zip(some, counts, strict=True):
+                    yield counted
+
+    async def _count(self, run: Run) -> int:
+        """Return the number of the run's pending events."""
+        rows = await self._reader.lister.paused(run)
+        rows = [row for row in rows if not self._reader.memory.has_ended(run, row.action_name)]
+        if rows:
+            await self._reader.lister.learn(run)
+        doubtful = [row for row in rows if not self._reader.shows_pending(row)]
+        events = await self._reader.events([(run, row.action_name) for row in doubtful])
+        pending = sum(event is not None and event.pending for event in events)
+        return len(rows) - len(doubtful) + pending
+
+    async def _listed(
+        self, scope: Scope, paused_only: bool, mark: Mark | None
+    ) -> AsyncIterator[list[Found]]:
+        """Give the runs that follow a mark, some at a time."""
+        until = None if mark is None else mark.until
+        told = set() if mark is None else set(mark.told)
+        limit, token = limits.Listing(f"the runs of project {scope.project!r}"), ""
+        while True:
+            asked = until if self._by_instant else None
+            try:
+                page = await self._service.runs(scope, paused_only, asked, token)
+            except CallFailed as failure:
+                if failure.status != "INVALID_ARGUMENT" or asked is None:
+                    raise
+                self._by_instant, token = False, ""
+                continue
+            found = [_found(scope, run) for run in page.runs if self._is_of(scope, run)]
+            self._reader.lister.proof.see(one.created_at for one in found)
+            yield [
+                one
+                for one in found
+                if _short(one.run.name) not in told and (until is None or one.created_at <= until)
+            ]
+            if not page.token:
+                return
+            last = found[-1].created_at if found else until
+            # An offset counts only among runs of one instant, which has no end in between.
+            token = page.token if last == until or not self._by_instant else ""
+            if until is None or (last is not None and last < until):
+                until, told = last, set()
+            told |= {_short(one.run.name) for one in found if one.created_at == until}
+            limit.add(page, (until, token))
+
+    def _is_of(self, scope: Scope, run: run_definition_pb2.Run) -> bool:
+        """Tell whether a run is of the scope's org: some deployments know no orgs."""
+        return scope.org == self._own_org or run.action.id.run.org == scope.org
+
+
+def _found(scope: Scope, run: run_definition_pb2.Run) -> Found:
+    status = run.action.status
+    return Found(
+        run=scope.run(run.action.id.run.name),
+        phase=phase_name(status.phase),
+        created_at=aware(status.start_time) or datetime.fromtimestamp(0, UTC),
+    )
+
+
+def _info(found: Found, pending: int) -> RunInfo:
+    return RunInfo(
+        run_name=found.run.name,
+        org=found.run.org,
+        project=found.run.project,
+        domain=found.run.domain,
+        phase=found.phase,
+        created_at=found.created_at.replace(microsecond=0),
+        pending_events=pending,
+    )
+
+
+def _short(words: str) -> str:
+    """Give a name that stands for these words and no others."""
+    return blake2b(words.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def _write(mark: Mark) -> str:
+    return json.encode(mark).decode()
+
+
+def _read(cursor: str, listing: str) -> Mark:
+    try:
+        mark = json.decode(cursor.encode(), type=Mark)
+    except (DecodeError, ValidationError, UnicodeEncodeError):
+        mark = None
+    if mark is None or mark.listing != listing or mark.until.tzinfo is None:
+        raise CursorExpired("the cursor does not belong to this listing: list from the start")
+    return mark
+
+
+def _place(row: Row) -> tuple[float, str, str]:
+    return (row.sort_key[0], row.run.name, row.action_name)

@@ -1,0 +1,1 @@
+"""Calls of the RunService: transports, TLS, errors, and messages to and from events."""

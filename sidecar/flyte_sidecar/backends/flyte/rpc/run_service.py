@@ -1,0 +1,237 @@
+"""The calls of Flyte's RunService that events need, over any transport.
+
+Deadlines, what is sent again, and headers are here; what an answer means is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import uuid
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from datetime import datetime
+from typing import TypeVar
+
+from flyteidl2.common import list_pb2
+from flyteidl2.common.identifier_pb2 import ActionIdentifier, ProjectIdentifier, RunIdentifier
+from flyteidl2.project.project_service_pb2 import GetProjectRequest, GetProjectResponse
+from flyteidl2.workflow.run_definition_pb2 import ActionDetails, EnrichedAction
+from flyteidl2.workflow.run_service_pb2 import (
+    AbortActionRequest,
+    AbortActionResponse,
+    EventPayload,
+    GetActionDetailsRequest,
+    GetActionDetailsResponse,
+    GetRunDetailsRequest,
+    GetRunDetailsResponse,
+    ListActionsRequest,
+    ListActionsResponse,
+    ListRunsRequest,
+    ListRunsResponse,
+    SignalEventRequest,
+    SignalEventResponse,
+    WatchActionsRequest,
+    WatchActionsResponse,
+)
+from google.protobuf.message import Message
+
+from flyte_sidecar.backends.flyte.rpc import limits
+from flyte_sidecar.backends.flyte.rpc.error_translation import (
+    corrected,
+    is_transient,
+    lost_database,
+)
+from flyte_sidecar.backends.flyte.rpc.idl import set_paused_actions_only
+from flyte_sidecar.backends.flyte.rpc.transport import CallFailed, Rpc, Transport
+from flyte_sidecar.events.model import Run, Scope
+
+Q = TypeVar("Q", bound=Message)
+R = TypeVar("R", bound=Message)
+
+DEADLINE = 20.0
+"""Seconds that a call is given, each time it is made."""
+
+HEALTH_DEADLINE = 5.0
+"""Seconds that a call is given that only asks whether the backend answers."""
+
+ATTEMPTS = 5
+"""How often a call is made that finds the backend unavailable."""
+
+PAUSE = (0.2, 5.0)
+"""Seconds at most after a first failure, and after one of many."""
+
+PAGE = 200
+"""The most actions that the backend lists at once."""
+
+_LIST_ACTIONS = Rpc("ListActions", ListActionsRequest, ListActionsResponse)
+_LIST_RUNS = Rpc("ListRuns", ListRunsRequest, ListRunsResponse)
+_DETAILS = Rpc("GetActionDetails", GetActionDetailsRequest, GetActionDetailsResponse)
+_SIGNAL = Rpc("SignalEvent", SignalEventRequest, SignalEventResponse, writes=True)
+_ABORT = Rpc("AbortAction", AbortActionRequest, AbortActionResponse, writes=True)
+_WATCH_ACTIONS = Rpc("WatchActions", WatchActionsRequest, WatchActionsResponse)
+_RUN_DETAILS = Rpc("GetRunDetails", GetRunDetailsRequest, GetRunDetailsResponse)
+_PROJECT = Rpc(
+    "GetProject", GetProjectRequest, GetProjectResponse, "flyteidl2.project.ProjectService"
+)
+
+
+def pause(failures: int) -> float:
+    """Give the seconds to wait after so many failures in a row, never in step with others."""
+    longest = min(PAUSE[1], PAUSE[0] * 2.0 ** min(failures - 1, 30))
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311  nothing is hidden by it
+
+
+class RunService:
+    """Flyte's RunService; every method raises `CallFailed` alone.
+
+    Attributes
+    ----------
+    on_lost_database
+        Called when a call shows that the backend has lost its database.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self.on_lost_database: Callable[[], None] = lambda: None
+        self._transport = transport
+
+    async def actions(
+        self, run: Run, filters: Sequence[list_pb2.Filter], token: str
+    ) -> ListActionsResponse:
+        """List one page of a run's actions, first created first."""
+        created = list_pb2.Sort(key="created_at", direction=list_pb2.Sort.ASCENDING)
+        asked = list_pb2.ListRequest(limit=PAGE, token=token, sort_by=created, filters=filters)
+        return await self._call(
+            _LIST_ACTIONS, ListActionsRequest(request=asked, run_id=run_identifier(run))
+        )
+
+    async def details(
+        self, run: Run, action: str, timeout: float | None = None, attempts: int = ATTEMPTS
+    ) -> ActionDetails:
+        """Give all that is known of one action."""
+        request = GetActionDetailsRequest(action_id=identifier(run, action))
+        return (await self._call(_DETAILS, request, timeout, attempts)).details
+
+    async def signal(self, run: Run, action: str, parent: str, payload: EventPayload) -> None:
+        """Signal a condition; not retried here."""
+        request = SignalEventRequest(
+            action_id=identifier(run, action), parent_action_name=parent, payload=payload
+        )
+        await self._call(_SIGNAL, request, attempts=1)
+
+    async def abort(self, run: Run, action: str, reason: str) -> None:
+        """Abort an action; not retried here, since it ends even one that was answered."""
+        request = AbortActionRequest(action_id=identifier(run, action), reason=reason)
+        await self._call(_ABORT, request, attempts=1)
+
+    async def watch_actions(self, run: Run) -> AsyncGenerator[Sequence[EnrichedAction], None]:
+        """Give a run's actions, some at a time and in no order, and then those that change."""
+        request = WatchActionsRequest(run_id=run_identifier(run))
+        limit = limits.Actions(f"the stream of run {run.name!r}")
+        async with aclosing(self._stream(_WATCH_ACTIONS, request)) as messages:
+            async for message in messages:
+                limit.add(enriched.action.id.name for enriched in message.enriched_actions)
+                yield message.enriched_actions
+
+    async def runs(
+        self,
+        scope: Scope,
+        paused_only: bool,
+        until: datetime | None,
+        token: str,
+        order: str = "created_at",
+    ) -> ListRunsResponse:
+        """List one page of runs, the latest by `order` first, of those created `until` then.
+
+        Releases before 2.0.30 do not heed `paused_only`.
+        """
+        latest = list_pb2.Sort(key=order, direction=list_pb2.Sort.DESCENDING)
+        asked = list_pb2.ListRequest(limit=PAGE, token=token, sort_by=latest)
+        if until is not None:
+            not_after = list_pb2.Filter.LESS_THAN_OR_EQUAL
+            instant = until.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            asked.filters.add(field="created_at", function=not_after, values=[instant])
+        request = ListRunsRequest(request=asked, project_id=_project(scope))
+        if paused_only:
+            set_paused_actions_only(request)
+        return await self._call(_LIST_RUNS, request)
+
+    async def run_phase(self, run: Run) -> int | None:
+        """Give the number of a run's phase, None where the backend does not tell."""
+        request = GetRunDetailsRequest(run_id=run_identifier(run))
+        try:
+            found = await self._call(_RUN_DETAILS, request, attempts=1)
+        except CallFailed:
+            return None
+        return found.details.action.status.phase
+
+    async def check(self, scope: Scope) -> None:
+        """Make a call that costs little."""
+        request = ListRunsRequest(request=list_pb2.ListRequest(limit=1), project_id=_project(scope))
+        await self._call(_LIST_RUNS, request, HEALTH_DEADLINE, attempts=1)
+
+    async def domains(self, project: str, org: str | None) -> list[str] | None:
+        """Return the domains of a project; None if there is no such project.
+
+        Raises
+        ------
+        CallFailed
+            Also where the deployment does not tell: hosted ones need not.
+        """
+        request = GetProjectRequest(id=project, org=org or "")
+        try:
+            found = await self._call(_PROJECT, request, HEALTH_DEADLINE, attempts=1)
+        except CallFailed as failure:
+            if failure.status == "NOT_FOUND":
+                return None
+            raise
+        return [domain.id for domain in found.project.domains]
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+    async def _call(
+        self,
+        rpc: Rpc[Q, R],
+        request: Q,
+        timeout: float | None = None,
+        attempts: int = ATTEMPTS,
+    ) -> R:
+        timeout = timeout or DEADLINE
+        metadata = _metadata()
+        for attempt in range(1, attempts + 1):
+            try:
+                return await self._transport.call(rpc, request, timeout, metadata)
+            except CallFailed as reported:
+                failure = corrected(reported)
+                if lost_database(failure):
+                    self.on_lost_database()
+                if not is_transient(failure) or attempt == attempts:
+                    raise failure from None
+            await asyncio.sleep(pause(attempt))
+        raise AssertionError("a call is made once at least")
+
+    def _stream(self, rpc: Rpc[Q, R], request: Q) -> AsyncGenerator[R, None]:
+        return self._transport.stream(rpc, request, _metadata())
+
+
+def _metadata() -> tuple[tuple[str, str], ...]:
+    return (("x-request-id", str(uuid.uuid4())),)
+
+
+def _project(scope: Scope) -> ProjectIdentifier:
+    return ProjectIdentifier(
+        organization=scope.org or "", name=scope.project or "", domain=scope.domain or ""
+    )
+
+
+def run_identifier(run: Run) -> RunIdentifier:
+    """Name a run as Flyte does."""
+    return RunIdentifier(
+        org=run.org or "", project=run.project or "", domain=run.domain or "", name=run.name
+    )
+
+
+def identifier(run: Run, action: str) -> ActionIdentifier:
+    """Name an action of a run."""
+    return ActionIdentifier(run=run_identifier(run), name=action)

@@ -1,0 +1,1 @@
+"""Following runs for waits and watches."""

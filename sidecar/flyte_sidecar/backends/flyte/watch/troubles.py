@@ -1,0 +1,96 @@
+"""Events that cannot be refreshed, while others of their run can."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from flyte_sidecar.backends.flyte.rpc.error_translation import as_error, may_pass
+from flyte_sidecar.backends.flyte.rpc.run_service import pause
+from flyte_sidecar.backends.flyte.rpc.transport import BadResponse, CallFailed
+from flyte_sidecar.errors import InternalError, SidecarError
+from flyte_sidecar.events.model import Run
+
+PERSISTENT = 3
+"""Failures in a row after which an event alone is affected, and not its run."""
+
+RETRY = 13.0
+"""Seconds until such an event is tried again."""
+
+logger = logging.getLogger(__name__)
+
+
+class Trouble(Struct):
+    """An event's failures in a row, and when to try again by the loop's clock."""
+
+    failures: int
+    due: float
+
+
+class Troubles:
+    """The events of a run whose refresh has failed."""
+
+    def __init__(self, run: Run, address: str) -> None:
+        self._run = run
+        self._address = address
+        self._events: dict[str, Trouble] = {}
+
+    def passed(self, name: str) -> None:
+        """Forget the failures of an event."""
+        self._events.pop(name, None)
+
+    def failed(self, failures: Mapping[str, Exception]) -> dict[str, SidecarError]:
+        """Count failures; return the errors of the events that nobody should wait for.
+
+        Raises
+        ------
+        CallFailed
+            For a failure that is no trouble of one event, as far as is known.
+        """
+        now = asyncio.get_running_loop().time()
+        hopeless: dict[str, SidecarError] = {}
+        raised: CallFailed | None = None
+        for name, failure in failures.items():
+            trouble = self._events.setdefault(name, Trouble(0, 0.0))
+            trouble.failures += 1
+            lasting = trouble.failures >= PERSISTENT
+            trouble.due = now + (RETRY if lasting else pause(trouble.failures))
+            if isinstance(failure, BadResponse):
+                error = as_error(failure, self._address)
+            elif isinstance(failure, CallFailed):
+                if not (lasting and may_pass(failure)):
+                    raised = raised or failure
+                continue
+            else:
+                error = defect(failure, f"event {name!r} of run {self._run.name!r}", trouble)
+            if lasting:
+                hopeless[name] = error
+        if raised is not None:
+            raise raised
+        return hopeless
+
+    def due(self) -> list[str]:
+        """Return the events to be tried again now."""
+        now = asyncio.get_running_loop().time()
+        return [name for name, trouble in self._events.items() if trouble.due <= now]
+
+    def next(self) -> float | None:
+        """Return when the next event is to be tried again, None if there is none."""
+        return min((trouble.due for trouble in self._events.values()), default=None)
+
+    def unsettled(self) -> bool:
+        """Return whether a failure may still turn out to be transient."""
+        return any(trouble.failures < PERSISTENT for trouble in self._events.values())
+
+
+def defect(fault: Exception, what: str, trouble: Trouble | None = None) -> InternalError:
+    """Return the error for a defect; log it on one line, once while the trouble lasts."""
+    if trouble is None or trouble.failures == 1:
+        logger.error("internal error, will be retried: %s: %s", what, type(fault).__name__)
+        logger.debug("the fault", exc_info=fault)
+    error = InternalError(f"{what} cannot be refreshed")
+    error.retryable = True
+    return error

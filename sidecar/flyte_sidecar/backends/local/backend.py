@@ -1,0 +1,252 @@
+"""The embedded store as an EventBackend."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from flyte_sidecar.backends.local import file, mutations
+from flyte_sidecar.backends.local.change_feed import Changes
+from flyte_sidecar.backends.local.documents import DamagedEvent
+from flyte_sidecar.backends.local.error_translation import (
+    SQLITE_ERRORS,
+    is_busy,
+    translate_errors,
+    unavailable,
+)
+from flyte_sidecar.backends.local.reader import Overdue, Reader
+from flyte_sidecar.backends.local.writer import Change, Writer
+from flyte_sidecar.errors import EventNotFound, ShuttingDown, SidecarError, StoreUnavailable
+from flyte_sidecar.events.backend import MaybeAwaitable
+from flyte_sidecar.events.model import (
+    Event,
+    EventPage,
+    NewEvent,
+    Payload,
+    PendingQuery,
+    Query,
+    RunPage,
+    RunsQuery,
+    Target,
+)
+
+if TYPE_CHECKING:
+    from flyte_sidecar.events.watch import WatchFeed
+
+A = TypeVar("A")
+T = TypeVar("T")
+
+
+class LocalBackend:
+    """Keeps events in one SQLite file; opens it when it is first needed.
+
+    Parameters
+    ----------
+    path
+        The store's file. It is made, private to the user, where there is none.
+    """
+
+    kind = "local"
+    knows_expiry = True
+    endpoint: str | None = None
+    org: str | None = None
+    project: str | None = "local"
+    domain: str | None = "local"
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.path.abspath(os.path.expanduser(path))
+        self._writer: Writer | None = None
+        self._opening: asyncio.Future[Reader] | None = None
+        self._reader: Reader | None = None
+        self._changes: Changes | None = None
+
+    def find(self, target: Target) -> MaybeAwaitable[Event | None]:
+        return self._read(Reader.find, target)
+
+    def choices(self, target: Target) -> MaybeAwaitable[Sequence[Event]]:
+        return self._read(Reader.choices, target)
+
+    def page(self, query: Query) -> MaybeAwaitable[EventPage]:
+        return self._read(Reader.page, query)
+
+    def pending(self, query: PendingQuery) -> MaybeAwaitable[EventPage]:
+        return self._read(Reader.pending, query)
+
+    def runs(self, query: RunsQuery) -> MaybeAwaitable[RunPage]:
+        return self._read(Reader.runs, query)
+
+    async def create(self, new: NewEvent) -> Event:
+        return await self._change(mutations.create(new))
+
+    async def signal(self, event: Event, payload: Payload) -> Event:
+        return await self._change(mutations.signal(event, payload))
+
+    async def abort(self, event: Event, reason: str | None) -> Event:
+        return await self._change(mutations.abort(event, reason))
+
+    async def resolved(self, event: Event) -> Event:
+        target = Target(event.run, action_name=event.action_name)
+        waiting = await self._read_patiently(self._waiting, event)
+        try:
+            found = await self._read_patiently(Reader.find, target)
+            if found is None:
+                raise EventNotFound(f"there is no {target}")
+            if not found.pending:
+                return found
+            del found  # which may be large
+            return await waiting
+        except asyncio.CancelledError:
+            # An end that arrived together with the cancellation is still the answer.
+            if waiting.done() and not waiting.cancelled():
+                return waiting.result()
+            raise
+        finally:
+            waiting.cancel()
+
+    async def watch(self, watch: WatchFeed) -> None:
+        changing = await self._read_patiently(self._watching, watch)
+        try:
+            offset: int | None = 0
+            while offset is not None:
+                # What is read last is never older than what a change has put meanwhile.
+                offset = await self._read_patiently(_put_some, (watch, offset))
+                await watch.room()
+                if changing.done():  # the store is lost: another may be in its place
+                    changing.result()
+            watch.sync()
+            await changing
+        finally:
+            changing.cancel()
+
+    async def healthy(self) -> bool:
+        try:
+            await self._read_patiently(lambda reader, _: reader.check(), None)
+        except SidecarError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        if self._opening is not None:
+            await asyncio.wait({self._opening})
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            self._let_go()
+            await writer.close()
+
+    def _read(self, read: Callable[[Reader, A], T], what: A) -> MaybeAwaitable[T]:
+        """Read at once if the store is open and nothing stands in the way."""
+        if self._reader is not None:
+            try:
+                return read(self._reader, what)
+            except (Overdue, *SQLITE_ERRORS):
+                pass
+            except DamagedEvent:
+                raise
+            except StoreUnavailable as error:
+                self._let_go(error)
+                raise
+        return self._read_patiently(read, what)
+
+    async def _read_patiently(self, read: Callable[[Reader, A], T], what: A) -> T:
+        loop = asyncio.get_running_loop()
+        deadline, pause = loop.time() + file.PATIENCE, 0.001
+        while True:
+            reader = await self._opened()
+            try:
+                return read(reader, what)
+            except Overdue:
+                if loop.time() > deadline:
+                    detail = "events expire that it does not let end"
+                    raise unavailable("io", self.path, "none", detail) from None
+                await self._record_expiry()
+            except DamagedEvent:
+                raise
+            except StoreUnavailable as error:
+                self._let_go(error)
+                raise
+            except SQLITE_ERRORS as error:
+                if not is_busy(error) or loop.time() > deadline:
+                    with translate_errors(self.path):
+                        reader.check()  # a newer release may have changed the tables
+                        raise error
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, 0.05)
+
+    async def _change(self, change: Change[T]) -> T:
+        await self._opened()
+        assert self._writer is not None
+        try:
+            return await self._writer.change(change)
+        except StoreUnavailable as error:
+            if error.data["reason"] == "replaced":
+                self._let_go(error)
+            raise
+
+    async def _opened(self) -> Reader:
+        """Open the store unless it is open; after a failure the next request tries again."""
+        if self._reader is not None:
+            return self._reader
+        if self._opening is None:
+            self._opening = asyncio.ensure_future(self._open())
+            self._opening.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return await asyncio.shield(self._opening)
+
+    async def _open(self) -> Reader:
+        try:
+            if self._writer is None:
+                self._writer = Writer(self.path, self._look)
+            reader = self._reader = Reader(await self._writer.open())
+            self._changes = Changes(reader, self.path, self._expire, self._let_go)
+            return reader
+        except RuntimeError as error:  # no thread can be started
+            raise unavailable("io", self.path, "none", str(error)) from error
+        finally:
+            self._opening = None
+
+    def _let_go(self, error: SidecarError | None = None) -> None:
+        """Stop using the store that is open; the next request opens what stands in its place."""
+        if self._reader is not None and self._changes is not None:
+            self._reader.close()
+            self._changes.fail(error or ShuttingDown("the store is being closed"))
+            self._reader = self._changes = None
+
+    def _waiting(self, _: Reader, event: Event) -> asyncio.Future[Event]:
+        assert self._changes is not None
+        return self._changes.wait(event)
+
+    def _watching(self, _: Reader, watch: WatchFeed) -> asyncio.Future[None]:
+        assert self._changes is not None
+        return self._changes.watch(watch)
+
+    def _look(self) -> None:
+        if self._changes is not None:
+            self._changes.look()
+
+    def _expire(self) -> asyncio.Future[Any]:
+        return asyncio.ensure_future(self._try_to_expire())
+
+    async def _try_to_expire(self) -> None:
+        # Who waits goes on waiting, and the next tick tries again.
+        with suppress(SidecarError):
+            await self._record_expiry()
+
+    async def _record_expiry(self) -> None:
+        damaged = await self._change(mutations.expire)
+        if self._reader is not None and self._changes is not None:
+            for identity in damaged:
+                self._changes.give_up(self._reader.damage.meet(identity))
+
+
+def _put_some(reader: Reader, what: tuple[WatchFeed, int]) -> int | None:
+    """Put some events after a offset into a watch, and return the offset of the next, if any.
+
+    They are not kept here: a watch that waits for a slow client would hold them for itself.
+    """
+    watch, after = what
+    events, offset = reader.standing((watch.watched, after))
+    for event in events:
+        watch.put(event)
+    return offset

@@ -1,0 +1,80 @@
+"""Judging a file before SQLite opens it: one that is refused is not touched.
+
+The formats are those of https://www.sqlite.org/fileformat.html.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+from flyte_sidecar.backends.local import tables
+from flyte_sidecar.backends.local.error_translation import unavailable
+from flyte_sidecar.backends.local.ownership import JOURNAL, LOG
+
+_MAGIC = b"SQLite format 3\0"
+_SIZE = 100
+_FRAME = 24
+
+_START = 1 << 16
+"""Bytes in which a store has its tables' definitions and its first events."""
+
+_MARKS = (tables.MIGRATIONS[0][0].encode(), b'"actionName":"e')
+
+
+def check(path: str) -> None:
+    """Raise unless the file is a store of this release or an older one, or empty."""
+    with open(path, "rb") as file:
+        start = file.read(_START)
+    header = start[:_SIZE]
+    if not header:
+        return  # an empty file is an empty database
+    if not any(header) and os.path.exists(path + JOURNAL):
+        return  # its first transaction broke off, and SQLite will take it back
+    if len(header) == _SIZE and header.startswith(_MAGIC) and _is_marked(header):
+        tables.check_version(_version(header), path)
+        with suppress(FileNotFoundError):
+            _check_log(path)
+    elif _may_be_damaged(start):
+        raise unavailable("io", path, "none", "it is damaged: its first page cannot be read")
+    else:
+        what = "another program's" if header.startswith(_MAGIC) else "no SQLite"
+        raise unavailable("not_a_store", path, "none", f"it is {what} database")
+
+
+def _is_marked(header: bytes) -> bool:
+    return int.from_bytes(header[68:72], "big") == tables.APPLICATION_ID
+
+
+def _may_be_damaged(start: bytes) -> bool:
+    """Return whether there is any sign of a store in what is not one as it stands.
+
+    A user who believes that it is something else may delete it. What a failing disk or a crash
+    leaves of a page is often zero.
+    """
+    if not any(start) or _is_marked(start):
+        return True
+    cut_off = start.startswith(_MAGIC[: len(start)]) and len(start) < _SIZE
+    return cut_off or (b"\0" in start and any(mark in start for mark in _MARKS))
+
+
+def _version(header: bytes) -> int:
+    return int.from_bytes(header[60:64], "big")
+
+
+def _check_log(path: str) -> None:
+    """Look for a newer version in the log.
+
+    SQLite would say it too, but closing the file again would empty the log into it.
+    """
+    with open(path + LOG, "rb") as file:
+        start = file.read(32)
+        page_size, salt = int.from_bytes(start[8:12], "big"), start[16:24]
+        found = 0
+        while len(frame := file.read(_FRAME)) == _FRAME and frame[8:16] == salt:
+            if int.from_bytes(frame[:4], "big") == 1:
+                found = _version(file.read(_SIZE))
+                file.seek(-_SIZE, os.SEEK_CUR)
+            if any(frame[4:8]):  # the last page of a commit
+                tables.check_version(found, path)
+            file.seek(page_size, os.SEEK_CUR)

@@ -1,0 +1,201 @@
+"""The changes that the store knows; each checks and changes inside one transaction."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sqlite3
+from datetime import timedelta
+from typing import Any
+
+from msgspec.structs import replace
+
+from flyte_sidecar.backends.local import documents, queries, rows
+from flyte_sidecar.backends.local.documents import Connection
+from flyte_sidecar.backends.local.error_translation import dooms, is_damage
+from flyte_sidecar.backends.local.writer import Change
+from flyte_sidecar.errors import EventExists, EventNotFound
+from flyte_sidecar.events.model import (
+    ABORTED,
+    PAUSED,
+    SUCCEEDED,
+    TIMED_OUT,
+    Event,
+    NewEvent,
+    Payload,
+    Run,
+    Target,
+)
+from flyte_sidecar.events.service import aborted_again, signalled_again
+
+_NEXT = f"(SELECT coalesce(max(revision), 0) + 1 FROM event WHERE revision < {rows.BEYOND})"
+
+
+def expire(db: Connection) -> list[int]:
+    """Record the end of every event that is past its time.
+
+    Returns the ids of those that are damaged: they stay as they are, for nobody can tell what
+    was in them, and hold up no other.
+    """
+    now = rows.now()
+    damaged = [*db.broken]
+    for identity, document in list(documents.read(db, queries.overdue(db.broken), (now,))):
+        try:
+            event = rows.event(document)
+            if not rows.is_due(event, now):
+                raise rows.Undecodable  # the document and the columns beside it contradict
+            _put(db, identity, _ended(event, TIMED_OUT, ended_at=event.expires_at))
+        except rows.Undecodable:
+            damaged.append(identity)
+        except sqlite3.Error as error:
+            if not is_damage(error) or dooms(error):
+                raise
+            damaged.append(identity)  # an index contradicts; the statement has undone itself
+    return damaged
+
+
+def create(new: NewEvent) -> Change[Event]:
+    """Make an event, and its run if this is the first of it."""
+
+    def change(db: Connection) -> Event:
+        expire(db)
+        target = Target(new.run, name=new.name, parent=new.parent)
+        used = _find(db, target)
+        if used is not None:
+            raise EventExists(f"there was an {target} before", event=used[1])
+        event = _event(new)
+        expires = event.expires_at
+        db.execute(
+            "INSERT INTO event"
+            " (run, action_name, parent, name, phase, expires_at, revision, document)"
+            f" VALUES (?, ?, ?, ?, ?, ?, {_NEXT}, ?)",
+            (
+                _run_id(db, new.run),
+                event.action_name,
+                new.parent,
+                new.name,
+                event.phase,
+                None if expires is None else rows.microseconds(expires),
+                rows.document(event),
+            ),
+        )
+        return event
+
+    return change
+
+
+def signal(event: Event, payload: Payload) -> Change[Event]:
+    """Answer an event that waits."""
+
+    def change(db: Connection) -> Event:
+        identity, stands = _stands(db, event)
+        if not stands.pending:
+            return signalled_again(stands, payload)
+        answered = _ended(stands, SUCCEEDED, payload=payload, signalled_by=user_name())
+        return _put(db, identity, answered)
+
+    return change
+
+
+def abort(event: Event, reason: str | None) -> Change[Event]:
+    """End an event that waits, without an answer."""
+
+    def change(db: Connection) -> Event:
+        identity, stands = _stands(db, event)
+        if not stands.pending:
+            return aborted_again(stands)
+        return _put(db, identity, _ended(stands, ABORTED, abort_reason=reason))
+
+    return change
+
+
+def _event(new: NewEvent) -> Event:
+    at = rows.instant(rows.now())
+    return Event(
+        name=new.name,
+        # Random: an id from a store that is gone never means an event of this one.
+        action_name=f"e{os.urandom(8).hex()}",
+        run_name=new.run.name,
+        org=new.run.org,
+        project=new.run.project,
+        domain=new.run.domain,
+        parent=new.parent,
+        group=new.group,
+        phase=PAUSED,
+        pending=True,
+        expected_type=new.expected_type,
+        prompt=new.prompt,
+        prompt_type=new.prompt_type,
+        description=new.description,
+        created_at=at,
+        ended_at=None,
+        expires_at=None if new.expires_in is None else at + timedelta(seconds=new.expires_in),
+        payload=None,
+        signalled_by=None,
+        abort_reason=None,
+        url=None,
+        partial=False,
+    )
+
+
+def _ended(event: Event, phase: str, **members: Any) -> Event:
+    members.setdefault("ended_at", rows.instant(rows.now()))
+    return replace(event, phase=phase, pending=False, **members)
+
+
+def _stands(db: Connection, event: Event) -> tuple[int, Event]:
+    """Give the event as it stands now, and its place in the table."""
+    expire(db)
+    target = Target(event.run, action_name=event.action_name)
+    found = _find(db, target)
+    if found is None:
+        raise EventNotFound(f"there is no {target}")
+    if rows.is_due(found[1], rows.now()):
+        raise documents.damaged(db, found[0])
+    return found
+
+
+def _find(db: Connection, target: Target) -> tuple[int, Event] | None:
+    run = rows.find_run(db, target.run)
+    if run is None:
+        return None
+    selection, parameters = rows.where(run, target)
+    try:
+        for identity, document in list(documents.read(db, selection, parameters)):
+            return identity, documents.event(db, identity, document)
+    except sqlite3.Error as error:
+        if not is_damage(error):
+            raise
+        raise documents.named(str(target), target.action_name) from error
+    return None
+
+
+def _put(db: Connection, identity: int, event: Event) -> Event:
+    db.execute(
+        f"UPDATE event SET phase = ?, document = ?, revision = {_NEXT} WHERE id = ?",
+        (event.phase, rows.document(event), identity),
+    )
+    return event
+
+
+def _run_id(db: Connection, run: Run) -> int:
+    db.execute(
+        "INSERT INTO run (org, project, domain, name, created_at) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
+        (*rows.run_key(run), rows.now()),
+    )
+    found = rows.find_run(db, run)
+    assert found is not None
+    return found
+
+
+def user_name() -> str | None:
+    r"""Return the name of the process's user, with bytes that are not UTF-8 as ``\x`` escapes.
+
+    None where the user has no name, as in some containers.
+    """
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return None
+    return os.fsencode(name).decode(errors="backslashreplace")

@@ -1,0 +1,79 @@
+"""Who may change a store: its owner alone. Anyone else could give answers in a user's name.
+
+Where files have no owners and modes (Windows), only the types of the files are checked.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from flyte_sidecar.backends.local.error_translation import unavailable
+
+LOG, INDEX, JOURNAL = "-wal", "-shm", "-journal"
+"""What SQLite adds to a store's name for its log, the log's index, and its older journal."""
+
+
+def check_folder(path: str) -> None:
+    """Raise if anyone may replace the store in its folder.
+
+    A group may: the folders of a user's own group are writable by it on many systems. So may the
+    owner of the folder, who is often somebody else where containers share it.
+    """
+    folder = os.path.dirname(path)
+    mode = os.stat(folder).st_mode
+    if os.name == "posix" and mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        detail = f"every user may replace files in {folder}: use a folder of your own in it"
+        raise unavailable("permissions", path, "none", detail)
+
+
+def check_files(path: str) -> None:
+    """Raise unless the files that a store consists of, where they exist, are only its owner's.
+
+    Nothing is opened: a FIFO would block, and closing the store would drop SQLite's locks.
+    """
+    store = _status(path)
+    if store is not None:
+        if not stat.S_ISREG(store.st_mode):
+            what = "a folder" if stat.S_ISDIR(store.st_mode) else "not a regular file"
+            raise unavailable("not_a_store", path, "none", f"it is {what}")
+        _check_owner(path, path, store, store)
+    for name in (path + LOG, path + INDEX, path + JOURNAL):
+        status = _status(name)
+        if status is None:
+            continue
+        if not stat.S_ISREG(status.st_mode):
+            raise unavailable("io", path, "none", f"{name} is not a regular file: remove it")
+        _check_owner(path, name, status, store)
+
+
+def make_private(path: str) -> None:
+    """Withdraw the permission to read from others."""
+    for name in (path, path + LOG, path + INDEX):
+        status = os.stat(name)
+        if os.name == "posix" and status.st_mode & 0o077 and status.st_uid == os.geteuid():
+            os.chmod(name, 0o600)
+
+
+def _status(name: str) -> os.stat_result | None:
+    try:
+        return os.lstat(name)
+    except FileNotFoundError:
+        return None
+
+
+def _check_owner(
+    path: str, name: str, status: os.stat_result, store: os.stat_result | None
+) -> None:
+    """Judge one file by its owner and mode, and by the owner of the store if there is one yet."""
+    if os.name != "posix":
+        return
+    user, mode = os.geteuid(), stat.S_IMODE(status.st_mode)
+    owner = user if store is None else store.st_uid
+    if user not in (0, owner) or status.st_uid not in (user, owner):
+        detail = f"{name} belongs to another user, with the id {status.st_uid}"
+        raise unavailable("permissions", path, "none", detail)
+    # Root may use what belongs to another user, but not make it private in that user's place.
+    if mode & (0o022 if status.st_uid == user else 0o077):
+        detail = f"{name} is not private to its owner: its mode is {mode:04o}"
+        raise unavailable("permissions", path, "none", detail)

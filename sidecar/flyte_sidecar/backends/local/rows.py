@@ -1,0 +1,156 @@
+"""Events to rows and back.
+
+An event is kept as the JSON document that goes over the wire: one column is read and decoded
+in half the time that as many columns as an event has members would take.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from msgspec import json
+from msgspec.structs import replace
+
+from flyte_sidecar.errors import PayloadTypeMismatch
+from flyte_sidecar.events import payloads as payloads
+from flyte_sidecar.events.model import (
+    ABORTED,
+    PAUSED,
+    SUCCEEDED,
+    TIMED_OUT,
+    Event,
+    Run,
+    RunInfo,
+    Scope,
+    Target,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+BEYOND = 1 << 62
+"""Above any instant or revision, and below every text: a damaged column may hold either."""
+
+_decode: Callable[[Any], Event] = json.Decoder(Event).decode
+_encode = json.Encoder().encode
+
+_ENDED = frozenset((SUCCEEDED, ABORTED, TIMED_OUT))
+_PLAIN = {"bool": bool, "int": int, "float": float, "str": str}
+_INT64 = range(-(2**63), 2**63)
+
+
+class Undecodable(Exception):
+    """A document is damaged."""
+
+
+def event(document: object) -> Event:
+    """Return the event of a document, as bytes.
+
+    Raises
+    ------
+    Undecodable
+        If it is no document of an event, or contradicts itself.
+    """
+    try:
+        found = _decode(document)
+        payload = found.payload
+        if found.phase == PAUSED if found.pending else found.phase in _ENDED:
+            if payload is None and found.phase != SUCCEEDED:
+                return found
+            if payload is not None and found.phase == SUCCEEDED:
+                plain = _PLAIN.get(found.expected_type or "")
+                if type(payload) is plain and (plain is not int or payload in _INT64):
+                    return found
+                # JSON has no NaN, and readers of it round long integers.
+                return replace(found, payload=payloads.fit(payload, found.expected_type, None))
+        raise Undecodable
+    except (TypeError, ValueError, RecursionError, PayloadTypeMismatch) as error:
+        raise Undecodable from error
+
+
+def is_due(event: Event, at: int) -> bool:
+    """Return whether an event that waits is past its time, at an instant in microseconds."""
+    return event.pending and event.expires_at is not None and event.expires_at <= instant(at)
+
+
+def text(column: object) -> str:
+    """Return a column's text, readable even where it is damaged."""
+    return column.decode("utf-8", "replace") if isinstance(column, bytes) else str(column)
+
+
+def document(event: Event) -> str:
+    """Give the document of an event."""
+    return _encode(replace(event, payload=payloads.for_json(event.payload))).decode()
+
+
+def instant(microseconds: int) -> datetime:
+    """Give the instant so many microseconds after 1970 began."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def microseconds(instant: datetime) -> int:
+    """Give how many microseconds after 1970 began the instant is."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def now() -> int:
+    """Give the instant as the store keeps it, in microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+def run_info(scope: Scope, name: object, created_at: object, pending: int) -> RunInfo:
+    """Return what a listing reports of a run, from its columns; raises as `event`."""
+    if not isinstance(name, bytes) or not isinstance(created_at, int):
+        raise Undecodable
+    try:
+        return RunInfo(
+            run_name=name.decode(),
+            org=scope.org,
+            project=scope.project,
+            domain=scope.domain,
+            phase=None,
+            created_at=instant(created_at),
+            pending_events=pending,
+        )
+    except (ValueError, OverflowError) as error:
+        raise Undecodable from error
+
+
+def run_key(run: Run) -> tuple[str, str, str, str]:
+    """Give a run's org, project, domain and name as columns hold them."""
+    return (run.org or "", run.project or "", run.domain or "", run.name)
+
+
+def scope_key(scope: Scope) -> tuple[str, str, str]:
+    """Give a scope's org, project and domain as columns hold them."""
+    return (scope.org or "", scope.project or "", scope.domain or "")
+
+
+def find_run(db: sqlite3.Connection, run: Run) -> int | None:
+    """Give the run's id, or None where no event of it was ever made."""
+    row = db.execute(
+        "SELECT id FROM run WHERE org = ? AND project = ? AND domain = ? AND name = ?",
+        run_key(run),
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def where(run: int, target: Target) -> tuple[str, tuple[int | str, ...]]:
+    """Give the SQL from FROM on that selects what a target stands for, and its parameters."""
+    if target.action_name is not None:
+        return _BY_ACTION, (run, target.action_name)
+    if target.parent is None:
+        return _BY_NAME, (run, target.name or "")
+    return _BY_PARENT, (run, target.parent, target.name or "")
+
+
+# The planner has no statistics: left alone, it may take an index that fits half the run.
+_BY_ACTION = "FROM event INDEXED BY event_by_action WHERE run = ? AND action_name = ?"
+_BY_NAME = "FROM event INDEXED BY event_by_name WHERE run = ? AND name = ?"
+_BY_PARENT = (
+    "FROM event INDEXED BY event_by_parent_and_name WHERE run = ? AND parent = ? AND name = ?"
+)

@@ -1,0 +1,98 @@
+"""The store's tables, and how an older store is brought up to date."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+
+from flyte_sidecar.backends.local.error_translation import unavailable
+
+APPLICATION_ID = 0x464C5345
+"""Marks the file as ours in SQLite's header: "FLSE"."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        # An identity of the store itself, by which a cursor knows where it belongs.
+        "CREATE TABLE store (id TEXT NOT NULL) STRICT",
+        """
+        CREATE TABLE run (
+            id INTEGER PRIMARY KEY,
+            org TEXT NOT NULL,
+            project TEXT NOT NULL,
+            domain TEXT NOT NULL,
+            name TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            UNIQUE (org, project, domain, name)
+        ) STRICT
+        """,
+        # The document is the event as JSON; the columns are what queries select by. Ids rise
+        # in creation order, the revision with every change to any event, and expires_at is
+        # in microseconds since 1970.
+        """
+        CREATE TABLE event (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            run INTEGER NOT NULL REFERENCES run (id),
+            action_name TEXT NOT NULL,
+            parent TEXT NOT NULL,
+            name TEXT NOT NULL,
+            phase TEXT NOT NULL,
+            expires_at INTEGER,
+            revision INTEGER NOT NULL,
+            document TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE UNIQUE INDEX event_by_action ON event (run, action_name)",
+        "CREATE UNIQUE INDEX event_by_parent_and_name ON event (run, parent, name)",
+        # Every index ends with the id, by which listings and "the first created" go.
+        "CREATE INDEX event_by_name ON event (run, name)",
+        "CREATE INDEX event_by_run ON event (run)",
+        "CREATE INDEX event_by_parent ON event (run, parent)",
+        "CREATE INDEX event_by_revision ON event (revision)",
+        "CREATE INDEX pending_by_run ON event (run) WHERE phase = 'PAUSED'",
+        """
+        CREATE INDEX pending_by_expiry ON event (expires_at)
+        WHERE phase = 'PAUSED' AND expires_at IS NOT NULL
+        """,
+    ),
+    (
+        # Runs are listed by their ids, which it ends with.
+        "CREATE INDEX run_by_place ON run (org, project, domain)",
+    ),
+)
+
+VERSION = len(MIGRATIONS)
+
+
+def version(db: sqlite3.Connection) -> int:
+    """Read the version of the store's schema; 0 for an empty file."""
+    found: int = db.execute("PRAGMA user_version").fetchone()[0]
+    return found
+
+
+def check_version(found: int, path: str) -> None:
+    """Refuse a store that a newer release has made or migrated."""
+    if found > VERSION:
+        detail = f"it has schema version {found}, this release knows {VERSION}"
+        raise unavailable("newer", path, "none", detail)
+
+
+def migrate(db: sqlite3.Connection, path: str) -> None:
+    """Bring the store to this release's schema, in one transaction."""
+    if version(db) == VERSION:
+        return
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        found = version(db)  # another process may have been faster
+        check_version(found, path)
+        for statements in MIGRATIONS[found:]:
+            for statement in statements:
+                db.execute(statement)
+        if found == 0:
+            db.execute("INSERT INTO store VALUES (?)", (os.urandom(8).hex(),))
+            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {VERSION}")
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise

@@ -1,0 +1,196 @@
+"""Committing changes: a thread of its own, many changes to a commit.
+
+A commit waits for the disk, microseconds on one machine and milliseconds on another, and
+must never hold up the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from flyte_sidecar.backends.local import tables
+from flyte_sidecar.backends.local.documents import Connection, find_broken
+from flyte_sidecar.backends.local.error_translation import SQLITE_ERRORS, translate_errors
+from flyte_sidecar.backends.local.file import OpenFile
+from flyte_sidecar.errors import SidecarError, StoreBusy, StoreUnavailable
+
+T = TypeVar("T")
+Change = Callable[[Connection], T]
+"""What is done inside a transaction; a SidecarError that it raises is its result."""
+
+GROUP = 256
+"""How many changes go into one commit at most."""
+
+
+class _Job:
+    def __init__(self, work: Callable[..., Any], is_change: bool) -> None:
+        self.work = work
+        self.is_change = is_change
+        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.outcome: Any = None
+
+    def deliver(self) -> None:
+        if self.future.done():
+            return
+        if isinstance(self.outcome, BaseException):
+            self.future.set_exception(self.outcome)
+        else:
+            self.future.set_result(self.outcome)
+
+
+class Writer:
+    """A thread that opens the store and carries out changes in the order they are given.
+
+    Parameters
+    ----------
+    path
+        The store's file.
+    committed
+        Called on the event loop after every commit, before the results are told.
+    """
+
+    def __init__(self, path: str, committed: Callable[[], None]) -> None:
+        self._path = path
+        self._committed = committed
+        self._loop = asyncio.get_running_loop()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._file: OpenFile | None = None
+        threading.Thread(target=self._work, name="store-writer", daemon=True).start()
+
+    def open(self) -> asyncio.Future[OpenFile]:
+        """Open the store, anew if it was open; the caller has let go of `OpenFile.reading`."""
+        return self._submit(_Job(self._open, is_change=False))
+
+    def change(self, change: Change[T]) -> asyncio.Future[T]:
+        """Commit a change; the future is done once it is durable, or has failed."""
+        return self._submit(_Job(change, is_change=True))
+
+    async def close(self) -> None:
+        """Carry out what was given, then close the store."""
+        self._jobs.put(None)
+        await self._ended
+
+    def _submit(self, job: _Job) -> asyncio.Future[Any]:
+        self._jobs.put(job)
+        return job.future
+
+    def _work(self) -> None:
+        ending = False
+        while not ending:
+            group = [self._jobs.get()]
+            while len(group) < GROUP and not self._jobs.empty():
+                group.append(self._jobs.get())
+            jobs = [job for job in group if job is not None]
+            ending = len(jobs) < len(group)
+            self._carry_out(jobs)
+            self._tell(self._deliver, jobs)
+        if self._file is not None:
+            self._file.close()
+        self._tell(self._ended.set_result, None)
+
+    def _tell(self, callback: Callable[[T], None], argument: T) -> None:
+        # Where the loop is gone, nobody is left to be told.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(callback, argument)
+
+    def _deliver(self, jobs: list[_Job]) -> None:
+        if any(job.is_change for job in jobs):
+            self._committed()
+        for job in jobs:
+            job.deliver()
+
+    def _carry_out(self, jobs: list[_Job]) -> None:
+        changes: list[_Job] = []
+        for job in jobs:
+            if job.is_change:
+                changes.append(job)
+                continue
+            self._commit(changes)
+            changes = []
+            try:
+                job.outcome = job.work()
+            except Exception as error:
+                job.outcome = error
+        self._commit(changes)
+
+    def _commit(self, jobs: list[_Job]) -> None:
+        """Commit a group as one; where one of them breaks it, each alone."""
+        if not jobs:
+            return
+        try:
+            self._transaction(jobs)
+        except _Broken as broken:
+            if self._finds_broken_rows():
+                self._commit(jobs)
+            elif len(jobs) == 1:
+                jobs[0].outcome = broken.error
+            else:
+                for job in jobs:
+                    self._commit([job])
+        except Exception as error:
+            for job in jobs:
+                job.outcome = error
+
+    def _finds_broken_rows(self) -> bool:
+        with suppress(*SQLITE_ERRORS):
+            return self._file is not None and find_broken(self._file.writing)
+        return False
+
+    def _transaction(self, jobs: list[_Job]) -> None:
+        file = self._file or self._open()
+        db = file.writing
+        try:
+            with translate_errors(self._path):
+                db.execute("BEGIN IMMEDIATE")
+                file.check_in_place("none")
+                tables.check_version(tables.version(db), self._path)
+            for job in jobs:
+                job.outcome = self._result(job, db)
+            with translate_errors(self._path, "unknown"):
+                db.execute("COMMIT")
+            file.check_in_place("unknown")
+        except StoreUnavailable as error:
+            # A disk that is full for the group may have room for some of its members.
+            if error.data["reason"] == "full" and error.data["outcome"] == "none":
+                raise _Broken(error) from error
+            raise
+        finally:
+            if db.in_transaction:
+                with suppress(sqlite3.Error):  # what broke the group is what is told
+                    db.execute("ROLLBACK")
+
+    def _result(self, job: _Job, db: Connection) -> Any:
+        try:
+            with translate_errors(self._path):
+                result = job.work(db)
+                if not db.in_transaction:
+                    raise sqlite3.OperationalError("SQLite ended the transaction")
+                return result
+        except (StoreBusy, StoreUnavailable) as error:
+            raise _Broken(error) from error
+        except SidecarError as error:
+            return error
+        except Exception as error:
+            raise _Broken(error) from error
+
+    def _open(self) -> OpenFile:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        self._file = OpenFile(self._path)
+        return self._file
+
+
+class _Broken(Exception):
+    """One member broke the group's transaction; nothing of the group has happened."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error

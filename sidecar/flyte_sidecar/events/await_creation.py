@@ -1,0 +1,110 @@
+"""Waiting for events that do not exist yet.
+
+A client may wait for many events of a run before the run creates any of them, so all its waits in
+a run share one watch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from flyte_sidecar.errors import SidecarError
+from flyte_sidecar.events.backend import EventBackend, resolve
+from flyte_sidecar.events.model import Event, Run, Scope, Target
+from flyte_sidecar.events.watch import Watched
+
+
+class Creations:
+    """The waits of one client for events that do not exist yet."""
+
+    def __init__(self, backend: EventBackend) -> None:
+        self._backend = backend
+        self._runs: dict[Run, _Arrivals] = {}
+
+    async def choices(self, target: Target) -> Sequence[Event]:
+        """Return the events that the target may mean, as soon as there are any.
+
+        Empty if the run is over without such an event. Raises what `EventBackend.choices` and
+        `EventBackend.watch` raise.
+        """
+        found = await resolve(self._backend.choices(target))
+        if found:
+            return found
+        with self._subscribed(target) as (watching, created):
+            # Only a look after subscribing misses no creation.
+            found = await resolve(self._backend.choices(target))
+            while not found:
+                action = await created.get()
+                if action is None:
+                    watching.result()
+                    return await resolve(self._backend.choices(target))
+                by_id = Target(target.run, action_name=action)
+                found = await resolve(self._backend.choices(by_id))
+        return found
+
+    @contextmanager
+    def _subscribed(self, target: Target) -> Iterator[tuple[asyncio.Future[None], _Created]]:
+        run = target.run
+        arrivals = self._runs.get(run)
+        if arrivals is None or arrivals.watching.done():
+            arrivals = self._runs[run] = _Arrivals(self._backend, run)
+        created: _Created = asyncio.Queue()
+        arrivals.subscribers.setdefault(target, set()).add(created)
+        try:
+            yield arrivals.watching, created
+        finally:
+            arrivals.subscribers[target].remove(created)
+            if not arrivals.subscribers[target]:
+                del arrivals.subscribers[target]
+            if not arrivals.subscribers:
+                arrivals.watching.cancel()
+                if self._runs.get(run) is arrivals:
+                    del self._runs[run]
+
+
+_Created = asyncio.Queue[str | None]
+"""The ids of events that a target means; None at the end of the watch."""
+
+
+class _Arrivals:
+    """The feed of a run's watch: passes each event to those who wait for it."""
+
+    full = False
+
+    def __init__(self, backend: EventBackend, run: Run) -> None:
+        scope = Scope(run.org, run.project, run.domain)
+        self.watched = Watched(scope=scope, run_name=run.name)
+        self.subscribers: dict[Target, set[_Created]] = {}
+        self.watching = asyncio.ensure_future(backend.watch(self))
+        self.watching.add_done_callback(self._end)
+
+    def put(self, event: Event) -> None:
+        run = event.run
+        for target in (
+            Target(run, action_name=event.action_name),
+            Target(run, name=event.name),
+            Target(run, name=event.name, parent=event.parent),
+        ):
+            for created in self.subscribers.get(target, ()):
+                created.put_nowait(event.action_name)
+
+    def remove(self, event: Event) -> None:
+        """Nobody waits for an event to disappear."""
+
+    def sync(self) -> None:
+        """Nobody waits for what already exists."""
+
+    def lose(self, error: SidecarError) -> None:
+        """The watch reconnects by itself."""
+
+    async def room(self) -> None:
+        await asyncio.sleep(0)  # nothing is queued here: only let others run
+
+    def _end(self, watching: asyncio.Future[None]) -> None:
+        if not watching.cancelled():
+            watching.exception()  # retrieved, even if nobody waits any more
+        for subscribers in self.subscribers.values():
+            for created in subscribers:
+                created.put_nowait(None)

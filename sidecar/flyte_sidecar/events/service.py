@@ -1,0 +1,220 @@
+"""The rules of events, whatever backend keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from flyte_sidecar.errors import (
+    AlreadyCompleted,
+    AlreadySignalled,
+    AmbiguousEvent,
+    EventNotFound,
+    PayloadTypeMismatch,
+)
+from flyte_sidecar.events import payloads as payloads
+from flyte_sidecar.events.backend import CANDIDATES, EventBackend, MaybeAwaitable, resolve
+from flyte_sidecar.events.model import (
+    ABORTED,
+    SUCCEEDED,
+    TIMED_OUT,
+    Event,
+    EventPage,
+    ExpectedType,
+    NewEvent,
+    Payload,
+    PendingQuery,
+    Query,
+    Run,
+    RunPage,
+    RunsQuery,
+    Scope,
+    Target,
+    without_details,
+)
+from flyte_sidecar.events.write_order import Write, WriteOrder, ended
+
+if TYPE_CHECKING:
+    from flyte_sidecar.events.await_creation import Creations
+    from flyte_sidecar.events.watch import Watch
+
+A = TypeVar("A")
+T = TypeVar("T")
+
+
+class EventService:
+    """What one client may do with events.
+
+    Calls count in the order in which they are made, not in which they are awaited: that is
+    why a write first takes its place with `write`, and the reads are no coroutines.
+    """
+
+    def __init__(self, backend: EventBackend) -> None:
+        self.backend = backend
+        self._order = WriteOrder()
+
+    def scope(self, org: str | None, project: str | None, domain: str | None) -> Scope:
+        """Name a scope in full, by the connection's own where the caller leaves it out."""
+        backend = self.backend
+        return Scope(org or backend.org, project or backend.project, domain or backend.domain)
+
+    def run(self, name: str, org: str | None, project: str | None, domain: str | None) -> Run:
+        """Name a run in full, as `scope`."""
+        return self.scope(org, project, domain).run(name)
+
+    def get(self, target: Target) -> MaybeAwaitable[Event | None]:
+        """Give the first event created that fits, or None."""
+        return self._read(target.run, self.backend.find, target)
+
+    def page(self, query: Query) -> MaybeAwaitable[EventPage]:
+        """Give one page of the events of a run, in creation order."""
+        return self._read(query.run, self.backend.page, query)
+
+    def pending(self, query: PendingQuery) -> MaybeAwaitable[EventPage]:
+        """Give one page of the events of all runs that wait for an answer."""
+        return self._read(None, self.backend.pending, query)
+
+    def runs(self, query: RunsQuery) -> MaybeAwaitable[RunPage]:
+        """Give one page of runs, the last created first."""
+        return self._read(None, self.backend.runs, query)
+
+    def wait(self, target: Target, await_creation: bool = False) -> MaybeAwaitable[Event]:
+        """Return the event once it is no longer pending.
+
+        With `await_creation`, also wait for an event that does not exist yet.
+        """
+        choose = self._choose_created if await_creation else self._choose
+        return self._after(self._order.before(target.run), partial(self._wait, choose), target)
+
+    def watch(self, watch: Watch) -> Coroutine[Any, Any, None]:
+        """Feed a watch for as long as anything can change."""
+        return self._after(self._order.before(watch.watched.run), self.backend.watch, watch)
+
+    def _read(
+        self, run: Run | None, read: Callable[[A], MaybeAwaitable[T]], what: A
+    ) -> MaybeAwaitable[T]:
+        """Read once the earlier writes to the run have ended; at once where there are none."""
+        earlier = self._order.before(run)
+        return self._after(earlier, read, what) if earlier else read(what)
+
+    async def _after(
+        self, earlier: list[Write], read: Callable[[A], MaybeAwaitable[T]], what: A
+    ) -> T:
+        await ended(earlier)
+        return await resolve(read(what))
+
+    async def _wait(self, choose: Callable[[Target], Awaitable[Event]], target: Target) -> Event:
+        from flyte_sidecar.events.interning import EVENTS, key_of  # most clients never wait
+
+        # Thousands may wait for one large event, and their results for a slow reader.
+        event = await choose(target)
+        if event.pending:
+            event = without_details(event)
+            event = await self.backend.resolved(event)
+        return EVENTS.share(key_of(event), event)
+
+    def write(self, target: Target) -> Write:
+        """Take a place among the writes, to be handed to the write that follows."""
+        return self._order.enter(target)
+
+    async def create(self, write: Write, new: NewEvent) -> Event:
+        """Make an event that waits for an answer."""
+        async with write:
+            await write.turn()
+            return await write.carry_out(self.backend.create(new))
+
+    async def signal(
+        self, write: Write, payload: Payload, payload_type: ExpectedType | None = None
+    ) -> Event:
+        """Answer an event; answering it again with the same value changes nothing."""
+        async with write:
+            await write.turn()
+            event = await self._choose(write.target)
+            write.action_name = event.action_name
+            if not event.pending and (event.phase != TIMED_OUT or self.backend.knows_expiry):
+                return signalled_again(event, payload, payload_type)
+            try:
+                value = payloads.fit(payload, event.expected_type, payload_type)
+            except PayloadTypeMismatch:
+                if not event.pending:
+                    raise completed(event) from None
+                raise
+            return await write.carry_out(self.backend.signal(event, value))
+
+    async def abort(self, write: Write, reason: str | None) -> Event:
+        """End an event without an answer."""
+        async with write:
+            await write.turn()
+            event = await self._choose(write.target)
+            write.action_name = event.action_name
+            if not event.pending:
+                return aborted_again(event)
+            return await write.carry_out(self.backend.abort(event, reason))
+
+    async def _choose(self, target: Target) -> Event:
+        return _only(target, await resolve(self.backend.choices(target)))
+
+    async def _choose_created(self, target: Target) -> Event:
+        return _only(target, await self._creations.choices(target))
+
+    @cached_property
+    def _creations(self) -> Creations:
+        """Loaded with the first wait that needs it."""
+        from flyte_sidecar.events.await_creation import Creations
+
+        return Creations(self.backend)
+
+
+def _only(target: Target, choices: Sequence[Event]) -> Event:
+    if not choices:
+        raise EventNotFound(f"there is no {target}")
+    if len(choices) > 1:
+        raise AmbiguousEvent(
+            f"several unresolved events fit: {target}; say which by actionName",
+            candidates=list(choices[:CANDIDATES]),
+        )
+    return choices[0]
+
+
+def signalled_again(
+    event: Event, payload: Payload, payload_type: ExpectedType | None = None
+) -> Event:
+    """Judge a signal to an event that is no longer pending.
+
+    Raises
+    ------
+    AlreadySignalled
+        If the event has another answer.
+    AlreadyCompleted
+        If it ended without one.
+    """
+    if event.phase != SUCCEEDED:
+        raise completed(event)
+    try:
+        value = payloads.fit(payload, event.expected_type, payload_type)
+    except PayloadTypeMismatch:
+        value = None
+    if not payloads.same(value, event.payload):
+        raise AlreadySignalled(
+            f"{_named(event)} was already signalled with another value", event=event
+        )
+    return event
+
+
+def aborted_again(event: Event) -> Event:
+    """Judge an abort of an event that is no longer pending; raises as `signalled_again`."""
+    if event.phase == ABORTED:
+        return event
+    if event.phase == SUCCEEDED:
+        raise AlreadySignalled(f"{_named(event)} was already signalled", event=event)
+    raise completed(event)
+
+
+def completed(event: Event) -> AlreadyCompleted:
+    """Say that the event ended without an answer."""
+    return AlreadyCompleted(f"{_named(event)} already ended: {event.phase}", event=event)
+
+
+def _named(event: Event) -> str:
+    return f"event {event.name!r} ({event.action_name}) of run {event.run_name!r}"

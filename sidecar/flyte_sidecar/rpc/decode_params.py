@@ -1,0 +1,97 @@
+"""From the JSON of params to what a method takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypeVar
+
+from msgspec import DecodeError, Raw, Struct, ValidationError, defstruct, json, structs
+
+from flyte_sidecar.errors import InvalidParams
+from flyte_sidecar.rpc.explain import invalid_params
+from flyte_sidecar.rpc.ids import integer
+from flyte_sidecar.rpc.surrogates import HALF, UNPAIRED, mend
+
+T = TypeVar("T")
+
+ABSENT = Raw(b"")
+"""Stands for a member that the message does not have."""
+
+IGNORED = ("workDoneToken", "partialResultToken", "_meta")
+"""What LSP and MCP clients add to the params of any method."""
+
+MAX_LIST = 1 << 16
+"""Bytes of a list in which the item at fault is looked for."""
+
+
+def params_reader(shape: type[T]) -> Callable[[Raw], T]:
+    """Return a reader of a method's params, which are an object or absent.
+
+    The reader raises InvalidParams, which names the culprit by a JSON Pointer.
+    """
+    decode = json.Decoder(shape).decode
+
+    def read_params(raw: Raw) -> T:
+        try:
+            return decode(b"{}" if raw is ABSENT else raw)
+        except (DecodeError, RecursionError):
+            # All that is rare is seen to here, to keep the rest fast.
+            return _read_leniently(shape, decode, bytes(raw) or b"{}")
+
+    return read_params
+
+
+def _read_leniently(shape: Any, decode: Callable[[bytes], T], text: bytes) -> T:
+    """Read params in any of the forms that clients send them in."""
+    members = _members(shape)
+    # Real clients send these for "no params".
+    if text.translate(None, b" \t\r\n") in (b"null", b"[]", b"[null]"):
+        text = b"{}"
+    mended = mend(text)
+    try:
+        split = map(bytes, structs.astuple(_splitter(shape)(mended)))
+        values = dict(zip(members, split, strict=False))  # without what is ignored
+        if mended != text:
+            _refuse_unpaired(values)
+        for name, exact in members.items():
+            values[name] = values[name] if exact else integer(values[name]) or values[name]
+        plain = (b'"%b":%b' % (name.encode(), value) for name, value in values.items() if value)
+        return decode(b"{" + b",".join(plain) + b"}")
+    except ValidationError as error:
+        raise invalid_params(str(error), list(members)) from None
+    except DecodeError as error:
+        raise InvalidParams(str(error), path="") from None
+    except RecursionError:
+        raise InvalidParams("the params are nested too deeply", path="") from None
+
+
+def _refuse_unpaired(values: dict[str, bytes]) -> None:
+    for name, value in values.items():
+        if UNPAIRED in value:
+            # What is not a string may be a list of them; a huge one is not worth its items.
+            listed = value[:1] == b"[" and len(value) <= MAX_LIST
+            items = json.decode(value, type=list[Raw]) if listed else []
+            at = next((f"/{n}" for n, item in enumerate(items) if UNPAIRED in bytes(item)), "")
+            raise InvalidParams(f"`{name}` {HALF}", path=f"/{name}{at}")
+
+
+@cache
+def _members(shape: Any) -> dict[str, bool]:
+    """Return the names of params, each with whether its JSON is taken as it is."""
+    fields = structs.fields(shape)
+    return {one.encode_name: getattr(one.type, "__origin__", one.type) is Raw for one in fields}
+
+
+@cache
+def _splitter(shape: Any) -> Callable[[bytes], Struct]:
+    """Return what splits params into their JSON texts: the known ones, then the ignored."""
+    names = [*_members(shape), *IGNORED]
+    fields = [(f"member{number}", Raw, ABSENT) for number in range(len(names))]
+    split = defstruct(
+        shape.__name__,
+        fields,
+        rename={f"member{number}": name for number, name in enumerate(names)},
+        forbid_unknown_fields=shape.__struct_config__.forbid_unknown_fields,
+    )
+    return json.Decoder(split).decode

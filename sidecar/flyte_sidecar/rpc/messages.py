@@ -1,0 +1,129 @@
+"""Messages to requests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+
+from msgspec import DecodeError, Raw, Struct, ValidationError, defstruct, json, structs
+
+from flyte_sidecar.errors import InvalidRequest, ParseError, SidecarError
+from flyte_sidecar.rpc.decode_params import ABSENT
+from flyte_sidecar.rpc.explain import not_json
+from flyte_sidecar.rpc.framing import Malformed
+from flyte_sidecar.rpc.ids import id_key
+from flyte_sidecar.rpc.recover_id import MAX_ID, salvage_id
+from flyte_sidecar.rpc.surrogates import HALF, UNPAIRED, mend, tear
+
+MAX_BATCH = 1000
+
+_ARRAY = re.compile(rb"[ \t\r\n]*\[")
+
+
+class Envelope(Struct, frozen=True):
+    """The members of any JSON-RPC message; unknown ones are ignored."""
+
+    jsonrpc: str = ""
+    id: Raw = ABSENT
+    method: str | None = None
+    params: Raw = ABSENT
+    result: Raw = ABSENT
+    error: Raw = ABSENT
+
+
+class _Members(Struct, frozen=True):
+    """The same, whatever they are."""
+
+    jsonrpc: Raw = ABSENT
+    id: Raw = ABSENT
+    method: Raw = ABSENT
+    params: Raw = ABSENT
+    result: Raw = ABSENT
+    error: Raw = ABSENT
+
+
+_decode_envelope = json.Decoder(Envelope).decode
+
+
+def read(message: bytes) -> Envelope | list[Raw] | Malformed:
+    """Return a message's members, or a batch's entries."""
+    try:
+        if not message.isascii():
+            message.decode()
+        return _decode_envelope(message)
+    except UnicodeDecodeError as error:
+        return _malformed(message, ParseError(not_json(message, error)))
+    except (DecodeError, RecursionError):
+        return _entries(message) if _ARRAY.match(message) else _read_object(message)
+
+
+def read_entry(entry: Raw) -> Envelope | Malformed:
+    """Return the members of one entry of a batch."""
+    try:
+        return _decode_envelope(entry)
+    except (DecodeError, RecursionError):
+        return _read_object(bytes(entry))
+
+
+def _read_object(message: bytes) -> Envelope | Malformed:
+    """Find out what is wrong with a message, if anything is but unpaired surrogates."""
+    mended = mend(message)
+    try:
+        json.decode(mended, type=Raw)
+        members = json.decode(mended, type=_Members)
+    except ValidationError:
+        return Malformed(InvalidRequest("a request is a JSON object"))
+    except DecodeError as error:
+        return _malformed(message, ParseError(not_json(message, error)))
+    except RecursionError:
+        return _malformed(message, ParseError("the message is nested too deeply"))
+    method, identity, params = map(bytes, (members.method, members.id, members.params))
+    torn = mended != message
+    if method in (b"", b"null") and not (members.result is members.error is ABSENT):
+        return Envelope(result=members.result, error=members.error)
+    if torn and UNPAIRED in identity:
+        return Malformed(InvalidRequest(f"the id {HALF}"))
+    if torn and UNPAIRED in method:
+        fault = f"the method {HALF}"
+    elif method[:1] not in (b"", b"n", b'"'):
+        fault = "the method is not a string"
+    elif bytes(members.jsonrpc) != b'"2.0"':
+        fault = 'the member jsonrpc is not "2.0"'
+    else:
+        if torn and params:
+            members = structs.replace(members, params=Raw(tear(params)))
+        return Envelope("2.0", members.id, json.decode(method or b"null"), members.params)
+    certain = len(identity) <= MAX_ID and id_key(identity) is not None
+    return Malformed(InvalidRequest(fault), identity if certain else None)
+
+
+def _malformed(message: bytes, error: SidecarError) -> Malformed:
+    return Malformed(error, salvage_id(message))
+
+
+def _entries(message: bytes) -> list[Raw] | Malformed:
+    mended = mend(message)
+    try:
+        members = structs.astuple(_entries_decoder()(mended))
+    except ValidationError:
+        return Malformed(InvalidRequest(f"a batch holds at most {MAX_BATCH} requests"))
+    except DecodeError as error:
+        return Malformed(ParseError(not_json(message, error)))
+    except RecursionError:
+        return Malformed(ParseError("the message is nested too deeply"))
+    entries = [entry for entry in members if entry is not ABSENT]
+    if mended != message:
+        entries = [Raw(tear(bytes(entry))) for entry in entries]
+    return entries or Malformed(InvalidRequest("a batch holds at least one request"))
+
+
+@cache
+def _entries_decoder() -> Callable[[bytes], Struct]:
+    """Make what splits an array, and stops where it is too long.
+
+    A list would be split to its end first: a hundred times the size of a hostile message.
+    """
+    fields = [(f"entry{number}", Raw, ABSENT) for number in range(MAX_BATCH)]
+    shape = defstruct("Entries", fields, array_like=True, forbid_unknown_fields=True)
+    return json.Decoder(shape).decode

@@ -1,0 +1,157 @@
+"""Finding the id of a request in a message that cannot be read.
+
+The caller of a request that is too large, cut short or not JSON still waits for an answer,
+and only the id says who that is. An id is found only where everything before it is an object's
+members: after a slip, another request's id might be taken for it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from flyte_sidecar.rpc.ids import id_key
+
+MAX_ID = 1024
+"""Bytes; a longer id is not salvaged."""
+
+MAX_STEPS = 1 << 19
+"""Marks that are looked at before the search is given up, for a text may be nothing else."""
+
+_OUTSIDE = re.compile(rb'[^"{}\[\],:]*+')
+_INSIDE = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+# Below the top level only brackets matter, and strings only for the brackets in them.
+_BELOW = re.compile(rb'[^"{}\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}\[\]]*+)*+', re.DOTALL)
+_SCALAR = re.compile(rb"-?[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?|true|false|null")
+_CLOSING = {b"{": b"}", b"[": b"]"}
+
+
+class IdFinder:
+    """Looks through a JSON text, fed in pieces, for the top-level member `id`.
+
+    Attributes
+    ----------
+    id
+        The id's own JSON text, once it is found: a string, an integer or null.
+    """
+
+    def __init__(self) -> None:
+        self.id: bytes | None = None
+        self._over = False  # found, or not to be found any more
+        self._steps = 0
+        self._open = bytearray()  # what closes the brackets that are open
+        self._in_string = False
+        self._escaped = False
+        self._key: bytes | None = None  # of the member whose value is being read
+        # What stands at the top level since the last comma or colon:
+        self._text = bytearray()  # as far as MAX_ID goes, without what is nested
+        self._strings = 0
+        self._nested = 0
+
+    def feed(self, data: bytes | bytearray) -> bytes | None:
+        """Look through the next piece, and return the id if it was found by now."""
+        at = 0
+        while at < len(data) and not self._over:
+            at = self._in(data, at) if self._in_string else self._out(data, at)
+        return self.id
+
+    def _in(self, data: bytes | bytearray, at: int) -> int:
+        """Go on in a string, to its end if it has come."""
+        if self._escaped:
+            end = at + 1
+            self._escaped = False
+        else:
+            end = _end_of(_INSIDE, data, at)
+            if end < len(data):
+                # A backslash stands here only where its partner has not come.
+                self._in_string = self._escaped = data[end : end + 1] == b"\\"
+                end += 1
+        self._keep(data, at, end)
+        return end
+
+    def _out(self, data: bytes | bytearray, at: int) -> int:
+        """Go on outside of strings, to the next mark that matters and over it."""
+        end = _end_of(_OUTSIDE if len(self._open) < 2 else _BELOW, data, at)
+        self._keep(data, at, end)
+        mark = bytes(data[end : end + 1])
+        if mark:
+            self._take(mark)
+        return end + 1
+
+    def _keep(self, data: bytes | bytearray, at: int, end: int) -> None:
+        if len(self._open) < 2 and len(self._text) <= MAX_ID:
+            self._text += data[at : min(end, at + MAX_ID + 1)]
+
+    def _take(self, mark: bytes) -> None:
+        depth = len(self._open)
+        # Below the top level it depends on the pieces whether a string is seen here.
+        self._steps += depth < 2 or mark != b'"'
+        if self._steps > MAX_STEPS:
+            self._over = True
+        elif mark == b'"':
+            self._in_string = True
+            self._keep(mark, 0, 1)
+            self._strings += depth < 2
+        elif mark in b"{[":
+            # At the very beginning, an object; within it, nothing but a member's value.
+            self._over = depth == 0 and (mark == b"[" or self._begun())
+            self._nested += depth == 1
+            self._open += _CLOSING[mark]
+        elif mark in b"}]":
+            if self._open[-1:] != mark:
+                self._over = True
+            elif depth == 1:
+                self._end_member()
+                self._over = True
+            else:
+                self._open.pop()
+        elif depth == 1:
+            self._end_key() if mark == b":" else self._end_member()
+        else:
+            self._over = True  # a comma or colon outside of the object
+
+    def _begun(self) -> bool:
+        return bool(self._strings or self._text.strip())
+
+    def _end_key(self) -> None:
+        key = self._taken()
+        if self._key is not None or key[:1] != b'"':
+            self._over = True
+        self._key = key
+
+    def _end_member(self) -> None:
+        key, value = self._key, self._taken()
+        self._key = None
+        if key is None or not value:
+            self._over = True
+        elif len(key) <= MAX_ID and id_key(key) == b'"id"':
+            self._over = True
+            self.id = value if len(value) <= MAX_ID and id_key(value) is not None else None
+
+    def _taken(self) -> bytes:
+        """Return the one JSON text that was read since the last mark, empty where it is none.
+
+        Of a long one that is the beginning, and of what is nested its first bracket.
+        """
+        text = bytes(self._text).strip()
+        strings, nested = self._strings, self._nested
+        self._text, self._strings, self._nested = bytearray(), 0, 0
+        if nested:
+            return b"{" if nested == 1 and not strings and not text else b""
+        if strings:
+            return text if strings == 1 and text[:1] == b'"' and _whole(text) else b""
+        return text if _SCALAR.fullmatch(text) else b""
+
+
+def _whole(text: bytes) -> bool:
+    """Return whether nothing follows the string, as far as the text was kept."""
+    return len(text) > MAX_ID or text[-1:] == b'"'
+
+
+def _end_of(pattern: re.Pattern[bytes], data: bytes | bytearray, at: int) -> int:
+    found = pattern.match(data, at)
+    return at if found is None else found.end()
+
+
+def salvage_id(data: bytes) -> bytes | None:
+    """Return the JSON text of the id of a request that cannot be read, if it has one."""
+    return IdFinder().feed(data)

@@ -1,0 +1,251 @@
+"""Writing a descriptor without ever blocking the event loop.
+
+What cannot be written yet is kept, and its amount told to the sender, who stops taking work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import select
+import socket
+import stat
+import sys
+import threading
+from collections import deque
+from contextlib import suppress
+from typing import Protocol
+
+from flyte_sidecar.rpc.hangup import watch_reader
+
+HIGH_WATER = 1 << 20
+"""Bytes: with more than this unwritten the sender is told to pause."""
+
+LOW_WATER = 1 << 18
+"""Bytes: with less than this it is told to go on."""
+
+CHUNK = 1 << 16
+"""Bytes written at once to what takes any number."""
+
+
+class Sender(Protocol):
+    """Who is told how the writing goes."""
+
+    def pause_writing(self) -> None:
+        """Too much waits to be written."""
+
+    def resume_writing(self) -> None:
+        """There is room again."""
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Nobody reads any more."""
+
+
+class Writing(Protocol):
+    """A descriptor being written."""
+
+    def write(self, data: bytes) -> None:
+        """Write the data, now or as soon as it can be done."""
+
+    async def drained(self) -> None:
+        """Wait until all is written, or nobody reads any more."""
+
+    def stop(self) -> None:
+        """Write nothing more; the sender is told that the connection is lost."""
+
+
+def write_to(descriptor: int, sender: Sender) -> Writing:
+    """Write a descriptor in the way that suits it."""
+    # A terminal that is ready for a byte may block on the next one.
+    if sys.platform == "win32" or os.isatty(descriptor):
+        try:
+            return ThreadedWriting(descriptor, sender)
+        except RuntimeError:  # no thread can be started
+            if sys.platform == "win32":
+                raise
+    return PolledWriting(descriptor, sender)
+
+
+class _Backlog:
+    """What both ways share: counting what is unwritten, and telling the sender."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+        self._unwritten = 0
+        self._paused = False
+        self._lost = False
+        self._waiters: list[asyncio.Future[None]] = []
+
+    async def drained(self) -> None:
+        if self._unwritten and not self._lost:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
+
+    def _tell(self) -> None:
+        """Tell the sender whether to pause, and whoever waits whether all is written."""
+        if self._lost:
+            return
+        if not self._paused and self._unwritten > HIGH_WATER:
+            self._paused = True
+            self._sender.pause_writing()
+        elif self._paused and self._unwritten < LOW_WATER:
+            self._paused = False
+            self._sender.resume_writing()
+        if not self._unwritten:
+            self._release()
+
+    def _lose(self, error: Exception | None = None) -> None:
+        if not self._lost:
+            self._lost = True
+            self._release()
+            self._sender.connection_lost(error)
+
+    def _release(self) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+class PolledWriting(_Backlog):
+    """Writes what the system says can be written without blocking.
+
+    A socket can be told not to block, and on Linux a pipe can be opened once more, for us
+    alone, so that it does not. Elsewhere a pipe that is ready takes `PIPE_BUF` bytes whole.
+    """
+
+    def __init__(self, descriptor: int, sender: Sender) -> None:
+        super().__init__(sender)
+        mode = os.fstat(descriptor).st_mode
+        self._own = _opened_again(descriptor) if stat.S_ISFIFO(mode) else None
+        self._descriptor = descriptor = descriptor if self._own is None else self._own
+        self._loop = asyncio.get_running_loop()
+        self._chunks: deque[memoryview] = deque()
+        self._waiting = False
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLOUT)
+        takes_much = self._own is not None or stat.S_ISREG(mode)
+        self._at_once = CHUNK if takes_much else select.PIPE_BUF
+        self._socket: socket.socket | None = None
+        if stat.S_ISSOCK(mode):
+            self._socket = socket.socket(fileno=os.dup(descriptor))
+        self._unwatch = watch_reader(descriptor, self._hung_up)
+
+    def write(self, data: bytes) -> None:
+        if self._lost:
+            return
+        self._chunks.append(memoryview(data))
+        self._unwritten += len(data)
+        if not self._waiting:
+            self._send()
+        self._tell()
+
+    def stop(self) -> None:
+        self._unwatch()
+        self._hung_up()
+        if self._socket is not None:
+            self._socket.close()
+        if self._own is not None:
+            os.close(self._own)
+            self._own = None
+
+    def _ready(self) -> None:
+        self._send()
+        self._tell()
+
+    def _send(self) -> None:
+        """Write what can be written now, and have the loop see to the rest."""
+        try:
+            while self._chunks:
+                count = self._send_some(self._chunks[0])
+                if count == 0:
+                    self._wait_for_room()
+                    return
+                self._unwritten -= count
+                if count < len(self._chunks[0]):
+                    self._chunks[0] = self._chunks[0][count:]
+                else:
+                    self._chunks.popleft()
+        except OSError as error:
+            self._hung_up(error)
+        self._stop_waiting()
+
+    def _send_some(self, chunk: memoryview) -> int:
+        """Write some of the chunk; 0 if that would block."""
+        try:
+            if self._socket is not None:
+                return self._socket.send(chunk, socket.MSG_DONTWAIT)
+            if self._own is None and not self._poll.poll(0):
+                return 0
+            return os.write(self._descriptor, chunk[: self._at_once])
+        except BlockingIOError:
+            return 0
+
+    def _wait_for_room(self) -> None:
+        if not self._waiting:
+            self._waiting = True
+            self._loop.add_writer(self._descriptor, self._ready)
+
+    def _stop_waiting(self) -> None:
+        if self._waiting:
+            self._waiting = False
+            self._loop.remove_writer(self._descriptor)
+
+    def _hung_up(self, error: Exception | None = None) -> None:
+        self._stop_waiting()
+        self._chunks.clear()
+        self._lose(error)
+
+
+def _opened_again(pipe: int) -> int | None:
+    """Open a pipe's end once more, not to block; whoever shares the given one sees nothing."""
+    flags = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        return os.open(f"/proc/self/fd/{pipe}", flags)
+    except OSError:
+        return None
+
+
+class ThreadedWriting(_Backlog):
+    """Writes by a thread, for systems that cannot wait for a descriptor."""
+
+    def __init__(self, descriptor: int, sender: Sender) -> None:
+        super().__init__(sender)
+        self._descriptor = descriptor
+        self._loop = asyncio.get_running_loop()
+        self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        threading.Thread(target=self._work, name="stdout-writer", daemon=True).start()
+        self._unwatch = watch_reader(descriptor, self._lose)
+
+    def write(self, data: bytes) -> None:
+        if not self._lost:
+            self._unwritten += len(data)
+            self._queue.put(data)
+            self._tell()
+
+    def stop(self) -> None:
+        self._unwatch()
+        self._lose()
+        self._queue.put(None)
+
+    def _written(self, count: int) -> None:
+        self._unwritten -= count
+        self._tell()
+
+    def _work(self) -> None:
+        with suppress(RuntimeError):  # the loop is gone
+            while (data := self._queue.get()) is not None:
+                rest = memoryview(data)
+                while rest and not self._lost:
+                    try:
+                        count = os.write(self._descriptor, rest[:CHUNK])
+                    except BlockingIOError:  # whoever shares the descriptor made it so
+                        select.select([], [self._descriptor], [])
+                        continue
+                    except OSError as error:
+                        self._loop.call_soon_threadsafe(self._lose, error)
+                        return
+                    rest = rest[count:]
+                    self._loop.call_soon_threadsafe(self._written, count)

@@ -1,0 +1,174 @@
+"""The contract as data: the JSON Schema of every type, and the method table."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from inspect import cleandoc
+from itertools import chain
+from typing import Any
+
+from msgspec import json
+
+from flyte_sidecar import errors
+from flyte_sidecar.protocol import PROTOCOL_VERSION
+from flyte_sidecar.protocol.methods import METHODS, NOTIFICATIONS
+from flyte_sidecar.protocol.params import TargetParams
+from flyte_sidecar.protocol.results import Error
+
+Schema = dict[str, Any]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+_NULL = {"type": "null"}
+_PAYLOAD = {
+    "title": "Payload",
+    "description": (
+        "The value that answers an event. Results carry an int beyond ±(2^53 - 1) as a string of"
+        " its decimal digits, and a float that is not finite as the string NaN, Infinity or"
+        " -Infinity; expectedType says which type it is. Requests may use these strings too. For"
+        " a float, any JSON number is accepted, and so is a string that contains one."
+    ),
+    "anyOf": [{"type": name} for name in ("boolean", "integer", "number", "string")],
+}
+
+
+def events_schema() -> Schema:
+    """Give the JSON Schema of every type, under `$defs`."""
+    return {
+        "$schema": DIALECT,
+        "title": "flyte-sidecar",
+        "description": "Every type of the flyte-sidecar wire contract.",
+        "$defs": components()[1],
+    }
+
+
+def method_table() -> dict[str, Any]:
+    """Give the methods with their types and errors, the version and the content hash."""
+    return {
+        "protocolVersion": PROTOCOL_VERSION,
+        "schemaHash": schema_hash(),
+        "methods": _methods(),
+        "notifications": _notifications(),
+        "errors": _errors(),
+    }
+
+
+@cache
+def schema_hash() -> str:
+    """Give a hash of the whole contract: clients made from another one can tell."""
+    contract = [PROTOCOL_VERSION, components()[1], _methods(), _notifications(), _errors()]
+    return hashlib.sha256(json.encode(contract, order="sorted")).hexdigest()[:16]
+
+
+@cache
+def components() -> tuple[dict[Any, Schema], dict[str, Schema]]:
+    """Give the schemas of params, results and errors by their types, and all types by name."""
+    types: list[Any] = [Error]
+    types += [notification.params for notification in NOTIFICATIONS]
+    for method in METHODS:
+        types += [method.params] if method.result is None else [method.params, method.result]
+    schemas, made = json.schema_components(types, ref_template="#/$defs/{name}")
+    named: dict[str, Schema] = {}
+    for name, component in made.items():
+        if "description" in component:
+            component["description"] = cleandoc(component["description"])
+        named[name] = _named(component, named, closed=name.endswith("Params"))
+    named["Payload"] = _PAYLOAD
+    for one in types:
+        if isinstance(one, type) and issubclass(one, TargetParams):
+            params = named[one.__name__]
+            params["allOf"] = [{"$ref": "#/$defs/Target"}]
+            named["Target"] = _target(params["properties"])
+    return dict(zip(types, schemas, strict=True)), named
+
+
+def _target(members: dict[str, Schema]) -> Schema:
+    """Return the schema of a target: one event, by its id or by its name."""
+
+    def member(name: str, type_name: str) -> Schema:
+        return {"description": members[name]["description"], "type": type_name}
+
+    by_id = {
+        "actionName": member("actionName", "string"),
+        "name": member("name", "null"),
+        "parent": member("parent", "null"),
+    }
+    by_name = {
+        "name": member("name", "string"),
+        "parent": members["parent"],
+        "actionName": member("actionName", "null"),
+    }
+    return {
+        "title": "Target",
+        "description": cleandoc(TargetParams.__doc__ or ""),
+        "type": "object",
+        "oneOf": [
+            {"properties": by_id, "required": ["actionName"]},
+            {"properties": by_name, "required": ["name"]},
+        ],
+    }
+
+
+def _named(schema: Any, named: dict[str, Schema], *, closed: bool) -> Any:
+    """Give the schema with references to the payload and to sets of words, which are named.
+
+    Params take the words of a `Literal` alone. Results and errors may say others one day, as
+    the contract's growth rule has it.
+    """
+    if isinstance(schema, list):
+        return [_named(member, named, closed=closed) for member in schema]
+    if not isinstance(schema, dict):
+        return schema
+    words = schema.get("enum") or (schema.get("examples") if "title" in schema else None)
+    if words is not None:
+        name = schema["title"]
+        told = {key: schema[key] for key in ("title", "description")}
+        named[name] = {**told, "type": "string", "enum": words}
+        reference = {"$ref": f"#/$defs/{name}"}
+        return (
+            reference if closed and "enum" in schema else {"anyOf": [reference, {"type": "string"}]}
+        )
+    if schema.get("anyOf") == [*_PAYLOAD["anyOf"], _NULL]:
+        return {**schema, "anyOf": [{"$ref": "#/$defs/Payload"}, _NULL]}
+    made = {key: _named(member, named, closed=closed) for key, member in schema.items()}
+    if "anyOf" in made:
+        nested = (member.get("anyOf", [member]) for member in made["anyOf"])
+        made["anyOf"] = list(chain.from_iterable(nested))
+    return made
+
+
+def _methods() -> list[dict[str, Any]]:
+    schemas = components()[0]
+    return [
+        {
+            "name": method.name,
+            "summary": method.summary,
+            "notification": method.notification,
+            "openEnded": method.open_ended,
+            "params": schemas[method.params],
+            "result": None if method.result is None else schemas[method.result],
+            "errors": [error.kind for error in method.errors],
+            "notifications": [notification.name for notification in method.notifications],
+        }
+        for method in METHODS
+    ]
+
+
+def _notifications() -> list[dict[str, Any]]:
+    return [
+        {"name": one.name, "summary": one.summary, "params": components()[0][one.params]}
+        for one in NOTIFICATIONS
+    ]
+
+
+def _errors() -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": error.kind,
+            "code": error.code,
+            "retryable": error.retryable,
+            "description": cleandoc(error.__doc__ or "").replace("``", "`"),
+        }
+        for error in errors.KINDS
+    ]

@@ -1,0 +1,169 @@
+"""One worked example of each method: together they are one story, which a test plays for real."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
+
+from flyte_sidecar.events.model import (
+    ABORTED,
+    PAUSED,
+    SUCCEEDED,
+    Event,
+    EventPage,
+    RunInfo,
+    RunPage,
+)
+from flyte_sidecar.protocol import PROTOCOL_VERSION
+from flyte_sidecar.protocol.results import (
+    Backend,
+    BackendStatus,
+    Counters,
+    InitializeResult,
+    ServerInfo,
+    Status,
+    WatchResult,
+)
+from flyte_sidecar.schema.contract import schema_hash
+
+
+class Example(Struct, frozen=True):
+    """What a request carries, and its result; a notification has none."""
+
+    title: str
+    params: dict[str, Any]
+    result: Any | UnsetType = UNSET
+
+
+def _at(second: int) -> datetime:
+    return datetime(2026, 1, 2, 3, 4, second, tzinfo=UTC)
+
+
+DEPLOY = Event(
+    name="deploy",
+    action_name="e0000000000000001",
+    run_name="training-7",
+    org=None,
+    project="local",
+    domain="local",
+    parent="a0",
+    group=None,
+    phase=PAUSED,
+    pending=True,
+    expected_type="bool",
+    prompt="Deploy the model to production?",
+    prompt_type="text",
+    description=None,
+    created_at=_at(5),
+    ended_at=None,
+    expires_at=None,
+    payload=None,
+    signalled_by=None,
+    abort_reason=None,
+    url=None,
+    partial=False,
+)
+THRESHOLD = replace(
+    DEPLOY,
+    name="threshold",
+    action_name="e0000000000000002",
+    expected_type="float",
+    prompt="Which threshold?",
+    created_at=_at(7),
+)
+DEPLOYED = replace(
+    DEPLOY,
+    phase=SUCCEEDED,
+    pending=False,
+    ended_at=_at(6),
+    payload=True,
+    signalled_by="user",
+)
+ABANDONED = replace(
+    THRESHOLD, phase=ABORTED, pending=False, ended_at=_at(8), abort_reason="no longer needed"
+)
+
+_RUN = {"runName": DEPLOY.run_name}
+_DEPLOY = {**_RUN, "name": DEPLOY.name}
+_LOCAL = Backend(kind="local", endpoint=None, org=None, project="local", domain="local")
+
+
+def examples() -> dict[str, Example]:
+    """Give an example of each method, in the order of the story."""
+    ours = {
+        "protocolVersion": PROTOCOL_VERSION,
+        "schemaHash": schema_hash(),
+        "backend": _LOCAL,
+    }
+    hello = InitializeResult(
+        capabilities={"experimental": {"flyteSidecar": ours}},
+        server_info=ServerInfo(name="flyte-sidecar", version="0.1.0"),
+        protocol_version=PROTOCOL_VERSION,
+        schema_hash=schema_hash(),
+        backend=_LOCAL,
+    )
+    status = Status(
+        uptime_seconds=1.5,
+        counters=Counters(requests=14, errors=0, in_flight=1, waits=0, watches=0),
+        protocol_version=PROTOCOL_VERSION,
+        schema_hash=schema_hash(),
+        backend=BackendStatus(
+            kind="local",
+            endpoint=None,
+            org=None,
+            project="local",
+            domain="local",
+            healthy=True,
+        ),
+    )
+    run = RunInfo(
+        run_name=DEPLOY.run_name,
+        org=None,
+        project="local",
+        domain="local",
+        phase=None,
+        created_at=_at(4),
+        pending_events=1,
+    )
+    return {
+        "initialize": Example("A client says hello", {"processId": None}, hello),
+        "initialized": Example("It has read the answer", {}),
+        "events.create": Example(
+            "A run asks", {**_DEPLOY, "prompt": DEPLOY.prompt, "expectedType": "bool"}, DEPLOY
+        ),
+        "events.list": Example(
+            "What a run asks", {**_RUN, "limit": 100}, EventPage(events=[DEPLOY], next_cursor=None)
+        ),
+        "events.get": Example("One event", _DEPLOY, DEPLOY),
+        "events.pending": Example(
+            "What waits for an answer", {}, EventPage(events=[DEPLOY], next_cursor=None)
+        ),
+        "runs.list": Example(
+            "Who asks", {"pendingOnly": True}, RunPage(runs=[run], next_cursor=None)
+        ),
+        "events.watch": Example(
+            "A watch that is ended later", {**_RUN, "watch": "w1"}, WatchResult(reason="cancelled")
+        ),
+        "events.signal": Example("Somebody says yes", {**_DEPLOY, "payload": True}, DEPLOYED),
+        "events.wait": Example(
+            "The answer, once there is one", {**_DEPLOY, "awaitCreation": True}, DEPLOYED
+        ),
+        "events.abort": Example(
+            "A question is withdrawn",
+            {**_RUN, "name": THRESHOLD.name, "reason": ABANDONED.abort_reason},
+            ABANDONED,
+        ),
+        "events.unwatch": Example("The end of the watch", {"watch": "w1"}, None),
+        "$/cancelRequest": Example("A request is no longer needed", {"id": 7}),
+        "rpc.discover": Example(
+            "This document (here without its members' contents)",
+            {},
+            {"openrpc": "1.4.1", "info": {}, "methods": []},
+        ),
+        "sidecar.status": Example("How the sidecar is", {}, status),
+        "shutdown": Example("The end, in order", {}, None),
+        "exit": Example("The end of the process", {}),
+    }

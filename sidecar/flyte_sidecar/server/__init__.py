@@ -1,0 +1,1 @@
+"""A running sidecar: the connection, the handlers of its methods, and a backend."""

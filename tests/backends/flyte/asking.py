@@ -1,0 +1,42 @@
+"""Shorthands for the tests of the Flyte backend."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from flyte_sidecar.backends.flyte.read.release_proof import UNPAUSED
+from tests.conftest import TEST_TIMEOUT
+from tests.contract.flyte import RELEASES, FlyteHarness
+from tests.contract.harness import RUN
+
+OLD = pytest.mark.parametrize("release", ["2.0.28", "2.0.30"])
+OLD_AND_NEW = pytest.mark.parametrize("release", ["2.0.28", "2.0.43"])
+EVERY = pytest.mark.parametrize("release", RELEASES)
+
+
+def ask(flyte: FlyteHarness, name: str = "q", *more: Any, **how: Any) -> str:
+    """Have the run ask; gives the id of the condition."""
+    return flyte.server.model.ask(RUN.name, name, *more, **how)
+
+
+def prove(flyte: FlyteHarness, run: str = RUN.name) -> None:
+    """Let an event "first" end long after it was made, and some time pass.
+
+    Listings of 2.0.43 then prove that later events of the run are pending if they are PAUSED.
+    """
+    model = flyte.server.model
+    action = model.ask(run, "first")
+    flyte.pass_time(UNPAUSED.total_seconds() + 1)
+    model.signal_directly(run, action, True)
+    flyte.pass_time(1)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds that another thread brings about."""
+    async with asyncio.timeout(TEST_TIMEOUT):
+        while not condition():  # noqa: ASYNC110 - what it waits for is no event of this loop
+            await asyncio.sleep(0.001)

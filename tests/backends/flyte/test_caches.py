@@ -1,0 +1,177 @@
+"""What the backend remembers between requests: it saves calls, and changes no response."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+import pytest
+from msgspec.structs import replace
+
+from flyte_sidecar.backends.flyte.read import cache
+from flyte_sidecar.backends.flyte.rpc import run_service as calls
+from flyte_sidecar.backends.flyte.rpc.transport import CallFailed
+from flyte_sidecar.errors import BackendError, PermissionDenied
+from flyte_sidecar.events.model import ABORTED, SUCCEEDED
+from tests.backends.flyte.asking import EVERY, ask, prove
+from tests.contract.flyte import FlyteHarness
+from tests.contract.harness import RUN, Client
+
+LISTED, DETAILS, STREAM, RUNS = "ListActions", "GetActionDetails", "WatchActions", "ListRuns"
+
+
+async def test_details_are_whole_after_a_listing_that_left_them_out(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    prove(flyte)
+    for place in range(20):
+        ask(flyte, f"q{place}", prompt="Deploy?")
+    left_out = await client.listing(details=False)
+    assert [event.partial for event in left_out[1:]] == [True] * 20
+    whole = await client.listing(details=True)
+    assert [(event.partial, event.prompt) for event in whole[1:]] == [(False, "Deploy?")] * 20
+
+
+async def test_a_listing_with_details_takes_no_snapshot(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    prove(flyte)
+    for place in range(100):
+        ask(flyte, f"q{place}")
+    await client.listing(details=True)
+    assert flyte.server.calls[STREAM] == 0
+
+
+@EVERY
+async def test_the_details_of_what_has_ended_are_fetched_once(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    actions = [ask(flyte, f"q{place}") for place in range(5)]
+    for action in actions[:3]:
+        flyte.server.model.signal_directly(RUN.name, action, True)
+    flyte.server.model.abort_directly(RUN.name, actions[3])
+    flyte.server.model.abort_directly(RUN.name, actions[4])
+    first = await client.listing()
+    flyte.server.calls.clear()
+    assert await client.listing() == first
+    assert flyte.server.calls[DETAILS] == 0
+
+
+@EVERY
+async def test_an_answer_that_is_aborted_later_is_reported_as_aborted(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    action = ask(flyte)
+    flyte.server.model.signal_directly(RUN.name, action, True)
+    assert [event.phase for event in await client.listing()] == [SUCCEEDED]
+    flyte.server.model.abort_directly(RUN.name, action)
+    assert [event.phase for event in await client.listing()] == [ABORTED]
+
+
+@EVERY
+@pytest.mark.parametrize("size", ["RESOLVED_BYTES", "PENDING_BYTES"])
+async def test_an_event_that_no_cache_can_hold_is_reported_all_the_same(
+    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch, size: str
+) -> None:
+    monkeypatch.setattr(cache, size, 10)
+    ask(flyte, "q", "str")
+    (pending,) = await client.listing()
+    assert await client.get("q") == pending
+    assert (await client.signal("q", "yes" * 1000)).payload == "yes" * 1000
+    (answered,) = await client.listing()
+    assert answered.payload == "yes" * 1000
+    assert await client.get("q") == answered
+
+
+async def test_an_answer_is_reported_once_it_can_be_read_and_from_then_on(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    flyte.server.model.signal_directly(RUN.name, ask(flyte), True)
+    event = await client.get("q")
+    assert event is not None
+    unfinished = replace(event, payload=None)
+    remembered = cache.Memory()
+    assert remembered.keep(unfinished) == unfinished
+    assert remembered.keep(event) == event
+    assert remembered.keep(unfinished) == event
+
+
+@EVERY
+async def test_tasks_of_the_same_name_are_looked_at_once(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    for _ in range(40):
+        flyte.server.model.task(RUN.name, "q")
+    ask(flyte)
+    await client.get("q")
+    flyte.server.calls.clear()
+    assert await client.get("q") is not None
+    assert flyte.server.calls[DETAILS] == 1
+
+
+@EVERY
+async def test_answered_events_of_the_same_name_cost_a_signal_no_details(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    actions = [ask(flyte) for _ in range(20)]
+    for action in actions[:-1]:
+        flyte.server.model.signal_directly(RUN.name, action, True)
+    await client.listing()
+    flyte.server.calls.clear()
+    assert (await client.signal("q", True)).action_name == actions[-1]
+    assert flyte.server.calls[DETAILS] <= 3
+
+
+@EVERY
+async def test_an_event_is_found_by_its_name_where_the_backend_filters_no_names(
+    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = calls.RunService.actions
+
+    async def actions(service: Any, run: Any, filters: Any, token: str) -> Any:
+        if any(one.field == "function_name" for one in filters):
+            raise CallFailed("INVALID_ARGUMENT", "invalid filter field: function_name")
+        return await real(service, run, filters, token)
+
+    monkeypatch.setattr(calls.RunService, "actions", actions)
+    for name in ("before", "q", "after"):
+        ask(flyte, name)
+    found = await client.get("q")
+    assert found is not None
+    assert found.name == "q"
+    assert (await client.signal("q", True)).action_name == found.action_name
+    assert await client.get("missing") is None
+
+
+async def test_only_runs_in_which_something_waits_are_looked_at_for_the_inbox(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    for place in range(20):
+        flyte.server.model.task(f"work{place}", "work")
+    flyte.server.model.ask("r1", "q")
+    assert [event.name for event in await client.pending()] == ["q"]
+    assert flyte.server.calls[LISTED] <= 2
+
+
+async def test_a_listing_of_runs_that_is_refused_ends_with_the_refusal(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    flyte.server.model.ask("r1", "q")
+    refused = (grpc.StatusCode.INVALID_ARGUMENT, "not so")
+    flyte.server.faults.errors[RUNS] = refused
+    with pytest.raises(BackendError, match="not so"):
+        await client.runs()
+    assert flyte.server.calls[RUNS] == 1
+
+
+async def test_a_later_page_of_runs_that_is_denied_is_not_listed_in_another_way(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    for place in range(3):
+        flyte.server.model.ask(f"r{place}", "q")
+    page = await client.runs_page(limit=1)
+    flyte.server.faults.errors[RUNS] = (grpc.StatusCode.PERMISSION_DENIED, "not any more")
+    flyte.server.calls.clear()
+    with pytest.raises(PermissionDenied):
+        await client.runs_page(limit=1, cursor=page.next_cursor)
+    assert flyte.server.calls[RUNS] == 1

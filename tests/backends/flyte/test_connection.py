@@ -1,0 +1,141 @@
+"""The one connection: opened when it is needed, made again when it breaks, bounded, closed."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+
+from flyte_sidecar.backends.flyte import Deployment, FlyteBackend
+from flyte_sidecar.backends.flyte.read import events
+from flyte_sidecar.backends.flyte.rpc import run_service as calls
+from flyte_sidecar.errors import BackendUnavailable, DeadlineExceeded, SidecarError
+from flyte_sidecar.events.model import Target
+from tests.backends.flyte.asking import ask, until
+from tests.conftest import TEST_TIMEOUT
+from tests.contract.flyte import FlyteHarness
+from tests.contract.harness import RUN, Client, settle
+
+
+def backend_at(endpoint: str) -> FlyteBackend:
+    deployment = Deployment(
+        endpoint=endpoint, insecure=True, project=RUN.project, domain=RUN.domain
+    )
+    return FlyteBackend(deployment, "flyte-sidecar-tests")
+
+
+async def test_nothing_is_connected_before_the_first_request() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        backend = backend_at(f"127.0.0.1:{listener.getsockname()[1]}")
+        await settle(20)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+        await backend.close()
+
+
+async def test_a_server_that_is_slow_to_greet_is_reached(flyte: FlyteHarness) -> None:
+    action = ask(flyte)
+    host, port = flyte.server.endpoint.split(":")
+
+    gone = asyncio.Event()
+
+    async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while data := await source.read(1 << 16):
+            sink.write(data)
+        sink.close()
+        await sink.wait_closed()
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.7)  # a long way, or a server that is busy
+        upstream = await asyncio.open_connection(host, int(port))
+        await asyncio.gather(pump(reader, upstream[1]), pump(upstream[0], writer))
+        gone.set()
+
+    async with await asyncio.start_server(relay, "127.0.0.1", 0) as relaying:
+        backend = backend_at(f"127.0.0.1:{relaying.sockets[0].getsockname()[1]}")
+        found = await backend.find(Target(RUN, action_name=action))
+        assert found is not None
+        await backend.close()
+        await gone.wait()
+
+
+async def test_a_server_that_is_away_is_found_when_it_comes(
+    flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "PAUSE", (0.01, 0.01))
+    ask(flyte)
+    flyte.server.stop()
+    backend = flyte.backend()
+    for _ in range(3):
+        with pytest.raises(BackendUnavailable) as refused:
+            await backend.find(Target(RUN, name="q"))
+        assert refused.value.retryable
+    assert not await backend.healthy()
+    flyte.server.start()
+    async with asyncio.timeout(TEST_TIMEOUT):
+        while not await backend.healthy():  # noqa: ASYNC110 - it is told by asking alone
+            await asyncio.sleep(0.01)
+    assert await backend.find(Target(RUN, name="q")) is not None
+
+
+async def test_a_host_that_does_not_exist_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "PAUSE", (0.01, 0.01))
+    backend = backend_at("no-such-host.invalid:1")
+    with pytest.raises(BackendUnavailable, match=r"no-such-host\.invalid:1"):
+        await backend.find(Target(RUN, name="q"))
+    await backend.close()
+
+
+async def test_a_call_that_is_not_answered_ends_by_its_deadline(
+    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(flyte)
+    await client.get("q")
+    flyte.server.faults.delay["GetActionDetails"] = 3600.0
+    monkeypatch.setattr(calls, "DEADLINE", 0.05)
+    with pytest.raises(DeadlineExceeded):
+        await client.get("q")
+
+
+async def test_a_request_makes_few_calls_at_once_and_none_once_it_is_cancelled(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    await client.page()
+    for place in range(200):
+        ask(flyte, f"q{place}")
+    flyte.server.calls.clear()
+    flyte.server.faults.delay["GetActionDetails"] = 3600.0
+    listing = asyncio.ensure_future(client.page(limit=200))
+    await until(lambda: flyte.server.calls["GetActionDetails"] == events.AT_ONCE)
+    await settle(200)
+    assert flyte.server.calls["GetActionDetails"] == events.AT_ONCE
+    listing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await listing
+    flyte.server.faults.delay.clear()
+    assert await client.get("q0") is not None
+    assert flyte.server.calls["GetActionDetails"] == events.AT_ONCE + 1
+
+
+async def test_closing_ends_calls_and_what_is_used_again_opens_again(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    ask(flyte)
+    await client.get("q")
+    flyte.server.faults.delay["ListActions"] = 3600.0
+    gets = [asyncio.ensure_future(client.get("q")) for _ in range(5)]
+    await until(lambda: flyte.server.calls["ListActions"] == 6)
+    await flyte.close()
+    for one in gets:
+        with pytest.raises(SidecarError):
+            await one
+    flyte.server.faults.delay.clear()
+    assert await client.get("q") is not None
+
+
+async def test_a_backend_that_was_never_used_closes(flyte: FlyteHarness) -> None:
+    await flyte.close()
+    await flyte.close()
+    assert not flyte.server.calls

@@ -1,0 +1,112 @@
+"""Streams over several HTTP/2 connections, each of which takes a limited number."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from flyte_sidecar.backends.flyte.rpc import grpc_transport, stream_limiter
+from flyte_sidecar.backends.flyte.rpc.transport import CallFailed
+from flyte_sidecar.events.model import Run, Target
+from tests.backends.flyte.asking import prove, until
+from tests.contract.flyte import FlyteHarness
+from tests.contract.harness import RUN, SCOPE, Client
+from tests.fake_runservice.hostile import held, served
+
+STREAM = "WatchActions"
+
+
+def waiting_runs(flyte: FlyteHarness, count: int) -> list[Run]:
+    for place in range(count):
+        flyte.server.model.ask(f"r{place}", "q")
+    return [SCOPE.run(f"r{place}") for place in range(count)]
+
+
+async def test_more_streams_are_open_than_one_connection_takes(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    count = 300  # the server takes 250 calls at once from a connection
+    for run in waiting_runs(flyte, count):
+        client.watch(run)
+    await until(lambda: flyte.server.open_streams[STREAM] == count)
+    connections = flyte.server.service.connections
+    assert max(connections.values()) <= grpc_transport.STREAMS
+    assert await client.get("q") is not None
+
+
+async def test_a_connection_takes_new_streams_when_old_ones_have_ended(
+    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grpc_transport, "STREAMS", 2)
+    for _ in range(3):
+        watching = [client.watch(run) for run in waiting_runs(flyte, 6)]
+        await until(lambda: flyte.server.open_streams[STREAM] == 6)
+        for one in watching:
+            await one.close()
+        await until(lambda: flyte.server.open_streams[STREAM] == 0)
+    assert len(flyte.server.service.connections) == 3
+
+
+async def test_a_write_does_not_wait_for_the_calls_of_reads(
+    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grpc_transport, "CALLS", 1)
+    event = await client.get(action_name=flyte.server.model.ask(RUN.name, "q"))
+    assert event is not None
+    gate = threading.Event()
+    flyte.server.hostile.script("ListActions", [held(gate, served())])
+    listing = asyncio.ensure_future(client.listing())
+    await until(lambda: flyte.server.hostile.calls["ListActions"] == 1)
+    write = client.service.write(Target(RUN, action_name=event.action_name))
+    assert (await write.carry_out(flyte.backend().signal(event, True))).payload is True
+    gate.set()
+    assert [one.name for one in await listing] == ["q"]
+
+
+async def test_runs_that_are_followed_leave_streams_to_snapshots(
+    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_limiter, "OPEN", 2)
+    followed = waiting_runs(flyte, 3)
+    for run in followed:
+        await client.watch(run).synced()
+    await until(lambda: flyte.server.open_streams[STREAM] == 2)
+    prove(flyte, "other")
+    for _ in range(20):
+        flyte.server.model.ask("other", "q")
+    opened = flyte.server.calls[STREAM]
+    listed = await client.page(SCOPE.run("other"), details=False)
+    assert len(listed.events) == 21
+    assert flyte.server.calls[STREAM] == opened + 1
+
+
+def test_streams_that_fail_are_tried_again_at_a_rate_that_all_runs_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(stream_limiter, "monotonic", lambda: now)
+    its = stream_limiter.Streams()
+    runs = [SCOPE.run(f"r{place}") for place in range(1000)]
+    for run in runs:
+        assert its.take(run)
+        its.give()
+        its.refuse(run, CallFailed("UNAVAILABLE", "no streams here"))
+    now = stream_limiter.REMEMBERED + 1
+    assert sum(its.take(run) for run in runs) <= 62
+    now = 1001.0
+    assert all(its.take(run) for run in runs[100:200])
+
+
+def test_where_there_is_no_such_method_no_stream_is_tried_for_minutes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(stream_limiter, "monotonic", lambda: now)
+    its = stream_limiter.Streams()
+    its.refuse(SCOPE.run("r1"), CallFailed("UNIMPLEMENTED", "WatchActions"))
+    now = 500.0
+    assert not its.take(SCOPE.run("r2"))
+    now = 700.0
+    assert its.take(SCOPE.run("r2"))

@@ -1,0 +1,815 @@
+"""Events to and from the messages of Flyte's RunService."""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from flyteidl2.common import identity_pb2, phase_pb2
+from flyteidl2.core import literals_pb2, types_pb2
+from flyteidl2.workflow import run_definition_pb2, run_service_pb2
+from google.protobuf import json_format
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import DecodeError
+from google.protobuf.timestamp_pb2 import Timestamp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flyte_sidecar.backends.flyte.rpc.conversion import (
+    Row,
+    action_expected_type,
+    action_phase,
+    detailed_event,
+    event_to_action,
+    listed_event,
+    row,
+)
+from flyte_sidecar.backends.flyte.rpc.enums import from_literal, to_event_payload, type_named
+from flyte_sidecar.backends.flyte.rpc.transport import CallFailed
+from flyte_sidecar.events.model import Event, Run
+from flyte_sidecar.events.payloads import same, type_of
+from flyte_sidecar.protocol.results import encode
+from tests.events import states
+from tests.fake_runservice import idl
+
+BEGUN = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+BEGUN_SECOND = BEGUN.replace(microsecond=0)
+ENDED = datetime(2026, 3, 1, 12, 0, 1, tzinfo=UTC)
+RUN = Run("acme", "local", "development", "r1")
+URL = "https://flyte.example.com/v2/runs/r1"
+
+CONDITION = run_definition_pb2.ACTION_TYPE_CONDITION
+PHASES = {
+    number: name.removeprefix("ACTION_PHASE_") for name, number in phase_pb2.ActionPhase.items()
+}
+FINAL = {"SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT", "RECOVERED"}
+every_phase = pytest.mark.parametrize("number", PHASES, ids=PHASES.__getitem__)
+
+PAYLOADS = [
+    True,
+    False,
+    0,
+    1,
+    -1,
+    2**53 + 1,
+    2**63 - 1,
+    -(2**63),
+    0.0,
+    -0.0,
+    3.0,
+    0.1,
+    5e-324,
+    1.7976931348623157e308,
+    math.inf,
+    -math.inf,
+    math.nan,
+    "",
+    "true",
+    "ü \N{SNOWMAN} \N{GRINNING FACE} \0 \u202e",
+]
+
+
+def event(**members: Any) -> Event:
+    standing = {
+        "name": "approve",
+        "action_name": "e1",
+        "expected_type": "bool",
+        "created_at": BEGUN,
+    }
+    return states.event(**{**standing, **members})
+
+
+def test_an_event_becomes_the_condition_action_that_flyte_would_list() -> None:
+    action = event_to_action(event(org="acme", group="g", phase="SUCCEEDED", ended_at=ENDED))
+    assert json_format.MessageToDict(action) == {
+        "id": {
+            "run": {"org": "acme", "project": "local", "domain": "local", "name": "r1"},
+            "name": "e1",
+        },
+        "metadata": {
+            "parent": "a0",
+            "group": "g",
+            "actionType": "ACTION_TYPE_CONDITION",
+            "condition": {"name": "approve", "type": {"simple": "BOOLEAN"}},
+        },
+        "status": {
+            "phase": "ACTION_PHASE_SUCCEEDED",
+            "startTime": "2026-03-01T12:00:00.123456Z",
+            "endTime": "2026-03-01T12:00:01Z",
+        },
+    }
+
+
+def test_what_is_unknown_of_an_event_is_left_out_of_its_action() -> None:
+    action = event_to_action(
+        event(project=None, domain=None, parent=None, expected_type=None, created_at=None)
+    )
+    assert json_format.MessageToDict(action) == {
+        "id": {"run": {"name": "r1"}, "name": "e1"},
+        "metadata": {"actionType": "ACTION_TYPE_CONDITION", "condition": {"name": "approve"}},
+        "status": {"phase": "ACTION_PHASE_PAUSED"},
+    }
+
+
+@pytest.mark.parametrize("number", phase_pb2.ActionPhase.values())
+def test_every_phase_of_flyte_survives_the_way_there_and_back(number: int) -> None:
+    phase = phase_pb2.ActionPhase.Name(number).removeprefix("ACTION_PHASE_")
+    action = event_to_action(event(phase=phase))
+    assert action.status.phase == number
+    assert action_phase(action) == phase
+
+
+@pytest.mark.parametrize("number", [11, 57, 999_999_999])
+def test_a_phase_that_is_not_known_here_keeps_its_number(number: int) -> None:
+    action = run_definition_pb2.Action.FromString(
+        run_definition_pb2.Action(status={"phase": number}).SerializeToString()
+    )
+    assert action_phase(action) == f"UNKNOWN_{number}"
+    assert event_to_action(event(phase=f"UNKNOWN_{number}")).status.phase == number
+
+
+@pytest.mark.parametrize("phase", ["", "UNKNOWN_", "UNKNOWN_x", "UNKNOWN_99999999999", "paused"])
+def test_a_word_that_is_no_phase_is_told_as_unspecified(phase: str) -> None:
+    assert action_phase(event_to_action(event(phase=phase))) == "UNSPECIFIED"
+
+
+@pytest.mark.parametrize("declared", ["bool", "int", "float", "str", None])
+def test_the_declared_type_survives_the_way_there_and_back(declared: Any) -> None:
+    assert action_expected_type(event_to_action(event(expected_type=declared))) == declared
+
+
+def test_a_type_that_no_payload_has_counts_as_not_told() -> None:
+    action = run_definition_pb2.Action()
+    assert action_expected_type(action) is None
+    action.metadata.condition.type.simple = types_pb2.DATETIME
+    assert action_expected_type(action) is None
+    action.metadata.condition.type.blob.format = "png"
+    assert action_expected_type(action) is None
+    assert action_expected_type(run_definition_pb2.Action(metadata={"task": {}})) is None
+
+
+def test_looking_at_an_action_changes_nothing_in_it() -> None:
+    action = run_definition_pb2.Action(metadata={"task": {}})
+    before = action.SerializeToString()
+    action_expected_type(action)
+    action_phase(action)
+    assert action.SerializeToString() == before
+    assert action.metadata.WhichOneof("spec") == "task"
+
+
+@pytest.mark.parametrize("kind", [0, 7, 99])
+def test_what_is_paused_is_an_event_unless_it_says_that_it_is_none(kind: int) -> None:
+    paused: Any = {"phase": "ACTION_PHASE_PAUSED"}
+    action = run_definition_pb2.Action(metadata={"action_type": kind}, status=paused)
+    assert row(action, RUN).is_event is True
+    details = run_definition_pb2.ActionDetails(metadata={"action_type": kind}, status=paused)
+    assert detailed_event(details, RUN, None) is not None
+    running = run_definition_pb2.Action(metadata={"action_type": kind})
+    assert row(running, RUN).is_event is None
+    for task in ({"task": {}}, {"trace": {}}, {"action_type": "ACTION_TYPE_TASK"}):
+        metadata: Any = task
+        if "action_type" not in task:
+            action = run_definition_pb2.Action(metadata=metadata, status=paused)
+            assert row(action, RUN).is_event is False
+        else:
+            assert row(run_definition_pb2.Action(metadata=metadata), RUN).is_event is False
+
+
+def test_names_in_any_script_and_with_any_character_survive() -> None:
+    name = "Genehmigt? \N{SNOWMAN} \N{GRINNING FACE} \0 \u202e"
+    action = event_to_action(event(name=name, parent=name, run_name=name))
+    assert action.metadata.condition.name == name
+    assert action.metadata.parent == name
+    assert action.id.run.name == name
+
+
+def test_instants_keep_their_microseconds_far_from_now() -> None:
+    for instant in (
+        datetime(1970, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
+        datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+    ):
+        action = event_to_action(event(created_at=instant))
+        assert action.status.start_time.ToDatetime(UTC) == instant
+
+
+def action(**members: Any) -> run_definition_pb2.Action:
+    """Give a condition as a watch tells of it; a member that is None is left out."""
+    standing: dict[str, Any] = {
+        "id": {"name": "e1", "run": {"name": "r1"}},
+        "metadata": {
+            "parent": "a0",
+            "group": "g",
+            "action_type": CONDITION,
+            "funtion_name": "approve",
+            "condition": {"name": "approve", "type": {"simple": types_pb2.BOOLEAN}},
+        },
+        "status": {"phase": 9, "start_time": BEGUN},
+    }
+    return run_definition_pb2.Action(**{**standing, **members})
+
+
+Signal = dict[str, Any]
+"""The arguments of `set_signal_info`."""
+
+
+def details(signal: Signal | None = None, **members: Any) -> run_definition_pb2.ActionDetails:
+    """Give a condition's details; a member that is None is left out."""
+    standing: dict[str, Any] = {
+        "id": {"name": "e1", "run": {"name": "r1"}},
+        "metadata": {"parent": "a0", "group": "g", "action_type": CONDITION},
+        "status": {"phase": 9, "start_time": BEGUN},
+        "condition": {
+            "name": "approve",
+            "type": {"simple": types_pb2.BOOLEAN},
+            "prompt": "Deploy?",
+            "prompt_type": run_definition_pb2.CONDITION_PROMPT_TYPE_MARKDOWN,
+            "description": "to production",
+            "timeout": timedelta(minutes=5),
+        },
+    }
+    made = run_definition_pb2.ActionDetails(**{**standing, **members})
+    if signal is not None:
+        idl.set_signal_info(made, **signal)
+    return made
+
+
+def told(**members: Any) -> Event:
+    """Give the event that a condition's details tell of."""
+    event = detailed_event(details(**members), RUN, URL)
+    assert event is not None
+    return event
+
+
+def signalled(value: Any, by: Any = None) -> Signal:
+    identity = None if by is None else identity_pb2.EnrichedIdentity(**by)
+    return {"output": literal(value), "by": identity}
+
+
+def literal(value: Any) -> literals_pb2.Literal:
+    members = {bool: "boolean", int: "integer", float: "float_value", str: "string_value"}
+    return literals_pb2.Literal(scalar={"primitive": {members[type(value)]: value}})
+
+
+def test_details_tell_all_of_an_event() -> None:
+    assert told() == Event(
+        name="approve",
+        action_name="e1",
+        run_name="r1",
+        org="acme",
+        project="local",
+        domain="development",
+        parent="a0",
+        group="g",
+        phase="PAUSED",
+        pending=True,
+        expected_type="bool",
+        prompt="Deploy?",
+        prompt_type="markdown",
+        description="to production",
+        created_at=BEGUN_SECOND,
+        ended_at=None,
+        expires_at=BEGUN_SECOND + timedelta(minutes=5),
+        payload=None,
+        signalled_by=None,
+        abort_reason=None,
+        url=URL,
+        partial=False,
+    )
+
+
+def test_a_listing_tells_what_costs_no_call_of_its_own() -> None:
+    its = row(action(status={"phase": 7, "start_time": BEGUN, "end_time": ENDED}), RUN)
+    assert listed_event(its, URL) == Event(
+        name="approve",
+        action_name="e1",
+        run_name="r1",
+        org="acme",
+        project="local",
+        domain="development",
+        parent="a0",
+        group="g",
+        phase="ABORTED",
+        pending=False,
+        expected_type="bool",
+        prompt=None,
+        prompt_type=None,
+        description=None,
+        created_at=BEGUN_SECOND,
+        ended_at=ENDED,
+        expires_at=None,
+        payload=None,
+        signalled_by=None,
+        abort_reason=None,
+        url=URL,
+        partial=True,
+    )
+
+
+def test_an_empty_action_tells_nothing_and_that_is_no_error() -> None:
+    its = row(run_definition_pb2.Action(), RUN)
+    assert its == Row(
+        run=RUN,
+        action_name="",
+        phase="UNSPECIFIED",
+        ended=False,
+        is_event=None,
+        name=None,
+        expected_type=None,
+        parent=None,
+        group=None,
+        created_at=None,
+        ended_at=None,
+        listed_at=its.listed_at,
+    )
+    assert its.sort_key == (0.0, "")
+
+
+def test_empty_details_are_no_event() -> None:
+    assert detailed_event(run_definition_pb2.ActionDetails(), RUN, URL) is None
+
+
+def test_of_details_that_tell_but_the_kind_the_rest_is_unknown() -> None:
+    bare = run_definition_pb2.ActionDetails(metadata={"action_type": CONDITION})
+    event = detailed_event(bare, Run(None, None, None, "r1"), None)
+    assert event is not None
+    known = {"run_name": "r1", "phase": "UNSPECIFIED", "pending": True, "partial": False}
+    empty = {"name": "", "action_name": ""}
+    unknown = dict.fromkeys(event.__struct_fields__)
+    assert msgspec.structs.asdict(event) == {**unknown, **known, **empty}
+
+
+@pytest.mark.parametrize("member", ["id", "metadata", "status", "condition"])
+def test_every_part_of_details_may_be_missing(member: str) -> None:
+    event = told(**{member: None})
+    assert event.action_name == ("" if member == "id" else "e1")
+    assert event.parent == (None if member == "metadata" else "a0")
+    assert event.group == (None if member == "metadata" else "g")
+    assert event.phase == ("UNSPECIFIED" if member == "status" else "PAUSED")
+    assert event.pending
+    assert event.created_at == (None if member == "status" else BEGUN_SECOND)
+    assert event.prompt == (None if member == "condition" else "Deploy?")
+    assert event.expected_type == (None if member == "condition" else "bool")
+    assert (event.expires_at is None) == (member in ("status", "condition"))
+
+
+@pytest.mark.parametrize("member", ["id", "metadata", "status"])
+def test_every_part_of_a_listed_action_may_be_missing(member: str) -> None:
+    its = row(action(**{member: None}), RUN)
+    assert its.action_name == ("" if member == "id" else "e1")
+    assert its.name == (None if member == "metadata" else "approve")
+    assert its.is_event  # by its kind, or since nothing else is paused
+    assert its.created_at == (None if member == "status" else BEGUN_SECOND)
+
+
+@pytest.mark.parametrize(
+    ("condition", "metadata", "name"),
+    [
+        ({"name": "a"}, {"condition": {"name": "b"}, "funtion_name": "c"}, "a"),
+        ({}, {"condition": {"name": "b"}, "funtion_name": "c"}, "b"),
+        ({}, {"condition": {}, "funtion_name": "c"}, "c"),
+        ({}, {}, ""),
+        ({"type": {"simple": types_pb2.STRING}}, {"condition": {}}, ""),
+    ],
+)
+def test_the_name_is_found_wherever_it_stands(condition: Any, metadata: Any, name: str) -> None:
+    assert told(condition=condition, metadata=metadata).name == name
+
+
+def test_a_type_that_only_the_metadata_declare_counts() -> None:
+    metadata = {"condition": {"type": {"simple": types_pb2.FLOAT}}}
+    assert told(metadata=metadata, condition={"name": "a"}).expected_type == "float"
+    both = {"name": "a", "type": {"simple": types_pb2.INTEGER}}
+    assert told(metadata=metadata, condition=both).expected_type == "int"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "phase", "is_event", "name"),
+    [
+        ({"condition": {"name": "a"}}, 1, True, "a"),
+        ({"condition": {}, "funtion_name": "f"}, 1, True, "f"),
+        ({"condition": {}}, 1, True, None),
+        ({"condition": {"type": {"simple": types_pb2.STRING}}}, 1, True, ""),
+        ({"action_type": CONDITION, "funtion_name": "f"}, 5, True, "f"),
+        ({"task": {}, "funtion_name": "f"}, 4, False, None),
+        ({"trace": {"name": "t"}}, 4, False, None),
+        ({"task": {}, "action_type": CONDITION}, 4, False, None),
+        ({"action_type": run_definition_pb2.ACTION_TYPE_TASK}, 4, False, None),
+        ({"action_type": run_definition_pb2.ACTION_TYPE_TRACE}, 4, False, None),
+        ({"action_type": 77, "funtion_name": "f"}, 4, None, None),
+        ({"funtion_name": "f"}, 9, True, "f"),
+        ({"funtion_name": "f"}, 4, None, None),
+        ({}, 9, True, None),
+        ({}, 5, None, None),
+    ],
+)
+def test_a_row_tells_a_condition_from_a_task_as_far_as_its_action_does(
+    metadata: Any, phase: int, is_event: bool | None, name: str | None
+) -> None:
+    its = row(action(metadata=metadata, status={"phase": phase}), RUN)
+    assert (its.is_event, its.name) == (is_event, name)
+    assert its.sort_key == (0.0, "e1")
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"task": {}},
+        {"trace": {}},
+        {"metadata": {"task": {}}},
+        {"metadata": {"action_type": run_definition_pb2.ACTION_TYPE_TASK}},
+        {"metadata": {"action_type": 77}},
+        {"abort_info": {"reason": "why"}},
+    ],
+)
+def test_details_of_what_is_no_condition_are_no_event(members: Any) -> None:
+    bare = {"metadata": None, "condition": None, "status": {"phase": 4}}
+    assert detailed_event(details(**{**bare, **members}), RUN, URL) is None
+
+
+def test_rows_are_in_order_by_second_and_then_by_id() -> None:
+    def place(name: str, start: datetime | None) -> tuple[float, str]:
+        status = {"start_time": start} if start else {}
+        return row(action(id={"name": name}, status=status), RUN).sort_key
+
+    later = BEGUN + timedelta(microseconds=1)
+    assert place("b", BEGUN) > place("a", later) > place("z", None)
+    assert place("a", BEGUN + timedelta(seconds=1)) > place("b", BEGUN)
+
+
+@every_phase
+def test_a_phase_decides_on_the_end_in_listings_and_details_alike(number: int) -> None:
+    status = {"phase": number, "start_time": BEGUN, "end_time": ENDED}
+    condition = {"name": "approve"}
+    for event in (
+        listed_event(row(action(status=status), RUN), None),
+        told(status=status, condition=condition),
+    ):
+        assert event.phase == PHASES[number]
+        assert event.pending is (PHASES[number] not in FINAL)
+        assert event.ended_at == (None if event.pending else ENDED)
+
+
+@pytest.mark.parametrize("number", [11, 2**31 - 1, -1, -(2**31)])
+def test_of_a_phase_that_is_not_known_the_end_time_tells_whether_it_is_one(number: int) -> None:
+    for end, pending in ({}, True), ({"end_time": ENDED}, False):
+        status = {"phase": number, **end}
+        listed = listed_event(row(action(status=status), RUN), None)
+        assert (listed.phase, listed.pending) == (f"UNKNOWN_{number}", pending)
+        event = told(status=status)
+        assert (event.phase, event.pending) == (f"UNKNOWN_{number}", pending)
+        assert event.ended_at == listed.ended_at == end.get("end_time")
+
+
+@pytest.mark.parametrize(
+    ("number", "prompt_type"), [(0, None), (1, "text"), (2, "markdown"), (3, None), (-1, None)]
+)
+def test_a_prompt_type_that_is_not_known_counts_as_not_told(
+    number: int, prompt_type: str | None
+) -> None:
+    assert told(condition={"prompt_type": number}).prompt_type == prompt_type
+
+
+@pytest.mark.parametrize("seconds", [0, 2**63 - 1, -(2**63), 253402300800, -62135596801])
+@pytest.mark.parametrize("nanos", [0, 999_999_999])
+def test_an_instant_that_is_none_or_in_no_year_of_python_s_counts_as_not_told(
+    seconds: int, nanos: int
+) -> None:
+    status = {
+        "phase": 5,
+        "start_time": {"seconds": seconds, "nanos": nanos},
+        "end_time": {"seconds": seconds, "nanos": nanos},
+    }
+    for event in (listed_event(row(action(status=status), RUN), None), told(status=status)):
+        assert (event.created_at, event.ended_at, event.expires_at) == (None, None, None)
+        assert not event.pending
+
+
+@pytest.mark.parametrize("nanos", [-1, -(2**31), 10**9, 2**31 - 1])
+def test_nanoseconds_out_of_their_range_are_no_error(nanos: int) -> None:
+    start = {"seconds": 1, "nanos": nanos}
+    event = told(status={"phase": 9, "start_time": start}, condition={"timeout": start})
+    encode(event)
+
+
+def test_the_first_and_the_last_second_that_python_knows_are_told() -> None:
+    for year, seconds in (1, -62135596800), (9999, 253402300799):
+        status = {"phase": 9, "start_time": {"seconds": seconds}}
+        created_at = told(status=status).created_at
+        assert created_at is not None
+        assert created_at.year == year
+        assert b"T" in encode(told(status=status))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "nanos", "expires"),
+    [
+        (0, 0, None),
+        (1, 0, timedelta(seconds=1)),
+        (90, 500_000_000, timedelta(seconds=90.5)),
+        (0, 1_000, timedelta(microseconds=1)),
+        (10**9, 0, timedelta(seconds=10**9)),
+        (10**12, 0, None),
+        (2**63 - 1, 999_999_999, None),
+        (-1, 0, None),
+        (0, -1_000, None),
+        (-(2**63), -999_999_999, None),
+    ],
+)
+def test_the_deadline_counts_from_the_second_of_creation(
+    seconds: int, nanos: int, expires: timedelta | None
+) -> None:
+    event = told(condition={"timeout": {"seconds": seconds, "nanos": nanos}})
+    assert event.expires_at == (None if expires is None else BEGUN_SECOND + expires)
+    assert event.pending
+
+
+def test_an_event_that_timed_out_ended_at_its_deadline() -> None:
+    status = {"phase": 8, "start_time": BEGUN, "end_time": BEGUN + timedelta(minutes=7)}
+    event = told(status=status)
+    assert (event.phase, event.pending) == ("TIMED_OUT", False)
+    assert event.ended_at == event.expires_at == BEGUN_SECOND + timedelta(minutes=5)
+    without = told(status=status, condition={"name": "approve"})
+    assert (without.ended_at, without.expires_at) == (BEGUN + timedelta(minutes=7), None)
+
+
+@every_phase
+@pytest.mark.parametrize("payload", PAYLOADS, ids=repr)
+def test_an_answer_ends_an_event_whatever_its_phase(number: int, payload: Any) -> None:
+    event = told(status={"phase": number}, signal=signalled(payload))
+    assert (event.phase, event.pending, event.partial) == ("SUCCEEDED", False, False)
+    assert same(event.payload, payload)
+    assert event.abort_reason is None
+
+
+def test_an_answer_stands_before_its_end_does() -> None:
+    event = told(signal=signalled(True))
+    assert (event.phase, event.payload, event.ended_at) == ("SUCCEEDED", True, None)
+    later = told(
+        signal=signalled(True), status={"phase": 5, "start_time": BEGUN, "end_time": ENDED}
+    )
+    assert later.ended_at == ENDED
+
+
+def test_a_deadline_is_no_end_of_an_event_that_was_answered() -> None:
+    event = told(signal=signalled(True), status={"phase": 8, "start_time": BEGUN})
+    assert (event.phase, event.ended_at) == ("SUCCEEDED", None)
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=repr)
+def test_of_a_type_that_was_not_told_the_answer_tells(payload: Any) -> None:
+    event = told(condition={"name": "approve"}, signal=signalled(payload))
+    assert event.expected_type == type_of(payload)
+    declared = {"name": "approve", "type": {"simple": types_pb2.STRING}}
+    assert told(condition=declared, signal=signalled(payload)).expected_type == "str"
+
+
+@pytest.mark.parametrize(
+    ("by", "subject"),
+    [
+        (None, None),
+        ({}, None),
+        ({"user": {}}, None),
+        ({"user": {"id": {"subject": ""}}}, None),
+        ({"user": {"id": {"subject": "amelie"}}}, "amelie"),
+        ({"application": {}}, None),
+        ({"application": {"id": {"subject": "robot"}}}, "robot"),
+    ],
+)
+def test_who_answered_is_a_user_or_an_application(by: Any, subject: str | None) -> None:
+    assert told(signal=signalled(True, by)).signalled_by == subject
+
+
+@pytest.mark.parametrize(
+    ("info", "reason"),
+    [
+        (None, None),
+        ({}, None),
+        ({"reason": ""}, None),
+        ({"reason": "User requested abort"}, None),
+        ({"reason": "no longer needed"}, "no longer needed"),
+        ({"reason": " "}, " "),
+    ],
+)
+def test_the_reason_of_an_abort_is_the_one_that_was_given(info: Any, reason: str | None) -> None:
+    status = {"phase": 7, "start_time": BEGUN, "end_time": ENDED}
+    event = told(status=status, abort_info=info)
+    assert (event.phase, event.pending, event.ended_at) == ("ABORTED", False, ENDED)
+    assert event.abort_reason == reason
+    assert event.payload is None
+    assert event.signalled_by is None
+
+
+def test_a_reason_stands_with_an_abort_alone() -> None:
+    assert told(status={"phase": 6}, abort_info={"reason": "why"}).abort_reason is None
+
+
+def test_what_went_wrong_with_a_condition_is_no_answer() -> None:
+    event = told(status={"phase": 6, "end_time": ENDED}, error_info={"message": "oh no"})
+    assert (event.phase, event.pending, event.payload) == ("FAILED", False, None)
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=repr)
+def test_a_payload_goes_and_comes_exactly_as_it_is(payload: Any) -> None:
+    sent = run_service_pb2.EventPayload.FromString(to_event_payload(payload).SerializeToString())
+    ((field, value),) = sent.ListFields()
+    assert same(value, payload)
+    assert field.name == {bool: "bool_value", int: "int_value", float: "float_value"}.get(
+        type(payload), "string_value"
+    )
+    read = literals_pb2.Literal.FromString(literal(payload).SerializeToString())
+    assert same(from_literal(read), payload)
+    if isinstance(payload, float):
+        assert math.copysign(1, value) == math.copysign(1, payload)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {},
+        {"scalar": {}},
+        {"scalar": {"primitive": {}}},
+        {"scalar": {"primitive": {"datetime": BEGUN}}},
+        {"scalar": {"primitive": {"duration": timedelta(1)}}},
+        {"scalar": {"none_type": {}}},
+        {"scalar": {"binary": {"value": b"x"}}},
+        {"scalar": {"union": {}}},
+        {"collection": {}},
+        {"collection": {"literals": [literal(True)]}},
+        {"map": {"literals": {"a": literal(True)}}},
+        {"offloaded_metadata": {}},
+    ],
+    ids=repr,
+)
+def test_a_literal_of_another_kind_is_no_payload_but_an_answer(other: Any) -> None:
+    kind = literals_pb2.Literal(**other)
+    assert from_literal(kind) is None
+    event = told(condition={"name": "approve"}, signal={"output": kind})
+    assert (event.phase, event.pending, event.payload) == ("SUCCEEDED", False, None)
+    assert event.expected_type is None
+
+
+def test_an_answer_without_its_value_is_an_answer() -> None:
+    event = told(signal={})
+    assert (event.phase, event.pending, event.payload) == ("SUCCEEDED", False, None)
+    assert event.signalled_by is None
+
+
+def test_the_types_are_called_as_flyte_s_messages_call_them() -> None:
+    assert {name: type_named(name) for name in types_pb2.SimpleType.keys()} == {  # noqa: SIM118
+        **dict.fromkeys(types_pb2.SimpleType.keys()),
+        "BOOLEAN": "bool",
+        "INTEGER": "int",
+        "FLOAT": "float",
+        "STRING": "str",
+    }
+    for word in ("", "integer", "INT", "NO_SUCH"):
+        assert type_named(word) is None
+
+
+def test_looking_at_details_changes_nothing_in_them() -> None:
+    for looked_at in (details(), details(condition=None), details(signal={})):
+        before = looked_at.SerializeToString(deterministic=True)
+        detailed_event(looked_at, RUN, URL)
+        assert looked_at.SerializeToString(deterministic=True) == before
+
+
+INT32S = st.integers(-(2**31), 2**31 - 1)
+INT64S = st.integers(-(2**63), 2**63 - 1)
+INSTANTS = st.none() | st.builds(
+    Timestamp, seconds=INT64S | st.integers(0, 2**32), nanos=st.just(0) | INT32S
+)
+TIMEOUTS = st.none() | st.builds(
+    Duration, seconds=INT64S | st.integers(-10, 10**6), nanos=st.just(0) | INT32S
+)
+WORDS = st.just("") | st.text()
+KINDS = st.none() | st.builds(types_pb2.LiteralType, simple=st.integers(0, 9) | INT32S)
+SUBJECTS = st.fixed_dictionaries({"id": st.fixed_dictionaries({"subject": WORDS})})
+IDENTITIES = st.none() | st.one_of(
+    st.builds(identity_pb2.EnrichedIdentity),
+    st.builds(identity_pb2.EnrichedIdentity, user=SUBJECTS),
+    st.builds(identity_pb2.EnrichedIdentity, application=SUBJECTS),
+)
+PRIMITIVES = st.one_of(
+    st.builds(literals_pb2.Primitive),
+    st.builds(literals_pb2.Primitive, boolean=st.booleans()),
+    st.builds(literals_pb2.Primitive, integer=INT64S),
+    st.builds(literals_pb2.Primitive, float_value=st.floats()),
+    st.builds(literals_pb2.Primitive, string_value=st.text()),
+    st.builds(literals_pb2.Primitive, datetime=INSTANTS),
+)
+LITERALS = st.none() | st.one_of(
+    st.builds(literals_pb2.Literal, scalar=st.builds(literals_pb2.Scalar, primitive=PRIMITIVES)),
+    st.builds(literals_pb2.Literal, scalar=st.just({"none_type": {}})),
+    st.builds(literals_pb2.Literal, collection=st.just({})),
+)
+IDENTIFIERS = st.none() | st.fixed_dictionaries({"name": WORDS})
+CONDITIONS = st.none() | st.builds(
+    run_definition_pb2.ConditionAction,
+    name=WORDS,
+    type=KINDS,
+    prompt=WORDS,
+    description=WORDS,
+    prompt_type=INT32S | st.integers(0, 2),
+    timeout=TIMEOUTS,
+)
+SPECS: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.just({}),
+    st.just({"task": {}}),
+    st.just({"trace": {}}),
+    st.fixed_dictionaries({"condition": st.fixed_dictionaries({"name": WORDS, "type": KINDS})}),
+)
+METADATA = st.none() | st.builds(
+    lambda spec, **more: run_definition_pb2.ActionMetadata(**spec, **more),
+    SPECS,
+    parent=WORDS,
+    group=WORDS,
+    action_type=st.integers(0, 3) | INT32S,
+    funtion_name=WORDS,
+)
+STATUSES = st.none() | st.builds(
+    run_definition_pb2.ActionStatus,
+    phase=st.integers(0, 11) | INT32S,
+    start_time=INSTANTS,
+    end_time=INSTANTS,
+)
+RESULTS: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.just({}),
+    st.just({"error_info": {}}),
+    st.fixed_dictionaries({"abort_info": st.fixed_dictionaries({"reason": WORDS})}),
+    st.fixed_dictionaries(
+        {"signal": st.fixed_dictionaries({"output": LITERALS, "by": IDENTITIES})},
+    ),
+)
+ACTIONS = st.builds(run_definition_pb2.Action, id=IDENTIFIERS, metadata=METADATA, status=STATUSES)
+DETAILS = st.builds(
+    lambda result, **more: details(**result, **more),
+    RESULTS,
+    id=IDENTIFIERS,
+    metadata=METADATA,
+    status=STATUSES,
+    condition=CONDITIONS,
+)
+DAMAGE = st.lists(st.tuples(st.integers(0, 300), st.binary(max_size=3)), max_size=3)
+
+
+def damaged(message: bytes, damage: list[tuple[int, bytes]]) -> bytes:
+    for at, instead in damage:
+        message = message[:at] + instead + message[at + 1 :]
+    return message
+
+
+def check(event: Event | None) -> None:
+    """Assert what holds of every event, and that it can be told."""
+    if event is None:
+        return
+    wire = msgspec.json.decode(encode(event), type=Event)
+    assert wire.name == event.name
+    assert wire.created_at == event.created_at
+    assert msgspec.json.decode(msgspec.json.encode(event))["phase"] == event.phase
+    assert not (event.pending and event.ended_at)
+    if event.payload is not None:
+        assert (event.phase, event.pending) == ("SUCCEEDED", False)
+        assert event.expected_type is not None
+    event_to_action(event)
+
+
+@given(DETAILS)
+def test_whatever_details_hold_is_an_event_that_can_be_told_or_none(
+    its: run_definition_pb2.ActionDetails,
+) -> None:
+    event = detailed_event(its, RUN, URL)
+    check(event)
+    if its.WhichOneof("spec") == "condition":
+        assert event is not None
+
+
+@given(ACTIONS)
+def test_whatever_an_action_holds_is_a_row_and_an_event_that_can_be_told(
+    its: run_definition_pb2.Action,
+) -> None:
+    made = row(its, RUN)
+    assert made.sort_key >= (-1e12, "")
+    check(listed_event(made, URL))
+
+
+@given(DETAILS | ACTIONS, DAMAGE)
+def test_messages_that_were_damaged_on_their_way_are_read_or_refused_by_protobuf(
+    message: Any, damage: list[tuple[int, bytes]]
+) -> None:
+    data = damaged(message.SerializeToString(), damage)
+    with suppress(DecodeError, CallFailed):
+        check(detailed_event(run_definition_pb2.ActionDetails.FromString(data), RUN, URL))
+    with suppress(DecodeError):
+        check(listed_event(row(run_definition_pb2.Action.FromString(data), RUN), URL))
+
+
+@given(st.booleans() | INT64S | st.floats() | st.text())
+def test_every_payload_comes_back_from_the_answer_that_it_was(payload: Any) -> None:
+    read = literals_pb2.Literal.FromString(literal(payload).SerializeToString())
+    assert same(from_literal(read), payload)
+    assert same(told(signal={"output": read}).payload, payload)
+    to_event_payload(payload).SerializeToString()

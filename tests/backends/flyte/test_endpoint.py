@@ -1,0 +1,247 @@
+"""What a user may write for where a deployment is."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from ipaddress import IPv6Address
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from flyte_sidecar.backends.flyte.endpoint import Deployment, org_of, split
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "host", "port"),
+    [
+        ("flyte.example.com", "flyte.example.com", None),
+        ("flyte.example.com:8089", "flyte.example.com", 8089),
+        ("flyte.example.com:1", "flyte.example.com", 1),
+        ("flyte.example.com:65535", "flyte.example.com", 65535),
+        ("localhost", "localhost", None),
+        ("Flyte.Example.COM:443", "flyte.example.com", 443),
+        ("flyte.example.com.", "flyte.example.com.", None),
+        ("my_service.default", "my_service.default", None),
+        ("bücher.example", "bücher.example", None),
+        ("10.0.0.7:30080", "10.0.0.7", 30080),
+        (" flyte.example.com:8089\n", "flyte.example.com", 8089),
+        ("[::1]", "::1", None),
+        ("[::1]:8090", "::1", 8090),
+        ("[2001:DB8:0:0::1]:443", "2001:db8::1", 443),
+        ("[::ffff:10.0.0.7]", str(IPv6Address("::ffff:10.0.0.7")), None),
+    ],
+)
+def test_an_endpoint_is_a_host_and_perhaps_a_port(
+    endpoint: str, host: str, port: int | None
+) -> None:
+    assert split(endpoint) == (host, port)
+
+
+@pytest.mark.parametrize("scheme", ["dns:///", "dns://", "http://", "https://"])
+@pytest.mark.parametrize("rest", ["flyte.example.com", "flyte.example.com:8089", "[::1]:8089"])
+@pytest.mark.parametrize("end", ["", "/"])
+def test_a_scheme_is_dropped(scheme: str, rest: str, end: str) -> None:
+    assert split(scheme + rest + end) == split(rest)
+
+
+@pytest.mark.parametrize("scheme", ["", "dns:///", "http://", "https://"])
+def test_insecure_alone_and_no_scheme_decides_on_the_default_port(scheme: str) -> None:
+    assert Deployment(endpoint=f"{scheme}h.example").address == "h.example:443"
+    assert Deployment(endpoint=f"{scheme}h.example", insecure=True).address == "h.example:80"
+
+
+@pytest.mark.parametrize("insecure", [False, True])
+def test_a_port_that_is_named_is_the_port(insecure: bool) -> None:
+    assert Deployment(endpoint="h.example:8089", insecure=insecure).address == "h.example:8089"
+
+
+def test_an_ipv6_address_stands_in_brackets_before_its_port() -> None:
+    assert Deployment(endpoint="[::1]").address == "[::1]:443"
+    assert Deployment(endpoint="[::1]:8090", insecure=True).address == "[::1]:8090"
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "",
+        " ",
+        "/",
+        "https://",
+        "dns:///",
+        "dns:////h",
+        "https:///h",
+        ":443",
+        "h:",
+        "h:0",
+        "h:65536",
+        "h:99999999999999999999",
+        "h:-1",
+        "h:+1",
+        "h:1_0",
+        "h: 80",
+        "h:٣",
+        "h:port",
+        "h:80:80",
+        "h//",
+        "h/path",
+        "h?query",
+        "h#part",
+        "h\\path",
+        "a b",
+        "a\tb",
+        "a\nb",
+        "a\0b",
+        "a,b",
+        "-h",
+        ".h",
+        "%00",
+        "\ud800",
+        "::1",
+        "2001:db8::1",
+        "2001:db8::1:443",
+        "[::1",
+        "::1]",
+        "[]",
+        "[]:80",
+        "[h]:80",
+        "[10.0.0.7]",
+        "[v1.a]",
+        "[::1]x:80",
+        "a[::1]",
+        "[::1%a b]",
+        "[[::1]]",
+        "ftp://h",
+        "unix:///run/flyte.sock",
+        "passthrough:///h",
+        "https://https://h",
+        "dns://8.8.8.8/h",
+        "dns:h",
+    ],
+)
+def test_what_is_no_host_and_port_is_refused(endpoint: str) -> None:
+    with pytest.raises(ValueError, match="endpoint"):
+        split(endpoint)
+    with pytest.raises(ValueError, match="endpoint"):
+        Deployment(endpoint=endpoint)
+
+
+@pytest.mark.parametrize("endpoint", ["2001:db8::1", "::1", "[10.0.0.7]", "[h]"])
+def test_who_writes_an_address_wrongly_is_told_how_it_is_written(endpoint: str) -> None:
+    with pytest.raises(ValueError, match=re.escape("[IPv6 address]:port")) as refused:
+        split(endpoint)
+    assert repr(endpoint) in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "amelie:hunter2@h.example",
+        "https://amelie:hunter2@h.example:443",
+        "dns:///amelie:hunter2@h.example",
+        "amelie:hunter2@h.example/path",
+        "amelie:hun/ter2@h.example",
+        "ftp://amelie:hunter2@h.example",
+        "amelie:hunter2://@h.example",
+        "amelie:hunter2@https://h.example",
+        "amelie:hunter2@",
+        "@amelie:hunter2@h.example",
+        "amelie:hunter2@[::1",
+        "amelie:hunter2@h:port",
+        "hunter2@h.example",
+    ],
+)
+def test_an_endpoint_with_a_secret_is_refused_without_repeating_it(endpoint: str) -> None:
+    with pytest.raises(ValueError, match="no user and no password") as refused:
+        Deployment(endpoint=endpoint)
+    for secret in ("amelie", "hun", "ter2"):
+        assert secret not in str(refused.value)
+    assert refused.value.__cause__ is None
+    assert refused.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("host", "org"),
+    [
+        ("acme.example.com", "acme"),
+        ("acme.cloud.example.com", "acme"),
+        ("acme.example.com.", "acme"),
+        ("example.com", None),
+        ("example.com.", None),
+        ("localhost", None),
+        ("10.0.0.7", None),
+        ("10.0.0.7.", None),
+        ("010.0.0.7", None),
+        ("127.0.1", None),
+        ("::1", None),
+        ("::ffff:10.0.0.7", None),
+        ("fe80::1%eth0.a.b", None),
+    ],
+)
+def test_the_org_is_the_first_of_three_labels_of_a_name(host: str, org: str | None) -> None:
+    assert org_of(host) == org
+
+
+def test_an_org_that_is_named_wins_over_the_host_name() -> None:
+    endpoint = "dns:///Acme.Example.com:443"
+    assert Deployment(endpoint=endpoint).its_org == "acme"
+    assert Deployment(endpoint=endpoint, org="other").its_org == "other"
+    assert Deployment(endpoint="10.0.0.7:80").its_org is None
+    assert Deployment(endpoint="10.0.0.7:80", org="other").its_org == "other"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "insecure", "console"),
+    [
+        ("dns:///acme.example.com", False, "https://acme.example.com"),
+        ("acme.example.com:443", False, "https://acme.example.com:443"),
+        ("https://acme.example.com:8443/", True, "http://acme.example.com:8443"),
+        ("acme.example.com", True, "http://acme.example.com"),
+        ("localhost:8090", True, "http://localhost:8080"),
+        ("dns:///localhost:8090", False, "https://localhost:8080"),
+        ("localhost:8091", True, "http://localhost:8091"),
+        ("localhost", True, "http://localhost"),
+        ("127.0.0.1:8090", True, "http://127.0.0.1:8090"),
+        ("[::1]:8090", True, "http://[::1]:8090"),
+        ("[::1]", True, "http://[::1]"),
+    ],
+)
+def test_a_run_has_a_page_in_the_console(endpoint: str, insecure: bool, console: str) -> None:
+    deployment = Deployment(endpoint=endpoint, insecure=insecure)
+    page = f"{console}/v2/domain/development/project/flytesnacks/runs/r1"
+    assert deployment.run_url("flytesnacks", "development", "r1") == page
+
+
+def test_names_with_any_character_are_quoted_in_the_address_of_the_page() -> None:
+    page = Deployment(endpoint="h.example").run_url("p/q", "d?e", "r #1/../ü%")
+    assert page == "https://h.example/v2/domain/d%3Fe/project/p%2Fq/runs/r%20%231%2F..%2F%C3%BC%25"
+
+
+@given(st.text(min_size=1), st.text(min_size=1), st.text(min_size=1))
+def test_every_name_can_be_read_back_from_the_page(project: str, domain: str, run: str) -> None:
+    page = urlsplit(Deployment(endpoint="h.example:1").run_url(project, domain, run))
+    assert (page.netloc, page.query, page.fragment) == ("h.example:1", "", "")
+    parts = [unquote(part) for part in page.path.split("/")]
+    assert parts == ["", "v2", "domain", domain, "project", project, "runs", run]
+
+
+PIECES = st.sampled_from(
+    ["dns:", "http", "https", "://", "/", ":", "[", "]", "::", "@", "%", ".", "h", "80", "é", "\0"]
+)
+
+
+@given(st.text() | st.lists(PIECES).map("".join))
+@example("[::1]:80")
+@example("http://[")
+@example("//[v1.x]@")
+def test_whatever_is_written_for_an_endpoint_is_taken_or_is_a_value_error(endpoint: str) -> None:
+    with suppress(ValueError):
+        host, port = split(endpoint)
+        assert host
+        assert port is None or 0 < port < 65536
+        deployment = Deployment(endpoint=endpoint)
+        # What is made of it is an endpoint too, and the same one.
+        assert split(deployment.address) == (host, port or 443)
+        assert urlsplit(deployment.run_url("p", "d", "r")).path.startswith("/v2/")

@@ -1,0 +1,457 @@
+"""Whom the connection trusts, over real TLS servers, and what it tells of others."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from flyteidl2.workflow.run_service_pb2 import ListRunsRequest, ListRunsResponse
+
+from flyte_sidecar.backends.flyte import Deployment, FlyteBackend
+from flyte_sidecar.backends.flyte.rpc import grpc_transport, tls
+from flyte_sidecar.backends.flyte.rpc.error_translation import as_error
+from flyte_sidecar.backends.flyte.rpc.transport import CallFailed, Rpc
+from flyte_sidecar.errors import BackendError, BackendUnavailable, DeadlineExceeded, SidecarError
+from tests.conftest import run
+from tests.fake_runservice.model import Model
+from tests.fake_runservice.server import Server
+
+LIST_RUNS = Rpc("ListRuns", ListRunsRequest, ListRunsResponse)
+GET = '{"runName": "r1", "name": "approve"}'
+
+
+@pytest.fixture(scope="module")
+def ca() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def ca_file(ca: trustme.CA, tmp_path: Path) -> Path:
+    path = tmp_path / "ca.pem"
+    ca.cert_pem.write_to_path(path)
+    return path
+
+
+@contextmanager
+def serving(certificate: trustme.LeafCert | None, host: str = "127.0.0.1") -> Iterator[Server]:
+    model = Model("2.0.43")
+    model.ask("r1", "approve", action="e1", project="p", domain="d")
+    tls = certificate and (
+        certificate.private_key_pem.bytes(),
+        b"".join(blob.bytes() for blob in certificate.cert_chain_pems),
+    )
+    with Server(model, tls=tls or None, host=host) as server:
+        yield server
+
+
+@asynccontextmanager
+async def connected(endpoint: str, **how: Any) -> AsyncIterator[FlyteBackend]:
+    backend = FlyteBackend(Deployment(endpoint=endpoint, project="p", domain="d", **how), "tests")
+    try:
+        yield backend
+    finally:
+        await backend.close()
+
+
+async def works(endpoint: str, **how: Any) -> bool:
+    async with connected(endpoint, **how) as backend:
+        await backend.check()
+    return True
+
+
+async def refusal(endpoint: str, **how: Any) -> SidecarError:
+    """Give the error of a connection that must not come about."""
+    async with connected(endpoint, **how) as backend:
+        with pytest.raises(SidecarError) as told:
+            await backend.check()
+    assert endpoint in told.value.message
+    for bytes_of in ("BEGIN", "MII", "PRIVATE"):
+        assert bytes_of not in f"{told.value.message}{told.value.data}"
+    return told.value
+
+
+def is_final(error: SidecarError) -> bool:
+    """Tell whether it is the error that says that trying again cannot help."""
+    return (
+        isinstance(error, BackendUnavailable)
+        and not error.retryable
+        and error.data == {"grpcStatus": "UNAVAILABLE"}
+    )
+
+
+async def test_a_server_whose_ca_is_in_the_file_is_trusted(ca: trustme.CA, ca_file: Path) -> None:
+    with serving(ca.issue_cert("127.0.0.1")) as server:
+        assert await works(server.endpoint, ca_cert_file=str(ca_file))
+
+
+async def test_the_host_may_be_a_name_and_the_port_any(ca: trustme.CA, ca_file: Path) -> None:
+    with serving(ca.issue_cert("localhost")) as server:
+        port = server.endpoint.rpartition(":")[2]
+        assert await works(f"https://localhost:{port}", ca_cert_file=str(ca_file))
+
+
+async def test_an_ipv6_address_is_checked_like_any_other(ca: trustme.CA, ca_file: Path) -> None:
+    with serving(ca.issue_cert("::1"), host="[::1]") as server:
+        assert await works(server.endpoint, ca_cert_file=str(ca_file))
+        assert await works(server.endpoint, insecure_skip_verify=True)
+
+
+async def test_the_ca_may_have_issued_by_another_one_between(ca: trustme.CA, ca_file: Path) -> None:
+    with serving(ca.create_child_ca().issue_cert("127.0.0.1")) as server:
+        assert await works(server.endpoint, ca_cert_file=str(ca_file))
+        assert await works(server.endpoint, insecure_skip_verify=True)
+
+
+async def test_the_ca_file_may_hold_many_and_comments_in_any_script(
+    ca: trustme.CA, ca_file: Path
+) -> None:
+    other = trustme.CA().cert_pem.bytes()
+    put(ca_file, b"# F\xc5\x91\n" + other + b"\n# \xff\n" + ca.cert_pem.bytes())
+    with serving(ca.issue_cert("127.0.0.1")) as server:
+        assert await works(server.endpoint, ca_cert_file=str(ca_file))
+
+
+async def test_a_server_that_the_system_does_not_trust_is_refused_with_the_remedy(
+    ca: trustme.CA,
+) -> None:
+    with serving(ca.issue_cert("127.0.0.1")) as server:
+        error = await refusal(server.endpoint)
+    assert is_final(error)
+    assert "name its CA file" in error.message
+
+
+async def test_a_server_of_another_ca_than_the_file_s_is_refused(
+    ca: trustme.CA, ca_file: Path
+) -> None:
+    with serving(trustme.CA().issue_cert("127.0.0.1")) as server:
+        assert is_final(await refusal(server.endpoint, ca_cert_file=str(ca_file)))
+
+
+async def test_a_certificate_for_another_host_is_refused_and_called_that(
+    ca: trustme.CA, ca_file: Path
+) -> None:
+    with serving(ca.issue_cert("flyte.example.com")) as server:
+        error = await refusal(server.endpoint, ca_cert_file=str(ca_file))
+    assert is_final(error)
+    assert "for another host" in error.message
+
+
+@pytest.mark.parametrize("skip", [False, True])
+async def test_a_certificate_that_has_expired_is_refused_and_called_that(
+    skip: bool, ca: trustme.CA, ca_file: Path
+) -> None:
+    past = datetime.now(UTC) - timedelta(days=1)
+    certificate = ca.issue_cert("127.0.0.1", not_after=past)
+    how: dict[str, Any] = {"insecure_skip_verify": skip}
+    if not skip:
+        how["ca_cert_file"] = str(ca_file)
+    with serving(certificate) as server:
+        error = await refusal(server.endpoint, **how)
+    assert is_final(error)
+    assert "has expired" in error.message
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["127.0.0.1"],
+        ["localhost"],
+        ["flyte.example.com"],
+        ["*.example.com"],
+        ["*.example.com", "127.0.0.1"],
+        ["10.0.0.7"],
+        ["::1"],
+        ["2001:db8::7"],
+        ["a@example.com", "flyte.example.com"],
+        ["xn--bcher-kva.example"],
+    ],
+    ids=" ".join,
+)
+async def test_skip_verify_takes_a_certificate_of_any_ca_and_for_any_name(
+    names: list[str], ca: trustme.CA
+) -> None:
+    with serving(ca.issue_cert(*names)) as server:
+        assert await works(server.endpoint, insecure_skip_verify=True)
+        async with connected(server.endpoint, insecure_skip_verify=True) as backend:
+            assert await backend.healthy()  # another connection, the same trust
+
+
+async def test_skip_verify_takes_a_certificate_that_has_but_a_common_name(ca: trustme.CA) -> None:
+    with serving(ca.issue_cert(common_name="flyte.example.com")) as server:
+        assert await works(server.endpoint, insecure_skip_verify=True)
+
+
+async def test_skip_verify_takes_a_certificate_that_signed_itself(ca: trustme.CA) -> None:
+    itself = trustme.CA(organization_name="itself")
+    key, certificate = itself.private_key_pem.bytes(), itself.cert_pem.bytes()
+    with Server(Model("2.0.43"), tls=(key, certificate)) as server:
+        trusted = await tls.trusted_by(
+            Deployment(endpoint=server.endpoint, insecure_skip_verify=True)
+        )
+    assert trusted.certificates is not None
+    assert ssl.PEM_cert_to_DER_cert(trusted.certificates.decode()) == ssl.PEM_cert_to_DER_cert(
+        certificate.decode()
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "name"),
+    [
+        (["localhost"], None),
+        (["flyte.example.com", "LOCALHOST"], None),
+        (["flyte.example.com", "*.example.com"], "flyte.example.com"),
+        (["*.example.com"], "any.example.com"),
+        (["::1"], "::1"),
+    ],
+)
+async def test_the_host_s_own_name_is_asked_for_wherever_the_certificate_is_good_for_it(
+    names: list[str], name: str | None, ca: trustme.CA
+) -> None:
+    with serving(ca.issue_cert(*names)) as server:
+        port = server.endpoint.rpartition(":")[2]
+        deployment = Deployment(endpoint=f"localhost:{port}", insecure_skip_verify=True)
+        assert (await tls.trusted_by(deployment)).name == name
+
+
+async def test_skip_verify_holds_to_the_certificate_that_it_saw(ca: trustme.CA) -> None:
+    with serving(ca.issue_cert("127.0.0.1")) as server:
+        async with connected(server.endpoint, insecure_skip_verify=True) as backend:
+            await backend.check()
+            server.stop()
+            port = int(server.endpoint.rpartition(":")[2])
+            other = trustme.CA().issue_cert("127.0.0.1")
+            shown = (other.private_key_pem.bytes(), other.cert_chain_pems[0].bytes())
+            with Server(server.model, port=port, tls=shown):
+                error: SidecarError | None = None
+                while error is None or error.retryable:  # until it has connected again
+                    with pytest.raises(SidecarError) as told:
+                        await backend.check()
+                    error = told.value
+    assert is_final(error)
+    assert "not trusted" in error.message
+
+
+async def test_a_ca_file_wins_over_skip_verify(ca: trustme.CA, ca_file: Path) -> None:
+    with serving(ca.issue_cert("127.0.0.1")) as server:
+        how = {"ca_cert_file": str(ca_file), "insecure_skip_verify": True}
+        assert await works(server.endpoint, **how)
+    with serving(trustme.CA().issue_cert("127.0.0.1")) as server:
+        assert is_final(await refusal(server.endpoint, **how))
+    with serving(ca.issue_cert("flyte.example.com")) as server:
+        assert "for another host" in (await refusal(server.endpoint, **how)).message
+
+
+async def test_whoever_speaks_plaintext_to_tls_is_told_what_may_be_wrong(ca: trustme.CA) -> None:
+    with serving(ca.issue_cert("127.0.0.1")) as server:
+        error = await refusal(server.endpoint, insecure=True)
+    assert isinstance(error, BackendUnavailable)
+    assert "does it speak TLS?" in error.message
+
+
+@pytest.mark.parametrize("skip", [False, True])
+async def test_whoever_speaks_tls_to_plaintext_is_told_to_say_insecure(skip: bool) -> None:
+    with serving(None) as server:
+        error = await refusal(server.endpoint, insecure_skip_verify=skip)
+    assert is_final(error)
+    assert "was insecure meant?" in error.message
+
+
+@pytest.mark.parametrize("how", [{}, {"insecure": True}, {"insecure_skip_verify": True}], ids=str)
+async def test_a_server_that_is_not_there_may_be_there_later(
+    how: dict[str, Any], ca: trustme.CA
+) -> None:
+    with closing(socket.socket()) as taken:  # bound, so nobody else's, but never listening
+        taken.bind(("127.0.0.1", 0))
+        error = await refusal(f"127.0.0.1:{taken.getsockname()[1]}", **how)
+    assert isinstance(error, BackendUnavailable)
+    assert error.retryable
+    assert "cannot be reached" in error.message
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"hello", b"\xff\xfe\0", b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"],
+)
+async def test_a_ca_file_that_holds_no_certificate_is_named(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "ca.pem"
+    put(path, content)
+    error = await refusal("127.0.0.1:1", ca_cert_file=str(path))
+    assert isinstance(error, BackendError)
+    assert not error.retryable
+    assert error.data["outcome"] == "none"
+    assert f"the CA file {path} cannot be used" in error.message
+
+
+@pytest.mark.parametrize(
+    "path", ["missing.pem", ".", "~nobody-of-that-name/ca.pem", "nul\0.pem", "\ud800.pem", ""]
+)
+async def test_a_ca_file_that_cannot_be_read_is_named(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    error = await refusal("127.0.0.1:1", ca_cert_file=path)
+    assert isinstance(error, BackendError)
+    assert not error.retryable
+    assert f"the CA file {path} cannot be used" in error.message
+
+
+async def test_of_a_ca_file_with_a_private_key_nothing_is_repeated(
+    ca: trustme.CA, tmp_path: Path
+) -> None:
+    path = tmp_path / "ca.pem"
+    key = ca.private_key_pem.bytes()
+    put(path, key)
+    error = await refusal("127.0.0.1:1", ca_cert_file=str(path))
+    for line in key.decode().splitlines():
+        assert line not in error.message
+
+
+async def test_a_ca_file_is_read_anew_after_a_failure(ca: trustme.CA, ca_file: Path) -> None:
+    put(ca_file, b"not yet")
+    with serving(ca.issue_cert("127.0.0.1")) as server:
+        async with connected(server.endpoint, ca_cert_file=str(ca_file)) as backend:
+            assert not await backend.healthy()
+            put(ca_file, ca.cert_pem.bytes())
+            assert await backend.healthy()
+
+
+def test_what_the_system_trusts_is_trusted(
+    ca: trustme.CA, ca_file: Path, command: dict[str, str]
+) -> None:
+    with serving(ca.issue_cert("127.0.0.1")) as server:
+        env = {**command, "SSL_CERT_FILE": str(ca_file)}
+        done = call(server.endpoint, GET, env)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert '"actionName": "e1"' in done.stdout
+
+
+def test_the_certificates_of_the_current_folder_are_nobody_s(
+    ca: trustme.CA, tmp_path: Path, command: dict[str, str]
+) -> None:
+    ca.cert_pem.write_to_path(tmp_path / "ca-certificates.crt")
+    nowhere = str(tmp_path / "missing")
+    env = {**command, "SSL_CERT_FILE": nowhere, "SSL_CERT_DIR": nowhere}
+    with serving(ca.issue_cert("127.0.0.1")) as server:
+        done = call(server.endpoint, GET, env, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "name its CA file" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--insecure", "--insecure-skip-verify", "--ca-cert-file"])
+def test_a_request_to_a_server_that_never_speaks_ends_in_its_time(
+    option: str, ca_file: Path, command: dict[str, str]
+) -> None:
+    params = '{"runName": "r1", "name": "approve", "timeoutSeconds": 0.1}'
+    words = (option, ca_file) if option == "--ca-cert-file" else (option,)
+    with mute() as endpoint:
+        done = call(endpoint, params, command, *words)
+    assert done.returncode == 1
+    assert done.stderr == "deadline_exceeded: timeoutSeconds has passed: 0.1\n"
+
+
+@pytest.mark.parametrize("insecure", [False, True])
+async def test_a_call_to_a_server_that_never_speaks_ends_by_its_own_deadline(
+    insecure: bool, ca_file: Path
+) -> None:
+    with mute() as endpoint:
+        deployment = Deployment(
+            endpoint=endpoint, insecure=insecure, ca_cert_file=None if insecure else str(ca_file)
+        )
+        transport = await grpc_transport.connect(deployment, "tests")
+        try:
+            with pytest.raises(CallFailed) as failed:
+                await transport.call(LIST_RUNS, ListRunsRequest(), 0.1, ())
+        finally:
+            await transport.close()
+    assert isinstance(as_error(failed.value, endpoint), DeadlineExceeded)
+
+
+async def test_skip_verify_waits_so_long_for_a_certificate_and_no_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tls, "TEST_TIMEOUT", 0.1)
+    with mute() as endpoint:
+        error = await refusal(endpoint, insecure_skip_verify=True)
+    assert isinstance(error, BackendUnavailable)
+    assert error.retryable
+
+
+async def test_looking_for_a_certificate_can_be_cancelled() -> None:
+    with mute() as endpoint:
+        deployment = Deployment(endpoint=endpoint, insecure_skip_verify=True)
+        looking = asyncio.ensure_future(tls.trusted_by(deployment))
+        await asyncio.sleep(0)
+        looking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await looking
+
+
+async def test_a_connection_that_takes_long_to_make_is_not_given_up(
+    ca: trustme.CA, ca_file: Path
+) -> None:
+    connections: list[asyncio.Task[None]] = []
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.5)  # the way is that long
+        there, back = await asyncio.open_connection(*server.endpoint.split(":"))
+        await asyncio.gather(pump(reader, back), pump(there, writer))
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(asyncio.ensure_future(forward(reader, writer)))
+
+    with serving(ca.issue_cert("127.0.0.1")) as server:
+        slow = await asyncio.start_server(accept, "127.0.0.1", 0)
+        host, port = slow.sockets[0].getsockname()
+        assert await works(f"{host}:{port}", ca_cert_file=str(ca_file))
+        slow.close()
+        await asyncio.gather(*connections)
+    assert len(connections) == 1
+
+
+def test_a_server_that_is_not_trusted_leaves_nothing_but_its_error_on_a_terminal(
+    ca: trustme.CA, command: dict[str, str]
+) -> None:
+    with serving(ca.issue_cert("127.0.0.1")) as server:
+        done = call(server.endpoint, GET, command)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("backend_unavailable: ")
+    assert done.stderr.count("\n") == 1
+
+
+@contextmanager
+def mute() -> Iterator[str]:
+    """Give the endpoint of a server that lets clients connect, and never says anything."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+
+
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
+
+
+def put(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+def call(endpoint: str, params: str, env: dict[str, str], *words: str | Path, **how: Any) -> Any:
+    """Have a process of its own get an event."""
+    where = ("--backend", "flyte", "--endpoint", endpoint, "--project", "p", "--domain", "d")
+    env = {name: value for name, value in env.items() if not name.startswith("GRPC_")}
+    env.setdefault("PYTHONPATH", os.pathsep.join(sys.path))
+    start = (sys.executable, "-m", "flyte_sidecar", "call", "events.get", params)
+    return run(*start, *where, *words, env=env, **how)

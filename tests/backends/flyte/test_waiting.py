@@ -1,0 +1,300 @@
+"""Waits: through broken streams, lost changes and a backend that goes away and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import grpc
+import pytest
+
+from flyte_sidecar.backends.flyte.rpc import run_service as calls
+from flyte_sidecar.backends.flyte.watch import schedule, stream
+from flyte_sidecar.errors import (
+    BackendUnavailable,
+    EventNotFound,
+    PermissionDenied,
+    ShuttingDown,
+    UnsupportedByBackend,
+)
+from flyte_sidecar.events.model import ABORTED, SUCCEEDED, TIMED_OUT, Event
+from tests.backends.flyte.asking import EVERY, OLD, OLD_AND_NEW, ask, until
+from tests.contract.flyte import FlyteHarness
+from tests.contract.harness import RUN, Client
+
+STREAM = "WatchActions"
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "PAUSE", (0.01, 0.02))
+    monkeypatch.setattr(schedule, "SHORTEST", 0.05)
+
+
+async def begun(client: Client, flyte: FlyteHarness, name: str = "q") -> asyncio.Future[Event]:
+    """Wait for an event, and give that once its stream is open."""
+    before = flyte.server.calls[STREAM]
+    waits = asyncio.ensure_future(client.wait(name))
+    await until(lambda: flyte.server.calls[STREAM] > before or waits.done())
+    await until(lambda: flyte.server.open_streams[STREAM] > 0 or waits.done())
+    return waits
+
+
+async def nothing_left(flyte: FlyteHarness) -> None:
+    await until(lambda: not flyte.server.open_streams[STREAM])
+
+
+@EVERY
+async def test_an_answer_from_elsewhere_ends_a_wait_and_its_stream(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    action = ask(flyte, "q", "str")
+    waits = await begun(client, flyte)
+    flyte.server.model.signal_directly(RUN.name, action, "x", by="alice")
+    told = await waits
+    assert (told.phase, told.payload, told.signalled_by) == (SUCCEEDED, "x", "alice")
+    await nothing_left(flyte)
+
+
+@EVERY
+async def test_an_abort_from_elsewhere_ends_a_wait(client: Client, flyte: FlyteHarness) -> None:
+    action = ask(flyte)
+    waits = await begun(client, flyte)
+    flyte.server.model.abort_directly(RUN.name, action, "why")
+    told = await waits
+    assert (told.phase, told.abort_reason) == (ABORTED, "why")
+
+
+async def test_a_thousand_waits_in_a_run_cost_one_stream(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    actions = [ask(flyte, f"q{place}") for place in range(1000)]
+    waits = [asyncio.ensure_future(client.wait(action_name=action)) for action in actions]
+    await until(lambda: flyte.server.open_streams[STREAM] == 1)
+    for action in actions:
+        flyte.server.model.signal_directly(RUN.name, action, True)
+    told = await asyncio.gather(*waits)
+    assert [event.action_name for event in told] == actions
+    assert {event.payload for event in told} == {True}
+    assert flyte.server.calls[STREAM] == 1
+    await nothing_left(flyte)
+
+
+async def test_many_waits_for_an_event_share_one_stream(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    action = ask(flyte)
+    waits = [await begun(client, flyte)]
+    waits += [asyncio.ensure_future(client.wait("q")) for _ in range(99)]
+    (follower,) = (await flyte.connected()).followers._followers.values()
+    await until(lambda: len(follower.audience.waits.get(action, ())) == 100)
+    for one in waits[:50]:
+        one.cancel()
+    flyte.server.model.signal_directly(RUN.name, action, True)
+    results = await asyncio.gather(*waits, return_exceptions=True)
+    assert sum(isinstance(one, Event) for one in results) >= 50
+    assert flyte.server.calls[STREAM] == 1
+    await nothing_left(flyte)
+
+
+async def test_a_wait_that_is_cancelled_leaves_no_stream(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    ask(flyte)
+    for _ in range(3):
+        waits = await begun(client, flyte)
+        waits.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waits
+        # At once the next one: what was left must not be taken for its stream.
+        again = asyncio.ensure_future(client.wait("q"))
+        await until(lambda: flyte.server.open_streams[STREAM] == 1)
+        again.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await again
+    await nothing_left(flyte)
+
+
+async def test_a_wait_that_begins_as_the_last_one_leaves_is_answered(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    action = ask(flyte)
+    event = await client.get("q")
+    assert event is not None
+    backend = flyte.backend()
+    first = asyncio.ensure_future(backend.resolved(event))
+    await until(lambda: flyte.server.open_streams[STREAM] == 1)
+    first.cancel()
+    second = asyncio.ensure_future(backend.resolved(event))
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    flyte.server.model.signal_directly(RUN.name, action, True)
+    assert (await second).payload is True
+
+
+@pytest.mark.parametrize("fault", ["drop_streams", "break_streams"])
+@EVERY
+async def test_a_wait_survives_streams_that_end(
+    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setattr(stream, "SOON", 0.0)  # each lived long enough to be worth having
+    action = ask(flyte)
+    waits = await begun(client, flyte)
+    for _ in range(5):
+        opened = flyte.server.calls[STREAM]
+        getattr(flyte.server.faults, fault)()
+        await until(lambda opened=opened: flyte.server.calls[STREAM] > opened)  # type: ignore[misc]
+        await until(lambda: flyte.server.open_streams[STREAM] == 1)
+    assert not waits.done()
+    flyte.server.model.signal_directly(RUN.name, action, True)
+    assert (await waits).payload is True
+    await nothing_left(flyte)
+
+
+@EVERY
+async def test_a_wait_survives_a_server_that_goes_and_comes_back(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    action = ask(flyte)
+    waits = await begun(client, flyte)
+    await asyncio.to_thread(flyte.server.stop)
+    with pytest.raises(BackendUnavailable):
+        await client.get("q")
+    assert not waits.done()
+    flyte.server.model.signal_directly(RUN.name, action, True)
+    await asyncio.to_thread(flyte.server.start)
+    assert (await waits).payload is True
+
+
+@EVERY
+async def test_an_answer_of_which_no_stream_tells_is_found_by_looking(
+    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "LONGEST", 0.05)
+    flyte.server.faults.lose_updates = True
+    action = ask(flyte, "q", "int")
+    await client.listing()  # since then it is known whether streams tell of answers
+    waits = await begun(client, flyte)
+    flyte.server.model.signal_directly(RUN.name, action, 5)
+    assert (await waits).payload == 5
+
+
+@OLD
+async def test_an_expiry_of_which_nothing_tells_ends_a_wait(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    ask(flyte, expires_in=60)
+    waits = await begun(client, flyte)
+    client.harness.pass_time(61)
+    assert (await waits).phase == TIMED_OUT
+
+
+async def test_a_backend_without_streams_is_looked_at(client: Client, flyte: FlyteHarness) -> None:
+    flyte.server.faults.unimplemented.add(STREAM)
+    action = ask(flyte)
+    waits = asyncio.ensure_future(client.wait("q"))
+    await until(lambda: flyte.server.calls[STREAM] == 1)
+    flyte.server.model.signal_directly(RUN.name, action, True)
+    assert (await waits).payload is True
+    again = asyncio.ensure_future(client.wait(action_name=ask(flyte, "other")))
+    await until(lambda: flyte.server.calls["GetActionDetails"] > 4)
+    assert flyte.server.calls[STREAM] == 1
+    again.cancel()
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        (grpc.StatusCode.PERMISSION_DENIED, PermissionDenied),
+        (grpc.StatusCode.UNIMPLEMENTED, UnsupportedByBackend),
+        (grpc.StatusCode.NOT_FOUND, EventNotFound),
+    ],
+)
+@OLD_AND_NEW
+async def test_a_wait_ends_with_what_no_look_can_mend(
+    client: Client, flyte: FlyteHarness, code: Any, error: type[Exception]
+) -> None:
+    ask(flyte)
+    waits = [await begun(client, flyte), asyncio.ensure_future(client.wait("q"))]
+    await until(lambda: flyte.server.calls["GetActionDetails"] >= 2)
+    flyte.server.faults.errors["GetActionDetails"] = (code, "no more")
+    flyte.server.faults.errors[STREAM] = (grpc.StatusCode.PERMISSION_DENIED, "no more")
+    flyte.server.faults.drop_streams()
+    for one in waits:
+        with pytest.raises(error):
+            await one
+
+
+async def test_a_stream_that_is_refused_alone_does_not_end_a_wait(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    flyte.server.faults.errors[STREAM] = (grpc.StatusCode.PERMISSION_DENIED, "no streams")
+    action = ask(flyte)
+    waits = asyncio.ensure_future(client.wait("q"))
+    await until(lambda: flyte.server.calls[STREAM] == 1)
+    flyte.server.model.signal_directly(RUN.name, action, True)
+    assert (await waits).payload is True
+    assert flyte.server.calls[STREAM] <= stream.TRIES
+
+
+async def test_an_answer_given_here_ends_the_waits_here_without_a_call(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    ask(flyte)
+    flyte.server.faults.lose_updates = True
+    waits = await begun(client, flyte)
+    told = await client.signal("q", True)
+    assert await waits == told
+
+
+async def test_whoever_sees_an_event_resolved_ends_the_waits_for_it(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    action = ask(flyte)
+    flyte.server.faults.lose_updates = True
+    waits = await begun(client, flyte)
+    flyte.server.model.signal_directly(RUN.name, action, True)
+    found = await client.get("q")
+    assert await waits == found
+
+
+async def test_closing_ends_waits_and_streams(client: Client, flyte: FlyteHarness) -> None:
+    for place in range(3):
+        ask(flyte, f"q{place}")
+    waits = [await begun(client, flyte, "q0")]
+    waits += [asyncio.ensure_future(client.wait(f"q{place}")) for place in (1, 2)]
+    its = await flyte.connected()
+    (follower,) = its.followers._followers.values()
+    await until(lambda: len(follower.audience.waits) == 3)
+    await flyte.close()
+    for one in waits:
+        with pytest.raises(ShuttingDown):
+            await one
+    await nothing_left(flyte)
+    assert await client.get("q0") is not None  # what is used again opens again
+
+
+async def test_an_event_that_is_resolved_opens_no_stream(
+    client: Client, flyte: FlyteHarness
+) -> None:
+    ask(flyte)
+    told = await client.signal("q", True)
+    assert await client.wait("q") == told
+    assert flyte.server.calls[STREAM] == 0
+
+
+@OLD
+async def test_looks_are_paced_however_many_wait(
+    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actions = [ask(flyte, f"q{place}") for place in range(50)]
+    monkeypatch.setattr(schedule, "POLLS_PER_SECOND", 0.001)
+    waits = [asyncio.ensure_future(client.wait(action_name=action)) for action in actions]
+    await until(lambda: flyte.server.calls["GetActionDetails"] >= 100)  # each was looked at twice
+    calls_then = Counter(flyte.server.calls)
+    await client.signal("q0", True)
+    assert (await waits[0]).payload is True
+    assert flyte.server.calls["GetActionDetails"] <= calls_then["GetActionDetails"] + 4
+    for one in waits[1:]:
+        one.cancel()

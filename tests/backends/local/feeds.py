@@ -1,0 +1,56 @@
+"""Watches of a store, and what its tests need beside them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from flyte_sidecar.backends.local import LocalBackend
+from flyte_sidecar.events.backend import resolve
+from flyte_sidecar.events.model import Event, Query
+from flyte_sidecar.events.watch import Watch, Watched
+from tests.backends.local.worker import RUN
+from tests.contract.harness import SCOPE, Picture, Watching
+
+
+class Feeds:
+    """Watches of a test, closed at its end."""
+
+    def __init__(self) -> None:
+        self._open: list[Watching] = []
+
+    def __call__(self, backend: LocalBackend, run: str | None = RUN.name) -> Watching:
+        watch = Watch(Watched(scope=SCOPE, run_name=run))
+        self._open.append(Watching(watch, asyncio.ensure_future(backend.watch(watch))))
+        return self._open[-1]
+
+    async def close(self) -> None:
+        for watching in self._open:
+            await watching.close()
+
+
+async def line(process: Any) -> str:
+    """Give the next line that a process says."""
+    said: str = await asyncio.to_thread(process.stdout.readline)
+    return said
+
+
+async def stands(backend: LocalBackend) -> dict[str, Event]:
+    """Give every event of the run as the store has it, by its name."""
+    found: dict[str, Event] = {}
+    cursor = None
+    while True:
+        page = await resolve(backend.page(Query(run=RUN, limit=1000, cursor=cursor)))
+        found |= {event.name: event for event in page.events}
+        cursor = page.next_cursor
+        if cursor is None:
+            return found
+
+
+async def stands_as(watching: Watching, event: Event) -> None:
+    """Take notes until the event is told as it is."""
+    await watching.until(lambda picture: picture.named().get(event.name) == event)
+
+
+def ended(picture: Picture) -> int:
+    return sum(not event.pending for event in picture.events.values())

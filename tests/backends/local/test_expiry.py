@@ -1,0 +1,66 @@
+"""Writes that are the first to find that an event is past its time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flyte_sidecar.backends.local import rows
+from flyte_sidecar.errors import AlreadyCompleted, EventExists
+from flyte_sidecar.events.model import TIMED_OUT, Event
+from tests.backends.local.conftest import Stores, get, make
+
+
+async def expired(opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch) -> Event:
+    """Make an event, and let its time pass without a read that would record it."""
+    event = await make(opened(store), expires_in=3600)
+    real = rows.now
+    monkeypatch.setattr(rows, "now", lambda: real() + 7200 * 1_000_000)
+    return event
+
+
+@pytest.mark.parametrize("write", ["signal", "abort"])
+async def test_a_write_to_an_event_past_its_time_comes_too_late(
+    opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch, write: str
+) -> None:
+    event = await expired(opened, store, monkeypatch)
+    backend = opened(store)
+    with pytest.raises(AlreadyCompleted) as refused:
+        await (backend.signal(event, True) if write == "signal" else backend.abort(event, "late"))
+    told = refused.value.data["event"]
+    assert (told.phase, told.ended_at) == (TIMED_OUT, event.expires_at)
+    assert (told.payload, told.abort_reason) == (None, None)
+    assert await get(backend) == told
+
+
+async def test_the_name_of_an_event_past_its_time_is_taken_by_one_that_has_timed_out(
+    opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = await expired(opened, store, monkeypatch)
+    with pytest.raises(EventExists) as refused:
+        await make(opened(store))
+    told = refused.value.data["event"]
+    assert (told.action_name, told.phase, told.pending) == (event.action_name, TIMED_OUT, False)
+
+
+async def test_every_write_records_what_is_past_its_time(
+    opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = opened(store)
+    others = [await make(backend, name) for name in ("a", "b")]
+    for number, write in enumerate(
+        (
+            lambda: make(backend, "c"),
+            lambda: backend.signal(others[0], True),
+            lambda: backend.abort(others[1], None),
+        )
+    ):
+        late = await make(backend, f"late{number}", expires_in=1.0)
+        monkeypatch.setattr(rows, "now", lambda now=rows.now: now() + 2_000_000)
+        await write()
+        assert backend._reader is not None
+        assert backend._reader.next_expiry() is None
+        found = await get(backend, late.name)
+        assert found is not None
+        assert (found.phase, found.ended_at) == (TIMED_OUT, late.expires_at)

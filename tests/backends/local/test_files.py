@@ -1,0 +1,308 @@
+# ruff: noqa: ASYNC240 - what blocks the loop of a test blocks nobody
+"""Which files are taken for a store, and what is left of those that are refused."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sqlite3
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flyte_sidecar.backends.local import LocalBackend, tables
+from flyte_sidecar.errors import StoreUnavailable
+from tests.backends.local.conftest import Stores, Worker, get, make, signal, snapshot
+from tests.conftest import TEST_TIMEOUT
+
+EXTRA = ("CREATE TABLE later (x TEXT) STRICT",)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+async def refusal(backend: LocalBackend) -> dict[str, Any]:
+    """Give the data of the error with which both a read and a write are refused."""
+    with pytest.raises(StoreUnavailable) as reading:
+        await get(backend)
+    with pytest.raises(StoreUnavailable) as writing:
+        await make(backend)
+    assert reading.value.data == writing.value.data
+    assert backend.path in reading.value.message
+    return writing.value.data
+
+
+@pytest.fixture
+def migrated(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Call it to go on as a release that knows one more migration, or one less again."""
+    ours = tables.MIGRATIONS
+
+    def switch(newer: bool) -> None:
+        migrations = (*ours, *([EXTRA] if newer else []))
+        monkeypatch.setattr(tables, "MIGRATIONS", migrations)
+        monkeypatch.setattr(tables, "VERSION", len(migrations))
+
+    return switch
+
+
+async def test_a_store_and_its_folder_are_private(opened: Stores, tmp_path: Path) -> None:
+    old = os.umask(0)
+    try:
+        store = tmp_path / "some" / "folder" / "events.db"
+        await make(opened(store))
+        assert mode(store.parent) == 0o700
+        assert [mode(path) for path in sorted(store.parent.iterdir())] == [0o600] * 3
+    finally:
+        os.umask(old)
+
+
+async def test_a_store_that_others_may_read_is_made_private(opened: Stores, store: Path) -> None:
+    first = opened(store)
+    await make(first)
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{store}{suffix}").chmod(0o644)
+    await get(opened(store))
+    assert {mode(path) for path in store.parent.iterdir()} == {0o600}
+
+
+async def test_nothing_is_opened_before_it_is_needed(opened: Stores, store: Path) -> None:
+    backend = opened(store)
+    assert not store.exists()
+    assert await get(backend) is None
+    assert store.exists()
+
+
+async def test_closing_leaves_one_file_that_opens_again(store: Path) -> None:
+    for place in range(3):
+        backend = LocalBackend(store)
+        await make(backend, f"q{place}")
+        assert await get(backend, "q0") is not None
+        await backend.close()
+        assert [path.name for path in store.parent.iterdir()] == [store.name]
+
+
+async def test_a_closed_backend_opens_again(opened: Stores, store: Path) -> None:
+    backend = opened(store)
+    event = await make(backend)
+    await backend.close()
+    await backend.close()
+    assert await get(backend) == event
+
+
+async def test_an_empty_file_becomes_a_store(opened: Stores, store: Path) -> None:
+    store.touch()
+    await make(opened(store))
+    assert await get(opened(store)) is not None
+    assert mode(store) == 0o600
+
+
+@pytest.mark.parametrize("kind", ["text", "journal", "binary", "database", "wal"])
+async def test_a_file_that_is_no_store_is_refused_and_not_touched(
+    opened: Stores, store: Path, kind: str
+) -> None:
+    if kind in ("text", "journal"):
+        store.write_text("my thesis\n" * 1000)
+    elif kind == "binary":
+        store.write_bytes(bytes(range(256)) * 100)
+    else:
+        db = sqlite3.connect(store)
+        if kind == "wal":
+            db.execute("PRAGMA journal_mode = WAL")
+        db.execute("CREATE TABLE event (id INTEGER PRIMARY KEY)")
+        db.commit()
+        db.close()
+    if kind == "journal":
+        Path(f"{store}-journal").write_bytes(b"notes")
+    before = snapshot(store.parent)
+    assert await refusal(opened(store)) == {"reason": "not_a_store", "outcome": "none"}
+    assert snapshot(store.parent) == before
+
+
+async def test_another_programs_database_that_broke_off_is_left_to_it(
+    opened: Stores, store: Path
+) -> None:
+    # Opening it would roll its transaction back.
+    db = sqlite3.connect(store, isolation_level=None)
+    db.execute("CREATE TABLE t (x)")
+    db.execute("PRAGMA cache_size = 1")
+    db.execute("BEGIN")
+    db.executemany("INSERT INTO t VALUES (?)", [("x" * 4000,)] * 50)
+    journal = Path(f"{store}-journal").read_bytes()
+    content = store.read_bytes()
+    db.close()
+    store.write_bytes(content)
+    Path(f"{store}-journal").write_bytes(journal)
+    before = snapshot(store.parent)
+    assert (await refusal(opened(store)))["reason"] == "not_a_store"
+    assert snapshot(store.parent) == before
+
+
+@pytest.mark.parametrize("kind", ["folder", "fifo", "socket", "/dev/null", "/dev/full"])
+async def test_what_is_no_file_is_refused(
+    opened: Stores, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a socket's path is short
+    path = Path("x")
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind("x")
+    else:
+        path = Path(kind)
+    assert await refusal(opened(path)) == {"reason": "not_a_store", "outcome": "none"}
+    assert len(list(tmp_path.iterdir())) <= 1
+
+
+async def test_a_file_in_place_of_a_folder_is_refused(opened: Stores, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    assert (await refusal(opened(tmp_path / "file" / "events.db")))["outcome"] == "none"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["with space.db", "a?b#c%20d&e=f.db", "%2e%2e", "ünï☃.db", "'\";--.db", "file:x?mode=memory"],
+)
+async def test_a_store_may_have_any_name(opened: Stores, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "folder ?#%41 ü" / name
+    await make(opened(path))
+    assert await get(opened(path)) is not None
+    assert sorted(one.name for one in path.parent.iterdir()) == sorted(
+        [name, f"{name}-wal", f"{name}-shm"]
+    )
+
+
+async def test_two_slashes_before_a_path_are_no_host(opened: Stores, store: Path) -> None:
+    await make(opened(f"/{store}"))
+    assert await get(opened(store)) is not None
+
+
+async def test_a_link_leads_to_the_one_store(opened: Stores, tmp_path: Path) -> None:
+    real, link = tmp_path / "real" / "x.db", tmp_path / "links" / "y.db"
+    link.parent.mkdir()
+    real.parent.mkdir()
+    link.symlink_to(real)  # to a store that is not made yet
+    event = await make(opened(link))
+    assert await get(opened(real)) == event
+    assert list(link.parent.iterdir()) == [link]
+    assert {path.name for path in real.parent.iterdir()} == {"x.db", "x.db-wal", "x.db-shm"}
+
+
+async def test_an_older_store_is_migrated_and_keeps_its_events(
+    opened: Stores, store: Path, migrated: Any
+) -> None:
+    old = LocalBackend(store)
+    await make(old)
+    told = await signal(old, True)
+    await old.close()
+    migrated(True)
+    assert await get(opened(store)) == told
+    db = sqlite3.connect(store)
+    assert db.execute("PRAGMA user_version").fetchone()[0] == tables.VERSION
+    assert db.execute("SELECT * FROM later").fetchall() == []
+    db.close()
+
+
+@pytest.mark.parametrize("in_the_log_alone", [False, True])
+async def test_a_newer_store_is_refused_and_not_touched(
+    opened: Stores, tmp_path: Path, migrated: Any, in_the_log_alone: bool
+) -> None:
+    store, copied = tmp_path / "a" / "events.db", tmp_path / "b" / "events.db"
+    backend = LocalBackend(store)
+    await make(backend)
+    await backend.close()
+    migrated(True)
+    newer = LocalBackend(store)
+    await make(newer, "more")
+    if in_the_log_alone:
+        # As a process that was killed leaves it.
+        shutil.copytree(store.parent, copied.parent)
+        Path(f"{copied}-shm").unlink()
+        header = copied.read_bytes()[:100]
+        assert int.from_bytes(header[60:64], "big") == tables.VERSION - 1
+    await newer.close()
+    if not in_the_log_alone:
+        shutil.copytree(store.parent, copied.parent)
+    migrated(False)
+    before = snapshot(copied.parent)
+    assert await refusal(opened(copied)) == {"reason": "newer", "outcome": "none"}
+    assert snapshot(copied.parent) == before
+    migrated(True)
+    assert await get(opened(copied), "more") is not None
+
+
+async def test_an_open_store_that_a_newer_release_migrates_is_neither_read_nor_written(
+    opened: Stores, store: Path, migrated: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flyte_sidecar.backends.local.reader.CHECK_AGAIN", 0.0)
+    old = opened(store)
+    event = await make(old)
+    migrated(True)
+    assert await get(opened(store)) == event
+    migrated(False)
+    with pytest.raises(StoreUnavailable) as refused:
+        await old.signal(event, True)
+    assert refused.value.data == {"reason": "newer", "outcome": "none"}
+    assert await refusal(old) == {"reason": "newer", "outcome": "none"}
+    migrated(True)
+    found = await get(opened(store))
+    assert found is not None
+    assert found.pending
+
+
+UNPRIVILEGED = 65534
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="runs as another user")
+
+
+@needs_root
+@pytest.mark.parametrize("what", ["file", "folder"])
+async def test_a_store_without_permission_to_write_is_refused_and_not_touched(
+    worker: Worker, common: Path, what: str
+) -> None:
+    store = common / "here" / "events.db"
+    backend = LocalBackend(store)
+    await make(backend)
+    await backend.close()
+    os.chown(store, UNPRIVILEGED, -1)
+    store.chmod(0o444 if what == "file" else 0o600)
+    if what == "file":
+        os.chown(store.parent, UNPRIVILEGED, -1)
+    store.parent.chmod(0o755)
+    before = snapshot(common)
+    process = worker("create_as", UNPRIVILEGED, store)
+    assert process.communicate(timeout=TEST_TIMEOUT)[0] == "store_unavailable read_only none\n"
+    assert snapshot(common) == before
+
+
+def in_a_mount(options: str, folder: Path) -> tuple[str, ...]:
+    """Give the words before a command that mount something on the folder, for it alone."""
+    if shutil.which("unshare") is None:
+        pytest.skip("no unshare: a disk of our own cannot be made")
+    tried = subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False)
+    if tried.returncode:
+        pytest.skip("no permission to mount a disk of our own")
+    script = f'mount {options} "$0" && cd . && exec "$@"'
+    return ("unshare", "-rm", "sh", "-c", script, str(folder))
+
+
+async def test_a_store_on_a_read_only_disk_is_refused_and_not_touched(
+    worker: Worker, store: Path
+) -> None:
+    backend = LocalBackend(store)
+    await make(backend)
+    await backend.close()
+    before = snapshot(store.parent)
+    mount = in_a_mount(
+        f'--bind "{store.parent}" "{store.parent}" && mount -o remount,bind,ro', store.parent
+    )
+    for path in (store, store.parent / "new.db", store.parent / "new" / "new.db"):
+        process = worker("create", path, "more", prefix=mount)
+        assert process.communicate(timeout=TEST_TIMEOUT)[0] == "store_unavailable read_only none\n"
+    assert snapshot(store.parent) == before

@@ -1,0 +1,86 @@
+"""What a killed process leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal as signals
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from flyte_sidecar.backends.local import LocalBackend, tables
+from flyte_sidecar.events.model import SUCCEEDED
+from tests.backends.local.conftest import Stores, Worker, get, make
+from tests.conftest import TEST_TIMEOUT
+
+
+def test_an_acknowledged_signal_survives_a_kill(worker: Worker, store: Path) -> None:
+    values: dict[str, int] = {}
+    for turn in range(8):
+        process = worker("signal_on", store)
+        for _ in range(1 + turn * 3):
+            name, value = process.stdout.readline().split()
+            values[name] = int(value)
+        process.send_signal(signals.SIGKILL)
+        for line in process.stdout.read().splitlines(keepends=True):
+            if line.endswith("\n"):
+                name, value = line.split()
+                values[name] = int(value)
+        process.wait(TEST_TIMEOUT)
+
+    async def body() -> None:
+        backend = LocalBackend(store)
+        for name, value in values.items():
+            found = await get(backend, name)
+            assert found is not None
+            assert (found.phase, found.payload) == (SUCCEEDED, value)
+        await backend.close()
+
+    asyncio.run(body())
+
+
+def test_a_kill_in_the_middle_of_making_a_store_leaves_one_that_opens(
+    worker: Worker, tmp_path: Path
+) -> None:
+    for turn in range(12):
+        store = tmp_path / str(turn) / "events.db"
+        process = worker("create", store, "q")
+        deadline = time.monotonic() + TEST_TIMEOUT
+        while not store.exists() and process.poll() is None and time.monotonic() < deadline:
+            pass
+        time.sleep(turn % 5 * 0.0005)
+        process.kill()
+        process.wait(TEST_TIMEOUT)
+
+        async def body(store: Path = store) -> None:
+            backend = LocalBackend(store)
+            await make(backend, "again")
+            await backend.close()
+
+        asyncio.run(body())
+
+
+async def test_a_first_transaction_that_broke_off_is_taken_back(
+    opened: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Pages are in the file, and the journal that says they are not committed beside it.
+    made = tmp_path / "made" / "events.db"
+    made.parent.mkdir()
+    db = sqlite3.connect(made, isolation_level=None)
+    db.execute("PRAGMA cache_size = 1")
+    db.execute("BEGIN")
+    for statement in tables.MIGRATIONS[0]:
+        db.execute(statement)
+    db.execute(f"PRAGMA application_id = {tables.APPLICATION_ID}")
+    db.execute("CREATE TABLE filler (x)")
+    db.executemany("INSERT INTO filler VALUES (?)", [("x" * 4000,)] * 50)
+    broken = tmp_path / "broken"
+    shutil.copytree(made.parent, broken)
+    db.close()
+    assert (broken / "events.db-journal").stat().st_size > 0
+    await make(opened(broken / "events.db"))
+    assert await get(opened(broken / "events.db")) is not None
+    assert not (broken / "events.db-journal").exists()

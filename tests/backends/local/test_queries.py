@@ -1,0 +1,115 @@
+"""How the store reads: by an index each, to the end, and never the whole run."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from flyte_sidecar.backends.local import reader
+from flyte_sidecar.events.backend import resolve
+from flyte_sidecar.events.model import (
+    PAUSED,
+    SUCCEEDED,
+    PendingQuery,
+    Query,
+    Run,
+    RunsQuery,
+    Scope,
+    Target,
+)
+from flyte_sidecar.events.watch import Watched
+from tests.backends.local.conftest import Stores, get, make, signal
+from tests.backends.local.worker import RUN
+
+
+async def test_every_statement_goes_by_an_index_and_sorts_nothing(
+    opened: Stores, store: Path
+) -> None:
+    backend = opened(store)
+    event = await make(backend, "q", expires_in=3600)
+    assert backend._reader is not None
+    assert backend._writer is not None
+    file = backend._writer._file
+    assert file is not None
+    said: list[str] = []
+    for db in (file.reading, file.writing):
+        db.set_trace_callback(said.append)
+    for target in (
+        Target(RUN, name="q"),
+        Target(RUN, name="q", parent="a0"),
+        Target(RUN, action_name=event.action_name),
+    ):
+        await resolve(backend.find(target))
+        await resolve(backend.choices(target))
+    for parent in (None, "a0"):
+        for phases in (None, [PAUSED], [SUCCEEDED], [PAUSED, SUCCEEDED]):
+            await resolve(backend.page(Query(run=RUN, parent=parent, phases=phases)))
+    place = Scope(RUN.org, RUN.project, RUN.domain)
+    for pending_only in (False, True):
+        await resolve(backend.runs(RunsQuery(scope=place, pending_only=pending_only)))
+    await resolve(backend.pending(PendingQuery(scope=place)))
+    for watched in (Watched(scope=place), Watched(scope=place, run_name=RUN.name, parent="a0")):
+        backend._reader.standing((watched, 0))
+    backend._reader.changed_since(0, lambda *_: True)
+    await signal(backend, True)
+    await make(backend, "another")
+    plans = sqlite3.connect(store)
+    seen = {words for words in said if words.lstrip().startswith(("SELECT", "UPDATE", "INSERT"))}
+    assert len(seen) > 15
+    for words in seen:
+        for row in plans.execute(f"EXPLAIN QUERY PLAN {words}").fetchall():
+            step = row[3]
+            of_one_row = "by_parent_and_name" in words or "by_action" in words
+            of_all_runs = "IN (SELECT id FROM run" in words  # what is pending is little
+            assert "SCAN" not in step, (step, words)
+            assert of_one_row or of_all_runs or "TEMP B-TREE" not in step, (step, words)
+    plans.close()
+
+
+async def test_a_read_does_not_hide_what_others_write(opened: Stores, store: Path) -> None:
+    backend, other = opened(store), opened(store)
+    for place in range(5):
+        await make(backend, f"q{place}")
+    assert backend._reader is not None
+    for read in (
+        lambda: backend._reader.find(Target(RUN, name="q0")),
+        lambda: backend._reader.choices(Target(RUN, name="q0")),
+        lambda: backend._reader.page(Query(run=RUN, limit=1)),
+        lambda: backend._reader.page(Query(run=RUN, max_bytes=1)),
+        lambda: backend._reader.changed_since(0, lambda *_: True),
+        lambda: backend._reader.runs(RunsQuery(scope=Scope("", "", ""), limit=1)),
+        lambda: backend._reader.pending(
+            PendingQuery(scope=Scope(RUN.org, RUN.project, RUN.domain), limit=1)
+        ),
+        lambda: backend._reader.revision(),
+        lambda: backend._reader.next_expiry(),
+    ):
+        read()
+        version = backend._reader.data_version()
+        await make(other, f"more{version}")
+        assert backend._reader.data_version() != version
+
+
+async def test_a_reader_remembers_no_more_runs_than_it_may(
+    opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "KNOWN_RUNS", 3)
+    backend = opened(store)
+    event = await make(backend)
+    for place in range(10):
+        run = Run(None, "local", "local", f"run{place}")
+        assert await resolve(backend.find(Target(run, name="q"))) is None
+        assert await get(backend) == event
+    assert backend._reader is not None
+    assert len(backend._reader._runs) <= 3
+
+
+async def test_reads_are_answered_at_once_while_the_store_is_open(
+    opened: Stores, store: Path
+) -> None:
+    backend = opened(store)
+    event = await make(backend)
+    assert backend.find(Target(RUN, name="q")) == event
+    assert backend.choices(Target(RUN, name="q")) == [event]

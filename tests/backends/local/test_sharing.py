@@ -1,0 +1,298 @@
+# ruff: noqa: ASYNC240 - what blocks the loop of a test blocks nobody
+"""One store, many processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from flyte_sidecar.backends.local import LocalBackend, file, rows
+from flyte_sidecar.errors import CursorExpired, StoreBusy, StoreUnavailable
+from flyte_sidecar.events.backend import resolve
+from flyte_sidecar.events.model import SUCCEEDED, TIMED_OUT, Query
+from tests.backends.local.conftest import Stores, Worker, get, lose, make
+from tests.backends.local.worker import RUN
+from tests.conftest import TEST_TIMEOUT
+
+PROCESSES, EVENTS = 50, 200
+
+
+def test_of_50_processes_that_race_one_wins_each_event_and_tells_the_others(
+    worker: Worker, store: Path
+) -> None:
+    assert worker("fill", store, EVENTS).stdout.readline() == "filled\n"
+    racing = [worker("race", store, EVENTS, mine) for mine in range(PROCESSES)]
+    for process in racing:
+        assert process.stdout.readline() == "ready\n"
+    for process in racing:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    told: dict[int, set[int]] = {place: set() for place in range(EVENTS)}
+    winners: dict[int, int] = {}
+    for mine, process in enumerate(racing):
+        lines = process.communicate(timeout=TEST_TIMEOUT)[0].splitlines()
+        assert len(lines) == EVENTS
+        for line in lines:
+            place, won, value = map(int, line.split())
+            told[place].add(value)
+            if won:
+                assert value == mine
+                assert place not in winners
+                winners[place] = mine
+    assert told == {place: {winner} for place, winner in winners.items()}
+    assert len(winners) == EVENTS
+
+
+def test_processes_that_make_a_fresh_store_together_all_succeed(
+    worker: Worker, tmp_path: Path
+) -> None:
+    for turn in range(5):
+        store = tmp_path / f"folder{turn}" / "events.db"
+        making = [worker("create", store, place) for place in range(6)]
+        for process in making:
+            assert process.communicate(timeout=TEST_TIMEOUT)[0].startswith("made ")
+        db = sqlite3.connect(store)
+        assert db.execute("SELECT count(*) FROM event").fetchone() == (6,)
+        assert db.execute("SELECT count(*) FROM store").fetchone() == (1,)
+        db.close()
+
+
+async def test_threads_that_make_a_fresh_store_together_all_succeed(tmp_path: Path) -> None:
+    for turn in range(30):
+        store = tmp_path / f"{turn}.db"
+        failures: list[BaseException] = []
+        threads = [
+            threading.Thread(target=_make_one, args=(store, str(place), failures))
+            for place in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert failures == []
+
+
+def _make_one(store: Path, name: str, failures: list[BaseException]) -> None:
+    async def body() -> None:
+        backend = LocalBackend(store)
+        await make(backend, name)
+        await backend.close()
+
+    try:
+        asyncio.run(body())
+    except BaseException as error:
+        failures.append(error)
+
+
+async def test_two_loops_one_after_another_use_one_store(store: Path) -> None:
+    failures: list[BaseException] = []
+    for place in range(3):
+        thread = threading.Thread(target=_make_one, args=(store, str(place), failures))
+        thread.start()
+        thread.join(30)
+    assert failures == []
+
+
+async def test_closing_one_of_two_stores_of_a_process_keeps_the_locks_of_the_other(
+    opened: Stores, worker: Worker, store: Path
+) -> None:
+    # With the locks gone, the next process to close the store would delete its log.
+    first = opened(store)
+    await make(first, "before")
+    for _ in range(3):
+        second = LocalBackend(store)
+        await get(second)
+        await second.close()
+        log = os.stat(f"{store}-wal").st_ino
+        assert worker("checkpoint", store).communicate(timeout=TEST_TIMEOUT)[0] == "True True\n"
+        assert os.stat(f"{store}-wal").st_ino == log
+    await make(first, "after")
+    process = worker("create", store, "elsewhere")
+    assert process.communicate(timeout=TEST_TIMEOUT)[0].startswith("made")
+    await first.close()
+    other = opened(store)
+    for name in ("before", "after", "elsewhere"):
+        assert await get(other, name) is not None
+
+
+async def test_a_lock_held_past_patience_is_told_as_busy_and_nothing_has_happened(
+    opened: Stores, worker: Worker, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file, "TEST_TIMEOUT", 0.2)
+    backend = opened(store)
+    event = await make(backend)
+    holder = worker("hold", store)
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(StoreBusy) as refused:
+        await backend.signal(event, True)
+    assert refused.value.data == {"outcome": "none"}
+    assert refused.value.retryable
+    assert await get(backend) == event
+    holder.communicate("go\n", timeout=TEST_TIMEOUT)
+    assert (await backend.signal(event, True)).phase == SUCCEEDED
+
+
+async def test_a_lock_that_is_let_go_in_time_only_delays_a_write(
+    opened: Stores, worker: Worker, store: Path
+) -> None:
+    backend = opened(store)
+    event = await make(backend)
+    holder = worker("hold", store)
+    assert holder.stdout.readline() == "held\n"
+    signalling = asyncio.ensure_future(backend.signal(event, True))
+    await asyncio.sleep(0.1)
+    assert not signalling.done()
+    assert await get(backend) == event  # and no read
+    holder.communicate("go\n", timeout=TEST_TIMEOUT)
+    assert (await signalling).phase == SUCCEEDED
+
+
+async def test_a_read_that_meets_a_lock_is_repeated_without_holding_up_the_loop(
+    opened: Stores, store: Path
+) -> None:
+    backend = opened(store)
+    event = await make(backend)
+    holder = sqlite3.connect(store, isolation_level=None, check_same_thread=False)
+    await backend.close()
+    holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+    holder.execute("BEGIN EXCLUSIVE")
+    reading = asyncio.ensure_future(get(backend))
+    for _ in range(10):
+        await asyncio.sleep(0.01)
+    assert not reading.done()
+    holder.execute("COMMIT")
+    holder.close()
+    assert await reading == event
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+async def test_a_store_that_is_gone_acknowledges_no_write_and_the_next_one_serves(
+    opened: Stores, store: Path, how: str, suffix: str
+) -> None:
+    backend = opened(store)
+    event = await make(backend)
+    waiting = asyncio.ensure_future(backend.resolved(event))
+    await asyncio.sleep(0)
+    lose(Path(f"{store}{suffix}"), how)
+    with pytest.raises(StoreUnavailable) as refused:
+        await backend.signal(event, True)
+    assert refused.value.data["reason"] == "replaced"
+    with pytest.raises(StoreUnavailable) as ended:
+        await waiting
+    assert ended.value.data["reason"] == "replaced"
+    if suffix == "":
+        await make(backend, "next")
+        assert await get(opened(store), "next") is not None
+
+
+async def test_a_wait_hears_that_its_store_is_gone(opened: Stores, store: Path) -> None:
+    backend = opened(store)
+    waiting = asyncio.ensure_future(backend.resolved(await make(backend)))
+    await asyncio.sleep(0)
+    store.unlink()
+    with pytest.raises(StoreUnavailable) as ended:
+        await asyncio.wait_for(waiting, TEST_TIMEOUT)
+    assert ended.value.data["reason"] == "replaced"
+    assert await get(backend) is None
+
+
+async def test_a_wait_hears_of_a_signal_at_any_moment_between_two_looks(
+    opened: Stores, store: Path
+) -> None:
+    # Another store of this process goes the same way: through the file alone.
+    waits, signals_ = opened(store), opened(store)
+    for place in range(40):
+        event = await make(waits, f"q{place}")
+        waiting = asyncio.ensure_future(waits.resolved(event))
+        await asyncio.sleep(0.001 * place)
+        told = await signals_.signal(event, True)
+        assert await waiting == told
+
+
+async def test_a_wait_goes_on_where_a_look_meets_a_lock(
+    opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits, other = opened(store), opened(store)
+    event = await make(waits)
+    waiting = asyncio.ensure_future(waits.resolved(event))
+    await asyncio.sleep(0)
+    assert waits._reader is not None
+    look = waits._reader.changed_since
+    locked = sqlite3.OperationalError("locked")
+    locked.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    failures = [locked, locked]
+
+    def look_or_fail(*words: object) -> object:
+        if failures:
+            raise failures.pop()
+        return look(*words)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(waits._reader, "changed_since", look_or_fail)
+    told = await other.signal(event, True)
+    assert await asyncio.wait_for(waiting, TEST_TIMEOUT) == told
+    assert failures == []
+
+
+async def test_a_wait_ends_with_an_error_where_the_store_fails(
+    opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits, other = opened(store), opened(store)
+    event = await make(waits)
+    waiting = asyncio.ensure_future(waits.resolved(event))
+    await asyncio.sleep(0)
+    assert waits._reader is not None
+
+    def fail(*_: object) -> object:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(waits._reader, "changed_since", fail)
+    await other.signal(event, True)
+    with pytest.raises(StoreUnavailable) as ended:
+        await asyncio.wait_for(waiting, TEST_TIMEOUT)
+    assert ended.value.data["reason"] == "io"
+
+
+async def test_nobody_looks_where_nobody_waits(opened: Stores, store: Path) -> None:
+    backend = opened(store)
+    event = await make(backend)
+    waiting = asyncio.ensure_future(backend.resolved(event))
+    await asyncio.sleep(0)
+    changes = backend._changes
+    assert changes is not None
+    assert changes._timer is not None
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    async with asyncio.timeout(TEST_TIMEOUT):
+        while changes._timer is not None:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_an_event_that_expired_while_no_process_ran_is_timed_out(
+    opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = LocalBackend(store)
+    event = await make(backend, expires_in=3600)
+    await backend.close()
+    real = rows.now
+    monkeypatch.setattr(rows, "now", lambda: real() + 7200 * 1_000_000)
+    found = await get(opened(store))
+    assert found is not None
+    assert (found.phase, found.ended_at) == (TIMED_OUT, event.expires_at)
+    monkeypatch.setattr(rows, "now", real)  # the clock is set back, and another process asks
+    assert await get(opened(store)) == found
+
+
+async def test_a_cursor_of_another_store_is_expired(opened: Stores, tmp_path: Path) -> None:
+    one, other = opened(tmp_path / "one.db"), opened(tmp_path / "other.db")
+    for backend in (one, other):
+        for place in range(3):
+            await make(backend, f"q{place}")
+    cursor = (await resolve(one.page(Query(run=RUN, limit=1)))).next_cursor
+    with pytest.raises(CursorExpired):
+        await resolve(other.page(Query(run=RUN, cursor=cursor)))

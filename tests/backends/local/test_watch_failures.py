@@ -1,0 +1,194 @@
+# ruff: noqa: ASYNC240 - what blocks the loop of a test blocks nobody
+"""Watches of a store that is gone, locked, or too new."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from flyte_sidecar.backends.local import file, mutations, reader, tables
+from flyte_sidecar.errors import StoreUnavailable
+from flyte_sidecar.events.model import ABORTED, SUCCEEDED
+from flyte_sidecar.events.watch import PLENTY
+from tests.backends.local.conftest import Stores, Worker, lose, make
+from tests.backends.local.feeds import Feeds, ended, line, stands, stands_as
+from tests.conftest import TEST_TIMEOUT
+from tests.contract.harness import settle
+
+
+@pytest.fixture
+def watched() -> Feeds:
+    return Feeds()
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+async def test_a_store_that_is_gone_ends_its_watches(
+    opened: Stores, watched: Feeds, store: Path, how: str, suffix: str
+) -> None:
+    backend = opened(store)
+    await make(backend)
+    feeds = [watched(backend), watched(backend, None), watched(backend, "unknown")]
+    for watching in feeds:
+        await watching.synced()
+    lose(Path(f"{store}{suffix}"), how)
+    for watching in feeds:
+        error = await watching.error()
+        assert isinstance(error, StoreUnavailable)
+        assert error.data["reason"] == "replaced"
+    if suffix == "":
+        next_ = watched(backend)
+        await next_.synced()
+        await make(backend, "next")
+        await next_.until(lambda picture: "next" in picture.named())
+
+
+async def test_a_store_that_is_gone_while_a_watch_begins_is_not_said_to_be_told_in_full(
+    opened: Stores, watched: Feeds, worker: Worker, store: Path
+) -> None:
+    assert await line(worker("fill", store, 2 * PLENTY)) == "filled\n"
+    backend = opened(store)
+    watching = watched(backend)
+    await stands(backend)
+    await settle(100)
+    other = opened(store.parent / "other.db")
+    await make(other, "of another store")
+    await other.close()
+    for suffix in ("-wal", "-shm"):
+        Path(f"{store}{suffix}").unlink()
+    (store.parent / "other.db").replace(store)
+    with pytest.raises(StoreUnavailable) as refused:
+        await backend._change(mutations.expire)
+    assert refused.value.data["reason"] == "replaced"
+    with pytest.raises(StoreUnavailable):
+        await watching.until(lambda picture: picture.synced)
+    assert "of another store" not in watching.picture.named()
+
+
+async def test_a_migration_by_a_newer_release_ends_a_watch(
+    opened: Stores, watched: Feeds, store: Path
+) -> None:
+    backend = opened(store)
+    await make(backend)
+    watching = watched(backend)
+    await watching.synced()
+    newer = sqlite3.connect(store, isolation_level=None)
+    newer.execute("BEGIN IMMEDIATE")
+    newer.execute("ALTER TABLE event RENAME TO happening")
+    newer.execute(f"PRAGMA user_version = {tables.VERSION + 1}")
+    newer.execute("COMMIT")
+    newer.close()
+    error = await watching.error()
+    assert isinstance(error, StoreUnavailable)
+    assert error.data["reason"] == "newer"
+    again = await watched(backend).error()
+    assert isinstance(again, StoreUnavailable)
+    assert again.data["reason"] == "newer"
+
+
+async def test_a_store_that_cannot_be_opened_refuses_a_watch(
+    opened: Stores, watched: Feeds, store: Path
+) -> None:
+    store.write_text("something else entirely")
+    error = await watched(opened(store)).error()
+    assert isinstance(error, StoreUnavailable)
+    assert error.data["reason"] == "not_a_store"
+
+
+async def test_a_locked_store_delays_changes_and_loses_none(
+    opened: Stores, watched: Feeds, worker: Worker, store: Path
+) -> None:
+    backend = opened(store)
+    events = [await make(backend, f"q{place}") for place in range(20)]
+    watching = watched(backend)
+    await watching.synced()
+    holder = worker("hold", store)
+    assert await line(holder) == "held\n"
+    late = watched(backend)
+    assert len((await late.synced()).pending()) == 20
+    writing = asyncio.gather(
+        *(backend.signal(event, True) for event in events[:10]),
+        *(backend.abort(event, None) for event in events[10:]),
+    )
+    await settle(20)
+    watching.take()
+    assert ended(watching.picture) == 0
+    await asyncio.to_thread(holder.communicate, "go\n", timeout=TEST_TIMEOUT)
+    told = await writing
+    assert [event.phase for event in told] == [SUCCEEDED] * 10 + [ABORTED] * 10
+    for one in (watching, late):
+        await one.until(lambda picture: list(picture.named().values()) == told)
+
+
+READS = ("changed_since", "next_expiry", "data_version", "check_again", "revision", "standing")
+
+
+@pytest.mark.parametrize("name", READS)
+async def test_a_read_that_meets_a_lock_loses_no_change(
+    opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    watches, writes = opened(store), opened(store)
+    await make(watches, "before")
+    locked = sqlite3.OperationalError("locked")
+    locked.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    read = getattr(watches._reader, name)
+    turns = 0
+
+    def read_or_fail(*words: object) -> object:
+        nonlocal turns
+        turns += 1
+        if turns % 2:
+            raise locked
+        return read(*words)
+
+    monkeypatch.setattr(reader.Reader, name, lambda _, *words: read_or_fail(*words))
+    watching = watched(watches)
+    await watching.synced()
+    for place in range(5):
+        for backend in (watches, writes):
+            event = await make(backend, f"q{place}{backend is writes}", expires_in=3600)
+            await watching.pending(watching.picture.pending() | {event.name})
+            told = await backend.signal(event, True)
+            await stands_as(watching, told)
+    assert turns > 0
+    assert watching.picture.pending() == {"before"}
+
+
+async def test_a_store_that_fails_ends_a_watch_with_the_reason(
+    opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watches, writes = opened(store), opened(store)
+    watching = watched(watches)
+    await watching.synced()
+
+    def fail(*_: object) -> object:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(watches._reader, "changed_since", fail)
+    await make(writes)
+    error = await watching.error()
+    assert isinstance(error, StoreUnavailable)
+    assert error.data["reason"] == "io"
+
+
+async def test_a_lock_that_outlasts_patience_refuses_a_watch_that_has_not_told_all(
+    opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = opened(store)
+    await make(backend)
+    locked = sqlite3.OperationalError("locked")
+    locked.sqlite_errorcode = sqlite3.SQLITE_BUSY
+
+    def meet_a_lock(*_: object) -> object:
+        raise locked
+
+    with monkeypatch.context() as patch:
+        patch.setattr(file, "TEST_TIMEOUT", 0.2)
+        patch.setattr(reader.Reader, "standing", meet_a_lock)
+        error = await watched(backend).error()
+    assert error.kind == "store_busy"
+    assert error.retryable
+    await watched(backend).pending(["q"])

@@ -1,0 +1,321 @@
+"""Watches of a store that other processes write to."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+from weakref import ReferenceType, ref
+
+import pytest
+
+from flyte_sidecar.backends.local import reader, rows
+from flyte_sidecar.backends.local.change_feed import Changes
+from flyte_sidecar.events.model import SUCCEEDED, TIMED_OUT, Event
+from flyte_sidecar.events.watch import HEAVY, PLENTY
+from tests.backends.local.conftest import Stores, Worker, make
+from tests.backends.local.feeds import Feeds, ended, line, stands, stands_as
+from tests.backends.local.worker import RUN
+from tests.conftest import TEST_TIMEOUT
+from tests.contract.harness import Watching, settle
+
+PROCESSES, EVENTS = 50, 40
+
+
+@pytest.fixture
+def watched() -> Feeds:
+    return Feeds()
+
+
+# What other processes write.
+
+
+async def test_what_other_processes_write_arrives(
+    opened: Stores, watched: Feeds, worker: Worker, store: Path
+) -> None:
+    backend = opened(store)
+    watching, inbox = watched(backend), watched(backend, None)
+    await watching.synced()
+    await inbox.synced()
+    acknowledged: dict[str, int] = {}
+    processes = [worker("signal_on", store) for _ in range(3)]
+    for _ in range(20):
+        for process in processes:
+            name, said = (await line(process)).split()
+            acknowledged[name] = int(said)
+    for process in processes:
+        process.kill()
+        await asyncio.to_thread(process.wait)
+    picture = await watching.until(
+        lambda picture: all(
+            name in picture.named() and not picture.named()[name].pending for name in acknowledged
+        )
+    )
+    for name, value in acknowledged.items():
+        event = picture.named()[name]
+        assert (event.phase, event.payload) == (SUCCEEDED, value)
+    true = await stands(backend)
+    await watching.until(lambda picture: picture.named() == true)
+    await inbox.pending(name for name, event in true.items() if event.pending)
+
+
+async def test_of_50_processes_that_race_all_that_they_changed_arrives(
+    opened: Stores, watched: Feeds, worker: Worker, store: Path
+) -> None:
+    assert await line(worker("fill", store, EVENTS)) == "filled\n"
+    backend = opened(store)
+    watching, inbox = watched(backend), watched(backend, None)
+    await watching.synced()
+    assert len((await inbox.synced()).pending()) == EVENTS
+    racing = [worker("race", store, EVENTS, mine) for mine in range(PROCESSES)]
+    for process in racing:
+        assert await line(process) == "ready\n"
+    for process in racing:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    picture = await watching.until(lambda picture: ended(picture) == EVENTS)
+    await inbox.pending([])
+    values: dict[str, set[Any]] = {}
+    for process in racing:
+        said, _ = await asyncio.to_thread(process.communicate, timeout=TEST_TIMEOUT)
+        for words in said.splitlines():
+            place, _, told = map(int, words.split())
+            values.setdefault(f"q{place}", set()).add(told)
+    assert {name: {event.payload} for name, event in picture.named().items()} == values
+    assert [change for change, _ in picture.changes()] == ["created"] * EVENTS + [
+        "resolved"
+    ] * EVENTS
+    assert sorted(inbox.picture.changes()) == sorted(picture.changes())
+
+
+async def test_a_change_at_any_moment_between_two_looks_arrives(
+    opened: Stores, watched: Feeds, store: Path
+) -> None:
+    # Another store of this process goes the same way: through the file alone.
+    watches, writes = opened(store), opened(store)
+    watching = watched(watches)
+    await watching.synced()
+    for place in range(40):
+        event = await make(writes, f"q{place}")
+        await asyncio.sleep(0.001 * place)
+        told = await writes.signal(event, True)
+        await stands_as(watching, told)
+
+
+async def test_a_watch_begun_while_others_write_misses_nothing(
+    opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "AT_ONCE", 3)
+    watches, writes = opened(store), opened(store)
+    for place in range(30):
+        await make(writes, f"q{place}")
+
+    async def disturb() -> None:
+        events = list((await stands(writes)).values())
+        for place, event in enumerate(events):
+            await (writes.signal(event, True) if place % 2 else writes.abort(event, None))
+            await make(writes, f"more{place}")
+
+    disturbing = asyncio.ensure_future(disturb())
+    feeds: list[Watching] = []
+    while not disturbing.done():
+        feeds.append(watched(watches, None if len(feeds) % 2 else RUN.name))
+        await feeds[-1].synced()
+    await disturbing
+    true = await stands(writes)
+    pending = {name for name, event in true.items() if event.pending}
+    for place, watching in enumerate(feeds):
+        picture = await watching.pending(pending)
+        if place % 2 == 0:
+            await watching.until(lambda picture: picture.named() == true)
+        assert all(true[name] == event for name, event in picture.named().items())
+
+
+async def test_more_changes_than_are_read_at_once_all_arrive_in_their_order(
+    opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "AT_ONCE", 4)
+    watches, writes = opened(store), opened(store)
+    watching = watched(watches)
+    await watching.synced()
+    await asyncio.gather(*(make(writes, f"q{place}") for place in range(100)))
+    names = [f"q{place}" for place in range(100)]
+    picture = await watching.pending(names)
+    assert picture.changes() == [("created", name) for name in names]
+
+
+async def test_changes_that_weigh_much_all_arrive(
+    opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "AT_ONCE_BYTES", 5000)
+    watches, writes = opened(store), opened(store)
+    watching = watched(watches)
+    await watching.synced()
+    events = [await make(writes, f"q{place}", expected_type="str") for place in range(20)]
+    told = {event.name: await writes.signal(event, "é\0" * 2000) for event in events}
+    await watching.until(lambda picture: picture.named() == told)
+
+
+async def test_what_has_long_stood_is_not_cut_down_for_a_client_that_reads(
+    opened: Stores, watched: Feeds, store: Path
+) -> None:
+    writes = opened(store)
+    words = "x" * (1 << 20)
+    told = []
+    for place in range(2 * (HEAVY >> 20)):
+        event = await make(writes, f"q{place}", expected_type="str")
+        told.append(await writes.signal(event, words))
+    watching = watched(opened(store))
+    picture = await watching.synced()
+    assert list(picture.events.values()) == told
+
+
+async def test_of_what_has_long_stood_little_waits_for_a_client_that_does_not_read(
+    opened: Stores, watched: Feeds, worker: Worker, store: Path
+) -> None:
+    assert await line(worker("fill", store, 3 * PLENTY)) == "filled\n"
+    backend = opened(store)
+    watching = watched(backend)
+    await stands(backend)
+    await settle(100)
+    assert PLENTY < len(watching.watch._waiting) <= PLENTY + reader.AT_ONCE
+    picture = await watching.synced()
+    assert picture.changes() == [("created", f"q{place}") for place in range(3 * PLENTY)]
+
+
+async def test_changes_stay_in_the_store_while_a_client_does_not_read(
+    opened: Stores, watched: Feeds, store: Path
+) -> None:
+    backend = opened(store)
+    watching = watched(backend)
+    await watching.synced()
+    large = "x" * (1 << 20)
+    count = 3 * (HEAVY >> 20)
+    for place in range(count):
+        await make(backend, f"q{place}", prompt=large)
+    held = watching.watch._waiting
+    assert HEAVY >> 20 <= len(held) < count // 2
+    picture = await watching.until(lambda picture: len(picture.events) == count)
+    assert picture.changes() == [("created", f"q{place}") for place in range(count)]
+
+
+async def test_watches_of_clients_that_do_not_read_hold_each_event_once(
+    opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = opened(store)
+    for place in range(10):
+        await make(backend, f"q{place}")
+    decode, decoded = rows.event, list[ReferenceType[Event]]()
+
+    def recorded(document: Any) -> Event:
+        event = decode(document)
+        decoded.append(ref(event))
+        return event
+
+    monkeypatch.setattr(rows, "event", recorded)
+    for _ in range(5):
+        watched(backend)
+    await settle(100)
+    await watched(backend).synced()
+    assert len(decoded) == 60
+    assert sum(event() is not None for event in decoded) == 10
+
+
+async def test_an_expiry_is_told_to_every_process_that_watches(
+    opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backends = [opened(store), opened(store), opened(store)]
+    feeds = [watched(backends[0]), watched(backends[1], None), watched(backends[2])]
+    for watching in feeds:
+        await watching.synced()
+    event = await make(backends[2], expires_in=3600)
+    for watching in feeds:
+        await watching.pending(["q"])
+    real = rows.now
+    monkeypatch.setattr(rows, "now", lambda: real() + 7200 * 1_000_000)
+    for watching in feeds:
+        picture = await watching.pending([])
+        told = picture.named()["q"]
+        assert (told.phase, told.ended_at) == (TIMED_OUT, event.expires_at)
+        assert picture.changes() == [("created", "q"), ("resolved", "q")]
+    monkeypatch.setattr(rows, "now", real)  # the clock is set back, and nothing is taken back
+    later = await make(backends[2], "later")
+    for watching in feeds:
+        await watching.pending(["later"])
+        assert watching.picture.changes()[-1] == ("created", "later")
+    await backends[2].abort(later, None)
+
+
+async def test_what_expired_before_it_is_watched_is_told_as_expired(
+    opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make(opened(store), expires_in=3600)
+    real = rows.now
+    monkeypatch.setattr(rows, "now", lambda: real() + 7200 * 1_000_000)
+    backend = opened(store)
+    picture = await watched(backend).synced()
+    assert picture.named()["q"].phase == TIMED_OUT
+    assert picture.changes() == [("created", "q")]
+    assert (await watched(backend, None).synced()).events == {}
+
+
+# Who looks.
+
+
+async def until_nobody_looks(changes: Changes) -> None:
+    async with asyncio.timeout(TEST_TIMEOUT):
+        while changes._timer is not None:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_nobody_looks_once_the_last_watch_has_ended(
+    opened: Stores, watched: Feeds, store: Path
+) -> None:
+    backend = opened(store)
+    event = await make(backend)
+    feeds = [watched(backend), watched(backend, None)]
+    for watching in feeds:
+        await watching.synced()
+    waiting = asyncio.ensure_future(backend.resolved(event))
+    await settle()
+    changes = backend._changes
+    assert changes is not None
+    for watching in feeds:
+        assert changes._timer is not None
+        await watching.close()
+    assert changes._timer is not None
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    assert not changes._watches
+    await until_nobody_looks(changes)
+    watching = watched(backend)  # and somebody does again
+    await watching.synced()
+    await make(opened(store), "another")
+    await watching.pending(["q", "another"])
+
+
+async def test_a_watch_that_ends_leaves_the_others_open(
+    opened: Stores, watched: Feeds, store: Path
+) -> None:
+    watches, writes = opened(store), opened(store)
+    feeds = [watched(watches) for _ in range(4)]
+    for watching in feeds:
+        await watching.synced()
+    for watching in feeds[::2]:
+        await watching.close()
+    await make(writes)
+    for watching in feeds[1::2]:
+        await watching.pending(["q"])
+    for watching in feeds[::2]:
+        watching.take()
+        assert watching.picture.events == {}
+
+
+async def test_closing_a_store_ends_its_watches(
+    opened: Stores, watched: Feeds, store: Path
+) -> None:
+    backend = opened(store)
+    watching = watched(backend)
+    await watching.synced()
+    await backend.close()
+    assert (await watching.error()).kind == "shutting_down"

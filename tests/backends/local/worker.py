@@ -1,0 +1,174 @@
+# ruff: noqa: ASYNC230, ASYNC240 - what blocks the loop of a test blocks nobody
+"""Processes of the store's tests: `python -m tests.backends.local.worker VERB PATH ...`.
+
+They use the store directly, and say on stdout what they have done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import sqlite3
+import sys
+from collections.abc import Awaitable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from flyte_sidecar.backends.local import LocalBackend, mounts
+from flyte_sidecar.errors import AlreadySignalled, SidecarError
+from flyte_sidecar.events.backend import resolve
+from flyte_sidecar.events.model import NewEvent, Run, Target
+from flyte_sidecar.events.service import EventService
+
+RUN = Run(None, "local", "local", "r1")
+
+
+def say(*words: object) -> None:
+    print(*words, flush=True)  # noqa: T201
+
+
+async def create(path: str, name: str) -> None:
+    """Make an event, or say why not."""
+    backend = LocalBackend(path)
+    try:
+        event = await backend.create(NewEvent(run=RUN, name=name, parent="a0"))
+        say("made", event.action_name)
+    except SidecarError as error:
+        say(error.kind, error.data.get("reason"), error.data.get("outcome"))
+    await backend.close()
+
+
+async def create_as(user: str, path: str) -> None:
+    """Try to make an event as another user."""
+    os.setuid(int(user))
+    await create(path, "q")
+
+
+async def file_system(path: str) -> None:
+    """Report the kind of the file system that a path is on."""
+    say(mounts.file_system(os.path.realpath(path)))
+
+
+async def create_on_shared_tmpfs(path: str) -> None:
+    """Try to make an event where tmpfs counts as shared by hosts."""
+    mounts._SHARED |= {"tmpfs"}
+    await create(path, "q")
+
+
+async def signal_on(path: str) -> None:
+    """Make and signal events for ever, and say which are acknowledged."""
+    service = EventService(LocalBackend(path))
+    for place in itertools.count():
+        name = f"{os.getpid()}-{place}"
+        target = Target(RUN, name=name)
+        await service.create(
+            service.write(target), NewEvent(run=RUN, name=name, parent="a0", expected_type="int")
+        )
+        await service.signal(service.write(target), place)
+        say(name, place)
+
+
+async def race(path: str, count: str, mine: str) -> None:
+    """Signal every event with a value of our own, and say what became of it."""
+    service = EventService(LocalBackend(path))
+    await resolve(service.get(Target(RUN, name="q0")))
+    say("ready")
+    sys.stdin.readline()
+
+    async def attempt(place: int) -> tuple[int, bool, Any]:
+        write = service.write(Target(RUN, name=f"q{place}"))
+        try:
+            return place, True, (await service.signal(write, int(mine))).payload
+        except AlreadySignalled as error:
+            return place, False, error.data["event"].payload
+
+    for told in await asyncio.gather(*map(attempt, range(int(count)))):
+        say(*map(int, told))
+    await service.backend.close()
+
+
+async def fill(path: str, count: str) -> None:
+    """Make events q0, q1, ..."""
+    backend = LocalBackend(path)
+    for start in range(0, int(count), 1000):
+        await asyncio.gather(
+            *(
+                backend.create(
+                    NewEvent(run=RUN, name=f"q{place}", parent="a0", expected_type="int")
+                )
+                for place in range(start, min(start + 1000, int(count)))
+            )
+        )
+    await backend.close()
+    say("filled")
+
+
+async def hold(path: str) -> None:
+    """Lock the store against other writers until a line comes."""
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("BEGIN IMMEDIATE")
+    say("held")
+    sys.stdin.readline()
+    db.execute("ROLLBACK")
+    db.close()
+    say("free")
+
+
+async def checkpoint(path: str) -> None:
+    """Try to be the last to close the store, which deletes its log, and say how it stands."""
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("SELECT count(*) FROM event").fetchall()
+    db.close()
+    say(*(os.path.exists(path + suffix) for suffix in ("-wal", "-shm")))
+
+
+async def on_a_full_disk(folder: str) -> None:
+    """Fill a small disk, and say what the store does meanwhile."""
+    path, ballast = f"{folder}/events.db", f"{folder}/ballast"
+    backend = LocalBackend(path)
+    service = EventService(backend)
+    for name in ("large", "small", "third"):
+        await backend.create(NewEvent(run=RUN, name=name, parent="a0", expected_type="str"))
+
+    async def attempt(label: str, work: Awaitable[Any]) -> None:
+        try:
+            event = await work
+            say(f"{label}:", "still pending" if event.pending else event.phase)
+        except SidecarError as error:
+            say(f"{label}:", error.kind, error.data.get("reason"), error.data.get("outcome"))
+
+    def signal(name: str, payload: str) -> Awaitable[Any]:
+        return service.signal(service.write(Target(RUN, name=name)), payload)
+
+    def get(of: EventService, name: str) -> Awaitable[Any]:
+        return resolve(of.get(Target(RUN, name=name)))
+
+    await asyncio.gather(
+        attempt("large", signal("large", "x" * 2_000_000)), attempt("small", signal("small", "x"))
+    )
+    await attempt("large", get(service, "large"))
+    with open(ballast, "wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(1024))
+    await attempt("no room at all", signal("third", "x" * 2_000_000))
+    await attempt("read", get(service, "small"))
+    await backend.close()
+    with open(ballast, "ab", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(1024))
+    before = Path(path).read_bytes()
+    await attempt("opened anew", get(EventService(LocalBackend(path)), "small"))
+    await attempt("new store", get(EventService(LocalBackend(f"{folder}/new.db")), "small"))
+    untouched = Path(path).read_bytes() == before
+    say("untouched:", untouched and not any(os.path.exists(f"{path}{s}") for s in ("-wal", "-shm")))
+    os.unlink(ballast)
+    await attempt("after", signal("third", "x" * 50_000))
+    await backend.close()
+
+
+if __name__ == "__main__":
+    verbs = (create, create_as, file_system, create_on_shared_tmpfs, signal_on, race, fill, hold)
+    verbs += (checkpoint, on_a_full_disk)
+    asyncio.run({verb.__name__: verb for verb in verbs}[sys.argv[1]](*sys.argv[2:]))

@@ -1,0 +1,617 @@
+"""Reading without a client: `watch` and `pending`, as a person and as a pipe see them."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import sqlite3
+import struct
+import subprocess
+import sys
+import termios
+import unicodedata
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT, TEST_TIMEOUT, needs, run
+from tests.e2e.process import Process
+
+Environment = dict[str, str]
+
+ESCAPES = "Deploy?\x1b[2J\x1b]0;owned\x07\r\n\x9b31m\u2028\u202e\x7f\x00end"
+"""What a prompt may hold that clears a screen, renames a window or hides what follows."""
+
+NOT_ON_A_TERMINAL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]")
+
+
+class Reader:
+    """A verb at work, whose lines are read as they come."""
+
+    def __init__(self, env: Environment, *words: str, **how: Any) -> None:
+        given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **how}
+        self.popen = subprocess.Popen(
+            [sys.executable, "-m", "flyte_sidecar", *words], env=env, **given
+        )
+        self._text = b""
+        self._from = -1 if self.popen.stdout is None else self.popen.stdout.fileno()
+
+    def line(self) -> str:
+        while b"\n" not in self._text:
+            assert select.select([self._from], [], [], TEST_TIMEOUT)[0], self._text
+            some = os.read(self._from, 1 << 16)
+            assert some, (self._text, self.rest())
+            self._text += some
+        line, _, self._text = self._text.partition(b"\n")
+        return line.decode().rstrip("\r")
+
+    def message(self) -> Any:
+        return json.loads(self.line())
+
+    def until(self, method: str) -> list[Any]:
+        """Give the messages before the next one of a method."""
+        messages: list[Any] = []
+        while (message := self.message())["method"] != method:
+            messages.append(message)
+        return messages
+
+    def rest(self) -> tuple[int, str]:
+        """Wait for its end, and give its status and what it said on stderr."""
+        _, said = self.popen.communicate(timeout=TEST_TIMEOUT)
+        return self.popen.returncode, (said or b"").decode()
+
+    def interrupt(self) -> tuple[int, str]:
+        self.popen.send_signal(signal.SIGINT)
+        return self.rest()
+
+
+class Terminal(Reader):
+    """A verb at work on a terminal of some columns."""
+
+    def __init__(self, env: Environment, *words: str, columns: int = 100, **how: Any) -> None:
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        super().__init__(env, *words, stdout=slave, **how)
+        os.close(slave)
+        self._from = self.master
+
+    def lines(self) -> list[str]:
+        """Give all lines up to its end."""
+        text = b""
+        try:
+            while some := os.read(self.master, 1 << 16):
+                text += some
+        except OSError:  # the other end is closed
+            pass
+        assert self.rest()[0] == 0
+        return text.decode().splitlines()
+
+
+Started = list[Reader]
+
+
+@pytest.fixture
+def started() -> Iterator[Started]:
+    """The verbs that a test has started, ended with it."""
+    started: Started = []
+    yield started
+    for reader in started:
+        if reader.popen.poll() is None:
+            reader.popen.kill()
+        reader.popen.communicate()
+        if isinstance(reader, Terminal):
+            os.close(reader.master)
+
+
+@pytest.fixture
+def env(command: Environment) -> Environment:
+    """The environment of a person who likes colour, in whose zone an instant reads as stored."""
+    unset = {"NO_COLOR", "COLUMNS", "PYTHONIOENCODING"}
+    kept = {name: value for name, value in command.items() if name not in unset}
+    return {**kept, "TERM": "xterm", "TZ": "UTC", "PYTHONUTF8": "1"}
+
+
+@pytest.fixture
+def watch(env: Environment, started: Started) -> Any:
+    def watch(*words: str, **how: Any) -> Reader:
+        started.append(Reader(env, "watch", *words, **how))
+        return started[-1]
+
+    return watch
+
+
+@pytest.fixture
+def terminal(env: Environment, started: Started) -> Any:
+    def terminal(*words: str, also: Environment | None = None, **how: Any) -> Terminal:
+        made = Terminal({**env, **(also or {})}, *words, **how)
+        started.append(made)
+        return made
+
+    return terminal
+
+
+@pytest.fixture
+def other(store: Path) -> Iterator[Process]:
+    """Another process on the store, which asks and answers."""
+    other = Process(store)
+    yield other
+    other.clear()
+
+
+def ask(other: Process, name: str = "deploy", run_name: str = "r", **more: Any) -> Any:
+    return other.call("events.create", runName=run_name, name=name, **more)
+
+
+def answer(other: Process, payload: Any, name: str = "deploy", run_name: str = "r") -> Any:
+    return other.call("events.signal", runName=run_name, name=name, payload=payload)
+
+
+def edit_events(store: Path, **members: str) -> None:
+    """Make of a store's events what it would not make itself, but a deployment may have."""
+    with closing(sqlite3.connect(store)) as file, file:
+        for name, value in members.items():
+            change = "UPDATE event SET document = json_set(document, ?, ?)"
+            file.execute(change, (f"$.{name}", value))
+
+
+def words(line: str) -> list[str]:
+    """Give the cells of a line."""
+    return re.split(r"  +", line)
+
+
+def test_a_line_appears_for_each_change_that_another_process_makes(
+    watch: Any, other: Process
+) -> None:
+    ask(other, prompt="Deploy the model?")
+    reader = watch()
+    time, *cells = words(reader.line())
+    assert re.fullmatch(r"\d\d:\d\d:\d\d|\d{4}-\d\d-\d\d", time)
+    assert cells == ["created", "r", "deploy", "bool", "PAUSED", "Deploy the model?"]
+    by = answer(other, True)["signalledBy"]
+    assert words(reader.line())[1:] == [
+        *("resolved", "r", "deploy", "bool", "SUCCEEDED", f"true, by {by}")
+    ]
+    ask(other, "threshold", expectedType="float", prompt="Which?")
+    assert words(reader.line())[1:] == ["created", "r", "threshold", "float", "PAUSED", "Which?"]
+    other.call("events.abort", runName="r", name="threshold", reason="Not needed")
+    assert words(reader.line())[1:] == [
+        *("resolved", "r", "threshold", "float", "ABORTED", "Not needed")
+    ]
+
+
+def test_what_is_told_of_a_run_includes_what_was_answered_before(
+    watch: Any, other: Process
+) -> None:
+    ask(other, run_name="mine")
+    answer(other, False, run_name="mine")
+    ask(other, run_name="theirs")
+    reader = watch("mine")
+    assert words(reader.line())[1:6] == ["created", "mine", "deploy", "bool", "SUCCEEDED"]
+    ask(other, "again", run_name="theirs")
+    ask(other, "again", run_name="mine")
+    assert words(reader.line())[1:4] == ["created", "mine", "again"]
+
+
+def test_without_a_run_only_what_is_pending_is_told(watch: Any, other: Process) -> None:
+    ask(other, "answered")
+    answer(other, True, "answered")
+    ask(other, "open", run_name="another")
+    assert words(watch().line())[1:4] == ["created", "another", "open"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "told"),
+    [
+        ("int", str(2**63 - 1), str(2**63 - 1)),
+        ("float", "NaN", "NaN"),
+        ("float", 3.0, "3.0"),
+        ("str", "NaN", '"NaN"'),
+        ("str", "a\x1b[31m\nb", r'"a\u001b[31m\nb"'),
+    ],
+)
+def test_an_answer_is_told_by_its_type(
+    watch: Any, other: Process, kind: str, payload: Any, told: str
+) -> None:
+    ask(other, expectedType=kind)
+    answer(other, payload)
+    assert words(watch("r").line())[-1].split(", by ")[0] == told
+
+
+def test_the_day_stands_for_the_time_of_an_event_of_another_day(
+    watch: Any, other: Process, store: Path
+) -> None:
+    ask(other)
+    edit_events(store, createdAt="2026-01-02T03:04:05.678Z")
+    assert words(watch().line())[:2] == ["2026-01-02", "created"]
+
+
+def test_json_lines_are_the_notifications_of_the_wire(watch: Any, other: Process) -> None:
+    ask(other, prompt="Deploy?")
+    reader = watch("r", "--json")
+    told = reader.message()
+    event = other.call("events.get", runName="r", name="deploy")
+    params = {"watch": "watch", "sequence": 1, "change": "created", "event": event}
+    assert told == {"jsonrpc": "2.0", "method": "events.changed", "params": params}
+    assert reader.message() == {
+        "jsonrpc": "2.0",
+        "method": "events.synced",
+        "params": {"watch": "watch", "sequence": 2},
+    }
+    event = answer(other, True)
+    assert reader.message()["params"] == {
+        **{"watch": "watch", "sequence": 3, "change": "resolved", "event": event}
+    }
+
+
+def test_json_lines_are_what_a_client_is_sent(watch: Any, other: Process) -> None:
+    ask(other, expectedType="int")
+    answer(other, str(2**60))
+    reader = watch("r", "--json")
+    other.ask("w", "events.watch", watch="watch", runName="r")
+    assert [reader.message(), reader.message()] == other.answers(2)
+
+
+def test_a_reader_that_is_slow_loses_nothing_and_holds_up_nobody(
+    watch: Any, other: Process
+) -> None:
+    text = "x" * 10_000
+    for number in range(100):
+        ask(other, f"n{number}", description=text)
+    reader = watch("--json")
+    assert reader.message()["params"]["event"]["name"] == "n0"
+    for number in range(100, 400):
+        ask(other, f"n{number}", description=text)
+    told = [reader.message() for _ in range(400)]
+    names = {m["params"]["event"]["name"] for m in told if m["method"] == "events.changed"}
+    assert names == {f"n{number}" for number in range(1, 400)}
+    assert [m["params"]["sequence"] for m in told] == list(range(2, 402))
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_ctrl_c_ends_a_watch_quietly_and_as_the_signal_does(
+    watch: Any, other: Process, form: list[str]
+) -> None:
+    ask(other)
+    reader = watch(*form)
+    reader.line()
+    assert reader.interrupt() == (-signal.SIGINT, "")
+
+
+def test_ctrl_c_ends_a_watch_whose_output_nobody_takes(watch: Any, other: Process) -> None:
+    for number in range(20):
+        ask(other, f"n{number}", description="x" * 100_000)
+    reader = watch("--json")
+    assert select.select([reader.popen.stdout], [], [], TEST_TIMEOUT)[0]
+    reader.popen.send_signal(signal.SIGINT)
+    assert reader.popen.wait(TEST_TIMEOUT) == -signal.SIGINT
+
+
+@pytest.mark.parametrize("form", ["", "--json"])
+def test_a_watch_ends_as_soon_as_its_reader_is_gone(
+    env: Environment, other: Process, form: str
+) -> None:
+    for number in range(3):
+        ask(other, f"n{number}")
+    done = run("sh", "-c", f"{{ flyte-sidecar watch {form}; echo $? >&2; }} | head -1", env=env)
+    assert done.stdout.count("\n") == 1
+    assert done.stderr == "1\n"
+
+
+def test_a_watch_ends_with_its_parent(watch: Any, other: Process) -> None:
+    ask(other)
+    parent = subprocess.Popen(["sleep", "100"])
+    try:
+        reader = watch("--parent-pid", str(parent.pid))
+        reader.line()
+    finally:
+        parent.kill()
+        parent.wait()
+    assert reader.rest() == (1, "")
+
+
+@pytest.mark.parametrize("verb", [["watch"], ["watch", "r", "--json"], ["pending"]])
+def test_a_store_that_is_none_is_told_as_kind_and_message(
+    env: Environment, store: Path, verb: list[str]
+) -> None:
+    store.write_text("my diary")
+    done = run("flyte-sidecar", *verb, env=env)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("store_unavailable: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_watch_whose_store_goes_away_ends_with_1(watch: Any, other: Process, store: Path) -> None:
+    ask(other)
+    reader = watch()
+    reader.line()
+    store.rename(store.with_suffix(".gone"))
+    status, said = reader.rest()
+    assert status == 1
+    assert said.startswith("store_unavailable: ")
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("verb", [["watch"], ["pending"]])
+def test_a_closed_stdout_is_refused_in_a_sentence(env: Environment, verb: list[str]) -> None:
+    done = run("sh", "-c", f"exec flyte-sidecar {verb[0]} >&-", env=env)
+    assert (done.returncode, done.stderr) == (1, "flyte-sidecar: stdout is closed\n")
+
+
+@pytest.mark.parametrize("verb", ["watch", "watch r", "pending"])
+def test_no_escape_of_a_prompt_or_an_answer_reaches_the_reader(
+    env: Environment, started: Started, other: Process, verb: str
+) -> None:
+    ask(other, prompt=ESCAPES)
+    ask(other, "next", prompt="")
+    started.append(Reader(env, *verb.split()))
+    lines = [started[-1].line() for _ in range(3 if verb == "pending" else 2)]
+    assert NOT_ON_A_TERMINAL.findall("".join(lines)) == []
+    told = r"Deploy?\x1b[2J\x1b]0;owned\x07 \x9b31m \u202e\x7f\x00end"
+    assert told in lines[-2]
+
+
+@pytest.mark.parametrize("verb", ["watch", "pending"])
+def test_no_escape_of_a_name_reaches_the_reader(
+    env: Environment, started: Started, other: Process, store: Path, verb: str
+) -> None:
+    ask(other)
+    evil = "a\x1b[31m\nb\x9b"
+    edit_events(store, name=evil, runName=evil)
+    started.append(Reader(env, verb))
+    line = [started[-1].line() for _ in range(2 if verb == "pending" else 1)][-1]
+    assert NOT_ON_A_TERMINAL.findall(line) == []
+    assert line.count(r"a\x1b[31m b\x9b") == 2
+
+
+@pytest.mark.parametrize("verb", ["watch", "pending"])
+def test_json_lines_hold_no_raw_controls_and_no_other_line_breaks(
+    env: Environment, started: Started, other: Process, verb: str
+) -> None:
+    ask(other, prompt=ESCAPES + "\x85\u2029")
+    started.append(Reader(env, verb, "--json"))
+    line = started[-1].line()
+    assert NOT_ON_A_TERMINAL.findall(line) == []
+    told = json.loads(line)
+    event = told["params"]["event"] if verb == "watch" else told
+    assert event["prompt"] == ESCAPES + "\x85\u2029"
+
+
+@pytest.mark.parametrize("verb", ["watch", "pending"])
+def test_an_alphabet_that_stdout_does_not_have_is_spelled_out(
+    env: Environment, started: Started, other: Process, verb: str
+) -> None:
+    ask(other, prompt="blä 青")
+    started.append(Reader({**env, "PYTHONIOENCODING": "ascii"}, verb))
+    line = [started[-1].line() for _ in range(2 if verb == "pending" else 1)][-1]
+    assert line.endswith(r"bl\xe4 \u9752")
+
+
+def test_colour_shows_on_a_terminal(terminal: Any, other: Process) -> None:
+    ask(other)
+    reader = terminal("watch")
+    line = reader.line()
+    assert "\x1b[1mdeploy\x1b[0m" in line
+    assert "\x1b[33mPAUSED   \x1b[0m" in line
+    answer(other, True)
+    assert "\x1b[32mSUCCEEDED\x1b[0m" in reader.line()
+    assert "\x1b[1mdeploy\x1b[0m" not in terminal("pending").line()
+
+
+@pytest.mark.parametrize("also", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+@pytest.mark.parametrize("verb", ["watch", "pending"])
+def test_colour_is_left_out_where_it_is_not_wanted(
+    terminal: Any, other: Process, verb: str, also: Environment
+) -> None:
+    ask(other)
+    reader = terminal(verb, also=also)
+    lines = [reader.line() for _ in range(2 if verb == "pending" else 1)]
+    assert "deploy" in lines[-1]
+    assert "\x1b" not in "".join(lines)
+
+
+def test_a_person_is_told_once_all_that_stands_is_told(terminal: Any, other: Process) -> None:
+    ask(other)
+    reader = terminal("watch", stderr=subprocess.STDOUT)
+    assert "deploy" in reader.line()
+    assert reader.line().startswith("flyte-sidecar: that is all for now")
+
+
+def width(line: str) -> int:
+    plain = re.sub(r"\x1b\[\d+m", "", line)
+    wide = [unicodedata.east_asian_width(character) in "WF" for character in plain]
+    return len(plain) + sum(wide)
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80])
+def test_the_table_fits_the_terminal(terminal: Any, other: Process, columns: int) -> None:
+    ask(other, "deploy-to-production", prompt="Deploy the model to production? " * 3)
+    ask(
+        other,
+        "色を選んでください",
+        run_name="青",
+        expectedType="str",
+        prompt="どの色がよいですか" * 5,
+    )
+    ask(other, "x", expiresInSeconds=4000, expectedType="float")
+    lines = terminal("pending", columns=columns).lines()
+    assert len(lines) == 4
+    assert all(width(line) <= columns for line in lines), lines
+    assert max(map(width, lines)) >= columns - 1
+    assert "…" in lines[1]
+
+
+def test_the_columns_of_the_table_line_up(env: Environment, other: Process) -> None:
+    ask(other, "deploy", prompt="PLAIN")
+    ask(other, "色を選ぶ", run_name="青い", expectedType="str", prompt="WIDE")
+    ask(other, "e\u0301te\u0301", expectedType="float", expiresInSeconds=4000, prompt="COMBINED")
+    lines = run("flyte-sidecar", "pending", env=env).stdout.splitlines()
+    place = lines[0].index("PROMPT")
+    for line, word in zip(lines[1:], ("PLAIN", "WIDE", "COMBINED"), strict=True):
+        before = unicodedata.normalize("NFC", line[: line.index(word)])
+        assert width(before) == place, line
+
+
+def test_the_table_tells_age_and_expiry(env: Environment, other: Process) -> None:
+    ask(other, prompt="Deploy?", expiresInSeconds=2 * 86400 + 3600)
+    ask(other, "later", expectedType="int")
+    heads, first, second = run("flyte-sidecar", "pending", env=env).stdout.splitlines()
+    assert words(heads) == ["RUN", "NAME", "TYPE", "AGE", "EXPIRES", "PROMPT"]
+    cells = words(first)
+    assert cells[:3] == ["r", "deploy", "bool"]
+    assert re.fullmatch(r"\d+[sm]", cells[3])
+    assert cells[4:] == ["in 2d", "Deploy?"]
+    assert words(second)[4:] == ["never", "Approve?"]
+
+
+def test_all_pages_of_what_is_pending_are_listed(env: Environment, other: Process) -> None:
+    for number in range(1100):
+        ask(other, f"n{number}", run_name=f"r{number % 7}")
+    answer(other, True, "n5", "r5")
+    lines = run("flyte-sidecar", "pending", env=env).stdout.splitlines()
+    assert len({words(line)[1] for line in lines[1:]}) == len(lines) - 1 == 1099
+    told = run("flyte-sidecar", "pending", "--json", env=env).stdout.splitlines()
+    assert [json.loads(line)["name"] for line in told] == [words(line)[1] for line in lines[1:]]
+
+
+def test_an_event_a_line_is_as_a_listing_tells_it(env: Environment, other: Process) -> None:
+    event = ask(other, prompt="Deploy?")
+    done = run("flyte-sidecar", "pending", "--json", env=env)
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [event]
+
+
+def test_nothing_that_is_pending_is_told_in_a_sentence(env: Environment) -> None:
+    done = run("flyte-sidecar", "pending", env=env)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Nothing is pending.\n", "")
+    done = run("flyte-sidecar", "pending", "--json", env=env)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_place_that_is_chosen_is_the_one_that_is_read(env: Environment, other: Process) -> None:
+    ask(other, "elsewhere", project="p")
+    ask(other, "here")
+    done = run("flyte-sidecar", "pending", "--project", "p", env=env)
+    assert "elsewhere" in done.stdout
+    assert "here\n" not in done.stdout.replace("elsewhere", "")
+
+
+@pytest.mark.parametrize(
+    "line", ["watch r s", "watch --jsno", "pending r", "watch --json=x", "pending --limit 3"]
+)
+def test_words_that_the_verbs_do_not_have_are_refused(env: Environment, line: str) -> None:
+    done = run("flyte-sidecar", *line.split(), env=env)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "usage: flyte-sidecar" in done.stderr
+
+
+LOSING = """
+import asyncio, os, sys
+import flyte_sidecar.cli.watch
+from msgspec.structs import replace
+from flyte_sidecar.cli.main import main
+from flyte_sidecar.errors import BackendUnavailable, PermissionDenied
+from flyte_sidecar.events.model import Event
+
+class Backend:
+    org, project, domain = None, "p", "d"
+
+    async def watch(self, watch):
+        async def tell(how, *what):
+            how(*what)
+            while watch.news().done():  # it is not taken yet
+                await asyncio.sleep(0)
+
+        told = {name: None for name in Event.__struct_fields__}
+        told |= {"project": "p", "domain": "d", "run_name": "r", "name": "n", "action_name": "c"}
+        event = Event(**{**told, "pending": True, "partial": False, "phase": "QUEUED"})
+        await tell(watch.put, event)
+        await tell(watch.sync)
+        await tell(watch.lose, BackendUnavailable("it is\\x1b[2J away"))
+        await tell(watch.sync)
+        await tell(watch.put, replace(event, phase="PAUSED", prompt="Deploy?"))
+        await tell(watch.remove, event)
+        if "FINISHED" not in os.environ:
+            raise PermissionDenied("no\\x1b[2J more")
+
+    async def close(self):
+        pass
+
+flyte_sidecar.cli.watch.make_backend = lambda options: Backend()
+sys.exit(main(["watch", *sys.argv[1:]]))
+"""
+"""A watch of a backend that is lost and found again; then nothing can change, or it fails."""
+
+
+def losing(env: Environment, *words: str) -> subprocess.CompletedProcess[str]:
+    return run(sys.executable, "-c", LOSING, *words, env=env)
+
+
+def test_a_backend_that_is_lost_and_found_is_told_apart_from_the_events(env: Environment) -> None:
+    done = losing(env)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        r"flyte-sidecar: lost for now: backend_unavailable: it is\x1b[2J away",
+        "flyte-sidecar: found again, and all that was missed is told",
+        r"permission_denied: no\x1b[2J more",
+    ]
+    assert [words(line)[1:] for line in done.stdout.splitlines()] == [
+        ["created", "r", "n", "?", "QUEUED"],
+        ["updated", "r", "n", "?", "PAUSED", "Deploy?"],
+        ["removed", "r", "n", "?", "QUEUED"],
+    ]
+
+
+def test_a_backend_that_is_lost_and_found_is_told_on_json_lines_of_its_own(
+    env: Environment,
+) -> None:
+    done = losing(env, "r", "--json")
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    changed = "events.changed"
+    assert [message["method"] for message in told] == [
+        *(changed, "events.synced", "events.disconnected", "events.resynced", changed, changed)
+    ]
+    assert [message["params"]["sequence"] for message in told] == [1, 2, 3, 4, 5, 6]
+    assert told[2]["params"]["error"]["data"] == {"kind": "backend_unavailable", "retryable": True}
+    assert (done.returncode, done.stderr) == (1, "permission_denied: no\\x1b[2J more\n")
+
+
+def test_a_watch_that_is_finished_ends_with_0(env: Environment) -> None:
+    env = {**env, "FINISHED": "1"}
+    done = losing(env, "r")
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == 3
+    assert done.stderr.count("\n") == 2
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_pipes_of_the_readme_work(
+    started: Started, env: Environment, other: Process, number: int
+) -> None:
+    needs("jq")
+    (_, section) = (ROOT / "README.md").read_text().split("## Being told\n")
+    shown = re.findall(r"```console\n(.*?)```", section, re.DOTALL)[number]
+    (shown,) = re.findall(r"(?:^\$ \w+=.*\n)?^\$ .* \| .*\n", shown, re.MULTILINE)
+    ask(other, prompt="Deploy?")
+    script = shown.replace("$ ", "")
+    shell = subprocess.Popen(
+        ["sh", "-c", script],
+        env=env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        assert shell.stdout is not None
+        line = shell.stdout.readline().decode()
+        told = json.loads(line)["params"]["event"]["prompt"] if number else line.strip()
+        assert told == "Deploy?"
+    finally:
+        os.killpg(shell.pid, signal.SIGKILL)
+        shell.communicate()

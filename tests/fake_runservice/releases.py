@@ -1,0 +1,32 @@
+"""In what the releases of Flyte's backend differ for events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.fake_runservice.listing import COLUMN_FIELDS
+
+
+@dataclass(frozen=True)
+class Release:
+    signals: bool = True  # there is a SignalEvent
+    paused_runs: bool = True  # paused_actions_only is heeded
+    tells: bool = True  # ends are recorded and told, and conditions can be told from tasks
+    hosted: bool = False  # a closed backend: orgs count, and listings tell more
+
+    @property
+    def filters(self) -> frozenset[str]:
+        """The fields that a listing can be filtered by."""
+        if self.hosted:
+            return frozenset({"action_type", "parent_name", "phase", "created_at"})
+        return COLUMN_FIELDS if self.tells else COLUMN_FIELDS - {"action_type"}
+
+
+RELEASES = {
+    "2.0.27": Release(signals=False, paused_runs=False, tells=False),
+    "2.0.28": Release(paused_runs=False, tells=False),
+    "2.0.30": Release(tells=False),
+    "2.0.42": Release(tells=False),
+    "2.0.43": Release(),
+    "hosted": Release(hosted=True),
+}

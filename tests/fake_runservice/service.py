@@ -1,0 +1,242 @@
+"""The gRPC service over a model: messages in, messages out, and what goes wrong between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Any
+
+import grpc
+from flyteidl2.workflow import run_service_pb2 as pb
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from tests.fake_runservice import idl, messages
+from tests.fake_runservice.actions import Refusal
+from tests.fake_runservice.faults import Faults, unimplemented
+from tests.fake_runservice.model import Model
+from tests.fake_runservice.streams import Stream
+from tests.fake_runservice.tree import Tree
+
+Metadata = dict[str, str]
+Context = Any
+Unary = Callable[[Any, Metadata], Message]
+Watch = Callable[[Any, Context, Stream], Awaitable[None]]
+
+SUBJECT = "x-amzn-oidc-identity"
+_SERVICE = pb.DESCRIPTOR.services_by_name["RunService"]
+
+
+class Service:
+    """Answers the RPCs; `calls`, `requests` and `open_streams` tell what it was asked.
+
+    `connections` counts the open streams of each HTTP/2 connection.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.faults = Faults()
+        self.page_size = 1000
+        self.calls: Counter[str] = Counter()
+        self.requests: deque[tuple[str, Any, Metadata]] = deque(maxlen=10_000)
+        self.open_streams: Counter[str] = Counter()
+        self.connections: Counter[str] = Counter()
+        self._random = Random(1)
+        self._unary: dict[str, Unary] = {
+            "ListActions": self._list_actions,
+            "GetActionDetails": self._get_action_details,
+            "SignalEvent": self._signal_event,
+            "AbortAction": self._abort_action,
+            "ListRuns": self._list_runs,
+            "GetRunDetails": self._get_run_details,
+        }
+        self._watches: dict[str, Watch] = {
+            "WatchActions": self._watch_actions,
+            "WatchActionDetails": self._watch_action_details,
+        }
+
+    def handlers(self) -> grpc.GenericRpcHandler:
+        """Give handlers of all methods of the service, those it lacks included."""
+        made = {method.name: self._handler(method) for method in _SERVICE.methods}
+        return grpc.method_handlers_generic_handler(_SERVICE.full_name, made)
+
+    def _handler(self, method: Any) -> grpc.RpcMethodHandler[Any, Any]:
+        read = GetMessageClass(method.input_type).FromString
+        write = GetMessageClass(method.output_type).SerializeToString
+        if not method.server_streaming:
+            return grpc.unary_unary_rpc_method_handler(self._call(method.name), read, write)
+        if not method.client_streaming:
+            return grpc.unary_stream_rpc_method_handler(self._stream(method.name), read, write)
+        return grpc.stream_stream_rpc_method_handler(self._stream(method.name), read, write)
+
+    def _call(self, method: str) -> Callable[[Any, Context], Awaitable[Message]]:
+        async def call(request: Any, context: Context) -> Message:
+            try:
+                metadata = await self._begin(method, request, context)
+                response = self._unary[method](request, metadata)
+                if method == "ListActions" and self.faults.shift is not None:
+                    self.faults.shift()
+                if method in self.faults.delay_after:
+                    await asyncio.sleep(self.faults.delay_after[method])
+                if self.faults.takes(self.faults.unavailable_after, method):
+                    raise Refusal("UNAVAILABLE", "the reply was lost")
+            except Refusal as refusal:
+                await _refuse(context, refusal)
+            return response
+
+        return call
+
+    def _stream(self, method: str) -> Callable[[Any, Context], Awaitable[None]]:
+        async def watch(request: Any, context: Context) -> None:
+            stream = Stream()
+            self.connections[context.peer()] += 1
+            try:
+                await self._begin(method, request, context)
+                if self.faults.takes(self.faults.unavailable_after, method):
+                    stream.end(Refusal("UNAVAILABLE", "the watch was lost"))
+                self.faults.streams.add(stream)
+                await self._watches[method](request, context, stream)
+            except Refusal as refusal:
+                await _refuse(context, refusal)
+            finally:
+                self.faults.streams.discard(stream)
+                self.connections[context.peer()] -= 1
+
+        return watch
+
+    async def _begin(self, method: str, request: Any, context: Context) -> Metadata:
+        """Note a call, and let go wrong what shall before its work."""
+        metadata = dict(context.invocation_metadata())
+        self.calls[method] += 1
+        self.requests.append((method, request, metadata))
+        if method not in self._unary and method not in self._watches:
+            raise unimplemented(method)
+        if method == "SignalEvent" and not self.model.release.signals:
+            raise unimplemented(method)
+        refusal = self.faults.refusal(method)
+        if refusal is not None:
+            raise refusal
+        if method in self.faults.delay:
+            await asyncio.sleep(self.faults.delay[method])
+        self.model.expire()
+        return metadata
+
+    def _list_actions(self, request: pb.ListActionsRequest, _: Metadata) -> pb.ListActionsResponse:
+        query = messages.query(request.request, self.model.release.filters)
+        key = messages.key(self.model, request.run_id)
+        found, token = self.model.list_actions(key, query)
+        more = self.model.release.hosted
+        rows = [messages.listed(action, more) for action in found]
+        return pb.ListActionsResponse(actions=rows, token=token)
+
+    def _get_action_details(
+        self, request: pb.GetActionDetailsRequest, _: Metadata
+    ) -> pb.GetActionDetailsResponse:
+        _need_run(request.action_id.HasField("run"))
+        key = messages.key(self.model, request.action_id.run)
+        found = self.model.details(key, request.action_id.name)
+        return pb.GetActionDetailsResponse(details=messages.details(found, request.action_id.run))
+
+    def _signal_event(self, request: pb.SignalEventRequest, metadata: Metadata) -> Message:
+        payload = messages.payload(request)
+        if payload is not None and not request.action_id.HasField("run"):
+            # The handler that crashes is another service's, behind this one.
+            raise Refusal("UNAVAILABLE", "unexpected EOF")
+        key = messages.key(self.model, request.action_id.run)
+        name, parent = request.action_id.name, request.parent_action_name
+        self.model.signal(key, name, parent, payload, metadata.get(SUBJECT, "").strip())
+        return pb.SignalEventResponse()
+
+    def _abort_action(self, request: pb.AbortActionRequest, _: Metadata) -> Message:
+        _need_run(request.action_id.HasField("run"))
+        key = messages.key(self.model, request.action_id.run)
+        self.model.abort(key, request.action_id.name, request.reason)
+        return pb.AbortActionResponse()
+
+    def _list_runs(self, request: pb.ListRunsRequest, _: Metadata) -> pb.ListRunsResponse:
+        query = messages.query(request.request, self.model.release.filters)
+        org, project = request.org, None
+        if request.HasField("project_id"):
+            org = request.project_id.organization
+            project = (request.project_id.name, request.project_id.domain)
+        paused_only = idl.paused_actions_only(request)
+        found, token = self.model.list_runs(org, project, paused_only, query)
+        return pb.ListRunsResponse(runs=[messages.run(root) for root in found], token=token)
+
+    def _get_run_details(self, request: pb.GetRunDetailsRequest, _: Metadata) -> Message:
+        _need_run(request.HasField("run_id"))
+        root = self.model.root(messages.key(self.model, request.run_id))
+        found = pb.GetRunDetailsResponse()
+        found.details.action.CopyFrom(messages.details(root, request.run_id))
+        return found
+
+    async def _watch_actions(
+        self, request: pb.WatchActionsRequest, context: Context, stream: Stream
+    ) -> None:
+        _need_run(request.HasField("run_id"))
+        key = messages.key(self.model, request.run_id)
+        known: set[str] = set()
+        tree = Tree(messages.filters(request.filter), known.__contains__, self._random)
+
+        async def send(actions: list[Any]) -> None:
+            rows = [
+                messages.watched(*update, self.model.release.tells) for update in tree.take(actions)
+            ]
+            if rows:
+                await context.write(pb.WatchActionsResponse(enriched_actions=rows))
+
+        with self.model.lock:
+            end = self.model.watch(key, "", stream.put)
+            first = self.model.actions(key)
+        known.update(action.id for action in first)
+        self.open_streams["WatchActions"] += 1
+        try:
+            for at in range(0, len(first), self.page_size):
+                await send(first[at : at + self.page_size])
+            while True:
+                change = await stream.next()
+                known.add(change.action.id)
+                if change.listed and not self.faults.loses():
+                    await send([change.action])
+        finally:
+            end()
+            self.open_streams["WatchActions"] -= 1
+
+    async def _watch_action_details(
+        self, request: pb.WatchActionDetailsRequest, context: Context, stream: Stream
+    ) -> None:
+        _need_run(request.action_id.HasField("run"))
+        key = messages.key(self.model, request.action_id.run)
+        name = request.action_id.name
+        with self.model.lock:
+            try:
+                first = self.model.details(key, name)
+            except Refusal as refusal:
+                words = f"failed to get action details: not_found: {refusal.message}"
+                raise Refusal("NOT_FOUND", words) from None
+            end = self.model.watch(key, name, stream.put)
+        self.open_streams["WatchActionDetails"] += 1
+        try:
+            details = messages.details(first, request.action_id.run)
+            await context.write(pb.WatchActionDetailsResponse(details=details))
+            while True:
+                change = await stream.next()
+                if change.detailed and not self.faults.loses():
+                    details = messages.details(change.action, request.action_id.run)
+                    await context.write(pb.WatchActionDetailsResponse(details=details))
+        finally:
+            end()
+            self.open_streams["WatchActionDetails"] -= 1
+
+
+def _need_run(given: bool) -> None:
+    """Crash, as the service's handlers do where a request names no run."""
+    if not given:
+        words = "Stream removed (RST_STREAM (Received RST_STREAM with error code 2))"
+        raise Refusal("INTERNAL", words)
+
+
+async def _refuse(context: Context, refusal: Refusal) -> None:
+    await context.abort(grpc.StatusCode[refusal.status], refusal.message)

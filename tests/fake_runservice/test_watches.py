@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+import pytest
+
+from flyte_sidecar.backends.flyte.rpc.idl import signal_info
+from tests.fake_runservice.client import Client, refused
+from tests.fake_runservice.clock import Clock
+from tests.fake_runservice.model import Model
+from tests.fake_runservice.server import Server
+
+PAUSED, SUCCEEDED, TIMED_OUT = 9, 5, 8
+ONLY_PAUSED = {"function": "VALUE_IN", "field": "PHASE", "values": ["9"]}
+
+
+def named(words: str) -> dict[str, Any]:
+    return {"function": "CONTAINS_CASE_INSENSITIVE", "field": "NAME", "values": [words]}
+
+
+def phase(one: Any) -> int:
+    return int(one.action.status.phase)
+
+
+def test_a_watch_begins_with_all_actions_in_pages_without_order(
+    model: Model, server: Server, client: Client
+) -> None:
+    made = ["a0"] + [model.ask("r1", "deploy") for _ in range(249)]
+    server.service.page_size = 100
+    watch = client.watch()
+    pages = [list(next(watch)) for _ in range(3)]
+    rows = [made[:100], ["a0", *made[100:200]], ["a0", *made[200:]]]  # the parent comes again
+    assert [sorted(page) for page in pages] == rows
+    assert [page for page in pages if page == sorted(page)] == []
+
+
+def test_a_watch_tells_of_conditions_from_2_0_43_on(
+    model: Model, client: Client, release: str
+) -> None:
+    model.ask("r1", "count", "int", action="c1", group="g1")
+    first = next(client.watch())
+    metadata = first["c1"].action.metadata
+    assert (metadata.parent, metadata.group, metadata.funtion_name) == ("a0", "g1", "count")
+    told = (metadata.condition.name, metadata.condition.type.simple)
+    assert told == (("count", 1) if release == "2.0.43" else ("", 0))
+    assert (first["a0"].action.metadata.task.short_name, metadata.action_type) == ("t", 0)
+    assert dict(first["a0"].children_phase_counts) == {PAUSED: 1}
+
+
+def test_changes_come_with_their_ancestors(model: Model, client: Client) -> None:
+    task = model.task("r1", "work", action="b1")
+    model.ask("r1", "deploy", parent=task, action="c1")
+    watch = client.watch()
+    assert set(next(watch)) == {"a0", "b1", "c1"}
+    client.abort("c1")
+    change = next(watch)
+    assert set(change) == {"a0", "b1", "c1"}
+    assert dict(change["a0"].children_phase_counts) == {4: 1, PAUSED: 0, 7: 1}
+
+
+def test_an_answer_is_told_from_2_0_43_on(model: Model, client: Client, release: str) -> None:
+    model.ask("r1", "deploy", action="c1")
+    watch = client.watch()
+    next(watch)
+    client.signal("c1", True)
+    assert phase(next(watch)["c1"]) == PAUSED
+    if release == "2.0.43":
+        assert phase(next(watch)["c1"]) == SUCCEEDED
+    else:
+        client.abort("c1")
+        assert phase(next(watch)["c1"]) == 7
+
+
+def test_a_new_condition_is_told_of_more_than_once(model: Model, client: Client) -> None:
+    model.task("r1", "work", action="b1")
+    watch = client.watch()
+    next(watch)
+    model.ask("r1", "deploy", action="c1")
+    phases = [{name: phase(one) for name, one in next(watch).items()} for _ in range(3)]
+    assert phases == [{"a0": 4, "c1": 1}, {"a0": 4}, {"a0": 4, "c1": PAUSED}]
+
+
+def test_what_stops_to_match_is_sent_once_more(model: Model, client: Client) -> None:
+    model.ask("r1", "deploy", action="c1")
+    model.ask("r1", "other", action="c2")
+    watch = client.watch("r1", ONLY_PAUSED)
+    assert set(next(watch)) == {"a0", "c1", "c2"}
+    client.abort("c1")
+    change = next(watch)
+    assert {name: one.meets_filter for name, one in change.items()} == {"a0": True, "c1": False}
+    client.abort("c1")
+    client.abort("c2")
+    while "c2" not in (change := next(watch)):
+        assert set(change) == {"a0"}
+    assert {name: one.meets_filter for name, one in change.items()} == {"a0": False, "c2": False}
+
+
+def test_a_name_is_the_actions_id_and_a_tasks_function(model: Model, client: Client) -> None:
+    model.ask("r1", "deploy", action="c1")
+    model.task("r1", "Deploy", action="b1")
+    assert set(next(client.watch("r1", named("C1")))) == {"a0", "c1"}
+    assert set(next(client.watch("r1", named("deploy")))) == {"a0", "b1"}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ({**ONLY_PAUSED, "values": ["PAUSED"]}, "invalid phase value: PAUSED"),
+        ({**ONLY_PAUSED, "function": 0}, "function EQUAL is not supported for filter PHASE"),
+        (
+            {**ONLY_PAUSED, "field": "phase"},
+            "function VALUE_IN is not supported for filter phase",
+        ),
+    ],
+)
+def test_other_filters_are_refused(
+    model: Model, client: Client, chosen: dict[str, Any], message: str
+) -> None:
+    model.ask("r1", "deploy")
+    with pytest.raises(grpc.RpcError) as caught:
+        next(client.watch("r1", chosen))
+    assert refused(caught.value) == ("INVALID_ARGUMENT", message)
+
+
+def test_a_watch_of_an_unknown_run_waits_for_it(
+    model: Model, server: Server, client: Client
+) -> None:
+    watch = client.watch("r2")
+    while not server.open_streams["WatchActions"]:
+        client.list_actions()
+    model.ask("r2", "deploy", action="c1")
+    assert set(next(watch)) == {"a0"}
+    assert set(next(watch)) == {"a0", "c1"}
+
+
+def test_a_run_whose_child_sorts_before_its_parent_cannot_be_watched(
+    model: Model, client: Client, clock: Clock
+) -> None:
+    model.task("r1", "work", action="b2")
+    model.ask("r1", "deploy", parent="b2", action="b1")
+    words = "parent node [b2] not found for action [b1]"
+    for _ in range(2):
+        with pytest.raises(grpc.RpcError) as caught:
+            next(client.watch())
+        assert refused(caught.value) == ("UNKNOWN", words)
+    clock.pass_time(1)
+    model.task("r2", "work", action="b2")
+    clock.pass_time(1)
+    model.ask("r2", "deploy", parent="b2", action="b1")
+    assert set(next(client.watch("r2"))) == {"a0", "b1", "b2"}
+
+
+def test_a_parent_that_does_not_exist_harms_no_watch(model: Model, client: Client) -> None:
+    model.ask("r1", "deploy", parent="zz", action="c1")
+    assert set(next(client.watch())) == {"a0", "c1"}
+
+
+def test_details_are_watched_from_their_first_state_on(
+    model: Model, client: Client, release: str
+) -> None:
+    model.ask("r1", "note", "str", action="c1")
+    watch = client.watch_details("c1")
+    first = next(watch).details
+    assert first == client.details("c1")
+    client.signal("c1", "x")
+    if release == "2.0.43":
+        twice = [next(watch).details, next(watch).details]
+        assert twice == [client.details("c1")] * 2
+        signal = signal_info(twice[0])
+        assert signal is not None
+        assert signal.output.scalar.primitive.string_value == "x"
+    else:
+        assert next(watch).details == first
+        client.abort("c1")
+        assert next(watch).details.WhichOneof("result") == "abort_info"
+
+
+def test_details_of_an_unknown_action_cannot_be_watched(model: Model, client: Client) -> None:
+    model.ask("r1", "deploy")
+    with pytest.raises(grpc.RpcError) as caught:
+        next(client.watch_details("zz"))
+    words = "failed to get action details: not_found: action not found: action not found"
+    assert refused(caught.value) == ("NOT_FOUND", words)
+
+
+@pytest.mark.parametrize("release", ["2.0.43"])
+def test_watchers_hear_of_a_timeout_by_itself(model: Model, client: Client, clock: Clock) -> None:
+    model.ask("r1", "slow", action="c1", expires_in=4)
+    actions, details = client.watch(), client.watch_details("c1")
+    next(actions), next(details)
+    clock.pass_time(5)
+    assert phase(next(actions)["c1"]) == TIMED_OUT
+    assert next(details).details.status.phase == TIMED_OUT
+
+
+@pytest.mark.parametrize("release", ["2.0.43"])
+def test_a_watch_of_details_sees_the_answer_before_the_phase(
+    model: Model, client: Client, clock: Clock
+) -> None:
+    model.ask("r1", "deploy", action="c1")
+    model.lag = model.phase_lag = 1
+    watch = client.watch_details("c1")
+    next(watch)
+    client.signal("c1", True)
+    clock.pass_time(1)
+    found = next(watch).details
+    assert found.status.phase == PAUSED
+    assert signal_info(found) is not None
+    clock.pass_time(1)
+    assert next(watch).details.status.phase == SUCCEEDED
+
+
+def test_a_cancelled_watch_is_let_go(model: Model, server: Server, client: Client) -> None:
+    model.ask("r1", "deploy")
+    watch = client.watch()
+    next(watch)
+    assert server.open_streams["WatchActions"] == 1
+    watch.call.cancel()
+    while server.open_streams["WatchActions"]:
+        client.list_actions()

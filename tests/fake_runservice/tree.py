@@ -1,0 +1,128 @@
+"""What one WatchActions stream knows of its run: a tree, and what of it fits the filter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from random import Random
+from typing import NamedTuple
+
+from tests.fake_runservice.actions import PHASES, Action, Refusal
+from tests.fake_runservice.listing import Filter
+
+
+class Update(NamedTuple):
+    action: Action
+    meets: bool
+    counts: dict[str, int]
+
+
+@dataclass(eq=False)
+class Node:
+    action: Action
+    parent: Node | None
+    counts: dict[str, int] = field(default_factory=dict)  # of all below it, by phase
+    matching: bool = False
+    matching_below: int = 0
+    visible: bool = False
+
+    def above(self) -> Iterator[Node]:
+        node = self.parent
+        while node is not None:
+            yield node
+            node = node.parent
+
+
+class Tree:
+    """Takes actions, and gives what a watcher is sent of them, in no order.
+
+    `exists` tells whether the run has an action of this id: a child whose parent exists but
+    was not met yet is what the service breaks on.
+    """
+
+    def __init__(
+        self, filters: list[Filter], exists: Callable[[str], bool], random: Random
+    ) -> None:
+        self._phases, self._words = _read(filters)
+        self._exists = exists
+        self._random = random
+        self._nodes: dict[str, Node] = {}
+
+    def take(self, actions: Iterable[Action]) -> list[Update]:
+        changed: dict[str, Node] = {}
+        for action in actions:
+            self._upsert(action, changed)
+        for node in changed.values():
+            matches = self._fits(node.action)
+            if matches != node.matching:
+                node.matching = matches
+                for one in node.above():
+                    one.matching_below += 1 if matches else -1
+        shown: dict[str, Node] = {}
+        for node in changed.values():
+            self._show(node, shown)
+        found = [Update(node.action, node.visible, dict(node.counts)) for node in shown.values()]
+        self._random.shuffle(found)
+        return found
+
+    def _upsert(self, action: Action, changed: dict[str, Node]) -> None:
+        node = self._nodes.get(action.id)
+        former = None
+        if node is None:
+            parent = self._nodes.get(action.parent)
+            if parent is None and action.parent and self._exists(action.parent):
+                words = f"parent node [{action.parent}] not found for action [{action.id}]"
+                raise Refusal("UNKNOWN", words)
+            node = self._nodes[action.id] = Node(action, parent)
+        else:
+            former, node.action = node.action.phase, action
+        changed[action.id] = node
+        for one in node.above():
+            one.counts[action.phase] = one.counts.get(action.phase, 0) + 1
+            if former is not None:
+                one.counts[former] -= 1
+            changed[one.action.id] = one
+
+    def _show(self, node: Node, shown: dict[str, Node]) -> None:
+        if node.matching:
+            for one in node.above():
+                if not one.visible:
+                    one.visible = True
+                    shown[one.action.id] = one
+            node.visible = True
+            shown[node.action.id] = node
+        elif node.visible:
+            shown[node.action.id] = node
+            if node.matching_below:
+                return
+            node.visible = False
+            for one in node.above():
+                if not one.visible or one.matching or one.matching_below:
+                    break
+                one.visible = False
+                shown.setdefault(one.action.id, one)
+
+    def _fits(self, action: Action) -> bool:
+        if self._phases and PHASES[action.phase] not in self._phases:
+            return False
+        words = action.name if action.condition is None else action.id
+        return self._words in words.lower()
+
+
+def _read(filters: list[Filter]) -> tuple[frozenset[int], str]:
+    supported = {"PHASE": "VALUE_IN", "NAME": "CONTAINS_CASE_INSENSITIVE"}
+    phases: set[int] = set()
+    words = ""
+    for one in filters:
+        if supported.get(one.field) != one.function:
+            wrong = f"function {one.function} is not supported for filter {one.field}"
+            raise Refusal("INVALID_ARGUMENT", wrong)
+        if one.field == "NAME":
+            words = one.values[0].lower() if one.values else words
+            continue
+        for value in one.values:
+            digits = value.removeprefix("-") if value.startswith("-") else value.removeprefix("+")
+            if not (digits.isascii() and digits.isdigit()):
+                raise Refusal("INVALID_ARGUMENT", f"invalid phase value: {value}")
+            phases.add(int(value))
+    return frozenset(phases), words
