@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 LOWEST := build/lowest
 FLYTEIDL2 := build/flyteidl2-2.0.42
 
-.PHONY: run test lint types unit versions fuzz generate bench clean
+.PHONY: run test lint types unit versions fuzz generate version bench clean
 
 run: $(VENV)/.installed  ## Show two sidecars over one store
 	$(BIN)/flyte-sidecar demo
@@ -45,6 +45,10 @@ generate: $(VENV)/.dev  ## Make anew what is made of the code: schemas/, and of 
 	$(BIN)/flyte-sidecar schema --out schemas
 	$(BIN)/python -m tests.transcript_recorder
 	$(BIN)/python -m clients.generate
+
+version: $(VENV)/.dev  ## Set the version of the package and the clients: make version VERSION=0.2.0
+	$(BIN)/hatchling version $(VERSION)
+	$(MAKE) generate
 
 bench: $(VENV)/.dev  ## Measure against peers, side by side
 	$(BIN)/python -m benchmarks

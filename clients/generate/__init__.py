@@ -1,7 +1,9 @@
-"""What of clients and documentation is made of `schemas/`: `python -m clients.generate`.
+"""Generator of the clients' code and the contract's reference: `python -m clients.generate`.
 
-contract     the schemas, read
+contract     reads `schemas/`
 typescript   types and method stubs for Node
-golang       the same for Go
-markdown     the reference for people
+golang       types and method stubs for Go
+markdown     the reference, `schemas/README.md`
+version      the version of the clients' packages
+text         identifiers and line wrapping
 """

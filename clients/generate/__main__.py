@@ -1,25 +1,26 @@
-"""`python -m clients.generate`: make all of it anew."""
+"""`python -m clients.generate`: write all generated files."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from clients.generate import golang, markdown, typescript
+from clients.generate import golang, markdown, typescript, version
 from clients.generate.contract import SCHEMAS, Contract
+from flyte_sidecar._version import VERSION
 
 CLIENTS = Path(__file__).parent.parent
 
 
 def files() -> dict[Path, str]:
-    """Give the contents of all generated files."""
+    """Return the contents of all generated files, by path."""
     contract = Contract()
-    made = {SCHEMAS / "README.md": markdown.reference(contract)}
+    generated = {SCHEMAS / "README.md": markdown.reference(contract)}
     for folder, texts in (
         (CLIENTS / "typescript" / "src" / "generated", typescript.files(contract)),
         (CLIENTS / "go", golang.files(contract)),
     ):
-        made |= {folder / name: text for name, text in texts.items()}
-    return made
+        generated |= {folder / name: text for name, text in texts.items()}
+    return generated | version.files(CLIENTS, VERSION)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from clients.generate.contract import PAYLOAD, Contract, Member, Method, Object, Type, Words
-from clients.generate.words import GENERATED, exported, lowered, wrapped
+from clients.generate.text import GENERATED, exported, lowered, wrapped
 
 WIDTH = 96
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from clients.generate.contract import PAYLOAD, Choice, Contract, Member, Method, Object, Type, Words
-from clients.generate.words import GENERATED, wrapped
+from clients.generate.text import GENERATED, wrapped
 
 WIDTH = 100
 

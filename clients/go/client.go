@@ -12,10 +12,7 @@ import (
 	"time"
 )
 
-const (
-	clientName    = "flyte-sidecar-go"
-	clientVersion = "0.1.0"
-)
+const clientName = "flyte-sidecar-go"
 
 // Client talks to one sidecar.
 type Client struct {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from clients.generate import golang
 from clients.generate.__main__ import files
 from clients.generate.contract import SCHEMAS, Contract
 from clients.generate.typescript import files as typescript_files
+from flyte_sidecar._version import VERSION
 from tests.clients.conftest import BUILD_SECONDS, CLIENTS, GO
 from tests.conftest import ROOT, needs, run
 
@@ -21,6 +23,21 @@ from tests.conftest import ROOT, needs, run
 @pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_generated_file_is_what_the_schemas_say(path: Path) -> None:
     assert path.read_text() == files()[path], "run `make generate` and commit what it changes"
+
+
+def test_all_packages_have_the_same_version() -> None:
+    package = json.loads((CLIENTS / "typescript" / "package.json").read_text())
+    lock = json.loads((CLIENTS / "typescript" / "package-lock.json").read_text())
+    constants = [
+        re.findall(r'version = "(.*)"', (CLIENTS / path).read_text(), re.IGNORECASE)
+        for path in ("typescript/src/generated/version.ts", "go/version_gen.go")
+    ]
+    assert [package["version"], lock["version"], lock["packages"][""]["version"]] == [VERSION] * 3
+    assert constants == [[VERSION]] * 2
+
+
+def test_the_version_is_valid_for_pypi_npm_and_go() -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+", VERSION)
 
 
 @pytest.fixture

@@ -1,13 +1,14 @@
 import type { Readable, Writable } from "node:stream";
 import type { CallOptions } from "./calls.js";
+import { compare } from "./compatibility.js";
 import { Connection } from "./connection.js";
 import type { Ending } from "./errors.js";
 import { Methods } from "./generated/methods.js";
 import type { InitializeResult } from "./generated/types.js";
+import { VERSION } from "./generated/version.js";
 import type { AttachOptions, SpawnOptions } from "./options.js";
 import { type Peer, start, streams } from "./process.js";
 import { aborted, admit, onAbort } from "./signals.js";
-import { compare, VERSION } from "./version.js";
 
 const EARLY = "before the sidecar was started";
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createRequire } from "node:module";
 import { test } from "node:test";
 import {
   Client,
@@ -7,11 +8,13 @@ import {
   PROTOCOL_VERSION,
   RequestError,
 } from "flyte-sidecar";
+import { compare } from "../dist/compatibility.js";
 import { Connection } from "../dist/connection.js";
 import { streams } from "../dist/process.js";
-import { compare } from "../dist/version.js";
 import { HELLO, Player } from "./player.mjs";
 import { failure } from "./sidecar.mjs";
+
+const require = createRequire(import.meta.url);
 
 for (const [protocolVersion, advice] of [
   ["2.0", /speaks protocol 2\.0, .* protocol [\d.]+: upgrade this package/],
@@ -184,7 +187,7 @@ test("the client says who it is, and whose end it awaits", async () => {
   const { method, params } = await player.answer("initialize", HELLO);
   assert.equal(method, "initialize");
   assert.equal(params.processId, null);
-  assert.equal(params.clientInfo.version, "0.1.0");
+  assert.equal(params.clientInfo.version, require("flyte-sidecar/package.json").version);
   const { method: next, params: none } = await player.receive();
   assert.deepEqual([next, none], ["initialized", undefined]);
   assert.match(PROTOCOL_VERSION, /^\d+\.\d+$/);

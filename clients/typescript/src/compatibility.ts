@@ -1,9 +1,7 @@
 import { IncompatibleError } from "./errors.js";
 import { PROTOCOL_VERSION } from "./generated/methods.js";
 import type { InitializeResult } from "./generated/types.js";
-
-/** The version of this package. */
-export const VERSION = "0.1.0";
+import { VERSION } from "./generated/version.js";
 
 /**
  * Compares the sidecar's version of the protocol with the client's.
