@@ -90,7 +90,7 @@ async def test_an_answer_is_reported_once_it_can_be_read_and_from_then_on(
     event = await client.get("q")
     assert event is not None
     unfinished = replace(event, payload=None)
-    remembered = cache.Memory()
+    remembered = cache.EventCache()
     assert remembered.keep(unfinished) == unfinished
     assert remembered.keep(event) == event
     assert remembered.keep(unfinished) == event

@@ -87,16 +87,16 @@ def test_streams_that_fail_are_tried_again_at_a_rate_that_all_runs_share(
 ) -> None:
     now = 0.0
     monkeypatch.setattr(stream_limiter, "monotonic", lambda: now)
-    its = stream_limiter.Streams()
+    limiter = stream_limiter.StreamLimiter()
     runs = [SCOPE.run(f"r{place}") for place in range(1000)]
     for run in runs:
-        assert its.take(run)
-        its.give()
-        its.refuse(run, CallFailed("UNAVAILABLE", "no streams here"))
+        assert limiter.acquire(run)
+        limiter.release()
+        limiter.mark_failing(run, CallFailed("UNAVAILABLE", "no streams here"))
     now = stream_limiter.REMEMBERED + 1
-    assert sum(its.take(run) for run in runs) <= 62
+    assert sum(limiter.acquire(run) for run in runs) <= 62
     now = 1001.0
-    assert all(its.take(run) for run in runs[100:200])
+    assert all(limiter.acquire(run) for run in runs[100:200])
 
 
 def test_where_there_is_no_such_method_no_stream_is_tried_for_minutes(
@@ -104,9 +104,9 @@ def test_where_there_is_no_such_method_no_stream_is_tried_for_minutes(
 ) -> None:
     now = 0.0
     monkeypatch.setattr(stream_limiter, "monotonic", lambda: now)
-    its = stream_limiter.Streams()
-    its.refuse(SCOPE.run("r1"), CallFailed("UNIMPLEMENTED", "WatchActions"))
+    limiter = stream_limiter.StreamLimiter()
+    limiter.mark_failing(SCOPE.run("r1"), CallFailed("UNIMPLEMENTED", "WatchActions"))
     now = 500.0
-    assert not its.take(SCOPE.run("r2"))
+    assert not limiter.acquire(SCOPE.run("r2"))
     now = 700.0
-    assert its.take(SCOPE.run("r2"))
+    assert limiter.acquire(SCOPE.run("r2"))

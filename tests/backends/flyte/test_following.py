@@ -1,4 +1,4 @@
-"""Followers: who joins and leaves while they look, and backends that fail in part or for long."""
+"""Informers: who joins and leaves while they look, and backends that fail in part or for long."""
 
 from __future__ import annotations
 
@@ -329,8 +329,8 @@ async def test_what_a_run_tells_after_its_part_of_an_inbox_failed_is_not_lost(
     watching = client.watch(None)
     await watching.pending(["q", "other"])
     its = await flyte.connected()
-    follower = next(one for run, one in its.followers._followers.items() if run.name == "r1")
-    follower.audience.fail(_retryable())
+    informer = next(one for run, one in its.informers._informers.items() if run.name == "r1")
+    informer.subscribers.fail(_retryable())
     model.signal_directly("r1", action, True)  # and the run is in no list any more
     await watching.pending(["other"])
 

@@ -9,7 +9,7 @@ import pytest
 
 from flyte_sidecar.backends.flyte.read import cache
 from flyte_sidecar.backends.flyte.rpc import run_service as calls
-from flyte_sidecar.backends.flyte.rpc.stream_limiter import Streams
+from flyte_sidecar.backends.flyte.rpc.stream_limiter import StreamLimiter
 from flyte_sidecar.backends.flyte.watch import inbox, schedule
 from flyte_sidecar.backends.flyte.watch.schedule import Load, Schedule
 from flyte_sidecar.backends.flyte.watch.troubles import PERSISTENT
@@ -234,7 +234,7 @@ async def test_a_defect_in_polling_the_runs_ends_no_watch(
 
 
 def test_idle_runs_are_resynced_at_a_rate_that_all_of_them_share() -> None:
-    load = Load(Streams())
+    load = Load(StreamLimiter())
     load.streams.open = 1000
     intervals = [Schedule(load).resync(streaming=True, rows=1) for _ in range(1000)]
     assert sum(1 / interval for interval in intervals) < 1.5
@@ -243,7 +243,7 @@ def test_idle_runs_are_resynced_at_a_rate_that_all_of_them_share() -> None:
 
 def test_a_run_that_has_changed_is_resynced_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedule, "SHORTEST", 1.0)
-    load = Load(Streams())
+    load = Load(StreamLimiter())
     load.streams.open = 1000
     its = Schedule(load)
     its.changed()
@@ -256,7 +256,7 @@ def test_poll_intervals_grow_from_a_second_to_less_than_fifteen(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(schedule, "SHORTEST", 1.0)
-    its = Schedule(Load(Streams()))
+    its = Schedule(Load(StreamLimiter()))
     found = []
     for _ in range(20):
         found.append(its.poll(hidden=1))
@@ -268,7 +268,7 @@ def test_poll_intervals_grow_from_a_second_to_less_than_fifteen(
 
 
 def test_a_thousand_hidden_events_are_polled_within_a_bounded_rate() -> None:
-    load = Load(Streams())
+    load = Load(StreamLimiter())
     schedules = [Schedule(load) for _ in range(1000)]
     for one in schedules:
         one.poll(hidden=1)

@@ -290,10 +290,10 @@ async def test_runs_in_which_nothing_waits_any_more_are_followed_no_longer(
     await watching.pending([])
     its = await flyte.connected()
     if its.lister.phases_follow is False:  # until its end such a run is listed as one that waits
-        assert len(its.followers._followers) == 5
+        assert len(its.informers._informers) == 5
         for place in range(5):
             model.finish_run(f"r{place}")
-    await until(lambda: not its.followers._followers)
+    await until(lambda: not its.informers._informers)
 
 
 @EVERY
@@ -334,8 +334,8 @@ async def test_a_run_that_is_let_go_tells_nothing_of_which_nobody_would_tell_the
     flyte.server.model.ask("r1", "q")
     watching = client.watch(None)
     await watching.pending(["q"])
-    (follower,) = (await flyte.connected()).followers._followers.values()
-    (part,) = follower.audience.watches
+    (informer,) = (await flyte.connected()).informers._informers.values()
+    (part,) = informer.subscribers.watches
     assert isinstance(part, Part)
     (event,) = watching.picture.events.values()
     part.stop()

@@ -87,8 +87,8 @@ async def test_many_waits_for_an_event_share_one_stream(
     action = ask(flyte)
     waits = [await begun(client, flyte)]
     waits += [asyncio.ensure_future(client.wait("q")) for _ in range(99)]
-    (follower,) = (await flyte.connected()).followers._followers.values()
-    await until(lambda: len(follower.audience.waits.get(action, ())) == 100)
+    (informer,) = (await flyte.connected()).informers._informers.values()
+    await until(lambda: len(informer.subscribers.waits.get(action, ())) == 100)
     for one in waits[:50]:
         one.cancel()
     flyte.server.model.signal_directly(RUN.name, action, True)
@@ -265,8 +265,8 @@ async def test_closing_ends_waits_and_streams(client: Client, flyte: FlyteHarnes
     waits = [await begun(client, flyte, "q0")]
     waits += [asyncio.ensure_future(client.wait(f"q{place}")) for place in (1, 2)]
     its = await flyte.connected()
-    (follower,) = its.followers._followers.values()
-    await until(lambda: len(follower.audience.waits) == 3)
+    (informer,) = its.informers._informers.values()
+    await until(lambda: len(informer.subscribers.waits) == 3)
     await flyte.close()
     for one in waits:
         with pytest.raises(ShuttingDown):

@@ -4,8 +4,8 @@ endpoint proxy                where it is, and what is on the way
 backend                       the EventBackend; loads the rest when it is first used
 connected                     the rest, put together:
 reading writing pages runs    what is asked for and done once
-followers following inbox     what is followed: waits and watches, by runs or all together
-audience stream streams       who hears of a run, and what tells of it
+informers following inbox     what is followed: waits and watches, by runs or all together
+subscribers stream streams       who hears of a run, and what tells of it
 listing snapshot standing     what the deployment tells of many actions
 memory cursors                what is remembered, within bounds
 client failures limits        the calls, what they fail with, and how much they may return

@@ -108,7 +108,7 @@ class FlyteBackend:
 
     async def resolved(self, event: Event) -> Event:
         async with self._connected(event.run) as its:
-            return await its.followers.resolved(event)
+            return await its.informers.resolved(event)
 
     async def healthy(self) -> bool:
         try:

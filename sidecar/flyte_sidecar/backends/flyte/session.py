@@ -5,19 +5,19 @@ from __future__ import annotations
 from functools import lru_cache
 
 from flyte_sidecar.backends.flyte.endpoint import Deployment
-from flyte_sidecar.backends.flyte.read.cache import Memory
-from flyte_sidecar.backends.flyte.read.events import Reader
+from flyte_sidecar.backends.flyte.read.cache import EventCache
+from flyte_sidecar.backends.flyte.read.events import EventReader
 from flyte_sidecar.backends.flyte.read.listing import Lister
 from flyte_sidecar.backends.flyte.read.pages import Pages
 from flyte_sidecar.backends.flyte.read.runs import Runs
 from flyte_sidecar.backends.flyte.read.snapshot import Snapshots
 from flyte_sidecar.backends.flyte.rpc import grpc_transport
 from flyte_sidecar.backends.flyte.rpc.run_service import RunService
-from flyte_sidecar.backends.flyte.rpc.stream_limiter import Streams
+from flyte_sidecar.backends.flyte.rpc.stream_limiter import StreamLimiter
 from flyte_sidecar.backends.flyte.rpc.transport import Transport
 from flyte_sidecar.backends.flyte.watch.inbox import Inbox
-from flyte_sidecar.backends.flyte.watch.informers import Followers
-from flyte_sidecar.backends.flyte.write import Writer
+from flyte_sidecar.backends.flyte.watch.informers import Informers
+from flyte_sidecar.backends.flyte.write import EventWriter
 from flyte_sidecar.events.model import Run
 from flyte_sidecar.events.watch import WatchFeed
 
@@ -37,27 +37,27 @@ class FlyteSession:
 
         self.service = RunService(transport)
         self.lister = Lister(self.service)
-        memory = Memory()
-        self.reader = Reader(self.service, self.lister, memory, url)
-        self.writer = Writer(self.service, self.reader)
+        memory = EventCache()
+        self.reader = EventReader(self.service, self.lister, memory, url)
+        self.writer = EventWriter(self.service, self.reader)
         self.runs = Runs(self.service, self.reader, deployment.its_org)
-        streams = Streams()
+        streams = StreamLimiter()
         snapshots = Snapshots(self.service, memory, streams)
         self.pages = Pages(self.reader, snapshots, self.runs)
-        self.followers = Followers(self.service, self.reader, deployment.route, streams)
+        self.informers = Informers(self.service, self.reader, deployment.route, streams)
         self._address = deployment.route
 
     async def watch(self, watch: WatchFeed) -> None:
         """Feed a watch of a run, or of all."""
         run = watch.watched.run
         if run is not None:
-            await self.followers.watch(watch, run)
+            await self.informers.watch(watch, run)
         else:
-            await Inbox(watch, self.runs, self.followers, self._address).follow()
+            await Inbox(watch, self.runs, self.informers, self._address).follow()
 
     async def close(self) -> None:
         """End the waits and watches, and the connection."""
-        await self.followers.close()
+        await self.informers.close()
         await self.service.close()
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
 
-from flyte_sidecar.backends.flyte.read.events import Reader, now, timed_out
+from flyte_sidecar.backends.flyte.read.events import EventReader, now, timed_out
 from flyte_sidecar.backends.flyte.rpc.enums import to_event_payload, type_named
 from flyte_sidecar.backends.flyte.rpc.error_translation import is_away, lost_attempt
 from flyte_sidecar.backends.flyte.rpc.run_service import ATTEMPTS, RunService, pause
@@ -33,10 +33,10 @@ GLANCE = 2.0
 _MISMATCH = re.compile(r"does not match declared condition type (\w+)")
 
 
-class Writer:
+class EventWriter:
     """Writes to events; raises `CallFailed` and the errors of the contract."""
 
-    def __init__(self, service: RunService, reader: Reader) -> None:
+    def __init__(self, service: RunService, reader: EventReader) -> None:
         self._service = service
         self._reader = reader
 

@@ -26,7 +26,7 @@ ENDED = 100_000
 """Events of which it is remembered that they are resolved, and nothing more."""
 
 
-class Memory:
+class EventCache:
     """What earlier answers told.
 
     Attributes

@@ -20,7 +20,7 @@ ROWS = 100_000
 """Actions in all listings that are kept."""
 
 
-class Listing(Struct, frozen=True):
+class KeptListing(Struct, frozen=True):
     """The actions that a listing is of.
 
     Attributes
@@ -37,9 +37,9 @@ class Cursors:
     """Keeps listings for some time after their last use."""
 
     def __init__(self) -> None:
-        self._kept: TTLCache[str, Listing] = TTLCache(ROWS, KEPT, monotonic, _size)
+        self._kept: TTLCache[str, KeptListing] = TTLCache(ROWS, KEPT, monotonic, _size)
 
-    def resume(self, cursor: str, key: Hashable) -> tuple[Listing, str, int]:
+    def resume(self, cursor: str, key: Hashable) -> tuple[KeptListing, str, int]:
         """Give the listing that a cursor stands for, its name, and the offset in it.
 
         Raises
@@ -54,7 +54,7 @@ class Cursors:
             raise CursorExpired("the cursor does not belong to this listing: list from the start")
         return listing, name, int(offset)
 
-    def keep(self, listing: Listing, name: str | None, offset: int) -> str | None:
+    def keep(self, listing: KeptListing, name: str | None, offset: int) -> str | None:
         """Give a cursor for a offset in a listing, None at its end."""
         if offset >= len(listing.rows):
             return None
@@ -67,5 +67,5 @@ class Cursors:
         return f"{name}.{offset}"
 
 
-def _size(listing: Listing) -> int:
+def _size(listing: KeptListing) -> int:
     return max(1, len(listing.rows))

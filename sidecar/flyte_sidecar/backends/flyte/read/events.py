@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from flyte_sidecar.backends.flyte.read.cache import Memory
+from flyte_sidecar.backends.flyte.read.cache import EventCache
 from flyte_sidecar.backends.flyte.read.listing import Lister
 from flyte_sidecar.backends.flyte.rpc.conversion import Facts, Row, detailed_event
 from flyte_sidecar.backends.flyte.rpc.run_service import ATTEMPTS, RunService
@@ -27,7 +27,7 @@ EXPIRY_GRACE = timedelta(minutes=1)
 """By so much the clocks of this machine and of the backend may differ."""
 
 
-class Reader:
+class EventReader:
     """Reads events; every method raises `CallFailed` alone.
 
     Parameters
@@ -42,7 +42,7 @@ class Reader:
         self,
         service: RunService,
         lister: Lister,
-        memory: Memory,
+        memory: EventCache,
         url: Callable[[Run], str | None],
     ) -> None:
         self.lister = lister

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from msgspec import json
 
-from flyte_sidecar.backends.flyte.read.cursors import Cursors, Listing
-from flyte_sidecar.backends.flyte.read.events import AT_ONCE, Reader
-from flyte_sidecar.backends.flyte.read.resolve_rows import events_of
+from flyte_sidecar.backends.flyte.read.cursors import Cursors, KeptListing
+from flyte_sidecar.backends.flyte.read.events import AT_ONCE, EventReader
+from flyte_sidecar.backends.flyte.read.resolve_rows import resolve_rows
 from flyte_sidecar.backends.flyte.read.runs import Runs
 from flyte_sidecar.backends.flyte.read.snapshot import Snapshots
 from flyte_sidecar.backends.flyte.rpc.conversion import Row
@@ -22,7 +22,7 @@ from flyte_sidecar.events.model import PAUSED, Event, EventPage, PendingQuery, Q
 class Pages:
     """Gives pages; every method raises `CallFailed` and `CursorExpired` alone."""
 
-    def __init__(self, reader: Reader, snapshots: Snapshots, runs: Runs) -> None:
+    def __init__(self, reader: EventReader, snapshots: Snapshots, runs: Runs) -> None:
         self._reader = reader
         self._snapshots = snapshots
         self._runs = runs
@@ -44,7 +44,7 @@ class Pages:
             await self._snapshots.complete(
                 query.run, rows, lambda row: not details and self._lacks_only_names(row, wants)
             )
-            listing = Listing(key, rows)
+            listing = KeptListing(key, rows)
         else:
             listing, name, offset = self._cursors.resume(query.cursor, key)
         page, offset = await self._tell(listing, offset, query, wants, details=details)
@@ -54,7 +54,7 @@ class Pages:
         """Give one page of the events of all runs of a offset that wait for an answer."""
         name, offset = None, 0
         if query.cursor is None:
-            listing = Listing(query.scope, await self._runs.paused(query.scope))
+            listing = KeptListing(query.scope, await self._runs.paused(query.scope))
         else:
             listing, name, offset = self._cursors.resume(query.cursor, query.scope)
         page, offset = await self._tell(listing, offset, query, PAUSED.__eq__, details=True)
@@ -62,7 +62,7 @@ class Pages:
 
     async def _tell(
         self,
-        listing: Listing,
+        listing: KeptListing,
         offset: int,
         query: Query | PendingQuery,
         wants: Callable[[str], bool],
@@ -74,7 +74,7 @@ class Pages:
         size = 0
         while offset < len(listing.rows) and len(page) < query.limit:
             ahead = listing.rows[offset : offset + min(AT_ONCE, query.limit - len(page))]
-            for event in await events_of(
+            for event in await resolve_rows(
                 self._reader, ahead, details=lambda _: details, wants=wants
             ):
                 if event is not None:

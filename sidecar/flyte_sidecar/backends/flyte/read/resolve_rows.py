@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from flyte_sidecar.backends.flyte.read.events import Reader
+from flyte_sidecar.backends.flyte.read.events import EventReader
 from flyte_sidecar.backends.flyte.rpc.conversion import Row, is_known, listed_event
 from flyte_sidecar.events.model import Event
 
 
-async def events_of(
-    reader: Reader,
+async def resolve_rows(
+    reader: EventReader,
     rows: Sequence[Row],
     *,
     details: Callable[[Row], bool],
@@ -28,7 +28,7 @@ async def events_of(
     wants
         Tells which phases are wanted.
     failures
-        As in `Reader.events`.
+        As in `EventReader.events`.
     """
     found: list[Event | None] = [None] * len(rows)
     asked: list[int] = []

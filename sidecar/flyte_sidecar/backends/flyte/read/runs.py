@@ -9,7 +9,7 @@ from hashlib import blake2b
 from flyteidl2.workflow import run_definition_pb2
 from msgspec import DecodeError, Struct, ValidationError, json
 
-from flyte_sidecar.backends.flyte.read.events import AT_ONCE, Reader, chunks, each
+from flyte_sidecar.backends.flyte.read.events import AT_ONCE, EventReader, chunks, each
 from flyte_sidecar.backends.flyte.rpc import limits
 from flyte_sidecar.backends.flyte.rpc.conversion import Row, aware
 from flyte_sidecar.backends.flyte.rpc.enums import phase_name
@@ -48,7 +48,7 @@ class Found(Struct, frozen=True):
 class Runs:
     """Lists runs; every method raises `CallFailed` alone, and `page` `CursorExpired`."""
 
-    def __init__(self, service: RunService, reader: Reader, own_org: str | None) -> None:
+    def __init__(self, service: RunService, reader: EventReader, own_org: str | None) -> None:
         self._service = service
         self._reader = reader
         self._own_org = own_org

@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 
-from flyte_sidecar.backends.flyte.read.cache import Memory
+from flyte_sidecar.backends.flyte.read.cache import EventCache
 from flyte_sidecar.backends.flyte.rpc.conversion import Row, facts, is_known
 from flyte_sidecar.backends.flyte.rpc.run_service import RunService
-from flyte_sidecar.backends.flyte.rpc.stream_limiter import Streams
+from flyte_sidecar.backends.flyte.rpc.stream_limiter import StreamLimiter
 from flyte_sidecar.backends.flyte.rpc.transport import CallFailed
 from flyte_sidecar.events.model import Run
 
@@ -36,7 +36,7 @@ TIMEOUT = 2.0
 class Snapshots:
     """Completes rows from snapshots."""
 
-    def __init__(self, service: RunService, memory: Memory, streams: Streams) -> None:
+    def __init__(self, service: RunService, memory: EventCache, streams: StreamLimiter) -> None:
         self._service = service
         self._memory = memory
         self._streams = streams
@@ -58,19 +58,19 @@ class Snapshots:
         }
         count = len(missing)
         cost = STREAM_COST + ACTION_COST * len(rows)
-        if count * DETAILS_COST <= cost or not self._streams.take(run):
+        if count * DETAILS_COST <= cost or not self._streams.acquire(run):
             return
         try:
             await self._take(run, {one.action_name: one for one in rows}, missing)
         except CallFailed as failure:
             if failure.status in ("UNKNOWN", "UNIMPLEMENTED"):
-                self._streams.refuse(run, failure)
+                self._streams.mark_failing(run, failure)
         except TimeoutError:
             if len(missing) == count:
                 silence = CallFailed("DEADLINE_EXCEEDED", "the stream of changes stays empty")
-                self._streams.refuse(run, silence)
+                self._streams.mark_failing(run, silence)
         finally:
-            self._streams.give()
+            self._streams.release()
 
     async def _take(self, run: Run, rows: Mapping[str, Row], missing: set[str]) -> None:
         """Read a snapshot until nothing is missing or nothing missing has arrived for some time.

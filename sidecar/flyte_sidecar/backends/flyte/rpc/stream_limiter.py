@@ -28,7 +28,7 @@ UNSUPPORTED = 600.0
 """Seconds after which all of them are tried again where the backend has no such method."""
 
 
-class Streams:
+class StreamLimiter:
     """The streams of a connection.
 
     Attributes
@@ -46,7 +46,7 @@ class Streams:
             FAILING, lambda _, seconds, now: now + seconds, monotonic
         )
 
-    def take(self, run: Run, *, spare: bool = True) -> bool:
+    def acquire(self, run: Run, *, spare: bool = True) -> bool:
         """Return whether a stream of the run may be opened; if so, it has to be given back.
 
         Only a stream that is over soon may be one of the spare ones.
@@ -56,11 +56,11 @@ class Streams:
         self.open += may
         return may
 
-    def give(self) -> None:
+    def release(self) -> None:
         """Give one back."""
         self.open -= 1
 
-    def refuse(self, run: Run, failure: CallFailed) -> None:
+    def mark_failing(self, run: Run, failure: CallFailed) -> None:
         """Open no stream of the run for some time, or of any run if there is no such method."""
         if failure.status == "UNIMPLEMENTED":
             self._failing[None] = UNSUPPORTED

@@ -16,7 +16,7 @@ from flyte_sidecar.backends.flyte.rpc.enums import FINAL
 from flyte_sidecar.backends.flyte.rpc.error_translation import as_error, loss, may_pass
 from flyte_sidecar.backends.flyte.rpc.run_service import pause
 from flyte_sidecar.backends.flyte.rpc.transport import BadResponse, CallFailed
-from flyte_sidecar.backends.flyte.watch.informers import Followers
+from flyte_sidecar.backends.flyte.watch.informers import Informers
 from flyte_sidecar.backends.flyte.watch.part import Part
 from flyte_sidecar.backends.flyte.watch.schedule import GROWTH
 from flyte_sidecar.backends.flyte.watch.troubles import PERSISTENT, Trouble, defect
@@ -41,14 +41,14 @@ class Inbox:
     ----------
     watch
         What is fed.
-    runs, followers, address
+    runs, informers, address
         What is asked where.
     """
 
-    def __init__(self, watch: WatchFeed, runs: Runs, followers: Followers, address: str) -> None:
+    def __init__(self, watch: WatchFeed, runs: Runs, informers: Informers, address: str) -> None:
         self._watch = watch
         self._runs = runs
-        self._followers = followers
+        self._informers = informers
         self._address = address
         self._parts: dict[Run, Part] = {}
         self._unsynced: set[Part] = set()
@@ -160,7 +160,7 @@ class Inbox:
                 if over:
                     self._over.add(run)
             elif gone:
-                self._followers.look(run)  # it has not heard of the last end yet
+                self._informers.look(run)  # it has not heard of the last end yet
 
     def _knows(self, run: Run) -> bool:
         return run in self._parts or run in self._over
@@ -185,7 +185,7 @@ class Inbox:
         return count > 0
 
     def _add(self, run: Run) -> None:
-        part = self._parts[run] = Part(self, partial(self._followers.watch, run=run))
+        part = self._parts[run] = Part(self, partial(self._informers.watch, run=run))
         self._unsynced.add(part)
 
     def _drop(self, run: Run, part: Part) -> None:

@@ -14,7 +14,7 @@ from itertools import islice
 
 from flyteidl2.workflow import run_definition_pb2
 
-from flyte_sidecar.backends.flyte.read.events import Reader
+from flyte_sidecar.backends.flyte.read.events import EventReader
 from flyte_sidecar.backends.flyte.rpc.conversion import facts
 from flyte_sidecar.backends.flyte.rpc.enums import FINAL, phase_name
 from flyte_sidecar.backends.flyte.rpc.error_translation import as_error, loss, may_pass
@@ -23,7 +23,7 @@ from flyte_sidecar.backends.flyte.rpc.transport import CallFailed
 from flyte_sidecar.backends.flyte.watch.refreshing import Refresher
 from flyte_sidecar.backends.flyte.watch.schedule import LONGEST, Load, Schedule
 from flyte_sidecar.backends.flyte.watch.stream import Stream
-from flyte_sidecar.backends.flyte.watch.subscribers import Audience
+from flyte_sidecar.backends.flyte.watch.subscribers import Subscribers
 from flyte_sidecar.backends.flyte.watch.troubles import PERSISTENT, Trouble, defect
 from flyte_sidecar.events.model import SUCCEEDED, Run
 
@@ -31,7 +31,7 @@ AT_A_TIME = 1000
 """Events refreshed before it is checked again whether the stream broke."""
 
 
-class Follower:
+class RunInformer:
     """Follows one run until it is stopped.
 
     Parameters
@@ -39,13 +39,13 @@ class Follower:
     run, service, reader, address
         The run, and how to ask for it where.
     load
-        What the connection's followers ask for together.
+        What the connection's informers ask for together.
     """
 
     def __init__(
-        self, run: Run, service: RunService, reader: Reader, address: str, load: Load
+        self, run: Run, service: RunService, reader: EventReader, address: str, load: Load
     ) -> None:
-        self.audience = Audience()
+        self.subscribers = Subscribers()
         self._run = run
         self._service = service
         self._reader = reader
@@ -53,19 +53,21 @@ class Follower:
         self._load = load
         self._schedule = Schedule(load)
         self._stream = Stream(run, service, load.streams, self._hear, self.wake)
-        self._refresher = Refresher(run, reader, self.audience, self._stream, self._rest, address)
+        self._refresher = Refresher(
+            run, reader, self.subscribers, self._stream, self._rest, address
+        )
         self._stirred = asyncio.Event()
         self._look_now = False
         self._ended: set[str] = set()  # those of whose end any stream has told
         self._heard: dict[str, str] = {}  # those that are to be looked at, with their phases
         self._run_over = False
-        self._changes: int | None = None  # as of the audience, once all was told first
+        self._changes: int | None = None  # as of the subscribers, once all was told first
         self._task = asyncio.ensure_future(self._follow())
         self._task.add_done_callback(lambda _: self._schedule.close())
 
     def look(self, action: str | None = None) -> None:
         """Look at all soon; or at an action, if it may have ended between a look and this call."""
-        known = None if action is None else self.audience.picture.get(action)
+        known = None if action is None else self.subscribers.picture.get(action)
         if action is None:
             self._look_now = True
         elif action in self._ended or (known is not None and not known.pending):
@@ -97,7 +99,7 @@ class Follower:
                 trouble.failures += 1
                 error = defect(fault, f"run {self._run.name!r}", trouble)
                 if trouble.failures >= PERSISTENT:  # nobody must wait for nothing
-                    self.audience.fail(error)
+                    self.subscribers.fail(error)
             failures = 1 if loop.time() - begun > LONGEST else failures + 1
             jitter = random.uniform(0.5, 1.0)  # noqa: S311  nothing is hidden by it
             await asyncio.sleep(max(pause(failures), self._load.pause * jitter))
@@ -125,11 +127,11 @@ class Follower:
         loop = asyncio.get_running_loop()
         begun = polled = loop.time()
         while not self._look_now:
-            if self._changes not in (None, self.audience.changes):
+            if self._changes not in (None, self.subscribers.changes):
                 self._schedule.changed()
-            self._changes = self.audience.changes
+            self._changes = self.subscribers.changes
             # All of these change while it waits, as the stream breaks or is had again.
-            hidden = [] if self._reader.lister.phases_follow else self.audience.unresolved
+            hidden = [] if self._reader.lister.phases_follow else self.subscribers.unresolved
             due = begun + self._schedule.resync(self._stream.live, self._refresher.rows)
             poll_due = polled + self._schedule.poll(len(hidden))
             now = loop.time()
@@ -187,17 +189,17 @@ class Follower:
 
     async def _end_if_over(self) -> None:
         """End the watches where the run is over, and all its events are resolved."""
-        if not self.audience.over:
+        if not self.subscribers.over:
             return
         phase = await self._service.run_phase(self._run)
         if phase is not None and phase_name(phase) in FINAL:
             # Only now is it certain that no event will be created any more.
             await self._look_at_all()
-            if self.audience.over:
-                self.audience.finish()
+            if self.subscribers.over:
+                self.subscribers.finish()
 
     def _lose(self, failure: CallFailed) -> None:
         if may_pass(failure):
-            self.audience.lose(loss(failure, self._address))
+            self.subscribers.lose(loss(failure, self._address))
         else:
-            self.audience.fail(as_error(failure, self._address))
+            self.subscribers.fail(as_error(failure, self._address))

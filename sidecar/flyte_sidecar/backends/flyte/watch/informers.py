@@ -1,34 +1,36 @@
-"""Waits and watches of one connection: a follower for each run that they are about."""
+"""Waits and watches of one connection: an informer for each run that they are about."""
 
 from __future__ import annotations
 
 import asyncio
 
-from flyte_sidecar.backends.flyte.read.events import Reader
+from flyte_sidecar.backends.flyte.read.events import EventReader
 from flyte_sidecar.backends.flyte.rpc.run_service import RunService
-from flyte_sidecar.backends.flyte.rpc.stream_limiter import Streams
-from flyte_sidecar.backends.flyte.watch.informer import Follower
+from flyte_sidecar.backends.flyte.rpc.stream_limiter import StreamLimiter
+from flyte_sidecar.backends.flyte.watch.informer import RunInformer
 from flyte_sidecar.backends.flyte.watch.schedule import Load
 from flyte_sidecar.errors import ShuttingDown
 from flyte_sidecar.events.model import Event, Run
 from flyte_sidecar.events.watch import Feed
 
 
-class Followers:
+class Informers:
     """The runs that are followed.
 
     Parameters
     ----------
     service, reader, address, streams
-        What followers ask where; the reader's memory tells of every event seen resolved.
+        What informers ask where; the reader's memory tells of every event seen resolved.
     """
 
-    def __init__(self, service: RunService, reader: Reader, address: str, streams: Streams) -> None:
+    def __init__(
+        self, service: RunService, reader: EventReader, address: str, streams: StreamLimiter
+    ) -> None:
         self._service = service
         self._reader = reader
         self._address = address
         self._load = Load(streams)
-        self._followers: dict[Run, Follower] = {}
+        self._informers: dict[Run, RunInformer] = {}
         self._closed = False
         reader.memory.on_resolved = self._tell
         service.on_lost_database = self._suspect_streams
@@ -41,9 +43,9 @@ class Followers:
         SidecarError
             If it can no longer be followed.
         """
-        follower = self._following(event.run)
-        waiting = follower.audience.add_wait(event.action_name)
-        follower.look(event.action_name)
+        informer = self._following(event.run)
+        waiting = informer.subscribers.add_wait(event.action_name)
+        informer.look(event.action_name)
         try:
             return await waiting
         except asyncio.CancelledError:
@@ -52,65 +54,65 @@ class Followers:
                 return waiting.result()
             raise
         finally:
-            follower.audience.drop_wait(event.action_name, waiting)
-            self._leave(event.run, follower)
+            informer.subscribers.drop_wait(event.action_name, waiting)
+            self._leave(event.run, informer)
             if waiting.done() and not waiting.cancelled():
                 waiting.exception()  # seen: whoever waited may have gone in the same moment
 
     async def watch(self, watch: Feed, run: Run) -> None:
         """Feed a watch with a run's events until nothing can change any more; raises as above."""
-        follower = self._following(run)
-        done = follower.audience.add_watch(watch)
-        follower.look()
+        informer = self._following(run)
+        done = informer.subscribers.add_watch(watch)
+        informer.look()
         try:
             await done
         finally:
-            follower.audience.drop_watch(watch)
-            self._leave(run, follower)
+            informer.subscribers.drop_watch(watch)
+            self._leave(run, informer)
             if done.done() and not done.cancelled():
                 done.exception()  # seen: the watch may have ended in the same moment
 
     def look(self, run: Run) -> None:
         """Have a run that is followed looked at soon."""
-        follower = self._followers.get(run)
-        if follower is not None:
-            follower.look()
+        informer = self._informers.get(run)
+        if informer is not None:
+            informer.look()
 
     async def close(self) -> None:
         """End every wait and watch."""
         self._closed = True
-        followers = [*self._followers.values()]
-        self._followers.clear()
-        for follower in followers:
-            follower.audience.fail(_closed())
-        ends = {follower.stop() for follower in followers}
+        informers = [*self._informers.values()]
+        self._informers.clear()
+        for informer in informers:
+            informer.subscribers.fail(_closed())
+        ends = {informer.stop() for informer in informers}
         if ends:
             await asyncio.wait(ends)
 
     def _suspect_streams(self) -> None:
         """Have every run listed again soon: open streams may have missed changes."""
         self._load.suspect()
-        for follower in self._followers.values():
-            follower.wake()
+        for informer in self._informers.values():
+            informer.wake()
 
-    def _following(self, run: Run) -> Follower:
+    def _following(self, run: Run) -> RunInformer:
         if self._closed:
             raise _closed()
-        if run not in self._followers:
-            self._followers[run] = Follower(
+        if run not in self._informers:
+            self._informers[run] = RunInformer(
                 run, self._service, self._reader, self._address, self._load
             )
-        return self._followers[run]
+        return self._informers[run]
 
-    def _leave(self, run: Run, follower: Follower) -> None:
-        if not follower.audience and self._followers.get(run) is follower:
-            del self._followers[run]
-            follower.stop()
+    def _leave(self, run: Run, informer: RunInformer) -> None:
+        if not informer.subscribers and self._informers.get(run) is informer:
+            del self._informers[run]
+            informer.stop()
 
     def _tell(self, event: Event) -> None:
-        follower = self._followers.get(event.run)
-        if follower is not None:
-            follower.audience.tell(event)
+        informer = self._informers.get(event.run)
+        if informer is not None:
+            informer.subscribers.tell(event)
 
 
 def _closed() -> ShuttingDown:

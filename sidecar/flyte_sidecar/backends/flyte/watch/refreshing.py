@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from flyte_sidecar.backends.flyte.read.events import Reader, chunks
-from flyte_sidecar.backends.flyte.read.resolve_rows import events_of
+from flyte_sidecar.backends.flyte.read.events import EventReader, chunks
+from flyte_sidecar.backends.flyte.read.resolve_rows import resolve_rows
 from flyte_sidecar.backends.flyte.rpc.conversion import Row, is_known
 from flyte_sidecar.backends.flyte.rpc.enums import FINAL
 from flyte_sidecar.backends.flyte.rpc.run_service import PAGE, pause
 from flyte_sidecar.backends.flyte.watch.stream import Stream
-from flyte_sidecar.backends.flyte.watch.subscribers import Audience
+from flyte_sidecar.backends.flyte.watch.subscribers import Subscribers
 from flyte_sidecar.backends.flyte.watch.troubles import Troubles
 from flyte_sidecar.errors import EventNotFound
 from flyte_sidecar.events.model import Run, Target
@@ -39,8 +39,8 @@ class Refresher:
     def __init__(
         self,
         run: Run,
-        reader: Reader,
-        audience: Audience,
+        reader: EventReader,
+        subscribers: Subscribers,
         stream: Stream,
         rest: Callable[[float], Awaitable[None]],
         address: str,
@@ -50,23 +50,23 @@ class Refresher:
         self.troubles = Troubles(run, address)
         self._run = run
         self._reader = reader
-        self._audience = audience
+        self._subscribers = subscribers
         self._stream = stream
         self._rest = rest
 
     async def all(self) -> None:
         """Refresh whatever the subscribers need."""
         await self._reader.lister.learn(self._run)
-        if not self._audience.watches:
+        if not self._subscribers.watches:
             await self._waits()
             return
-        watches, picture = [*self._audience.watches], self._audience.picture
+        watches, picture = [*self._subscribers.watches], self._subscribers.picture
         await self._listed()
         while self.troubles.unsettled():
             await asyncio.sleep(pause(1))
             await self.events(self.troubles.due())
-        if picture is self._audience.picture:
-            self._audience.sync(watches)
+        if picture is self._subscribers.picture:
+            self._subscribers.sync(watches)
 
     async def events(self, names: Sequence[str]) -> None:
         """Refresh some events by their details."""
@@ -78,24 +78,24 @@ class Refresher:
                     continue
                 self.troubles.passed(name)
                 if event is not None:
-                    self._audience.tell(event)
+                    self._subscribers.tell(event)
                     continue
                 self._note_if_task(name)
-                self._tell_gone([name] if name in self._audience.waits else [])
+                self._tell_gone([name] if name in self._subscribers.waits else [])
         self._judge(failures)
 
     def is_news(self, name: str, phase: str) -> bool:
         """Return whether a subscriber does not know the event in this phase yet."""
-        known = self._audience.picture.get(name)
-        if name in self._audience.waits and (phase in FINAL or (known and not known.pending)):
+        known = self._subscribers.picture.get(name)
+        if name in self._subscribers.waits and (phase in FINAL or (known and not known.pending)):
             return True
         if known is None:
-            return bool(self._audience.watches)
+            return bool(self._subscribers.watches)
         return phase != known.phase and (known.pending or phase in FINAL)
 
     async def _listed(self) -> None:
         """Refresh all events by listing the run."""
-        former = {*self._audience.picture}
+        former = {*self._subscribers.picture}
         rows = await self._reader.lister.every(self._run)
         self.rows = len(rows)
         self._complete(rows)
@@ -103,7 +103,7 @@ class Refresher:
         await self._hear_names(news)
         failures: dict[str, Exception] = {}
         for some in chunks(news, TOGETHER):
-            events = await events_of(
+            events = await resolve_rows(
                 self._reader, some, details=self._wants_details, failures=failures
             )
             for row, event in zip(some, events, strict=True):
@@ -111,17 +111,17 @@ class Refresher:
                     continue
                 self.troubles.passed(row.action_name)
                 if event is not None:
-                    self._audience.tell(event)
+                    self._subscribers.tell(event)
                 else:
                     self._note_if_task(row.action_name)
         self._judge(failures)
         listed = {row.action_name for row in rows}
         self._tell_gone(former - listed)
-        await self.events([name for name in self._audience.waits if name not in listed])
+        await self.events([name for name in self._subscribers.waits if name not in listed])
 
     async def _waits(self) -> None:
         """Refresh the events that somebody waits for; a page of rows costs as much as one."""
-        names = [*self._audience.waits]
+        names = [*self._subscribers.waits]
         if self._reader.lister.phases_follow and len(names) > 1 + self.rows / PAGE:
             rows = await self._reader.lister.every(self._run)
             self.rows = len(rows)
@@ -136,25 +136,25 @@ class Refresher:
 
     def _judge(self, failures: dict[str, Exception]) -> None:
         for name, error in self.troubles.failed(failures).items():
-            self._audience.fail_waits(name, error)
+            self._subscribers.fail_waits(name, error)
 
     def _tell_gone(self, names: Iterable[str]) -> None:
         for name in names:
             target = Target(self._run, action_name=name)
-            self._audience.tell_gone(name, EventNotFound(f"there is no {target} any longer"))
+            self._subscribers.tell_gone(name, EventNotFound(f"there is no {target} any longer"))
 
     def _is_news_in(self, row: Row) -> bool:
         if row.is_event is False or row.action_name in self.tasks:
             return False
-        known = self._audience.picture.get(row.action_name)
+        known = self._subscribers.picture.get(row.action_name)
         doubtful = known is not None and known.pending and not self._reader.shows_pending(row)
         return doubtful or self.is_news(row.action_name, row.phase)
 
     def _wants_details(self, row: Row) -> bool:
         """Return whether the answer is not known yet, or the event is pending."""
-        known = self._audience.picture.get(row.action_name)
+        known = self._subscribers.picture.get(row.action_name)
         was_pending = known is not None and known.pending
-        return not row.ended or was_pending or row.action_name in self._audience.waits
+        return not row.ended or was_pending or row.action_name in self._subscribers.waits
 
     async def _hear_names(self, rows: Sequence[Row]) -> None:
         """Wait for the stream to report names that many rows lack: details of each cost more."""

@@ -1,6 +1,6 @@
 """When to ask the backend about a run again: seldom where a stream reports its changes.
 
-All followers of a connection share its rates, so that none of them adds to the load of an idle
+All informers of a connection share its rates, so that none of them adds to the load of an idle
 deployment. What changed a moment ago may change again soon: an interval begins short, and grows.
 """
 
@@ -10,7 +10,7 @@ import asyncio
 import random
 from time import monotonic
 
-from flyte_sidecar.backends.flyte.rpc.stream_limiter import Streams
+from flyte_sidecar.backends.flyte.rpc.stream_limiter import StreamLimiter
 
 LONGEST = 13.0
 """Longest poll interval in seconds, and resync interval of a run that has just changed.
@@ -50,7 +50,7 @@ REFRESHES = 32
 
 
 class Load:
-    """What the followers of one connection ask for.
+    """What the informers of one connection ask for.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Load:
         Limits the runs that are listed at once.
     """
 
-    def __init__(self, streams: Streams) -> None:
+    def __init__(self, streams: StreamLimiter) -> None:
         self.streams = streams
         self.runs = 0
         self.hidden = 0

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from flyteidl2.workflow import run_definition_pb2
 
 from flyte_sidecar.backends.flyte.rpc.run_service import RunService, pause
-from flyte_sidecar.backends.flyte.rpc.stream_limiter import Streams
+from flyte_sidecar.backends.flyte.rpc.stream_limiter import StreamLimiter
 from flyte_sidecar.backends.flyte.rpc.transport import CallFailed
 from flyte_sidecar.backends.flyte.watch.troubles import defect
 from flyte_sidecar.events.model import Run
@@ -48,7 +48,7 @@ class Stream:
         self,
         run: Run,
         service: RunService,
-        streams: Streams,
+        streams: StreamLimiter,
         hear: Callable[[run_definition_pb2.Action], None],
         heard: Callable[[], None],
     ) -> None:
@@ -76,7 +76,7 @@ class Stream:
             If a stream that told something breaks, or the backend is away.
         """
         while True:
-            while not self._streams.take(self._run, spare=False):
+            while not self._streams.acquire(self._run, spare=False):
                 await self._do_without()
             try:
                 await self._hear_out()
@@ -87,14 +87,14 @@ class Stream:
                 self._looks_work = False
                 if self._failures >= TRIES or failure.status == "UNIMPLEMENTED":
                     self._failures = 0
-                    self._streams.refuse(self._run, failure)
+                    self._streams.mark_failing(self._run, failure)
                 elif lost:
                     raise
             except Exception as fault:  # a message that breaks this must not end who listens
                 defect(fault, f"the stream of run {self._run.name!r}")
-                self._streams.refuse(self._run, CallFailed("INTERNAL", type(fault).__name__))
+                self._streams.mark_failing(self._run, CallFailed("INTERNAL", type(fault).__name__))
             finally:
-                self._streams.give()
+                self._streams.release()
             await asyncio.sleep(pause(self._failures + 1))
 
     async def _do_without(self) -> None:

@@ -16,8 +16,8 @@ LARGE = 4096
 """Characters of an answer that is not kept: it is told once."""
 
 
-class Seat(Struct, eq=False):
-    """A watch's place in the audience.
+class Subscription(Struct, eq=False):
+    """A watch's place in the subscribers.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Seat(Struct, eq=False):
     whole: bool = False
 
 
-class Audience:
+class Subscribers:
     """The waits and the watches of one run.
 
     Attributes
@@ -48,7 +48,7 @@ class Audience:
 
     def __init__(self) -> None:
         self.waits: dict[str, set[asyncio.Future[Event]]] = {}
-        self.watches: dict[Feed, Seat] = {}
+        self.watches: dict[Feed, Subscription] = {}
         self.picture: dict[str, Event] = {}
         self.changes = 0
 
@@ -64,7 +64,7 @@ class Audience:
     @property
     def over(self) -> bool:
         """Whether there are watches, and all that they know of is resolved."""
-        return any(seat.whole for seat in self.watches.values()) and not any(
+        return any(subscription.whole for subscription in self.watches.values()) and not any(
             event.pending for event in self.picture.values()
         )
 
@@ -85,8 +85,10 @@ class Audience:
         """Tell a watch what is known, and give a future of its end."""
         for event in self.picture.values():
             watch.put(event)
-        seat = self.watches[watch] = Seat(asyncio.get_running_loop().create_future())
-        return seat.done
+        subscription = self.watches[watch] = Subscription(
+            asyncio.get_running_loop().create_future()
+        )
+        return subscription.done
 
     def drop_watch(self, watch: Feed) -> None:
         """Take a watch out."""
@@ -133,21 +135,21 @@ class Audience:
 
     def lose(self, error: SidecarError) -> None:
         """Say that the backend is lost for now; whoever has not been told all yet ends with it."""
-        for watch, seat in self.watches.items():
+        for watch, subscription in self.watches.items():
             try:
                 watch.lose(error)
             except SidecarError as first:
-                _fail([seat.done], first)
+                _fail([subscription.done], first)
 
     def finish(self) -> None:
         """Say that those who were told all will hear of nothing more."""
-        for seat in self.watches.values():
-            if seat.whole and not seat.done.done():
-                seat.done.set_result(None)
+        for subscription in self.watches.values():
+            if subscription.whole and not subscription.done.done():
+                subscription.done.set_result(None)
 
     def fail(self, error: Exception) -> None:
         """End every wait and watch with an error."""
-        _fail((seat.done for seat in self.watches.values()), error)
+        _fail((subscription.done for subscription in self.watches.values()), error)
         for waits in self.waits.values():
             _fail(waits, error)
 
