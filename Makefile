@@ -41,8 +41,7 @@ versions: $(LOWEST)/.dev $(FLYTEIDL2)  ## The Flyte suites beside other versions
 	PYTHONPATH=$(CURDIR)/$(FLYTEIDL2) $(BIN)/pytest --numprocesses auto $(PICKED) $(FLYTE_SUITES)
 
 generate: $(VENV)/.dev  ## Make anew what is made of the code: schemas/, and of these the clients
-	$(BIN)/python -m flyte_sidecar.schema
-	$(BIN)/flyte-sidecar schema --out schemas
+	$(BIN)/python -m flyte_sidecar.schema schemas
 	$(BIN)/python -m tests.transcript_recorder
 	$(BIN)/python -m clients.generate
 

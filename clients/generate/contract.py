@@ -274,7 +274,10 @@ class Contract:
 
     def _member(self, name: str, schema: dict[str, Any], *, required: bool) -> Member:
         types, nullable = self._union(schema)
-        return Member(name, schema.get("description", ""), types, nullable, required)
+        doc = schema.get("description", "")
+        if schema.get("default") is not None:
+            doc += f" Default: `{json.dumps(schema['default'])}`."
+        return Member(name, doc.strip(), types, nullable, required)
 
     def _union(self, schema: dict[str, Any]) -> tuple[tuple[Type, ...], bool]:
         """Give what a value may be, and whether it may be null."""

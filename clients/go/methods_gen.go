@@ -28,7 +28,7 @@ func newServices(client *Client) Services {
 // EventsService has the methods events.*.
 type EventsService struct{ client *Client }
 
-// List calls events.list: list the events of a run in creation order, a page at a time.
+// List calls events.list: list the events of a run in creation order, one page at a time.
 //
 // Kinds of its errors, beside those of every call: KindCursorExpired, KindStoreBusy,
 // KindStoreUnavailable, KindBackendUnavailable, KindBackendError, KindUnauthenticated,
@@ -51,7 +51,8 @@ func (s *EventsService) ListAll(ctx context.Context, params ListParams) iter.Seq
 	})
 }
 
-// Get calls events.get: get the first event created that fits, or null. Null is a nil pointer.
+// Get calls events.get: return the event; null if there is none, the oldest if several have the
+// name. Null is a nil pointer.
 //
 // Kinds of its errors, beside those of every call: KindStoreBusy, KindStoreUnavailable,
 // KindBackendUnavailable, KindBackendError, KindUnauthenticated, KindPermissionDenied.
@@ -59,7 +60,7 @@ func (s *EventsService) Get(ctx context.Context, params GetParams) (*Event, erro
 	return value[*Event](ctx, s.client, "events.get", params)
 }
 
-// Create calls events.create: make an event that waits for an answer. Embedded store only.
+// Create calls events.create: create a pending event. Embedded store only.
 //
 // Kinds of its errors, beside those of every call: KindEventExists, KindUnsupportedByBackend,
 // KindStoreBusy, KindStoreUnavailable, KindBackendUnavailable, KindBackendError,
@@ -68,8 +69,7 @@ func (s *EventsService) Create(ctx context.Context, params CreateParams) (*Event
 	return object[Event](ctx, s.client, "events.create", params)
 }
 
-// Signal calls events.signal: answer an event. The first value wins; the same value again is no
-// error.
+// Signal calls events.signal: answer an event. The first answer wins; repeating it succeeds.
 //
 // Kinds of its errors, beside those of every call: KindPayloadTypeMismatch, KindEventNotFound,
 // KindAmbiguousEvent, KindAlreadySignalled, KindAlreadyCompleted, KindStoreBusy,
@@ -79,8 +79,8 @@ func (s *EventsService) Signal(ctx context.Context, params SignalParams) (*Event
 	return object[Event](ctx, s.client, "events.signal", params)
 }
 
-// Wait calls events.wait: wait until an event is no longer pending. Pass timeoutSeconds unless
-// you cancel waits that you abandon: they stay open.
+// Wait calls events.wait: wait until an event is resolved. An abandoned wait stays open: pass
+// timeoutSeconds, or cancel it.
 //
 // Kinds of its errors, beside those of every call: KindEventNotFound, KindAmbiguousEvent,
 // KindTooManyWaits, KindStoreBusy, KindStoreUnavailable, KindBackendUnavailable,
@@ -89,7 +89,7 @@ func (s *EventsService) Wait(ctx context.Context, params WaitParams) (*Event, er
 	return object[Event](ctx, s.client, "events.wait", params)
 }
 
-// Abort calls events.abort: end an event without an answer. Aborting again keeps the first
+// Abort calls events.abort: abort an event. Aborting it again succeeds and keeps the first
 // reason.
 //
 // Kinds of its errors, beside those of every call: KindEventNotFound, KindAmbiguousEvent,
@@ -99,8 +99,7 @@ func (s *EventsService) Abort(ctx context.Context, params AbortParams) (*Event, 
 	return object[Event](ctx, s.client, "events.abort", params)
 }
 
-// Pending calls events.pending: list the events of all runs that wait for an answer, a page at
-// a time.
+// Pending calls events.pending: list the pending events of all runs, one page at a time.
 //
 // Kinds of its errors, beside those of every call: KindCursorExpired, KindStoreBusy,
 // KindStoreUnavailable, KindBackendUnavailable, KindBackendError, KindUnauthenticated,
@@ -123,11 +122,10 @@ func (s *EventsService) PendingAll(ctx context.Context, params PendingParams) it
 	})
 }
 
-// Watch calls events.watch: be told of events as they stand and as they change, by
-// notifications. Nothing is sent before the loop begins. The watch ends with the loop, with
-// ctx, or by an error; a *WatchResult comes last where it ended otherwise. An empty Watch is
-// given a name. A slow loop is told the newest state of each event, so Sequence may skip, and
-// need not rise.
+// Watch calls events.watch: report the current events, then every change, by notifications.
+// Nothing is sent before the loop begins. The watch ends with the loop, with ctx, or by an
+// error; a *WatchResult comes last where it ended otherwise. An empty Watch is given a name. A
+// slow loop is told the newest state of each event, so Sequence may skip, and need not rise.
 //
 // Kinds of its errors, beside those of every call: KindTooManyWaits, KindStoreBusy,
 // KindStoreUnavailable, KindBackendUnavailable, KindBackendError, KindUnauthenticated,
@@ -140,7 +138,7 @@ func (s *EventsService) Watch(ctx context.Context, params WatchParams) iter.Seq2
 	}, func() Notice { return new(WatchResult) })
 }
 
-// Unwatch calls events.unwatch: end a watch; answered after its end.
+// Unwatch calls events.unwatch: end a watch. The result is sent after the end of the watch.
 func (s *EventsService) Unwatch(ctx context.Context, params UnwatchParams) error {
 	return invoke(ctx, s.client, "events.unwatch", params, nil)
 }
@@ -148,8 +146,7 @@ func (s *EventsService) Unwatch(ctx context.Context, params UnwatchParams) error
 // RunsService has the methods runs.*.
 type RunsService struct{ client *Client }
 
-// List calls runs.list: list runs, the last created first, and how many of their events are
-// pending.
+// List calls runs.list: list runs, the newest first, with their numbers of pending events.
 //
 // Kinds of its errors, beside those of every call: KindCursorExpired, KindStoreBusy,
 // KindStoreUnavailable, KindBackendUnavailable, KindBackendError, KindUnauthenticated,
@@ -175,7 +172,7 @@ func (s *RunsService) ListAll(ctx context.Context, params RunsParams) iter.Seq2[
 // RPCService has the methods rpc.*.
 type RPCService struct{ client *Client }
 
-// Discover calls rpc.discover: tell the whole contract, as an OpenRPC document.
+// Discover calls rpc.discover: return the wire contract as an OpenRPC document.
 func (s *RPCService) Discover(ctx context.Context) (json.RawMessage, error) {
 	return value[json.RawMessage](ctx, s.client, "rpc.discover", nil)
 }
@@ -183,7 +180,7 @@ func (s *RPCService) Discover(ctx context.Context) (json.RawMessage, error) {
 // SidecarService has the methods sidecar.*.
 type SidecarService struct{ client *Client }
 
-// Status calls sidecar.status: tell how the sidecar is.
+// Status calls sidecar.status: return the status of the sidecar.
 func (s *SidecarService) Status(ctx context.Context) (*Status, error) {
 	return object[Status](ctx, s.client, "sidecar.status", nil)
 }

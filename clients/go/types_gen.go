@@ -12,14 +12,14 @@ const ProtocolVersion = "1.1"
 
 // Error: A JSON-RPC error object.
 type Error struct {
-	// JSON-RPC's, LSP's, or from 1001 on ours.
+	// A code of JSON-RPC or LSP, or one from 1001 on.
 	Code int `json:"code"`
-	// One sentence for a person.
+	// A sentence for a person to read.
 	Message string    `json:"message"`
 	Data    ErrorData `json:"data"`
 }
 
-// ErrorKind: What went wrong.
+// ErrorKind: The kind of an error.
 //
 // The set is open: a newer sidecar may send others.
 type ErrorKind string
@@ -75,7 +75,8 @@ const (
 	KindShuttingDown ErrorKind = "shutting_down"
 )
 
-// Outcome: What is known of a write that ended in an error: none if it did not happen.
+// Outcome: The outcome of a write that ended in an error: none if it did not happen, unknown if
+// it may have happened.
 //
 // The set is open: a newer sidecar may send others.
 type Outcome string
@@ -85,7 +86,7 @@ const (
 	OutcomeUnknown Outcome = "unknown"
 )
 
-// ExpectedType: A type of payload.
+// ExpectedType: A payload type.
 //
 // The set is open: a newer sidecar may send others.
 type ExpectedType string
@@ -97,7 +98,7 @@ const (
 	ExpectedTypeStr   ExpectedType = "str"
 )
 
-// StoreReason: Why a store cannot be used.
+// StoreReason: Why the embedded store cannot be used.
 //
 // The set is open: a newer sidecar may send others.
 type StoreReason string
@@ -116,29 +117,29 @@ const (
 // ErrorData: The data of every error. Match on kind.
 type ErrorData struct {
 	Kind ErrorKind `json:"kind"`
-	// Whether sending it again may help.
+	// Whether the same request may succeed if it is retried.
 	Retryable bool `json:"retryable"`
-	// JSON Pointer to the culprit.
+	// JSON Pointer to the invalid param.
 	Path string `json:"path,omitzero"`
-	// A duplicate id.
+	// The id that is already in flight.
 	ID      json.RawMessage `json:"id,omitzero"`
 	Outcome Outcome         `json:"outcome,omitzero"`
-	// The event that a write had chosen.
+	// The id of the event that a write had selected; null if none.
 	ActionName string `json:"actionName,omitzero"`
-	// The limit that was met.
+	// The limit that was exceeded.
 	Limit        int          `json:"limit,omitzero"`
 	ExpectedType ExpectedType `json:"expectedType,omitzero"`
 	Event        *Event       `json:"event,omitzero"`
-	// The first 20 that the name fits.
+	// The first 20 unresolved events with that name.
 	Candidates []*Event `json:"candidates,omitzero"`
-	// gRPC's status code.
+	// The gRPC status code.
 	GRPCStatus string `json:"grpcStatus,omitzero"`
-	// What the backend said.
+	// The error message of the backend.
 	Message string      `json:"message,omitzero"`
 	Reason  StoreReason `json:"reason,omitzero"`
 }
 
-// Phase: The phase of an action: Flyte's ActionPhase, without its prefix.
+// Phase: The phase of an action: Flyte's ActionPhase without its prefix.
 //
 // The set is open: a newer sidecar may send others.
 type Phase string
@@ -156,7 +157,7 @@ const (
 	PhaseRecovered           Phase = "RECOVERED"
 )
 
-// PromptType: How to render a prompt.
+// PromptType: The format of a prompt.
 //
 // The set is open: a newer sidecar may send others.
 type PromptType string
@@ -166,15 +167,15 @@ const (
 	PromptTypeText     PromptType = "text"
 )
 
-// Event: A question that a run waits on, and its answer once there is one.
+// Event: A question that a run waits for, and its answer.
 //
-// Its org, project, domain, run and action together identify it; its name need not be unique.
+// org, project, domain, runName and actionName together identify an event.
 type Event struct {
-	// The name that the run gave the event.
+	// The event's name, which need not be unique.
 	Name string `json:"name"`
-	// The condition action that backs the event: its id within the run.
+	// The condition action of the event: its id within the run.
 	ActionName string `json:"actionName"`
-	// The run that asks.
+	// The run that the event belongs to.
 	RunName string `json:"runName"`
 	// The run's organization.
 	Org string `json:"org,omitzero"`
@@ -182,43 +183,43 @@ type Event struct {
 	Project string `json:"project,omitzero"`
 	// The run's domain.
 	Domain string `json:"domain,omitzero"`
-	// The action that the event belongs to.
+	// The parent action of the event.
 	Parent string `json:"parent,omitzero"`
-	// The group of actions that it stands in.
+	// The action group of the event.
 	Group string `json:"group,omitzero"`
 	Phase Phase  `json:"phase"`
-	// Whether it can still be signalled.
+	// Whether the event can still be signalled.
 	Pending bool `json:"pending"`
-	// The type of payload that it takes, where the backend tells it.
+	// The payload type of the event; null where the backend omits it.
 	ExpectedType ExpectedType `json:"expectedType,omitzero"`
-	// The question, for a person to read.
+	// The question to show to a person.
 	Prompt string `json:"prompt,omitzero"`
-	// How to render the prompt.
+	// The format of the prompt.
 	PromptType PromptType `json:"promptType,omitzero"`
-	// More about the question.
+	// Further text about the question.
 	Description string `json:"description,omitzero"`
-	// When the event was made.
+	// When the event was created.
 	CreatedAt time.Time `json:"createdAt,omitzero"`
-	// When it stopped being pending.
+	// When the event was resolved.
 	EndedAt time.Time `json:"endedAt,omitzero"`
-	// When it times out unanswered.
+	// When the event times out if it is still pending.
 	ExpiresAt time.Time `json:"expiresAt,omitzero"`
-	// The answer, once there is one.
+	// The answer, if the event has one.
 	Payload Payload `json:"payload,omitzero"`
-	// Who answered, where that is known.
+	// The user who answered, if known.
 	SignalledBy string `json:"signalledBy,omitzero"`
-	// Why it was aborted, if a reason stands.
+	// The reason for which the event was aborted, if any.
 	AbortReason string `json:"abortReason,omitzero"`
 	// The event's page in the Flyte console.
 	URL string `json:"url,omitzero"`
-	// True where a listing left out prompt, promptType, description, expiresAt, payload,
-	// signalledBy and abortReason, which would have cost a call each.
+	// Whether a listing omitted prompt, promptType, description, expiresAt, payload,
+	// signalledBy and abortReason, which would cost one call per event.
 	Partial bool `json:"partial"`
 }
 
-// Change: What became of an event. created: told for the first time, in whatever state;
-// resolved: told as pending before, and now it is not; removed: gone from the backend; updated:
-// anything else.
+// Change: How an event changed. created: reported for the first time, in any state; resolved:
+// it was reported as pending and no longer is; removed: it is gone from the backend; updated:
+// any other change.
 //
 // The set is open: a newer sidecar may send others.
 type Change string
@@ -230,270 +231,270 @@ const (
 	ChangeUpdated  Change = "updated"
 )
 
-// EventChanged: An event as it now stands.
+// EventChanged: The current state of an event that is new or has changed.
 type EventChanged struct {
-	// The watch, as its client named it.
+	// The name of the watch.
 	Watch string `json:"watch"`
-	// From 1 on, rising by one, of each watch.
+	// The number of the notification within its watch: 1, 2, ...
 	Sequence int    `json:"sequence"`
 	Change   Change `json:"change"`
 	Event    Event  `json:"event"`
 }
 
-// WatchSynced: Every event that stands has been told; what follows are changes.
+// WatchSynced: All current events have been reported. Changes follow.
 type WatchSynced struct {
-	// The watch, as its client named it.
+	// The name of the watch.
 	Watch string `json:"watch"`
-	// From 1 on, rising by one, of each watch.
+	// The number of the notification within its watch: 1, 2, ...
 	Sequence int `json:"sequence"`
 }
 
-// WatchDisconnected: The backend is lost; the watch finds it again by itself, and then tells
-// what it missed.
+// WatchDisconnected: The connection to the backend is lost. The watch reconnects by itself.
 type WatchDisconnected struct {
-	// The watch, as its client named it.
+	// The name of the watch.
 	Watch string `json:"watch"`
-	// From 1 on, rising by one, of each watch.
+	// The number of the notification within its watch: 1, 2, ...
 	Sequence int    `json:"sequence"`
 	Error    *Error `json:"error"`
 }
 
-// WatchResynced: The backend was found again, and every change since it was lost has been told.
+// WatchResynced: The watch has reconnected, and all changes since the disconnect have been
+// reported.
 type WatchResynced struct {
-	// The watch, as its client named it.
+	// The name of the watch.
 	Watch string `json:"watch"`
-	// From 1 on, rising by one, of each watch.
+	// The number of the notification within its watch: 1, 2, ...
 	Sequence int `json:"sequence"`
 }
 
-// InitializeResult: LSP's InitializeResult, and what a client of ours needs to know.
+// InitializeResult: LSP's InitializeResult, with the protocol version and the backend.
 type InitializeResult struct {
-	// LSP's; experimental.flyteSidecar repeats the last three members.
+	// LSP capabilities; experimental.flyteSidecar has the last three members.
 	Capabilities json.RawMessage `json:"capabilities"`
 	ServerInfo   ServerInfo      `json:"serverInfo"`
-	// MAJOR.MINOR of the wire contract.
+	// The version of the wire contract, MAJOR.MINOR.
 	ProtocolVersion string `json:"protocolVersion"`
-	// Differs where the schemas differ.
+	// A hash of the schemas.
 	SchemaHash string  `json:"schemaHash"`
 	Backend    Backend `json:"backend"`
 }
 
-// ServerInfo: Who answers.
+// ServerInfo: The name and version of the server.
 type ServerInfo struct {
-	// flyte-sidecar.
+	// Always flyte-sidecar.
 	Name string `json:"name"`
-	// The version of the package.
+	// The version of flyte-sidecar.
 	Version string `json:"version"`
 }
 
-// Backend: Where the events are kept, and the scope that requests have by default.
+// Backend: The backend, and the default scope of requests.
 type Backend struct {
 	// local or flyte.
 	Kind string `json:"kind"`
 	// The Flyte deployment's HOST:PORT.
 	Endpoint string `json:"endpoint,omitzero"`
-	// The organization of requests that name none.
+	// The default organization.
 	Org string `json:"org,omitzero"`
-	// The project of requests that name none.
+	// The default project.
 	Project string `json:"project,omitzero"`
-	// The domain of requests that name none.
+	// The default domain.
 	Domain string `json:"domain,omitzero"`
 }
 
-// ListParams: Which events of a run to list.
+// ListParams: The events of a run to list.
 type ListParams struct {
-	// Past so many seconds the request is answered with deadline_exceeded.
+	// Answer with deadline_exceeded after this time, in seconds.
 	TimeoutSeconds float64 `json:"timeoutSeconds,omitempty"`
-	// By default the connection's.
+	// Organization. Defaults to that of the connection.
 	Org string `json:"org,omitempty"`
-	// By default the connection's.
+	// Project. Defaults to that of the connection.
 	Project string `json:"project,omitempty"`
-	// By default the connection's.
+	// Domain. Defaults to that of the connection.
 	Domain string `json:"domain,omitempty"`
 	// The run's name.
 	RunName string `json:"runName"`
-	// Only events under this action.
+	// Only events under this parent action.
 	Parent string `json:"parent,omitempty"`
 	// Only events in these phases.
 	Phases []Phase `json:"phases,omitempty"`
-	// Whether no event may be partial. By default false.
+	// Return complete events, never partial ones. Default: false.
 	Details bool `json:"details,omitempty"`
-	// The most that a page holds. By default 100.
+	// Maximum number of entries in a page. Default: 100.
 	Limit int `json:"limit,omitempty"`
-	// A former page's nextCursor. On Flyte, later pages report each event as the first page
-	// found it, unless something newer is known by then.
+	// The nextCursor of the previous page. On Flyte, later pages report each event as the first
+	// page found it, unless a newer state is known by then.
 	Cursor string `json:"cursor,omitempty"`
 }
 
-// EventPage: Some events, in creation order.
+// EventPage: A page of events, in creation order.
 type EventPage struct {
-	// At most as many as the limit.
+	// At most limit events.
 	Events []*Event `json:"events"`
-	// Where the next page begins; none at the end.
+	// The cursor of the next page; null for the last page.
 	NextCursor string `json:"nextCursor,omitzero"`
 }
 
-// GetParams: Which event to get.
+// GetParams: The event to return.
 type GetParams struct {
-	// Past so many seconds the request is answered with deadline_exceeded.
+	// Answer with deadline_exceeded after this time, in seconds.
 	TimeoutSeconds float64 `json:"timeoutSeconds,omitempty"`
-	// By default the connection's.
+	// Organization. Defaults to that of the connection.
 	Org string `json:"org,omitempty"`
-	// By default the connection's.
+	// Project. Defaults to that of the connection.
 	Project string `json:"project,omitempty"`
-	// By default the connection's.
+	// Domain. Defaults to that of the connection.
 	Domain string `json:"domain,omitempty"`
 	// The run's name.
 	RunName string `json:"runName"`
 	// The event's name.
 	Name string `json:"name,omitempty"`
-	// The action that the event is under.
+	// The parent action of the event.
 	Parent string `json:"parent,omitempty"`
 	// The event's id within the run.
 	ActionName string `json:"actionName,omitempty"`
 }
 
-// CreateParams: The event to make. Embedded store only.
+// CreateParams: The event to create. Embedded store only.
 type CreateParams struct {
-	// Past so many seconds the request is answered with deadline_exceeded.
+	// Answer with deadline_exceeded after this time, in seconds.
 	TimeoutSeconds float64 `json:"timeoutSeconds,omitempty"`
-	// By default the connection's.
+	// Organization. Defaults to that of the connection.
 	Org string `json:"org,omitempty"`
-	// By default the connection's.
+	// Project. Defaults to that of the connection.
 	Project string `json:"project,omitempty"`
-	// By default the connection's.
+	// Domain. Defaults to that of the connection.
 	Domain string `json:"domain,omitempty"`
-	// The run that asks.
+	// The run that the event belongs to.
 	RunName string `json:"runName"`
-	// The event's name, new under its parent.
+	// The event's name, unique under its parent.
 	Name string `json:"name"`
-	// By default bool.
+	// The type of the answer. Default: "bool".
 	ExpectedType ExpectedType `json:"expectedType,omitempty"`
-	// By default Approve?
+	// The question to show to a person. Default: "Approve?".
 	Prompt string `json:"prompt,omitempty"`
-	// By default text.
+	// The format of the prompt. Default: "text".
 	PromptType PromptType `json:"promptType,omitempty"`
-	// More about the question.
+	// Further text about the question.
 	Description string `json:"description,omitempty"`
-	// It times out so long after it was made. By default never.
+	// Time until the event times out, in seconds. Omit it for no timeout.
 	ExpiresInSeconds float64 `json:"expiresInSeconds,omitempty"`
-	// By default a0.
+	// The parent action of the event. Default: "a0".
 	Parent string `json:"parent,omitempty"`
-	// The group it stands in.
+	// The action group of the event.
 	Group string `json:"group,omitempty"`
 }
 
-// SignalParams: Which event to answer, and with what.
+// SignalParams: The event to answer, and the answer.
 type SignalParams struct {
-	// Past so many seconds the request is answered with deadline_exceeded.
+	// Answer with deadline_exceeded after this time, in seconds.
 	TimeoutSeconds float64 `json:"timeoutSeconds,omitempty"`
-	// By default the connection's.
+	// Organization. Defaults to that of the connection.
 	Org string `json:"org,omitempty"`
-	// By default the connection's.
+	// Project. Defaults to that of the connection.
 	Project string `json:"project,omitempty"`
-	// By default the connection's.
+	// Domain. Defaults to that of the connection.
 	Domain string `json:"domain,omitempty"`
 	// The run's name.
 	RunName string `json:"runName"`
 	// The event's name.
 	Name string `json:"name,omitempty"`
-	// The action that the event is under.
+	// The parent action of the event.
 	Parent string `json:"parent,omitempty"`
 	// The event's id within the run.
 	ActionName string `json:"actionName,omitempty"`
 	// The answer.
 	Payload Payload `json:"payload"`
-	// What the payload is; must equal the declared type, if there is one.
+	// The payload's type. Must equal the event's type, if that is known.
 	PayloadType ExpectedType `json:"payloadType,omitempty"`
 }
 
-// WaitParams: Which event to wait for.
+// WaitParams: The event to wait for.
 type WaitParams struct {
-	// Past so many seconds the request is answered with deadline_exceeded.
+	// Answer with deadline_exceeded after this time, in seconds.
 	TimeoutSeconds float64 `json:"timeoutSeconds,omitempty"`
-	// By default the connection's.
+	// Organization. Defaults to that of the connection.
 	Org string `json:"org,omitempty"`
-	// By default the connection's.
+	// Project. Defaults to that of the connection.
 	Project string `json:"project,omitempty"`
-	// By default the connection's.
+	// Domain. Defaults to that of the connection.
 	Domain string `json:"domain,omitempty"`
 	// The run's name.
 	RunName string `json:"runName"`
 	// The event's name.
 	Name string `json:"name,omitempty"`
-	// The action that the event is under.
+	// The parent action of the event.
 	Parent string `json:"parent,omitempty"`
 	// The event's id within the run.
 	ActionName string `json:"actionName,omitempty"`
-	// Also wait for an event that does not exist yet. By default false.
+	// If the event does not exist yet, wait for it. Default: false.
 	AwaitCreation bool `json:"awaitCreation,omitempty"`
 }
 
-// AbortParams: Which event to end without an answer.
+// AbortParams: The event to abort.
 type AbortParams struct {
-	// Past so many seconds the request is answered with deadline_exceeded.
+	// Answer with deadline_exceeded after this time, in seconds.
 	TimeoutSeconds float64 `json:"timeoutSeconds,omitempty"`
-	// By default the connection's.
+	// Organization. Defaults to that of the connection.
 	Org string `json:"org,omitempty"`
-	// By default the connection's.
+	// Project. Defaults to that of the connection.
 	Project string `json:"project,omitempty"`
-	// By default the connection's.
+	// Domain. Defaults to that of the connection.
 	Domain string `json:"domain,omitempty"`
 	// The run's name.
 	RunName string `json:"runName"`
 	// The event's name.
 	Name string `json:"name,omitempty"`
-	// The action that the event is under.
+	// The parent action of the event.
 	Parent string `json:"parent,omitempty"`
 	// The event's id within the run.
 	ActionName string `json:"actionName,omitempty"`
-	// Why, for a person.
+	// The reason, for a person to read.
 	Reason string `json:"reason,omitempty"`
 }
 
-// PendingParams: Of which place to list the events that wait for an answer.
+// PendingParams: The scope whose pending events to list.
 type PendingParams struct {
-	// Past so many seconds the request is answered with deadline_exceeded.
+	// Answer with deadline_exceeded after this time, in seconds.
 	TimeoutSeconds float64 `json:"timeoutSeconds,omitempty"`
-	// By default the connection's.
+	// Organization. Defaults to that of the connection.
 	Org string `json:"org,omitempty"`
-	// By default the connection's.
+	// Project. Defaults to that of the connection.
 	Project string `json:"project,omitempty"`
-	// By default the connection's.
+	// Domain. Defaults to that of the connection.
 	Domain string `json:"domain,omitempty"`
-	// The most that a page holds. By default 100.
+	// Maximum number of entries in a page. Default: 100.
 	Limit int `json:"limit,omitempty"`
-	// A former page's nextCursor.
+	// The nextCursor of the previous page.
 	Cursor string `json:"cursor,omitempty"`
 }
 
-// RunsParams: Which runs to list.
+// RunsParams: The runs to list.
 type RunsParams struct {
-	// Past so many seconds the request is answered with deadline_exceeded.
+	// Answer with deadline_exceeded after this time, in seconds.
 	TimeoutSeconds float64 `json:"timeoutSeconds,omitempty"`
-	// By default the connection's.
+	// Organization. Defaults to that of the connection.
 	Org string `json:"org,omitempty"`
-	// By default the connection's.
+	// Project. Defaults to that of the connection.
 	Project string `json:"project,omitempty"`
-	// By default the connection's.
+	// Domain. Defaults to that of the connection.
 	Domain string `json:"domain,omitempty"`
-	// Only runs with pending events. By default false.
+	// Only runs that have pending events. Default: false.
 	PendingOnly bool `json:"pendingOnly,omitempty"`
-	// The most that a page holds. By default 100.
+	// Maximum number of entries in a page. Default: 100.
 	Limit int `json:"limit,omitempty"`
-	// A former page's nextCursor.
+	// The nextCursor of the previous page.
 	Cursor string `json:"cursor,omitempty"`
 }
 
-// RunPage: Some runs, the last created first.
+// RunPage: A page of runs, the newest first.
 type RunPage struct {
-	// At most as many as the limit.
+	// At most limit runs.
 	Runs []*RunInfo `json:"runs"`
-	// Where the next page begins; none at the end.
+	// The cursor of the next page; null for the last page.
 	NextCursor string `json:"nextCursor,omitzero"`
 }
 
-// RunInfo: A run, and how many of its events wait for an answer.
+// RunInfo: A run, and the number of its pending events.
 type RunInfo struct {
 	// The run's name.
 	RunName string `json:"runName"`
@@ -503,35 +504,35 @@ type RunInfo struct {
 	Project string `json:"project,omitzero"`
 	// The run's domain.
 	Domain string `json:"domain,omitzero"`
-	// As an event's; none where runs have none, as in the embedded store.
+	// The run's phase; null in the embedded store, where runs have none.
 	Phase Phase `json:"phase,omitzero"`
-	// When the run was made.
+	// When the run was created.
 	CreatedAt time.Time `json:"createdAt,omitzero"`
-	// How many of its events are pending.
+	// The number of pending events.
 	PendingEvents int `json:"pendingEvents"`
 }
 
-// WatchParams: What to watch: a run, an action's events, or all pending events.
+// WatchParams: The events to watch: those of a run, those of an action, or all pending events.
 type WatchParams struct {
-	// Past so many seconds the request is answered with deadline_exceeded.
+	// Answer with deadline_exceeded after this time, in seconds.
 	TimeoutSeconds float64 `json:"timeoutSeconds,omitempty"`
-	// By default the connection's.
+	// Organization. Defaults to that of the connection.
 	Org string `json:"org,omitempty"`
-	// By default the connection's.
+	// Project. Defaults to that of the connection.
 	Project string `json:"project,omitempty"`
-	// By default the connection's.
+	// Domain. Defaults to that of the connection.
 	Domain string `json:"domain,omitempty"`
-	// The client's name for the watch, unlike those of its open ones.
+	// A name for the watch, unique among the client's open watches.
 	Watch string `json:"watch"`
-	// The run. By default all pending events are watched.
+	// The run. Omit it to watch all pending events.
 	RunName string `json:"runName,omitempty"`
-	// Only events under this action.
+	// Only events under this parent action.
 	Parent string `json:"parent,omitempty"`
 }
 
-// WatchEnd: Why a watch ended: its client cancelled it, the sidecar shut down, or it is
-// finished: the run is over, and all its events are resolved. On Flyte, events that are open
-// when their run ends stay so until the cluster collects the run.
+// WatchEnd: Why a watch ended. cancelled: by the client; shutdown: the sidecar shut down;
+// finished: the run is over and all its events are resolved. On Flyte, the events that are
+// pending when their run ends stay pending until the cluster collects the run.
 //
 // The set is open: a newer sidecar may send others.
 type WatchEnd string
@@ -542,38 +543,38 @@ const (
 	WatchEndFinished  WatchEnd = "finished"
 )
 
-// WatchResult: How a watch ended.
+// WatchResult: The end of a watch.
 type WatchResult struct {
 	Reason WatchEnd `json:"reason"`
 }
 
-// UnwatchParams: Which watch to end.
+// UnwatchParams: The watch to end.
 type UnwatchParams struct {
-	// Past so many seconds the request is answered with deadline_exceeded.
+	// Answer with deadline_exceeded after this time, in seconds.
 	TimeoutSeconds float64 `json:"timeoutSeconds,omitempty"`
-	// Its name.
+	// The watch's name.
 	Watch string `json:"watch"`
 }
 
-// Status: How the sidecar is.
+// Status: The status of the sidecar.
 type Status struct {
-	// Since the process began to serve.
+	// Time since the sidecar started to serve, in seconds.
 	UptimeSeconds float64  `json:"uptimeSeconds"`
 	Counters      Counters `json:"counters"`
-	// MAJOR.MINOR of the wire contract.
+	// The version of the wire contract, MAJOR.MINOR.
 	ProtocolVersion string `json:"protocolVersion"`
-	// Differs where the schemas differ.
+	// A hash of the schemas.
 	SchemaHash string        `json:"schemaHash"`
 	Backend    BackendStatus `json:"backend"`
 }
 
-// Counters: What the sidecar has done since it started, and does now.
+// Counters: Numbers of requests since the start, and at the moment.
 type Counters struct {
-	// Requests and notifications taken.
+	// Requests and notifications received.
 	Requests int `json:"requests"`
-	// Errors answered.
+	// Requests answered with an error.
 	Errors int `json:"errors"`
-	// Requests at work, waits included.
+	// Requests that are in flight, including waits.
 	InFlight int `json:"inFlight"`
 	// Open waits.
 	Waits int `json:"waits"`
@@ -581,18 +582,18 @@ type Counters struct {
 	Watches int `json:"watches"`
 }
 
-// BackendStatus: Where the events are kept, and whether it answers.
+// BackendStatus: The backend, and whether it responds.
 type BackendStatus struct {
 	// local or flyte.
 	Kind string `json:"kind"`
 	// The Flyte deployment's HOST:PORT.
 	Endpoint string `json:"endpoint,omitzero"`
-	// The organization of requests that name none.
+	// The default organization.
 	Org string `json:"org,omitzero"`
-	// The project of requests that name none.
+	// The default project.
 	Project string `json:"project,omitzero"`
-	// The domain of requests that name none.
+	// The default domain.
 	Domain string `json:"domain,omitzero"`
-	// Whether it answers now.
+	// Whether the backend responds now.
 	Healthy bool `json:"healthy"`
 }

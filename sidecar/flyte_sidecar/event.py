@@ -112,7 +112,7 @@ class Event:
     @paging
     @classmethod
     def listall(
-        cls, /, run_name: str, action_name: str | None = None, limit: int = 100
+        cls, /, run_name: str, action_name: str | None = None, limit: int = model.DEFAULT_LIMIT
     ) -> Pages[Event]:
         """Iterate over the events of a run, in creation order.
 
@@ -150,11 +150,11 @@ class Event:
         name: str,
         /,
         run_name: str,
-        action_name: str = "a0",
+        action_name: str = model.DEFAULT_PARENT,
         *,
         expected_type: type[EventPayload] = bool,
-        prompt: str = "Approve?",
-        prompt_type: PromptType = "text",
+        prompt: str = model.DEFAULT_PROMPT,
+        prompt_type: PromptType = model.DEFAULT_PROMPT_TYPE,
         description: str | None = None,
         expires_in: float | None = None,
         group: str | None = None,

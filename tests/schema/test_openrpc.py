@@ -16,10 +16,11 @@ from referencing.jsonschema import DRAFT7, DRAFT202012
 
 from flyte_sidecar.protocol.methods import METHODS
 from flyte_sidecar.schema.openrpc import document
-from tests.conftest import needs, one_at_a_time, run
+from tests.conftest import ROOT, needs, one_at_a_time, run
 
 DOCUMENT = document()
 METHODS_TOLD: dict[str, Any] = {method["name"]: method for method in DOCUMENT["methods"]}
+SCHEMAS = ROOT / "schemas"
 PACKAGES = Path(__file__).parent / "openrpc"
 SHARED = "https://meta.json-schema.tools"
 """By which name, with and without a slash, OpenRPC's meta-schema refers to that of draft 7."""
@@ -73,6 +74,40 @@ def test_every_schema_in_it_is_of_json_schema_2020_12() -> None:
     for method in METHODS_TOLD.values():
         for told in (*method["params"], method.get("result", {"schema": {}})):
             Draft202012Validator.check_schema(told["schema"])
+
+
+def test_the_document_has_all_of_the_committed_schemas() -> None:
+    types, table = (
+        json.loads((SCHEMAS / name).read_text().replace("#/$defs/", "#/components/schemas/"))
+        for name in ("events.schema.json", "methods.json")
+    )
+    assert DOCUMENT["components"]["schemas"] == types["$defs"]
+    assert DOCUMENT["info"]["version"] == table["protocolVersion"]
+    assert DOCUMENT["info"]["x-schemaHash"] == table["schemaHash"]
+    assert list(METHODS_TOLD) == [row["name"] for row in table["methods"]]
+    for row in table["methods"]:
+        method = METHODS_TOLD[row["name"]]
+        assert method["summary"] == row["summary"]
+        assert param_names(method) == members(row["params"], types)
+        assert method.get("result", {}).get("schema") == row["result"]
+        assert {error["$ref"].rpartition("/")[2] for error in method.get("errors", [])} >= set(
+            row["errors"]
+        )
+    notifications = zip(DOCUMENT["x-notifications"], table["notifications"], strict=True)
+    for notification, row in notifications:
+        assert (notification["name"], notification["summary"]) == (row["name"], row["summary"])
+        assert param_names(notification) == members(row["params"], types)
+    assert {kind: error["code"] for kind, error in DOCUMENT["components"]["errors"].items()} == {
+        row["kind"]: row["code"] for row in table["errors"]
+    }
+
+
+def param_names(method: dict[str, Any]) -> set[str]:
+    return {param["name"] for param in method["params"]}
+
+
+def members(reference: dict[str, str], types: dict[str, Any]) -> set[str]:
+    return set(types["$defs"][reference["$ref"].rpartition("/")[2]]["properties"])
 
 
 def test_every_reference_in_it_leads_somewhere() -> None:

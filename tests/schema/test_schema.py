@@ -19,7 +19,9 @@ from tests.conftest import ROOT, run
 
 def test_the_committed_schemas_are_those_of_the_code() -> None:
     committed = {path.name: path.read_bytes() for path in (ROOT / "schemas").glob("*.json")}
-    assert committed == schema.files(), "run `make generate` and commit what it changes"
+    expected = schema.files()
+    del expected[schema.DERIVED]
+    assert committed == expected, "run `make generate` and commit what it changes"
     told = (ROOT / "sidecar" / "flyte_sidecar" / "protocol" / "hash.py").read_text()
     assert told == schema.hash_module(), "run `make generate` and commit what it changes"
 

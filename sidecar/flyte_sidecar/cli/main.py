@@ -110,7 +110,7 @@ def _schema(_: Options, words: dict[str, Any]) -> int:
     if words["out"] is None:
         sys.stdout.buffer.write(schema.files()["openrpc.json"])
     else:
-        schema.write(Path(words["out"]))
+        schema.write(Path(words["out"]), schema.files())
     return 0
 
 

@@ -16,14 +16,14 @@ from msgspec.structs import replace
 ExpectedType = Literal["bool", "int", "float", "str"]
 PromptType = Literal["text", "markdown"]
 
-# Sets of words with names of their own in the schemas.
-TypeName = Annotated[ExpectedType, Meta(title="ExpectedType", description="A type of payload.")]
-Rendering = Annotated[PromptType, Meta(title="PromptType", description="How to render a prompt.")]
+# Enums that have their own names in the schemas.
+TypeName = Annotated[ExpectedType, Meta(title="ExpectedType", description="A payload type.")]
+Rendering = Annotated[PromptType, Meta(title="PromptType", description="The format of a prompt.")]
 Phase = Annotated[
     str,
     Meta(
         title="Phase",
-        description="The phase of an action: Flyte's ActionPhase, without its prefix.",
+        description="The phase of an action: Flyte's ActionPhase without its prefix.",
         examples=[
             *("QUEUED", "WAITING_FOR_RESOURCES", "INITIALIZING", "RUNNING", "PAUSED"),
             *("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT", "RECOVERED"),
@@ -39,46 +39,59 @@ SUCCEEDED = "SUCCEEDED"
 ABORTED = "ABORTED"
 TIMED_OUT = "TIMED_OUT"
 
+DEFAULT_LIMIT = 100
+"""Entries in a page of a listing."""
+
+DEFAULT_PARENT = "a0"
+"""The root action of a run."""
+
+DEFAULT_EXPECTED_TYPE: ExpectedType = "bool"
+DEFAULT_PROMPT = "Approve?"
+DEFAULT_PROMPT_TYPE: PromptType = "text"
+
 
 class Event(Struct, frozen=True, kw_only=True, rename="camel", weakref=True):
-    """A question that a run waits on, and its answer once there is one.
+    """A question that a run waits for, and its answer.
 
-    Its org, project, domain, run and action together identify it; its name need not be unique.
+    `org`, `project`, `domain`, `runName` and `actionName` together identify an event.
     """
 
-    name: Annotated[str, Meta(description="The name that the run gave the event.")]
+    name: Annotated[str, Meta(description="The event's name, which need not be unique.")]
     action_name: Annotated[
-        str,
-        Meta(description="The condition action that backs the event: its id within the run."),
+        str, Meta(description="The condition action of the event: its id within the run.")
     ]
-    run_name: Annotated[str, Meta(description="The run that asks.")]
+    run_name: Annotated[str, Meta(description="The run that the event belongs to.")]
     org: Annotated[str | None, Meta(description="The run's organization.")]
     project: Annotated[str | None, Meta(description="The run's project.")]
     domain: Annotated[str | None, Meta(description="The run's domain.")]
-    parent: Annotated[str | None, Meta(description="The action that the event belongs to.")]
-    group: Annotated[str | None, Meta(description="The group of actions that it stands in.")]
+    parent: Annotated[str | None, Meta(description="The parent action of the event.")]
+    group: Annotated[str | None, Meta(description="The action group of the event.")]
     phase: Phase
-    pending: Annotated[bool, Meta(description="Whether it can still be signalled.")]
+    pending: Annotated[bool, Meta(description="Whether the event can still be signalled.")]
     expected_type: Annotated[
         TypeName | None,
-        Meta(description="The type of payload that it takes, where the backend tells it."),
+        Meta(description="The payload type of the event; null where the backend omits it."),
     ]
-    prompt: Annotated[str | None, Meta(description="The question, for a person to read.")]
-    prompt_type: Annotated[Rendering | None, Meta(description="How to render the prompt.")]
-    description: Annotated[str | None, Meta(description="More about the question.")]
-    created_at: Annotated[Instant | None, Meta(description="When the event was made.")]
-    ended_at: Annotated[Instant | None, Meta(description="When it stopped being pending.")]
-    expires_at: Annotated[Instant | None, Meta(description="When it times out unanswered.")]
-    payload: Annotated[Payload | None, Meta(description="The answer, once there is one.")]
-    signalled_by: Annotated[str | None, Meta(description="Who answered, where that is known.")]
-    abort_reason: Annotated[str | None, Meta(description="Why it was aborted, if a reason stands.")]
+    prompt: Annotated[str | None, Meta(description="The question to show to a person.")]
+    prompt_type: Annotated[Rendering | None, Meta(description="The format of the prompt.")]
+    description: Annotated[str | None, Meta(description="Further text about the question.")]
+    created_at: Annotated[Instant | None, Meta(description="When the event was created.")]
+    ended_at: Annotated[Instant | None, Meta(description="When the event was resolved.")]
+    expires_at: Annotated[
+        Instant | None, Meta(description="When the event times out if it is still pending.")
+    ]
+    payload: Annotated[Payload | None, Meta(description="The answer, if the event has one.")]
+    signalled_by: Annotated[str | None, Meta(description="The user who answered, if known.")]
+    abort_reason: Annotated[
+        str | None, Meta(description="The reason for which the event was aborted, if any.")
+    ]
     url: Annotated[str | None, Meta(description="The event's page in the Flyte console.")]
     partial: Annotated[
         bool,
         Meta(
             description=(
-                "True where a listing left out prompt, promptType, description, expiresAt,"
-                " payload, signalledBy and abortReason, which would have cost a call each."
+                "Whether a listing omitted prompt, promptType, description, expiresAt, payload,"
+                " signalledBy and abortReason, which would cost one call per event."
             )
         ),
     ]
@@ -157,11 +170,11 @@ class NewEvent(Struct, frozen=True, kw_only=True):
 
     run: Run
     name: str
-    parent: str
+    parent: str = DEFAULT_PARENT
     group: str | None = None
-    expected_type: ExpectedType = "bool"
-    prompt: str = "Approve?"
-    prompt_type: PromptType = "text"
+    expected_type: ExpectedType = DEFAULT_EXPECTED_TYPE
+    prompt: str = DEFAULT_PROMPT
+    prompt_type: PromptType = DEFAULT_PROMPT_TYPE
     description: str | None = None
     expires_in: float | None = None
 
@@ -177,17 +190,17 @@ class Query(Struct, frozen=True, kw_only=True):
     parent: str | None = None
     phases: Sequence[str] | None = None
     details: bool = False
-    limit: int = 100
+    limit: int = DEFAULT_LIMIT
     max_bytes: int = 1 << 20
     cursor: str | None = None
 
 
 class EventPage(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Some events, in creation order."""
+    """A page of events, in creation order."""
 
-    events: Annotated[list[Event], Meta(description="At most as many as the limit.")]
+    events: Annotated[list[Event], Meta(description="At most `limit` events.")]
     next_cursor: Annotated[
-        str | None, Meta(description="Where the next page begins; none at the end.")
+        str | None, Meta(description="The cursor of the next page; null for the last page.")
     ]
 
 
@@ -196,7 +209,7 @@ class RunsQuery(Struct, frozen=True, kw_only=True):
 
     scope: Scope
     pending_only: bool = False
-    limit: int = 100
+    limit: int = DEFAULT_LIMIT
     max_bytes: int = 1 << 20
     cursor: str | None = None
 
@@ -208,13 +221,13 @@ class PendingQuery(Struct, frozen=True, kw_only=True):
     """
 
     scope: Scope
-    limit: int = 100
+    limit: int = DEFAULT_LIMIT
     max_bytes: int = 1 << 20
     cursor: str | None = None
 
 
 class RunInfo(Struct, frozen=True, kw_only=True, rename="camel"):
-    """A run, and how many of its events wait for an answer."""
+    """A run, and the number of its pending events."""
 
     run_name: Annotated[str, Meta(description="The run's name.")]
     org: Annotated[str | None, Meta(description="The run's organization.")]
@@ -222,16 +235,16 @@ class RunInfo(Struct, frozen=True, kw_only=True, rename="camel"):
     domain: Annotated[str | None, Meta(description="The run's domain.")]
     phase: Annotated[
         Phase | None,
-        Meta(description="As an event's; none where runs have none, as in the embedded store."),
+        Meta(description="The run's phase; null in the embedded store, where runs have none."),
     ]
-    created_at: Annotated[Instant | None, Meta(description="When the run was made.")]
-    pending_events: Annotated[int, Meta(description="How many of its events are pending.")]
+    created_at: Annotated[Instant | None, Meta(description="When the run was created.")]
+    pending_events: Annotated[int, Meta(description="The number of pending events.")]
 
 
 class RunPage(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Some runs, the last created first."""
+    """A page of runs, the newest first."""
 
-    runs: Annotated[list[RunInfo], Meta(description="At most as many as the limit.")]
+    runs: Annotated[list[RunInfo], Meta(description="At most `limit` runs.")]
     next_cursor: Annotated[
-        str | None, Meta(description="Where the next page begins; none at the end.")
+        str | None, Meta(description="The cursor of the next page; null for the last page.")
     ]

@@ -1,10 +1,10 @@
 """The wire contract as types, the only source of the schemas.
 
-    params     what requests carry
-    results    what answers and errors carry, and how they are encoded
-    methods    the method table
+params     params of requests
+results    results, notifications and errors, and their encoding
+methods    the method table
 
-Members are camelCase on the wire. Instants are RFC 3339 in UTC, durations are seconds.
+Members are camelCase on the wire. Timestamps are RFC 3339 in UTC; durations are in seconds.
 """
 
 PROTOCOL_VERSION = "1.1"

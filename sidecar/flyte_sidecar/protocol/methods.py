@@ -36,7 +36,7 @@ from flyte_sidecar.protocol.results import (
 
 
 class Notification(Struct, frozen=True, kw_only=True):
-    """One notification that the sidecar sends."""
+    """A notification that the sidecar sends."""
 
     name: str
     summary: str
@@ -44,16 +44,20 @@ class Notification(Struct, frozen=True, kw_only=True):
 
 
 CHANGED = Notification(
-    name="events.changed", summary="An event stands or has changed.", params=EventChanged
+    name="events.changed", summary="An event exists or has changed.", params=EventChanged
 )
 SYNCED = Notification(
-    name="events.synced", summary="Every event that stands has been told.", params=WatchSynced
+    name="events.synced", summary="All current events have been reported.", params=WatchSynced
 )
 DISCONNECTED = Notification(
-    name="events.disconnected", summary="The backend is lost for now.", params=WatchDisconnected
+    name="events.disconnected",
+    summary="The connection to the backend is lost.",
+    params=WatchDisconnected,
 )
 RESYNCED = Notification(
-    name="events.resynced", summary="The backend is found again.", params=WatchResynced
+    name="events.resynced",
+    summary="The watch has reconnected to the backend.",
+    params=WatchResynced,
 )
 NOTIFICATIONS = (CHANGED, SYNCED, DISCONNECTED, RESYNCED)
 
@@ -66,13 +70,13 @@ class Method(Struct, frozen=True, kw_only=True):
     result
         The type of the result; None for a notification.
     errors
-        The kinds of its own, beside those that any request may meet.
+        The errors of this method, in addition to those that any request may end with.
     open_ended
-        Whether it stays open until something happens, and so does not count as work.
+        Whether the request may stay open indefinitely. It then does not count as unfinished work.
     in_batch
-        Whether it may stand in a batch.
+        Whether the method is allowed in a batch.
     notifications
-        What it sends while it is open.
+        The notifications sent while the request is open.
     """
 
     name: str
@@ -86,7 +90,7 @@ class Method(Struct, frozen=True, kw_only=True):
     notifications: tuple[Notification, ...] = ()
 
 
-_STORE = (
+_BACKEND_ERRORS = (
     errors.StoreBusy,
     errors.StoreUnavailable,
     errors.BackendUnavailable,
@@ -94,133 +98,133 @@ _STORE = (
     errors.Unauthenticated,
     errors.PermissionDenied,
 )
-_WRITE = (
+_WRITE_ERRORS = (
     errors.EventNotFound,
     errors.AmbiguousEvent,
     errors.AlreadySignalled,
     errors.AlreadyCompleted,
-    *_STORE,
+    *_BACKEND_ERRORS,
 )
 
 METHODS: tuple[Method, ...] = (
     Method(
         name="initialize",
-        summary="Open the conversation, as LSP clients do. Never required.",
+        summary="Initialize the connection, as LSP clients do. Optional.",
         params=InitializeParams,
         result=InitializeResult,
         in_batch=False,
     ),
     Method(
         name="initialized",
-        summary="The client has read the answer to initialize.",
+        summary="The client has received the result of `initialize`.",
         params=LenientParams,
         notification=True,
     ),
     Method(
         name="events.list",
-        summary="List the events of a run in creation order, a page at a time.",
+        summary="List the events of a run in creation order, one page at a time.",
         params=ListParams,
         result=EventPage,
-        errors=(errors.CursorExpired, *_STORE),
+        errors=(errors.CursorExpired, *_BACKEND_ERRORS),
     ),
     Method(
         name="events.get",
-        summary="Get the first event created that fits, or null.",
+        summary="Return the event; null if there is none, the oldest if several have the name.",
         params=GetParams,
         result=Event | None,
-        errors=_STORE,
+        errors=_BACKEND_ERRORS,
     ),
     Method(
         name="events.create",
-        summary="Make an event that waits for an answer. Embedded store only.",
+        summary="Create a pending event. Embedded store only.",
         params=CreateParams,
         result=Event,
-        errors=(errors.EventExists, errors.UnsupportedByBackend, *_STORE),
+        errors=(errors.EventExists, errors.UnsupportedByBackend, *_BACKEND_ERRORS),
     ),
     Method(
         name="events.signal",
-        summary="Answer an event. The first value wins; the same value again is no error.",
+        summary="Answer an event. The first answer wins; repeating it succeeds.",
         params=SignalParams,
         result=Event,
-        errors=(errors.PayloadTypeMismatch, *_WRITE),
+        errors=(errors.PayloadTypeMismatch, *_WRITE_ERRORS),
     ),
     Method(
         name="events.wait",
         summary=(
-            "Wait until an event is no longer pending. Pass timeoutSeconds unless you cancel waits"
-            " that you abandon: they stay open."
+            "Wait until an event is resolved. An abandoned wait stays open: pass `timeoutSeconds`,"
+            " or cancel it."
         ),
         params=WaitParams,
         result=Event,
-        errors=(errors.EventNotFound, errors.AmbiguousEvent, errors.TooManyWaits, *_STORE),
+        errors=(errors.EventNotFound, errors.AmbiguousEvent, errors.TooManyWaits, *_BACKEND_ERRORS),
         open_ended=True,
     ),
     Method(
         name="events.abort",
-        summary="End an event without an answer. Aborting again keeps the first reason.",
+        summary="Abort an event. Aborting it again succeeds and keeps the first reason.",
         params=AbortParams,
         result=Event,
-        errors=_WRITE,
+        errors=_WRITE_ERRORS,
     ),
     Method(
         name="events.pending",
-        summary="List the events of all runs that wait for an answer, a page at a time.",
+        summary="List the pending events of all runs, one page at a time.",
         params=PendingParams,
         result=EventPage,
-        errors=(errors.CursorExpired, *_STORE),
+        errors=(errors.CursorExpired, *_BACKEND_ERRORS),
     ),
     Method(
         name="runs.list",
-        summary="List runs, the last created first, and how many of their events are pending.",
+        summary="List runs, the newest first, with their numbers of pending events.",
         params=RunsParams,
         result=RunPage,
-        errors=(errors.CursorExpired, *_STORE),
+        errors=(errors.CursorExpired, *_BACKEND_ERRORS),
     ),
     Method(
         name="events.watch",
-        summary="Be told of events as they stand and as they change, by notifications.",
+        summary="Report the current events, then every change, by notifications.",
         params=WatchParams,
         result=WatchResult,
-        errors=(errors.TooManyWaits, *_STORE),
+        errors=(errors.TooManyWaits, *_BACKEND_ERRORS),
         open_ended=True,
         in_batch=False,
         notifications=NOTIFICATIONS,
     ),
     Method(
         name="events.unwatch",
-        summary="End a watch; answered after its end.",
+        summary="End a watch. The result is sent after the end of the watch.",
         params=UnwatchParams,
         result=type(None),
     ),
     Method(
         name="rpc.discover",
-        summary="Tell the whole contract, as an OpenRPC document.",
+        summary="Return the wire contract as an OpenRPC document.",
         params=Params,
         result=dict[str, Any],
     ),
     Method(
         name="sidecar.status",
-        summary="Tell how the sidecar is.",
+        summary="Return the status of the sidecar.",
         params=Params,
         result=Status,
     ),
     Method(
         name="shutdown",
-        summary="Finish what is under way; only exit may follow.",
+        summary="Finish the requests in flight. Afterwards only `exit` is allowed.",
         params=LenientParams,
         result=type(None),
         in_batch=False,
     ),
     Method(
         name="exit",
-        summary="End the process: with 0 after shutdown, else with 1.",
+        summary="Exit: with status 0 after `shutdown`, else with 1.",
         params=LenientParams,
         notification=True,
         in_batch=False,
     ),
     Method(
         name="$/cancelRequest",
-        summary="Stop working on a request, which is then answered all the same.",
+        summary="Cancel a request. The request is still answered, exactly once.",
         params=CancelParams,
         notification=True,
     ),

@@ -1,4 +1,4 @@
-"""What requests carry. Params are closed: an unknown member is refused."""
+"""Params of requests. An unknown param is an error, except in LSP's own methods."""
 
 from __future__ import annotations
 
@@ -6,12 +6,21 @@ from typing import Annotated
 
 from msgspec import Meta, Raw, Struct
 
-from flyte_sidecar.events.model import Phase, Rendering, TypeName
+from flyte_sidecar.events.model import (
+    DEFAULT_EXPECTED_TYPE,
+    DEFAULT_LIMIT,
+    DEFAULT_PARENT,
+    DEFAULT_PROMPT,
+    DEFAULT_PROMPT_TYPE,
+    Phase,
+    Rendering,
+    TypeName,
+)
 
-_NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f]*(?!\n)$"  # Python's $ alone lets a last newline pass
+_NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f]*(?!\n)$"  # $ alone also matches before a final \n
 
 Name = Annotated[str, Meta(min_length=1, max_length=1000, pattern=_NO_CONTROLS)]
-"""A name that is made here: from elsewhere it may be anything."""
+"""A name in `events.create`. Names that come from a backend may be any string."""
 
 MAX_EXPIRY = 100 * 365 * 86400.0
 """Seconds; a hundred years."""
@@ -19,157 +28,170 @@ MAX_EXPIRY = 100 * 365 * 86400.0
 
 Limit = Annotated[
     Annotated[int, Meta(ge=1, le=1000)] | None,
-    Meta(description="The most that a page holds. By default 100."),
+    Meta(description="Maximum number of entries in a page."),
 ]
-Cursor = Annotated[str | None, Meta(description="A former page's nextCursor.")]
+Cursor = Annotated[str | None, Meta(description="The `nextCursor` of the previous page.")]
 
 
 class Params(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """What every request may carry."""
+    """Params that every request accepts."""
 
     timeout_seconds: Annotated[
         Annotated[float, Meta(gt=0)] | None,
-        Meta(description="Past so many seconds the request is answered with deadline_exceeded."),
+        Meta(description="Answer with `deadline_exceeded` after this time, in seconds."),
     ] = None
 
 
 class LenientParams(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Params of LSP's own methods: whatever is unknown is ignored, at any depth."""
+    """Params of LSP's own methods. Unknown members are ignored at any depth."""
 
 
-class PlaceParams(Params, frozen=True, kw_only=True):
-    """Where runs are."""
+class ScopeParams(Params, frozen=True, kw_only=True):
+    """The scope of runs."""
 
-    org: Annotated[str | None, Meta(description="By default the connection's.")] = None
-    project: Annotated[str | None, Meta(description="By default the connection's.")] = None
-    domain: Annotated[str | None, Meta(description="By default the connection's.")] = None
+    org: Annotated[
+        str | None, Meta(description="Organization. Defaults to that of the connection.")
+    ] = None
+    project: Annotated[
+        str | None, Meta(description="Project. Defaults to that of the connection.")
+    ] = None
+    domain: Annotated[
+        str | None, Meta(description="Domain. Defaults to that of the connection.")
+    ] = None
 
 
-class Scope(PlaceParams, frozen=True, kw_only=True):
-    """A run, by its full name."""
+class RunParams(ScopeParams, frozen=True, kw_only=True):
+    """One run."""
 
     run_name: Annotated[str, Meta(description="The run's name.")]
 
 
-class TargetParams(Scope, frozen=True, kw_only=True):
-    """One event: by `actionName`, or by `name` and perhaps `parent`; not both."""
+class TargetParams(RunParams, frozen=True, kw_only=True):
+    """One event: either `actionName`, or `name` and optionally `parent`."""
 
     name: Annotated[str | None, Meta(description="The event's name.")] = None
-    parent: Annotated[str | None, Meta(description="The action that the event is under.")] = None
+    parent: Annotated[str | None, Meta(description="The parent action of the event.")] = None
     action_name: Annotated[str | None, Meta(description="The event's id within the run.")] = None
 
 
 class InitializeParams(LenientParams, frozen=True, kw_only=True):
-    """LSP's InitializeParams, as far as they matter here."""
+    """The part of LSP's InitializeParams that has an effect."""
 
     process_id: Annotated[
-        int | None, Meta(description="The sidecar ends when this process is gone.")
+        int | None, Meta(description="The sidecar exits when this process is gone.")
     ] = None
 
 
-class ListParams(Scope, frozen=True, kw_only=True):
-    """Which events of a run to list."""
+class ListParams(RunParams, frozen=True, kw_only=True):
+    """The events of a run to list."""
 
-    parent: Annotated[str | None, Meta(description="Only events under this action.")] = None
+    parent: Annotated[str | None, Meta(description="Only events under this parent action.")] = None
     phases: Annotated[list[Phase] | None, Meta(description="Only events in these phases.")] = None
     details: Annotated[
-        bool | None, Meta(description="Whether no event may be partial. By default false.")
-    ] = None
-    limit: Limit = None
+        bool | None, Meta(description="Return complete events, never partial ones.")
+    ] = False
+    limit: Limit = DEFAULT_LIMIT
     cursor: Annotated[
         str | None,
         Meta(
-            description="A former page's nextCursor. On Flyte, later pages report each event as"
-            " the first page found it, unless something newer is known by then."
+            description="The `nextCursor` of the previous page. On Flyte, later pages report each"
+            " event as the first page found it, unless a newer state is known by then."
         ),
     ] = None
 
 
 class GetParams(TargetParams, frozen=True, kw_only=True):
-    """Which event to get."""
+    """The event to return."""
 
 
 class SignalParams(TargetParams, frozen=True, kw_only=True):
-    """Which event to answer, and with what."""
+    """The event to answer, and the answer."""
 
     payload: Annotated[
         Raw, Meta(description="The answer.", extra_json_schema={"$ref": "#/$defs/Payload"})
     ]
     payload_type: Annotated[
         TypeName | None,
-        Meta(description="What the payload is; must equal the declared type, if there is one."),
+        Meta(description="The payload's type. Must equal the event's type, if that is known."),
     ] = None
 
 
-class CreateParams(Scope, frozen=True, kw_only=True):
-    """The event to make. Embedded store only."""
+class CreateParams(RunParams, frozen=True, kw_only=True):
+    """The event to create. Embedded store only."""
 
-    run_name: Annotated[Name, Meta(description="The run that asks.")]
-    name: Annotated[Name, Meta(description="The event's name, new under its parent.")]
-    expected_type: Annotated[TypeName | None, Meta(description="By default bool.")] = None
-    prompt: Annotated[str | None, Meta(description="By default Approve?")] = None
-    prompt_type: Annotated[Rendering | None, Meta(description="By default text.")] = None
-    description: Annotated[str | None, Meta(description="More about the question.")] = None
+    run_name: Annotated[Name, Meta(description="The run that the event belongs to.")]
+    name: Annotated[Name, Meta(description="The event's name, unique under its parent.")]
+    expected_type: Annotated[TypeName | None, Meta(description="The type of the answer.")] = (
+        DEFAULT_EXPECTED_TYPE
+    )
+    prompt: Annotated[str | None, Meta(description="The question to show to a person.")] = (
+        DEFAULT_PROMPT
+    )
+    prompt_type: Annotated[Rendering | None, Meta(description="The format of the prompt.")] = (
+        DEFAULT_PROMPT_TYPE
+    )
+    description: Annotated[str | None, Meta(description="Further text about the question.")] = None
     expires_in_seconds: Annotated[
         Annotated[float, Meta(gt=0, le=MAX_EXPIRY)] | None,
-        Meta(description="It times out so long after it was made. By default never."),
+        Meta(description="Time until the event times out, in seconds. Omit it for no timeout."),
     ] = None
-    parent: Annotated[Name | None, Meta(description="By default a0.")] = None
-    group: Annotated[Name | None, Meta(description="The group it stands in.")] = None
+    parent: Annotated[Name | None, Meta(description="The parent action of the event.")] = (
+        DEFAULT_PARENT
+    )
+    group: Annotated[Name | None, Meta(description="The action group of the event.")] = None
 
 
 class WaitParams(TargetParams, frozen=True, kw_only=True):
-    """Which event to wait for."""
+    """The event to wait for."""
 
     await_creation: Annotated[
-        bool | None,
-        Meta(description="Also wait for an event that does not exist yet. By default false."),
-    ] = None
+        bool | None, Meta(description="If the event does not exist yet, wait for it.")
+    ] = False
 
 
 class AbortParams(TargetParams, frozen=True, kw_only=True):
-    """Which event to end without an answer."""
+    """The event to abort."""
 
-    reason: Annotated[str | None, Meta(description="Why, for a person.")] = None
+    reason: Annotated[str | None, Meta(description="The reason, for a person to read.")] = None
 
 
-class PendingParams(PlaceParams, frozen=True, kw_only=True):
-    """Of which place to list the events that wait for an answer."""
+class PendingParams(ScopeParams, frozen=True, kw_only=True):
+    """The scope whose pending events to list."""
 
-    limit: Limit = None
+    limit: Limit = DEFAULT_LIMIT
     cursor: Cursor = None
 
 
-class RunsParams(PlaceParams, frozen=True, kw_only=True):
-    """Which runs to list."""
+class RunsParams(ScopeParams, frozen=True, kw_only=True):
+    """The runs to list."""
 
     pending_only: Annotated[
-        bool | None, Meta(description="Only runs with pending events. By default false.")
-    ] = None
-    limit: Limit = None
+        bool | None, Meta(description="Only runs that have pending events.")
+    ] = False
+    limit: Limit = DEFAULT_LIMIT
     cursor: Cursor = None
 
 
-class WatchParams(PlaceParams, frozen=True, kw_only=True):
-    """What to watch: a run, an action's events, or all pending events."""
+class WatchParams(ScopeParams, frozen=True, kw_only=True):
+    """The events to watch: those of a run, those of an action, or all pending events."""
 
     watch: Annotated[
         str,
-        Meta(description="The client's name for the watch, unlike those of its open ones."),
+        Meta(description="A name for the watch, unique among the client's open watches."),
     ]
     run_name: Annotated[
-        str | None, Meta(description="The run. By default all pending events are watched.")
+        str | None, Meta(description="The run. Omit it to watch all pending events.")
     ] = None
-    parent: Annotated[str | None, Meta(description="Only events under this action.")] = None
+    parent: Annotated[str | None, Meta(description="Only events under this parent action.")] = None
 
 
 class UnwatchParams(Params, frozen=True, kw_only=True):
-    """Which watch to end."""
+    """The watch to end."""
 
-    watch: Annotated[str, Meta(description="Its name.")]
+    watch: Annotated[str, Meta(description="The watch's name.")]
 
 
 class CancelParams(LenientParams, frozen=True, kw_only=True):
-    """Which request to cancel."""
+    """The request to cancel."""
 
     id: Annotated[int | str | None, Meta(description="The request's id.")]

@@ -1,4 +1,4 @@
-"""What answers carry. Results and errors may grow: clients ignore what they do not know."""
+"""Results, notifications and errors. Clients must ignore members that they do not know."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from flyte_sidecar.errors import KINDS, SidecarError
 from flyte_sidecar.events.model import Event, EventPage, TypeName
 from flyte_sidecar.events.payloads import for_json
 
-ProtocolVersion = Annotated[str, Meta(description="MAJOR.MINOR of the wire contract.")]
-SchemaHash = Annotated[str, Meta(description="Differs where the schemas differ.")]
+ProtocolVersion = Annotated[str, Meta(description="The version of the wire contract, MAJOR.MINOR.")]
+SchemaHash = Annotated[str, Meta(description="A hash of the schemas.")]
 ErrorKind = Annotated[
     str,
     Meta(
         title="ErrorKind",
-        description="What went wrong.",
+        description="The kind of an error.",
         examples=[error.kind for error in KINDS],
     ),
 ]
@@ -25,7 +25,10 @@ Outcome = Annotated[
     str,
     Meta(
         title="Outcome",
-        description="What is known of a write that ended in an error: none if it did not happen.",
+        description=(
+            "The outcome of a write that ended in an error: `none` if it did not happen, `unknown`"
+            " if it may have happened."
+        ),
         examples=["none", "unknown"],
     ),
 ]
@@ -33,7 +36,7 @@ StoreReason = Annotated[
     str,
     Meta(
         title="StoreReason",
-        description="Why a store cannot be used.",
+        description="Why the embedded store cannot be used.",
         examples=[
             *("not_a_store", "newer", "full", "read_only", "network", "replaced", "permissions"),
             "io",
@@ -45,9 +48,9 @@ WatchEnd = Annotated[
     Meta(
         title="WatchEnd",
         description=(
-            "Why a watch ended: its client cancelled it, the sidecar shut down, or it is finished:"
-            " the run is over, and all its events are resolved. On Flyte, events that are open when"
-            " their run ends stay so until the cluster collects the run."
+            "Why a watch ended. `cancelled`: by the client; `shutdown`: the sidecar shut down;"
+            " `finished`: the run is over and all its events are resolved. On Flyte, the events"
+            " that are pending when their run ends stay pending until the cluster collects the run."
         ),
         examples=["cancelled", "shutdown", "finished"],
     ),
@@ -57,9 +60,9 @@ Change = Annotated[
     Meta(
         title="Change",
         description=(
-            "What became of an event. created: told for the first time, in whatever state;"
-            " resolved: told as pending before, and now it is not; removed: gone from the"
-            " backend; updated: anything else."
+            "How an event changed. `created`: reported for the first time, in any state;"
+            " `resolved`: it was reported as pending and no longer is; `removed`: it is gone from"
+            " the backend; `updated`: any other change."
         ),
         examples=["created", "resolved", "removed", "updated"],
     ),
@@ -67,34 +70,36 @@ Change = Annotated[
 
 
 class ServerInfo(Struct, frozen=True):
-    """Who answers."""
+    """The name and version of the server."""
 
-    name: Annotated[str, Meta(description="flyte-sidecar.")]
-    version: Annotated[str, Meta(description="The version of the package.")]
+    name: Annotated[str, Meta(description="Always `flyte-sidecar`.")]
+    version: Annotated[str, Meta(description="The version of flyte-sidecar.")]
 
 
 class Backend(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Where the events are kept, and the scope that requests have by default."""
+    """The backend, and the default scope of requests."""
 
-    kind: Annotated[str, Meta(description="local or flyte.")]
+    kind: Annotated[str, Meta(description="`local` or `flyte`.")]
     endpoint: Annotated[str | None, Meta(description="The Flyte deployment's HOST:PORT.")]
-    org: Annotated[str | None, Meta(description="The organization of requests that name none.")]
-    project: Annotated[str | None, Meta(description="The project of requests that name none.")]
-    domain: Annotated[str | None, Meta(description="The domain of requests that name none.")]
+    org: Annotated[str | None, Meta(description="The default organization.")]
+    project: Annotated[str | None, Meta(description="The default project.")]
+    domain: Annotated[str | None, Meta(description="The default domain.")]
 
 
 class BackendStatus(Backend, frozen=True, kw_only=True, rename="camel"):
-    """Where the events are kept, and whether it answers."""
+    """The backend, and whether it responds."""
 
-    healthy: Annotated[bool, Meta(description="Whether it answers now.")]
+    healthy: Annotated[bool, Meta(description="Whether the backend responds now.")]
 
 
 class InitializeResult(Struct, frozen=True, kw_only=True, rename="camel"):
-    """LSP's InitializeResult, and what a client of ours needs to know."""
+    """LSP's InitializeResult, with the protocol version and the backend."""
 
     capabilities: Annotated[
         dict[str, Any],
-        Meta(description="LSP's; experimental.flyteSidecar repeats the last three members."),
+        Meta(
+            description="LSP capabilities; `experimental.flyteSidecar` has the last three members."
+        ),
     ]
     server_info: ServerInfo
     protocol_version: ProtocolVersion
@@ -103,19 +108,21 @@ class InitializeResult(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Counters(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What the sidecar has done since it started, and does now."""
+    """Numbers of requests since the start, and at the moment."""
 
-    requests: Annotated[int, Meta(description="Requests and notifications taken.")]
-    errors: Annotated[int, Meta(description="Errors answered.")]
-    in_flight: Annotated[int, Meta(description="Requests at work, waits included.")]
+    requests: Annotated[int, Meta(description="Requests and notifications received.")]
+    errors: Annotated[int, Meta(description="Requests answered with an error.")]
+    in_flight: Annotated[int, Meta(description="Requests that are in flight, including waits.")]
     waits: Annotated[int, Meta(description="Open waits.")]
     watches: Annotated[int, Meta(description="Open watches.")]
 
 
 class Status(Struct, frozen=True, kw_only=True, rename="camel"):
-    """How the sidecar is."""
+    """The status of the sidecar."""
 
-    uptime_seconds: Annotated[float, Meta(description="Since the process began to serve.")]
+    uptime_seconds: Annotated[
+        float, Meta(description="Time since the sidecar started to serve, in seconds.")
+    ]
     counters: Counters
     protocol_version: ProtocolVersion
     schema_hash: SchemaHash
@@ -126,75 +133,89 @@ class ErrorData(Struct, frozen=True, kw_only=True, rename="camel"):
     """The `data` of every error. Match on `kind`."""
 
     kind: ErrorKind
-    retryable: Annotated[bool, Meta(description="Whether sending it again may help.")]
-    path: Annotated[str, Meta(description="JSON Pointer to the culprit.")] | UnsetType = UNSET
-    id: Annotated[int | str | None, Meta(description="A duplicate id.")] | UnsetType = UNSET
+    retryable: Annotated[
+        bool, Meta(description="Whether the same request may succeed if it is retried.")
+    ]
+    path: Annotated[str, Meta(description="JSON Pointer to the invalid param.")] | UnsetType = UNSET
+    id: (
+        Annotated[int | str | None, Meta(description="The id that is already in flight.")]
+        | UnsetType
+    ) = UNSET
     outcome: Outcome | UnsetType = UNSET
     action_name: (
-        Annotated[str | None, Meta(description="The event that a write had chosen.")] | UnsetType
+        Annotated[
+            str | None,
+            Meta(description="The id of the event that a write had selected; null if none."),
+        ]
+        | UnsetType
     ) = UNSET
-    limit: Annotated[int, Meta(description="The limit that was met.")] | UnsetType = UNSET
+    limit: Annotated[int, Meta(description="The limit that was exceeded.")] | UnsetType = UNSET
     expected_type: TypeName | UnsetType = UNSET
     event: Event | UnsetType = UNSET
     candidates: (
-        Annotated[list[Event], Meta(description="The first 20 that the name fits.")] | UnsetType
+        Annotated[list[Event], Meta(description="The first 20 unresolved events with that name.")]
+        | UnsetType
     ) = UNSET
-    grpc_status: Annotated[str, Meta(description="gRPC's status code.")] | UnsetType = UNSET
-    message: Annotated[str, Meta(description="What the backend said.")] | UnsetType = UNSET
+    grpc_status: Annotated[str, Meta(description="The gRPC status code.")] | UnsetType = UNSET
+    message: Annotated[str, Meta(description="The error message of the backend.")] | UnsetType = (
+        UNSET
+    )
     reason: StoreReason | UnsetType = UNSET
 
 
 class Error(Struct, frozen=True, kw_only=True):
     """A JSON-RPC error object."""
 
-    code: Annotated[int, Meta(description="JSON-RPC's, LSP's, or from 1001 on ours.")]
-    message: Annotated[str, Meta(description="One sentence for a person.")]
+    code: Annotated[int, Meta(description="A code of JSON-RPC or LSP, or one from 1001 on.")]
+    message: Annotated[str, Meta(description="A sentence for a person to read.")]
     data: ErrorData
 
 
 class WatchResult(Struct, frozen=True, kw_only=True):
-    """How a watch ended."""
+    """The end of a watch."""
 
     reason: WatchEnd
 
 
-class Notice(Struct, frozen=True, kw_only=True):
-    """What every notification of a watch carries."""
+class WatchNotification(Struct, frozen=True, kw_only=True):
+    """Members of every notification of a watch."""
 
-    watch: Annotated[str, Meta(description="The watch, as its client named it.")]
-    sequence: Annotated[int, Meta(description="From 1 on, rising by one, of each watch.")]
+    watch: Annotated[str, Meta(description="The name of the watch.")]
+    sequence: Annotated[
+        int, Meta(description="The number of the notification within its watch: 1, 2, ...")
+    ]
 
 
-class EventChanged(Notice, frozen=True, kw_only=True):
-    """An event as it now stands."""
+class EventChanged(WatchNotification, frozen=True, kw_only=True):
+    """The current state of an event that is new or has changed."""
 
     change: Change
     event: Event
 
 
-class WatchSynced(Notice, frozen=True, kw_only=True):
-    """Every event that stands has been told; what follows are changes."""
+class WatchSynced(WatchNotification, frozen=True, kw_only=True):
+    """All current events have been reported. Changes follow."""
 
 
-class WatchDisconnected(Notice, frozen=True, kw_only=True):
-    """The backend is lost; the watch finds it again by itself, and then tells what it missed."""
+class WatchDisconnected(WatchNotification, frozen=True, kw_only=True):
+    """The connection to the backend is lost. The watch reconnects by itself."""
 
     error: Error
 
 
-class WatchResynced(Notice, frozen=True, kw_only=True):
-    """The backend was found again, and every change since it was lost has been told."""
+class WatchResynced(WatchNotification, frozen=True, kw_only=True):
+    """The watch has reconnected, and all changes since the disconnect have been reported."""
 
 
 def error_of(error: SidecarError) -> Error:
-    """Give an error as clients see it where it answers no request."""
-    given = json.decode(encode(error.data))
-    data = convert({**given, "kind": error.kind, "retryable": error.retryable}, ErrorData)
+    """Return an error in its wire form, for a notification."""
+    members = json.decode(encode(error.data))
+    data = convert({**members, "kind": error.kind, "retryable": error.retryable}, ErrorData)
     return Error(code=error.code, message=error.message, data=data)
 
 
 def encode(value: object) -> bytes:
-    """Give the JSON of a result or of an error's data."""
+    """Return the JSON of a result or of an error's data."""
     if type(value) is Event:
         return _encode(value if value.payload is None else _wire(value))
     if type(value) is EventPage:

@@ -1,4 +1,4 @@
-"""The contract as data: the JSON Schema of every type, and the method table."""
+"""The JSON Schema of every type, and the method table."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _NULL = {"type": "null"}
 _PAYLOAD = {
     "title": "Payload",
     "description": (
-        "The value that answers an event. Results carry an int beyond ±(2^53 - 1) as a string of"
-        " its decimal digits, and a float that is not finite as the string NaN, Infinity or"
-        " -Infinity; expectedType says which type it is. Requests may use these strings too. For"
-        " a float, any JSON number is accepted, and so is a string that contains one."
+        "The answer to an event. In results, an int outside ±(2^53 - 1) is a string of its decimal"
+        " digits, and a float that is not finite is the string NaN, Infinity or -Infinity;"
+        " expectedType distinguishes them from text. Requests accept these strings too. A float"
+        " also accepts any other JSON number, and a string that contains a decimal number."
     ),
     "anyOf": [{"type": name} for name in ("boolean", "integer", "number", "string")],
 }
 
 
 def events_schema() -> Schema:
-    """Give the JSON Schema of every type, under `$defs`."""
+    """Return the JSON Schema of every type, under `$defs`."""
     return {
         "$schema": DIALECT,
         "title": "flyte-sidecar",
@@ -44,7 +44,7 @@ def events_schema() -> Schema:
 
 
 def method_table() -> dict[str, Any]:
-    """Give the methods with their types and errors, the version and the content hash."""
+    """Return the methods, notifications and errors, the protocol version and the schema hash."""
     return {
         "protocolVersion": PROTOCOL_VERSION,
         "schemaHash": schema_hash(),
@@ -56,28 +56,28 @@ def method_table() -> dict[str, Any]:
 
 @cache
 def schema_hash() -> str:
-    """Give a hash of the whole contract: clients made from another one can tell."""
+    """Return a hash of the contract, by which clients detect that theirs differs."""
     contract = [PROTOCOL_VERSION, components()[1], _methods(), _notifications(), _errors()]
     return hashlib.sha256(json.encode(contract, order="sorted")).hexdigest()[:16]
 
 
 @cache
 def components() -> tuple[dict[Any, Schema], dict[str, Schema]]:
-    """Give the schemas of params, results and errors by their types, and all types by name."""
+    """Return the schemas of params, results and errors by type, and all types by name."""
     types: list[Any] = [Error]
     types += [notification.params for notification in NOTIFICATIONS]
     for method in METHODS:
         types += [method.params] if method.result is None else [method.params, method.result]
-    schemas, made = json.schema_components(types, ref_template="#/$defs/{name}")
+    schemas, components = json.schema_components(types, ref_template="#/$defs/{name}")
     named: dict[str, Schema] = {}
-    for name, component in made.items():
+    for name, component in components.items():
         if "description" in component:
             component["description"] = cleandoc(component["description"])
         named[name] = _named(component, named, closed=name.endswith("Params"))
     named["Payload"] = _PAYLOAD
-    for one in types:
-        if isinstance(one, type) and issubclass(one, TargetParams):
-            params = named[one.__name__]
+    for each in types:
+        if isinstance(each, type) and issubclass(each, TargetParams):
+            params = named[each.__name__]
             params["allOf"] = [{"$ref": "#/$defs/Target"}]
             named["Target"] = _target(params["properties"])
     return dict(zip(types, schemas, strict=True)), named
@@ -111,31 +111,31 @@ def _target(members: dict[str, Schema]) -> Schema:
 
 
 def _named(schema: Any, named: dict[str, Schema], *, closed: bool) -> Any:
-    """Give the schema with references to the payload and to sets of words, which are named.
+    """Return the schema with the payload and the enums replaced by references.
 
-    Params take the words of a `Literal` alone. Results and errors may say others one day, as
-    the contract's growth rule has it.
+    Enums are closed in params. In results and errors they are open, since a later version of
+    the protocol may add values.
     """
     if isinstance(schema, list):
         return [_named(member, named, closed=closed) for member in schema]
     if not isinstance(schema, dict):
         return schema
-    words = schema.get("enum") or (schema.get("examples") if "title" in schema else None)
-    if words is not None:
+    values = schema.get("enum") or (schema.get("examples") if "title" in schema else None)
+    if values is not None:
         name = schema["title"]
-        told = {key: schema[key] for key in ("title", "description")}
-        named[name] = {**told, "type": "string", "enum": words}
+        texts = {key: schema[key] for key in ("title", "description")}
+        named[name] = {**texts, "type": "string", "enum": values}
         reference = {"$ref": f"#/$defs/{name}"}
         return (
             reference if closed and "enum" in schema else {"anyOf": [reference, {"type": "string"}]}
         )
     if schema.get("anyOf") == [*_PAYLOAD["anyOf"], _NULL]:
         return {**schema, "anyOf": [{"$ref": "#/$defs/Payload"}, _NULL]}
-    made = {key: _named(member, named, closed=closed) for key, member in schema.items()}
-    if "anyOf" in made:
-        nested = (member.get("anyOf", [member]) for member in made["anyOf"])
-        made["anyOf"] = list(chain.from_iterable(nested))
-    return made
+    replaced = {key: _named(member, named, closed=closed) for key, member in schema.items()}
+    if "anyOf" in replaced:
+        nested = (member.get("anyOf", [member]) for member in replaced["anyOf"])
+        replaced["anyOf"] = list(chain.from_iterable(nested))
+    return replaced
 
 
 def _methods() -> list[dict[str, Any]]:
@@ -157,8 +157,8 @@ def _methods() -> list[dict[str, Any]]:
 
 def _notifications() -> list[dict[str, Any]]:
     return [
-        {"name": one.name, "summary": one.summary, "params": components()[0][one.params]}
-        for one in NOTIFICATIONS
+        {"name": each.name, "summary": each.summary, "params": components()[0][each.params]}
+        for each in NOTIFICATIONS
     ]
 
 

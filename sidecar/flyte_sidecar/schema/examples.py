@@ -1,4 +1,4 @@
-"""One worked example of each method: together they are one story, which a test plays for real."""
+"""An example of each method. Together they are one conversation, which a test replays."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from flyte_sidecar.schema.contract import schema_hash
 
 
 class Example(Struct, frozen=True):
-    """What a request carries, and its result; a notification has none."""
+    """The params of a request, and its result; a notification has none."""
 
     title: str
     params: dict[str, Any]
@@ -92,14 +92,14 @@ _LOCAL = Backend(kind="local", endpoint=None, org=None, project="local", domain=
 
 
 def examples() -> dict[str, Example]:
-    """Give an example of each method, in the order of the story."""
-    ours = {
+    """Return an example of each method, in the order of the conversation."""
+    capabilities = {
         "protocolVersion": PROTOCOL_VERSION,
         "schemaHash": schema_hash(),
         "backend": _LOCAL,
     }
-    hello = InitializeResult(
-        capabilities={"experimental": {"flyteSidecar": ours}},
+    initialized = InitializeResult(
+        capabilities={"experimental": {"flyteSidecar": capabilities}},
         server_info=ServerInfo(name="flyte-sidecar", version="0.1.0"),
         protocol_version=PROTOCOL_VERSION,
         schema_hash=schema_hash(),
@@ -129,41 +129,43 @@ def examples() -> dict[str, Example]:
         pending_events=1,
     )
     return {
-        "initialize": Example("A client says hello", {"processId": None}, hello),
-        "initialized": Example("It has read the answer", {}),
+        "initialize": Example("Initialize the connection", {"processId": None}, initialized),
+        "initialized": Example("The client has received the result", {}),
         "events.create": Example(
-            "A run asks", {**_DEPLOY, "prompt": DEPLOY.prompt, "expectedType": "bool"}, DEPLOY
+            "Create an event", {**_DEPLOY, "prompt": DEPLOY.prompt, "expectedType": "bool"}, DEPLOY
         ),
         "events.list": Example(
-            "What a run asks", {**_RUN, "limit": 100}, EventPage(events=[DEPLOY], next_cursor=None)
+            "List the events of a run",
+            {**_RUN, "limit": 20},
+            EventPage(events=[DEPLOY], next_cursor=None),
         ),
-        "events.get": Example("One event", _DEPLOY, DEPLOY),
+        "events.get": Example("Get an event by name", _DEPLOY, DEPLOY),
         "events.pending": Example(
-            "What waits for an answer", {}, EventPage(events=[DEPLOY], next_cursor=None)
+            "List the pending events", {}, EventPage(events=[DEPLOY], next_cursor=None)
         ),
         "runs.list": Example(
-            "Who asks", {"pendingOnly": True}, RunPage(runs=[run], next_cursor=None)
+            "List the runs with pending events",
+            {"pendingOnly": True},
+            RunPage(runs=[run], next_cursor=None),
         ),
         "events.watch": Example(
-            "A watch that is ended later", {**_RUN, "watch": "w1"}, WatchResult(reason="cancelled")
+            "Watch a run", {**_RUN, "watch": "w1"}, WatchResult(reason="cancelled")
         ),
-        "events.signal": Example("Somebody says yes", {**_DEPLOY, "payload": True}, DEPLOYED),
-        "events.wait": Example(
-            "The answer, once there is one", {**_DEPLOY, "awaitCreation": True}, DEPLOYED
-        ),
+        "events.signal": Example("Answer yes", {**_DEPLOY, "payload": True}, DEPLOYED),
+        "events.wait": Example("Wait for the answer", {**_DEPLOY, "awaitCreation": True}, DEPLOYED),
         "events.abort": Example(
-            "A question is withdrawn",
+            "Abort an event",
             {**_RUN, "name": THRESHOLD.name, "reason": ABANDONED.abort_reason},
             ABANDONED,
         ),
-        "events.unwatch": Example("The end of the watch", {"watch": "w1"}, None),
-        "$/cancelRequest": Example("A request is no longer needed", {"id": 7}),
+        "events.unwatch": Example("End the watch", {"watch": "w1"}, None),
+        "$/cancelRequest": Example("Cancel a request", {"id": 7}),
         "rpc.discover": Example(
-            "This document (here without its members' contents)",
+            "Get this document (shortened here)",
             {},
             {"openrpc": "1.4.1", "info": {}, "methods": []},
         ),
-        "sidecar.status": Example("How the sidecar is", {}, status),
-        "shutdown": Example("The end, in order", {}, None),
-        "exit": Example("The end of the process", {}),
+        "sidecar.status": Example("Get the status", {}, status),
+        "shutdown": Example("Shut down", {}, None),
+        "exit": Example("Exit", {}),
     }

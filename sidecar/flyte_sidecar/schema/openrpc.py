@@ -23,14 +23,14 @@ _ANY_REQUEST = (
     errors.DeadlineExceeded,
     errors.ShuttingDown,
 )
-"""What any request may be answered with, beside the errors of its own."""
+"""The errors that any request may end with, in addition to those of its method."""
 
 
 def document() -> dict[str, Any]:
-    """Give the document. What OpenRPC has no word for are its `x-` members.
+    """Return the document, with extensions where OpenRPC has no member.
 
-    `x-schemaHash` is the hash that `initialize` tells; `x-notifications` are what the sidecar
-    sends while a watch is open, by which method of whose they come.
+    `x-schemaHash` is the hash that `initialize` returns. `x-notifications` are the notifications
+    that the sidecar sends; a method lists those that it causes.
     """
     return {
         "openrpc": OPENRPC,
@@ -38,7 +38,7 @@ def document() -> dict[str, Any]:
             "title": "flyte-sidecar",
             "description": (
                 "See and answer the events of Flyte workflow runs: JSON-RPC 2.0 on the stdin and"
-                " stdout of `flyte-sidecar`, one JSON text a line or with LSP's headers."
+                " stdout of `flyte-sidecar`, one JSON text per line or with LSP headers."
             ),
             "version": PROTOCOL_VERSION,
             "license": {"name": "Apache-2.0"},
@@ -46,23 +46,23 @@ def document() -> dict[str, Any]:
         },
         "methods": [_method(method, examples()[method.name]) for method in METHODS],
         "components": {
-            "schemas": {name: _here(schema) for name, schema in components()[1].items()},
+            "schemas": {name: _rebased(schema) for name, schema in components()[1].items()},
             "errors": {kind.kind: _error(kind) for kind in errors.KINDS},
         },
         "x-notifications": [
             {
-                "name": one.name,
-                "summary": one.summary,
-                "params": _params(components()[0][one.params]),
+                "name": notification.name,
+                "summary": notification.summary,
+                "params": _params(components()[0][notification.params]),
             }
-            for one in NOTIFICATIONS
+            for notification in NOTIFICATIONS
         ],
     }
 
 
 def _method(method: Method, example: Example) -> dict[str, Any]:
     schemas = components()[0]
-    told: dict[str, Any] = {
+    entry: dict[str, Any] = {
         "name": method.name,
         "summary": method.summary,
         "paramStructure": "by-name",
@@ -70,35 +70,35 @@ def _method(method: Method, example: Example) -> dict[str, Any]:
         "examples": [_example(example)],
     }
     if method.notification:
-        return told
-    told["result"] = {"name": "result", "schema": _here(schemas[method.result])}
+        return entry
+    entry["result"] = {"name": "result", "schema": _rebased(schemas[method.result])}
     kinds: list[type[errors.SidecarError]] = [*method.errors, *_ANY_REQUEST]
-    told["errors"] = [{"$ref": f"#/components/errors/{error.kind}"} for error in kinds]
+    entry["errors"] = [{"$ref": f"#/components/errors/{error.kind}"} for error in kinds]
     if method.notifications:
-        told["x-notifications"] = [one.name for one in method.notifications]
-    return told
+        entry["x-notifications"] = [each.name for each in method.notifications]
+    return entry
 
 
 def _params(reference: Schema) -> list[dict[str, Any]]:
-    """Give the members of params as content descriptors, those first that are required."""
+    """Return the params as content descriptors, required ones first."""
     params = components()[1][reference["$ref"].rpartition("/")[2]]
     descriptors = []
     for name, member in params["properties"].items():
-        schema = _here(member)
-        told = {"description": schema.pop("description")} if "description" in schema else {}
+        schema = _rebased(member)
+        texts = {"description": schema.pop("description")} if "description" in schema else {}
         required = name in params.get("required", [])
-        descriptors.append({"name": name, **told, "required": required, "schema": schema})
+        descriptors.append({"name": name, **texts, "required": required, "schema": schema})
     return sorted(descriptors, key=lambda descriptor: not descriptor["required"])
 
 
 def _example(example: Example) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    pairing: dict[str, Any] = {
         "name": example.title,
         "params": [{"name": name, "value": value} for name, value in example.params.items()],
     }
     if example.result is not UNSET:
-        told["result"] = {"name": "result", "value": json.decode(encode(example.result))}
-    return told
+        pairing["result"] = {"name": "result", "value": json.decode(encode(example.result))}
+    return pairing
 
 
 def _error(kind: type[errors.SidecarError]) -> dict[str, Any]:
@@ -107,15 +107,15 @@ def _error(kind: type[errors.SidecarError]) -> dict[str, Any]:
     return {"code": kind.code, "message": summary, "data": data}
 
 
-def _here(schema: Any) -> Any:
-    """Give the schema with its references to where types stand in this document."""
+def _rebased(schema: Any) -> Any:
+    """Return the schema with its references pointing to the components of this document."""
     if isinstance(schema, list):
-        return [_here(member) for member in schema]
+        return [_rebased(member) for member in schema]
     if not isinstance(schema, dict):
         return schema
     return {
         name: member.replace("#/$defs/", "#/components/schemas/")
         if name == "$ref"
-        else _here(member)
+        else _rebased(member)
         for name, member in schema.items()
     }

@@ -7,9 +7,9 @@ import math
 import time
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from msgspec import DecodeError, Raw, ValidationError, json
+from msgspec import DecodeError, Raw, Struct, ValidationError, json
 
 from flyte_sidecar.errors import InvalidParams, InvalidRequest
 from flyte_sidecar.events.backend import MaybeAwaitable
@@ -36,6 +36,8 @@ from flyte_sidecar.rpc.requests import Call, Handler
 
 if TYPE_CHECKING:
     from flyte_sidecar.server.watches import Watches
+
+S = TypeVar("S", bound=Struct)
 
 BEYOND_ALL = 1 << 1024
 """Represents a number that overflows a double, and so matches no type."""
@@ -99,34 +101,17 @@ class Methods:
         }
 
     def _list(self, given: params.ListParams, call: Call) -> MaybeAwaitable[EventPage]:
-        query = Query(
-            run=self._run(given),
-            parent=given.parent,
-            phases=given.phases,
-            details=given.details or False,
-            limit=given.limit or 100,
-            max_bytes=call.page_bytes,
-            cursor=given.cursor,
-        )
+        query = _from_params(Query, given, run=self._run(given), max_bytes=call.page_bytes)
         return self._service.page(query)
 
     def _get(self, given: params.GetParams, _: Call) -> MaybeAwaitable[Event | None]:
         return self._service.get(self._target(given))
 
     def _create(self, given: params.CreateParams, call: Call) -> MaybeAwaitable[Event]:
-        parent = given.parent or "a0"
-        new = NewEvent(
-            run=self._run(given),
-            name=given.name,
-            parent=parent,
-            group=given.group,
-            expected_type=given.expected_type or "bool",
-            prompt="Approve?" if given.prompt is None else given.prompt,
-            prompt_type=given.prompt_type or "text",
-            description=given.description,
-            expires_in=given.expires_in_seconds,
+        new = _from_params(
+            NewEvent, given, run=self._run(given), expires_in=given.expires_in_seconds
         )
-        write = self._service.write(Target(new.run, name=given.name, parent=parent))
+        write = self._service.write(Target(new.run, name=new.name, parent=new.parent))
         call.effect = write
         return self._service.create(write, new)
 
@@ -136,29 +121,20 @@ class Methods:
         return self._service.signal(write, payload, given.payload_type)
 
     def _wait(self, given: params.WaitParams, _: Call) -> MaybeAwaitable[Event]:
-        return self._service.wait(self._target(given), given.await_creation or False)
+        return self._service.wait(self._target(given), bool(given.await_creation))
 
     def _abort(self, given: params.AbortParams, call: Call) -> MaybeAwaitable[Event]:
         call.effect = write = self._service.write(self._target(given))
         return self._service.abort(write, given.reason)
 
     def _pending(self, given: params.PendingParams, call: Call) -> MaybeAwaitable[EventPage]:
-        query = PendingQuery(
-            scope=self._scope(given),
-            limit=given.limit or 100,
-            max_bytes=call.page_bytes,
-            cursor=given.cursor,
+        query = _from_params(
+            PendingQuery, given, scope=self._scope(given), max_bytes=call.page_bytes
         )
         return self._service.pending(query)
 
     def _runs(self, given: params.RunsParams, call: Call) -> MaybeAwaitable[RunPage]:
-        query = RunsQuery(
-            scope=self._scope(given),
-            pending_only=given.pending_only or False,
-            limit=given.limit or 100,
-            max_bytes=call.page_bytes,
-            cursor=given.cursor,
-        )
+        query = _from_params(RunsQuery, given, scope=self._scope(given), max_bytes=call.page_bytes)
         return self._service.runs(query)
 
     @cached_property
@@ -234,10 +210,10 @@ class Methods:
             **more,
         )
 
-    def _scope(self, given: params.PlaceParams) -> Scope:
+    def _scope(self, given: params.ScopeParams) -> Scope:
         return self._service.scope(given.org, given.project, given.domain)
 
-    def _run(self, given: params.Scope) -> Run:
+    def _run(self, given: params.RunParams) -> Run:
         return self._service.run(given.run_name, given.org, given.project, given.domain)
 
     def _target(self, given: params.TargetParams) -> Target:
@@ -250,6 +226,15 @@ class Methods:
         elif given.name is None:
             raise InvalidParams("the params name no event: by name or by actionName", path="/name")
         return Target(self._run(given), given.name, given.parent, given.action_name)
+
+
+def _from_params(model: type[S], given: Struct, **members: Any) -> S:
+    """Return a model object with the members, and the params that are not null."""
+    for name in model.__struct_fields__:
+        value = getattr(given, name, None)
+        if value is not None:
+            members.setdefault(name, value)
+    return model(**members)
 
 
 def read_payload(raw: Raw) -> Payload:

@@ -25,7 +25,7 @@ import type {
 export const PROTOCOL_VERSION = "1.1";
 
 /** Tells the schemas that this client was made from. */
-export const SCHEMA_HASH = "8fb08f5337d636ea";
+export const SCHEMA_HASH = "7b5d2a4d1bdf2b56";
 
 /** The methods that this client knows. */
 export const METHODS: ReadonlySet<string> = new Set([
@@ -64,7 +64,7 @@ export class Events {
   }
 
   /**
-   * List the events of a run in creation order, a page at a time.
+   * List the events of a run in creation order, one page at a time.
    *
    * @throws {RequestError} cursor_expired, store_busy, store_unavailable, backend_unavailable,
    * backend_error, unauthenticated, permission_denied
@@ -84,7 +84,7 @@ export class Events {
   }
 
   /**
-   * Get the first event created that fits, or null.
+   * Return the event; null if there is none, the oldest if several have the name.
    *
    * @throws {RequestError} store_busy, store_unavailable, backend_unavailable, backend_error,
    * unauthenticated, permission_denied
@@ -94,7 +94,7 @@ export class Events {
   }
 
   /**
-   * Make an event that waits for an answer. Embedded store only.
+   * Create a pending event. Embedded store only.
    *
    * @throws {RequestError} event_exists, unsupported_by_backend, store_busy, store_unavailable,
    * backend_unavailable, backend_error, unauthenticated, permission_denied
@@ -104,7 +104,7 @@ export class Events {
   }
 
   /**
-   * Answer an event. The first value wins; the same value again is no error.
+   * Answer an event. The first answer wins; repeating it succeeds.
    *
    * @throws {RequestError} payload_type_mismatch, event_not_found, ambiguous_event,
    * already_signalled, already_completed, store_busy, store_unavailable, backend_unavailable,
@@ -115,8 +115,8 @@ export class Events {
   }
 
   /**
-   * Wait until an event is no longer pending. Pass timeoutSeconds unless you cancel waits that you
-   * abandon: they stay open.
+   * Wait until an event is resolved. An abandoned wait stays open: pass `timeoutSeconds`, or cancel
+   * it.
    *
    * @throws {RequestError} event_not_found, ambiguous_event, too_many_waits, store_busy,
    * store_unavailable, backend_unavailable, backend_error, unauthenticated, permission_denied
@@ -126,7 +126,7 @@ export class Events {
   }
 
   /**
-   * End an event without an answer. Aborting again keeps the first reason.
+   * Abort an event. Aborting it again succeeds and keeps the first reason.
    *
    * @throws {RequestError} event_not_found, ambiguous_event, already_signalled, already_completed,
    * store_busy, store_unavailable, backend_unavailable, backend_error, unauthenticated,
@@ -137,7 +137,7 @@ export class Events {
   }
 
   /**
-   * List the events of all runs that wait for an answer, a page at a time.
+   * List the pending events of all runs, one page at a time.
    *
    * @throws {RequestError} cursor_expired, store_busy, store_unavailable, backend_unavailable,
    * backend_error, unauthenticated, permission_denied
@@ -160,7 +160,7 @@ export class Events {
   }
 
   /**
-   * Be told of events as they stand and as they change, by notifications.
+   * Report the current events, then every change, by notifications.
    *
    * It begins with the first `next()`; leaving the loop ends it. How it ended is what the generator
    * returns. A slow loop is told the newest state of each event, so `sequence` may skip, and need
@@ -176,7 +176,7 @@ export class Events {
     return this.#calls.watch("events.watch", params, options);
   }
 
-  /** End a watch; answered after its end. */
+  /** End a watch. The result is sent after the end of the watch. */
   unwatch(params: UnwatchParams, options: CallOptions = {}): Promise<null> {
     return this.#calls.request("events.unwatch", params, options);
   }
@@ -192,7 +192,7 @@ export class Runs {
   }
 
   /**
-   * List runs, the last created first, and how many of their events are pending.
+   * List runs, the newest first, with their numbers of pending events.
    *
    * @throws {RequestError} cursor_expired, store_busy, store_unavailable, backend_unavailable,
    * backend_error, unauthenticated, permission_denied
@@ -221,7 +221,7 @@ export class Rpc {
     this.#calls = calls;
   }
 
-  /** Tell the whole contract, as an OpenRPC document. */
+  /** Return the wire contract as an OpenRPC document. */
   discover(options: CallOptions = {}): Promise<Record<string, unknown>> {
     return this.#calls.request("rpc.discover", {}, options);
   }
@@ -236,7 +236,7 @@ export class Sidecar {
     this.#calls = calls;
   }
 
-  /** Tell how the sidecar is. */
+  /** Return the status of the sidecar. */
   status(options: CallOptions = {}): Promise<Status> {
     return this.#calls.request("sidecar.status", {}, options);
   }

@@ -4,14 +4,14 @@ import type { Payload } from "../payload.js";
 
 /** A JSON-RPC error object. */
 export interface ErrorObject {
-  /** JSON-RPC's, LSP's, or from 1001 on ours. */
+  /** A code of JSON-RPC or LSP, or one from 1001 on. */
   code: number;
-  /** One sentence for a person. */
+  /** A sentence for a person to read. */
   message: string;
   data: ErrorData;
 }
 
-/** What went wrong. */
+/** The kind of an error. */
 export type ErrorKind =
   | "parse_error"
   | "invalid_request"
@@ -38,13 +38,16 @@ export type ErrorKind =
   | "too_many_waits"
   | "shutting_down";
 
-/** What is known of a write that ended in an error: none if it did not happen. */
+/**
+ * The outcome of a write that ended in an error: `none` if it did not happen, `unknown` if it may
+ * have happened.
+ */
 export type Outcome = "none" | "unknown";
 
-/** A type of payload. */
+/** A payload type. */
 export type ExpectedType = "bool" | "float" | "int" | "str";
 
-/** Why a store cannot be used. */
+/** Why the embedded store cannot be used. */
 export type StoreReason =
   | "not_a_store"
   | "newer"
@@ -58,29 +61,29 @@ export type StoreReason =
 /** The `data` of every error. Match on `kind`. */
 export interface ErrorData {
   kind: ErrorKind | (string & {});
-  /** Whether sending it again may help. */
+  /** Whether the same request may succeed if it is retried. */
   retryable: boolean;
-  /** JSON Pointer to the culprit. */
+  /** JSON Pointer to the invalid param. */
   path?: string;
-  /** A duplicate id. */
+  /** The id that is already in flight. */
   id?: number | string | null;
   outcome?: Outcome | (string & {});
-  /** The event that a write had chosen. */
+  /** The id of the event that a write had selected; null if none. */
   actionName?: string | null;
-  /** The limit that was met. */
+  /** The limit that was exceeded. */
   limit?: number;
   expectedType?: ExpectedType | (string & {});
   event?: Event;
-  /** The first 20 that the name fits. */
+  /** The first 20 unresolved events with that name. */
   candidates?: Event[];
-  /** gRPC's status code. */
+  /** The gRPC status code. */
   grpcStatus?: string;
-  /** What the backend said. */
+  /** The error message of the backend. */
   message?: string;
   reason?: StoreReason | (string & {});
 }
 
-/** The phase of an action: Flyte's ActionPhase, without its prefix. */
+/** The phase of an action: Flyte's ActionPhase without its prefix. */
 export type Phase =
   | "QUEUED"
   | "WAITING_FOR_RESOURCES"
@@ -93,20 +96,20 @@ export type Phase =
   | "TIMED_OUT"
   | "RECOVERED";
 
-/** How to render a prompt. */
+/** The format of a prompt. */
 export type PromptType = "markdown" | "text";
 
 /**
- * A question that a run waits on, and its answer once there is one.
+ * A question that a run waits for, and its answer.
  *
- * Its org, project, domain, run and action together identify it; its name need not be unique.
+ * `org`, `project`, `domain`, `runName` and `actionName` together identify an event.
  */
 export interface Event {
-  /** The name that the run gave the event. */
+  /** The event's name, which need not be unique. */
   name: string;
-  /** The condition action that backs the event: its id within the run. */
+  /** The condition action of the event: its id within the run. */
   actionName: string;
-  /** The run that asks. */
+  /** The run that the event belongs to. */
   runName: string;
   /** The run's organization. */
   org: string | null;
@@ -114,289 +117,290 @@ export interface Event {
   project: string | null;
   /** The run's domain. */
   domain: string | null;
-  /** The action that the event belongs to. */
+  /** The parent action of the event. */
   parent: string | null;
-  /** The group of actions that it stands in. */
+  /** The action group of the event. */
   group: string | null;
   phase: Phase | (string & {});
-  /** Whether it can still be signalled. */
+  /** Whether the event can still be signalled. */
   pending: boolean;
-  /** The type of payload that it takes, where the backend tells it. */
+  /** The payload type of the event; null where the backend omits it. */
   expectedType: ExpectedType | (string & {}) | null;
-  /** The question, for a person to read. */
+  /** The question to show to a person. */
   prompt: string | null;
-  /** How to render the prompt. */
+  /** The format of the prompt. */
   promptType: PromptType | (string & {}) | null;
-  /** More about the question. */
+  /** Further text about the question. */
   description: string | null;
-  /** When the event was made. */
+  /** When the event was created. */
   createdAt: string | null;
-  /** When it stopped being pending. */
+  /** When the event was resolved. */
   endedAt: string | null;
-  /** When it times out unanswered. */
+  /** When the event times out if it is still pending. */
   expiresAt: string | null;
-  /** The answer, once there is one. */
+  /** The answer, if the event has one. */
   payload: Payload | null;
-  /** Who answered, where that is known. */
+  /** The user who answered, if known. */
   signalledBy: string | null;
-  /** Why it was aborted, if a reason stands. */
+  /** The reason for which the event was aborted, if any. */
   abortReason: string | null;
   /** The event's page in the Flyte console. */
   url: string | null;
   /**
-   * True where a listing left out prompt, promptType, description, expiresAt, payload, signalledBy
-   * and abortReason, which would have cost a call each.
+   * Whether a listing omitted prompt, promptType, description, expiresAt, payload, signalledBy and
+   * abortReason, which would cost one call per event.
    */
   partial: boolean;
 }
 
 /**
- * What became of an event. created: told for the first time, in whatever state; resolved: told as
- * pending before, and now it is not; removed: gone from the backend; updated: anything else.
+ * How an event changed. `created`: reported for the first time, in any state; `resolved`: it was
+ * reported as pending and no longer is; `removed`: it is gone from the backend; `updated`: any
+ * other change.
  */
 export type Change = "created" | "resolved" | "removed" | "updated";
 
-/** An event as it now stands. */
+/** The current state of an event that is new or has changed. */
 export interface EventChanged {
-  /** The watch, as its client named it. */
+  /** The name of the watch. */
   watch: string;
-  /** From 1 on, rising by one, of each watch. */
+  /** The number of the notification within its watch: 1, 2, ... */
   sequence: number;
   change: Change | (string & {});
   event: Event;
 }
 
-/** Every event that stands has been told; what follows are changes. */
+/** All current events have been reported. Changes follow. */
 export interface WatchSynced {
-  /** The watch, as its client named it. */
+  /** The name of the watch. */
   watch: string;
-  /** From 1 on, rising by one, of each watch. */
+  /** The number of the notification within its watch: 1, 2, ... */
   sequence: number;
 }
 
-/** The backend is lost; the watch finds it again by itself, and then tells what it missed. */
+/** The connection to the backend is lost. The watch reconnects by itself. */
 export interface WatchDisconnected {
-  /** The watch, as its client named it. */
+  /** The name of the watch. */
   watch: string;
-  /** From 1 on, rising by one, of each watch. */
+  /** The number of the notification within its watch: 1, 2, ... */
   sequence: number;
   error: ErrorObject;
 }
 
-/** The backend was found again, and every change since it was lost has been told. */
+/** The watch has reconnected, and all changes since the disconnect have been reported. */
 export interface WatchResynced {
-  /** The watch, as its client named it. */
+  /** The name of the watch. */
   watch: string;
-  /** From 1 on, rising by one, of each watch. */
+  /** The number of the notification within its watch: 1, 2, ... */
   sequence: number;
 }
 
-/** LSP's InitializeResult, and what a client of ours needs to know. */
+/** LSP's InitializeResult, with the protocol version and the backend. */
 export interface InitializeResult {
-  /** LSP's; experimental.flyteSidecar repeats the last three members. */
+  /** LSP capabilities; `experimental.flyteSidecar` has the last three members. */
   capabilities: Record<string, unknown>;
   serverInfo: ServerInfo;
-  /** MAJOR.MINOR of the wire contract. */
+  /** The version of the wire contract, MAJOR.MINOR. */
   protocolVersion: string;
-  /** Differs where the schemas differ. */
+  /** A hash of the schemas. */
   schemaHash: string;
   backend: Backend;
 }
 
-/** Who answers. */
+/** The name and version of the server. */
 export interface ServerInfo {
-  /** flyte-sidecar. */
+  /** Always `flyte-sidecar`. */
   name: string;
-  /** The version of the package. */
+  /** The version of flyte-sidecar. */
   version: string;
 }
 
-/** Where the events are kept, and the scope that requests have by default. */
+/** The backend, and the default scope of requests. */
 export interface Backend {
-  /** local or flyte. */
+  /** `local` or `flyte`. */
   kind: string;
   /** The Flyte deployment's HOST:PORT. */
   endpoint: string | null;
-  /** The organization of requests that name none. */
+  /** The default organization. */
   org: string | null;
-  /** The project of requests that name none. */
+  /** The default project. */
   project: string | null;
-  /** The domain of requests that name none. */
+  /** The default domain. */
   domain: string | null;
 }
 
-/** Which events of a run to list. */
+/** The events of a run to list. */
 export interface ListParams {
-  /** Past so many seconds the request is answered with deadline_exceeded. */
+  /** Answer with `deadline_exceeded` after this time, in seconds. */
   timeoutSeconds?: number | null | undefined;
-  /** By default the connection's. */
+  /** Organization. Defaults to that of the connection. */
   org?: string | null | undefined;
-  /** By default the connection's. */
+  /** Project. Defaults to that of the connection. */
   project?: string | null | undefined;
-  /** By default the connection's. */
+  /** Domain. Defaults to that of the connection. */
   domain?: string | null | undefined;
   /** The run's name. */
   runName: string;
-  /** Only events under this action. */
+  /** Only events under this parent action. */
   parent?: string | null | undefined;
   /** Only events in these phases. */
   phases?: readonly (Phase | (string & {}))[] | null | undefined;
-  /** Whether no event may be partial. By default false. */
+  /** Return complete events, never partial ones. Default: `false`. */
   details?: boolean | null | undefined;
-  /** The most that a page holds. By default 100. */
+  /** Maximum number of entries in a page. Default: `100`. */
   limit?: number | null | undefined;
   /**
-   * A former page's nextCursor. On Flyte, later pages report each event as the first page found it,
-   * unless something newer is known by then.
+   * The `nextCursor` of the previous page. On Flyte, later pages report each event as the first
+   * page found it, unless a newer state is known by then.
    */
   cursor?: string | null | undefined;
 }
 
-/** Some events, in creation order. */
+/** A page of events, in creation order. */
 export interface EventPage {
-  /** At most as many as the limit. */
+  /** At most `limit` events. */
   events: Event[];
-  /** Where the next page begins; none at the end. */
+  /** The cursor of the next page; null for the last page. */
   nextCursor: string | null;
 }
 
-/** Which event to get. */
+/** The event to return. */
 export type GetParams = Target & {
-  /** Past so many seconds the request is answered with deadline_exceeded. */
+  /** Answer with `deadline_exceeded` after this time, in seconds. */
   timeoutSeconds?: number | null | undefined;
-  /** By default the connection's. */
+  /** Organization. Defaults to that of the connection. */
   org?: string | null | undefined;
-  /** By default the connection's. */
+  /** Project. Defaults to that of the connection. */
   project?: string | null | undefined;
-  /** By default the connection's. */
+  /** Domain. Defaults to that of the connection. */
   domain?: string | null | undefined;
   /** The run's name. */
   runName: string;
 };
 
-/** The event to make. Embedded store only. */
+/** The event to create. Embedded store only. */
 export interface CreateParams {
-  /** Past so many seconds the request is answered with deadline_exceeded. */
+  /** Answer with `deadline_exceeded` after this time, in seconds. */
   timeoutSeconds?: number | null | undefined;
-  /** By default the connection's. */
+  /** Organization. Defaults to that of the connection. */
   org?: string | null | undefined;
-  /** By default the connection's. */
+  /** Project. Defaults to that of the connection. */
   project?: string | null | undefined;
-  /** By default the connection's. */
+  /** Domain. Defaults to that of the connection. */
   domain?: string | null | undefined;
-  /** The run that asks. */
+  /** The run that the event belongs to. */
   runName: string;
-  /** The event's name, new under its parent. */
+  /** The event's name, unique under its parent. */
   name: string;
-  /** By default bool. */
+  /** The type of the answer. Default: `"bool"`. */
   expectedType?: ExpectedType | null | undefined;
-  /** By default Approve? */
+  /** The question to show to a person. Default: `"Approve?"`. */
   prompt?: string | null | undefined;
-  /** By default text. */
+  /** The format of the prompt. Default: `"text"`. */
   promptType?: PromptType | null | undefined;
-  /** More about the question. */
+  /** Further text about the question. */
   description?: string | null | undefined;
-  /** It times out so long after it was made. By default never. */
+  /** Time until the event times out, in seconds. Omit it for no timeout. */
   expiresInSeconds?: number | null | undefined;
-  /** By default a0. */
+  /** The parent action of the event. Default: `"a0"`. */
   parent?: string | null | undefined;
-  /** The group it stands in. */
+  /** The action group of the event. */
   group?: string | null | undefined;
 }
 
-/** Which event to answer, and with what. */
+/** The event to answer, and the answer. */
 export type SignalParams = Target & {
-  /** Past so many seconds the request is answered with deadline_exceeded. */
+  /** Answer with `deadline_exceeded` after this time, in seconds. */
   timeoutSeconds?: number | null | undefined;
-  /** By default the connection's. */
+  /** Organization. Defaults to that of the connection. */
   org?: string | null | undefined;
-  /** By default the connection's. */
+  /** Project. Defaults to that of the connection. */
   project?: string | null | undefined;
-  /** By default the connection's. */
+  /** Domain. Defaults to that of the connection. */
   domain?: string | null | undefined;
   /** The run's name. */
   runName: string;
   /** The answer. */
   payload: Payload;
-  /** What the payload is; must equal the declared type, if there is one. */
+  /** The payload's type. Must equal the event's type, if that is known. */
   payloadType?: ExpectedType | null | undefined;
 };
 
-/** Which event to wait for. */
+/** The event to wait for. */
 export type WaitParams = Target & {
-  /** Past so many seconds the request is answered with deadline_exceeded. */
+  /** Answer with `deadline_exceeded` after this time, in seconds. */
   timeoutSeconds?: number | null | undefined;
-  /** By default the connection's. */
+  /** Organization. Defaults to that of the connection. */
   org?: string | null | undefined;
-  /** By default the connection's. */
+  /** Project. Defaults to that of the connection. */
   project?: string | null | undefined;
-  /** By default the connection's. */
+  /** Domain. Defaults to that of the connection. */
   domain?: string | null | undefined;
   /** The run's name. */
   runName: string;
-  /** Also wait for an event that does not exist yet. By default false. */
+  /** If the event does not exist yet, wait for it. Default: `false`. */
   awaitCreation?: boolean | null | undefined;
 };
 
-/** Which event to end without an answer. */
+/** The event to abort. */
 export type AbortParams = Target & {
-  /** Past so many seconds the request is answered with deadline_exceeded. */
+  /** Answer with `deadline_exceeded` after this time, in seconds. */
   timeoutSeconds?: number | null | undefined;
-  /** By default the connection's. */
+  /** Organization. Defaults to that of the connection. */
   org?: string | null | undefined;
-  /** By default the connection's. */
+  /** Project. Defaults to that of the connection. */
   project?: string | null | undefined;
-  /** By default the connection's. */
+  /** Domain. Defaults to that of the connection. */
   domain?: string | null | undefined;
   /** The run's name. */
   runName: string;
-  /** Why, for a person. */
+  /** The reason, for a person to read. */
   reason?: string | null | undefined;
 };
 
-/** Of which place to list the events that wait for an answer. */
+/** The scope whose pending events to list. */
 export interface PendingParams {
-  /** Past so many seconds the request is answered with deadline_exceeded. */
+  /** Answer with `deadline_exceeded` after this time, in seconds. */
   timeoutSeconds?: number | null | undefined;
-  /** By default the connection's. */
+  /** Organization. Defaults to that of the connection. */
   org?: string | null | undefined;
-  /** By default the connection's. */
+  /** Project. Defaults to that of the connection. */
   project?: string | null | undefined;
-  /** By default the connection's. */
+  /** Domain. Defaults to that of the connection. */
   domain?: string | null | undefined;
-  /** The most that a page holds. By default 100. */
+  /** Maximum number of entries in a page. Default: `100`. */
   limit?: number | null | undefined;
-  /** A former page's nextCursor. */
+  /** The `nextCursor` of the previous page. */
   cursor?: string | null | undefined;
 }
 
-/** Which runs to list. */
+/** The runs to list. */
 export interface RunsParams {
-  /** Past so many seconds the request is answered with deadline_exceeded. */
+  /** Answer with `deadline_exceeded` after this time, in seconds. */
   timeoutSeconds?: number | null | undefined;
-  /** By default the connection's. */
+  /** Organization. Defaults to that of the connection. */
   org?: string | null | undefined;
-  /** By default the connection's. */
+  /** Project. Defaults to that of the connection. */
   project?: string | null | undefined;
-  /** By default the connection's. */
+  /** Domain. Defaults to that of the connection. */
   domain?: string | null | undefined;
-  /** Only runs with pending events. By default false. */
+  /** Only runs that have pending events. Default: `false`. */
   pendingOnly?: boolean | null | undefined;
-  /** The most that a page holds. By default 100. */
+  /** Maximum number of entries in a page. Default: `100`. */
   limit?: number | null | undefined;
-  /** A former page's nextCursor. */
+  /** The `nextCursor` of the previous page. */
   cursor?: string | null | undefined;
 }
 
-/** Some runs, the last created first. */
+/** A page of runs, the newest first. */
 export interface RunPage {
-  /** At most as many as the limit. */
+  /** At most `limit` runs. */
   runs: RunInfo[];
-  /** Where the next page begins; none at the end. */
+  /** The cursor of the next page; null for the last page. */
   nextCursor: string | null;
 }
 
-/** A run, and how many of its events wait for an answer. */
+/** A run, and the number of its pending events. */
 export interface RunInfo {
   /** The run's name. */
   runName: string;
@@ -406,71 +410,71 @@ export interface RunInfo {
   project: string | null;
   /** The run's domain. */
   domain: string | null;
-  /** As an event's; none where runs have none, as in the embedded store. */
+  /** The run's phase; null in the embedded store, where runs have none. */
   phase: Phase | (string & {}) | null;
-  /** When the run was made. */
+  /** When the run was created. */
   createdAt: string | null;
-  /** How many of its events are pending. */
+  /** The number of pending events. */
   pendingEvents: number;
 }
 
-/** What to watch: a run, an action's events, or all pending events. */
+/** The events to watch: those of a run, those of an action, or all pending events. */
 export interface WatchParams {
-  /** Past so many seconds the request is answered with deadline_exceeded. */
+  /** Answer with `deadline_exceeded` after this time, in seconds. */
   timeoutSeconds?: number | null | undefined;
-  /** By default the connection's. */
+  /** Organization. Defaults to that of the connection. */
   org?: string | null | undefined;
-  /** By default the connection's. */
+  /** Project. Defaults to that of the connection. */
   project?: string | null | undefined;
-  /** By default the connection's. */
+  /** Domain. Defaults to that of the connection. */
   domain?: string | null | undefined;
-  /** The client's name for the watch, unlike those of its open ones. By default one is made. */
+  /** A name for the watch, unique among the client's open watches. By default one is made. */
   watch?: string | undefined;
-  /** The run. By default all pending events are watched. */
+  /** The run. Omit it to watch all pending events. */
   runName?: string | null | undefined;
-  /** Only events under this action. */
+  /** Only events under this parent action. */
   parent?: string | null | undefined;
 }
 
 /**
- * Why a watch ended: its client cancelled it, the sidecar shut down, or it is finished: the run is
- * over, and all its events are resolved. On Flyte, events that are open when their run ends stay so
- * until the cluster collects the run.
+ * Why a watch ended. `cancelled`: by the client; `shutdown`: the sidecar shut down; `finished`: the
+ * run is over and all its events are resolved. On Flyte, the events that are pending when their run
+ * ends stay pending until the cluster collects the run.
  */
 export type WatchEnd = "cancelled" | "shutdown" | "finished";
 
-/** How a watch ended. */
+/** The end of a watch. */
 export interface WatchResult {
   reason: WatchEnd | (string & {});
 }
 
-/** Which watch to end. */
+/** The watch to end. */
 export interface UnwatchParams {
-  /** Past so many seconds the request is answered with deadline_exceeded. */
+  /** Answer with `deadline_exceeded` after this time, in seconds. */
   timeoutSeconds?: number | null | undefined;
-  /** Its name. */
+  /** The watch's name. */
   watch: string;
 }
 
-/** How the sidecar is. */
+/** The status of the sidecar. */
 export interface Status {
-  /** Since the process began to serve. */
+  /** Time since the sidecar started to serve, in seconds. */
   uptimeSeconds: number;
   counters: Counters;
-  /** MAJOR.MINOR of the wire contract. */
+  /** The version of the wire contract, MAJOR.MINOR. */
   protocolVersion: string;
-  /** Differs where the schemas differ. */
+  /** A hash of the schemas. */
   schemaHash: string;
   backend: BackendStatus;
 }
 
-/** What the sidecar has done since it started, and does now. */
+/** Numbers of requests since the start, and at the moment. */
 export interface Counters {
-  /** Requests and notifications taken. */
+  /** Requests and notifications received. */
   requests: number;
-  /** Errors answered. */
+  /** Requests answered with an error. */
   errors: number;
-  /** Requests at work, waits included. */
+  /** Requests that are in flight, including waits. */
   inFlight: number;
   /** Open waits. */
   waits: number;
@@ -478,36 +482,36 @@ export interface Counters {
   watches: number;
 }
 
-/** Where the events are kept, and whether it answers. */
+/** The backend, and whether it responds. */
 export interface BackendStatus {
-  /** local or flyte. */
+  /** `local` or `flyte`. */
   kind: string;
   /** The Flyte deployment's HOST:PORT. */
   endpoint: string | null;
-  /** The organization of requests that name none. */
+  /** The default organization. */
   org: string | null;
-  /** The project of requests that name none. */
+  /** The default project. */
   project: string | null;
-  /** The domain of requests that name none. */
+  /** The default domain. */
   domain: string | null;
-  /** Whether it answers now. */
+  /** Whether the backend responds now. */
   healthy: boolean;
 }
 
-/** One event: by `actionName`, or by `name` and perhaps `parent`; not both. */
+/** One event: either `actionName`, or `name` and optionally `parent`. */
 export type Target =
   | {
       /** The event's id within the run. */
       actionName: string;
       /** The event's name. */
       name?: null | undefined;
-      /** The action that the event is under. */
+      /** The parent action of the event. */
       parent?: null | undefined;
     }
   | {
       /** The event's name. */
       name: string;
-      /** The action that the event is under. */
+      /** The parent action of the event. */
       parent?: string | null | undefined;
       /** The event's id within the run. */
       actionName?: null | undefined;
