@@ -21,7 +21,8 @@ from typing import Any
 from msgspec import json
 
 from flyte_sidecar.protocol.methods import METHODS
-from flyte_sidecar.rpc.framing import HeaderDecoder, Malformed
+from flyte_sidecar.rpc.header_framing import HeaderDecoder
+from flyte_sidecar.rpc.malformed import Malformed
 
 CHUNK = 1 << 16
 MAX_MESSAGE_BYTES = 256 << 20

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from flyte_sidecar.rpc.framing import HeaderDecoder
+from flyte_sidecar.rpc.header_framing import HeaderDecoder
 
 
 def main(transcript: Path) -> None:

@@ -284,10 +284,10 @@ async def test_what_is_known_of_a_write_follows_its_progress(
     event = await client.make("q")
     held = Held(client, monkeypatch)
     write = client.service.write(Target(RUN, name="q"))
-    assert write.known() == {"outcome": "none", "actionName": None}
+    assert write.describe() == {"outcome": "none", "actionName": None}
     signalling = asyncio.ensure_future(client.service.signal(write, True))
     await until(lambda: held.begun == 1)
-    assert write.known() == {"outcome": "unknown", "actionName": event.action_name}
+    assert write.describe() == {"outcome": "unknown", "actionName": event.action_name}
     held.go.set()
     await signalling
 
@@ -297,7 +297,7 @@ async def test_a_refused_write_is_known_not_to_have_happened(client: Client) -> 
     write = client.service.write(Target(RUN, name="q"))
     with pytest.raises(SidecarError):
         await client.service.signal(write, 5)
-    assert write.known() == {"outcome": "none", "actionName": event.action_name}
+    assert write.describe() == {"outcome": "none", "actionName": event.action_name}
 
 
 async def test_a_write_cancelled_before_its_turn_does_not_happen(
@@ -313,7 +313,7 @@ async def test_a_write_cancelled_before_its_turn_does_not_happen(
     second.cancel()
     with pytest.raises(asyncio.CancelledError):
         await second
-    assert write.known() == {"outcome": "none", "actionName": None}
+    assert write.describe() == {"outcome": "none", "actionName": None}
     held.go.set()
     assert (await first).action_name == event.action_name
 
@@ -344,7 +344,7 @@ async def test_a_write_that_stays_away_too_long_is_given_up_but_runs_on(
     signalling.cancel()
     with pytest.raises(asyncio.CancelledError):
         await signalling
-    assert write.known()["outcome"] == "unknown"
+    assert write.describe()["outcome"] == "unknown"
     held.go.set()
     assert (await client.wait("q")).phase == SUCCEEDED
 

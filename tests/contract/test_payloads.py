@@ -18,7 +18,7 @@ from msgspec import Raw, json
 from flyte_sidecar.errors import AlreadySignalled, InvalidParams, PayloadTypeMismatch
 from flyte_sidecar.events.payloads import same
 from flyte_sidecar.protocol.results import encode
-from flyte_sidecar.server.handlers import BEYOND_ALL, read_payload
+from flyte_sidecar.server.handlers import OVERFLOW, decode_payload
 from tests.contract.harness import Client
 
 BIG = 2**53 + 1
@@ -91,7 +91,7 @@ async def test_an_accepted_payload_comes_back_as_it_was_sent(
     client: Client, declared: str, text: str, value: Any
 ) -> None:
     await client.make("q", declared)
-    told = await client.signal("q", read_payload(Raw(text.encode())))
+    told = await client.signal("q", decode_payload(Raw(text.encode())))
     kept = await client.get("q")
     assert kept == told or value != value
     assert type(told.payload) is type(value)
@@ -107,7 +107,7 @@ async def test_a_payload_of_another_type_is_refused_and_the_event_still_waits(
 ) -> None:
     event = await client.make("q", declared)
     with pytest.raises(PayloadTypeMismatch) as refused:
-        await client.signal("q", read_payload(Raw(text.encode())))
+        await client.signal("q", decode_payload(Raw(text.encode())))
     assert refused.value.data == {"expectedType": declared}
     assert await client.get("q") == event
 
@@ -115,13 +115,13 @@ async def test_a_payload_of_another_type_is_refused_and_the_event_still_waits(
 @pytest.mark.parametrize("text", ["null", "{}", "[]", "[1]", '{"a": 1}', r'"\ud800"', "[[", ""])
 def test_what_is_no_scalar_is_no_payload(text: str) -> None:
     with pytest.raises(InvalidParams) as refused:
-        read_payload(Raw(text.encode()))
+        decode_payload(Raw(text.encode()))
     assert refused.value.data == {"path": "/payload"}
 
 
 @pytest.mark.parametrize("text", ["1e400", "-1e400", " 1e999", "1" * 5000])
 def test_a_number_that_overflows_a_double_is_still_a_number(text: str) -> None:
-    assert read_payload(Raw(text.encode())) == BEYOND_ALL
+    assert decode_payload(Raw(text.encode())) == OVERFLOW
 
 
 @pytest.mark.parametrize("declared", TYPES)
@@ -279,7 +279,7 @@ def test_any_payload_of_its_type_goes_there_over_the_wire_and_back(
 ) -> None:
     async def check(name: str, declared: str, text: str, value: Any) -> None:
         await client.make(name, declared)
-        told = await client.signal(name, read_payload(Raw(text.encode())))
+        told = await client.signal(name, decode_payload(Raw(text.encode())))
         kept = await client.get(name)
         assert kept is not None
         for event in (told, kept):
@@ -291,7 +291,7 @@ def test_any_payload_of_its_type_goes_there_over_the_wire_and_back(
         if declared == "float":
             assert set(bytes(written)) & set(b".e") or json.decode(written) in WORDS
         for again in (text.encode(), bytes(written)):
-            assert repr(await client.signal(name, read_payload(Raw(again)))) == repr(kept)
+            assert repr(await client.signal(name, decode_payload(Raw(again)))) == repr(kept)
 
     check_each(client, check, cases)
 
@@ -304,7 +304,7 @@ def test_any_payload_of_another_type_is_refused(
     async def check(name: str, declared: str, text: str) -> None:
         event = await client.make(name, declared)
         with pytest.raises(PayloadTypeMismatch) as refused:
-            await client.signal(name, read_payload(Raw(text.encode())))
+            await client.signal(name, decode_payload(Raw(text.encode())))
         assert refused.value.data == {"expectedType": declared}
         assert await client.get(name) == event
 
@@ -326,8 +326,8 @@ async def test_a_float_that_becomes_an_equal_double_is_the_same_answer(
     client: Client, first: str, again: str
 ) -> None:
     await client.make("q", "float")
-    told = await client.signal("q", read_payload(Raw(first.encode())))
-    same_again = await client.signal("q", read_payload(Raw(again.encode())))
+    told = await client.signal("q", decode_payload(Raw(first.encode())))
+    same_again = await client.signal("q", decode_payload(Raw(again.encode())))
     assert repr(same_again) == repr(told)
     with pytest.raises(AlreadySignalled):
-        await client.signal("q", read_payload(Raw(b"1152921504606847232")))
+        await client.signal("q", decode_payload(Raw(b"1152921504606847232")))

@@ -27,8 +27,8 @@ def noisy_import(name, *rest):
         os.write(1, b"written at import\\n")
     return import_(name, *rest)
 builtins.__import__ = noisy_import
-from flyte_sidecar.server.handlers import Methods
-get = Methods._get
+from flyte_sidecar.server.handlers import MethodHandlers
+get = MethodHandlers._get
 def noisy(self, given, call):
     print("printed while serving", flush=True)
     os.write(1, b"written by a C library\\n")
@@ -36,7 +36,7 @@ def noisy(self, given, call):
     assert subprocess.run(["cat"], capture_output=True).stdout == b""
     assert sys.stdin.read() == ""
     return get(self, given, call)
-Methods._get = noisy
+MethodHandlers._get = noisy
 from flyte_sidecar.cli.main import main
 sys.exit(main())
 """
@@ -61,13 +61,13 @@ def test_whatever_prints_prints_to_stderr(spawn: Spawn) -> None:
 
 LEAVING_A_CHILD = """
 import subprocess, sys
-from flyte_sidecar.server.handlers import Methods
-get = Methods._get
+from flyte_sidecar.server.handlers import MethodHandlers
+get = MethodHandlers._get
 def parent(self, given, call):
     child = subprocess.Popen(["sleep", "60"], close_fds=False)
     print(child.pid, file=sys.stderr, flush=True)
     return get(self, given, call)
-Methods._get = parent
+MethodHandlers._get = parent
 from flyte_sidecar.cli.main import main
 sys.exit(main())
 """

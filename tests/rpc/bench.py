@@ -13,7 +13,7 @@ from msgspec import json as fast
 from flyte_sidecar.errors import BackendUnavailable, InvalidParams
 from flyte_sidecar.protocol.params import Params
 from flyte_sidecar.rpc.connection import Connection
-from flyte_sidecar.rpc.decode_params import params_reader
+from flyte_sidecar.rpc.decode_params import params_decoder
 from flyte_sidecar.rpc.requests import Call, Handler
 from tests.conftest import TEST_TIMEOUT
 
@@ -48,7 +48,7 @@ class FakeEffect:
         self.action_name: str | None = None
         self.ends = 0
 
-    def known(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         return {"outcome": self.outcome, "actionName": self.action_name}
 
     def end(self) -> None:
@@ -68,7 +68,7 @@ class Bench:
         self.effects: list[FakeEffect] = []
         self.begun: list[str] = []
         self.notes = 0
-        read = params_reader(Params)
+        read = params_decoder(Params)
         self.connection = Connection(
             {
                 "now": Handler(read, lambda _, call: "now"),

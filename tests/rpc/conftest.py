@@ -2,11 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from flyte_sidecar.rpc import lifecycle
+from flyte_sidecar.rpc import shutdown
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make a lifecycle's patience a fraction of the real one."""
-    for name, seconds in {"WORK": 0.1, "WRITES": 0.2, "SHUTDOWN": 0.1, "SETTLE": 0.02}.items():
-        monkeypatch.setattr(lifecycle, name, seconds)
+    """Shorten the timeouts of a shutdown."""
+    for name, seconds in {
+        "DRAIN_TIMEOUT": 0.1,
+        "WRITE_DRAIN_TIMEOUT": 0.2,
+        "SHUTDOWN_TIMEOUT": 0.1,
+        "CANCEL_TIMEOUT": 0.02,
+    }.items():
+        monkeypatch.setattr(shutdown, name, seconds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from flyte_sidecar.rpc.lifecycle import Lifecycle
+from flyte_sidecar.rpc.shutdown import Shutdown
 from tests.conftest import TEST_TIMEOUT
 from tests.rpc.bench import Bench
 
@@ -12,7 +12,7 @@ from tests.rpc.bench import Bench
 class Ending(Bench):
     def __init__(self) -> None:
         super().__init__()
-        self.lifecycle = Lifecycle(self.connection)
+        self.lifecycle = Shutdown(self.connection)
 
     def exit(self) -> None:
         self.send({"jsonrpc": "2.0", "method": "exit"})

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flyte_sidecar.rpc import replies
+from flyte_sidecar.rpc import responses
 from tests.rpc.bench import Bench, kind, on_a_bench, request, settled, told
 
 
@@ -81,7 +81,7 @@ async def test_an_empty_and_a_too_long_batch_are_one_invalid_request(bench: Benc
 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replies, "MAX_BATCH_BYTES", 20_000)
+    monkeypatch.setattr(responses, "MAX_BATCH_BYTES", 20_000)
 
 
 @pytest.mark.usefixtures("small_batches")
@@ -183,5 +183,5 @@ def test_all_open_batches_together_hold_a_bounded_amount(monkeypatch: pytest.Mon
         ((answer,),) = bench.answers()
         assert kind(answer) == "result"
 
-    monkeypatch.setattr(replies, "MAX_HELD_BYTES", 32_000)
+    monkeypatch.setattr(responses, "MAX_HELD_BYTES", 32_000)
     body()

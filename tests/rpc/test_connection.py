@@ -125,7 +125,7 @@ async def test_an_id_is_echoed_in_one_line_whatever_it_holds(bench: Bench) -> No
     bench.ask(identity, "now")
     bench.send([request(identity, "now"), request(identity, "now")])
     bench.ask(identity, "gone")
-    bench.connection.outbox.answer(Notice("note", {"text": identity}))
+    bench.connection.output.put(Notice("note", {"text": identity}))
     await settled()
     lines = b"".join(bench.transport.written).decode().splitlines()
     assert len(lines) == 4

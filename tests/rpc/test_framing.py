@@ -11,13 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import json as fast
 
-from flyte_sidecar.rpc.framing import (
-    MAX_HEADER_BYTES,
-    Framing,
-    LineDecoder,
-    Malformed,
-    StreamDecoder,
-)
+from flyte_sidecar.rpc.framing import Framing, StreamDecoder
+from flyte_sidecar.rpc.header_framing import MAX_HEADER_BYTES
+from flyte_sidecar.rpc.line_framing import LineDecoder
+from flyte_sidecar.rpc.malformed import Malformed
 
 LIMIT = 64
 FRAMINGS: tuple[Framing, ...] = ("auto", "header", "line")

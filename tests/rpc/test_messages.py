@@ -14,14 +14,14 @@ from msgspec import Raw
 
 from flyte_sidecar.errors import InvalidParams
 from flyte_sidecar.protocol.params import GetParams, InitializeParams, ListParams, Params
-from flyte_sidecar.rpc.decode_params import IGNORED, params_reader
-from flyte_sidecar.rpc.framing import Malformed
+from flyte_sidecar.rpc.decode_params import IGNORED, params_decoder
+from flyte_sidecar.rpc.malformed import Malformed
 from flyte_sidecar.rpc.messages import MAX_BATCH, Envelope, read, read_entry
 
 
 def refused(shape: type[Any], params: bytes) -> InvalidParams:
     with pytest.raises(InvalidParams) as caught:
-        params_reader(shape)(Raw(params))
+        params_decoder(shape)(Raw(params))
     assert len(caught.value.message) < 500
     return caught.value
 
@@ -29,12 +29,12 @@ def refused(shape: type[Any], params: bytes) -> InvalidParams:
 @pytest.mark.parametrize("params", [b"null", b"[]", b"[null]", b" [ null ] ", b"{}", b""])
 def test_params_may_be_absent_in_all_the_ways_of_real_clients(params: bytes) -> None:
     if params:
-        assert params_reader(Params)(Raw(params)) == Params()
+        assert params_decoder(Params)(Raw(params)) == Params()
         assert refused(GetParams, params).data == {"path": "/runName"}
     message = b'{"jsonrpc":"2.0","id":1,"method":"x"' + (b',"params":' + params if params else b"")
     envelope = read(message + b"}")
     assert isinstance(envelope, Envelope)
-    assert params_reader(Params)(envelope.params) == Params()
+    assert params_decoder(Params)(envelope.params) == Params()
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_timeout_that_is_no_positive_number_is_refused(value: bytes) -> None:
 
 @pytest.mark.parametrize("value", [b"1e-9", b"1e308", b"1", b"null"])
 def test_any_positive_timeout_is_taken(value: bytes) -> None:
-    params_reader(Params)(Raw(b'{"timeoutSeconds":%b}' % value))
+    params_decoder(Params)(Raw(b'{"timeoutSeconds":%b}' % value))
 
 
 @pytest.mark.parametrize("number", [b"1" * 30, b"1" * 10_000, b"1e999", b"-1e999999999"])
@@ -98,7 +98,7 @@ def test_huge_numbers_are_refused_where_they_stand(number: bytes) -> None:
 
 def test_lsp_methods_ignore_what_they_do_not_know() -> None:
     given = b'{"processId":5,"capabilities":{"deep":[{"x":1}]},"clientInfo":{"y":null},"z":[]}'
-    assert params_reader(InitializeParams)(Raw(given)).process_id == 5
+    assert params_decoder(InitializeParams)(Raw(given)).process_id == 5
 
 
 def test_a_name_of_a_mebibyte_makes_no_message_of_a_mebibyte() -> None:
@@ -114,7 +114,7 @@ def test_any_depth_is_answered(around: tuple[bytes, bytes]) -> None:
         message = read(start + b"[" * depth + b"]" * depth + end)
         if isinstance(message, Envelope):
             with pytest.raises(InvalidParams):
-                params_reader(Params)(message.params)
+                params_decoder(Params)(message.params)
         elif isinstance(message, list):
             assert isinstance(read_entry(message[0]), Malformed)
         else:

@@ -19,14 +19,14 @@ from flyte_sidecar.protocol.params import (
     Params,
     SignalParams,
 )
-from flyte_sidecar.rpc.decode_params import ABSENT, IGNORED, params_reader
-from flyte_sidecar.rpc.explain import suggestion
+from flyte_sidecar.rpc.decode_params import ABSENT, IGNORED, params_decoder
+from flyte_sidecar.rpc.error_messages import suggestion
 
 TARGET = b'"runName":"r","name":"n"'
 
 
 def read(shape: type[Any], params: bytes) -> Any:
-    return params_reader(shape)(Raw(params) if params else ABSENT)
+    return params_decoder(shape)(Raw(params) if params else ABSENT)
 
 
 def refused(shape: type[Any], params: bytes) -> InvalidParams:

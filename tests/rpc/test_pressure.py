@@ -135,4 +135,4 @@ async def test_once_nobody_reads_nothing_is_kept(bench: Bench) -> None:
     bench.release(1)
     await settled()
     assert lost == [True]
-    await asyncio.wait_for(bench.connection.outbox.drained(), TEST_TIMEOUT)
+    await asyncio.wait_for(bench.connection.output.drained(), TEST_TIMEOUT)

@@ -17,14 +17,20 @@ from typing import Any
 
 import pytest
 
-from flyte_sidecar.rpc.hangup import watch_reader
-from flyte_sidecar.rpc.reading import PolledReading, Reading, ThreadedReading, read_from
+from flyte_sidecar.rpc.poll_hangup import on_hangup
+from flyte_sidecar.rpc.read_fd import FdReader, PolledFdReader, ThreadedFdReader, read_fd
 from flyte_sidecar.rpc.stdio import StdioTransport
-from flyte_sidecar.rpc.writing import HIGH_WATER, PolledWriting, ThreadedWriting, Writing, write_to
+from flyte_sidecar.rpc.write_fd import (
+    HIGH_WATER,
+    FdWriter,
+    PolledFdWriter,
+    ThreadedFdWriter,
+    write_fd,
+)
 from tests.conftest import TEST_TIMEOUT
 
-WAYS: list[Any] = [PolledReading, ThreadedReading]
-WRITINGS: list[Any] = [PolledWriting, ThreadedWriting]
+WAYS: list[Any] = [PolledFdReader, ThreadedFdReader]
+WRITINGS: list[Any] = [PolledFdWriter, ThreadedFdWriter]
 
 
 class Recorder:
@@ -123,7 +129,7 @@ def read_all(descriptor: int, into: bytearray) -> None:
             into += data
 
 
-# Reading.
+# FdReader.
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -136,7 +142,7 @@ def test_all_bytes_come_and_then_the_end(way: Any, pipe: tuple[int, int]) -> Non
 
     async def main() -> None:
         recorder = Recorder()
-        reading: Reading = way(pipe[0], recorder)
+        reading: FdReader = way(pipe[0], recorder)
         reading.resume()
         in_a_thread(feed)
         await recorder.until(lambda: recorder.ended)
@@ -159,7 +165,7 @@ def test_while_paused_next_to_nothing_is_read_and_nothing_is_lost(
 
     async def main() -> None:
         recorder = Recorder()
-        reading: Reading = way(pipe[0], recorder)
+        reading: FdReader = way(pipe[0], recorder)
 
         def toggle() -> None:
             # Pausing and resuming while the thread reads must not make it read twice.
@@ -180,7 +186,7 @@ def test_while_paused_next_to_nothing_is_read_and_nothing_is_lost(
 def test_a_thread_asked_twice_reads_once(pipe: tuple[int, int]) -> None:
     async def main() -> None:
         recorder = Recorder()
-        reading = ThreadedReading(pipe[0], recorder)
+        reading = ThreadedFdReader(pipe[0], recorder)
         reading.resume()
         reading.pause()
         reading.resume()
@@ -207,13 +213,13 @@ def test_a_file_is_read_by_a_thread_and_the_rest_on_the_loop(
     async def main() -> None:
         recorder = Recorder()
         with path.open("rb") as file:
-            reading = read_from(file.fileno(), recorder)
-            assert isinstance(reading, ThreadedReading)
+            reading = read_fd(file.fileno(), recorder)
+            assert isinstance(reading, ThreadedFdReader)
             reading.resume()
             await recorder.until(lambda: recorder.ended)
         assert len(recorder.data) == 200_000
-        assert isinstance(read_from(pipe[0], recorder), PolledReading)
-        assert isinstance(read_from(pair[0].fileno(), recorder), PolledReading)
+        assert isinstance(read_fd(pipe[0], recorder), PolledFdReader)
+        assert isinstance(read_fd(pair[0].fileno(), recorder), PolledFdReader)
 
     on_a_loop(main)
 
@@ -221,7 +227,7 @@ def test_a_file_is_read_by_a_thread_and_the_rest_on_the_loop(
 def test_a_socket_that_is_reset_has_ended(pair: tuple[socket.socket, socket.socket]) -> None:
     async def main() -> None:
         recorder = Recorder()
-        read_from(pair[0].fileno(), recorder).resume()
+        read_fd(pair[0].fileno(), recorder).resume()
         pair[0].send(b"never read")
         pair[1].close()
         await recorder.until(lambda: recorder.ended)
@@ -229,7 +235,7 @@ def test_a_socket_that_is_reset_has_ended(pair: tuple[socket.socket, socket.sock
     on_a_loop(main)
 
 
-# Writing.
+# FdWriter.
 
 
 @pytest.mark.parametrize("way", WRITINGS)
@@ -254,10 +260,10 @@ def test_all_bytes_are_written_however_slowly_they_are_read(
 
     async def main() -> None:
         recorder = Recorder()
-        writing: Writing = way(target, recorder)
+        writing: FdWriter = way(target, recorder)
         if kind == "terminal":
-            writing = write_to(target, recorder)
-            assert isinstance(writing, ThreadedWriting)
+            writing = write_fd(target, recorder)
+            assert isinstance(writing, ThreadedFdWriter)
         for at in range(0, len(sent), 100_000):
             writing.write(sent[at : at + 100_000])
         assert recorder.pauses == 1
@@ -278,12 +284,12 @@ def test_a_large_message_that_is_taken_at_once_pauses_nobody_within_the_write(
     async def main() -> None:
         with (tmp_path / "out").open("wb") as file:
             recorder = Recorder()
-            writing: Writing = way(file.fileno(), recorder)
+            writing: FdWriter = way(file.fileno(), recorder)
             for _ in range(5):
                 writing.write(b"x" * (3 * HIGH_WATER))
             await writing.drained()
             assert not recorder.full
-            if way is PolledWriting:
+            if way is PolledFdWriter:
                 assert recorder.pauses == 0
             writing.stop()
         assert (tmp_path / "out").stat().st_size == 15 * HIGH_WATER
@@ -298,7 +304,7 @@ def test_a_reader_that_goes_is_noticed_before_anything_is_written(
 ) -> None:
     async def main() -> None:
         recorder = Recorder()
-        writing: Writing = way(pipe[1] if kind == "pipe" else pair[0].fileno(), recorder)
+        writing: FdWriter = way(pipe[1] if kind == "pipe" else pair[0].fileno(), recorder)
         # Bytes that come on the socket are no end of it.
         pair[1].send(b"x")
         for _ in range(5):
@@ -323,7 +329,7 @@ def test_a_reader_that_goes_while_much_is_unwritten_ends_the_writing(
 ) -> None:
     async def main() -> None:
         recorder = Recorder()
-        writing: Writing = way(pipe[1] if kind == "pipe" else pair[0].fileno(), recorder)
+        writing: FdWriter = way(pipe[1] if kind == "pipe" else pair[0].fileno(), recorder)
         writing.write(b"x" * (2 * HIGH_WATER))
         waiting = asyncio.ensure_future(writing.drained())
         await asyncio.sleep(0)
@@ -347,7 +353,7 @@ def test_a_pipe_that_is_not_blocking_is_written_all_the_same(
     sent, got = os.urandom(1 << 20), bytearray()
 
     async def main() -> None:
-        writing: Writing = way(pipe[1], Recorder())
+        writing: FdWriter = way(pipe[1], Recorder())
         writing.write(sent)
         thread = in_a_thread(lambda: read_all(pipe[0], got))
         await asyncio.wait_for(writing.drained(), TEST_TIMEOUT)
@@ -362,7 +368,7 @@ def test_a_pipe_that_is_not_blocking_is_written_all_the_same(
 def test_a_file_has_no_reader_to_be_watched(tmp_path: Path) -> None:
     async def main() -> None:
         with (tmp_path / "out").open("wb") as file:
-            watch_reader(file.fileno(), lambda: pytest.fail("it has no reader"))()
+            on_hangup(file.fileno(), lambda: pytest.fail("it has no reader"))()
 
     on_a_loop(main)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 from flyte_sidecar._version import VERSION
-from flyte_sidecar.rpc.framing import MAX_MESSAGE_BYTES
+from flyte_sidecar.rpc.malformed import MAX_MESSAGE_BYTES
 from flyte_sidecar.server.settings import (
     BACKEND_VARIABLE,
     BackendKind,

@@ -10,7 +10,7 @@ from msgspec import DecodeError, Raw, Struct, json
 
 from flyte_sidecar.cli import standard_streams, terminal
 from flyte_sidecar.protocol.results import Error
-from flyte_sidecar.rpc.framing import HeaderDecoder
+from flyte_sidecar.rpc.header_framing import HeaderDecoder
 from flyte_sidecar.server.serve import Sidecar
 from flyte_sidecar.server.settings import Options
 

@@ -20,13 +20,13 @@ from flyte_sidecar.events.payloads import for_json
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.events.watch import Watch, Watched
 from flyte_sidecar.protocol import results
-from flyte_sidecar.rpc.outbox import Outbox
-from flyte_sidecar.rpc.parent import watch_parent
-from flyte_sidecar.rpc.replies import notification
+from flyte_sidecar.rpc.output_queue import OutputQueue
+from flyte_sidecar.rpc.parent_process import watch_parent
 from flyte_sidecar.rpc.requests import Call, Notice
-from flyte_sidecar.rpc.writing import write_to
+from flyte_sidecar.rpc.responses import notification
+from flyte_sidecar.rpc.write_fd import write_fd
 from flyte_sidecar.server.settings import Options, make_backend
-from flyte_sidecar.server.watches import Watches
+from flyte_sidecar.server.watches import OpenWatches
 
 NAME = "watch"
 """What the notifications call the only watch that there is."""
@@ -36,13 +36,13 @@ ALIGNED = 40
 
 
 class _Reader:
-    """Whoever reads stdout: the transport of an outbox, which it tells how the writing goes."""
+    """Whoever reads stdout: the transport of an output, which it tells how the writing goes."""
 
-    def __init__(self, outbox: Outbox[Notice]) -> None:
+    def __init__(self, output: OutputQueue[Notice]) -> None:
         self.gone: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
-        self._outbox = outbox
-        self._writing = write_to(1, self)
-        outbox.transport = self
+        self._output = output
+        self._writing = write_fd(1, self)
+        output.transport = self
 
     def write(self, data: bytes) -> None:
         self._writing.write(data)
@@ -55,13 +55,13 @@ class _Reader:
         await self._writing.drained()
 
     def pause_writing(self) -> None:
-        self._outbox.full = True
+        self._output.full = True
 
     def resume_writing(self) -> None:
-        self._outbox.resume()
+        self._output.resume()
 
     def connection_lost(self, error: Exception | None = None) -> None:
-        self._outbox.lose()
+        self._output.close()
         if not self.gone.done():
             self.gone.set_result(error)
 
@@ -86,19 +86,19 @@ def watch(options: Options, run_name: str | None, as_json: bool) -> int:
 
 async def _watch(options: Options, run_name: str | None, as_json: bool) -> None:
     lines = _Lines()
-    outbox: Outbox[Notice] = Outbox(_as_json if as_json else lines.of)
-    reader = _Reader(outbox)
+    output: OutputQueue[Notice] = OutputQueue(_as_json if as_json else lines.of)
+    reader = _Reader(output)
     if options.parent_pid is not None:
         watch_parent(options.parent_pid, reader.connection_lost)
     backend = make_backend(options)
     service = EventService(backend)
     feed = Watch(Watched(scope=service.scope(None, None, None), run_name=run_name))
-    telling = Watches().open(NAME, feed, service.watch(feed), Call(), outbox)
+    telling = OpenWatches().open(NAME, feed, service.watch(feed), Call(), output)
     ends: set[asyncio.Future[Any]] = {telling, reader.gone}
-    remarking = asyncio.ensure_future(_remark(lines, outbox))
+    remarking = asyncio.ensure_future(_remark(lines, output))
     try:
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        await outbox.drained()
+        await output.drained()
         await lines.remarks.join()
         if reader.gone.done():
             raise reader.gone.result() or BrokenPipeError
@@ -111,11 +111,11 @@ async def _watch(options: Options, run_name: str | None, as_json: bool) -> None:
         await backend.close()
 
 
-async def _remark(lines: _Lines, outbox: Outbox[Notice]) -> None:
+async def _remark(lines: _Lines, output: OutputQueue[Notice]) -> None:
     """Print remarks to stderr, each after the lines that came before it."""
     while True:
         remark = await lines.remarks.get()
-        await outbox.drained()
+        await output.drained()
         print(f"flyte-sidecar: {remark}", file=sys.stderr)
         lines.remarks.task_done()
 

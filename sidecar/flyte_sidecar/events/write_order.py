@@ -56,7 +56,7 @@ class Write:
         """Whether the request was cancelled while the write was being carried out."""
         return self._result is not None and self._result.cancelled()
 
-    def known(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """Say what a caller needs to know to send the write again safely."""
         return {"outcome": "unknown" if self._sent else "none", "actionName": self.action_name}
 

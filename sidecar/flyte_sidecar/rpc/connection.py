@@ -17,15 +17,16 @@ from flyte_sidecar.errors import (
     SidecarError,
     TooManyWaits,
 )
-from flyte_sidecar.rpc.decode_params import ABSENT, params_reader
-from flyte_sidecar.rpc.explain import quoted, suggestion
-from flyte_sidecar.rpc.framing import MAX_MESSAGE_BYTES, Frame, Framing, Malformed, StreamDecoder
-from flyte_sidecar.rpc.ids import id_key
+from flyte_sidecar.rpc.canonical_ids import canonical_id
+from flyte_sidecar.rpc.decode_params import ABSENT, params_decoder
+from flyte_sidecar.rpc.error_messages import quote, suggestion
+from flyte_sidecar.rpc.framing import Framing, StreamDecoder
+from flyte_sidecar.rpc.malformed import MAX_MESSAGE_BYTES, Frame, Malformed
 from flyte_sidecar.rpc.messages import Envelope, read, read_entry
-from flyte_sidecar.rpc.outbox import Outbox, Transport
-from flyte_sidecar.rpc.replies import Replies
+from flyte_sidecar.rpc.output_queue import OutputQueue, Transport
 from flyte_sidecar.rpc.requests import Batch, Call, Handler, Notice
-from flyte_sidecar.rpc.task_runner import LATER, MAX_WAITS, Work, defect
+from flyte_sidecar.rpc.responses import ResponseEncoder
+from flyte_sidecar.rpc.task_runner import LATER, MAX_WAITS, TaskRunner, internal_error
 
 ENVELOPE_BYTES = 256
 """Of a reply, what stands around a page's events."""
@@ -56,7 +57,7 @@ class Connection:
     Attributes
     ----------
     tasks
-        The work that goes on, as in `Work`.
+        The work that goes on, as in `TaskRunner`.
     requests, errors
         How many messages were taken, and how many errors answered.
     accepting
@@ -77,7 +78,7 @@ class Connection:
         framing: Framing = "auto",
         max_message_bytes: int = MAX_MESSAGE_BYTES,
     ) -> None:
-        cancel = Handler(params_reader(_Cancel), self._cancel, notification=True)
+        cancel = Handler(params_decoder(_Cancel), self._cancel, notification=True)
         self.handlers = {"$/cancelRequest": cancel, **handlers}
         self.requests = 0
         self.errors = 0
@@ -88,9 +89,9 @@ class Connection:
         self._decoder = StreamDecoder(framing, max_message_bytes)
         self._page_bytes = max(0, min(PAGE_BYTES, max_message_bytes) - ENVELOPE_BYTES)
         self._calls: dict[bytes, Call] = {}  # the unanswered requests, by their ids
-        self._work = Work(self._worked)
-        self._replies = Replies(encode, self._decoder, self._calls)
-        self.outbox: Outbox[Call | Batch | Notice] = Outbox(self._replies.render)
+        self._work = TaskRunner(self._worked)
+        self._replies = ResponseEncoder(encode, self._decoder, self._calls)
+        self.output: OutputQueue[Call | Batch | Notice] = OutputQueue(self._replies.render)
         self.tasks: Mapping[asyncio.Future[Any], Call] = self._work.tasks
         self._reading = True
         self._pump_soon = False
@@ -105,7 +106,7 @@ class Connection:
     # The transport calls these.
 
     def connection_made(self, transport: Transport) -> None:
-        self.outbox.transport = transport
+        self.output.transport = transport
 
     def data_received(self, data: bytes) -> None:
         if not self._input_over:
@@ -117,12 +118,12 @@ class Connection:
         self._pump()
 
     def pause_writing(self) -> None:
-        self.outbox.full = True
+        self.output.full = True
         self._work.pause()
 
     def resume_writing(self) -> None:
-        self.outbox.resume()
-        if not self.outbox.full:
+        self.output.resume()
+        if not self.output.full:
             self._work.resume()
         self._pump()
 
@@ -132,7 +133,7 @@ class Connection:
                 logger.error("replies are lost: %s", error)
             self.lost_status = 1
         self._input_over = self._work.over = True
-        self.outbox.lose()
+        self.output.close()
         self.on_lost()
 
     # Taking messages.
@@ -151,11 +152,11 @@ class Connection:
                 if frame is not None:
                     self._take(frame)
                 self._end_input(0)
-        self.outbox.flush()
+        self.output.flush()
         room = self._has_room() and not self._input_over
-        if room != self._reading and self.outbox.transport is not None:
+        if room != self._reading and self.output.transport is not None:
             self._reading = room
-            transport = self.outbox.transport
+            transport = self.output.transport
             (transport.resume_reading if room else transport.pause_reading)()
 
     def _end_input(self, status: int) -> None:
@@ -165,7 +166,7 @@ class Connection:
 
     def _has_room(self) -> bool:
         # After the end of input little is left, and stuck work must not hide that it came.
-        return (self._work.has_room or self._input_ended) and not self.outbox.full
+        return (self._work.has_room or self._input_ended) and not self.output.full
 
     def _take(self, frame: Frame) -> None:
         message: Envelope | list[Raw] | Malformed
@@ -197,7 +198,7 @@ class Connection:
 
     def _refuse(self, message: Malformed, call: Call) -> None:
         self.requests += 1
-        key = None if message.id is None else id_key(message.id)
+        key = None if message.id is None else canonical_id(message.id)
         if key in self._calls:
             # Whoever sent the first of them would take this for its answer.
             message.error.data["id"] = Raw(message.id or b"null")
@@ -223,10 +224,10 @@ class Connection:
         except SidecarError as error:
             self.settle(call, error)
         except Exception as error:
-            self.settle(call, defect(error))
+            self.settle(call, internal_error(error))
 
     def _identify(self, call: Call, text: bytes) -> None:
-        key = text if text.isdigit() else id_key(text)
+        key = text if text.isdigit() else canonical_id(text)
         if key is None:
             raise InvalidRequest("an id is a string, an integer or null")
         if key in self._calls:
@@ -246,7 +247,7 @@ class Connection:
         handler = self.handlers.get(message.method)
         if handler is None:
             close = suggestion(message.method, self.handlers)
-            raise MethodNotFound(f"there is no method {quoted(message.method)}{close}")
+            raise MethodNotFound(f"there is no method {quote(message.method)}{close}")
         if handler.notification and not call.silent:
             raise InvalidRequest(f"{message.method} is a notification: it takes no id")
         if handler.open_ended and call.silent:
@@ -275,7 +276,7 @@ class Connection:
             asyncio.get_running_loop().call_soon(self._pump)
 
     def _cancel(self, params: _Cancel, _: Call) -> None:
-        call = self._calls.get(id_key(bytes(params.id)) or b"")
+        call = self._calls.get(canonical_id(bytes(params.id)) or b"")
         if call is not None and not call.settled:
             call.stop(RequestCancelled("the client cancelled the request"))
 
@@ -285,7 +286,7 @@ class Connection:
         """Decide a request's answer; only the first decision counts."""
         if call.effect is not None:
             if not call.settled:
-                call.known = call.effect.known()
+                call.known = call.effect.describe()
             if call.task is None or call.task.done():
                 call.effect.end()
         if call.settled:
@@ -297,7 +298,7 @@ class Connection:
         if isinstance(outcome, SidecarError):
             self.errors += 1
         if call.batch is None or call.silent:
-            self.outbox.answer(call)
+            self.output.put(call)
         else:
             self._replies.settle(call, call.batch)
             self._settled_of(call.batch)
@@ -305,4 +306,4 @@ class Connection:
     def _settled_of(self, batch: Batch) -> None:
         batch.unsettled -= 1
         if not batch.unsettled:
-            self.outbox.answer(batch)
+            self.output.put(batch)

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from msgspec import DecodeError, Raw, Struct, ValidationError, defstruct, json, structs
 
 from flyte_sidecar.errors import InvalidParams
-from flyte_sidecar.rpc.explain import invalid_params
-from flyte_sidecar.rpc.ids import integer
-from flyte_sidecar.rpc.surrogates import HALF, UNPAIRED, mend
+from flyte_sidecar.rpc.canonical_ids import canonical_integer
+from flyte_sidecar.rpc.error_messages import invalid_params
+from flyte_sidecar.rpc.unpaired_surrogates import HALF, UNPAIRED, replace_surrogates
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ MAX_LIST = 1 << 16
 """Bytes of a list in which the item at fault is looked for."""
 
 
-def params_reader(shape: type[T]) -> Callable[[Raw], T]:
+def params_decoder(shape: type[T]) -> Callable[[Raw], T]:
     """Return a reader of a method's params, which are an object or absent.
 
     The reader raises InvalidParams, which names the culprit by a JSON Pointer.
@@ -48,14 +48,16 @@ def _read_leniently(shape: Any, decode: Callable[[bytes], T], text: bytes) -> T:
     # Real clients send these for "no params".
     if text.translate(None, b" \t\r\n") in (b"null", b"[]", b"[null]"):
         text = b"{}"
-    mended = mend(text)
+    replaced = replace_surrogates(text)
     try:
-        split = map(bytes, structs.astuple(_splitter(shape)(mended)))
+        split = map(bytes, structs.astuple(_splitter(shape)(replaced)))
         values = dict(zip(members, split, strict=False))  # without what is ignored
-        if mended != text:
+        if replaced != text:
             _refuse_unpaired(values)
         for name, exact in members.items():
-            values[name] = values[name] if exact else integer(values[name]) or values[name]
+            values[name] = (
+                values[name] if exact else canonical_integer(values[name]) or values[name]
+            )
         plain = (b'"%b":%b' % (name.encode(), value) for name, value in values.items() if value)
         return decode(b"{" + b",".join(plain) + b"}")
     except ValidationError as error:

@@ -9,12 +9,17 @@ from functools import cache
 from msgspec import DecodeError, Raw, Struct, ValidationError, defstruct, json, structs
 
 from flyte_sidecar.errors import InvalidRequest, ParseError, SidecarError
+from flyte_sidecar.rpc.canonical_ids import canonical_id
 from flyte_sidecar.rpc.decode_params import ABSENT
-from flyte_sidecar.rpc.explain import not_json
-from flyte_sidecar.rpc.framing import Malformed
-from flyte_sidecar.rpc.ids import id_key
-from flyte_sidecar.rpc.recover_id import MAX_ID, salvage_id
-from flyte_sidecar.rpc.surrogates import HALF, UNPAIRED, mend, tear
+from flyte_sidecar.rpc.error_messages import describe_json_error
+from flyte_sidecar.rpc.malformed import Malformed
+from flyte_sidecar.rpc.recover_id import MAX_ID, recover_id
+from flyte_sidecar.rpc.unpaired_surrogates import (
+    HALF,
+    UNPAIRED,
+    replace_surrogates,
+    restore_surrogates,
+)
 
 MAX_BATCH = 1000
 
@@ -53,7 +58,7 @@ def read(message: bytes) -> Envelope | list[Raw] | Malformed:
             message.decode()
         return _decode_envelope(message)
     except UnicodeDecodeError as error:
-        return _malformed(message, ParseError(not_json(message, error)))
+        return _malformed(message, ParseError(describe_json_error(message, error)))
     except (DecodeError, RecursionError):
         return _entries(message) if _ARRAY.match(message) else _read_object(message)
 
@@ -68,18 +73,18 @@ def read_entry(entry: Raw) -> Envelope | Malformed:
 
 def _read_object(message: bytes) -> Envelope | Malformed:
     """Find out what is wrong with a message, if anything is but unpaired surrogates."""
-    mended = mend(message)
+    replaced = replace_surrogates(message)
     try:
-        json.decode(mended, type=Raw)
-        members = json.decode(mended, type=_Members)
+        json.decode(replaced, type=Raw)
+        members = json.decode(replaced, type=_Members)
     except ValidationError:
         return Malformed(InvalidRequest("a request is a JSON object"))
     except DecodeError as error:
-        return _malformed(message, ParseError(not_json(message, error)))
+        return _malformed(message, ParseError(describe_json_error(message, error)))
     except RecursionError:
         return _malformed(message, ParseError("the message is nested too deeply"))
     method, identity, params = map(bytes, (members.method, members.id, members.params))
-    torn = mended != message
+    torn = replaced != message
     if method in (b"", b"null") and not (members.result is members.error is ABSENT):
         return Envelope(result=members.result, error=members.error)
     if torn and UNPAIRED in identity:
@@ -92,29 +97,29 @@ def _read_object(message: bytes) -> Envelope | Malformed:
         fault = 'the member jsonrpc is not "2.0"'
     else:
         if torn and params:
-            members = structs.replace(members, params=Raw(tear(params)))
+            members = structs.replace(members, params=Raw(restore_surrogates(params)))
         return Envelope("2.0", members.id, json.decode(method or b"null"), members.params)
-    certain = len(identity) <= MAX_ID and id_key(identity) is not None
+    certain = len(identity) <= MAX_ID and canonical_id(identity) is not None
     return Malformed(InvalidRequest(fault), identity if certain else None)
 
 
 def _malformed(message: bytes, error: SidecarError) -> Malformed:
-    return Malformed(error, salvage_id(message))
+    return Malformed(error, recover_id(message))
 
 
 def _entries(message: bytes) -> list[Raw] | Malformed:
-    mended = mend(message)
+    replaced = replace_surrogates(message)
     try:
-        members = structs.astuple(_entries_decoder()(mended))
+        members = structs.astuple(_entries_decoder()(replaced))
     except ValidationError:
         return Malformed(InvalidRequest(f"a batch holds at most {MAX_BATCH} requests"))
     except DecodeError as error:
-        return Malformed(ParseError(not_json(message, error)))
+        return Malformed(ParseError(describe_json_error(message, error)))
     except RecursionError:
         return Malformed(ParseError("the message is nested too deeply"))
     entries = [entry for entry in members if entry is not ABSENT]
-    if mended != message:
-        entries = [Raw(tear(bytes(entry))) for entry in entries]
+    if replaced != message:
+        entries = [Raw(restore_surrogates(bytes(entry))) for entry in entries]
     return entries or Malformed(InvalidRequest("a batch holds at least one request"))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from flyte_sidecar.rpc.ids import id_key
+from flyte_sidecar.rpc.canonical_ids import canonical_id
 
 MAX_ID = 1024
 """Bytes; a longer id is not salvaged."""
@@ -123,9 +123,9 @@ class IdFinder:
         self._key = None
         if key is None or not value:
             self._over = True
-        elif len(key) <= MAX_ID and id_key(key) == b'"id"':
+        elif len(key) <= MAX_ID and canonical_id(key) == b'"id"':
             self._over = True
-            self.id = value if len(value) <= MAX_ID and id_key(value) is not None else None
+            self.id = value if len(value) <= MAX_ID and canonical_id(value) is not None else None
 
     def _taken(self) -> bytes:
         """Return the one JSON text that was read since the last mark, empty where it is none.
@@ -152,6 +152,6 @@ def _end_of(pattern: re.Pattern[bytes], data: bytes | bytearray, at: int) -> int
     return at if found is None else found.end()
 
 
-def salvage_id(data: bytes) -> bytes | None:
+def recover_id(data: bytes) -> bytes | None:
     """Return the JSON text of the id of a request that cannot be read, if it has one."""
     return IdFinder().feed(data)

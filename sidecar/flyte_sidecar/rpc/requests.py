@@ -9,13 +9,13 @@ from typing import Any, Protocol
 from msgspec import Raw, Struct, field
 
 from flyte_sidecar.errors import SidecarError
-from flyte_sidecar.rpc.window import Window
+from flyte_sidecar.rpc.concurrency_limit import ConcurrencyLimit
 
 
 class WriteOutcome(Protocol):
     """What a request may have changed."""
 
-    def known(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """Say what is known of it, as members of an error's data."""
 
     def end(self) -> None:
@@ -66,7 +66,7 @@ class Call(Struct, eq=False):
     batch: Batch | None = None
     effect: WriteOutcome | None = None
     task: asyncio.Future[Any] | None = None
-    window: Window | None = None
+    window: ConcurrencyLimit | None = None
     turn: asyncio.Future[None] | None = None
     timer: asyncio.TimerHandle | None = None
     ending: SidecarError | None = None
@@ -83,7 +83,7 @@ class Call(Struct, eq=False):
     @property
     def sent(self) -> bool:
         """Whether it may have changed something by now."""
-        return self.effect is not None and self.effect.known()["outcome"] != "none"
+        return self.effect is not None and self.effect.describe()["outcome"] != "none"
 
     def cut_short(self, why: SidecarError) -> Any:
         """Give the outcome of work that was ended for this reason."""

@@ -13,8 +13,8 @@ import os
 import sys
 from typing import Protocol
 
-from flyte_sidecar.rpc.reading import Reading, read_from
-from flyte_sidecar.rpc.writing import Writing, write_to
+from flyte_sidecar.rpc.read_fd import FdReader, read_fd
+from flyte_sidecar.rpc.write_fd import FdWriter, write_fd
 
 
 class StreamProtocol(Protocol):
@@ -81,8 +81,8 @@ class StdioTransport:
     """Connects two descriptors with a protocol, on the running loop."""
 
     def __init__(self, stdin: int, stdout: int, protocol: StreamProtocol) -> None:
-        self._writing: Writing = write_to(stdout, protocol)
-        self._reading: Reading = read_from(stdin, protocol)
+        self._writing: FdWriter = write_fd(stdout, protocol)
+        self._reading: FdReader = read_fd(stdin, protocol)
         protocol.connection_made(self)
         self._reading.resume()
 

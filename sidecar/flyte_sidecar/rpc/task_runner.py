@@ -10,10 +10,10 @@ from types import CoroutineType
 from typing import Any
 
 from flyte_sidecar.errors import DeadlineExceeded, InternalError, ShuttingDown, SidecarError
+from flyte_sidecar.rpc.concurrency_limit import MIN_RESULT_BYTES, ConcurrencyLimit
 from flyte_sidecar.rpc.requests import Call
-from flyte_sidecar.rpc.window import LEAST, Window
 
-EXPECTED = 4 << 20
+INITIAL_RESULT_BYTES = 4 << 20
 """Bytes that the result of a read is expected to have before any was seen."""
 
 MAX_UNFINISHED = 256
@@ -31,7 +31,7 @@ LATER = (CoroutineType, asyncio.Future)
 logger = logging.getLogger(__name__)
 
 
-class Work:
+class TaskRunner:
     """The tasks of a connection.
 
     Parameters
@@ -48,7 +48,7 @@ class Work:
     has_room
         Whether more requests may be taken.
     over
-        Set at the end: what is cancelled then is no defect.
+        Set at the end: what is cancelled then is no internal_error.
     """
 
     def __init__(self, settle: Callable[[Call, Any], None]) -> None:
@@ -58,8 +58,9 @@ class Work:
         self.has_room = True
         self._settle = settle
         # Reads delay no write. A read may wait for earlier writes, which never wait for reads.
-        self._reads = Window(EXPECTED)
-        self._writes = Window(LEAST)  # one that waits for others is late for whoever reads next
+        self._reads = ConcurrencyLimit(INITIAL_RESULT_BYTES)
+        # A write that waits for others delays the reads behind it.
+        self._writes = ConcurrencyLimit(MIN_RESULT_BYTES)
         self._unfinished = 0
         self._unfinished_bytes = 0
         self._wait_bytes = 0
@@ -73,7 +74,7 @@ class Work:
         """Go on with a request; `timeout` in seconds."""
         if not call.open_ended and not call.light:
             call.window = self._reads if call.effect is None else self._writes
-            call.turn = call.window.enter()
+            call.turn = call.window.acquire()
         work = later if call.turn is None else _in_turn(call.turn, later)
         call.task = asyncio.ensure_future(work)
         if call.turn is not None and isinstance(later, CoroutineType):
@@ -113,12 +114,12 @@ class Work:
             if error is None:
                 outcome = task.result()
             else:
-                outcome = error if isinstance(error, SidecarError) else defect(error)
+                outcome = error if isinstance(error, SidecarError) else internal_error(error)
         self._settle(call, outcome)
         if call.batch is not None:
             call.task = None  # which holds the result for as long as the batch is open
         if call.window is not None:
-            call.window.leave(call.turn)
+            call.window.release(call.turn)
 
     def _count(self, call: Call, by: int) -> None:
         if call.open_ended:
@@ -134,7 +135,7 @@ class Work:
         """Answer for work that was cancelled, and not by its client."""
         if self.over:
             return ShuttingDown("the sidecar has ended")
-        return defect(RuntimeError("the work was cancelled"))
+        return internal_error(RuntimeError("the work was cancelled"))
 
 
 async def _in_turn(turn: asyncio.Future[None], later: Any) -> Any:
@@ -142,7 +143,7 @@ async def _in_turn(turn: asyncio.Future[None], later: Any) -> Any:
     return await later
 
 
-def defect(error: BaseException) -> InternalError:
+def internal_error(error: BaseException) -> InternalError:
     """Answer for a fault of ours: the log has it, without what the request carried."""
     with suppress(Exception):  # nothing that logging does may prevent an answer
         logger.error("internal error: %s", type(error).__name__)

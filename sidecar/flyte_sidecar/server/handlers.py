@@ -31,22 +31,22 @@ from flyte_sidecar.events.service import EventService
 from flyte_sidecar.protocol import PROTOCOL_VERSION, methods, params, results
 from flyte_sidecar.protocol.hash import SCHEMA_HASH
 from flyte_sidecar.rpc.connection import Connection
-from flyte_sidecar.rpc.decode_params import params_reader
+from flyte_sidecar.rpc.decode_params import params_decoder
 from flyte_sidecar.rpc.requests import Call, Handler
 
 if TYPE_CHECKING:
-    from flyte_sidecar.server.watches import Watches
+    from flyte_sidecar.server.watches import OpenWatches
 
 S = TypeVar("S", bound=Struct)
 
-BEYOND_ALL = 1 << 1024
+OVERFLOW = 1 << 1024
 """Represents a number that overflows a double, and so matches no type."""
 
 LIGHT = ("events.unwatch", "sidecar.status")
 """Methods whose results are always small."""
 
 
-class Methods:
+class MethodHandlers:
     """The methods of one connection.
 
     Parameters
@@ -89,7 +89,7 @@ class Methods:
         }
         return {
             method.name: Handler(
-                read=params_reader(method.params),
+                read=params_decoder(method.params),
                 handle=bound[method.name],
                 notification=method.notification,
                 open_ended=method.open_ended,
@@ -116,7 +116,7 @@ class Methods:
         return self._service.create(write, new)
 
     def _signal(self, given: params.SignalParams, call: Call) -> MaybeAwaitable[Event]:
-        payload = read_payload(given.payload)
+        payload = decode_payload(given.payload)
         call.effect = write = self._service.write(self._target(given))
         return self._service.signal(write, payload, given.payload_type)
 
@@ -138,11 +138,11 @@ class Methods:
         return self._service.runs(query)
 
     @cached_property
-    def _watches(self) -> Watches:
+    def _watches(self) -> OpenWatches:
         """The open watches; most conversations have none, and need not load what they take."""
-        from flyte_sidecar.server.watches import Watches
+        from flyte_sidecar.server.watches import OpenWatches
 
-        return Watches()
+        return OpenWatches()
 
     def _watch(self, given: params.WatchParams, call: Call) -> MaybeAwaitable[results.WatchResult]:
         from flyte_sidecar.events.watch import Watch, Watched
@@ -151,7 +151,7 @@ class Methods:
         watched = Watched(scope=self._scope(given), run_name=given.run_name, parent=given.parent)
         watch = Watch(watched)
         feeding = self._service.watch(watch)
-        return self._watches.open(given.watch, watch, feeding, call, self.connection.outbox)
+        return self._watches.open(given.watch, watch, feeding, call, self.connection.output)
 
     def _initialize(self, given: params.InitializeParams, _: Call) -> results.InitializeResult:
         if self._initialized:
@@ -237,7 +237,7 @@ def _from_params(model: type[S], given: Struct, **members: Any) -> S:
     return model(**members)
 
 
-def read_payload(raw: Raw) -> Payload:
+def decode_payload(raw: Raw) -> Payload:
     """Return the scalar of a JSON text; an int may have any size.
 
     Raises
@@ -263,4 +263,4 @@ def _long_number(text: bytes) -> int | float | None:
     if text[:1] not in b"-0123456789":
         return None
     nearest = float(text)
-    return nearest if math.isfinite(nearest) else BEYOND_ALL
+    return nearest if math.isfinite(nearest) else OVERFLOW

@@ -14,15 +14,15 @@ from flyte_sidecar._version import VERSION
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.protocol.results import encode
 from flyte_sidecar.rpc.connection import Connection
-from flyte_sidecar.rpc.lifecycle import Lifecycle
-from flyte_sidecar.rpc.parent import watch_parent
+from flyte_sidecar.rpc.parent_process import watch_parent
+from flyte_sidecar.rpc.shutdown import Shutdown
 from flyte_sidecar.rpc.stdio import StdioTransport
-from flyte_sidecar.server.handlers import Methods
+from flyte_sidecar.server.handlers import MethodHandlers
 from flyte_sidecar.server.settings import Options, make_backend
 
 logger = logging.getLogger(__name__)
 
-CLOSE = 2.0
+BACKEND_CLOSE_TIMEOUT = 2.0
 """Seconds that the backend is given to close."""
 
 
@@ -31,7 +31,7 @@ class Sidecar:
 
     def __init__(self, options: Options) -> None:
         self.backend = make_backend(options)
-        methods = Methods(EventService(self.backend), VERSION, self._watch)
+        methods = MethodHandlers(EventService(self.backend), VERSION, self._watch)
         self.connection = Connection(
             methods.handlers(),
             encode,
@@ -39,7 +39,7 @@ class Sidecar:
             max_message_bytes=options.max_message_bytes,
         )
         methods.connection = self.connection
-        self.lifecycle = Lifecycle(self.connection)
+        self.lifecycle = Shutdown(self.connection)
         if options.parent_pid is not None:
             self._watch(options.parent_pid)
 
@@ -49,7 +49,7 @@ class Sidecar:
     async def ended(self) -> int:
         """Wait for the end, let go of the backend, and give the exit status."""
         status = await self.lifecycle.ended
-        patience = 0 if self.lifecycle.at_once else CLOSE
+        patience = 0 if self.lifecycle.at_once else BACKEND_CLOSE_TIMEOUT
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self.backend.close(), patience)
         return status

@@ -9,14 +9,14 @@ from typing import Any
 from flyte_sidecar.errors import InvalidParams, RequestCancelled, SidecarError
 from flyte_sidecar.events.watch import Changed, Lost, Note, Watch
 from flyte_sidecar.protocol import methods, results
-from flyte_sidecar.rpc.outbox import Outbox
+from flyte_sidecar.rpc.output_queue import OutputQueue
 from flyte_sidecar.rpc.requests import Call, Notice
 
 IN_A_ROW = 64
 """Notes that are told before others get their turn."""
 
 
-class Watches:
+class OpenWatches:
     """The watches of a connection, by the names that its client gave them."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Watches:
         watch: Watch,
         feeding: Coroutine[Any, Any, None],
         call: Call,
-        outbox: Outbox[Any],
+        output: OutputQueue[Any],
     ) -> asyncio.Future[results.WatchResult]:
         """Begin to tell a watch; the result tells why it ended.
 
@@ -51,7 +51,7 @@ class Watches:
             feeding.close()
             raise InvalidParams(f"a watch {name[:100]!r} is open already", path="/watch")
         feed = asyncio.ensure_future(feeding)
-        telling = asyncio.ensure_future(_tell(name, watch, feed, outbox))
+        telling = asyncio.ensure_future(_tell(name, watch, feed, output))
 
         def ended(_: object) -> None:
             del self._open[name]
@@ -76,15 +76,15 @@ class Watches:
 
 
 async def _tell(
-    name: str, watch: Watch, feed: asyncio.Future[None], outbox: Outbox[Any]
+    name: str, watch: Watch, feed: asyncio.Future[None], output: OutputQueue[Any]
 ) -> results.WatchResult:
     sequence = 0
     while True:
-        await outbox.room()  # until then, later states take the place of earlier ones
+        await output.wait_for_room()  # until then, later states take the place of earlier ones
         note = watch.take()
         if note is not None:
             sequence += 1
-            outbox.answer(_notice(name, sequence, note))
+            output.put(_notice(name, sequence, note))
             if sequence % IN_A_ROW == 0:
                 await asyncio.sleep(0)
         elif feed.done():

@@ -73,7 +73,7 @@ async def test_a_signal_that_was_lost_and_then_rejected_is_of_unknown_outcome_if
     write = client.service.write(Target(RUN, action_name=event.action_name))
     with pytest.raises(BackendUnavailable, match=rejection) as failed:
         await write.carry_out(flyte.backend().signal(event, True))
-    assert {**write.known(), **failed.value.data}["outcome"] == "unknown"
+    assert {**write.describe(), **failed.value.data}["outcome"] == "unknown"
     write.end()
 
 
@@ -177,7 +177,7 @@ async def test_an_abort_that_was_lost_is_not_retried_until_the_event_was_read(
     write = client.service.write(Target(RUN, action_name=event.action_name))
     with pytest.raises(BackendUnavailable) as failed:
         await write.carry_out(flyte.backend().abort(event, "why"))
-    assert {**write.known(), **failed.value.data}["outcome"] == "unknown"
+    assert {**write.describe(), **failed.value.data}["outcome"] == "unknown"
     write.end()
     assert flyte.server.calls["AbortAction"] == 0
     assert flyte.server.model.action(RUN.name, event.action_name).payload is True

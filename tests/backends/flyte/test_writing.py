@@ -342,12 +342,12 @@ async def test_the_outcome_of_a_write_says_whether_it_was_sent(
     write = client.service.write(Target(RUN, name="q"))
     with pytest.raises(BackendUnavailable):
         await client.service.signal(write, True)
-    assert write.known() == {"outcome": "none", "actionName": None}
+    assert write.describe() == {"outcome": "none", "actionName": None}
     flyte.server.faults.unavailable = {"SignalEvent": 1000}
     write = client.service.write(Target(RUN, name="q"))
     with pytest.raises(BackendUnavailable):
         await client.service.signal(write, True)
-    assert write.known() == {"outcome": "unknown", "actionName": action}
+    assert write.describe() == {"outcome": "unknown", "actionName": action}
 
 
 @EVERY

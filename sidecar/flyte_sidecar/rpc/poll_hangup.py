@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 
 
-def watch_reader(descriptor: int, gone: Callable[[], None]) -> Callable[[], None]:
+def on_hangup(descriptor: int, gone: Callable[[], None]) -> Callable[[], None]:
     """Call `gone` on the running loop once the other end is closed; returns what ends the watch.
 
     A file has no other end, and some systems cannot tell: there nothing is watched.

@@ -1,4 +1,4 @@
-"""Room in the outbox, and the notifications that wait for it."""
+"""Room in the output, and the notifications that wait for it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from flyte_sidecar.rpc.outbox import FLUSH_BYTES, Outbox
+from flyte_sidecar.rpc.output_queue import FLUSH_BYTES, OutputQueue
 from flyte_sidecar.rpc.requests import Notice
 from tests.conftest import TEST_TIMEOUT
 from tests.rpc.bench import Bench, FakeTransport, on_a_bench, request, settled, told
@@ -17,28 +17,28 @@ from tests.rpc.bench import Bench, FakeTransport, on_a_bench, request, settled, 
 class Small(FakeTransport):
     """A transport that has room for so many bytes, and tells of it as asyncio's do."""
 
-    def __init__(self, outbox: Outbox[bytes], limit: int) -> None:
+    def __init__(self, output: OutputQueue[bytes], limit: int) -> None:
         super().__init__()
-        self.outbox = outbox
+        self.output = output
         self.limit = limit
 
     def write(self, data: bytes) -> None:
         super().write(data)
         if sum(map(len, self.written)) > self.limit:
-            self.outbox.full = True
+            self.output.full = True
 
     def read(self) -> bytes:
         """Read everything that was written."""
         data = b"".join(self.written)
         self.written.clear()
-        self.outbox.resume()
+        self.output.resume()
         return data
 
 
-def small(limit: int) -> tuple[Outbox[bytes], Small]:
-    outbox: Outbox[bytes] = Outbox(lambda message: message)
-    outbox.transport = transport = Small(outbox, limit)
-    return outbox, transport
+def small(limit: int) -> tuple[OutputQueue[bytes], Small]:
+    output: OutputQueue[bytes] = OutputQueue(lambda message: message)
+    output.transport = transport = Small(output, limit)
+    return output, transport
 
 
 Body = Callable[[], Awaitable[None]]
@@ -57,18 +57,18 @@ def on_a_loop(body: Body) -> Callable[[], None]:
 
 @on_a_loop
 async def test_where_there_is_room_nobody_waits_for_it() -> None:
-    outbox, _ = small(10)
-    waiting = outbox.room()
+    output, _ = small(10)
+    waiting = output.wait_for_room()
     with pytest.raises(StopIteration):
         waiting.send(None)
 
 
 @on_a_loop
 async def test_all_who_wait_for_room_hear_of_it() -> None:
-    outbox, transport = small(0)
-    outbox.answer(b"x")
-    outbox.flush()
-    waiting = [asyncio.ensure_future(outbox.room()) for _ in range(3)]
+    output, transport = small(0)
+    output.put(b"x")
+    output.flush()
+    waiting = [asyncio.ensure_future(output.wait_for_room()) for _ in range(3)]
     await settled()
     assert not any(one.done() for one in waiting)
     transport.read()
@@ -77,15 +77,15 @@ async def test_all_who_wait_for_room_hear_of_it() -> None:
 
 @on_a_loop
 async def test_who_stops_waiting_for_room_leaves_the_others_waiting() -> None:
-    outbox, transport = small(0)
-    outbox.full = True
-    first, second = (asyncio.ensure_future(outbox.room()) for _ in range(2))
+    output, transport = small(0)
+    output.full = True
+    first, second = (asyncio.ensure_future(output.wait_for_room()) for _ in range(2))
     await settled()
     first.cancel()
     await settled()
     assert first.cancelled()
     assert not second.done()
-    third = asyncio.ensure_future(outbox.room())
+    third = asyncio.ensure_future(output.wait_for_room())
     await settled()
     transport.read()
     await asyncio.wait_for(asyncio.gather(second, third), TEST_TIMEOUT)
@@ -93,11 +93,11 @@ async def test_who_stops_waiting_for_room_leaves_the_others_waiting() -> None:
 
 @on_a_loop
 async def test_room_that_waiting_answers_take_up_is_none() -> None:
-    outbox, transport = small(FLUSH_BYTES)
-    outbox.full = True
-    outbox.answer(b"a" * (FLUSH_BYTES + 1))
-    outbox.answer(b"b" * (FLUSH_BYTES + 1))
-    waiting = asyncio.ensure_future(outbox.room())
+    output, transport = small(FLUSH_BYTES)
+    output.full = True
+    output.put(b"a" * (FLUSH_BYTES + 1))
+    output.put(b"b" * (FLUSH_BYTES + 1))
+    waiting = asyncio.ensure_future(output.wait_for_room())
     await settled()
     transport.read()
     await settled()
@@ -111,45 +111,45 @@ async def test_room_that_waiting_answers_take_up_is_none() -> None:
 
 @on_a_loop
 async def test_of_many_who_wait_for_room_none_writes_beyond_it() -> None:
-    outbox, transport = small(FLUSH_BYTES)
+    output, transport = small(FLUSH_BYTES)
     message = b"x" * (FLUSH_BYTES // 4)
     sent = 0
 
     async def tell() -> None:
         nonlocal sent
         for _ in range(5):
-            await outbox.room()
-            outbox.answer(message)
+            await output.wait_for_room()
+            output.put(message)
             sent += 1
 
     telling = asyncio.gather(*(tell() for _ in range(20)))
     read = 0
     while not telling.done():
         await settled()
-        assert not outbox._waiting
+        assert not output._waiting
         assert sum(map(len, transport.written)) <= transport.limit + FLUSH_BYTES + len(message)
         read += len(transport.read())
-    outbox.flush()
+    output.flush()
     read += len(transport.read())
     assert (sent, read) == (100, 100 * len(message))
 
 
 @on_a_loop
 async def test_once_nobody_reads_nobody_waits_for_room() -> None:
-    outbox, _ = small(0)
-    outbox.full = True
-    waiting = asyncio.ensure_future(outbox.room())
+    output, _ = small(0)
+    output.full = True
+    waiting = asyncio.ensure_future(output.wait_for_room())
     await settled()
-    outbox.lose()
+    output.close()
     await asyncio.wait_for(waiting, TEST_TIMEOUT)
-    outbox.answer(b"x")
+    output.put(b"x")
     await settled()
-    await asyncio.wait_for(outbox.room(), TEST_TIMEOUT)
+    await asyncio.wait_for(output.wait_for_room(), TEST_TIMEOUT)
 
 
 @on_a_bench
 async def test_a_notice_is_a_notification(bench: Bench) -> None:
-    bench.connection.outbox.answer(Notice("events.synced", {"watch": "w", "sequence": 1}))
+    bench.connection.output.put(Notice("events.synced", {"watch": "w", "sequence": 1}))
     await settled()
     assert bench.answers() == [
         {
@@ -164,13 +164,13 @@ async def test_a_notice_is_a_notification(bench: Bench) -> None:
 async def test_a_notice_stands_among_the_answers_in_the_order_of_their_sending(
     bench: Bench,
 ) -> None:
-    outbox = bench.connection.outbox
-    outbox.answer(Notice("first", {}))
+    output = bench.connection.output
+    output.put(Notice("first", {}))
     bench.ask(1, "now")
-    outbox.answer(Notice("second", {}))
+    output.put(Notice("second", {}))
     bench.connection.pause_writing()
-    outbox.answer(Notice("third", {}))
-    outbox.answer(Notice("fourth", {}))
+    output.put(Notice("third", {}))
+    output.put(Notice("fourth", {}))
     bench.ask(2, "now")
     bench.connection.resume_writing()
     await settled()
@@ -182,7 +182,7 @@ async def test_a_notice_stands_among_the_answers_in_the_order_of_their_sending(
 async def test_a_notice_has_the_framing_that_the_client_chose(bench: Bench) -> None:
     body = json.dumps(request(1, "now")).encode()
     bench.connection.data_received(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
-    bench.connection.outbox.answer(Notice("note", {"a": "é"}))
+    bench.connection.output.put(Notice("note", {"a": "é"}))
     await settled()
     data = b"".join(bench.transport.written)
     notice = '{"jsonrpc":"2.0","method":"note","params":{"a":"é"}}'.encode()
@@ -192,7 +192,7 @@ async def test_a_notice_has_the_framing_that_the_client_chose(bench: Bench) -> N
 @on_a_bench
 async def test_notices_count_as_neither_requests_nor_errors(bench: Bench) -> None:
     for _ in range(3):
-        bench.connection.outbox.answer(Notice("note", {}))
+        bench.connection.output.put(Notice("note", {}))
     bench.ask(1, "now")
     await settled()
     assert told([bench.answers()[-1]]) == [(1, "result")]

@@ -9,7 +9,7 @@ import pytest
 
 from flyte_sidecar.errors import BackendUnavailable, RequestCancelled, SidecarError
 from flyte_sidecar.protocol.params import Params
-from flyte_sidecar.rpc.decode_params import params_reader
+from flyte_sidecar.rpc.decode_params import params_decoder
 from flyte_sidecar.rpc.requests import Call, Handler
 from tests.rpc.bench import kind, on_a, request, settled, told
 from tests.rpc.ending import Ending
@@ -27,7 +27,7 @@ class Watched(Ending):
         super().__init__()
         self.stubborn: list[asyncio.Future[None]] = []
         for name, handle in {"watch": self._watch, "stubborn": self._stubborn}.items():
-            handler = Handler(params_reader(Params), handle, open_ended=True, in_batch=False)
+            handler = Handler(params_decoder(Params), handle, open_ended=True, in_batch=False)
             self.connection.handlers[name] = handler
 
     def _watch(self, given: Any, call: Call) -> Any:

@@ -1,4 +1,4 @@
-"""Writing a descriptor without ever blocking the event loop.
+"""FdWriter a descriptor without ever blocking the event loop.
 
 What cannot be written yet is kept, and its amount told to the sender, who stops taking work.
 """
@@ -17,7 +17,7 @@ from collections import deque
 from contextlib import suppress
 from typing import Protocol
 
-from flyte_sidecar.rpc.hangup import watch_reader
+from flyte_sidecar.rpc.poll_hangup import on_hangup
 
 HIGH_WATER = 1 << 20
 """Bytes: with more than this unwritten the sender is told to pause."""
@@ -42,7 +42,7 @@ class Sender(Protocol):
         """Nobody reads any more."""
 
 
-class Writing(Protocol):
+class FdWriter(Protocol):
     """A descriptor being written."""
 
     def write(self, data: bytes) -> None:
@@ -55,16 +55,16 @@ class Writing(Protocol):
         """Write nothing more; the sender is told that the connection is lost."""
 
 
-def write_to(descriptor: int, sender: Sender) -> Writing:
+def write_fd(descriptor: int, sender: Sender) -> FdWriter:
     """Write a descriptor in the way that suits it."""
     # A terminal that is ready for a byte may block on the next one.
     if sys.platform == "win32" or os.isatty(descriptor):
         try:
-            return ThreadedWriting(descriptor, sender)
+            return ThreadedFdWriter(descriptor, sender)
         except RuntimeError:  # no thread can be started
             if sys.platform == "win32":
                 raise
-    return PolledWriting(descriptor, sender)
+    return PolledFdWriter(descriptor, sender)
 
 
 class _Backlog:
@@ -109,7 +109,7 @@ class _Backlog:
                 waiter.set_result(None)
 
 
-class PolledWriting(_Backlog):
+class PolledFdWriter(_Backlog):
     """Writes what the system says can be written without blocking.
 
     A socket can be told not to block, and on Linux a pipe can be opened once more, for us
@@ -131,7 +131,7 @@ class PolledWriting(_Backlog):
         self._socket: socket.socket | None = None
         if stat.S_ISSOCK(mode):
             self._socket = socket.socket(fileno=os.dup(descriptor))
-        self._unwatch = watch_reader(descriptor, self._hung_up)
+        self._unwatch = on_hangup(descriptor, self._hung_up)
 
     def write(self, data: bytes) -> None:
         if self._lost:
@@ -208,7 +208,7 @@ def _opened_again(pipe: int) -> int | None:
         return None
 
 
-class ThreadedWriting(_Backlog):
+class ThreadedFdWriter(_Backlog):
     """Writes by a thread, for systems that cannot wait for a descriptor."""
 
     def __init__(self, descriptor: int, sender: Sender) -> None:
@@ -217,7 +217,7 @@ class ThreadedWriting(_Backlog):
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         threading.Thread(target=self._work, name="stdout-writer", daemon=True).start()
-        self._unwatch = watch_reader(descriptor, self._lose)
+        self._unwatch = on_hangup(descriptor, self._lose)
 
     def write(self, data: bytes) -> None:
         if not self._lost:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from flyte_sidecar.rpc.parent import watch_parent
+from flyte_sidecar.rpc.parent_process import watch_parent
 from tests.conftest import TEST_TIMEOUT
 
 

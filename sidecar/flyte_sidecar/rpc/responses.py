@@ -10,10 +10,10 @@ from typing import Any
 from msgspec import json
 
 from flyte_sidecar.errors import MessageTooLarge, MethodNotFound, SidecarError
-from flyte_sidecar.rpc.explain import quoted
+from flyte_sidecar.rpc.error_messages import quote
 from flyte_sidecar.rpc.framing import StreamDecoder
 from flyte_sidecar.rpc.requests import Batch, Call, Notice
-from flyte_sidecar.rpc.task_runner import defect
+from flyte_sidecar.rpc.task_runner import internal_error
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ ERROR_BYTES = 512
 """What an error that answers an entry of a batch takes beside the id, at most."""
 
 
-class Replies:
+class ResponseEncoder:
     """Makes the messages that answer.
 
     Parameters
@@ -102,9 +102,9 @@ class Replies:
             else:
                 text = error_reply(call.id, call.outcome, self._encode, call.known)
         except Exception as error:
-            text = error_reply(call.id, defect(error), self._encode, call.known)
+            text = error_reply(call.id, internal_error(error), self._encode, call.known)
         if call.window is not None:
-            call.window.learn(len(text))
+            call.window.record_size(len(text))
         return text if text.isascii() else self._decoder.safe(text)
 
 
@@ -115,7 +115,7 @@ def _note_failure(call: Call) -> None:
         usual = isinstance(call.outcome, MethodNotFound) or call.method == "$/cancelRequest"
         level = logging.INFO if usual else logging.WARNING
         with suppress(Exception):  # nothing that logging does may prevent an answer
-            logger.log(level, "notification %s failed: %s", quoted(call.method), call.outcome.kind)
+            logger.log(level, "notification %s failed: %s", quote(call.method), call.outcome.kind)
 
 
 def reply(identity: bytes, result: bytes) -> bytes:

@@ -11,7 +11,7 @@ MAX_MESSAGE = 300
 """Characters of an error's message that quotes what was sent."""
 
 MAX_NAME = 100
-"""Characters of a name that is quoted, or compared with known ones."""
+"""Characters of a name that is quote, or compared with known ones."""
 
 _OFFSET = re.compile(r" \(byte ([0-9]{1,18})\)$")
 _NOT_NUMBERS = (b"-Infinity", b"Infinity", b"NaN")
@@ -20,7 +20,7 @@ _MISSING = "Object missing required field `"
 _PLACE = " - at `$"
 
 
-def not_json(message: bytes, error: Exception) -> str:
+def describe_json_error(message: bytes, error: Exception) -> str:
     """Explain why a message is not a JSON text."""
     if isinstance(error, UnicodeDecodeError):
         return f"the message is not UTF-8: byte {error.start} is invalid"
@@ -49,7 +49,7 @@ def invalid_params(said: str, known: Sequence[str]) -> InvalidParams:
     """
     if said.startswith(_UNKNOWN):
         name = said[len(_UNKNOWN) :].removesuffix("`")
-        what = f"unknown param {quoted(name)}{suggestion(name, known)}"
+        what = f"unknown param {quote(name)}{suggestion(name, known)}"
         return InvalidParams(what, path="/" + _escaped(name))
     if said.startswith(_MISSING):
         name = said[len(_MISSING) :].removesuffix("`")
@@ -66,7 +66,7 @@ def invalid_params(said: str, known: Sequence[str]) -> InvalidParams:
     return InvalidParams(f"{what} at {pointer}", path=pointer)
 
 
-def quoted(name: str) -> str:
+def quote(name: str) -> str:
     """Quote a name that may have any length."""
     return repr(name if len(name) <= MAX_NAME else name[:MAX_NAME] + "...")
 

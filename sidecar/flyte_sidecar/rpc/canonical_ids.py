@@ -16,7 +16,7 @@ _NUMBER = re.compile(
 _CONTROL = re.compile(rb"[\x00-\x1f]")
 
 
-def integer(text: bytes) -> bytes | None:
+def canonical_integer(text: bytes) -> bytes | None:
     """Return the plain digits of a JSON number that has no fraction; None for anything else.
 
     `10.0` and `1e1` are the integer 10, as in JSON Schema.
@@ -42,7 +42,7 @@ def integer(text: bytes) -> bytes | None:
     return bytes(sign + digits + b"0" * zeros)
 
 
-def id_key(text: bytes) -> bytes | None:
+def canonical_id(text: bytes) -> bytes | None:
     """Return one form for all ways to write the same id; None for what cannot be an id.
 
     The text may be anything: what is accepted is one whole JSON text.
@@ -50,7 +50,7 @@ def id_key(text: bytes) -> bytes | None:
     if text == b"null":
         return text
     if text[:1] != b'"':
-        return integer(text)
+        return canonical_integer(text)
     if b"\\" not in text and text.isascii() and text.find(b'"', 1) == len(text) - 1:
         return None if _CONTROL.search(text) else text
     try:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 
-from flyte_sidecar.rpc.lifecycle import Lifecycle
-from flyte_sidecar.rpc.task_runner import EXPECTED, MAX_UNFINISHED
-from flyte_sidecar.rpc.window import LEAST, MAX_RESULTS, Window
+from flyte_sidecar.rpc.concurrency_limit import MAX_RESULT_BYTES, MIN_RESULT_BYTES, ConcurrencyLimit
+from flyte_sidecar.rpc.shutdown import Shutdown
+from flyte_sidecar.rpc.task_runner import INITIAL_RESULT_BYTES, MAX_UNFINISHED
 from tests.rpc.bench import Bench, on_a_bench, request, settled, told
 
-AT_FIRST = MAX_RESULTS // EXPECTED
-WRITES = MAX_RESULTS // LEAST
+AT_FIRST = MAX_RESULT_BYTES // INITIAL_RESULT_BYTES
+WRITES = MAX_RESULT_BYTES // MIN_RESULT_BYTES
 
 
-def opened() -> Window:
+def opened() -> ConcurrencyLimit:
     """Return a window that has seen many small results."""
-    window = Window(EXPECTED)
+    window = ConcurrencyLimit(INITIAL_RESULT_BYTES)
     for _ in range(100):
-        window.learn(100)
+        window.record_size(100)
     return window
 
 
@@ -26,7 +26,7 @@ async def test_work_begins_in_the_order_of_its_coming_as_its_results_fit(bench: 
     bench.send(*(request(n, "work") for n in range(AT_FIRST + 40)))
     await settled()
     assert bench.begun == [str(n) for n in range(AT_FIRST)]
-    bench.release(0, "x" * EXPECTED * 2)
+    bench.release(0, "x" * INITIAL_RESULT_BYTES * 2)
     await settled()
     assert len(bench.begun) == AT_FIRST
     for n in range(1, AT_FIRST):
@@ -51,7 +51,7 @@ async def test_small_results_open_the_window_as_far_as_a_large_one_may_follow(
     bench.begun.clear()
     bench.send(*(request(n, "work") for n in range(MAX_UNFINISHED)))
     await settled()
-    assert AT_FIRST < len(bench.begun) == MAX_RESULTS // LEAST
+    assert AT_FIRST < len(bench.begun) == MAX_RESULT_BYTES // MIN_RESULT_BYTES
     for n in range(MAX_UNFINISHED):
         bench.release(n)
     await settled()
@@ -116,7 +116,7 @@ async def test_stuck_work_delays_no_wait_no_write_and_nothing_small(bench: Bench
 
 @on_a_bench
 async def test_stuck_writes_do_not_delay_the_answer_to_a_shutdown(bench: Bench) -> None:
-    Lifecycle(bench.connection)
+    Shutdown(bench.connection)
     bench.send(*(request(n, "stubborn") for n in range(AT_FIRST)))
     await settled()
     bench.ask("end", "shutdown")
@@ -130,16 +130,16 @@ async def test_stuck_writes_do_not_delay_the_answer_to_a_shutdown(bench: Bench) 
 
 def test_there_is_always_room_for_one() -> None:
     async def run() -> None:
-        window = Window(EXPECTED)
-        window.learn(MAX_RESULTS * 3)
-        assert window.enter() is None
-        second = window.enter()
-        third = window.enter()
+        window = ConcurrencyLimit(INITIAL_RESULT_BYTES)
+        window.record_size(MAX_RESULT_BYTES * 3)
+        assert window.acquire() is None
+        second = window.acquire()
+        third = window.acquire()
         assert second is not None
         assert third is not None
-        window.leave(second)
+        window.release(second)
         assert not third.done()
-        window.leave(None)
+        window.release(None)
         assert third.done()
         assert second.cancelled()
 
@@ -148,11 +148,11 @@ def test_there_is_always_room_for_one() -> None:
 
 def test_whoever_came_first_is_let_in_first() -> None:
     async def run() -> None:
-        window = Window(EXPECTED)
+        window = ConcurrencyLimit(INITIAL_RESULT_BYTES)
         window.pause()
-        turns = [window.enter() for _ in range(3)]
+        turns = [window.acquire() for _ in range(3)]
         window.resume()
         assert [turn is not None and turn.done() for turn in turns] == [True] * 3
-        assert opened().enter() is None
+        assert opened().acquire() is None
 
     asyncio.run(run())

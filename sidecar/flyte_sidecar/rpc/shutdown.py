@@ -11,25 +11,25 @@ from msgspec import Struct
 
 from flyte_sidecar.errors import ShuttingDown
 from flyte_sidecar.rpc.connection import Connection
-from flyte_sidecar.rpc.decode_params import params_reader
+from flyte_sidecar.rpc.decode_params import params_decoder
 from flyte_sidecar.rpc.requests import Call, Handler
 
-WORK = 5.0
+DRAIN_TIMEOUT = 5.0
 """Seconds that requests are given after the end of input."""
 
-WRITES = 10.0
+WRITE_DRAIN_TIMEOUT = 10.0
 """Seconds that a write already on its way is given after the end of input."""
 
-SHUTDOWN = 1.0
+SHUTDOWN_TIMEOUT = 1.0
 """Seconds that anything is given after `shutdown` or a signal."""
 
-TICK = 0.05
+DRAIN_POLL_INTERVAL = 0.05
 """Seconds after which it is looked whether the client still reads."""
 
-SETTLE = 0.1
+CANCEL_TIMEOUT = 0.1
 """Seconds that work is given to notice that it was cancelled."""
 
-FLUSH = 5.0
+FLUSH_TIMEOUT = 5.0
 """Seconds that a slow reader is given after `shutdown` or a signal."""
 
 
@@ -37,7 +37,7 @@ class _Nothing(Struct, frozen=True):
     pass
 
 
-class Lifecycle:
+class Shutdown:
     """Ends a connection, and tells with which exit status.
 
     Attributes
@@ -54,7 +54,7 @@ class Lifecycle:
         self._connection = connection
         self._winding_down: asyncio.Future[None] | None = None
         self._leaving: list[asyncio.Future[None]] = []
-        nothing = params_reader(_Nothing)
+        nothing = params_decoder(_Nothing)
         exit_handler = Handler(nothing, self._exit, notification=True, in_batch=False)
         connection.handlers["shutdown"] = Handler(
             nothing, self._shutdown, light=True, in_batch=False
@@ -71,26 +71,26 @@ class Lifecycle:
     def terminate(self) -> None:
         """Do as after `shutdown` and `exit`: a signal asks for it."""
         self._connection.accepting = False
-        self._leave(self._wind_down(SHUTDOWN, SHUTDOWN), FLUSH, 0)
+        self._leave(self._wind_down(SHUTDOWN_TIMEOUT, SHUTDOWN_TIMEOUT), FLUSH_TIMEOUT, 0)
 
     def _shutdown(self, _: Any, call: Call) -> asyncio.Future[None]:
         self._connection.accepting = False
-        work = self._wind_down(SHUTDOWN, SHUTDOWN, but=call)
+        work = self._wind_down(SHUTDOWN_TIMEOUT, SHUTDOWN_TIMEOUT, but=call)
         self._winding_down = asyncio.ensure_future(work)
         return asyncio.shield(self._winding_down)
 
     def _exit(self, _: Any, __: Call) -> None:
         if self._winding_down is not None:
-            self._leave(self._winding_down, FLUSH, 0)
+            self._leave(self._winding_down, FLUSH_TIMEOUT, 0)
         else:
             self._connection.accepting = False
-            self._leave(self._wind_down(SHUTDOWN, SHUTDOWN), FLUSH, 1)
+            self._leave(self._wind_down(SHUTDOWN_TIMEOUT, SHUTDOWN_TIMEOUT), FLUSH_TIMEOUT, 1)
 
     def _input_ended(self, status: int) -> None:
         if self._winding_down is not None:
-            self._leave(self._winding_down, FLUSH, status)
+            self._leave(self._winding_down, FLUSH_TIMEOUT, status)
         else:
-            work = self._wind_down(WORK, WRITES, keep_timed_waits=True)
+            work = self._wind_down(DRAIN_TIMEOUT, WRITE_DRAIN_TIMEOUT, keep_timed_waits=True)
             self._leave(work, None, status)
 
     async def _wind_down(
@@ -110,9 +110,9 @@ class Lifecycle:
         left = work
         while left > 0 and (unfinished := going(lambda call: not call.open_ended)):
             # No work is begun while its answer could not be written: that time is the reader's.
-            stuck = keep_timed_waits and self._connection.outbox.full
-            await _wait(unfinished, min(left, TICK))
-            left -= 0 if stuck else TICK
+            stuck = keep_timed_waits and self._connection.output.full
+            await _wait(unfinished, min(left, DRAIN_POLL_INTERVAL))
+            left -= 0 if stuck else DRAIN_POLL_INTERVAL
         await _wait(going(lambda call: call.sent), writes - work)
         kept = going(lambda call: keep_timed_waits and call.open_ended and call.timer is not None)
         rest = going(lambda call: True) - kept
@@ -120,7 +120,7 @@ class Lifecycle:
         for task in rest:
             calls[task].stop(why)
         # A wait whose event ended in this moment is still answered with it.
-        await _wait(rest, SETTLE)
+        await _wait(rest, CANCEL_TIMEOUT)
         for task in rest:
             self._connection.settle(calls[task], calls[task].cut_short(why))
         await _wait(kept, None)
@@ -133,9 +133,9 @@ class Lifecycle:
         """Write the answers once `work` is done; `flush` bounds it, in seconds."""
         await work
         unanswered = {t for t, call in self._connection.tasks.items() if not call.settled}
-        await _wait(unanswered, SETTLE)
+        await _wait(unanswered, CANCEL_TIMEOUT)
         with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._connection.outbox.drained(), flush)
+            await asyncio.wait_for(self._connection.output.drained(), flush)
         self._end(status)
 
     def _end(self, status: int) -> None:

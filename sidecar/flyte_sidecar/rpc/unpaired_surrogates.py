@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 UNPAIRED = b"\\uFfFd"
-"""Stands for them in a text that was mended: a spelling that nobody else uses."""
+"""Stands for them in a text that was replaced: a spelling that nobody else uses."""
 
 HALF = "holds half of a character (an unpaired surrogate)"
 
@@ -21,7 +21,7 @@ _BACKSLASH = b"\\\\"
 _HIDDEN = b"\xff\xff"  # in no text that is UTF-8
 
 
-def mend(text: bytes) -> bytes:
+def replace_surrogates(text: bytes) -> bytes:
     """Return the text with `UNPAIRED` in place of each unpaired surrogate."""
     if not _PATTERN.search(text):
         return text
@@ -30,6 +30,6 @@ def mend(text: bytes) -> bytes:
     return text.replace(_HIDDEN, _BACKSLASH)
 
 
-def tear(text: bytes) -> bytes:
-    """Undo `mend`, but for which surrogates they were."""
+def restore_surrogates(text: bytes) -> bytes:
+    """Undo `replace_surrogates`, but for which surrogates they were."""
     return text.replace(UNPAIRED, rb"\ud800")

@@ -1,4 +1,4 @@
-"""Reading a descriptor: on the event loop where the system can wait for it, else by a thread."""
+"""FdReader a descriptor: on the event loop where the system can wait for it, else by a thread."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Receiver(Protocol):
         """No more bytes will come."""
 
 
-class Reading(Protocol):
+class FdReader(Protocol):
     """A descriptor being read. It begins paused."""
 
     def pause(self) -> None:
@@ -31,18 +31,18 @@ class Reading(Protocol):
         """Go on."""
 
 
-def read_from(descriptor: int, receiver: Receiver) -> Reading:
+def read_fd(descriptor: int, receiver: Receiver) -> FdReader:
     """Read a descriptor in the way that suits it."""
     loop = asyncio.get_running_loop()
     try:
         loop.add_reader(descriptor, int)
         loop.remove_reader(descriptor)
     except (OSError, NotImplementedError):
-        return ThreadedReading(descriptor, receiver)
-    return PolledReading(descriptor, receiver)
+        return ThreadedFdReader(descriptor, receiver)
+    return PolledFdReader(descriptor, receiver)
 
 
-class PolledReading:
+class PolledFdReader:
     """Reads when the system says that there is something to read."""
 
     def __init__(self, descriptor: int, receiver: Receiver) -> None:
@@ -73,7 +73,7 @@ class PolledReading:
             self._receiver.eof_received()
 
 
-class ThreadedReading:
+class ThreadedFdReader:
     """Reads by a thread, one chunk ahead at most."""
 
     def __init__(self, descriptor: int, receiver: Receiver) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-MAX_RESULTS = 64 << 20
+MAX_RESULT_BYTES = 64 << 20
 """Bytes that the results of the work under way may have together."""
 
-LEAST = 1 << 19
+MIN_RESULT_BYTES = 1 << 19
 """Bytes that a result is expected to have at least: a large one may follow many small ones."""
 
 
-class Window:
+class ConcurrencyLimit:
     """Admits work in the order of its coming, while its results are expected to fit.
 
     How large a result is shows only once it is there. So the last ones tell what to expect: a
@@ -30,7 +30,7 @@ class Window:
         self._running = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
-    def enter(self) -> asyncio.Future[None] | None:
+    def acquire(self) -> asyncio.Future[None] | None:
         """Take a place; returns what is done once there is one, None if there is one now."""
         if not self._waiting and self._has_room():
             self._running += 1
@@ -39,7 +39,7 @@ class Window:
         self._waiting.append(turn)
         return turn
 
-    def leave(self, turn: asyncio.Future[None] | None) -> None:
+    def release(self, turn: asyncio.Future[None] | None) -> None:
         """Return the place that `enter` gave, or no longer wait for it."""
         if turn is not None and not turn.done():
             turn.cancel()
@@ -56,9 +56,9 @@ class Window:
         self._paused = False
         self._admit()
 
-    def learn(self, size: int) -> None:
+    def record_size(self, size: int) -> None:
         """Take note of the size of a result, in bytes."""
-        self._expected = max(size, self._expected * 3 // 4, LEAST)
+        self._expected = max(size, self._expected * 3 // 4, MIN_RESULT_BYTES)
 
     def _admit(self) -> None:
         while self._waiting and self._has_room():
@@ -68,5 +68,5 @@ class Window:
                 turn.set_result(None)
 
     def _has_room(self) -> bool:
-        fits = (self._running + 1) * self._expected <= MAX_RESULTS
+        fits = (self._running + 1) * self._expected <= MAX_RESULT_BYTES
         return not self._paused and (fits or not self._running)

@@ -33,7 +33,7 @@ class Transport(Protocol):
         """Wait until everything is written."""
 
 
-class Outbox(Generic[T]):
+class OutputQueue(Generic[T]):
     """Gathers small messages into large writes, and answers only while there is room.
 
     An answer is turned into bytes when it can be written, not before: thousands may be
@@ -55,14 +55,14 @@ class Outbox(Generic[T]):
         self._flush_soon: asyncio.Handle | None = None
         self._room: asyncio.Future[None] | None = None
 
-    async def room(self) -> None:
+    async def wait_for_room(self) -> None:
         """Wait until something can be written at once."""
         while self.full:
             if self._room is None or self._room.done():
                 self._room = asyncio.get_running_loop().create_future()
             await asyncio.shield(self._room)
 
-    def answer(self, answer: T) -> None:
+    def put(self, answer: T) -> None:
         """Send an answer once there is room."""
         if self.full:
             self._waiting.append(answer)
@@ -90,11 +90,11 @@ class Outbox(Generic[T]):
         """There is room again."""
         self.full = False
         while self._waiting and not self.full:
-            self.answer(self._waiting.popleft())
+            self.put(self._waiting.popleft())
         self.flush()
         self._tell_of_room()
 
-    def lose(self) -> None:
+    def close(self) -> None:
         """Nobody reads any more: drop what waits, and whatever comes."""
         self.transport = None
         self.full = False

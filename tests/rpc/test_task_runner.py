@@ -1,4 +1,4 @@
-"""Work that goes on, and work that is late."""
+"""TaskRunner that goes on, and work that is late."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from flyte_sidecar.errors import DeadlineExceeded
 from flyte_sidecar.rpc.requests import Call
-from flyte_sidecar.rpc.task_runner import Work
+from flyte_sidecar.rpc.task_runner import TaskRunner
 
 
 def test_late_work_gets_no_further_than_what_was_said_of_it() -> None:
@@ -20,7 +20,7 @@ def test_late_work_gets_no_further_than_what_was_said_of_it() -> None:
             await turn
             went_on.append("the write was sent")
 
-        work = Work(lambda call, outcome: settled.append(outcome))
+        work = TaskRunner(lambda call, outcome: settled.append(outcome))
         call = Call()
         work.start(call, write(), 3600)
         await asyncio.sleep(0)

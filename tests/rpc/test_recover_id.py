@@ -9,13 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flyte_sidecar.rpc.ids import id_key
-from flyte_sidecar.rpc.recover_id import MAX_ID, IdFinder, salvage_id
+from flyte_sidecar.rpc.canonical_ids import canonical_id
+from flyte_sidecar.rpc.recover_id import MAX_ID, IdFinder, recover_id
 
 KEYS = st.one_of(st.sampled_from(["id", "method", "params", 'a"b', "\\", "{", "I\x00"]), st.text())
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.one_of(
-        st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=20)
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.text(max_size=20),
     ),
     lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(KEYS, inner, max_size=4)),
     max_leaves=12,
@@ -51,7 +55,7 @@ def test_the_id_at_the_top_of_any_object_is_found(
     found = feed(data, sizes)
     assert found is not None
     assert json.loads(found) == identity
-    assert salvage_id(data) == found
+    assert recover_id(data) == found
 
 
 @settings(max_examples=200)
@@ -77,7 +81,7 @@ def test_garbage_gives_an_id_that_is_json_or_none_however_it_is_split(
     data: bytes, sizes: list[int]
 ) -> None:
     found = feed(data, sizes)
-    assert found == salvage_id(data)
+    assert found == recover_id(data)
     if found is not None:
         assert isinstance(json.loads(found), str | int | None)
 
@@ -104,14 +108,14 @@ def test_garbage_gives_an_id_that_is_json_or_none_however_it_is_split(
     ],
 )
 def test_what_may_not_be_an_id_is_not_echoed(value: bytes) -> None:
-    assert salvage_id(b'{"id":' + value + b',"x":') is None
-    assert id_key(value) is None
+    assert recover_id(b'{"id":' + value + b',"x":') is None
+    assert canonical_id(value) is None
 
 
 @pytest.mark.parametrize("one", [b'"' + b"a" * MAX_ID * 2 + b'"', b"1" * MAX_ID * 2])
 def test_a_huge_id_is_not_echoed_in_part(one: bytes) -> None:
     data = b'{"id":' + one + b',"x":1}'
-    assert salvage_id(data) is None
+    assert recover_id(data) is None
     assert feed(data, [7] * 600) is None
 
 
@@ -137,7 +141,7 @@ def test_a_huge_id_is_not_echoed_in_part(one: bytes) -> None:
     ],
 )
 def test_after_a_slip_no_id_is_certain(data: bytes) -> None:
-    assert salvage_id(data) is None
+    assert recover_id(data) is None
     assert feed(data, [1] * len(data)) is None
 
 
@@ -155,19 +159,30 @@ NESTED = (
 def test_one_slip_never_makes_the_id_of_something_else_the_requests(
     at: int, width: int, instead: bytes
 ) -> None:
-    found = salvage_id(NESTED[:at] + instead + NESTED[at + width :])
+    found = recover_id(NESTED[:at] + instead + NESTED[at + width :])
     assert found in (None, b'"out"') or (found.startswith(b'"') and b"in" not in found)
 
 
 def test_all_ways_to_write_an_id_have_one_key() -> None:
-    assert id_key(b"1.0") == id_key(b"1") == id_key(b"10e-1") == id_key(b"0.01e2") == b"1"
-    assert id_key(b"-0") == id_key(b"0.000") == b"0"
-    assert id_key(b"1e3") == b"1000"
-    assert id_key(b"-12.0") == b"-12"
-    assert id_key(b"1.5") is id_key(b"1e999999999") is id_key(b"1e" + b"9" * 100_000) is None
-    assert id_key(rb'"\u0061\/"') == id_key(b'"a/"') == b'"a/"'
-    assert id_key('"é"'.encode()) == id_key(rb'"\u00e9"')
-    assert id_key(b'"1"') != id_key(b"1")
+    assert (
+        canonical_id(b"1.0")
+        == canonical_id(b"1")
+        == canonical_id(b"10e-1")
+        == canonical_id(b"0.01e2")
+        == b"1"
+    )
+    assert canonical_id(b"-0") == canonical_id(b"0.000") == b"0"
+    assert canonical_id(b"1e3") == b"1000"
+    assert canonical_id(b"-12.0") == b"-12"
+    assert (
+        canonical_id(b"1.5")
+        is canonical_id(b"1e999999999")
+        is canonical_id(b"1e" + b"9" * 100_000)
+        is None
+    )
+    assert canonical_id(rb'"\u0061\/"') == canonical_id(b'"a/"') == b'"a/"'
+    assert canonical_id('"é"'.encode()) == canonical_id(rb'"\u00e9"')
+    assert canonical_id(b'"1"') != canonical_id(b"1")
 
 
 N = 16 << 20
@@ -192,4 +207,4 @@ N = 16 << 20
     ],
 )
 def test_a_hostile_message_is_given_up(data: bytes) -> None:
-    assert salvage_id(data) is None
+    assert recover_id(data) is None

@@ -1,0 +1,139 @@
+"""Header framing, as in the Language Server Protocol: `Content-Length`, then the body."""
+
+from __future__ import annotations
+
+import re
+
+from flyte_sidecar.errors import InvalidRequest, ParseError, SidecarError
+from flyte_sidecar.rpc.malformed import MAX_MESSAGE_BYTES, Frame, Malformed, too_large
+from flyte_sidecar.rpc.recover_id import IdFinder, recover_id
+
+MAX_HEADER_BYTES = 8 << 10
+
+_WHITE_SPACE = b" \t\r\n"
+_LENGTH = re.compile(rb"Content-Length: ([0-9]{1,15})\r\n\r\n")
+
+
+class HeaderDecoder:
+    """LSP's framing: headers, a blank line, and as many bytes as `Content-Length` says."""
+
+    def __init__(self, max_bytes: int = MAX_MESSAGE_BYTES) -> None:
+        self._max = max_bytes
+        self._data = b""
+        self._at = 0
+        self._wanted = 0  # bytes of the body that have not come
+        self._length = -1  # of the body; negative while a header block is read
+        self._head = 0  # bytes of the header block's lines that were read
+        self._declared: int | None = None  # the length that they name
+        self._part = bytearray()  # those that have
+        self._skipped: IdFinder | None = None
+        self._refused: SidecarError | None = None
+
+    def feed(self, data: bytes) -> None:
+        left = self._data[self._at :]
+        self._data, self._at = left + data if left else data, 0
+
+    def next(self) -> Frame | None:
+        if self._length < 0:
+            plain = None if self._head else _LENGTH.match(self._data, self._at)
+            if plain is not None:
+                self._at = plain.end()
+                self._begin(int(plain.group(1)))
+            else:
+                malformed = self._read_headers()
+                if malformed is not None or self._length < 0:
+                    return malformed
+        return self._read_body()
+
+    def end(self) -> Frame | None:
+        if self._length >= 0:
+            finder = self._skipped or IdFinder()
+            finder.feed(self._part)
+            came = self._length - self._wanted
+            error = ParseError(f"the input ended after {came} of {self._length} bytes of a message")
+            return Malformed(error, finder.id)
+        if self._head or self._data[self._at :].strip(_WHITE_SPACE):
+            return _no_length("the input ended within a header block")
+        return None
+
+    def safe(self, message: bytes) -> bytes:
+        return message
+
+    def frame(self, message: bytes) -> bytes:
+        return b"Content-Length: %d\r\n\r\n%b" % (len(message), message)
+
+    def _begin(self, length: int) -> None:
+        self._length = self._wanted = length
+        self._skipped = IdFinder() if length > self._max else None
+
+    def _read_body(self) -> Frame | None:
+        piece = self._data[self._at : self._at + self._wanted]
+        self._at += len(piece)
+        self._wanted -= len(piece)
+        if self._skipped is not None:
+            self._skipped.feed(piece)
+        elif self._wanted or self._part:
+            self._part += piece
+        if self._wanted:
+            return None
+        body = bytes(self._part) if self._part else piece
+        length, skipped, refused = self._length, self._skipped, self._refused
+        self._length, self._skipped, self._refused = -1, None, None
+        if self._part:
+            self._part = bytearray()
+        if skipped is not None:
+            return too_large(length, self._max, skipped.id)
+        if refused is not None:
+            return Malformed(refused, recover_id(body))
+        return body
+
+    def _read_headers(self) -> Malformed | None:
+        """Read what has come of a header block, a line at a time."""
+        while not self._head and self._data[self._at : self._at + 1] in (b"\r", b"\n"):
+            self._at += 1
+        while (end := self._data.find(b"\n", self._at)) >= 0:
+            line = self._data[self._at : end].strip(_WHITE_SPACE)
+            self._head += end + 1 - self._at
+            self._at = end + 1
+            if self._head > MAX_HEADER_BYTES:
+                break
+            if not line:
+                return self._end_headers()
+            malformed = self._read_header(line)
+            if malformed is not None:
+                return malformed
+        if self._head + len(self._data) - self._at >= MAX_HEADER_BYTES:
+            return _no_length("a header block does not end")
+        return None
+
+    def _read_header(self, line: bytes) -> Malformed | None:
+        name, colon, value = line.partition(b":")
+        name, value = name.strip().lower(), value.strip()
+        if not colon:
+            return _no_length("a header line has no colon")
+        if name == b"content-length":
+            plain = re.fullmatch(rb"[0-9]{1,15}", value)
+            if not plain or self._declared not in (None, int(value)):
+                return _no_length("Content-Length is not a number of bytes")
+            self._declared = int(value)
+        elif name == b"content-type":
+            self._refused = _refuse_charset(value)
+        return None
+
+    def _end_headers(self) -> Malformed | None:
+        declared, self._head, self._declared = self._declared, 0, None
+        if declared is None:
+            return _no_length("a header block has no Content-Length")
+        self._begin(declared)
+        return None
+
+
+def _no_length(why: str) -> Malformed:
+    return Malformed(ParseError(f"{why}: no message can be found after it"), fatal=True)
+
+
+def _refuse_charset(content_type: bytes) -> SidecarError | None:
+    found = re.search(rb"charset\s*=\s*\"?([^\s;\"]*)", content_type, re.IGNORECASE)
+    if found is None or found.group(1).lower() in (b"utf-8", b"utf8"):
+        return None
+    return InvalidRequest("messages are UTF-8; Content-Type names another charset")
