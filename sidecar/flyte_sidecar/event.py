@@ -17,7 +17,7 @@ from msgspec import Meta, ValidationError, convert
 
 from flyte_sidecar._init import service as chosen
 from flyte_sidecar._sync import Pages, blocking, paging
-from flyte_sidecar.backends.flyte.rpc import conversion
+from flyte_sidecar.backends.flyte.rpc import event_conversion
 from flyte_sidecar.errors import DeadlineExceeded, ShuttingDown
 from flyte_sidecar.events import model
 from flyte_sidecar.events.backend import resolve
@@ -82,12 +82,12 @@ class Event:
     @property
     def phase(self) -> str:
         """Flyte's ActionPhase without its prefix: ``PAUSED``; ``UNKNOWN_<n>`` for a new one."""
-        return conversion.action_phase(self.pb2)
+        return event_conversion.action_phase(self.pb2)
 
     @property
     def expected_type(self) -> type[EventPayload] | None:
         """The type of payload that the event takes, None where the backend does not tell."""
-        name = conversion.action_expected_type(self.pb2)
+        name = event_conversion.action_expected_type(self.pb2)
         return next((kind for kind in _TYPES if kind.__name__ == name), None)
 
     @blocking
@@ -107,7 +107,7 @@ class Event:
         async with chosen.use() as service:
             target = Target(_run(service, run_name), name=name, parent=action_name)
             found = await resolve(service.get(target))
-        return None if found is None else cls(conversion.event_to_action(found))
+        return None if found is None else cls(event_conversion.event_to_action(found))
 
     @paging
     @classmethod
@@ -138,7 +138,7 @@ class Event:
                 its = _run(service, run_name)
                 query = model.Query(run=its, parent=parent, limit=limit, cursor=cursor)
                 page = await resolve(service.page(query))
-            yield [cls(conversion.event_to_action(event)) for event in page.events]
+            yield [cls(event_conversion.event_to_action(event)) for event in page.events]
             cursor = page.next_cursor
             if cursor is None:
                 return
@@ -195,7 +195,7 @@ class Event:
                 expires_in=expires_in,
             )
             write = service.write(Target(new.run, name=new.name, parent=new.parent))
-            return cls(conversion.event_to_action(await service.create(write, new)))
+            return cls(event_conversion.event_to_action(await service.create(write, new)))
 
     @blocking
     async def signal(self, payload: EventPayload) -> None:
@@ -295,7 +295,7 @@ class Event:
         """Bring `pb2` up to date; what the core does not know of it stays."""
         pb2 = run_definition_pb2.Action()
         pb2.CopyFrom(self.pb2)
-        pb2.MergeFrom(conversion.event_to_action(stands))
+        pb2.MergeFrom(event_conversion.event_to_action(stands))
         self.pb2 = pb2  # another thread reads the old state or the new one
 
 

@@ -71,7 +71,7 @@ def make_backend(options: Options) -> EventBackend:
 
 def deployment(options: Options) -> Deployment:
     """Give the Flyte deployment that the options name; raises as `make_backend`."""
-    from flyte_sidecar.backends.flyte import Deployment, proxy_to, split
+    from flyte_sidecar.backends.flyte import Deployment, proxy_for, split_endpoint
 
     if not options.endpoint:
         raise ValueError("the backend flyte needs an endpoint: host[:port]")
@@ -83,7 +83,7 @@ def deployment(options: Options) -> Deployment:
         org=options.org,
         project=options.project,
         domain=options.domain,
-        proxy=proxy_to(split(options.endpoint)[0]),
+        proxy=proxy_for(split_endpoint(options.endpoint)[0]),
     )
 
 

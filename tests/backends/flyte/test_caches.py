@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from flyte_sidecar.backends.flyte.read import cache
 from flyte_sidecar.backends.flyte.rpc import run_service as calls
-from flyte_sidecar.backends.flyte.rpc.transport import CallFailed
+from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.errors import BackendError, PermissionDenied
 from flyte_sidecar.events.model import ABORTED, SUCCEEDED
 from tests.backends.flyte.asking import EVERY, ask, prove
@@ -130,7 +130,7 @@ async def test_an_event_is_found_by_its_name_where_the_backend_filters_no_names(
 
     async def actions(service: Any, run: Any, filters: Any, token: str) -> Any:
         if any(one.field == "function_name" for one in filters):
-            raise CallFailed("INVALID_ARGUMENT", "invalid filter field: function_name")
+            raise RpcError("INVALID_ARGUMENT", "invalid filter field: function_name")
         return await real(service, run, filters, token)
 
     monkeypatch.setattr(calls.RunService, "actions", actions)

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from flyte_sidecar.backends.flyte.rpc import grpc_transport, stream_limiter
-from flyte_sidecar.backends.flyte.rpc.transport import CallFailed
+from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.events.model import Run, Target
 from tests.backends.flyte.asking import prove, until
 from tests.contract.flyte import FlyteHarness
@@ -68,7 +68,7 @@ async def test_a_write_does_not_wait_for_the_calls_of_reads(
 async def test_runs_that_are_followed_leave_streams_to_snapshots(
     client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream_limiter, "OPEN", 2)
+    monkeypatch.setattr(stream_limiter, "MAX_LONG_LIVED", 2)
     followed = waiting_runs(flyte, 3)
     for run in followed:
         await client.watch(run).synced()
@@ -92,8 +92,8 @@ def test_streams_that_fail_are_tried_again_at_a_rate_that_all_runs_share(
     for run in runs:
         assert limiter.acquire(run)
         limiter.release()
-        limiter.mark_failing(run, CallFailed("UNAVAILABLE", "no streams here"))
-    now = stream_limiter.REMEMBERED + 1
+        limiter.mark_failing(run, RpcError("UNAVAILABLE", "no streams here"))
+    now = stream_limiter.RETRY_INTERVAL + 1
     assert sum(limiter.acquire(run) for run in runs) <= 62
     now = 1001.0
     assert all(limiter.acquire(run) for run in runs[100:200])
@@ -105,7 +105,7 @@ def test_where_there_is_no_such_method_no_stream_is_tried_for_minutes(
     now = 0.0
     monkeypatch.setattr(stream_limiter, "monotonic", lambda: now)
     limiter = stream_limiter.StreamLimiter()
-    limiter.mark_failing(SCOPE.run("r1"), CallFailed("UNIMPLEMENTED", "WatchActions"))
+    limiter.mark_failing(SCOPE.run("r1"), RpcError("UNIMPLEMENTED", "WatchActions"))
     now = 500.0
     assert not limiter.acquire(SCOPE.run("r2"))
     now = 700.0

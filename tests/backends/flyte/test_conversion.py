@@ -19,17 +19,17 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyte_sidecar.backends.flyte.rpc.conversion import (
-    Row,
+from flyte_sidecar.backends.flyte.rpc.enums import type_from_name
+from flyte_sidecar.backends.flyte.rpc.event_conversion import (
     action_expected_type,
     action_phase,
-    detailed_event,
+    event_from_details,
+    event_from_listing,
     event_to_action,
-    listed_event,
-    row,
 )
-from flyte_sidecar.backends.flyte.rpc.enums import from_literal, to_event_payload, type_named
-from flyte_sidecar.backends.flyte.rpc.transport import CallFailed
+from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction, listed_action
+from flyte_sidecar.backends.flyte.rpc.payload_conversion import from_literal, to_event_payload
+from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.events.model import Event, Run
 from flyte_sidecar.events.payloads import same, type_of
 from flyte_sidecar.protocol.results import encode
@@ -165,18 +165,20 @@ def test_looking_at_an_action_changes_nothing_in_it() -> None:
 def test_what_is_paused_is_an_event_unless_it_says_that_it_is_none(kind: int) -> None:
     paused: Any = {"phase": "ACTION_PHASE_PAUSED"}
     action = run_definition_pb2.Action(metadata={"action_type": kind}, status=paused)
-    assert row(action, RUN).is_event is True
+    assert listed_action(action, RUN).is_event is True
     details = run_definition_pb2.ActionDetails(metadata={"action_type": kind}, status=paused)
-    assert detailed_event(details, RUN, None) is not None
+    assert event_from_details(details, RUN, None) is not None
     running = run_definition_pb2.Action(metadata={"action_type": kind})
-    assert row(running, RUN).is_event is None
+    assert listed_action(running, RUN).is_event is None
     for task in ({"task": {}}, {"trace": {}}, {"action_type": "ACTION_TYPE_TASK"}):
         metadata: Any = task
         if "action_type" not in task:
             action = run_definition_pb2.Action(metadata=metadata, status=paused)
-            assert row(action, RUN).is_event is False
+            assert listed_action(action, RUN).is_event is False
         else:
-            assert row(run_definition_pb2.Action(metadata=metadata), RUN).is_event is False
+            assert (
+                listed_action(run_definition_pb2.Action(metadata=metadata), RUN).is_event is False
+            )
 
 
 def test_names_in_any_script_and_with_any_character_survive() -> None:
@@ -239,7 +241,7 @@ def details(signal: Signal | None = None, **members: Any) -> run_definition_pb2.
 
 def told(**members: Any) -> Event:
     """Give the event that a condition's details tell of."""
-    event = detailed_event(details(**members), RUN, URL)
+    event = event_from_details(details(**members), RUN, URL)
     assert event is not None
     return event
 
@@ -282,8 +284,8 @@ def test_details_tell_all_of_an_event() -> None:
 
 
 def test_a_listing_tells_what_costs_no_call_of_its_own() -> None:
-    its = row(action(status={"phase": 7, "start_time": BEGUN, "end_time": ENDED}), RUN)
-    assert listed_event(its, URL) == Event(
+    its = listed_action(action(status={"phase": 7, "start_time": BEGUN, "end_time": ENDED}), RUN)
+    assert event_from_listing(its, URL) == Event(
         name="approve",
         action_name="e1",
         run_name="r1",
@@ -310,8 +312,8 @@ def test_a_listing_tells_what_costs_no_call_of_its_own() -> None:
 
 
 def test_an_empty_action_tells_nothing_and_that_is_no_error() -> None:
-    its = row(run_definition_pb2.Action(), RUN)
-    assert its == Row(
+    its = listed_action(run_definition_pb2.Action(), RUN)
+    assert its == ListedAction(
         run=RUN,
         action_name="",
         phase="UNSPECIFIED",
@@ -329,12 +331,12 @@ def test_an_empty_action_tells_nothing_and_that_is_no_error() -> None:
 
 
 def test_empty_details_are_no_event() -> None:
-    assert detailed_event(run_definition_pb2.ActionDetails(), RUN, URL) is None
+    assert event_from_details(run_definition_pb2.ActionDetails(), RUN, URL) is None
 
 
 def test_of_details_that_tell_but_the_kind_the_rest_is_unknown() -> None:
     bare = run_definition_pb2.ActionDetails(metadata={"action_type": CONDITION})
-    event = detailed_event(bare, Run(None, None, None, "r1"), None)
+    event = event_from_details(bare, Run(None, None, None, "r1"), None)
     assert event is not None
     known = {"run_name": "r1", "phase": "UNSPECIFIED", "pending": True, "partial": False}
     empty = {"name": "", "action_name": ""}
@@ -358,7 +360,7 @@ def test_every_part_of_details_may_be_missing(member: str) -> None:
 
 @pytest.mark.parametrize("member", ["id", "metadata", "status"])
 def test_every_part_of_a_listed_action_may_be_missing(member: str) -> None:
-    its = row(action(**{member: None}), RUN)
+    its = listed_action(action(**{member: None}), RUN)
     assert its.action_name == ("" if member == "id" else "e1")
     assert its.name == (None if member == "metadata" else "approve")
     assert its.is_event  # by its kind, or since nothing else is paused
@@ -409,7 +411,7 @@ def test_a_type_that_only_the_metadata_declare_counts() -> None:
 def test_a_row_tells_a_condition_from_a_task_as_far_as_its_action_does(
     metadata: Any, phase: int, is_event: bool | None, name: str | None
 ) -> None:
-    its = row(action(metadata=metadata, status={"phase": phase}), RUN)
+    its = listed_action(action(metadata=metadata, status={"phase": phase}), RUN)
     assert (its.is_event, its.name) == (is_event, name)
     assert its.sort_key == (0.0, "e1")
 
@@ -427,13 +429,13 @@ def test_a_row_tells_a_condition_from_a_task_as_far_as_its_action_does(
 )
 def test_details_of_what_is_no_condition_are_no_event(members: Any) -> None:
     bare = {"metadata": None, "condition": None, "status": {"phase": 4}}
-    assert detailed_event(details(**{**bare, **members}), RUN, URL) is None
+    assert event_from_details(details(**{**bare, **members}), RUN, URL) is None
 
 
 def test_rows_are_in_order_by_second_and_then_by_id() -> None:
     def place(name: str, start: datetime | None) -> tuple[float, str]:
         status = {"start_time": start} if start else {}
-        return row(action(id={"name": name}, status=status), RUN).sort_key
+        return listed_action(action(id={"name": name}, status=status), RUN).sort_key
 
     later = BEGUN + timedelta(microseconds=1)
     assert place("b", BEGUN) > place("a", later) > place("z", None)
@@ -445,7 +447,7 @@ def test_a_phase_decides_on_the_end_in_listings_and_details_alike(number: int) -
     status = {"phase": number, "start_time": BEGUN, "end_time": ENDED}
     condition = {"name": "approve"}
     for event in (
-        listed_event(row(action(status=status), RUN), None),
+        event_from_listing(listed_action(action(status=status), RUN), None),
         told(status=status, condition=condition),
     ):
         assert event.phase == PHASES[number]
@@ -457,7 +459,7 @@ def test_a_phase_decides_on_the_end_in_listings_and_details_alike(number: int) -
 def test_of_a_phase_that_is_not_known_the_end_time_tells_whether_it_is_one(number: int) -> None:
     for end, pending in ({}, True), ({"end_time": ENDED}, False):
         status = {"phase": number, **end}
-        listed = listed_event(row(action(status=status), RUN), None)
+        listed = event_from_listing(listed_action(action(status=status), RUN), None)
         assert (listed.phase, listed.pending) == (f"UNKNOWN_{number}", pending)
         event = told(status=status)
         assert (event.phase, event.pending) == (f"UNKNOWN_{number}", pending)
@@ -483,7 +485,10 @@ def test_an_instant_that_is_none_or_in_no_year_of_python_s_counts_as_not_told(
         "start_time": {"seconds": seconds, "nanos": nanos},
         "end_time": {"seconds": seconds, "nanos": nanos},
     }
-    for event in (listed_event(row(action(status=status), RUN), None), told(status=status)):
+    for event in (
+        event_from_listing(listed_action(action(status=status), RUN), None),
+        told(status=status),
+    ):
         assert (event.created_at, event.ended_at, event.expires_at) == (None, None, None)
         assert not event.pending
 
@@ -659,7 +664,7 @@ def test_an_answer_without_its_value_is_an_answer() -> None:
 
 
 def test_the_types_are_called_as_flyte_s_messages_call_them() -> None:
-    assert {name: type_named(name) for name in types_pb2.SimpleType.keys()} == {  # noqa: SIM118
+    assert {name: type_from_name(name) for name in types_pb2.SimpleType.keys()} == {  # noqa: SIM118
         **dict.fromkeys(types_pb2.SimpleType.keys()),
         "BOOLEAN": "bool",
         "INTEGER": "int",
@@ -667,13 +672,13 @@ def test_the_types_are_called_as_flyte_s_messages_call_them() -> None:
         "STRING": "str",
     }
     for word in ("", "integer", "INT", "NO_SUCH"):
-        assert type_named(word) is None
+        assert type_from_name(word) is None
 
 
 def test_looking_at_details_changes_nothing_in_them() -> None:
     for looked_at in (details(), details(condition=None), details(signal={})):
         before = looked_at.SerializeToString(deterministic=True)
-        detailed_event(looked_at, RUN, URL)
+        event_from_details(looked_at, RUN, URL)
         assert looked_at.SerializeToString(deterministic=True) == before
 
 
@@ -781,7 +786,7 @@ def check(event: Event | None) -> None:
 def test_whatever_details_hold_is_an_event_that_can_be_told_or_none(
     its: run_definition_pb2.ActionDetails,
 ) -> None:
-    event = detailed_event(its, RUN, URL)
+    event = event_from_details(its, RUN, URL)
     check(event)
     if its.WhichOneof("spec") == "condition":
         assert event is not None
@@ -791,9 +796,9 @@ def test_whatever_details_hold_is_an_event_that_can_be_told_or_none(
 def test_whatever_an_action_holds_is_a_row_and_an_event_that_can_be_told(
     its: run_definition_pb2.Action,
 ) -> None:
-    made = row(its, RUN)
+    made = listed_action(its, RUN)
     assert made.sort_key >= (-1e12, "")
-    check(listed_event(made, URL))
+    check(event_from_listing(made, URL))
 
 
 @given(DETAILS | ACTIONS, DAMAGE)
@@ -801,10 +806,12 @@ def test_messages_that_were_damaged_on_their_way_are_read_or_refused_by_protobuf
     message: Any, damage: list[tuple[int, bytes]]
 ) -> None:
     data = damaged(message.SerializeToString(), damage)
-    with suppress(DecodeError, CallFailed):
-        check(detailed_event(run_definition_pb2.ActionDetails.FromString(data), RUN, URL))
+    with suppress(DecodeError, RpcError):
+        check(event_from_details(run_definition_pb2.ActionDetails.FromString(data), RUN, URL))
     with suppress(DecodeError):
-        check(listed_event(row(run_definition_pb2.Action.FromString(data), RUN), URL))
+        check(
+            event_from_listing(listed_action(run_definition_pb2.Action.FromString(data), RUN), URL)
+        )
 
 
 @given(st.booleans() | INT64S | st.floats() | st.text())

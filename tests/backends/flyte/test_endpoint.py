@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flyte_sidecar.backends.flyte.endpoint import Deployment, org_of, split
+from flyte_sidecar.backends.flyte.endpoint import Deployment, org_from_host, split_endpoint
 
 
 @pytest.mark.parametrize(
@@ -37,14 +37,14 @@ from flyte_sidecar.backends.flyte.endpoint import Deployment, org_of, split
 def test_an_endpoint_is_a_host_and_perhaps_a_port(
     endpoint: str, host: str, port: int | None
 ) -> None:
-    assert split(endpoint) == (host, port)
+    assert split_endpoint(endpoint) == (host, port)
 
 
 @pytest.mark.parametrize("scheme", ["dns:///", "dns://", "http://", "https://"])
 @pytest.mark.parametrize("rest", ["flyte.example.com", "flyte.example.com:8089", "[::1]:8089"])
 @pytest.mark.parametrize("end", ["", "/"])
 def test_a_scheme_is_dropped(scheme: str, rest: str, end: str) -> None:
-    assert split(scheme + rest + end) == split(rest)
+    assert split_endpoint(scheme + rest + end) == split_endpoint(rest)
 
 
 @pytest.mark.parametrize("scheme", ["", "dns:///", "http://", "https://"])
@@ -123,7 +123,7 @@ def test_an_ipv6_address_stands_in_brackets_before_its_port() -> None:
 )
 def test_what_is_no_host_and_port_is_refused(endpoint: str) -> None:
     with pytest.raises(ValueError, match="endpoint"):
-        split(endpoint)
+        split_endpoint(endpoint)
     with pytest.raises(ValueError, match="endpoint"):
         Deployment(endpoint=endpoint)
 
@@ -131,7 +131,7 @@ def test_what_is_no_host_and_port_is_refused(endpoint: str) -> None:
 @pytest.mark.parametrize("endpoint", ["2001:db8::1", "::1", "[10.0.0.7]", "[h]"])
 def test_who_writes_an_address_wrongly_is_told_how_it_is_written(endpoint: str) -> None:
     with pytest.raises(ValueError, match=re.escape("[IPv6 address]:port")) as refused:
-        split(endpoint)
+        split_endpoint(endpoint)
     assert repr(endpoint) in str(refused.value)
 
 
@@ -181,15 +181,15 @@ def test_an_endpoint_with_a_secret_is_refused_without_repeating_it(endpoint: str
     ],
 )
 def test_the_org_is_the_first_of_three_labels_of_a_name(host: str, org: str | None) -> None:
-    assert org_of(host) == org
+    assert org_from_host(host) == org
 
 
 def test_an_org_that_is_named_wins_over_the_host_name() -> None:
     endpoint = "dns:///Acme.Example.com:443"
-    assert Deployment(endpoint=endpoint).its_org == "acme"
-    assert Deployment(endpoint=endpoint, org="other").its_org == "other"
-    assert Deployment(endpoint="10.0.0.7:80").its_org is None
-    assert Deployment(endpoint="10.0.0.7:80", org="other").its_org == "other"
+    assert Deployment(endpoint=endpoint).default_org == "acme"
+    assert Deployment(endpoint=endpoint, org="other").default_org == "other"
+    assert Deployment(endpoint="10.0.0.7:80").default_org is None
+    assert Deployment(endpoint="10.0.0.7:80", org="other").default_org == "other"
 
 
 @pytest.mark.parametrize(
@@ -238,10 +238,10 @@ PIECES = st.sampled_from(
 @example("//[v1.x]@")
 def test_whatever_is_written_for_an_endpoint_is_taken_or_is_a_value_error(endpoint: str) -> None:
     with suppress(ValueError):
-        host, port = split(endpoint)
+        host, port = split_endpoint(endpoint)
         assert host
         assert port is None or 0 < port < 65536
         deployment = Deployment(endpoint=endpoint)
         # What is made of it is an endpoint too, and the same one.
-        assert split(deployment.address) == (host, port or 443)
+        assert split_endpoint(deployment.address) == (host, port or 443)
         assert urlsplit(deployment.run_url("p", "d", "r")).path.startswith("/v2/")

@@ -13,7 +13,7 @@ from flyte_sidecar.backends.flyte.rpc.error_translation import (
     is_transient,
     translate_errors,
 )
-from flyte_sidecar.backends.flyte.rpc.transport import CallFailed
+from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.errors import BackendError, BackendUnavailable, SidecarError
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN
@@ -63,19 +63,19 @@ def test_no_status_is_forgotten() -> None:
 
 @every_status
 def test_every_status_is_an_error_of_the_contract(status: grpc.StatusCode) -> None:
-    error = as_error(CallFailed(status.name, "the disk is gone"), ADDRESS)
+    error = as_error(RpcError(status.name, "the disk is gone"), ADDRESS)
     check(error, status.name, "the disk is gone")
     assert ADDRESS in error.message
 
 
 @every_status
 def test_a_status_without_words_is_told_in_whole_sentences(status: grpc.StatusCode) -> None:
-    error = as_error(CallFailed(status.name, " \n"), ADDRESS)
+    error = as_error(RpcError(status.name, " \n"), ADDRESS)
     check(error, status.name, "no word of why")
 
 
 def test_a_status_that_no_release_of_today_has_is_an_error_of_the_backend() -> None:
-    error = as_error(CallFailed("TEAPOT", "short and stout"), ADDRESS)
+    error = as_error(RpcError("TEAPOT", "short and stout"), ADDRESS)
     assert isinstance(error, BackendError)
     assert not error.retryable
     assert error.data == {"grpcStatus": "TEAPOT", "message": "short and stout"}
@@ -83,8 +83,8 @@ def test_a_status_that_no_release_of_today_has_is_an_error_of_the_backend() -> N
 
 def test_a_message_that_is_too_large_will_not_fit_the_next_time_either() -> None:
     words = "SERVER: Received message larger than max (5000000 vs. 4194304)"
-    assert not as_error(CallFailed("RESOURCE_EXHAUSTED", words), ADDRESS).retryable
-    assert as_error(CallFailed("RESOURCE_EXHAUSTED", "slow down"), ADDRESS).retryable
+    assert not as_error(RpcError("RESOURCE_EXHAUSTED", words), ADDRESS).retryable
+    assert as_error(RpcError("RESOURCE_EXHAUSTED", "slow down"), ADDRESS).retryable
 
 
 DATABASE_LOST = (
@@ -134,7 +134,7 @@ WRONG_VALUES = (
 @pytest.mark.parametrize("status", ["INTERNAL", "UNKNOWN"])
 @pytest.mark.parametrize("words", DATABASE_LOST)
 def test_a_database_that_was_lost_is_transient(status: str, words: str) -> None:
-    failure = CallFailed(status, words)
+    failure = RpcError(status, words)
     assert is_transient(failure)
     assert as_error(failure, ADDRESS).retryable
 
@@ -142,13 +142,13 @@ def test_a_database_that_was_lost_is_transient(status: str, words: str) -> None:
 @pytest.mark.parametrize("status", ["INTERNAL", "UNKNOWN"])
 @pytest.mark.parametrize("words", WRONG_VALUES)
 def test_a_value_that_the_database_rejects_is_not_transient(status: str, words: str) -> None:
-    failure = CallFailed(status, words)
+    failure = RpcError(status, words)
     assert not is_transient(failure)
     assert not as_error(failure, ADDRESS).retryable
 
 
 def test_only_failures_of_the_backend_itself_are_read_for_its_database() -> None:
-    assert not is_transient(CallFailed("INVALID_ARGUMENT", "bad connection"))
+    assert not is_transient(RpcError("INVALID_ARGUMENT", "bad connection"))
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_only_failures_of_the_backend_itself_are_read_for_its_database() -> None
 def test_a_server_that_is_not_trusted_is_not_asked_again_and_the_remedy_is_told(
     words: str, remedy: str
 ) -> None:
-    error = as_error(CallFailed("UNAVAILABLE", f"failed to connect: {words}"), ADDRESS)
+    error = as_error(RpcError("UNAVAILABLE", f"failed to connect: {words}"), ADDRESS)
     assert isinstance(error, BackendUnavailable)
     assert not error.retryable
     assert error.data == {"grpcStatus": "UNAVAILABLE"}
@@ -175,12 +175,12 @@ def test_a_server_that_is_not_trusted_is_not_asked_again_and_the_remedy_is_told(
 
 
 def test_that_one_error_is_not_retryable_says_nothing_of_the_next() -> None:
-    as_error(CallFailed("UNAVAILABLE", "CERTIFICATE_VERIFY_FAILED"), ADDRESS)
-    assert as_error(CallFailed("UNAVAILABLE", "connection refused"), ADDRESS).retryable
+    as_error(RpcError("UNAVAILABLE", "CERTIFICATE_VERIFY_FAILED"), ADDRESS)
+    assert as_error(RpcError("UNAVAILABLE", "connection refused"), ADDRESS).retryable
 
 
 def test_a_call_that_failed_stands_behind_its_error_and_others_pass_as_they_are() -> None:
-    failure = CallFailed("INTERNAL", "oh no")
+    failure = RpcError("INTERNAL", "oh no")
     with pytest.raises(BackendError) as told, translate_errors(ADDRESS):
         raise failure
     assert told.value.__cause__ is failure
@@ -210,8 +210,8 @@ async def test_what_a_server_answers_with_reaches_the_client_as_an_error_of_the_
 
 def test_a_server_that_hangs_up_on_plaintext_may_want_tls() -> None:
     words = "failed to connect to all addresses; last error: UNAVAILABLE: h: Socket closed"
-    error = as_error(CallFailed("UNAVAILABLE", words), ADDRESS)
+    error = as_error(RpcError("UNAVAILABLE", words), ADDRESS)
     assert "does it speak TLS?" in error.message
     assert error.retryable
     # A connection that broke under a call has shown what it speaks.
-    assert "TLS" not in as_error(CallFailed("UNAVAILABLE", "Socket closed"), ADDRESS).message
+    assert "TLS" not in as_error(RpcError("UNAVAILABLE", "Socket closed"), ADDRESS).message

@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from flyte_sidecar.backends.flyte.rpc import run_service as calls
-from flyte_sidecar.backends.flyte.rpc.transport import BadResponse, CallFailed
+from flyte_sidecar.backends.flyte.rpc.transport import InvalidResponse, RpcError
 from flyte_sidecar.backends.flyte.watch import inbox, informer, schedule, stream, troubles
 from flyte_sidecar.errors import (
     BackendError,
@@ -26,7 +26,7 @@ from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, Client
 
 STREAM, DETAILS = "WatchActions", "GetActionDetails"
-OUT_OF_INK = CallFailed("INTERNAL", "pq: out of ink")
+OUT_OF_INK = RpcError("INTERNAL", "pq: out of ink")
 BROKEN = ValueError("a payload that no log line may have")
 
 
@@ -173,7 +173,7 @@ async def test_one_event_that_cannot_be_looked_at_keeps_no_other_from_being_told
     await watching.until(lambda picture: picture.pending() == {"q0"})
 
 
-@pytest.mark.parametrize("fault", [BROKEN, BadResponse("garbage"), OUT_OF_INK])
+@pytest.mark.parametrize("fault", [BROKEN, InvalidResponse("garbage"), OUT_OF_INK])
 @OLD_AND_NEW
 async def test_an_event_that_cannot_be_refreshed_for_a_moment_is_no_news_to_anybody(
     client: Client, flyte: FlyteHarness, details: Held, fault: Exception
@@ -195,7 +195,7 @@ async def test_an_event_that_cannot_be_refreshed_for_a_moment_is_no_news_to_anyb
 
 
 @pytest.mark.parametrize(
-    ("fault", "kind"), [(BROKEN, "internal_error"), (BadResponse("garbage"), "backend_error")]
+    ("fault", "kind"), [(BROKEN, "internal_error"), (InvalidResponse("garbage"), "backend_error")]
 )
 @OLD_AND_NEW
 async def test_an_event_that_can_never_be_refreshed_ends_only_the_waits_for_it(
@@ -274,7 +274,7 @@ async def test_a_message_that_breaks_a_stream_leaves_the_run_to_polls(
     await watching.synced()
     await until(lambda: flyte.server.open_streams[STREAM] == 1)
     with monkeypatch.context() as patched:
-        patched.setattr(informer, "facts", None)
+        patched.setattr(informer, "event_metadata", None)
         flyte.server.model.task(RUN.name, "work")
         await until(lambda: flyte.server.open_streams[STREAM] == 0)
     flyte.server.model.signal_directly(RUN.name, action, True)

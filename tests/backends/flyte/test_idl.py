@@ -13,7 +13,7 @@ from flyteidl2.workflow.run_service_pb2 import ListRunsRequest
 from google.protobuf.message import DecodeError
 
 from flyte_sidecar.backends.flyte.rpc.idl import set_paused_actions_only, signal_info
-from flyte_sidecar.backends.flyte.rpc.transport import BadResponse
+from flyte_sidecar.backends.flyte.rpc.transport import InvalidResponse
 from tests.fake_runservice import idl
 
 ANSWER = Literal(scalar={"primitive": {"integer": 2**60}})
@@ -46,7 +46,7 @@ def test_a_signal_that_cannot_be_decoded_is_a_bad_response() -> None:
     response = idl.field(idl.SIGNAL_INFO, idl.field(idl.OUTPUT, b"\xff"))
     with suppress(DecodeError):  # where the field is declared, protobuf itself refuses it
         details = ActionDetails.FromString(response)
-        with pytest.raises(BadResponse, match="cannot be decoded"):
+        with pytest.raises(InvalidResponse, match="cannot be decoded"):
             signal_info(details)
 
 

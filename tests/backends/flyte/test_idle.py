@@ -198,7 +198,7 @@ async def test_a_deployment_that_cannot_sort_by_update_is_listed_whole(
 
     async def refuses(*words: Any) -> Any:
         if "updated_at" in words:
-            raise calls.CallFailed("INVALID_ARGUMENT", "invalid sort field: updated_at")
+            raise calls.RpcError("INVALID_ARGUMENT", "invalid sort field: updated_at")
         return await runs(*words)
 
     monkeypatch.setattr(service, "runs", refuses)

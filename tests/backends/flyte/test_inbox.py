@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from flyte_sidecar.backends.flyte.rpc import run_service as calls
-from flyte_sidecar.backends.flyte.rpc.transport import CallFailed
+from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.backends.flyte.watch import inbox, schedule
 from flyte_sidecar.backends.flyte.watch.part import Part
 from flyte_sidecar.errors import BackendUnavailable, CursorExpired, InvalidParams, PermissionDenied
@@ -125,7 +125,7 @@ class Paging:
         async def runs(service: Any, place: Scope, paused: bool, until: Any, *more: Any) -> Any:
             self.calls += 1
             if until is not None and not filters:
-                raise CallFailed("INVALID_ARGUMENT", "invalid filter field: created_at")
+                raise RpcError("INVALID_ARGUMENT", "invalid filter field: created_at")
             page = await real(service, place, paused, until, *more)
             next(self.happens, lambda: None)()
             return page

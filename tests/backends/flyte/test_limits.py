@@ -69,9 +69,9 @@ def every_one(endless_pages: dict[str, tuple[Pages, str]]) -> pytest.MarkDecorat
 
 @pytest.fixture(autouse=True)
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "PAGES", 50)
-    monkeypatch.setattr(limits, "LISTED_BYTES", 20_000)
-    monkeypatch.setattr(limits, "NAMED_BYTES", 100_000)
+    monkeypatch.setattr(limits, "MAX_PAGES", 50)
+    monkeypatch.setattr(limits, "MAX_LISTING_BYTES", 20_000)
+    monkeypatch.setattr(limits, "MAX_NAMES_BYTES", 100_000)
 
 
 @EVERY

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import trustme
 
-from flyte_sidecar.backends.flyte.proxy import EXCLUDING, VARIABLES, proxy_to
+from flyte_sidecar.backends.flyte.proxy import EXCLUDING, VARIABLES, proxy_for
 from tests.backends.flyte.connect_proxy import ConnectProxy
 from tests.conftest import run
 from tests.fake_runservice.model import Model
@@ -129,7 +129,7 @@ def test_a_proxy_of_another_kind_is_refused_without_its_value(value: str, env: E
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8", "::1"])
 def test_this_machine_is_called_directly(host: str) -> None:
-    assert proxy_to(host, {"https_proxy": "http://proxy:3128"}) is None
+    assert proxy_for(host, {"https_proxy": "http://proxy:3128"}) is None
 
 
 @pytest.mark.parametrize(
@@ -156,17 +156,17 @@ def test_this_machine_is_called_directly(host: str) -> None:
 def test_no_proxy_excludes_hosts_domains_and_networks(
     excluded: str, host: str, direct: bool
 ) -> None:
-    found = proxy_to(host, {"https_proxy": "http://proxy:3128", "no_proxy": excluded})
+    found = proxy_for(host, {"https_proxy": "http://proxy:3128", "no_proxy": excluded})
     assert (found is None) == direct
 
 
 def test_the_first_variable_that_has_a_value_counts() -> None:
     values = {"grpc_proxy": " ", "HTTPS_PROXY": "http://[::1]:8080/", "http_proxy": "http://other"}
-    found = proxy_to("h.example", values)
+    found = proxy_for("h.example", values)
     assert found is not None
     assert (found.address, found.url, found.variable) == (
         "[::1]:8080",
         "http://[::1]:8080",
         "HTTPS_PROXY",
     )
-    assert proxy_to("h.example", {}) is None
+    assert proxy_for("h.example", {}) is None

@@ -20,13 +20,13 @@ from flyteidl2.workflow.run_service_pb2 import ListRunsRequest, ListRunsResponse
 from flyte_sidecar.backends.flyte import Deployment, FlyteBackend
 from flyte_sidecar.backends.flyte.rpc import grpc_transport, tls
 from flyte_sidecar.backends.flyte.rpc.error_translation import as_error
-from flyte_sidecar.backends.flyte.rpc.transport import CallFailed, Rpc
+from flyte_sidecar.backends.flyte.rpc.transport import RpcError, RpcMethod
 from flyte_sidecar.errors import BackendError, BackendUnavailable, DeadlineExceeded, SidecarError
 from tests.conftest import run
 from tests.fake_runservice.model import Model
 from tests.fake_runservice.server import Server
 
-LIST_RUNS = Rpc("ListRuns", ListRunsRequest, ListRunsResponse)
+LIST_RUNS = RpcMethod("ListRuns", ListRunsRequest, ListRunsResponse)
 GET = '{"runName": "r1", "name": "approve"}'
 
 
@@ -369,7 +369,7 @@ async def test_a_call_to_a_server_that_never_speaks_ends_by_its_own_deadline(
         )
         transport = await grpc_transport.connect(deployment, "tests")
         try:
-            with pytest.raises(CallFailed) as failed:
+            with pytest.raises(RpcError) as failed:
                 await transport.call(LIST_RUNS, ListRunsRequest(), 0.1, ())
         finally:
             await transport.close()
@@ -379,7 +379,7 @@ async def test_a_call_to_a_server_that_never_speaks_ends_by_its_own_deadline(
 async def test_skip_verify_waits_so_long_for_a_certificate_and_no_longer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(tls, "TEST_TIMEOUT", 0.1)
+    monkeypatch.setattr(tls, "HANDSHAKE_TIMEOUT", 0.1)
     with mute() as endpoint:
         error = await refusal(endpoint, insecure_skip_verify=True)
     assert isinstance(error, BackendUnavailable)

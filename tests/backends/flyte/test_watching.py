@@ -253,7 +253,7 @@ async def test_an_unknown_run_is_watched_until_it_comes(
 async def test_streams_are_bounded_and_runs_without_one_are_looked_at(
     client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream_limiter, "OPEN", 2)
+    monkeypatch.setattr(stream_limiter, "MAX_LONG_LIVED", 2)
     runs = [type(RUN)(RUN.org, RUN.project, RUN.domain, f"run{place}") for place in range(6)]
     actions = [flyte.server.model.ask(run.name, "q") for run in runs]
     watching = [client.watch(run) for run in runs]

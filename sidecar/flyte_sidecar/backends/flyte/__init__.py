@@ -14,7 +14,7 @@ transport grpc_transport tls  the way there
 """
 
 from flyte_sidecar.backends.flyte.backend import FlyteBackend
-from flyte_sidecar.backends.flyte.endpoint import Deployment, split
-from flyte_sidecar.backends.flyte.proxy import proxy_to
+from flyte_sidecar.backends.flyte.endpoint import Deployment, split_endpoint
+from flyte_sidecar.backends.flyte.proxy import proxy_for
 
-__all__ = ["Deployment", "FlyteBackend", "proxy_to", "split"]
+__all__ = ["Deployment", "FlyteBackend", "proxy_for", "split_endpoint"]

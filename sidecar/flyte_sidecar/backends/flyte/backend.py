@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from flyte_sidecar.backends.flyte.endpoint import Deployment
 from flyte_sidecar.backends.flyte.rpc.error_translation import translate_errors
-from flyte_sidecar.backends.flyte.rpc.transport import CallFailed
+from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.errors import InvalidParams, ShuttingDown, SidecarError, UnsupportedByBackend
 from flyte_sidecar.events.model import (
     Event,
@@ -51,7 +51,7 @@ class FlyteBackend:
 
     def __init__(self, deployment: Deployment, user_agent: str) -> None:
         self.endpoint: str | None = deployment.address
-        self.org = deployment.its_org
+        self.org = deployment.default_org
         self.project = deployment.project
         self.domain = deployment.domain
         self.proxy = deployment.proxy
@@ -132,7 +132,7 @@ class FlyteBackend:
         connected = await self._connect()
         try:
             domains = await connected.service.domains(self.project, self.org)
-        except CallFailed:
+        except RpcError:
             return None
         if domains is None:
             return f"there is no project {self.project!r}"

@@ -51,12 +51,12 @@ class Deployment(Struct, frozen=True, kw_only=True):
     proxy: Proxy | None = None
 
     def __post_init__(self) -> None:
-        split(self.endpoint)
+        split_endpoint(self.endpoint)
 
     @property
     def address(self) -> str:
         """``host:port``."""
-        host, port = split(self.endpoint)
+        host, port = split_endpoint(self.endpoint)
         return f"{_written(host)}:{port or (PLAIN_PORT if self.insecure else TLS_PORT)}"
 
     @property
@@ -65,13 +65,13 @@ class Deployment(Struct, frozen=True, kw_only=True):
         return f"{self.address} (proxy {self.proxy.address})" if self.proxy else self.address
 
     @property
-    def its_org(self) -> str | None:
+    def default_org(self) -> str | None:
         """The org that was named, or else the first label of a host name of three or more."""
-        return self.org or org_of(split(self.endpoint)[0])
+        return self.org or org_from_host(split_endpoint(self.endpoint)[0])
 
     def run_url(self, project: str, domain: str, run: str) -> str:
         """Give the page of a run in the deployment's console, as Flyte's SDK puts it together."""
-        host, port = split(self.endpoint)
+        host, port = split_endpoint(self.endpoint)
         where = self.address if port else _written(host)
         where = _DEVBOX_CONSOLE if where == _DEVBOX else where
         scheme = "http" if self.insecure else "https"
@@ -79,7 +79,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
         return f"{scheme}://{where}/v2/{place}"
 
 
-def split(endpoint: str) -> tuple[str, int | None]:
+def split_endpoint(endpoint: str) -> tuple[str, int | None]:
     """Give the host, in lower case, and the port of an endpoint.
 
     Raises
@@ -107,7 +107,7 @@ def split(endpoint: str) -> tuple[str, int | None]:
     return host, port
 
 
-def org_of(host: str) -> str | None:
+def org_from_host(host: str) -> str | None:
     """Give the org that a host name tells: its first label of three or more."""
     labels = host.rstrip(".").split(".")
     is_address = ":" in host or labels[-1].isdigit()

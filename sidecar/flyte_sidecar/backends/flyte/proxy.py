@@ -54,7 +54,7 @@ class Proxy(Struct, frozen=True):
         return "Basic " + b64encode(f"{self.user}:{self.password}".encode()).decode()
 
 
-def proxy_to(host: str, environment: Mapping[str, str] = os.environ) -> Proxy | None:
+def proxy_for(host: str, environment: Mapping[str, str] = os.environ) -> Proxy | None:
     """Return the proxy that the environment names for a host; None for a direct connection.
 
     Raises

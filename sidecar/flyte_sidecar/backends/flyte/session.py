@@ -40,7 +40,7 @@ class FlyteSession:
         memory = EventCache()
         self.reader = EventReader(self.service, self.lister, memory, url)
         self.writer = EventWriter(self.service, self.reader)
-        self.runs = Runs(self.service, self.reader, deployment.its_org)
+        self.runs = Runs(self.service, self.reader, deployment.default_org)
         streams = StreamLimiter()
         snapshots = Snapshots(self.service, memory, streams)
         self.pages = Pages(self.reader, snapshots, self.runs)

@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable
 from msgspec.structs import replace
 
 from flyte_sidecar.backends.flyte.read.events import EventReader, now, timed_out
-from flyte_sidecar.backends.flyte.rpc.enums import to_event_payload, type_named
-from flyte_sidecar.backends.flyte.rpc.error_translation import is_away, lost_attempt
+from flyte_sidecar.backends.flyte.rpc.enums import type_from_name
+from flyte_sidecar.backends.flyte.rpc.error_translation import is_unreachable, unconfirmed_attempt
+from flyte_sidecar.backends.flyte.rpc.payload_conversion import to_event_payload
 from flyte_sidecar.backends.flyte.rpc.run_service import ATTEMPTS, RunService, pause
-from flyte_sidecar.backends.flyte.rpc.transport import CallFailed
+from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.errors import (
     AlreadySignalled,
     EventNotFound,
@@ -34,7 +35,7 @@ _MISMATCH = re.compile(r"does not match declared condition type (\w+)")
 
 
 class EventWriter:
-    """Writes to events; raises `CallFailed` and the errors of the contract."""
+    """Writes to events; raises `RpcError` and the errors of the contract."""
 
     def __init__(self, service: RunService, reader: EventReader) -> None:
         self._service = service
@@ -49,7 +50,7 @@ class EventWriter:
 
         try:
             await self._send(send)
-        except CallFailed as failure:
+        except RpcError as failure:
             return await self._judge_signal(event, payload, failure)
         stands = await self._look_once(event)
         if stands is None or stands.pending or stands.payload is None:
@@ -69,7 +70,7 @@ class EventWriter:
         try:
             # A second abort would end an event that was answered after the first was lost.
             await self._send(send, is_pending)
-        except CallFailed as failure:
+        except RpcError as failure:
             return await self._judge_abort(event, failure)
         stands = await self._look_once(event)
         if stands is None or stands.pending:
@@ -86,38 +87,38 @@ class EventWriter:
 
         Raises
         ------
-        CallFailed
+        RpcError
             The last failure; its `lost` is set if an earlier attempt may have been executed.
         """
-        lost: CallFailed | None = None
+        lost: RpcError | None = None
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 await send()
                 return
-            except CallFailed as failure:
-                failure.lost = lost
-                if not is_away(failure) or attempt == ATTEMPTS:
+            except RpcError as failure:
+                failure.unconfirmed = lost
+                if not is_unreachable(failure) or attempt == ATTEMPTS:
                     raise
                 lost = lost or failure
             await asyncio.sleep(pause(attempt))
             try:
                 goes_on = may_retry is None or await may_retry()
-            except CallFailed:
+            except RpcError:
                 goes_on = False
             if not goes_on or is_abandoned():
                 raise lost
 
-    async def _judge_signal(self, event: Event, payload: Payload, failure: CallFailed) -> Event:
+    async def _judge_signal(self, event: Event, payload: Payload, failure: RpcError) -> Event:
         """Find out what became of a signal that seems to have failed.
 
         Raises
         ------
-        CallFailed
+        RpcError
             If that remains unknown, or the signal was rejected for another reason than the
             state of the event.
         """
         status, said = failure.status, failure.message
-        lost = lost_attempt(failure)
+        lost = unconfirmed_attempt(failure)
         if lost is not None:
             stands = await self._after_loss(event, failure, lost, behind=True)
         elif status in ("NOT_FOUND", "FAILED_PRECONDITION"):
@@ -127,7 +128,7 @@ class EventWriter:
         if stands is not None and not stands.pending:
             return signalled_again(stands, payload)
         if status == "INVALID_ARGUMENT" and (found := _MISMATCH.search(said)):
-            declared = type_named(found[1]) or event.expected_type
+            declared = type_from_name(found[1]) or event.expected_type
             raise PayloadTypeMismatch(said, expectedType=declared) from failure
         if status == "FAILED_PRECONDITION" and "already signalled" in said:
             raise AlreadySignalled(said, event=self._answered(event, None)) from failure
@@ -145,9 +146,9 @@ class EventWriter:
             ) from failure
         raise failure
 
-    async def _judge_abort(self, event: Event, failure: CallFailed) -> Event:
+    async def _judge_abort(self, event: Event, failure: RpcError) -> Event:
         """Find out what became of an abort that seems to have failed; raises as above."""
-        lost = lost_attempt(failure)
+        lost = unconfirmed_attempt(failure)
         if lost is not None:
             stands = await self._after_loss(event, failure, lost, behind=False)
             if stands is not None:
@@ -159,27 +160,27 @@ class EventWriter:
         raise failure
 
     async def _after_loss(
-        self, event: Event, failure: CallFailed, lost: CallFailed, *, behind: bool
+        self, event: Event, failure: RpcError, lost: RpcError, *, behind: bool
     ) -> Event | None:
         """Return the event after a write that may have been executed, None if there is none.
 
         Raises
         ------
-        CallFailed
+        RpcError
             `lost`, if the event cannot be read, or its record lacks the answer.
         """
-        unread: CallFailed | None = None
+        unread: RpcError | None = None
         try:
             # Where the backend was away for all attempts, one more will do.
-            attempts = 1 if is_away(failure) else ATTEMPTS
+            attempts = 1 if is_unreachable(failure) else ATTEMPTS
             stands = await self._look(event, behind=behind, attempts=attempts)
             if stands is None or stands.phase != SUCCEEDED or stands.payload is not None:
                 return stands
-        except CallFailed as another:
+        except RpcError as another:
             unread = another
         if lost is failure:
             raise failure from unread
-        raise CallFailed(lost.status, f"{lost.message}; the retry failed: {failure}") from unread
+        raise RpcError(lost.status, f"{lost.message}; the retry failed: {failure}") from unread
 
     async def _look(self, event: Event, *, behind: bool, attempts: int = ATTEMPTS) -> Event | None:
         """Give the event as it stands once its record shows that it has ended, if that comes.
@@ -200,7 +201,7 @@ class EventWriter:
         """Give the event as it stands, None where that cannot be told soon."""
         try:
             return await self._reader.event(event.run, event.action_name, GLANCE, attempts=1)
-        except CallFailed:
+        except RpcError:
             return None
 
     def _answered(self, event: Event, payload: Payload | None) -> Event:

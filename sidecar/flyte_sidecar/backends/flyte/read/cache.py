@@ -7,7 +7,7 @@ from time import monotonic
 
 from cachetools import LRUCache
 
-from flyte_sidecar.backends.flyte.rpc.conversion import Facts, Row
+from flyte_sidecar.backends.flyte.rpc.listed_action import EventMetadata, ListedAction
 from flyte_sidecar.events.model import PAUSED, SUCCEEDED, Event, Run
 
 FACTS = 20_000
@@ -37,7 +37,7 @@ class EventCache:
 
     def __init__(self) -> None:
         self.on_resolved: Callable[[Event], None] = lambda event: None
-        self._facts: LRUCache[tuple[Run, str], Facts] = LRUCache(FACTS)
+        self._facts: LRUCache[tuple[Run, str], EventMetadata] = LRUCache(FACTS)
         self._resolved: LRUCache[tuple[Run, str], Event] = LRUCache(
             RESOLVED_BYTES, lambda event: event.size
         )
@@ -53,7 +53,7 @@ class EventCache:
         times, and some releases never write the phase.
         """
         key = (event.run, event.action_name)
-        self._facts[key] = Facts(True, event.name, event.expected_type)
+        self._facts[key] = EventMetadata(True, event.name, event.expected_type)
         kept = self._resolved.get(key)
         if kept is not None:
             unfinished = event.phase == kept.phase == SUCCEEDED and event.payload is None
@@ -78,12 +78,12 @@ class EventCache:
         self._ended[event.run, event.action_name] = True
         return event
 
-    def resolved(self, row: Row) -> Event | None:
+    def resolved(self, row: ListedAction) -> Event | None:
         """Give the event of a row if it is known to be resolved as the row has it."""
         kept = self._resolved.get((row.run, row.action_name))
         return kept if kept is not None and (not row.ended or row.phase == kept.phase) else None
 
-    def pending(self, row: Row) -> Event | None:
+    def pending(self, row: ListedAction) -> Event | None:
         """Return the event of a row with its details, if the row was listed a moment ago.
 
         The details of a pending event never change. The row has to prove that it is pending.
@@ -102,13 +102,13 @@ class EventCache:
         facts = self._facts.get((run, action))
         return facts is not None and facts.is_event is False
 
-    def learn(self, run: Run, action: str, facts: Facts) -> None:
+    def learn(self, run: Run, action: str, facts: EventMetadata) -> None:
         """Remember what never changes of an action, if it is all that there is to know."""
         if facts.is_event is False or None not in (facts.is_event, facts.name, facts.expected_type):
             self._facts[run, action] = facts
 
-    def complete(self, row: Row) -> None:
+    def complete(self, row: ListedAction) -> None:
         """Fill in what is known of a row and it does not tell."""
         facts = self._facts.get((row.run, row.action_name))
         if facts is not None:
-            row.learn(facts)
+            row.add_metadata(facts)

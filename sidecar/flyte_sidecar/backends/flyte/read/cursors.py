@@ -9,8 +9,8 @@ from time import monotonic
 from cachetools import TTLCache
 from msgspec import Struct
 
-from flyte_sidecar.backends.flyte.rpc.conversion import Row
-from flyte_sidecar.backends.flyte.rpc.transport import CallFailed
+from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction
+from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.errors import CursorExpired
 
 KEPT = 600.0
@@ -30,7 +30,7 @@ class KeptListing(Struct, frozen=True):
     """
 
     key: Hashable
-    rows: list[Row]
+    rows: list[ListedAction]
 
 
 class Cursors:
@@ -63,7 +63,7 @@ class Cursors:
             self._kept[name] = listing  # anew, so that it is kept for longer
         except ValueError:
             words = f"there are {len(listing.rows)} events: too many to list"
-            raise CallFailed("OUT_OF_RANGE", words) from None
+            raise RpcError("OUT_OF_RANGE", words) from None
         return f"{name}.{offset}"
 
 

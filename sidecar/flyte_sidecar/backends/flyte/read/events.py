@@ -11,9 +11,10 @@ from msgspec.structs import replace
 
 from flyte_sidecar.backends.flyte.read.cache import EventCache
 from flyte_sidecar.backends.flyte.read.listing import Lister
-from flyte_sidecar.backends.flyte.rpc.conversion import Facts, Row, detailed_event
+from flyte_sidecar.backends.flyte.rpc.event_conversion import event_from_details
+from flyte_sidecar.backends.flyte.rpc.listed_action import EventMetadata, ListedAction
 from flyte_sidecar.backends.flyte.rpc.run_service import ATTEMPTS, RunService
-from flyte_sidecar.backends.flyte.rpc.transport import CallFailed
+from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.events.backend import CANDIDATES
 from flyte_sidecar.events.model import TIMED_OUT, Event, Run, Target
 
@@ -28,7 +29,7 @@ EXPIRY_GRACE = timedelta(minutes=1)
 
 
 class EventReader:
-    """Reads events; every method raises `CallFailed` alone.
+    """Reads events; every method raises `RpcError` alone.
 
     Parameters
     ----------
@@ -66,20 +67,20 @@ class EventReader:
         ends_recorded = self.lister.phases_follow
         try:
             details = await self._service.details(run, action, timeout, attempts)
-        except CallFailed as failure:
+        except RpcError as failure:
             if failure.status == "NOT_FOUND":
                 return None
             raise
-        event = detailed_event(details, run, self.url(run))
+        event = event_from_details(details, run, self.url(run))
         if event is None:
-            self.memory.learn(run, action, Facts(False))
+            self.memory.learn(run, action, EventMetadata(False))
             return None
         event = await self.told(run, event)
         if ends_recorded and event.pending and not self._may_be_over(event):
             self.lister.proof.confirm(event)
         return event
 
-    def shows_pending(self, row: Row) -> bool:
+    def shows_pending(self, row: ListedAction) -> bool:
         """Return whether a listed row alone proves that its event is pending.
 
         Otherwise only the details show it; `event` and `events` fetch them, and a later row of
@@ -163,7 +164,7 @@ class EventReader:
                 return [event]
         return found
 
-    async def _of_name(self, target: Target, rows: Sequence[Row]) -> AsyncIterator[Event]:
+    async def _of_name(self, target: Target, rows: Sequence[ListedAction]) -> AsyncIterator[Event]:
         """Give the events behind rows, without the tasks and whatever has another name."""
         # As a rule the first one is all that is wanted; if it was a task, many more may be.
         for chunk in (rows[:1], *chunks(rows[1:], AT_ONCE)):
@@ -171,7 +172,7 @@ class EventReader:
                 if event is not None and event.name == target.name:
                     yield event
 
-    def _fitting(self, rows: Sequence[Row], target: Target) -> list[Row]:
+    def _fitting(self, rows: Sequence[ListedAction], target: Target) -> list[ListedAction]:
         """Give those rows that may fit a name, as far as is known."""
         fitting = []
         for row in rows:

@@ -16,9 +16,9 @@ from flyteidl2.workflow.run_service_pb2 import ListActionsResponse
 
 from flyte_sidecar.backends.flyte.read.release_proof import Proof
 from flyte_sidecar.backends.flyte.rpc import limits
-from flyte_sidecar.backends.flyte.rpc.conversion import Row, row
+from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction, listed_action
 from flyte_sidecar.backends.flyte.rpc.run_service import RunService
-from flyte_sidecar.backends.flyte.rpc.transport import CallFailed
+from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.events.model import PAUSED, Run
 
 ACTION_TYPE = "action_type"
@@ -60,14 +60,14 @@ class Lister:
         page, _ = await self._page(run, {}, "")
         return any(action.id.run.org == run.org for action in page.actions)
 
-    async def named(self, run: Run, name: str) -> AsyncIterator[list[Row]]:
+    async def named(self, run: Run, name: str) -> AsyncIterator[list[ListedAction]]:
         """Give those actions that may be events of the name, in order of creation, some at a time.
 
         They may be tasks as well, and where the deployment knows no names, events of others.
         """
         wanted = self._wanted(name)
-        held: list[Row] = []
-        limit, token = limits.Listing(f"run {run.name!r}"), ""
+        held: list[ListedAction] = []
+        limit, token = limits.ListingLimit(f"run {run.name!r}"), ""
         while True:
             page, taken = await self._page(run, wanted, token)
             held += self._rows(run, page.actions, taken)
@@ -83,7 +83,7 @@ class Lister:
             held = [one for one in held if one.created_at == last]
         yield sorted(held, key=_place)
 
-    async def every(self, run: Run, name: str | None = None) -> list[Row]:
+    async def every(self, run: Run, name: str | None = None) -> list[ListedAction]:
         """Give all actions that may be events (of the name, if there is one), in order of creation.
 
         A page is by offset, and rows move while they are read: an instant of creation is cut to
@@ -92,13 +92,13 @@ class Lister:
 
         Raises
         ------
-        CallFailed
+        RpcError
             If that happens too often.
         """
         wanted = self._wanted(name)
         for _ in range(PASSES):
-            found: dict[str, Row] = {}
-            limit, token = limits.Listing(f"run {run.name!r}"), ""
+            found: dict[str, ListedAction] = {}
+            limit, token = limits.ListingLimit(f"run {run.name!r}"), ""
             count = 0
             while True:
                 page, taken = await self._page(run, wanted, token)
@@ -111,9 +111,9 @@ class Lister:
                 limit.add(page, token)
             if len(found) == count:
                 return sorted(found.values(), key=_place)
-        raise CallFailed("ABORTED", f"the actions of {run.name} change too fast to be listed")
+        raise RpcError("ABORTED", f"the actions of {run.name} change too fast to be listed")
 
-    async def paused(self, run: Run) -> list[Row]:
+    async def paused(self, run: Run) -> list[ListedAction]:
         """Give the run's actions that are paused, which only events are, in order of creation.
 
         On several pages they would be listed while they leave the list: then all are listed.
@@ -147,7 +147,7 @@ class Lister:
             filters = [list_pb2.Filter(field=field, values=[taken[field]]) for field in taken]
             try:
                 page = await self._service.actions(run, filters, token)
-            except CallFailed as failure:
+            except RpcError as failure:
                 if failure.status != "INVALID_ARGUMENT" or not taken:
                     raise
                 # One is named as a rule; else they are left out one after another.
@@ -162,8 +162,8 @@ class Lister:
 
     def _rows(
         self, run: Run, actions: Sequence[run_definition_pb2.Action], taken: dict[str, str]
-    ) -> list[Row]:
-        rows = [row(action, run) for action in actions]
+    ) -> list[ListedAction]:
+        rows = [listed_action(action, run) for action in actions]
         for one in rows:
             if ACTION_TYPE in taken:
                 one.is_event = True
@@ -179,5 +179,5 @@ _CONDITION = str(int(run_definition_pb2.ACTION_TYPE_CONDITION))
 _PAUSED = str(int(phase_pb2.ACTION_PHASE_PAUSED))
 
 
-def _place(one: Row) -> tuple[float, str]:
+def _place(one: ListedAction) -> tuple[float, str]:
     return one.sort_key

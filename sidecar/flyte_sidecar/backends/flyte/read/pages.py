@@ -15,12 +15,12 @@ from flyte_sidecar.backends.flyte.read.events import AT_ONCE, EventReader
 from flyte_sidecar.backends.flyte.read.resolve_rows import resolve_rows
 from flyte_sidecar.backends.flyte.read.runs import Runs
 from flyte_sidecar.backends.flyte.read.snapshot import Snapshots
-from flyte_sidecar.backends.flyte.rpc.conversion import Row
+from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction
 from flyte_sidecar.events.model import PAUSED, Event, EventPage, PendingQuery, Query
 
 
 class Pages:
-    """Gives pages; every method raises `CallFailed` and `CursorExpired` alone."""
+    """Gives pages; every method raises `RpcError` and `CursorExpired` alone."""
 
     def __init__(self, reader: EventReader, snapshots: Snapshots, runs: Runs) -> None:
         self._reader = reader
@@ -85,7 +85,7 @@ class Pages:
                 offset += 1
         return page, offset
 
-    def _lacks_only_names(self, row: Row, wants: Callable[[str], bool]) -> bool:
+    def _lacks_only_names(self, row: ListedAction, wants: Callable[[str], bool]) -> bool:
         """Return whether a wanted event would be asked for its details only for name and type."""
         return (
             bool(self._reader.lister.phases_follow)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from cachetools import LRUCache
 
-from flyte_sidecar.backends.flyte.rpc.conversion import Row
+from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction
 from flyte_sidecar.events.model import ABORTED, PAUSED, Event, Run
 
 CONFIRMED = 100_000
@@ -43,7 +43,7 @@ class Proof:
         """Note instants that have passed by the backend's clock."""
         self.clock = max((self.clock, *instants))
 
-    def note(self, rows: Iterable[Row]) -> None:
+    def note(self, rows: Iterable[ListedAction]) -> None:
         """Note what listed rows prove: an end that only 2.0.43 can have recorded.
 
         Aborts prove nothing, since every release records them.
@@ -67,7 +67,7 @@ class Proof:
         self._since.clear()
         self._confirmed.clear()
 
-    def covers(self, row: Row) -> bool:
+    def covers(self, row: ListedAction) -> bool:
         """Return whether the phase of an event that has not ended is right."""
         if row.phase != PAUSED or (row.run, row.action_name) in self._confirmed:
             return True

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from flyte_sidecar.backends.flyte.read.events import EventReader
-from flyte_sidecar.backends.flyte.rpc.conversion import Row, is_known, listed_event
+from flyte_sidecar.backends.flyte.rpc.event_conversion import event_from_listing
+from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction
 from flyte_sidecar.events.model import Event
 
 
 async def resolve_rows(
     reader: EventReader,
-    rows: Sequence[Row],
+    rows: Sequence[ListedAction],
     *,
-    details: Callable[[Row], bool],
+    details: Callable[[ListedAction], bool],
     wants: Callable[[str], bool] = lambda _: True,
     failures: dict[str, Exception] | None = None,
 ) -> list[Event | None]:
@@ -40,8 +41,8 @@ async def resolve_rows(
             continue
         if kept is not None:
             found[index] = kept
-        elif certain and not details(row) and is_known(row):
-            found[index] = reader.memory.keep_listed(listed_event(row, reader.url(row.run)))
+        elif certain and not details(row) and row.is_complete:
+            found[index] = reader.memory.keep_listed(event_from_listing(row, reader.url(row.run)))
         elif not row.ended and certain and (cached := reader.memory.pending(row)) is not None:
             found[index] = cached
         else:

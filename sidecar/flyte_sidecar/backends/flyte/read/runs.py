@@ -11,10 +11,11 @@ from msgspec import DecodeError, Struct, ValidationError, json
 
 from flyte_sidecar.backends.flyte.read.events import AT_ONCE, EventReader, chunks, each
 from flyte_sidecar.backends.flyte.rpc import limits
-from flyte_sidecar.backends.flyte.rpc.conversion import Row, aware
 from flyte_sidecar.backends.flyte.rpc.enums import phase_name
+from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction
 from flyte_sidecar.backends.flyte.rpc.run_service import RunService
-from flyte_sidecar.backends.flyte.rpc.transport import CallFailed
+from flyte_sidecar.backends.flyte.rpc.timestamps import to_datetime
+from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.errors import CursorExpired
 from flyte_sidecar.events.model import Run, RunInfo, RunPage, RunsQuery, Scope
 
@@ -46,7 +47,7 @@ class Found(Struct, frozen=True):
 
 
 class Runs:
-    """Lists runs; every method raises `CallFailed` alone, and `page` `CursorExpired`."""
+    """Lists runs; every method raises `RpcError` alone, and `page` `CursorExpired`."""
 
     def __init__(self, service: RunService, reader: EventReader, own_org: str | None) -> None:
         self._service = service
@@ -76,7 +77,7 @@ class Runs:
             mark = Mark(listing, one.created_at, (*told, _short(one.run.name)))
         return RunPage(runs=runs, next_cursor=None)
 
-    async def paused(self, scope: Scope) -> list[Row]:
+    async def paused(self, scope: Scope) -> list[ListedAction]:
         """Give all paused actions of all runs of a scope, in order of creation."""
         runs = [one.run for one in await self.with_paused(scope)]
         if runs:
@@ -96,7 +97,7 @@ class Runs:
         if self._by_update:
             try:
                 page = await self._service.runs(scope, True, None, "", UPDATED)
-            except CallFailed as failure:
+            except RpcError as failure:
                 if failure.status != "INVALID_ARGUMENT":
                     raise
                 self._by_update = False
@@ -136,12 +137,12 @@ class Runs:
         """Give the runs that follow a mark, some at a time."""
         until = None if mark is None else mark.until
         told = set() if mark is None else set(mark.told)
-        limit, token = limits.Listing(f"the runs of project {scope.project!r}"), ""
+        limit, token = limits.ListingLimit(f"the runs of project {scope.project!r}"), ""
         while True:
             asked = until if self._by_instant else None
             try:
                 page = await self._service.runs(scope, paused_only, asked, token)
-            except CallFailed as failure:
+            except RpcError as failure:
                 if failure.status != "INVALID_ARGUMENT" or asked is None:
                     raise
                 self._by_instant, token = False, ""
@@ -173,7 +174,7 @@ def _found(scope: Scope, run: run_definition_pb2.Run) -> Found:
     return Found(
         run=scope.run(run.action.id.run.name),
         phase=phase_name(status.phase),
-        created_at=aware(status.start_time) or datetime.fromtimestamp(0, UTC),
+        created_at=to_datetime(status.start_time) or datetime.fromtimestamp(0, UTC),
     )
 
 
@@ -208,5 +209,5 @@ def _read(cursor: str, listing: str) -> Mark:
     return mark
 
 
-def _place(row: Row) -> tuple[float, str, str]:
+def _place(row: ListedAction) -> tuple[float, str, str]:
     return (row.sort_key[0], row.run.name, row.action_name)

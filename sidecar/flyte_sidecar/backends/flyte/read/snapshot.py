@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 
 from flyte_sidecar.backends.flyte.read.cache import EventCache
-from flyte_sidecar.backends.flyte.rpc.conversion import Row, facts, is_known
+from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction, event_metadata
 from flyte_sidecar.backends.flyte.rpc.run_service import RunService
 from flyte_sidecar.backends.flyte.rpc.stream_limiter import StreamLimiter
-from flyte_sidecar.backends.flyte.rpc.transport import CallFailed
+from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.events.model import Run
 
 DETAILS_COST = 2.1
@@ -42,7 +42,7 @@ class Snapshots:
         self._streams = streams
 
     async def complete(
-        self, run: Run, rows: Sequence[Row], wants_name: Callable[[Row], bool]
+        self, run: Run, rows: Sequence[ListedAction], wants_name: Callable[[ListedAction], bool]
     ) -> None:
         """Complete rows from one snapshot, unless fetching what is missing costs less.
 
@@ -54,7 +54,7 @@ class Snapshots:
         missing = {
             one.action_name
             for one in rows
-            if one.is_event is None or (not is_known(one) and wants_name(one))
+            if one.is_event is None or (not one.is_complete and wants_name(one))
         }
         count = len(missing)
         cost = STREAM_COST + ACTION_COST * len(rows)
@@ -62,17 +62,17 @@ class Snapshots:
             return
         try:
             await self._take(run, {one.action_name: one for one in rows}, missing)
-        except CallFailed as failure:
+        except RpcError as failure:
             if failure.status in ("UNKNOWN", "UNIMPLEMENTED"):
                 self._streams.mark_failing(run, failure)
         except TimeoutError:
             if len(missing) == count:
-                silence = CallFailed("DEADLINE_EXCEEDED", "the stream of changes stays empty")
+                silence = RpcError("DEADLINE_EXCEEDED", "the stream of changes stays empty")
                 self._streams.mark_failing(run, silence)
         finally:
             self._streams.release()
 
-    async def _take(self, run: Run, rows: Mapping[str, Row], missing: set[str]) -> None:
+    async def _take(self, run: Run, rows: Mapping[str, ListedAction], missing: set[str]) -> None:
         """Read a snapshot until nothing is missing or nothing missing has arrived for some time.
 
         Nothing marks the end of a snapshot, and the changes that follow it may never pause.
@@ -87,10 +87,10 @@ class Snapshots:
                     return
                 before = len(missing)
                 for enriched in message:
-                    name, known = enriched.action.id.name, facts(enriched.action)
+                    name, known = enriched.action.id.name, event_metadata(enriched.action)
                     self._memory.learn(run, name, known)
                     if name in rows:
-                        rows[name].learn(known)
+                        rows[name].add_metadata(known)
                     missing.discard(name)
                 if len(missing) < before:
                     due = loop.time() + max(TIMEOUT, len(missing) * DETAILS_COST / 1000)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flyte_sidecar.backends.flyte.rpc.transport import BadResponse, CallFailed, OverLimit
+from flyte_sidecar.backends.flyte.rpc.transport import InvalidResponse, LimitExceeded, RpcError
 from flyte_sidecar.errors import (
     BackendError,
     BackendUnavailable,
@@ -65,41 +65,45 @@ _HUNG_UP = ": Socket closed"
 """What it says when the other end hangs up on plaintext before a word of its own."""
 
 
-def is_away(failure: CallFailed) -> bool:
+def is_unreachable(failure: RpcError) -> bool:
     """Tell whether the backend was not reached, and may be at the next attempt."""
     return failure.status == "UNAVAILABLE" and _distrust(failure) is None
 
 
-def is_transient(failure: CallFailed) -> bool:
+def is_transient(failure: RpcError) -> bool:
     """Return whether the same call may succeed if it is retried soon."""
-    return is_away(failure) or isinstance(failure, BadResponse) or lost_database(failure)
+    return (
+        is_unreachable(failure)
+        or isinstance(failure, InvalidResponse)
+        or is_database_failure(failure)
+    )
 
 
-def corrected(failure: CallFailed) -> CallFailed:
+def with_corrected_status(failure: RpcError) -> RpcError:
     """Return the failure with another status where the backend sends a wrong one.
 
     While its database is lost, it reports every action and run as NOT_FOUND.
     """
     if failure.status == "NOT_FOUND" and _UNREAD in failure.message:
-        return CallFailed("INTERNAL", failure.message)
+        return RpcError("INTERNAL", failure.message)
     return failure
 
 
-def lost_attempt(failure: CallFailed) -> CallFailed | None:
+def unconfirmed_attempt(failure: RpcError) -> RpcError | None:
     """Return the first attempt at a write that may have been executed; None if all were rejected.
 
     A rejection says nothing about earlier attempts: a proxy may have sent it.
     """
-    return failure.lost or (None if failure.status in _REJECTED else failure)
+    return failure.unconfirmed or (None if failure.status in _REJECTED else failure)
 
 
-def may_pass(failure: CallFailed) -> bool:
+def may_recover(failure: RpcError) -> bool:
     """Tell whether who follows something should go on to do so."""
     lasts = _is_over_limit(failure) or _distrust(failure) is not None
     return failure.status in FOLLOWED_ON and not lasts
 
 
-def loss(failure: CallFailed, address: str) -> SidecarError:
+def retryable_error(failure: RpcError, address: str) -> SidecarError:
     """Give the error of a failure that may pass, to one who is told of it meanwhile."""
     error = as_error(failure, address)
     error.retryable = True
@@ -108,14 +112,14 @@ def loss(failure: CallFailed, address: str) -> SidecarError:
 
 @contextmanager
 def translate_errors(address: str) -> Iterator[None]:
-    """Turn a `CallFailed` that is raised inside into an error of the contract."""
+    """Turn a `RpcError` that is raised inside into an error of the contract."""
     try:
         yield
-    except CallFailed as failure:
+    except RpcError as failure:
         raise as_error(failure, address) from failure
 
 
-def as_error(failure: CallFailed, address: str) -> SidecarError:
+def as_error(failure: RpcError, address: str) -> SidecarError:
     """Give the contract's error for a call that failed at the address."""
     status, said = failure.status, failure.message.strip() or "no word of why"
     outcome = _outcome(failure)
@@ -142,19 +146,19 @@ def as_error(failure: CallFailed, address: str) -> SidecarError:
     return refused
 
 
-def _outcome(failure: CallFailed) -> dict[str, str]:
+def _outcome(failure: RpcError) -> dict[str, str]:
     """Return what is certain about a write that failed, as members of the error's data."""
-    if failure.lost is not None:
+    if failure.unconfirmed is not None:
         return {"outcome": "unknown"}
     return {"outcome": "none"} if failure.status in REFUSED else {}
 
 
-def _is_over_limit(failure: CallFailed) -> bool:
+def _is_over_limit(failure: RpcError) -> bool:
     """Return whether too much was sent, by our limits or by gRPC's."""
-    return isinstance(failure, OverLimit) or "larger than max" in failure.message
+    return isinstance(failure, LimitExceeded) or "larger than max" in failure.message
 
 
-def lost_database(failure: CallFailed) -> bool:
+def is_database_failure(failure: RpcError) -> bool:
     """Return whether the backend lost its database, rather than sent it a wrong value."""
     if failure.status not in ("INTERNAL", "UNKNOWN"):
         return False
@@ -165,6 +169,6 @@ def lost_database(failure: CallFailed) -> bool:
     return found is not None and _WRONG_VALUE.search(failure.message) is None
 
 
-def _distrust(failure: CallFailed) -> str | None:
+def _distrust(failure: RpcError) -> str | None:
     """Say why the other end is not trusted, if that is what is wrong."""
     return next((meaning for mark, meaning in _DISTRUST if mark in failure.message), None)

@@ -17,9 +17,14 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 from grpc import aio
 
-from flyte_sidecar.backends.flyte.endpoint import Deployment, split
+from flyte_sidecar.backends.flyte.endpoint import Deployment, split_endpoint
 from flyte_sidecar.backends.flyte.rpc import tls
-from flyte_sidecar.backends.flyte.rpc.transport import BadResponse, CallFailed, Metadata, Rpc
+from flyte_sidecar.backends.flyte.rpc.transport import (
+    InvalidResponse,
+    Metadata,
+    RpcError,
+    RpcMethod,
+)
 from flyte_sidecar.events.write_order import is_abandoned, is_writing
 
 Q = TypeVar("Q", bound=Message)
@@ -96,7 +101,7 @@ class GrpcTransport:
         self._calls = asyncio.Semaphore(CALLS)
         self._write_calls = asyncio.Semaphore(WRITE_CALLS)
 
-    async def call(self, rpc: Rpc[Q, R], request: Q, timeout: float, metadata: Metadata) -> R:
+    async def call(self, rpc: RpcMethod[Q, R], request: Q, timeout: float, metadata: Metadata) -> R:
         async def answered() -> Any:
             method: Any = self._open_connections()[0].channel.unary_unary(rpc.path)
             return await method(request.SerializeToString(), timeout=timeout, metadata=metadata)
@@ -107,7 +112,7 @@ class GrpcTransport:
             return _decode(rpc, await _told(answered))
 
     async def stream(
-        self, rpc: Rpc[Q, R], request: Q, metadata: Metadata
+        self, rpc: RpcMethod[Q, R], request: Q, metadata: Metadata
     ) -> AsyncGenerator[R, None]:
         async def begun() -> Any:
             connection = self._for_stream()
@@ -161,7 +166,7 @@ async def connect(deployment: Deployment, user_agent: str) -> GrpcTransport:
 
     Raises
     ------
-    CallFailed
+    RpcError
         If what it is to trust cannot be had.
     """
     options: list[tuple[str, Any]] = [
@@ -190,13 +195,13 @@ async def connect(deployment: Deployment, user_agent: str) -> GrpcTransport:
     if trusted.name is not None:
         options.append(("grpc.ssl_target_name_override", trusted.name))
         # Beside another name the C core accepts the host without its port alone.
-        options.append(("grpc.default_authority", split(deployment.address)[0]))
+        options.append(("grpc.default_authority", split_endpoint(deployment.address)[0]))
     credentials = grpc.ssl_channel_credentials(root_certificates=trusted.certificates)
     return GrpcTransport(lambda: aio.secure_channel(target, credentials, options))
 
 
-def _decode(rpc: Rpc[Q, R], data: bytes | None) -> R:
-    """Return the message in a response; raise `BadResponse` if there is none.
+def _decode(rpc: RpcMethod[Q, R], data: bytes | None) -> R:
+    """Return the message in a response; raise `InvalidResponse` if there is none.
 
     Left to grpc.aio, this would log a traceback and return None.
     """
@@ -208,11 +213,11 @@ def _decode(rpc: Rpc[Q, R], data: bytes | None) -> R:
         except (DecodeError, ValueError):
             reason = f"the response to {rpc.name} ({len(data)} bytes) cannot be decoded"
     logger.warning("%s", reason)
-    raise BadResponse(reason)
+    raise InvalidResponse(reason)
 
 
 async def _told(start: Callable[[], Any]) -> Any:
-    """Await a step of a call, and raise what becomes of it as `CallFailed`.
+    """Await a step of a call, and raise what becomes of it as `RpcError`.
 
     What is raised holds no frame of gRPC's, which would keep the channel.
     """
@@ -220,16 +225,16 @@ async def _told(start: Callable[[], Any]) -> Any:
     try:
         return await start()
     except aio.AioRpcError as error:
-        failure = CallFailed(error.code().name, error.details() or "")
+        failure = RpcError(error.code().name, error.details() or "")
     except aio.UsageError as error:
-        failure = CallFailed("CANCELLED", str(error))
+        failure = RpcError("CANCELLED", str(error))
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             failure = asyncio.CancelledError()
         else:
             # Nobody cancelled us: the channel was closed under the call.
-            failure = CallFailed("CANCELLED", "the connection was closed")
+            failure = RpcError("CANCELLED", "the connection was closed")
     del start  # the frame is kept by what is raised
     raise failure
 

@@ -21,7 +21,7 @@ from google.protobuf.descriptor_pool import Default
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClassesForFiles
 
-from flyte_sidecar.backends.flyte.rpc.transport import BadResponse
+from flyte_sidecar.backends.flyte.rpc.transport import InvalidResponse
 
 if TYPE_CHECKING:
     from flyteidl2.workflow.run_definition_pb2 import ActionDetails, SignalInfo
@@ -35,13 +35,13 @@ def signal_info(details: ActionDetails) -> SignalInfo | None:
 
     Raises
     ------
-    BadResponse
+    InvalidResponse
         If it cannot be decoded.
     """
     try:
         found = _ACTION_DETAILS.FromString(details.SerializeToString())
     except (DecodeError, ValueError):
-        raise BadResponse("the signal of an action cannot be decoded") from None
+        raise InvalidResponse("the signal of an action cannot be decoded") from None
     return found.signal_info if found.HasField("signal_info") else None
 
 

@@ -38,12 +38,12 @@ from google.protobuf.message import Message
 
 from flyte_sidecar.backends.flyte.rpc import limits
 from flyte_sidecar.backends.flyte.rpc.error_translation import (
-    corrected,
+    is_database_failure,
     is_transient,
-    lost_database,
+    with_corrected_status,
 )
 from flyte_sidecar.backends.flyte.rpc.idl import set_paused_actions_only
-from flyte_sidecar.backends.flyte.rpc.transport import CallFailed, Rpc, Transport
+from flyte_sidecar.backends.flyte.rpc.transport import RpcError, RpcMethod, Transport
 from flyte_sidecar.events.model import Run, Scope
 
 Q = TypeVar("Q", bound=Message)
@@ -64,14 +64,14 @@ PAUSE = (0.2, 5.0)
 PAGE = 200
 """The most actions that the backend lists at once."""
 
-_LIST_ACTIONS = Rpc("ListActions", ListActionsRequest, ListActionsResponse)
-_LIST_RUNS = Rpc("ListRuns", ListRunsRequest, ListRunsResponse)
-_DETAILS = Rpc("GetActionDetails", GetActionDetailsRequest, GetActionDetailsResponse)
-_SIGNAL = Rpc("SignalEvent", SignalEventRequest, SignalEventResponse, writes=True)
-_ABORT = Rpc("AbortAction", AbortActionRequest, AbortActionResponse, writes=True)
-_WATCH_ACTIONS = Rpc("WatchActions", WatchActionsRequest, WatchActionsResponse)
-_RUN_DETAILS = Rpc("GetRunDetails", GetRunDetailsRequest, GetRunDetailsResponse)
-_PROJECT = Rpc(
+_LIST_ACTIONS = RpcMethod("ListActions", ListActionsRequest, ListActionsResponse)
+_LIST_RUNS = RpcMethod("ListRuns", ListRunsRequest, ListRunsResponse)
+_DETAILS = RpcMethod("GetActionDetails", GetActionDetailsRequest, GetActionDetailsResponse)
+_SIGNAL = RpcMethod("SignalEvent", SignalEventRequest, SignalEventResponse, writes=True)
+_ABORT = RpcMethod("AbortAction", AbortActionRequest, AbortActionResponse, writes=True)
+_WATCH_ACTIONS = RpcMethod("WatchActions", WatchActionsRequest, WatchActionsResponse)
+_RUN_DETAILS = RpcMethod("GetRunDetails", GetRunDetailsRequest, GetRunDetailsResponse)
+_PROJECT = RpcMethod(
     "GetProject", GetProjectRequest, GetProjectResponse, "flyteidl2.project.ProjectService"
 )
 
@@ -83,7 +83,7 @@ def pause(failures: int) -> float:
 
 
 class RunService:
-    """Flyte's RunService; every method raises `CallFailed` alone.
+    """Flyte's RunService; every method raises `RpcError` alone.
 
     Attributes
     ----------
@@ -127,7 +127,7 @@ class RunService:
     async def watch_actions(self, run: Run) -> AsyncGenerator[Sequence[EnrichedAction], None]:
         """Give a run's actions, some at a time and in no order, and then those that change."""
         request = WatchActionsRequest(run_id=run_identifier(run))
-        limit = limits.Actions(f"the stream of run {run.name!r}")
+        limit = limits.WatchLimit(f"the stream of run {run.name!r}")
         async with aclosing(self._stream(_WATCH_ACTIONS, request)) as messages:
             async for message in messages:
                 limit.add(enriched.action.id.name for enriched in message.enriched_actions)
@@ -161,7 +161,7 @@ class RunService:
         request = GetRunDetailsRequest(run_id=run_identifier(run))
         try:
             found = await self._call(_RUN_DETAILS, request, attempts=1)
-        except CallFailed:
+        except RpcError:
             return None
         return found.details.action.status.phase
 
@@ -175,13 +175,13 @@ class RunService:
 
         Raises
         ------
-        CallFailed
+        RpcError
             Also where the deployment does not tell: hosted ones need not.
         """
         request = GetProjectRequest(id=project, org=org or "")
         try:
             found = await self._call(_PROJECT, request, HEALTH_DEADLINE, attempts=1)
-        except CallFailed as failure:
+        except RpcError as failure:
             if failure.status == "NOT_FOUND":
                 return None
             raise
@@ -192,7 +192,7 @@ class RunService:
 
     async def _call(
         self,
-        rpc: Rpc[Q, R],
+        rpc: RpcMethod[Q, R],
         request: Q,
         timeout: float | None = None,
         attempts: int = ATTEMPTS,
@@ -202,16 +202,16 @@ class RunService:
         for attempt in range(1, attempts + 1):
             try:
                 return await self._transport.call(rpc, request, timeout, metadata)
-            except CallFailed as reported:
-                failure = corrected(reported)
-                if lost_database(failure):
+            except RpcError as reported:
+                failure = with_corrected_status(reported)
+                if is_database_failure(failure):
                     self.on_lost_database()
                 if not is_transient(failure) or attempt == attempts:
                     raise failure from None
             await asyncio.sleep(pause(attempt))
         raise AssertionError("a call is made once at least")
 
-    def _stream(self, rpc: Rpc[Q, R], request: Q) -> AsyncGenerator[R, None]:
+    def _stream(self, rpc: RpcMethod[Q, R], request: Q) -> AsyncGenerator[R, None]:
         return self._transport.stream(rpc, request, _metadata())
 
 

@@ -1,4 +1,4 @@
-"""How many streams a connection may have, and for which runs none can be had."""
+"""How many streams a session may open, and for which runs streams are known to fail."""
 
 from __future__ import annotations
 
@@ -6,63 +6,60 @@ from time import monotonic
 
 from cachetools import TLRUCache
 
-from flyte_sidecar.backends.flyte.rpc.transport import CallFailed
+from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.events.model import Run
 
-OPEN = 1000
-"""Streams that may be open for long, over several HTTP/2 connections."""
+MAX_LONG_LIVED = 1000
+"""Maximum number of streams that stay open, over several HTTP/2 connections."""
 
-SPARE = 100
-"""Streams that may be open beyond these for a snapshot."""
+EXTRA_SHORT_LIVED = 100
+"""Maximum number of further streams, each of which ends after one snapshot."""
 
-FAILING = 10_000
-"""Maximum number of runs that are remembered as ones whose stream fails."""
+MAX_FAILING_RUNS = 10_000
+"""Maximum number of runs that are remembered because their stream fails."""
 
-REMEMBERED = 60.0
-"""Seconds at least after which a stream that failed is tried again."""
+RETRY_INTERVAL = 60.0
+"""Minimum time until a stream that failed is retried, in seconds."""
 
 RETRIES_PER_SECOND = 1.0
-"""Streams of all runs together that are then tried again, where many fail."""
+"""Maximum rate of such retries, over all runs."""
 
-UNSUPPORTED = 600.0
-"""Seconds after which all of them are tried again where the backend has no such method."""
+UNSUPPORTED_RETRY_INTERVAL = 600.0
+"""Time until streams are retried on a backend that does not implement them, in seconds."""
 
 
 class StreamLimiter:
-    """The streams of a connection.
+    """Counts the streams of a session.
 
     Attributes
     ----------
     open
-        How many are open.
+        How many streams are open.
     without
-        How many runs are followed without one.
+        How many runs are followed without a stream.
     """
 
     def __init__(self) -> None:
         self.open = 0
         self.without = 0
         self._failing: TLRUCache[Run | None, float] = TLRUCache(
-            FAILING, lambda _, seconds, now: now + seconds, monotonic
+            MAX_FAILING_RUNS, lambda _, seconds, now: now + seconds, monotonic
         )
 
-    def acquire(self, run: Run, *, spare: bool = True) -> bool:
-        """Return whether a stream of the run may be opened; if so, it has to be given back.
-
-        Only a stream that is over soon may be one of the spare ones.
-        """
-        limit = OPEN + SPARE if spare else OPEN
-        may = self.open < limit and run not in self._failing and None not in self._failing
-        self.open += may
-        return may
+    def acquire(self, run: Run, *, long_lived: bool = False) -> bool:
+        """Return whether a stream of the run may be opened; if so, `release` must follow."""
+        limit = MAX_LONG_LIVED if long_lived else MAX_LONG_LIVED + EXTRA_SHORT_LIVED
+        allowed = self.open < limit and run not in self._failing and None not in self._failing
+        self.open += allowed
+        return allowed
 
     def release(self) -> None:
-        """Give one back."""
+        """Count a stream as closed."""
         self.open -= 1
 
-    def mark_failing(self, run: Run, failure: CallFailed) -> None:
-        """Open no stream of the run for some time, or of any run if there is no such method."""
-        if failure.status == "UNIMPLEMENTED":
-            self._failing[None] = UNSUPPORTED
+    def mark_failing(self, run: Run, error: RpcError) -> None:
+        """Open no stream of the run for some time, or of any run if streams are unsupported."""
+        if error.status == "UNIMPLEMENTED":
+            self._failing[None] = UNSUPPORTED_RETRY_INTERVAL
         else:
-            self._failing[run] = max(REMEMBERED, len(self._failing) / RETRIES_PER_SECOND)
+            self._failing[run] = max(RETRY_INTERVAL, len(self._failing) / RETRIES_PER_SECOND)

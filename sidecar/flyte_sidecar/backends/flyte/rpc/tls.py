@@ -12,11 +12,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from flyte_sidecar.backends.flyte.endpoint import Deployment, split
+from flyte_sidecar.backends.flyte.endpoint import Deployment, split_endpoint
 from flyte_sidecar.backends.flyte.proxy import Proxy
-from flyte_sidecar.backends.flyte.rpc.transport import CallFailed
+from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 
-PATIENCE = 10.0
+HANDSHAKE_TIMEOUT = 10.0
 """Seconds that a server is given to show its certificate."""
 
 
@@ -40,7 +40,7 @@ async def trusted_by(deployment: Deployment) -> Trusted:
 
     Raises
     ------
-    CallFailed
+    RpcError
         If the file of certificates cannot be used, or the server shows none.
     """
     if deployment.ca_cert_file is not None:
@@ -57,7 +57,7 @@ def _read(path: str) -> bytes:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
     except (OSError, ValueError) as error:  # an SSLError is an OSError
         reason = getattr(error, "strerror", None) or error
-        raise CallFailed(
+        raise RpcError(
             "FAILED_PRECONDITION", f"the CA file {path} cannot be used: {reason}"
         ) from None
     return text
@@ -78,9 +78,9 @@ def _system() -> bytes | None:
 
 async def _shown(deployment: Deployment) -> Trusted:
     """Take what the server shows for the truth from now on."""
-    host, _ = split(deployment.address)
+    host, _ = split_endpoint(deployment.address)
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(HANDSHAKE_TIMEOUT):
             seen = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             seen.check_hostname = False
             seen.verify_mode = ssl.CERT_NONE
@@ -92,15 +92,15 @@ async def _shown(deployment: Deployment) -> Trusted:
             names = (await _greeted(pinned, deployment)).getpeercert()
     except ssl.SSLError as error:
         words = f"{deployment.address} shows no certificate: {error}"
-        raise CallFailed("UNAVAILABLE", words) from None
+        raise RpcError("UNAVAILABLE", words) from None
     except OSError as error:  # it was not there; a TimeoutError has no words
-        raise CallFailed("UNAVAILABLE", str(error) or "it says nothing") from None
+        raise RpcError("UNAVAILABLE", str(error) or "it says nothing") from None
     return Trusted(_pem(shown), _name_in(names or {}, host))
 
 
 async def _greeted(context: ssl.SSLContext, deployment: Deployment) -> Any:
     """Give what a TLS handshake has told: an SSLObject. The connection is not kept."""
-    host, port = split(deployment.address)
+    host, port = split_endpoint(deployment.address)
     if deployment.proxy is None:
         reader, writer = await asyncio.open_connection(host, port)
     else:

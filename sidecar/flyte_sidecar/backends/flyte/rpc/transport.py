@@ -15,7 +15,7 @@ Metadata: TypeAlias = Sequence[tuple[str, str]]
 """Headers of a call; their names in lower case."""
 
 
-class CallFailed(Exception):
+class RpcError(Exception):
     """A call was answered with a status other than OK, or not at all.
 
     Attributes
@@ -32,24 +32,24 @@ class CallFailed(Exception):
         super().__init__(f"{status}: {message}")
         self.status = status
         self.message = message
-        self.lost: CallFailed | None = None
+        self.unconfirmed: RpcError | None = None
 
 
-class BadResponse(CallFailed):
+class InvalidResponse(RpcError):
     """The server answered, but not with a message of the expected type."""
 
     def __init__(self, reason: str) -> None:
         super().__init__("INTERNAL", reason)
 
 
-class OverLimit(CallFailed):
+class LimitExceeded(RpcError):
     """The server sent more than is accepted in response to one request."""
 
     def __init__(self, reason: str) -> None:
         super().__init__("RESOURCE_EXHAUSTED", reason)
 
 
-class Rpc(Generic[Q, R]):
+class RpcMethod(Generic[Q, R]):
     """One method of a Flyte service, with the classes of its messages.
 
     `writes` says that it changes something: it is not called once nobody waits for that.
@@ -73,17 +73,19 @@ class Rpc(Generic[Q, R]):
 class Transport(Protocol):
     """One connection to a deployment; it is made again by itself when it breaks.
 
-    Every method raises `CallFailed` alone. Who cancels the task that awaits a call, or
+    Every method raises `RpcError` alone. Who cancels the task that awaits a call, or
     closes a stream, ends the call at the server too.
     """
 
-    async def call(self, rpc: Rpc[Q, R], request: Q, timeout: float, metadata: Metadata) -> R:
+    async def call(self, rpc: RpcMethod[Q, R], request: Q, timeout: float, metadata: Metadata) -> R:
         """Return the response; `timeout` in seconds.
 
         The task of a write that its client has abandoned is cancelled instead.
         """
 
-    def stream(self, rpc: Rpc[Q, R], request: Q, metadata: Metadata) -> AsyncGenerator[R, None]:
+    def stream(
+        self, rpc: RpcMethod[Q, R], request: Q, metadata: Metadata
+    ) -> AsyncGenerator[R, None]:
         """Give what the server sends, for as long as it does."""
 
     async def close(self) -> None:

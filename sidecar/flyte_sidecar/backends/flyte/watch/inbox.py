@@ -13,9 +13,13 @@ from functools import partial
 from flyte_sidecar.backends.flyte.read.events import each
 from flyte_sidecar.backends.flyte.read.runs import Found, Runs
 from flyte_sidecar.backends.flyte.rpc.enums import FINAL
-from flyte_sidecar.backends.flyte.rpc.error_translation import as_error, loss, may_pass
+from flyte_sidecar.backends.flyte.rpc.error_translation import (
+    as_error,
+    may_recover,
+    retryable_error,
+)
 from flyte_sidecar.backends.flyte.rpc.run_service import pause
-from flyte_sidecar.backends.flyte.rpc.transport import BadResponse, CallFailed
+from flyte_sidecar.backends.flyte.rpc.transport import InvalidResponse, RpcError
 from flyte_sidecar.backends.flyte.watch.informers import Informers
 from flyte_sidecar.backends.flyte.watch.part import Part
 from flyte_sidecar.backends.flyte.watch.schedule import GROWTH
@@ -72,11 +76,11 @@ class Inbox:
                     self._away = False
                     failures = trouble.failures = 0
                     self._sync()
-                except CallFailed as failure:
-                    if not may_pass(failure):
+                except RpcError as failure:
+                    if not may_recover(failure):
                         raise as_error(failure, self._address) from failure
                     failures += 1
-                    self._watch.lose(loss(failure, self._address))
+                    self._watch.lose(retryable_error(failure, self._address))
                 except Exception as fault:
                     failures += 1
                     trouble.failures += 1
@@ -175,8 +179,8 @@ class Inbox:
             return True
         try:
             (count,) = await self._runs.counts([found.run])
-        except CallFailed as failure:
-            if isinstance(failure, BadResponse):
+        except RpcError as failure:
+            if isinstance(failure, InvalidResponse):
                 return True
             raise
         except Exception as fault:

@@ -15,11 +15,15 @@ from itertools import islice
 from flyteidl2.workflow import run_definition_pb2
 
 from flyte_sidecar.backends.flyte.read.events import EventReader
-from flyte_sidecar.backends.flyte.rpc.conversion import facts
 from flyte_sidecar.backends.flyte.rpc.enums import FINAL, phase_name
-from flyte_sidecar.backends.flyte.rpc.error_translation import as_error, loss, may_pass
+from flyte_sidecar.backends.flyte.rpc.error_translation import (
+    as_error,
+    may_recover,
+    retryable_error,
+)
+from flyte_sidecar.backends.flyte.rpc.listed_action import event_metadata
 from flyte_sidecar.backends.flyte.rpc.run_service import RunService, pause
-from flyte_sidecar.backends.flyte.rpc.transport import CallFailed
+from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.backends.flyte.watch.refreshing import Refresher
 from flyte_sidecar.backends.flyte.watch.schedule import LONGEST, Load, Schedule
 from flyte_sidecar.backends.flyte.watch.stream import Stream
@@ -93,7 +97,7 @@ class RunInformer:
             begun = loop.time()
             try:
                 await self._follow_until_it_fails(trouble)
-            except CallFailed as failure:
+            except RpcError as failure:
                 self._lose(failure)
             except Exception as fault:
                 trouble.failures += 1
@@ -174,7 +178,7 @@ class RunInformer:
 
     def _hear(self, action: run_definition_pb2.Action) -> None:
         name, phase = action.id.name, phase_name(action.status.phase)
-        known = facts(action)
+        known = event_metadata(action)
         self._reader.memory.learn(self._run, name, known)
         if not action.metadata.parent and phase in FINAL and not self._run_over:
             self._run_over = self._look_now = True
@@ -198,8 +202,8 @@ class RunInformer:
             if self.subscribers.over:
                 self.subscribers.finish()
 
-    def _lose(self, failure: CallFailed) -> None:
-        if may_pass(failure):
-            self.subscribers.lose(loss(failure, self._address))
+    def _lose(self, failure: RpcError) -> None:
+        if may_recover(failure):
+            self.subscribers.lose(retryable_error(failure, self._address))
         else:
             self.subscribers.fail(as_error(failure, self._address))

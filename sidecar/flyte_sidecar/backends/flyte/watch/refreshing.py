@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from flyte_sidecar.backends.flyte.read.events import EventReader, chunks
 from flyte_sidecar.backends.flyte.read.resolve_rows import resolve_rows
-from flyte_sidecar.backends.flyte.rpc.conversion import Row, is_known
 from flyte_sidecar.backends.flyte.rpc.enums import FINAL
+from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction
 from flyte_sidecar.backends.flyte.rpc.run_service import PAGE, pause
 from flyte_sidecar.backends.flyte.watch.stream import Stream
 from flyte_sidecar.backends.flyte.watch.subscribers import Subscribers
@@ -24,7 +24,7 @@ TOGETHER = 64
 
 
 class Refresher:
-    """Refreshes events of one run; its methods raise `CallFailed` for failures of the backend.
+    """Refreshes events of one run; its methods raise `RpcError` for failures of the backend.
 
     Attributes
     ----------
@@ -143,31 +143,31 @@ class Refresher:
             target = Target(self._run, action_name=name)
             self._subscribers.tell_gone(name, EventNotFound(f"there is no {target} any longer"))
 
-    def _is_news_in(self, row: Row) -> bool:
+    def _is_news_in(self, row: ListedAction) -> bool:
         if row.is_event is False or row.action_name in self.tasks:
             return False
         known = self._subscribers.picture.get(row.action_name)
         doubtful = known is not None and known.pending and not self._reader.shows_pending(row)
         return doubtful or self.is_news(row.action_name, row.phase)
 
-    def _wants_details(self, row: Row) -> bool:
+    def _wants_details(self, row: ListedAction) -> bool:
         """Return whether the answer is not known yet, or the event is pending."""
         known = self._subscribers.picture.get(row.action_name)
         was_pending = known is not None and known.pending
         return not row.ended or was_pending or row.action_name in self._subscribers.waits
 
-    async def _hear_names(self, rows: Sequence[Row]) -> None:
+    async def _hear_names(self, rows: Sequence[ListedAction]) -> None:
         """Wait for the stream to report names that many rows lack: details of each cost more."""
         loop = asyncio.get_running_loop()
         until = loop.time() + SNAPSHOT
         while self._stream.open and (left := until - loop.time()) > 0:
             untold = [row for row in rows if row.action_name not in self._stream.seen]
-            if sum(not is_known(row) for row in untold) <= TOGETHER:
+            if sum(not row.is_complete for row in untold) <= TOGETHER:
                 break
             await self._rest(left)
         self._complete(rows)
 
-    def _complete(self, rows: Sequence[Row]) -> None:
+    def _complete(self, rows: Sequence[ListedAction]) -> None:
         for row in rows:
             self._reader.memory.complete(row)
             if row.action_name in self.tasks:

@@ -10,7 +10,7 @@ from flyteidl2.workflow import run_definition_pb2
 
 from flyte_sidecar.backends.flyte.rpc.run_service import RunService, pause
 from flyte_sidecar.backends.flyte.rpc.stream_limiter import StreamLimiter
-from flyte_sidecar.backends.flyte.rpc.transport import CallFailed
+from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.backends.flyte.watch.troubles import defect
 from flyte_sidecar.events.model import Run
 
@@ -72,15 +72,15 @@ class Stream:
 
         Raises
         ------
-        CallFailed
+        RpcError
             If a stream that told something breaks, or the backend is away.
         """
         while True:
-            while not self._streams.acquire(self._run, spare=False):
+            while not self._streams.acquire(self._run, long_lived=True):
                 await self._do_without()
             try:
                 await self._hear_out()
-            except CallFailed as failure:
+            except RpcError as failure:
                 lost = bool(self.seen) or failure.status == "UNAVAILABLE"
                 # For some runs it fails at once, each time; and some proxies pass no streams.
                 self._failures += self._looks_work or not lost
@@ -92,7 +92,7 @@ class Stream:
                     raise
             except Exception as fault:  # a message that breaks this must not end who listens
                 defect(fault, f"the stream of run {self._run.name!r}")
-                self._streams.mark_failing(self._run, CallFailed("INTERNAL", type(fault).__name__))
+                self._streams.mark_failing(self._run, RpcError("INTERNAL", type(fault).__name__))
             finally:
                 self._streams.release()
             await asyncio.sleep(pause(self._failures + 1))
@@ -117,7 +117,7 @@ class Stream:
                         self.seen.add(enriched.action.id.name)
                         self._hear(enriched.action)
                     self._heard()
-            raise CallFailed("UNAVAILABLE", "the stream of changes has ended")
+            raise RpcError("UNAVAILABLE", "the stream of changes has ended")
         finally:
             self.open = self.live = False
             self._heard()

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from flyte_sidecar.backends.flyte.rpc.error_translation import as_error, may_pass
+from flyte_sidecar.backends.flyte.rpc.error_translation import as_error, may_recover
 from flyte_sidecar.backends.flyte.rpc.run_service import pause
-from flyte_sidecar.backends.flyte.rpc.transport import BadResponse, CallFailed
+from flyte_sidecar.backends.flyte.rpc.transport import InvalidResponse, RpcError
 from flyte_sidecar.errors import InternalError, SidecarError
 from flyte_sidecar.events.model import Run
 
@@ -47,21 +47,21 @@ class Troubles:
 
         Raises
         ------
-        CallFailed
+        RpcError
             For a failure that is no trouble of one event, as far as is known.
         """
         now = asyncio.get_running_loop().time()
         hopeless: dict[str, SidecarError] = {}
-        raised: CallFailed | None = None
+        raised: RpcError | None = None
         for name, failure in failures.items():
             trouble = self._events.setdefault(name, Trouble(0, 0.0))
             trouble.failures += 1
             lasting = trouble.failures >= PERSISTENT
             trouble.due = now + (RETRY if lasting else pause(trouble.failures))
-            if isinstance(failure, BadResponse):
+            if isinstance(failure, InvalidResponse):
                 error = as_error(failure, self._address)
-            elif isinstance(failure, CallFailed):
-                if not (lasting and may_pass(failure)):
+            elif isinstance(failure, RpcError):
+                if not (lasting and may_recover(failure)):
                     raised = raised or failure
                 continue
             else:
