@@ -32,8 +32,8 @@ from benchmarks.deployment import (
 )
 from benchmarks.effort import Effort
 from benchmarks.report import Figure, figures
+from flyte_sidecar._futures import MaybeAwaitable, resolve
 from flyte_sidecar.backends.flyte import FlyteBackend
-from flyte_sidecar.events.backend import MaybeAwaitable, resolve
 from flyte_sidecar.events.model import Event, Query, Target
 
 CURRENT, FIRST = "2.0.43", "2.0.28"

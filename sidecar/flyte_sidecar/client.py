@@ -20,6 +20,7 @@ from typing import Any
 
 from msgspec import json
 
+from flyte_sidecar._futures import try_set_exception, try_set_result
 from flyte_sidecar.protocol.methods import METHODS
 from flyte_sidecar.rpc.header_framing import HeaderDecoder
 from flyte_sidecar.rpc.malformed import Malformed
@@ -191,8 +192,7 @@ class Client:
                     self._take(message)
         finally:
             for answer in self._waiting.values():
-                if not answer.done():
-                    answer.set_exception(Disconnected("the sidecar ended before it answered"))
+                try_set_exception(answer, Disconnected("the sidecar ended before it answered"))
 
     def _take(self, text: bytes) -> None:
         self.on_message(text, False)
@@ -201,9 +201,9 @@ class Client:
             self.on_notification(message["method"], message.get("params"))
             return
         answer = self._waiting.get(message["id"])
-        if answer is None or answer.done():
+        if answer is None:
             return
         if "error" in message:
-            answer.set_exception(RequestError(message["error"]))
+            try_set_exception(answer, RequestError(message["error"]))
         else:
-            answer.set_result(message["result"])
+            try_set_result(answer, message["result"])

@@ -15,12 +15,12 @@ from flyteidl2.workflow import run_definition_pb2
 from google.protobuf import json_format
 from msgspec import Meta, ValidationError, convert
 
+from flyte_sidecar._futures import resolve, wait_all
 from flyte_sidecar._init import service as chosen
 from flyte_sidecar._sync import Pages, blocking, paging
 from flyte_sidecar.backends.flyte.rpc import event_conversion
 from flyte_sidecar.errors import DeadlineExceeded, ShuttingDown
 from flyte_sidecar.events import model
-from flyte_sidecar.events.backend import resolve
 from flyte_sidecar.events.model import ExpectedType, PromptType, Target
 from flyte_sidecar.events.service import EventService, completed
 from flyte_sidecar.protocol.params import MAX_EXPIRY, Name
@@ -278,7 +278,7 @@ class Event:
                     ended, _ = await asyncio.wait([waiting], timeout=left)
                 finally:
                     waiting.cancel()
-                    await asyncio.wait([waiting])
+                    await wait_all([waiting])
                 if not waiting.cancelled():
                     return waiting.result()
                 if not ended:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Protocol
 
+from flyte_sidecar._futures import resolve
 from flyte_sidecar.errors import SidecarError
-from flyte_sidecar.events.backend import EventBackend, resolve
+from flyte_sidecar.events.backend import EventBackend
 from flyte_sidecar.events.model import (
     Event,
     EventPage,

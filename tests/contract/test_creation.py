@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from flyte_sidecar._futures import resolve
 from flyte_sidecar.errors import AmbiguousEvent, EventNotFound, ShuttingDown
-from flyte_sidecar.events.backend import EventBackend, resolve
+from flyte_sidecar.events.backend import EventBackend
 from flyte_sidecar.events.model import SUCCEEDED, TIMED_OUT, Event, Run, Target
 from flyte_sidecar.events.watch import WatchFeed
 from tests.conftest import TEST_TIMEOUT

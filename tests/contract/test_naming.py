@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from flyte_sidecar._futures import resolve
 from flyte_sidecar.errors import (
     AlreadyCompleted,
     AlreadySignalled,
@@ -15,7 +16,6 @@ from flyte_sidecar.errors import (
     EventNotFound,
     SidecarError,
 )
-from flyte_sidecar.events.backend import resolve
 from flyte_sidecar.events.model import (
     ABORTED,
     PAUSED,

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flyte_sidecar._futures import resolve
 from flyte_sidecar.errors import (
     AlreadyCompleted,
     AlreadySignalled,
@@ -19,7 +20,6 @@ from flyte_sidecar.errors import (
     EventNotFound,
     SidecarError,
 )
-from flyte_sidecar.events.backend import resolve
 from flyte_sidecar.events.model import (
     ABORTED,
     PAUSED,

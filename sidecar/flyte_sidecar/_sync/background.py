@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from typing import Any, Generic, NoReturn, TypeVar
 
+from flyte_sidecar._futures import retrieve_exception, try_set_result, wait_all
 from flyte_sidecar._sync import shared
 
 T = TypeVar("T")
@@ -61,7 +62,7 @@ async def bridge(coroutine: Coroutine[Any, Any, T]) -> T:
 
     def tell() -> None:
         with suppress(RuntimeError):  # the caller's loop may have been closed
-            loop.call_soon_threadsafe(_set, ended)
+            loop.call_soon_threadsafe(try_set_result, ended, None)
 
     work = _Work(coroutine, tell)
     try:
@@ -144,8 +145,7 @@ class _Background:
         left = asyncio.all_tasks() - {asyncio.current_task()}
         for task in left:
             task.cancel()
-        if left:
-            await asyncio.wait(left, timeout=PATIENCE)
+        await wait_all(left, PATIENCE)
         await self.loop.shutdown_asyncgens()
 
 
@@ -196,8 +196,7 @@ class _Work(Generic[T]):
             self._tell()
 
     def _finish(self, task: asyncio.Task[T]) -> None:
-        if not task.cancelled():
-            task.exception()  # seen, even if whoever asked has left
+        retrieve_exception(task)
         if not self._background.quiet:
             self._tell()
 
@@ -235,11 +234,6 @@ def _wait(work: _Work[Any], ended: threading.Lock) -> None:
     is_main = threading.current_thread() is threading.main_thread()
     while not work.done:
         ended.acquire(timeout=LOOK_UP if is_main else -1)
-
-
-def _set(ended: asyncio.Future[None]) -> None:
-    if not ended.done():
-        ended.set_result(None)
 
 
 def _before_fork() -> None:

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Generic, TypeVar
 
+from flyte_sidecar._futures import retrieve_exception
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -63,7 +65,7 @@ class Shared(Generic[T]):
         task = asyncio.get_running_loop().create_task(work)
         self._brief.add(task)
         task.add_done_callback(self._brief.discard)
-        task.add_done_callback(_note_failure)
+        task.add_done_callback(retrieve_exception)
         if self._pausing:
             task.cancel()
         return task
@@ -95,9 +97,3 @@ class Shared(Generic[T]):
 
 every: list[Shared[Any]] = []
 """All that is shared in this process."""
-
-
-def _note_failure(task: asyncio.Task[Any]) -> None:
-    """Mark the failure as seen: whoever asked may have left."""
-    if not task.cancelled():
-        task.exception()

@@ -8,6 +8,7 @@ from codecs import BOM_UTF8
 
 from msgspec import DecodeError, Raw, Struct, json
 
+from flyte_sidecar._futures import try_set_result
 from flyte_sidecar.cli import standard_streams, terminal
 from flyte_sidecar.protocol.results import Error
 from flyte_sidecar.rpc.header_framing import HeaderDecoder
@@ -39,8 +40,8 @@ class _Exchange:
         self._decoder.feed(data)
         while isinstance(message := self._decoder.next(), bytes):
             reply = json.decode(message, type=_Reply)
-            if reply.id is not None and not self.reply.done():  # a watch tells other things too
-                self.reply.set_result(reply)
+            if reply.id is not None:  # a watch sends notifications too
+                try_set_result(self.reply, reply)
 
     def pause_reading(self) -> None: ...
 

@@ -7,6 +7,7 @@ import os
 import platform
 import sqlite3
 
+from flyte_sidecar._futures import resolve
 from flyte_sidecar._version import VERSION
 from flyte_sidecar.backends.flyte import FlyteBackend
 from flyte_sidecar.backends.local import LocalBackend
@@ -14,7 +15,7 @@ from flyte_sidecar.backends.local.file import check_place
 from flyte_sidecar.backends.local.mutations import user_name
 from flyte_sidecar.cli.terminal import sanitize
 from flyte_sidecar.errors import SidecarError
-from flyte_sidecar.events.backend import EventBackend, resolve
+from flyte_sidecar.events.backend import EventBackend
 from flyte_sidecar.events.model import Run, Target
 from flyte_sidecar.protocol import PROTOCOL_VERSION
 from flyte_sidecar.server.settings import Options, make_backend

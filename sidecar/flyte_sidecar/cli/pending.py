@@ -7,8 +7,8 @@ import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime
 
+from flyte_sidecar._futures import resolve
 from flyte_sidecar.cli import standard_streams, terminal
-from flyte_sidecar.events.backend import resolve
 from flyte_sidecar.events.model import Event, PendingQuery
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.protocol.results import encode

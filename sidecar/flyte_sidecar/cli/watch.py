@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec import json
 
+from flyte_sidecar._futures import try_set_result, wait_all
 from flyte_sidecar.cli import standard_streams, terminal
 from flyte_sidecar.events.model import SUCCEEDED, Event, Payload
 from flyte_sidecar.events.payloads import for_json
@@ -62,8 +63,7 @@ class _Reader:
 
     def connection_lost(self, error: Exception | None = None) -> None:
         self._output.close()
-        if not self.gone.done():
-            self.gone.set_result(error)
+        try_set_result(self.gone, error)
 
     def stop(self) -> None:
         self._writing.stop()
@@ -106,7 +106,7 @@ async def _watch(options: Options, run_name: str | None, as_json: bool) -> None:
     finally:
         remarking.cancel()
         telling.cancel()
-        await asyncio.wait({telling})
+        await wait_all([telling])
         reader.stop()
         await backend.close()
 

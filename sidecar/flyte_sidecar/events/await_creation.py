@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from flyte_sidecar._futures import resolve, retrieve_exception
 from flyte_sidecar.errors import SidecarError
-from flyte_sidecar.events.backend import EventBackend, resolve
+from flyte_sidecar.events.backend import EventBackend
 from flyte_sidecar.events.model import Event, Run, Scope, Target
 from flyte_sidecar.events.watch import Watched
 
@@ -103,8 +104,7 @@ class _Arrivals:
         await asyncio.sleep(0)  # nothing is queued here: only let others run
 
     def _end(self, watching: asyncio.Future[None]) -> None:
-        if not watching.cancelled():
-            watching.exception()  # retrieved, even if nobody waits any more
+        retrieve_exception(watching)
         for subscribers in self.subscribers.values():
             for created in subscribers:
                 created.put_nowait(None)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Coroutine, Sequence
-from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
+from flyte_sidecar._futures import MaybeAwaitable
 from flyte_sidecar.events.model import (
     Event,
     EventPage,
@@ -22,28 +21,8 @@ from flyte_sidecar.events.model import (
 if TYPE_CHECKING:
     from flyte_sidecar.events.watch import WatchFeed
 
-T = TypeVar("T")
-
-MaybeAwaitable: TypeAlias = T | Coroutine[Any, Any, T] | asyncio.Future[T]
-"""A result, or a coroutine or future of it.
-
-A backend that can answer a read at once gives the value itself: that spares the request a
-Task, which costs more than an indexed read.
-"""
-
-LATER = (CoroutineType, asyncio.Future)
-"""What an awaited `MaybeAwaitable` is an instance of."""
-
 CANDIDATES = 20
 """How many of the events that fit an ambiguous name are told."""
-
-
-async def resolve(soon: MaybeAwaitable[T]) -> T:
-    """Wait for a result that may have been there at once."""
-    if isinstance(soon, LATER):
-        result: T = await soon
-        return result
-    return cast(T, soon)
 
 
 class EventBackend(Protocol):

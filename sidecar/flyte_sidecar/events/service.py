@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from flyte_sidecar._futures import MaybeAwaitable, resolve
 from flyte_sidecar.errors import (
     AlreadyCompleted,
     AlreadySignalled,
@@ -14,7 +15,7 @@ from flyte_sidecar.errors import (
     PayloadTypeMismatch,
 )
 from flyte_sidecar.events import payloads as payloads
-from flyte_sidecar.events.backend import CANDIDATES, EventBackend, MaybeAwaitable, resolve
+from flyte_sidecar.events.backend import CANDIDATES, EventBackend
 from flyte_sidecar.events.model import (
     ABORTED,
     SUCCEEDED,

@@ -15,6 +15,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct, json
 
+from flyte_sidecar._futures import try_set_result
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.interning import EVENTS, Key, Shared, key_of
 from flyte_sidecar.events.model import Event, Run, Scope, without_details
@@ -206,8 +207,8 @@ class Watch:
             key, waiting = self._waiting.popitem(last=False)
             if isinstance(waiting, Event):
                 self._bytes -= waiting.size
-            if self._room is not None and not self._room.done() and not self._far_behind():
-                self._room.set_result(None)
+            if self._room is not None and not self._far_behind():
+                try_set_result(self._room, None)
             if isinstance(waiting, (Synced, Lost)):
                 return waiting
             assert isinstance(key, str)
@@ -235,8 +236,8 @@ class Watch:
         if isinstance(waiting, Event):
             self._bytes += waiting.size
         self._waiting[key] = waiting
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
+        if self._news is not None:
+            try_set_result(self._news, None)
 
     def _note(self, key: Key, waiting: _Waiting) -> Changed | None:
         """Give what a state is to the client, None where it is nothing new."""

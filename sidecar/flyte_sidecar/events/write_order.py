@@ -13,6 +13,7 @@ from itertools import chain
 from types import TracebackType
 from typing import Any, TypeVar
 
+from flyte_sidecar._futures import retrieve_exception, wait_all
 from flyte_sidecar.events.model import Run, Target
 
 T = TypeVar("T")
@@ -74,7 +75,7 @@ class Write:
         token = _current.set(self)
         sent = asyncio.ensure_future(work)  # a task inherits the context
         _current.reset(token)
-        sent.add_done_callback(_note_failure)
+        sent.add_done_callback(retrieve_exception)
         self._result = result = asyncio.shield(sent)
         try:
             return await result
@@ -157,13 +158,4 @@ def _may_share_parent(one: Target, other: Target) -> bool:
 
 async def ended(writes: Iterable[Write]) -> None:
     """Wait until all these writes have ended, however they did."""
-    # asyncio.wait leaves the futures alone when the waiter is cancelled.
-    futures = {write._ended for write in writes}
-    if futures:
-        await asyncio.wait(futures)
-
-
-def _note_failure(sent: asyncio.Future[Any]) -> None:
-    """Mark the failure as seen: whoever asked may have stopped waiting for it."""
-    if not sent.cancelled():
-        sent.exception()
+    await wait_all(write._ended for write in writes)

@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import Raw, Struct
 
+from flyte_sidecar._futures import AWAITABLE
 from flyte_sidecar.errors import (
     InvalidRequest,
     MethodNotFound,
@@ -26,7 +27,7 @@ from flyte_sidecar.rpc.messages import Envelope, read, read_entry
 from flyte_sidecar.rpc.output_queue import OutputQueue, Transport
 from flyte_sidecar.rpc.requests import Batch, Call, Handler, Notice
 from flyte_sidecar.rpc.responses import ResponseEncoder
-from flyte_sidecar.rpc.task_runner import LATER, MAX_WAITS, TaskRunner, internal_error
+from flyte_sidecar.rpc.task_runner import MAX_WAITS, TaskRunner, internal_error
 
 ENVELOPE_BYTES = 256
 """Of a reply, what stands around a page's events."""
@@ -261,7 +262,7 @@ class Connection:
             call.open_ended = True
         later = handler.handle(params, call)
         # Most reads are answered at once, and spared a task.
-        if isinstance(later, LATER):
+        if isinstance(later, AWAITABLE):
             call.light = handler.light
             if call.key is not None:
                 self._calls[call.key] = call

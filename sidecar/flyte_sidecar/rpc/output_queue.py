@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
+from flyte_sidecar._futures import try_set_result
+
 T = TypeVar("T")
 
 FLUSH_BYTES = 1 << 16
@@ -103,8 +105,8 @@ class OutputQueue(Generic[T]):
         self._tell_of_room()
 
     def _tell_of_room(self) -> None:
-        if not self.full and self._room is not None and not self._room.done():
-            self._room.set_result(None)
+        if not self.full and self._room is not None:
+            try_set_result(self._room, None)
 
     async def drained(self) -> None:
         """Wait until everything that was answered is written."""

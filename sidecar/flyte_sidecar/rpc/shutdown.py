@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from flyte_sidecar._futures import try_set_result, wait_all
 from flyte_sidecar.errors import ShuttingDown
 from flyte_sidecar.rpc.connection import Connection
 from flyte_sidecar.rpc.decode_params import params_decoder
@@ -111,19 +112,19 @@ class Shutdown:
         while left > 0 and (unfinished := going(lambda call: not call.open_ended)):
             # No work is begun while its answer could not be written: that time is the reader's.
             stuck = keep_timed_waits and self._connection.output.full
-            await _wait(unfinished, min(left, DRAIN_POLL_INTERVAL))
+            await wait_all(unfinished, min(left, DRAIN_POLL_INTERVAL))
             left -= 0 if stuck else DRAIN_POLL_INTERVAL
-        await _wait(going(lambda call: call.sent), writes - work)
+        await wait_all(going(lambda call: call.sent), writes - work)
         kept = going(lambda call: keep_timed_waits and call.open_ended and call.timer is not None)
         rest = going(lambda call: True) - kept
         why = ShuttingDown("the sidecar ends before the request could be answered")
         for task in rest:
             calls[task].stop(why)
         # A wait whose event ended in this moment is still answered with it.
-        await _wait(rest, CANCEL_TIMEOUT)
+        await wait_all(rest, CANCEL_TIMEOUT)
         for task in rest:
             self._connection.settle(calls[task], calls[task].cut_short(why))
-        await _wait(kept, None)
+        await wait_all(kept)
 
     def _leave(self, work: Awaitable[None], flush: float | None, status: int) -> None:
         leaving = asyncio.ensure_future(self._finish(work, flush, status))
@@ -133,16 +134,10 @@ class Shutdown:
         """Write the answers once `work` is done; `flush` bounds it, in seconds."""
         await work
         unanswered = {t for t, call in self._connection.tasks.items() if not call.settled}
-        await _wait(unanswered, CANCEL_TIMEOUT)
+        await wait_all(unanswered, CANCEL_TIMEOUT)
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._connection.output.drained(), flush)
         self._end(status)
 
     def _end(self, status: int) -> None:
-        if not self.ended.done():
-            self.ended.set_result(status)
-
-
-async def _wait(tasks: set[asyncio.Future[Any]], timeout: float | None) -> None:
-    if tasks:
-        await asyncio.wait(tasks, timeout=timeout)
+        try_set_result(self.ended, status)

@@ -25,9 +25,6 @@ MAX_WAITS = 10_000
 MAX_BYTES = 64 << 20
 """Of the messages of all unfinished requests, and of all open-ended ones."""
 
-LATER = (CoroutineType, asyncio.Future)
-"""What a result that is not there yet is an instance of."""
-
 logger = logging.getLogger(__name__)
 
 

@@ -17,6 +17,7 @@ from collections import deque
 from contextlib import suppress
 from typing import Protocol
 
+from flyte_sidecar._futures import try_set_result
 from flyte_sidecar.rpc.poll_hangup import on_hangup
 
 HIGH_WATER = 1 << 20
@@ -105,8 +106,7 @@ class _Backlog:
     def _release(self) -> None:
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+            try_set_result(waiter, None)
 
 
 class PolledFdWriter(_Backlog):

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import DecodeError, Raw, Struct, ValidationError, json
 
+from flyte_sidecar._futures import MaybeAwaitable
 from flyte_sidecar.errors import InvalidParams, InvalidRequest
-from flyte_sidecar.events.backend import MaybeAwaitable
 from flyte_sidecar.events.model import (
     Event,
     EventPage,

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from flyte_sidecar._futures import retrieve_exception, wait_all
 from flyte_sidecar.errors import InvalidParams, RequestCancelled, SidecarError
 from flyte_sidecar.events.watch import Changed, Lost, Note, Watch
 from flyte_sidecar.protocol import methods, results
@@ -60,7 +61,7 @@ class OpenWatches:
         self._open[name] = call
         call.when_ended = _reason
         telling.add_done_callback(ended)
-        feed.add_done_callback(_note_failure)
+        feed.add_done_callback(retrieve_exception)
         return telling
 
     def end(self, name: str) -> Coroutine[Any, Any, None] | None:
@@ -72,7 +73,7 @@ class OpenWatches:
         if call is None or call.task is None:
             return None
         call.stop(RequestCancelled("the watch was ended"))
-        return _ended(call.task)
+        return wait_all([call.task])
 
 
 async def _tell(
@@ -94,10 +95,6 @@ async def _tell(
             await asyncio.wait({feed, watch.news()}, return_when=asyncio.FIRST_COMPLETED)
 
 
-async def _ended(task: asyncio.Future[Any]) -> None:
-    await asyncio.wait({task})
-
-
 def _reason(ending: SidecarError) -> results.WatchResult:
     cancelled = isinstance(ending, RequestCancelled)
     return results.WatchResult(reason="cancelled" if cancelled else "shutdown")
@@ -114,9 +111,3 @@ def _notice(name: str, sequence: int, note: Note) -> Notice:
     if note.again:
         return Notice(methods.RESYNCED.name, results.WatchResynced(**its))
     return Notice(methods.SYNCED.name, results.WatchSynced(**its))
-
-
-def _note_failure(feed: asyncio.Future[None]) -> None:
-    """Mark the failure as seen: the watch may have ended first."""
-    if not feed.cancelled():
-        feed.exception()

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from flyte_sidecar._futures import resolve
 from flyte_sidecar.backends.flyte.read import cache
 from flyte_sidecar.backends.flyte.rpc import run_service as calls
 from flyte_sidecar.backends.flyte.rpc.stream_limiter import StreamLimiter
 from flyte_sidecar.backends.flyte.watch import inbox, schedule
 from flyte_sidecar.backends.flyte.watch.schedule import Load, Schedule
 from flyte_sidecar.backends.flyte.watch.troubles import PERSISTENT
-from flyte_sidecar.events.backend import resolve
 from flyte_sidecar.events.model import Target
 from flyte_sidecar.events.watch import Lost
 from tests.backends.flyte.asking import EVERY, OLD, until

@@ -11,9 +11,9 @@ from datetime import timedelta
 import grpc
 import pytest
 
+from flyte_sidecar._futures import resolve
 from flyte_sidecar.backends.flyte.read import events
 from flyte_sidecar.errors import AlreadyCompleted, InvalidParams, UnsupportedByBackend
-from flyte_sidecar.events.backend import resolve
 from flyte_sidecar.events.model import PAUSED, SUCCEEDED, TIMED_OUT, NewEvent, Run, Target
 from tests.backends.flyte.asking import EVERY, OLD, OLD_AND_NEW, ask, until
 from tests.contract.flyte import FlyteHarness

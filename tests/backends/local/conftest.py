@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from flyte_sidecar._futures import resolve
 from flyte_sidecar.backends.local import LocalBackend
-from flyte_sidecar.events.backend import resolve
 from flyte_sidecar.events.model import Event, NewEvent, Target
 from flyte_sidecar.events.service import EventService
 from tests.backends.local.worker import RUN

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from flyte_sidecar._futures import resolve
 from flyte_sidecar.backends.local import LocalBackend
-from flyte_sidecar.events.backend import resolve
 from flyte_sidecar.events.model import Event, Query
 from flyte_sidecar.events.watch import Watch, Watched
 from tests.backends.local.worker import RUN

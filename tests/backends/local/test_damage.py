@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from flyte_sidecar._futures import resolve
 from flyte_sidecar.backends.local import LocalBackend, documents, file, mutations, rows
 from flyte_sidecar.backends.local.documents import DamagedEvent
 from flyte_sidecar.errors import (
@@ -22,7 +23,6 @@ from flyte_sidecar.errors import (
     EventNotFound,
     StoreUnavailable,
 )
-from flyte_sidecar.events.backend import resolve
 from flyte_sidecar.events.model import (
     SUCCEEDED,
     TIMED_OUT,

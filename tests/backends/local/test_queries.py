@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from flyte_sidecar._futures import resolve
 from flyte_sidecar.backends.local import reader
-from flyte_sidecar.events.backend import resolve
 from flyte_sidecar.events.model import (
     PAUSED,
     SUCCEEDED,

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from flyte_sidecar._futures import resolve
 from flyte_sidecar.backends.local import LocalBackend, file, rows
 from flyte_sidecar.errors import CursorExpired, StoreBusy, StoreUnavailable
-from flyte_sidecar.events.backend import resolve
 from flyte_sidecar.events.model import SUCCEEDED, TIMED_OUT, Query
 from tests.backends.local.conftest import Stores, Worker, get, lose, make
 from tests.backends.local.worker import RUN

@@ -16,9 +16,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from flyte_sidecar._futures import resolve
 from flyte_sidecar.backends.local import LocalBackend, mounts
 from flyte_sidecar.errors import AlreadySignalled, SidecarError
-from flyte_sidecar.events.backend import resolve
 from flyte_sidecar.events.model import NewEvent, Run, Target
 from flyte_sidecar.events.service import EventService
 

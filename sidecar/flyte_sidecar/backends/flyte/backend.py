@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from flyte_sidecar._futures import wait_all
 from flyte_sidecar.backends.flyte.endpoint import Deployment
 from flyte_sidecar.backends.flyte.rpc.error_translation import translate_errors
 from flyte_sidecar.backends.flyte.rpc.transport import RpcError
@@ -144,7 +145,7 @@ class FlyteBackend:
         connecting, self._connecting = self._connecting, None
         if connecting is not None:
             connecting.cancel()
-            await asyncio.wait({connecting})
+            await wait_all([connecting])
             if not connecting.cancelled() and connecting.exception() is None:
                 await connecting.result().close()
 

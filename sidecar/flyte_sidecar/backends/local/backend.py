@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from flyte_sidecar._futures import MaybeAwaitable, prefer_result, retrieve_exception, wait_all
 from flyte_sidecar.backends.local import file, mutations
 from flyte_sidecar.backends.local.change_feed import Changes
 from flyte_sidecar.backends.local.documents import DamagedEvent
@@ -20,7 +21,6 @@ from flyte_sidecar.backends.local.error_translation import (
 from flyte_sidecar.backends.local.reader import Overdue, Reader
 from flyte_sidecar.backends.local.writer import Change, Writer
 from flyte_sidecar.errors import EventNotFound, ShuttingDown, SidecarError, StoreUnavailable
-from flyte_sidecar.events.backend import MaybeAwaitable
 from flyte_sidecar.events.model import (
     Event,
     EventPage,
@@ -97,12 +97,7 @@ class LocalBackend:
             if not found.pending:
                 return found
             del found  # which may be large
-            return await waiting
-        except asyncio.CancelledError:
-            # An end that arrived together with the cancellation is still the answer.
-            if waiting.done() and not waiting.cancelled():
-                return waiting.result()
-            raise
+            return await prefer_result(waiting)
         finally:
             waiting.cancel()
 
@@ -130,7 +125,7 @@ class LocalBackend:
 
     async def close(self) -> None:
         if self._opening is not None:
-            await asyncio.wait({self._opening})
+            await wait_all([self._opening])
         if self._writer is not None:
             writer, self._writer = self._writer, None
             self._let_go()
@@ -191,7 +186,7 @@ class LocalBackend:
             return self._reader
         if self._opening is None:
             self._opening = asyncio.ensure_future(self._open())
-            self._opening.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._opening.add_done_callback(retrieve_exception)
         return await asyncio.shield(self._opening)
 
     async def _open(self) -> Reader:

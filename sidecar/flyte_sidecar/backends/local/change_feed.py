@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from flyte_sidecar._futures import retrieve_exception, try_set_exception, try_set_result
 from flyte_sidecar.backends.local import rows
 from flyte_sidecar.backends.local.documents import DamagedEvent
 from flyte_sidecar.backends.local.error_translation import SQLITE_ERRORS, as_error, is_busy
@@ -110,18 +111,15 @@ class Changes:
             for watch in self._watches.values():
                 watch.put(event)
             if not event.pending:
-                for future in self._unanswered(event.action_name):
-                    future.set_result(event)
+                for future in self._waiters.get(event.action_name, ()):
+                    try_set_result(future, event)
         if more and self._look_soon is None:
             self._look_soon = asyncio.get_running_loop().call_soon(self.look)
 
     def give_up(self, error: DamagedEvent) -> None:
         """End the waits for an event that is damaged."""
-        for future in self._unanswered(error.data["actionName"]):
-            future.set_exception(error)
-
-    def _unanswered(self, action: str) -> list[asyncio.Future[Event]]:
-        return [future for future in self._waiters.get(action, ()) if not future.done()]
+        for future in self._waiters.get(error.data["actionName"], ()):
+            try_set_exception(future, error)
 
     def _begin(self) -> None:
         """Look from now on, unless somebody has asked for it already."""
@@ -140,8 +138,7 @@ class Changes:
         for waits in self._waiters.values():
             ending += waits
         for future in ending:
-            if not future.done():
-                future.set_exception(error)
+            try_set_exception(future, error)
 
     def _tick(self) -> None:
         self._timer = None
@@ -173,13 +170,11 @@ class Changes:
 
     def _forget_watch(self, future: asyncio.Future[None]) -> None:
         del self._watches[future]
-        if not future.cancelled():
-            future.exception()
+        retrieve_exception(future)
 
     def _forget(self, key: str, future: asyncio.Future[Event]) -> None:
         waiting = self._waiters[key]
         waiting.discard(future)
         if not waiting:
             del self._waiters[key]
-        if not future.cancelled():
-            future.exception()  # seen: whoever waited may have gone in the same moment
+        retrieve_exception(future)

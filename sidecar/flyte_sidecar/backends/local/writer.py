@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from flyte_sidecar._futures import try_set_exception, try_set_result
 from flyte_sidecar.backends.local import tables
 from flyte_sidecar.backends.local.documents import Connection, find_broken
 from flyte_sidecar.backends.local.error_translation import SQLITE_ERRORS, translate_errors
@@ -36,12 +37,10 @@ class _Job:
         self.outcome: Any = None
 
     def deliver(self) -> None:
-        if self.future.done():
-            return
         if isinstance(self.outcome, BaseException):
-            self.future.set_exception(self.outcome)
+            try_set_exception(self.future, self.outcome)
         else:
-            self.future.set_result(self.outcome)
+            try_set_result(self.future, self.outcome)
 
 
 class Writer:

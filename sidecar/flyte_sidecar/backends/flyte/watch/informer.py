@@ -14,6 +14,7 @@ from itertools import islice
 
 from flyteidl2.workflow import run_definition_pb2
 
+from flyte_sidecar._futures import retrieve_exception
 from flyte_sidecar.backends.flyte.read.events import EventReader
 from flyte_sidecar.backends.flyte.rpc.enums import FINAL, phase_name
 from flyte_sidecar.backends.flyte.rpc.error_translation import (
@@ -110,7 +111,7 @@ class RunInformer:
 
     async def _follow_until_it_fails(self, trouble: Trouble) -> None:
         listening = asyncio.ensure_future(self._stream.listen())
-        listening.add_done_callback(lambda done: done.cancelled() or done.exception())
+        listening.add_done_callback(retrieve_exception)
         try:
             while True:
                 await self._look_at_all()

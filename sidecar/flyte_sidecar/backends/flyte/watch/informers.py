@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-
+from flyte_sidecar._futures import prefer_result, wait_all
 from flyte_sidecar.backends.flyte.read.events import EventReader
 from flyte_sidecar.backends.flyte.rpc.run_service import RunService
 from flyte_sidecar.backends.flyte.rpc.stream_limiter import StreamLimiter
@@ -47,17 +46,10 @@ class Informers:
         waiting = informer.subscribers.add_wait(event.action_name)
         informer.look(event.action_name)
         try:
-            return await waiting
-        except asyncio.CancelledError:
-            # An end that arrived together with the cancellation is still the answer.
-            if waiting.done() and not waiting.cancelled():
-                return waiting.result()
-            raise
+            return await prefer_result(waiting)
         finally:
             informer.subscribers.drop_wait(event.action_name, waiting)
             self._leave(event.run, informer)
-            if waiting.done() and not waiting.cancelled():
-                waiting.exception()  # seen: whoever waited may have gone in the same moment
 
     async def watch(self, watch: Feed, run: Run) -> None:
         """Feed a watch with a run's events until nothing can change any more; raises as above."""
@@ -69,8 +61,6 @@ class Informers:
         finally:
             informer.subscribers.drop_watch(watch)
             self._leave(run, informer)
-            if done.done() and not done.cancelled():
-                done.exception()  # seen: the watch may have ended in the same moment
 
     def look(self, run: Run) -> None:
         """Have a run that is followed looked at soon."""
@@ -85,9 +75,7 @@ class Informers:
         self._informers.clear()
         for informer in informers:
             informer.subscribers.fail(_closed())
-        ends = {informer.stop() for informer in informers}
-        if ends:
-            await asyncio.wait(ends)
+        await wait_all([informer.stop() for informer in informers])
 
     def _suspect_streams(self) -> None:
         """Have every run listed again soon: open streams may have missed changes."""

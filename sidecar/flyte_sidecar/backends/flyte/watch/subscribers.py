@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from flyte_sidecar._futures import retrieve_exception, try_set_exception, try_set_result
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.model import Event, without_details
 from flyte_sidecar.events.watch import Feed
@@ -71,6 +72,7 @@ class Subscribers:
     def add_wait(self, action: str) -> asyncio.Future[Event]:
         """Give a future of an event's end."""
         waiting: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+        waiting.add_done_callback(retrieve_exception)
         self.waits.setdefault(action, set()).add(waiting)
         return waiting
 
@@ -88,6 +90,7 @@ class Subscribers:
         subscription = self.watches[watch] = Subscription(
             asyncio.get_running_loop().create_future()
         )
+        subscription.done.add_done_callback(retrieve_exception)
         return subscription.done
 
     def drop_watch(self, watch: Feed) -> None:
@@ -110,8 +113,7 @@ class Subscribers:
                 watch.put(event)
         if not event.pending:
             for waiting in self.waits.get(name, ()):
-                if not waiting.done():
-                    waiting.set_result(event)
+                try_set_result(waiting, event)
 
     def tell_gone(self, name: str, error: SidecarError) -> None:
         """Say that an event is gone; waits for it end with the error."""
@@ -144,8 +146,8 @@ class Subscribers:
     def finish(self) -> None:
         """Say that those who were told all will hear of nothing more."""
         for subscription in self.watches.values():
-            if subscription.whole and not subscription.done.done():
-                subscription.done.set_result(None)
+            if subscription.whole:
+                try_set_result(subscription.done, None)
 
     def fail(self, error: Exception) -> None:
         """End every wait and watch with an error."""
@@ -156,8 +158,7 @@ class Subscribers:
 
 def _fail(futures: Iterable[asyncio.Future[Any]], error: Exception) -> None:
     for future in futures:
-        if not future.done():
-            future.set_exception(error)
+        try_set_exception(future, error)
 
 
 def _light(event: Event) -> Event:
