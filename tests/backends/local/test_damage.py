@@ -612,7 +612,7 @@ async def test_expiry_that_never_ends_refuses_a_read_instead_of_repeating_it_for
 ) -> None:
     await filled(store, document="x", expires_at=1)
     monkeypatch.setattr(documents, "MOST", 0)
-    monkeypatch.setattr(file, "TEST_TIMEOUT", 0.2)
+    monkeypatch.setattr(file, "BUSY_TIMEOUT", 0.2)
     with pytest.raises(StoreUnavailable) as met:
         await listed(opened(store))
     assert met.value.data == {"reason": "io", "outcome": "none"}

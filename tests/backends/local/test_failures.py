@@ -143,7 +143,7 @@ async def test_every_failure_of_the_store_is_an_error_of_the_contract(
         raise sqlite3.OperationalError("disk I/O error")
 
     monkeypatch.setattr(backend._reader, "find", fail)
-    monkeypatch.setattr("flyte_sidecar.backends.local.reader.Reader.find", fail)
+    monkeypatch.setattr("flyte_sidecar.backends.local.reader.StoreReader.find", fail)
     with pytest.raises(SidecarError) as refused:
         await get(backend)
     assert refused.value.data == {"reason": "io", "outcome": "none"}

@@ -241,7 +241,7 @@ async def test_a_newer_store_is_refused_and_not_touched(
 async def test_an_open_store_that_a_newer_release_migrates_is_neither_read_nor_written(
     opened: Stores, store: Path, migrated: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flyte_sidecar.backends.local.reader.CHECK_AGAIN", 0.0)
+    monkeypatch.setattr("flyte_sidecar.backends.local.reader.RECHECK_INTERVAL", 0.0)
     old = opened(store)
     event = await make(old)
     migrated(True)

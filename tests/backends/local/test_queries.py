@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flyte_sidecar._futures import resolve
-from flyte_sidecar.backends.local import reader
+from flyte_sidecar.backends.local import listings, reader
 from flyte_sidecar.events.model import (
     PAUSED,
     SUCCEEDED,
@@ -51,7 +51,7 @@ async def test_every_statement_goes_by_an_index_and_sorts_nothing(
         await resolve(backend.runs(RunsQuery(scope=place, pending_only=pending_only)))
     await resolve(backend.pending(PendingQuery(scope=place)))
     for watched in (Watched(scope=place), Watched(scope=place, run_name=RUN.name, parent="a0")):
-        backend._reader.standing((watched, 0))
+        listings.watched(backend._reader, (watched, 0))
     backend._reader.changed_since(0, lambda *_: True)
     await signal(backend, True)
     await make(backend, "another")
@@ -76,12 +76,12 @@ async def test_a_read_does_not_hide_what_others_write(opened: Stores, store: Pat
     for read in (
         lambda: backend._reader.find(Target(RUN, name="q0")),
         lambda: backend._reader.choices(Target(RUN, name="q0")),
-        lambda: backend._reader.page(Query(run=RUN, limit=1)),
-        lambda: backend._reader.page(Query(run=RUN, max_bytes=1)),
+        lambda: listings.page(backend._reader, Query(run=RUN, limit=1)),
+        lambda: listings.page(backend._reader, Query(run=RUN, max_bytes=1)),
         lambda: backend._reader.changed_since(0, lambda *_: True),
-        lambda: backend._reader.runs(RunsQuery(scope=Scope("", "", ""), limit=1)),
-        lambda: backend._reader.pending(
-            PendingQuery(scope=Scope(RUN.org, RUN.project, RUN.domain), limit=1)
+        lambda: listings.runs(backend._reader, RunsQuery(scope=Scope("", "", ""), limit=1)),
+        lambda: listings.pending(
+            backend._reader, PendingQuery(scope=Scope(RUN.org, RUN.project, RUN.domain), limit=1)
         ),
         lambda: backend._reader.revision(),
         lambda: backend._reader.next_expiry(),
@@ -95,7 +95,7 @@ async def test_a_read_does_not_hide_what_others_write(opened: Stores, store: Pat
 async def test_a_reader_remembers_no_more_runs_than_it_may(
     opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "KNOWN_RUNS", 3)
+    monkeypatch.setattr(reader, "RUN_CACHE_SIZE", 3)
     backend = opened(store)
     event = await make(backend)
     for place in range(10):
@@ -103,7 +103,7 @@ async def test_a_reader_remembers_no_more_runs_than_it_may(
         assert await resolve(backend.find(Target(run, name="q"))) is None
         assert await get(backend) == event
     assert backend._reader is not None
-    assert len(backend._reader._runs) <= 3
+    assert len(backend._reader._run_ids) <= 3
 
 
 async def test_reads_are_answered_at_once_while_the_store_is_open(

@@ -123,7 +123,7 @@ async def test_closing_one_of_two_stores_of_a_process_keeps_the_locks_of_the_oth
 async def test_a_lock_held_past_patience_is_told_as_busy_and_nothing_has_happened(
     opened: Stores, worker: Worker, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file, "TEST_TIMEOUT", 0.2)
+    monkeypatch.setattr(file, "BUSY_TIMEOUT", 0.2)
     backend = opened(store)
     event = await make(backend)
     holder = worker("hold", store)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flyte_sidecar.backends.local import file, mutations, reader, tables
+from flyte_sidecar.backends.local import file, listings, mutations, reader, tables
 from flyte_sidecar.errors import StoreUnavailable
 from flyte_sidecar.events.model import ABORTED, SUCCEEDED
 from flyte_sidecar.events.watch import PLENTY
@@ -123,28 +123,37 @@ async def test_a_locked_store_delays_changes_and_loses_none(
         await one.until(lambda picture: list(picture.named().values()) == told)
 
 
-READS = ("changed_since", "next_expiry", "data_version", "check_again", "revision", "standing")
+READS = (
+    *((reader.StoreReader, name) for name in ("changed_since", "next_expiry", "data_version")),
+    *((reader.StoreReader, name) for name in ("recheck", "revision")),
+    (listings, "watched"),
+)
 
 
-@pytest.mark.parametrize("name", READS)
+@pytest.mark.parametrize(("owner", "name"), READS)
 async def test_a_read_that_meets_a_lock_loses_no_change(
-    opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    opened: Stores,
+    watched: Feeds,
+    store: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: object,
+    name: str,
 ) -> None:
     watches, writes = opened(store), opened(store)
     await make(watches, "before")
     locked = sqlite3.OperationalError("locked")
     locked.sqlite_errorcode = sqlite3.SQLITE_BUSY
-    read = getattr(watches._reader, name)
+    read = getattr(owner, name)
     turns = 0
 
-    def read_or_fail(*words: object) -> object:
+    def read_or_fail(*arguments: object) -> object:
         nonlocal turns
         turns += 1
         if turns % 2:
             raise locked
-        return read(*words)
+        return read(*arguments)
 
-    monkeypatch.setattr(reader.Reader, name, lambda _, *words: read_or_fail(*words))
+    monkeypatch.setattr(owner, name, read_or_fail)
     watching = watched(watches)
     await watching.synced()
     for place in range(5):
@@ -186,8 +195,8 @@ async def test_a_lock_that_outlasts_patience_refuses_a_watch_that_has_not_told_a
         raise locked
 
     with monkeypatch.context() as patch:
-        patch.setattr(file, "TEST_TIMEOUT", 0.2)
-        patch.setattr(reader.Reader, "standing", meet_a_lock)
+        patch.setattr(file, "BUSY_TIMEOUT", 0.2)
+        patch.setattr(listings, "watched", meet_a_lock)
         error = await watched(backend).error()
     assert error.kind == "store_busy"
     assert error.retryable

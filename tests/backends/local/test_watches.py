@@ -10,7 +10,7 @@ from weakref import ReferenceType, ref
 import pytest
 
 from flyte_sidecar.backends.local import reader, rows
-from flyte_sidecar.backends.local.change_feed import Changes
+from flyte_sidecar.backends.local.change_feed import ChangeFeed
 from flyte_sidecar.events.model import SUCCEEDED, TIMED_OUT, Event
 from flyte_sidecar.events.watch import HEAVY, PLENTY
 from tests.backends.local.conftest import Stores, Worker, make
@@ -105,7 +105,7 @@ async def test_a_change_at_any_moment_between_two_looks_arrives(
 async def test_a_watch_begun_while_others_write_misses_nothing(
     opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "AT_ONCE", 3)
+    monkeypatch.setattr(reader, "BATCH_EVENTS", 3)
     watches, writes = opened(store), opened(store)
     for place in range(30):
         await make(writes, f"q{place}")
@@ -134,7 +134,7 @@ async def test_a_watch_begun_while_others_write_misses_nothing(
 async def test_more_changes_than_are_read_at_once_all_arrive_in_their_order(
     opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "AT_ONCE", 4)
+    monkeypatch.setattr(reader, "BATCH_EVENTS", 4)
     watches, writes = opened(store), opened(store)
     watching = watched(watches)
     await watching.synced()
@@ -147,7 +147,7 @@ async def test_more_changes_than_are_read_at_once_all_arrive_in_their_order(
 async def test_changes_that_weigh_much_all_arrive(
     opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "AT_ONCE_BYTES", 5000)
+    monkeypatch.setattr(reader, "BATCH_BYTES", 5000)
     watches, writes = opened(store), opened(store)
     watching = watched(watches)
     await watching.synced()
@@ -178,7 +178,7 @@ async def test_of_what_has_long_stood_little_waits_for_a_client_that_does_not_re
     watching = watched(backend)
     await stands(backend)
     await settle(100)
-    assert PLENTY < len(watching.watch._waiting) <= PLENTY + reader.AT_ONCE
+    assert PLENTY < len(watching.watch._waiting) <= PLENTY + reader.BATCH_EVENTS
     picture = await watching.synced()
     assert picture.changes() == [("created", f"q{place}") for place in range(3 * PLENTY)]
 
@@ -262,7 +262,7 @@ async def test_what_expired_before_it_is_watched_is_told_as_expired(
 # Who looks.
 
 
-async def until_nobody_looks(changes: Changes) -> None:
+async def until_nobody_looks(changes: ChangeFeed) -> None:
     async with asyncio.timeout(TEST_TIMEOUT):
         while changes._timer is not None:  # noqa: ASYNC110
             await asyncio.sleep(0.01)

@@ -9,8 +9,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flyte_sidecar._futures import MaybeAwaitable, prefer_result, retrieve_exception, wait_all
-from flyte_sidecar.backends.local import file, mutations
-from flyte_sidecar.backends.local.change_feed import Changes
+from flyte_sidecar.backends.local import file, listings, mutations
+from flyte_sidecar.backends.local.change_feed import ChangeFeed
 from flyte_sidecar.backends.local.documents import DamagedEvent
 from flyte_sidecar.backends.local.error_translation import (
     SQLITE_ERRORS,
@@ -18,8 +18,8 @@ from flyte_sidecar.backends.local.error_translation import (
     translate_errors,
     unavailable,
 )
-from flyte_sidecar.backends.local.reader import Overdue, Reader
-from flyte_sidecar.backends.local.writer import Change, Writer
+from flyte_sidecar.backends.local.reader import Overdue, StoreReader
+from flyte_sidecar.backends.local.writer import Change, StoreWriter
 from flyte_sidecar.errors import EventNotFound, ShuttingDown, SidecarError, StoreUnavailable
 from flyte_sidecar.events.model import (
     Event,
@@ -58,25 +58,25 @@ class LocalBackend:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.path.abspath(os.path.expanduser(path))
-        self._writer: Writer | None = None
-        self._opening: asyncio.Future[Reader] | None = None
-        self._reader: Reader | None = None
-        self._changes: Changes | None = None
+        self._writer: StoreWriter | None = None
+        self._opening: asyncio.Future[StoreReader] | None = None
+        self._reader: StoreReader | None = None
+        self._changes: ChangeFeed | None = None
 
     def find(self, target: Target) -> MaybeAwaitable[Event | None]:
-        return self._read(Reader.find, target)
+        return self._read(StoreReader.find, target)
 
     def choices(self, target: Target) -> MaybeAwaitable[Sequence[Event]]:
-        return self._read(Reader.choices, target)
+        return self._read(StoreReader.choices, target)
 
     def page(self, query: Query) -> MaybeAwaitable[EventPage]:
-        return self._read(Reader.page, query)
+        return self._read(listings.page, query)
 
     def pending(self, query: PendingQuery) -> MaybeAwaitable[EventPage]:
-        return self._read(Reader.pending, query)
+        return self._read(listings.pending, query)
 
     def runs(self, query: RunsQuery) -> MaybeAwaitable[RunPage]:
-        return self._read(Reader.runs, query)
+        return self._read(listings.runs, query)
 
     async def create(self, new: NewEvent) -> Event:
         return await self._change(mutations.create(new))
@@ -89,9 +89,9 @@ class LocalBackend:
 
     async def resolved(self, event: Event) -> Event:
         target = Target(event.run, action_name=event.action_name)
-        waiting = await self._read_patiently(self._waiting, event)
+        waiting = await self._read_with_retries(self._waiting, event)
         try:
-            found = await self._read_patiently(Reader.find, target)
+            found = await self._read_with_retries(StoreReader.find, target)
             if found is None:
                 raise EventNotFound(f"there is no {target}")
             if not found.pending:
@@ -102,12 +102,12 @@ class LocalBackend:
             waiting.cancel()
 
     async def watch(self, watch: WatchFeed) -> None:
-        changing = await self._read_patiently(self._watching, watch)
+        changing = await self._read_with_retries(self._watching, watch)
         try:
             offset: int | None = 0
             while offset is not None:
                 # What is read last is never older than what a change has put meanwhile.
-                offset = await self._read_patiently(_put_some, (watch, offset))
+                offset = await self._read_with_retries(_put_some, (watch, offset))
                 await watch.room()
                 if changing.done():  # the store is lost: another may be in its place
                     changing.result()
@@ -118,7 +118,7 @@ class LocalBackend:
 
     async def healthy(self) -> bool:
         try:
-            await self._read_patiently(lambda reader, _: reader.check(), None)
+            await self._read_with_retries(lambda reader, _: reader.check(), None)
         except SidecarError:
             return False
         return True
@@ -131,7 +131,7 @@ class LocalBackend:
             self._let_go()
             await writer.close()
 
-    def _read(self, read: Callable[[Reader, A], T], what: A) -> MaybeAwaitable[T]:
+    def _read(self, read: Callable[[StoreReader, A], T], what: A) -> MaybeAwaitable[T]:
         """Read at once if the store is open and nothing stands in the way."""
         if self._reader is not None:
             try:
@@ -143,11 +143,11 @@ class LocalBackend:
             except StoreUnavailable as error:
                 self._let_go(error)
                 raise
-        return self._read_patiently(read, what)
+        return self._read_with_retries(read, what)
 
-    async def _read_patiently(self, read: Callable[[Reader, A], T], what: A) -> T:
+    async def _read_with_retries(self, read: Callable[[StoreReader, A], T], what: A) -> T:
         loop = asyncio.get_running_loop()
-        deadline, pause = loop.time() + file.PATIENCE, 0.001
+        deadline, pause = loop.time() + file.BUSY_TIMEOUT, 0.001
         while True:
             reader = await self._opened()
             try:
@@ -180,7 +180,7 @@ class LocalBackend:
                 self._let_go(error)
             raise
 
-    async def _opened(self) -> Reader:
+    async def _opened(self) -> StoreReader:
         """Open the store unless it is open; after a failure the next request tries again."""
         if self._reader is not None:
             return self._reader
@@ -189,12 +189,12 @@ class LocalBackend:
             self._opening.add_done_callback(retrieve_exception)
         return await asyncio.shield(self._opening)
 
-    async def _open(self) -> Reader:
+    async def _open(self) -> StoreReader:
         try:
             if self._writer is None:
-                self._writer = Writer(self.path, self._look)
-            reader = self._reader = Reader(await self._writer.open())
-            self._changes = Changes(reader, self.path, self._expire, self._let_go)
+                self._writer = StoreWriter(self.path, self._look)
+            reader = self._reader = StoreReader(await self._writer.open())
+            self._changes = ChangeFeed(reader, self.path, self._expire, self._let_go)
             return reader
         except RuntimeError as error:  # no thread can be started
             raise unavailable("io", self.path, "none", str(error)) from error
@@ -208,11 +208,11 @@ class LocalBackend:
             self._changes.fail(error or ShuttingDown("the store is being closed"))
             self._reader = self._changes = None
 
-    def _waiting(self, _: Reader, event: Event) -> asyncio.Future[Event]:
+    def _waiting(self, _: StoreReader, event: Event) -> asyncio.Future[Event]:
         assert self._changes is not None
         return self._changes.wait(event)
 
-    def _watching(self, _: Reader, watch: WatchFeed) -> asyncio.Future[None]:
+    def _watching(self, _: StoreReader, watch: WatchFeed) -> asyncio.Future[None]:
         assert self._changes is not None
         return self._changes.watch(watch)
 
@@ -235,13 +235,13 @@ class LocalBackend:
                 self._changes.give_up(self._reader.damage.meet(identity))
 
 
-def _put_some(reader: Reader, what: tuple[WatchFeed, int]) -> int | None:
+def _put_some(reader: StoreReader, what: tuple[WatchFeed, int]) -> int | None:
     """Put some events after a offset into a watch, and return the offset of the next, if any.
 
     They are not kept here: a watch that waits for a slow client would hold them for itself.
     """
     watch, after = what
-    events, offset = reader.standing((watch.watched, after))
+    events, offset = listings.watched(reader, (watch.watched, after))
     for event in events:
         watch.put(event)
     return offset

@@ -14,14 +14,14 @@ from flyte_sidecar._futures import retrieve_exception, try_set_exception, try_se
 from flyte_sidecar.backends.local import rows
 from flyte_sidecar.backends.local.documents import DamagedEvent
 from flyte_sidecar.backends.local.error_translation import SQLITE_ERRORS, as_error, is_busy
-from flyte_sidecar.backends.local.reader import Reader
+from flyte_sidecar.backends.local.reader import StoreReader
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.model import PAUSED, Event
 
 if TYPE_CHECKING:
     from flyte_sidecar.events.watch import WatchFeed
 
-CHECK_AGAIN = 0.4
+RECHECK_INTERVAL = 0.4
 """Seconds for which a quiet store is trusted to be still in its place."""
 
 TICK = 0.04
@@ -30,7 +30,7 @@ TICK = 0.04
 _UNSEEN = -1
 
 
-class Changes:
+class ChangeFeed:
     """The waits and watches of one process on the events of one open store.
 
     Parameters
@@ -47,7 +47,7 @@ class Changes:
 
     def __init__(
         self,
-        reader: Reader,
+        reader: StoreReader,
         path: str,
         expire: Callable[[], asyncio.Future[Any]],
         lost: Callable[[SidecarError], None],
@@ -148,7 +148,7 @@ class Changes:
         try:
             version = self._reader.data_version()
             # A newer release's migration shows as a change, a file that is gone does not.
-            self._reader.check_again(0.0 if version != self._data_version else CHECK_AGAIN)
+            self._reader.recheck(0.0 if version != self._data_version else RECHECK_INTERVAL)
         except SidecarError as error:
             self._lost(error)
             return

@@ -24,7 +24,7 @@ from flyte_sidecar.backends.local.error_translation import (
 )
 from flyte_sidecar.errors import StoreUnavailable
 
-PATIENCE = 10.0
+BUSY_TIMEOUT = 10.0
 """Seconds to wait for a lock that another process holds."""
 
 LARGEST = 1 << 28
@@ -60,7 +60,7 @@ class OpenFile:
             real = os.path.realpath(path)
             _prepare(real)
             identity = _identity(real)
-            self.writing = _connect(real, PATIENCE)
+            self.writing = _connect(real, BUSY_TIMEOUT)
             try:
                 tables.migrate(self.writing, path)
                 _set_modes(self.writing)
@@ -147,7 +147,7 @@ def _prepare(path: str) -> None:
         header.check(path)
 
 
-def _connect(path: str, patience: float) -> Connection:
+def _connect(path: str, busy_timeout: float) -> Connection:
     quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     if os.name == "nt":
         quoted = "/" + quoted.replace("\\", "/")
@@ -155,7 +155,7 @@ def _connect(path: str, patience: float) -> Connection:
         f"file://{quoted}?mode=rw",
         uri=True,
         isolation_level=None,
-        timeout=patience,
+        timeout=busy_timeout,
         check_same_thread=False,
         factory=Connection,
     )
@@ -173,7 +173,7 @@ def _store_id(db: sqlite3.Connection) -> str:
 
 def _set_modes(db: sqlite3.Connection) -> None:
     """Let readers and a writer work at once, and make each commit survive a power loss."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + BUSY_TIMEOUT
     while True:
         try:
             mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]

@@ -1,12 +1,10 @@
-"""The SQL that reads are put together from, and the names of listings."""
+"""The SQL that reads are composed of."""
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Collection, Container
 
 from flyte_sidecar.backends.local import rows
-from flyte_sidecar.errors import CursorExpired
 from flyte_sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, TIMED_OUT
 
 _PHASES = (PAUSED, SUCCEEDED, ABORTED, TIMED_OUT)
@@ -35,7 +33,7 @@ def overdue(broken: Collection[int]) -> str:
 
 
 class _First(dict[str, str]):
-    """The query for the first event of each selection, put together once."""
+    """The query for the first event of each selection, composed once."""
 
     def __missing__(self, selection: str) -> str:
         self[selection] = query = f"SELECT document {selection} ORDER BY id LIMIT 1"
@@ -48,9 +46,9 @@ FIRST = _First()
 def of_run(
     run: int, parent: str | None, phases: Container[str] | None
 ) -> tuple[str, tuple[str | int, ...]]:
-    """Give the SQL from FROM on that selects events of a run, and its parameters.
+    """Return the SQL from FROM on that selects events of a run, and its parameters.
 
-    It goes by an index that has the events in creation order.
+    It uses an index that has the events in creation order.
     """
     known = None if phases is None else [phase for phase in _PHASES if phase in phases]
     parameters: tuple[str | int, ...] = (run,)
@@ -66,31 +64,3 @@ def of_run(
         wanted = ", ".join(f"'{phase}'" for phase in known)
         condition += f" AND phase IN ({wanted})"
     return f"FROM event INDEXED BY {index} WHERE {condition}", parameters
-
-
-def fingerprint(*words: object) -> str:
-    """Name the listing that these words make."""
-    return f"{zlib.crc32(repr(words).encode('utf-8', 'surrogatepass')):08x}"
-
-
-def cursor(store: str, listing: str, offset: int) -> str:
-    """Make the cursor of a listing's next page."""
-    return f"{store}.{listing}.{offset}"
-
-
-def offset(cursor: str | None, store: str, listing: str) -> int:
-    """Return the id after which the cursor's page begins; 0 without one.
-
-    Raises
-    ------
-    CursorExpired
-        If the cursor is of another listing, or of another store.
-    """
-    if cursor is None:
-        return 0
-    its_store, _, rest = cursor.partition(".")
-    its_listing, _, after = rest.partition(".")
-    known = its_store == store and its_listing == listing
-    if not known or not (after.isascii() and after.isdigit() and len(after) < 19):
-        raise CursorExpired("the cursor does not belong to this listing: list from the start")
-    return int(after)

@@ -43,7 +43,7 @@ class _Job:
             try_set_result(self.future, self.outcome)
 
 
-class Writer:
+class StoreWriter:
     """A thread that opens the store and carries out changes in the order they are given.
 
     Parameters

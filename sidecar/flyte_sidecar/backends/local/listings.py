@@ -1,0 +1,150 @@
+"""Listings of events and of runs, a page at a time.
+
+They return immediately, read to the end and leave damaged events out; each raises what
+`StoreReader` raises, and `CursorExpired`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from msgspec import json
+
+from flyte_sidecar.backends.local import cursors, documents, queries, reader, rows
+from flyte_sidecar.backends.local.reader import StoreReader
+from flyte_sidecar.events.model import (
+    Event,
+    EventPage,
+    PendingQuery,
+    Query,
+    RunInfo,
+    RunPage,
+    RunsQuery,
+)
+
+if TYPE_CHECKING:
+    from flyte_sidecar.events.watch import Watched
+
+
+def page(store: StoreReader, query: Query) -> EventPage:
+    """Return one page of the events of a run, in creation order."""
+    store.recheck()
+    listing = cursors.fingerprint(
+        rows.run_key(query.run), query.parent, query.phases and sorted(set(query.phases))
+    )
+    after = cursors.decode(query.cursor, store.store_id, listing)
+    store.check_expiry()
+    run = store.run_id(query.run)
+    if run is None:
+        return EventPage(events=[], next_cursor=None)
+    selection, parameters = queries.of_run(run, query.parent, query.phases)
+    return _page(store, listing, selection, parameters, after, query.limit, query.max_bytes)
+
+
+def pending(store: StoreReader, query: PendingQuery) -> EventPage:
+    """Return one page of the pending events of all runs of a scope."""
+    store.recheck()
+    scope = rows.scope_key(query.scope)
+    listing = cursors.fingerprint("pending", scope)
+    after = cursors.decode(query.cursor, store.store_id, listing)
+    store.check_expiry()
+    return _page(store, listing, queries.PENDING, scope, after, query.limit, query.max_bytes)
+
+
+def runs(store: StoreReader, query: RunsQuery) -> RunPage:
+    """Return one page of the runs of a scope, the last created first."""
+    store.recheck()
+    scope = rows.scope_key(query.scope)
+    listing = cursors.fingerprint("runs", scope, query.pending_only)
+    before = cursors.decode(query.cursor, store.store_id, listing) or 1 << 62
+    store.check_expiry()
+    which = "AND pending > 0" if query.pending_only else ""
+    found: list[RunInfo] = []
+    size = 0
+    while True:
+        selected = store.db.execute(
+            f"SELECT id, name, created_at, ({queries.COUNT} run.id{store.damage.clause})"
+            " AS pending FROM run INDEXED BY run_by_place"
+            f" WHERE org = ? AND project = ? AND domain = ? AND id < ? {which}"
+            " ORDER BY id DESC LIMIT ?",
+            (*scope, before, query.limit + 1),
+        ).fetchall()
+        for identity, name, created_at, count in selected:
+            try:
+                run = rows.run_info(query.scope, name, created_at, count)
+            except rows.Undecodable:
+                store.damage.log_once(f"run number {identity} is damaged in the store")
+                before = identity
+                continue
+            size += len(json.encode(run)) + 1
+            if found and (size > query.max_bytes or len(found) == query.limit):
+                return RunPage(
+                    runs=found, next_cursor=cursors.encode(store.store_id, listing, before)
+                )
+            found.append(run)
+            before = identity
+        if len(selected) <= query.limit:
+            return RunPage(runs=found, next_cursor=None)
+
+
+def watched(
+    store: StoreReader, watched_and_offset: tuple[Watched, int]
+) -> tuple[list[Event], int | None]:
+    """Return the first of the events watched after an offset, and the next offset if any."""
+    what, after = watched_and_offset
+    store.recheck()
+    store.check_expiry()
+    size = (reader.BATCH_EVENTS, reader.BATCH_BYTES)
+    if what.run is None:
+        return _select(store, queries.PENDING, rows.scope_key(what.scope), after, *size)
+    run = store.run_id(what.run)
+    if run is None:
+        return [], None
+    selection, parameters = queries.of_run(run, what.parent, None)
+    return _select(store, selection, parameters, after, *size)
+
+
+def _page(
+    store: StoreReader,
+    listing: str,
+    selection: str,
+    parameters: Sequence[str | int],
+    after: int,
+    limit: int,
+    max_bytes: int,
+) -> EventPage:
+    events, offset = _select(store, selection, parameters, after, limit, max_bytes)
+    cursor = None if offset is None else cursors.encode(store.store_id, listing, offset)
+    return EventPage(events=events, next_cursor=cursor)
+
+
+def _select(
+    store: StoreReader,
+    selection: str,
+    parameters: Sequence[str | int],
+    after: int,
+    limit: int,
+    max_bytes: int,
+) -> tuple[list[Event], int | None]:
+    """Return the first events after the row `after`, and the last one's row if more follow."""
+    events: list[Event] = []
+    size = 0
+    while True:
+        count = 0
+        some = f"{selection} AND id > ? ORDER BY id LIMIT ?"
+        with closing(documents.read(store.db, some, (*parameters, after, limit + 1))) as found:
+            for identity, document in found:
+                count += 1
+                if isinstance(document, bytes):
+                    size += len(document) + 1
+                if events and (size > max_bytes or len(events) == limit):
+                    return events, after
+                try:
+                    events.append(rows.event(document))
+                except rows.Undecodable:
+                    store.damage.meet(identity)
+                after = identity
+        if count <= limit:
+            return events, None
