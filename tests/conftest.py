@@ -32,6 +32,12 @@ TEST_TIMEOUT = 60.0
 """Seconds after which a test that waits has failed, however loaded the machine is."""
 
 
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """The event loop on which anyio's plugin runs each async test and its fixtures."""
+    return "asyncio"
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     """The path of a store that does not exist yet."""

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -8,9 +8,6 @@ import pytest
 from tests.contract.flyte import RELEASES, FlyteHarness
 from tests.contract.harness import Client, Harness
 from tests.contract.local import LocalHarness
-from tests.contract.running import pytest_pyfunc_call
-
-__all__ = ["pytest_pyfunc_call"]
 
 
 @pytest.fixture(params=["local", *RELEASES])
@@ -26,5 +23,7 @@ def harness(
 
 
 @pytest.fixture
-def client(harness: Harness) -> Client:
-    return Client(harness)
+async def client(harness: Harness) -> AsyncIterator[Client]:
+    client = Client(harness)
+    yield client
+    await client.close()

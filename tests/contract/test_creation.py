@@ -270,9 +270,10 @@ async def test_many_waits_in_a_run_share_one_watch(client: Client, backend: Obse
 
 
 async def test_a_wait_delays_no_write(client: Client, backend: Observed) -> None:
-    await begun(backend, client.await_creation("q"))
+    [waiting] = await begun(backend, client.await_creation("q"))
     await client.make("other")
     assert (await client.signal("other", True)).payload is True
+    waiting.cancel()
 
 
 async def test_a_wait_sees_the_creation_that_was_sent_before_it(

@@ -157,24 +157,20 @@ def covers(seen: Any, expected: Any) -> bool:
 
 @given(REQUESTS)
 @settings(max_examples=60)
-def test_requests_sent_together_mean_what_they_mean_one_after_another(
+async def test_requests_sent_together_mean_what_they_mean_one_after_another(
     client: Client, requests: list[tuple[Any, ...]]
 ) -> None:
     run = Run(None, "local", "local", f"order{next(runs)}")
     model = Model()
 
-    async def body() -> None:
-        tasks = [asyncio.ensure_future(sent(client.service, run, *one)) for one in requests]
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-        await client.close()
-        for request, result in zip(requests, results, strict=True):
-            expected = model.do(*request)
-            if request[0] in ("get", "page"):
-                assert covers(told(result), expected)
-            elif expected is not Unsure:
-                assert told(result) == expected
-
-    asyncio.run(body())
+    tasks = [asyncio.ensure_future(sent(client.service, run, *one)) for one in requests]
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    for request, result in zip(requests, results, strict=True):
+        expected = model.do(*request)
+        if request[0] in ("get", "page"):
+            assert covers(told(result), expected)
+        elif expected is not Unsure:
+            assert told(result) == expected
 
 
 class Held:

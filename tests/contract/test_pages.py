@@ -143,7 +143,7 @@ STEPS = st.lists(
     steps=STEPS, phases=st.sampled_from([None, (PAUSED,), (SUCCEEDED, ABORTED), (PAUSED, ABORTED)])
 )
 @settings(max_examples=60)
-def test_a_listing_never_skips_nor_repeats_whatever_happens_between_its_pages(
+async def test_a_listing_never_skips_nor_repeats_whatever_happens_between_its_pages(
     client: Client, steps: list[tuple[str, int]], phases: tuple[str, ...] | None
 ) -> None:
     parent = f"p{next(runs)}"  # a listing of its own in the same run
@@ -165,36 +165,32 @@ def test_a_listing_never_skips_nor_repeats_whatever_happens_between_its_pages(
             if not fits(phase):
                 fits_throughout.discard(name)
 
-    async def body() -> None:
-        cursor = None
-        begun = False
-        for what, number in [*steps, *[("page", 4)] * (len(steps) * 3)]:
-            if what == "make":
-                for _ in range(number):
-                    name = f"q{len(made)}"
-                    await client.make(name, parent=parent)
-                    made.append(name)
-                    if not begun and fits(PAUSED):
-                        fits_throughout.add(name)
-            elif what == "page":
-                if begun and cursor is None:
-                    break
-                page = await client.page(parent=parent, phases=phases, limit=number, cursor=cursor)
-                begun = True
-                told.extend(event.name for event in page.events)
-                assert all(fits(event.phase) for event in page.events)
-                cursor = page.next_cursor
-            else:
-                phase = SUCCEEDED if what == "signal" else ABORTED
-                await end(number, phase)
-        await client.close()
-        if begun:
-            assert cursor is None
-            assert len(told) == len(set(told))
-            assert fits_throughout <= set(told)
-            assert told == sorted(told, key=made.index)
-
-    asyncio.run(body())
+    cursor = None
+    begun = False
+    for what, number in [*steps, *[("page", 4)] * (len(steps) * 3)]:
+        if what == "make":
+            for _ in range(number):
+                name = f"q{len(made)}"
+                await client.make(name, parent=parent)
+                made.append(name)
+                if not begun and fits(PAUSED):
+                    fits_throughout.add(name)
+        elif what == "page":
+            if begun and cursor is None:
+                break
+            page = await client.page(parent=parent, phases=phases, limit=number, cursor=cursor)
+            begun = True
+            told.extend(event.name for event in page.events)
+            assert all(fits(event.phase) for event in page.events)
+            cursor = page.next_cursor
+        else:
+            phase = SUCCEEDED if what == "signal" else ABORTED
+            await end(number, phase)
+    if begun:
+        assert cursor is None
+        assert len(told) == len(set(told))
+        assert fits_throughout <= set(told)
+        assert told == sorted(told, key=made.index)
 
 
 async def test_paging_while_others_write_tells_every_event_once(client: Client) -> None:

@@ -264,17 +264,13 @@ OTHERS: st.SearchStrategy[tuple[str, str]] = st.one_of(
 EXAMPLES = settings(max_examples=30)
 
 
-def check_each(client: Client, check: Callable[..., Awaitable[None]], cases: list[Any]) -> None:
-    async def body() -> None:
-        await asyncio.gather(*(check(f"q{next(places)}", *case) for case in cases))
-        await client.close()
-
-    asyncio.run(body())
+async def check_each(check: Callable[..., Awaitable[None]], cases: list[Any]) -> None:
+    await asyncio.gather(*(check(f"q{next(places)}", *case) for case in cases))
 
 
 @given(st.lists(MATCHING, min_size=1, max_size=20))
 @EXAMPLES
-def test_any_payload_of_its_type_goes_there_over_the_wire_and_back(
+async def test_any_payload_of_its_type_goes_there_over_the_wire_and_back(
     client: Client, cases: list[Sent]
 ) -> None:
     async def check(name: str, declared: str, text: str, value: Any) -> None:
@@ -293,12 +289,12 @@ def test_any_payload_of_its_type_goes_there_over_the_wire_and_back(
         for again in (text.encode(), bytes(written)):
             assert repr(await client.signal(name, decode_payload(Raw(again)))) == repr(kept)
 
-    check_each(client, check, cases)
+    await check_each(check, cases)
 
 
 @given(st.lists(OTHERS, min_size=1, max_size=20))
 @EXAMPLES
-def test_any_payload_of_another_type_is_refused(
+async def test_any_payload_of_another_type_is_refused(
     client: Client, cases: list[tuple[str, str]]
 ) -> None:
     async def check(name: str, declared: str, text: str) -> None:
@@ -308,7 +304,7 @@ def test_any_payload_of_another_type_is_refused(
         assert refused.value.data == {"expectedType": declared}
         assert await client.get(name) == event
 
-    check_each(client, check, cases)
+    await check_each(check, cases)
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ def _counted(info: RunInfo) -> str:
 @pytest.mark.parametrize("what", ["pending", "runs"])
 @given(steps=STEPS)
 @settings(max_examples=40)
-def test_a_listing_never_skips_nor_repeats_whatever_happens_between_its_pages(
+async def test_a_listing_never_skips_nor_repeats_whatever_happens_between_its_pages(
     client: Client, what: str, steps: list[tuple[str, int]]
 ) -> None:
     deployment = Deployment(client)
@@ -187,27 +187,23 @@ def test_a_listing_never_skips_nor_repeats_whatever_happens_between_its_pages(
     def fitting() -> set[str]:
         return set(deployment.pending) if what == "pending" else deployment.waiting()
 
-    async def body() -> None:
-        told: list[str] = []
-        throughout: set[str] | None = None
-        cursor = None
-        for verb, number in [*steps, *[("page", 3)] * (len(steps) + 1)]:
-            if verb != "page":
-                await getattr(deployment, verb)(number)
-            elif throughout is None or cursor is not None:
-                page, cursor = await read(deployment, cursor, number)
-                throughout = fitting() if throughout is None else throughout
-                told += page
-                assert set(page) <= fitting()
-            if throughout is not None:
-                throughout &= fitting()
-        await client.close()
-        assert cursor is None
-        assert len(told) == len(set(told))
-        assert throughout is not None
-        assert throughout <= set(told)
-
-    asyncio.run(body())
+    told: list[str] = []
+    throughout: set[str] | None = None
+    cursor = None
+    for verb, number in [*steps, *[("page", 3)] * (len(steps) + 1)]:
+        if verb != "page":
+            await getattr(deployment, verb)(number)
+        elif throughout is None or cursor is not None:
+            page, cursor = await read(deployment, cursor, number)
+            throughout = fitting() if throughout is None else throughout
+            told += page
+            assert set(page) <= fitting()
+        if throughout is not None:
+            throughout &= fitting()
+    assert cursor is None
+    assert len(told) == len(set(told))
+    assert throughout is not None
+    assert throughout <= set(told)
 
 
 async def test_listing_while_others_write_tells_everything_once(client: Client) -> None:

@@ -297,38 +297,35 @@ STEPS = st.lists(
 
 @given(steps=STEPS)
 @settings(max_examples=40)
-def test_whatever_happens_every_watch_ends_with_what_a_listing_tells(
+async def test_whatever_happens_every_watch_ends_with_what_a_listing_tells(
     client: Client, steps: list[tuple[str, int]]
 ) -> None:
     parent = f"p{next(parents)}"  # a run of its own within the same run
     clients = [client, Client(client.harness)]
 
-    async def body() -> None:
-        feeds = [client.watch(parent=parent)]
-        made = 0
-        for (what, number), by in zip(steps, itertools.cycle(clients), strict=False):
-            name = f"q{number % made}" if made else None
-            if what == "make":
-                for _ in range(number):
-                    await by.make(f"q{made}", parent=parent)
-                    made += 1
-            elif what == "watch":
-                feeds.append(by.watch(parent=parent))
-            elif what == "take":
-                await settle()
-                feeds[number % len(feeds)].take()
-            elif name is not None:
-                event = await by.get(name, parent=parent)
-                if event is not None and event.pending:
-                    if what == "signal":
-                        await by.signal(name, True, parent=parent)
-                    else:
-                        await by.abort(name, "why", parent=parent)
-        events = await client.listing(parent=parent)
-        assert len(events) == made
-        for watching in feeds:
-            await watching.until(lambda picture: picture.synced and shows(picture, events))
-        for one in clients:
-            await one.close()
-
-    asyncio.run(body())
+    feeds = [client.watch(parent=parent)]
+    made = 0
+    for (what, number), by in zip(steps, itertools.cycle(clients), strict=False):
+        name = f"q{number % made}" if made else None
+        if what == "make":
+            for _ in range(number):
+                await by.make(f"q{made}", parent=parent)
+                made += 1
+        elif what == "watch":
+            feeds.append(by.watch(parent=parent))
+        elif what == "take":
+            await settle()
+            feeds[number % len(feeds)].take()
+        elif name is not None:
+            event = await by.get(name, parent=parent)
+            if event is not None and event.pending:
+                if what == "signal":
+                    await by.signal(name, True, parent=parent)
+                else:
+                    await by.abort(name, "why", parent=parent)
+    events = await client.listing(parent=parent)
+    assert len(events) == made
+    for watching in feeds:
+        await watching.until(lambda picture: picture.synced and shows(picture, events))
+    for one in clients:
+        await one.close()

@@ -160,27 +160,24 @@ def test_what_is_pending_and_the_runs_are_listed(watcher: Watcher) -> None:
         assert kind(watcher.answer(1)) == "cursor_expired"
 
 
-def test_a_client_that_speaks_in_headers_is_told_in_headers(store: Path) -> None:
-    async def body() -> None:
-        told = Told()
-        news = asyncio.Event()
+async def test_a_client_that_speaks_in_headers_is_told_in_headers(store: Path) -> None:
+    told = Told()
+    news = asyncio.Event()
 
-        def note(method: str, params: Any) -> None:
-            told.note(method, params)
-            news.set()
+    def note(method: str, params: Any) -> None:
+        told.note(method, params)
+        news.set()
 
-        async with Client.spawn("--store", str(store), cwd=ROOT) as client:
-            client.on_notification = note
-            watching = asyncio.ensure_future(client.request("events.watch", watch="w"))
-            await client.request("events.create", **create("q"))
-            async with asyncio.timeout(TEST_TIMEOUT):
-                while not told.pending():
-                    await news.wait()
-                    news.clear()
-            await client.request("events.unwatch", watch="w")
-            assert await watching == {"reason": "cancelled"}
-
-    asyncio.run(body())
+    async with Client.spawn("--store", str(store), cwd=ROOT) as client:
+        client.on_notification = note
+        watching = asyncio.ensure_future(client.request("events.watch", watch="w"))
+        await client.request("events.create", **create("q"))
+        async with asyncio.timeout(TEST_TIMEOUT):
+            while not told.pending():
+                await news.wait()
+                news.clear()
+        await client.request("events.unwatch", watch="w")
+        assert await watching == {"reason": "cancelled"}
 
 
 # What is refused.

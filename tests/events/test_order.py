@@ -10,49 +10,40 @@ from flyte_sidecar.events.write_order import Write, WriteOrder, ended
 RUN = Run(None, "local", "local", "r1")
 
 
-def test_reads_wait_for_every_write_of_their_run() -> None:
-    async def body() -> None:
-        order = WriteOrder()
-        one = order.enter(Target(RUN, name="x"))
-        two = order.enter(Target(RUN, action_name="a"))
-        order.enter(Target(Run(None, None, None, "r2"), name="x"))
-        assert set(order.before(RUN)) == {one, two}
-        one.end()
-        assert order.before(RUN) == [two]
-        two.end()
-        assert order.before(RUN) == []
-
-    asyncio.run(body())
+async def test_reads_wait_for_every_write_of_their_run() -> None:
+    order = WriteOrder()
+    one = order.enter(Target(RUN, name="x"))
+    two = order.enter(Target(RUN, action_name="a"))
+    order.enter(Target(Run(None, None, None, "r2"), name="x"))
+    assert set(order.before(RUN)) == {one, two}
+    one.end()
+    assert order.before(RUN) == [two]
+    two.end()
+    assert order.before(RUN) == []
 
 
-def test_cancelling_who_waits_for_a_write_leaves_the_write_alone() -> None:
-    async def body() -> None:
-        order = WriteOrder()
+async def test_cancelling_who_waits_for_a_write_leaves_the_write_alone() -> None:
+    order = WriteOrder()
+    write = order.enter(Target(RUN, name="x"))
+    waiting = asyncio.ensure_future(ended([write]))
+    other = asyncio.ensure_future(ended([write]))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.sleep(0)
+    write.end()
+    await other
+
+
+async def test_a_chain_of_overlapping_writes_keeps_none_of_the_ended_alive() -> None:
+    order = WriteOrder()
+    last: Write | None = None
+    seen: list[weakref.ref[Write]] = []
+    for _ in range(100):
         write = order.enter(Target(RUN, name="x"))
-        waiting = asyncio.ensure_future(ended([write]))
-        other = asyncio.ensure_future(ended([write]))
-        await asyncio.sleep(0)
-        waiting.cancel()
-        await asyncio.sleep(0)
-        write.end()
-        await other
-
-    asyncio.run(body())
-
-
-def test_a_chain_of_overlapping_writes_keeps_none_of_the_ended_alive() -> None:
-    async def body() -> None:
-        order = WriteOrder()
-        last: Write | None = None
-        seen: list[weakref.ref[Write]] = []
-        for _ in range(100):
-            write = order.enter(Target(RUN, name="x"))
-            seen.append(weakref.ref(write))
-            if last is not None:
-                last.end()
-            last = write
-        del write
-        gc.collect()
-        assert sum(one() is not None for one in seen) <= 2
-
-    asyncio.run(body())
+        seen.append(weakref.ref(write))
+        if last is not None:
+            last.end()
+        last = write
+    del write
+    gc.collect()
+    assert sum(one() is not None for one in seen) <= 2

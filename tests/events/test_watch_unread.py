@@ -117,66 +117,57 @@ def changes(notes: Iterable[Note]) -> list[tuple[str, str]]:
     return [(note.change, note.event.name) for note in notes if isinstance(note, Changed)]
 
 
-def test_whoever_adds_what_has_long_stood_waits_for_a_client_that_is_far_behind() -> None:
-    async def body() -> None:
-        watch = Watch(RUN)
-        for number in range(PLENTY):
-            watch.put(event(str(number)))
-        await asyncio.wait_for(watch.room(), TEST_TIMEOUT)
-        watch.put(event("one more"))
-        adding = asyncio.ensure_future(watch.room())
-        await asyncio.sleep(0)
-        assert not adding.done()
-        watch.take()
-        await asyncio.wait_for(adding, TEST_TIMEOUT)
-        watch.put(event("and another"))
-        cancelled = asyncio.ensure_future(watch.room())
-        await asyncio.sleep(0)
-        cancelled.cancel()
-        await asyncio.wait({cancelled})
-        adding = asyncio.ensure_future(watch.room())
-        await asyncio.sleep(0)
-        taken(watch)
-        await asyncio.wait_for(adding, TEST_TIMEOUT)
-
-    asyncio.run(body())
+async def test_whoever_adds_what_has_long_stood_waits_for_a_client_that_is_far_behind() -> None:
+    watch = Watch(RUN)
+    for number in range(PLENTY):
+        watch.put(event(str(number)))
+    await asyncio.wait_for(watch.room(), TEST_TIMEOUT)
+    watch.put(event("one more"))
+    adding = asyncio.ensure_future(watch.room())
+    await asyncio.sleep(0)
+    assert not adding.done()
+    watch.take()
+    await asyncio.wait_for(adding, TEST_TIMEOUT)
+    watch.put(event("and another"))
+    cancelled = asyncio.ensure_future(watch.room())
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    await asyncio.wait({cancelled})
+    adding = asyncio.ensure_future(watch.room())
+    await asyncio.sleep(0)
+    taken(watch)
+    await asyncio.wait_for(adding, TEST_TIMEOUT)
 
 
-def test_few_notes_that_weigh_much_are_far_behind_too() -> None:
-    async def body() -> None:
-        watch = Watch(RUN)
-        for number in range((HEAVY >> 20) + 1):
-            watch.put(heavy(str(number)))
-        adding = asyncio.ensure_future(watch.room())
-        await asyncio.sleep(0)
-        assert not adding.done()
-        taken(watch)
-        await asyncio.wait_for(adding, TEST_TIMEOUT)
-
-    asyncio.run(body())
+async def test_few_notes_that_weigh_much_are_far_behind_too() -> None:
+    watch = Watch(RUN)
+    for number in range((HEAVY >> 20) + 1):
+        watch.put(heavy(str(number)))
+    adding = asyncio.ensure_future(watch.room())
+    await asyncio.sleep(0)
+    assert not adding.done()
+    taken(watch)
+    await asyncio.wait_for(adding, TEST_TIMEOUT)
 
 
-def test_news_is_told_of_once_there_is_something_to_take() -> None:
-    async def body() -> None:
-        watch = Watch(RUN)
+async def test_news_is_told_of_once_there_is_something_to_take() -> None:
+    watch = Watch(RUN)
+    news = watch.news()
+    assert watch.news() is news
+    assert not news.done()
+    watch.put(event())
+    watch.put(event("another"))
+    assert news.done()
+    assert watch.news().done()
+    taken(watch)
+    for act in (
+        watch.sync,
+        lambda: watch.lose(DOWN),
+        watch.sync,
+        lambda: watch.put(event("x")),
+    ):
         news = watch.news()
-        assert watch.news() is news
         assert not news.done()
-        watch.put(event())
-        watch.put(event("another"))
+        act()
         assert news.done()
-        assert watch.news().done()
         taken(watch)
-        for act in (
-            watch.sync,
-            lambda: watch.lose(DOWN),
-            watch.sync,
-            lambda: watch.put(event("x")),
-        ):
-            news = watch.news()
-            assert not news.done()
-            act()
-            assert news.done()
-            taken(watch)
-
-    asyncio.run(body())

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 from msgspec import json as fast
 
@@ -16,8 +15,6 @@ from flyte_sidecar.rpc.connection import Connection
 from flyte_sidecar.rpc.decode_params import params_decoder
 from flyte_sidecar.rpc.requests import Call, Handler
 from tests.conftest import TEST_TIMEOUT
-
-B = TypeVar("B", bound="Bench")
 
 
 class FakeTransport:
@@ -192,26 +189,3 @@ def kind(answer: Any) -> str:
 
 def told(answers: list[Any]) -> list[tuple[Any, str]]:
     return [(answer["id"], kind(answer)) for answer in answers]
-
-
-def on_a(make: Callable[[], B]) -> Callable[[Callable[[B], Awaitable[None]]], Callable[[], None]]:
-    """Run the body of a test on a bench of its own."""
-
-    def wrap(body: Callable[[B], Awaitable[None]]) -> Callable[[], None]:
-        def test() -> None:
-            async def run() -> None:
-                bench = make()
-                try:
-                    await body(bench)
-                finally:
-                    await bench.close()
-
-            asyncio.run(run())
-
-        test.__name__ = body.__name__
-        return test
-
-    return wrap
-
-
-on_a_bench = on_a(Bench)

@@ -1,8 +1,24 @@
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from flyte_sidecar.rpc import shutdown
+from tests.rpc.bench import Bench
+
+
+@pytest.fixture
+async def bench(bench_type: type[Bench]) -> AsyncIterator[Bench]:
+    """A connection to fake methods, of the type that the test's module chooses."""
+    bench = bench_type()
+    yield bench
+    await bench.close()
+
+
+@pytest.fixture
+def bench_type() -> type[Bench]:
+    return Bench
 
 
 @pytest.fixture

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from flyte_sidecar.rpc import responses
-from tests.rpc.bench import Bench, kind, on_a_bench, request, settled, told
+from tests.rpc.bench import Bench, kind, request, settled, told
 
 
-@on_a_bench
 async def test_a_batch_is_answered_by_one_array_once_all_are_done(bench: Bench) -> None:
     note = {"jsonrpc": "2.0", "method": "note"}
     bench.send([request(1, "now"), request(2, "work"), note, 7, request(3, "fail"), []])
@@ -30,7 +29,6 @@ async def test_a_batch_is_answered_by_one_array_once_all_are_done(bench: Bench) 
     assert bench.notes == 1
 
 
-@on_a_bench
 async def test_a_batch_of_notifications_is_not_answered(bench: Bench) -> None:
     bench.send([{"jsonrpc": "2.0", "method": "note"}] * 3)
     bench.send([{"jsonrpc": "2.0", "method": "exit"}])
@@ -39,7 +37,6 @@ async def test_a_batch_of_notifications_is_not_answered(bench: Bench) -> None:
     assert bench.notes == 3
 
 
-@on_a_bench
 async def test_what_must_stand_alone_is_refused_in_a_batch(bench: Bench) -> None:
     bench.send([request(1, "alone"), request(2, "exit"), request(3, "now")])
     (array,) = bench.answers()
@@ -48,7 +45,6 @@ async def test_what_must_stand_alone_is_refused_in_a_batch(bench: Bench) -> None
     assert kind(array[2]) == "result"
 
 
-@on_a_bench
 async def test_ids_are_unique_within_a_batch_and_against_what_is_in_flight(bench: Bench) -> None:
     bench.ask(1, "work")
     bench.send([request(1, "now"), request(2, "now"), request(2, "now")])
@@ -59,7 +55,6 @@ async def test_ids_are_unique_within_a_batch_and_against_what_is_in_flight(bench
     bench.release(1)
 
 
-@on_a_bench
 async def test_one_request_of_a_batch_can_be_cancelled(bench: Bench) -> None:
     bench.send([request(1, "work"), request(2, "wait")])
     await settled()
@@ -70,7 +65,6 @@ async def test_one_request_of_a_batch_can_be_cancelled(bench: Bench) -> None:
     assert told(array) == [(1, "result"), (2, "request_cancelled")]
 
 
-@on_a_bench
 async def test_an_empty_and_a_too_long_batch_are_one_invalid_request(bench: Bench) -> None:
     bench.send([])
     bench.send([request(n, "now") for n in range(1001)])
@@ -85,68 +79,55 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small_batches")
-def test_reads_whose_results_no_longer_fit_are_too_large() -> None:
-    @on_a_bench
-    async def body(bench: Bench) -> None:
-        bench.send([request(n, "work") for n in range(8)])
-        await settled()
-        for n in range(8):
-            bench.release(n, "x" * (8000 if n % 2 else 100))
-        await settled()
-        size = len(b"".join(bench.transport.written))
-        (array,) = bench.answers()
-        assert [identity for identity, _ in told(array)] == list(range(8))
-        kinds = [kind(answer) for answer in array]
-        assert kinds.count("message_too_large") == 2
-        assert kinds[::2] == ["result"] * 4
-        (refused,) = {str(one["error"]) for one in array if "error" in one}
-        assert "20000" in refused
-        assert size < 20_000
-
-    body()
+async def test_reads_whose_results_no_longer_fit_are_too_large(bench: Bench) -> None:
+    bench.send([request(n, "work") for n in range(8)])
+    await settled()
+    for n in range(8):
+        bench.release(n, "x" * (8000 if n % 2 else 100))
+    await settled()
+    size = len(b"".join(bench.transport.written))
+    (array,) = bench.answers()
+    assert [identity for identity, _ in told(array)] == list(range(8))
+    kinds = [kind(answer) for answer in array]
+    assert kinds.count("message_too_large") == 2
+    assert kinds[::2] == ["result"] * 4
+    (refused,) = {str(one["error"]) for one in array if "error" in one}
+    assert "20000" in refused
+    assert size < 20_000
 
 
 @pytest.mark.usefixtures("small_batches")
-def test_a_write_that_happened_is_told_whatever_its_size() -> None:
-    @on_a_bench
-    async def body(bench: Bench) -> None:
-        bench.send([request(1, "write"), request(2, "write"), request(3, "now")])
-        await settled()
-        bench.release(1, "x" * 19_000)
-        bench.release(2, "x" * 19_000)
-        await settled()
-        (array,) = bench.answers()
-        assert told(array) == [(1, "result"), (2, "result"), (3, "result")]
-
-    body()
+async def test_a_write_that_happened_is_told_whatever_its_size(bench: Bench) -> None:
+    bench.send([request(1, "write"), request(2, "write"), request(3, "now")])
+    await settled()
+    bench.release(1, "x" * 19_000)
+    bench.release(2, "x" * 19_000)
+    await settled()
+    (array,) = bench.answers()
+    assert told(array) == [(1, "result"), (2, "result"), (3, "result")]
 
 
 @pytest.mark.usefixtures("small_batches")
-def test_however_many_do_not_fit_the_array_keeps_its_limit() -> None:
-    @on_a_bench
-    async def body(bench: Bench) -> None:
-        long = "i" * 200
-        entries: list[Any] = [request(f"{long}{n}", "work") for n in range(12)]
-        bench.send([*entries, request(f"{long}0", "now"), 7])
-        await settled()
-        for n in range(12):
-            bench.release(f"{long}{n}", "x" * 2000)
-        await settled()
-        assert len(b"".join(bench.transport.written)) <= 20_000
-        (array,) = bench.answers()
-        assert len(array) == 14
-        kinds = [kind(answer) for answer in array]
-        assert kinds.count("result") + kinds.count("message_too_large") == 12
-        assert 6 <= kinds.count("result") < 10
-
-    body()
+async def test_however_many_do_not_fit_the_array_keeps_its_limit(bench: Bench) -> None:
+    long = "i" * 200
+    entries: list[Any] = [request(f"{long}{n}", "work") for n in range(12)]
+    bench.send([*entries, request(f"{long}0", "now"), 7])
+    await settled()
+    for n in range(12):
+        bench.release(f"{long}{n}", "x" * 2000)
+    await settled()
+    assert len(b"".join(bench.transport.written)) <= 20_000
+    (array,) = bench.answers()
+    assert len(array) == 14
+    kinds = [kind(answer) for answer in array]
+    assert kinds.count("result") + kinds.count("message_too_large") == 12
+    assert 6 <= kinds.count("result") < 10
 
 
 class Result(dict[str, int]):
     """A result that can be referred to weakly."""
 
 
-@on_a_bench
 async def test_the_results_of_a_batch_are_not_kept_beside_its_array(bench: Bench) -> None:
     bench.send([request(1, "work"), request(2, "work")])
     await settled()
@@ -162,26 +143,25 @@ async def test_the_results_of_a_batch_are_not_kept_beside_its_array(bench: Bench
     assert first["result"] == {"n": 1}
 
 
-def test_all_open_batches_together_hold_a_bounded_amount(monkeypatch: pytest.MonkeyPatch) -> None:
-    @on_a_bench
-    async def body(bench: Bench) -> None:
-        for n in range(5):
-            bench.send([request(f"stuck {n}", "work"), request(n, "work")])
-        await settled()
-        for n in range(5):
-            bench.release(n, "x" * 10_000)
-        await settled()
-        for n in range(5):
-            bench.release(f"stuck {n}")
-        await settled()
-        kinds = [kind(batch[1]) for batch in bench.answers()]
-        assert kinds == ["result"] * 3 + ["message_too_large"] * 2
-        bench.send([request(6, "work")])
-        await settled()
-        bench.release(6, "x" * 30_000)
-        await settled()
-        ((answer,),) = bench.answers()
-        assert kind(answer) == "result"
-
+async def test_all_open_batches_together_hold_a_bounded_amount(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(responses, "MAX_HELD_BYTES", 32_000)
-    body()
+
+    for n in range(5):
+        bench.send([request(f"stuck {n}", "work"), request(n, "work")])
+    await settled()
+    for n in range(5):
+        bench.release(n, "x" * 10_000)
+    await settled()
+    for n in range(5):
+        bench.release(f"stuck {n}")
+    await settled()
+    kinds = [kind(batch[1]) for batch in bench.answers()]
+    assert kinds == ["result"] * 3 + ["message_too_large"] * 2
+    bench.send([request(6, "work")])
+    await settled()
+    bench.release(6, "x" * 30_000)
+    await settled()
+    ((answer,),) = bench.answers()
+    assert kind(answer) == "result"

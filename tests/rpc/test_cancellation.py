@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.rpc.bench import Bench, kind, on_a_bench, request, settled, told
+from tests.rpc.bench import Bench, kind, request, settled, told
 
 
-@on_a_bench
 async def test_a_cancelled_request_is_answered_once(bench: Bench) -> None:
     bench.ask(1, "work")
     await settled()
@@ -23,7 +22,6 @@ async def test_a_cancelled_request_is_answered_once(bench: Bench) -> None:
     assert not bench.connection.tasks
 
 
-@on_a_bench
 async def test_a_request_cancelled_before_it_began_never_begins(bench: Bench) -> None:
     bench.send(request(1, "work"), request(2, "write"))
     bench.cancel(1)
@@ -39,21 +37,18 @@ async def test_a_request_cancelled_before_it_began_never_begins(bench: Bench) ->
 
 @pytest.mark.parametrize("method", ["future", "work", "wait", "write"])
 @pytest.mark.parametrize("batch", [False, True])
-def test_a_result_decided_before_the_cancellation_is_told(method: str, batch: bool) -> None:
-    @on_a_bench
-    async def body(bench: Bench) -> None:
-        bench.send([request(1, method)] if batch else request(1, method))
-        await settled()
-        bench.release(1, "decided")
-        bench.cancel(1)
-        await settled()
-        answer = {"jsonrpc": "2.0", "id": 1, "result": "decided"}
-        assert bench.answers() == [[answer] if batch else answer]
-
-    body()
+async def test_a_result_decided_before_the_cancellation_is_told(
+    bench: Bench, method: str, batch: bool
+) -> None:
+    bench.send([request(1, method)] if batch else request(1, method))
+    await settled()
+    bench.release(1, "decided")
+    bench.cancel(1)
+    await settled()
+    answer = {"jsonrpc": "2.0", "id": 1, "result": "decided"}
+    assert bench.answers() == [[answer] if batch else answer]
 
 
-@on_a_bench
 async def test_cancelling_what_is_not_there_does_nothing(bench: Bench) -> None:
     bench.ask(1, "now")
     others: list[Any] = [1, 2, "1", None, "x" * 5000, 1.5, [], {}]
@@ -67,7 +62,6 @@ async def test_cancelling_what_is_not_there_does_nothing(bench: Bench) -> None:
     bench.release("1")
 
 
-@on_a_bench
 async def test_a_write_under_way_tells_what_is_known_when_it_is_cancelled(bench: Bench) -> None:
     bench.ask(1, "write")
     await settled()
@@ -78,7 +72,6 @@ async def test_a_write_under_way_tells_what_is_known_when_it_is_cancelled(bench:
     assert bench.effects[0].ends == 1
 
 
-@on_a_bench
 async def test_a_refused_write_tells_no_outcome_and_gives_its_place_up(bench: Bench) -> None:
     bench.ask(1, "refused")
     assert bench.answers()[0]["error"]["data"] == {
@@ -89,7 +82,6 @@ async def test_a_refused_write_tells_no_outcome_and_gives_its_place_up(bench: Be
     assert bench.effects[0].ends == 1
 
 
-@on_a_bench
 async def test_past_its_timeout_a_request_is_answered_at_once(bench: Bench) -> None:
     for identity, method in enumerate(("work", "wait", "write", "future")):
         bench.ask(identity, method, timeoutSeconds=1e-9)
@@ -100,7 +92,6 @@ async def test_past_its_timeout_a_request_is_answered_at_once(bench: Bench) -> N
     assert bench.connection.waits == 0
 
 
-@on_a_bench
 async def test_a_timeout_that_did_not_pass_changes_nothing(bench: Bench) -> None:
     bench.ask(1, "work", timeoutSeconds=1e308)
     bench.ask(2, "now", timeoutSeconds=1e-9)

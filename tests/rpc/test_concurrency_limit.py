@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from flyte_sidecar.rpc.concurrency_limit import MAX_RESULT_BYTES, MIN_RESULT_BYTES, ConcurrencyLimit
 from flyte_sidecar.rpc.shutdown import Shutdown
 from flyte_sidecar.rpc.task_runner import INITIAL_RESULT_BYTES, MAX_UNFINISHED
-from tests.rpc.bench import Bench, on_a_bench, request, settled, told
+from tests.rpc.bench import Bench, request, settled, told
 
 AT_FIRST = MAX_RESULT_BYTES // INITIAL_RESULT_BYTES
 WRITES = MAX_RESULT_BYTES // MIN_RESULT_BYTES
@@ -21,7 +19,6 @@ def opened() -> ConcurrencyLimit:
     return window
 
 
-@on_a_bench
 async def test_work_begins_in_the_order_of_its_coming_as_its_results_fit(bench: Bench) -> None:
     bench.send(*(request(n, "work") for n in range(AT_FIRST + 40)))
     await settled()
@@ -39,7 +36,6 @@ async def test_work_begins_in_the_order_of_its_coming_as_its_results_fit(bench: 
     assert len(bench.answers()) == AT_FIRST + 40
 
 
-@on_a_bench
 async def test_small_results_open_the_window_as_far_as_a_large_one_may_follow(
     bench: Bench,
 ) -> None:
@@ -57,7 +53,6 @@ async def test_small_results_open_the_window_as_far_as_a_large_one_may_follow(
     await settled()
 
 
-@on_a_bench
 async def test_no_work_begins_while_its_result_could_not_be_written(bench: Bench) -> None:
     bench.ask("first", "work")
     await settled()
@@ -75,7 +70,6 @@ async def test_no_work_begins_while_its_result_could_not_be_written(bench: Bench
     assert len(bench.answers()) == AT_FIRST + 6
 
 
-@on_a_bench
 async def test_work_that_has_not_begun_can_be_cancelled(bench: Bench) -> None:
     bench.send(*(request(n, "write") for n in range(WRITES + 3)))
     await settled()
@@ -95,7 +89,6 @@ async def test_work_that_has_not_begun_can_be_cancelled(bench: Bench) -> None:
     assert bench.effects[WRITES + 1].outcome == "none"
 
 
-@on_a_bench
 async def test_stuck_work_delays_no_wait_no_write_and_nothing_small(bench: Bench) -> None:
     bench.send(*(request(n, "work") for n in range(AT_FIRST + 3)))
     bench.ask("wait", "wait")
@@ -114,7 +107,6 @@ async def test_stuck_work_delays_no_wait_no_write_and_nothing_small(bench: Bench
     await settled()
 
 
-@on_a_bench
 async def test_stuck_writes_do_not_delay_the_answer_to_a_shutdown(bench: Bench) -> None:
     Shutdown(bench.connection)
     bench.send(*(request(n, "stubborn") for n in range(AT_FIRST)))
@@ -128,31 +120,25 @@ async def test_stuck_writes_do_not_delay_the_answer_to_a_shutdown(bench: Bench) 
     await settled()
 
 
-def test_there_is_always_room_for_one() -> None:
-    async def run() -> None:
-        window = ConcurrencyLimit(INITIAL_RESULT_BYTES)
-        window.record_size(MAX_RESULT_BYTES * 3)
-        assert window.acquire() is None
-        second = window.acquire()
-        third = window.acquire()
-        assert second is not None
-        assert third is not None
-        window.release(second)
-        assert not third.done()
-        window.release(None)
-        assert third.done()
-        assert second.cancelled()
-
-    asyncio.run(run())
+async def test_there_is_always_room_for_one() -> None:
+    window = ConcurrencyLimit(INITIAL_RESULT_BYTES)
+    window.record_size(MAX_RESULT_BYTES * 3)
+    assert window.acquire() is None
+    second = window.acquire()
+    third = window.acquire()
+    assert second is not None
+    assert third is not None
+    window.release(second)
+    assert not third.done()
+    window.release(None)
+    assert third.done()
+    assert second.cancelled()
 
 
-def test_whoever_came_first_is_let_in_first() -> None:
-    async def run() -> None:
-        window = ConcurrencyLimit(INITIAL_RESULT_BYTES)
-        window.pause()
-        turns = [window.acquire() for _ in range(3)]
-        window.resume()
-        assert [turn is not None and turn.done() for turn in turns] == [True] * 3
-        assert opened().acquire() is None
-
-    asyncio.run(run())
+async def test_whoever_came_first_is_let_in_first() -> None:
+    window = ConcurrencyLimit(INITIAL_RESULT_BYTES)
+    window.pause()
+    turns = [window.acquire() for _ in range(3)]
+    window.resume()
+    assert [turn is not None and turn.done() for turn in turns] == [True] * 3
+    assert opened().acquire() is None

@@ -9,17 +9,15 @@ from typing import Any
 import pytest
 
 from flyte_sidecar.rpc.requests import Notice
-from tests.rpc.bench import Bench, kind, on_a_bench, request, settled, told
+from tests.rpc.bench import Bench, kind, request, settled, told
 
 
-@on_a_bench
 async def test_a_result_that_is_there_is_answered_without_a_task(bench: Bench) -> None:
     bench.ask(1, "now")
     assert bench.answers() == [{"jsonrpc": "2.0", "id": 1, "result": "now"}]
     assert not bench.connection.tasks
 
 
-@on_a_bench
 async def test_answers_come_as_they_are_decided(bench: Bench) -> None:
     bench.ask(1, "work")
     bench.ask("x", "work")
@@ -32,7 +30,6 @@ async def test_answers_come_as_they_are_decided(bench: Bench) -> None:
     assert told(bench.answers()) == [(3, "result"), ("x", "result"), (1, "result")]
 
 
-@on_a_bench
 async def test_ids_are_echoed_as_they_were_sent(bench: Bench) -> None:
     texts = [
         b"null",
@@ -52,16 +49,11 @@ async def test_ids_are_echoed_as_they_were_sent(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("text", [b"1.5", b"1e-2", b"true", b"[]", b"{}"])
-def test_other_ids_are_refused(text: bytes) -> None:
-    @on_a_bench
-    async def body(bench: Bench) -> None:
-        bench.connection.data_received(b'{"jsonrpc":"2.0","id":%b,"method":"now"}\n' % text)
-        assert told(bench.answers()) == [(None, "invalid_request")]
-
-    body()
+async def test_other_ids_are_refused(bench: Bench, text: bytes) -> None:
+    bench.connection.data_received(b'{"jsonrpc":"2.0","id":%b,"method":"now"}\n' % text)
+    assert told(bench.answers()) == [(None, "invalid_request")]
 
 
-@on_a_bench
 async def test_an_id_in_flight_is_refused_however_it_is_written(bench: Bench) -> None:
     bench.ask("a", "work")
     bench.connection.data_received(b'{"jsonrpc":"2.0","id":"\\u0061","method":"now"}\n')
@@ -75,7 +67,6 @@ async def test_an_id_in_flight_is_refused_however_it_is_written(bench: Bench) ->
     assert told(bench.answers()) == [("a", "result"), ("a", "result")]
 
 
-@on_a_bench
 async def test_the_id_null_is_in_flight_like_any_other(bench: Bench) -> None:
     bench.ask(None, "work")
     bench.ask(None, "now")
@@ -87,7 +78,6 @@ async def test_the_id_null_is_in_flight_like_any_other(bench: Bench) -> None:
     assert told(bench.answers()) == [(None, "request_cancelled")]
 
 
-@on_a_bench
 async def test_an_integer_is_one_id_however_it_is_written(bench: Bench) -> None:
     bench.ask(1, "work")
     bench.connection.data_received(b'{"jsonrpc":"2.0","id":1.0,"method":"now"}\n')
@@ -101,25 +91,22 @@ async def test_an_integer_is_one_id_however_it_is_written(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("batch", [False, True])
-def test_what_cannot_be_read_does_not_answer_the_request_in_flight(batch: bool) -> None:
-    @on_a_bench
-    async def body(bench: Bench) -> None:
-        bench.ask(1, "work")
-        message = b'{"jsonrpc":"2.0","id":1,"method":5}'
-        bench.connection.data_received((b"[%b]\n" if batch else b"%b\n") % message)
-        (answer,) = bench.answers()
-        refused = answer[0] if batch else answer
-        assert (refused["id"], kind(refused)) == (None, "invalid_request")
-        assert refused["error"]["data"]["id"] == 1
-        await settled()
-        bench.release(1)
-        await settled()
-        assert told(bench.answers()) == [(1, "result")]
-
-    body()
+async def test_what_cannot_be_read_does_not_answer_the_request_in_flight(
+    bench: Bench, batch: bool
+) -> None:
+    bench.ask(1, "work")
+    message = b'{"jsonrpc":"2.0","id":1,"method":5}'
+    bench.connection.data_received((b"[%b]\n" if batch else b"%b\n") % message)
+    (answer,) = bench.answers()
+    refused = answer[0] if batch else answer
+    assert (refused["id"], kind(refused)) == (None, "invalid_request")
+    assert refused["error"]["data"]["id"] == 1
+    await settled()
+    bench.release(1)
+    await settled()
+    assert told(bench.answers()) == [(1, "result")]
 
 
-@on_a_bench
 async def test_an_id_is_echoed_in_one_line_whatever_it_holds(bench: Bench) -> None:
     identity = "a\u2028b\u2029c\x85“"
     bench.ask(identity, "now")
@@ -134,7 +121,6 @@ async def test_an_id_is_echoed_in_one_line_whatever_it_holds(bench: Bench) -> No
     assert batch[1]["error"]["data"]["id"] == note["params"]["text"] == identity
 
 
-@on_a_bench
 async def test_an_id_is_free_once_its_request_timed_out(bench: Bench) -> None:
     bench.ask(1, "write", timeoutSeconds=1e-9)
     assert told(await bench.soon(1)) == [(1, "deadline_exceeded")]
@@ -145,7 +131,6 @@ async def test_an_id_is_free_once_its_request_timed_out(bench: Bench) -> None:
     assert told(bench.answers()) == [(1, "result")]
 
 
-@on_a_bench
 async def test_responses_are_dropped(bench: Bench) -> None:
     bench.send({"jsonrpc": "2.0", "id": 1, "result": None})
     bench.send({"jsonrpc": "2.0", "id": 1, "error": {"code": 1, "message": "x"}})
@@ -154,7 +139,6 @@ async def test_responses_are_dropped(bench: Bench) -> None:
     assert bench.answers() == []
 
 
-@on_a_bench
 async def test_notifications_are_never_answered(bench: Bench) -> None:
     for method in ("now", "fail", "crash", "crash.later", "unencodable", "wait", "note", "gone"):
         bench.send({"jsonrpc": "2.0", "method": method})
@@ -183,52 +167,43 @@ async def test_notifications_are_never_answered(bench: Bench) -> None:
         ({"jsonrpc": "2.0", "id": 1, "method": "$/cancelRequest"}, (1, "invalid_request")),
     ],
 )
-def test_every_message_that_is_no_notification_is_answered(message: Any, answer: Any) -> None:
-    @on_a_bench
-    async def body(bench: Bench) -> None:
-        if not isinstance(message, dict):
-            bench.ask(0, "now")  # a line that begins otherwise would choose the other framing
-            bench.answers()
-        bench.send(message)
-        assert told(bench.answers()) == [answer]
-
-    body()
+async def test_every_message_that_is_no_notification_is_answered(
+    bench: Bench, message: Any, answer: Any
+) -> None:
+    if not isinstance(message, dict):
+        bench.ask(0, "now")  # a line that begins otherwise would choose the other framing
+        bench.answers()
+    bench.send(message)
+    assert told(bench.answers()) == [answer]
 
 
-@on_a_bench
 async def test_the_name_of_a_mebibyte_is_not_repeated(bench: Bench) -> None:
     bench.ask(1, "x" * (1 << 20))
     (answer,) = bench.answers()
     assert len(json.dumps(answer)) < 500
 
 
-@on_a_bench
 async def test_an_id_of_a_mebibyte_is_echoed(bench: Bench) -> None:
     bench.ask("x" * (1 << 20), "now")
     assert bench.answers()[0]["id"] == "x" * (1 << 20)
 
 
 @pytest.mark.parametrize("method", ["crash", "crash.later", "unencodable"])
-def test_a_defect_is_answered_and_does_not_leak(
-    method: str, caplog: pytest.LogCaptureFixture
+async def test_a_defect_is_answered_and_does_not_leak(
+    bench: Bench, method: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    @on_a_bench
-    async def body(bench: Bench) -> None:
+    with caplog.at_level(logging.INFO):
         bench.ask(1, method)
         bench.ask(2, "now")
         await settled()
-        answers = sorted(bench.answers(), key=lambda answer: answer["id"])
-        assert told(answers) == [(1, "internal_error"), (2, "result")]
-        assert "secret" not in json.dumps(answers)
-
-    with caplog.at_level(logging.INFO):
-        body()
+    answers = sorted(bench.answers(), key=lambda answer: answer["id"])
+    assert told(answers) == [(1, "internal_error"), (2, "result")]
+    assert "secret" not in json.dumps(answers)
     assert "internal error" in caplog.text
     assert "secret" not in caplog.text
     assert "Traceback" not in caplog.text
 
 
-@on_a_bench
 async def test_an_unknown_method_is_told_the_one_that_was_meant(bench: Bench) -> None:
     bench.ask(1, "crash.latr")
     bench.ask(2, "Crash_Later")
@@ -241,17 +216,13 @@ async def test_an_unknown_method_is_told_the_one_that_was_meant(bench: Bench) ->
     ]
 
 
-def test_a_notification_that_fails_is_logged_with_its_method(
-    caplog: pytest.LogCaptureFixture,
+async def test_a_notification_that_fails_is_logged_with_its_method(
+    bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
-    @on_a_bench
-    async def body(bench: Bench) -> None:
+    with caplog.at_level(logging.WARNING):
         bench.send({"jsonrpc": "2.0", "method": "fail", "params": {"secret": "token"}})
         bench.send({"jsonrpc": "2.0", "method": "textDocument/didOpen"})
         assert bench.answers() == []
-
-    with caplog.at_level(logging.WARNING):
-        body()
     assert caplog.messages == ["notification 'fail' failed: invalid_params"]
 
 
@@ -261,31 +232,24 @@ class Broken(logging.Handler):
 
 
 @pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO])
-def test_a_log_that_cannot_be_written_prevents_no_answer(level: int) -> None:
-    @on_a_bench
-    async def body(bench: Bench) -> None:
-        for method in ("crash", "crash.later", "unencodable", "fail", "gone", "now"):
-            bench.send({"jsonrpc": "2.0", "method": method, "params": {}})
-            bench.ask(method, method)
-            bench.send([request(f"{method} in a batch", method)])
-        await settled()
-        bench.connection.connection_lost(OSError("broken"))
-        answers: list[Any] = []
-        for answer in bench.answers():
-            answers += answer if isinstance(answer, list) else [answer]
-        assert len(told(answers)) == len({one["id"] for one in answers}) == 12
-
-    logger, handler = logging.getLogger("flyte_sidecar"), Broken()
-    logger.addHandler(handler)
-    logger.setLevel(level)
-    try:
-        body()
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(logging.NOTSET)
+async def test_a_log_that_cannot_be_written_prevents_no_answer(
+    bench: Bench, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, level: int
+) -> None:
+    logger = logging.getLogger("flyte_sidecar")
+    monkeypatch.setattr(logger, "handlers", [*logger.handlers, Broken()])
+    caplog.set_level(level, logger.name)
+    for method in ("crash", "crash.later", "unencodable", "fail", "gone", "now"):
+        bench.send({"jsonrpc": "2.0", "method": method, "params": {}})
+        bench.ask(method, method)
+        bench.send([request(f"{method} in a batch", method)])
+    await settled()
+    bench.connection.connection_lost(OSError("broken"))
+    answers: list[Any] = []
+    for answer in bench.answers():
+        answers += answer if isinstance(answer, list) else [answer]
+    assert len(told(answers)) == len({one["id"] for one in answers}) == 12
 
 
-@on_a_bench
 async def test_an_error_has_its_code_and_data(bench: Bench) -> None:
     bench.ask(1, "fail")
     (answer,) = bench.answers()

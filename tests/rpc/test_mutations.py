@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any, NoReturn
 
@@ -47,25 +46,22 @@ def no_number(word: str) -> NoReturn:
 @given(st.lists(st.tuples(st.sampled_from(TEXTS), st.lists(MUTATION, max_size=3)), max_size=4))
 @example([(b'{"jsonrpc":"2.0","id":"a"1,"method":"now"}', [])])
 @example([(b'{"jsonrpc":"2.0","method":"x","id":"a"}{"id":"b"1', [])])
-def test_any_message_leads_to_one_line_of_json_at_most(messages: list[Any]) -> None:
-    async def run() -> None:
-        bench = Bench()
-        bench.ask("first", "now")  # chooses the framing
-        for text, mutations in messages:
-            bench.answers()
-            bench.connection.data_received(mutated(text, mutations) + b"\n")
-            await settled()
-            data = b"".join(bench.transport.written)
-            lines = data.decode().splitlines()
-            assert len(lines) <= 1
-            assert data.count(b"\n") == len(lines)
-            for line in lines:
-                answer = json.loads(line, parse_constant=no_number)
-                for one in answer if isinstance(answer, list) else [answer]:
-                    assert one["jsonrpc"] == "2.0"
-                    assert isinstance(one["id"], str | int | float | None)
-                    assert ("result" in one) != ("error" in one)
-                line.encode("utf-8", "strict")
-        assert not bench.connection.tasks
-
-    asyncio.run(run())
+async def test_any_message_leads_to_one_line_of_json_at_most(messages: list[Any]) -> None:
+    bench = Bench()
+    bench.ask("first", "now")  # chooses the framing
+    for text, mutations in messages:
+        bench.answers()
+        bench.connection.data_received(mutated(text, mutations) + b"\n")
+        await settled()
+        data = b"".join(bench.transport.written)
+        lines = data.decode().splitlines()
+        assert len(lines) <= 1
+        assert data.count(b"\n") == len(lines)
+        for line in lines:
+            answer = json.loads(line, parse_constant=no_number)
+            for one in answer if isinstance(answer, list) else [answer]:
+                assert one["jsonrpc"] == "2.0"
+                assert isinstance(one["id"], str | int | float | None)
+                assert ("result" in one) != ("error" in one)
+            line.encode("utf-8", "strict")
+    assert not bench.connection.tasks

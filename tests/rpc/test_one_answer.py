@@ -33,49 +33,46 @@ def asked(identity: Any, method: str, timeout: float | None) -> dict[str, Any]:
 
 @settings(max_examples=250)
 @given(st.lists(STEP, max_size=40))
-def test_every_request_has_exactly_one_answer_whatever_happens(steps: list[Any]) -> None:
-    async def run() -> None:
-        bench = Bench()
-        bench.ask("first", "now")
-        expected = 1
-        named: Counter[str] = Counter()
-        paused = False
-        for step in steps:
-            if step[0] == "ask":
-                bench.send(asked(*step[1:]))
-                expected += 1
-                named[step[1]] += 1
-            elif step[0] == "batch":
-                bench.send([asked(*one) for one in step[1]])
-                expected += len(step[1])
-                named.update(one[0] for one in step[1])
-            elif step[0] == "cancel":
-                bench.cancel(step[1])
-            elif step[0] == "release":
-                if json.dumps(step[1]) in bench.gates:
-                    bench.release(step[1])
-            elif step[0] == "garbage":
-                bench.connection.data_received(step[1] + b"\n")
-                expected += 1
-            elif step[0] == "pause" and step[1] != paused:
-                paused = step[1]
-                (bench.connection.pause_writing if paused else bench.connection.resume_writing)()
-            elif step[0] == "run":
-                for _ in range(step[1]):
-                    await asyncio.sleep(0)
-        if paused:
-            bench.connection.resume_writing()
-        while bench.connection.tasks or bench.connection._decoder.next() is not None:
-            for task in list(bench.connection.tasks):
-                task.cancel()
-            await settled()
+async def test_every_request_has_exactly_one_answer_whatever_happens(steps: list[Any]) -> None:
+    bench = Bench()
+    bench.ask("first", "now")
+    expected = 1
+    named: Counter[str] = Counter()
+    paused = False
+    for step in steps:
+        if step[0] == "ask":
+            bench.send(asked(*step[1:]))
+            expected += 1
+            named[step[1]] += 1
+        elif step[0] == "batch":
+            bench.send([asked(*one) for one in step[1]])
+            expected += len(step[1])
+            named.update(one[0] for one in step[1])
+        elif step[0] == "cancel":
+            bench.cancel(step[1])
+        elif step[0] == "release":
+            if json.dumps(step[1]) in bench.gates:
+                bench.release(step[1])
+        elif step[0] == "garbage":
+            bench.connection.data_received(step[1] + b"\n")
+            expected += 1
+        elif step[0] == "pause" and step[1] != paused:
+            paused = step[1]
+            (bench.connection.pause_writing if paused else bench.connection.resume_writing)()
+        elif step[0] == "run":
+            for _ in range(step[1]):
+                await asyncio.sleep(0)
+    if paused:
+        bench.connection.resume_writing()
+    while bench.connection.tasks or bench.connection._decoder.next() is not None:
+        for task in list(bench.connection.tasks):
+            task.cancel()
         await settled()
-        answers: list[Any] = []
-        for answer in bench.answers():
-            answers += answer if isinstance(answer, list) else [answer]
-        assert len(answers) == expected
-        for identity, count in Counter(answer["id"] for answer in answers).items():
-            assert identity in (None, "first", 77) or count <= named[identity]
-        assert all(effect.ends for effect in bench.effects)
-
-    asyncio.run(run())
+    await settled()
+    answers: list[Any] = []
+    for answer in bench.answers():
+        answers += answer if isinstance(answer, list) else [answer]
+    assert len(answers) == expected
+    for identity, count in Counter(answer["id"] for answer in answers).items():
+        assert identity in (None, "first", 77) or count <= named[identity]
+    assert all(effect.ends for effect in bench.effects)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 
 import pytest
 
 from flyte_sidecar.rpc.output_queue import FLUSH_BYTES, OutputQueue
 from flyte_sidecar.rpc.requests import Notice
 from tests.conftest import TEST_TIMEOUT
-from tests.rpc.bench import Bench, FakeTransport, on_a_bench, request, settled, told
+from tests.rpc.bench import Bench, FakeTransport, request, settled, told
 
 
 class Small(FakeTransport):
@@ -41,21 +40,6 @@ def small(limit: int) -> tuple[OutputQueue[bytes], Small]:
     return output, transport
 
 
-Body = Callable[[], Awaitable[None]]
-
-
-def on_a_loop(body: Body) -> Callable[[], None]:
-    def test() -> None:
-        async def run() -> None:
-            await body()
-
-        asyncio.run(run())
-
-    test.__name__ = body.__name__
-    return test
-
-
-@on_a_loop
 async def test_where_there_is_room_nobody_waits_for_it() -> None:
     output, _ = small(10)
     waiting = output.wait_for_room()
@@ -63,7 +47,6 @@ async def test_where_there_is_room_nobody_waits_for_it() -> None:
         waiting.send(None)
 
 
-@on_a_loop
 async def test_all_who_wait_for_room_hear_of_it() -> None:
     output, transport = small(0)
     output.put(b"x")
@@ -75,7 +58,6 @@ async def test_all_who_wait_for_room_hear_of_it() -> None:
     await asyncio.wait_for(asyncio.gather(*waiting), TEST_TIMEOUT)
 
 
-@on_a_loop
 async def test_who_stops_waiting_for_room_leaves_the_others_waiting() -> None:
     output, transport = small(0)
     output.full = True
@@ -91,7 +73,6 @@ async def test_who_stops_waiting_for_room_leaves_the_others_waiting() -> None:
     await asyncio.wait_for(asyncio.gather(second, third), TEST_TIMEOUT)
 
 
-@on_a_loop
 async def test_room_that_waiting_answers_take_up_is_none() -> None:
     output, transport = small(FLUSH_BYTES)
     output.full = True
@@ -109,7 +90,6 @@ async def test_room_that_waiting_answers_take_up_is_none() -> None:
     await asyncio.wait_for(waiting, TEST_TIMEOUT)
 
 
-@on_a_loop
 async def test_of_many_who_wait_for_room_none_writes_beyond_it() -> None:
     output, transport = small(FLUSH_BYTES)
     message = b"x" * (FLUSH_BYTES // 4)
@@ -134,7 +114,6 @@ async def test_of_many_who_wait_for_room_none_writes_beyond_it() -> None:
     assert (sent, read) == (100, 100 * len(message))
 
 
-@on_a_loop
 async def test_once_nobody_reads_nobody_waits_for_room() -> None:
     output, _ = small(0)
     output.full = True
@@ -147,7 +126,6 @@ async def test_once_nobody_reads_nobody_waits_for_room() -> None:
     await asyncio.wait_for(output.wait_for_room(), TEST_TIMEOUT)
 
 
-@on_a_bench
 async def test_a_notice_is_a_notification(bench: Bench) -> None:
     bench.connection.output.put(Notice("events.synced", {"watch": "w", "sequence": 1}))
     await settled()
@@ -160,7 +138,6 @@ async def test_a_notice_is_a_notification(bench: Bench) -> None:
     ]
 
 
-@on_a_bench
 async def test_a_notice_stands_among_the_answers_in_the_order_of_their_sending(
     bench: Bench,
 ) -> None:
@@ -178,7 +155,6 @@ async def test_a_notice_stands_among_the_answers_in_the_order_of_their_sending(
     assert found == ["first", 1, "second", "third", "fourth", 2]
 
 
-@on_a_bench
 async def test_a_notice_has_the_framing_that_the_client_chose(bench: Bench) -> None:
     body = json.dumps(request(1, "now")).encode()
     bench.connection.data_received(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
@@ -189,7 +165,6 @@ async def test_a_notice_has_the_framing_that_the_client_chose(bench: Bench) -> N
     assert data.endswith(b"Content-Length: %d\r\n\r\n%b" % (len(notice), notice))
 
 
-@on_a_bench
 async def test_notices_count_as_neither_requests_nor_errors(bench: Bench) -> None:
     for _ in range(3):
         bench.connection.output.put(Notice("note", {}))

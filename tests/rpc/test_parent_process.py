@@ -47,16 +47,16 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     return name
 
 
-def test_the_end_of_a_process_is_noticed(way: str, process: subprocess.Popen[bytes]) -> None:
+async def test_the_end_of_a_process_is_noticed(way: str, process: subprocess.Popen[bytes]) -> None:
     def end() -> None:
         process.kill()
         if way == "psutil":  # it waits for a process to be reaped, where there are zombies
             process.wait()
 
-    asyncio.run(noticed(process.pid, end))
+    await noticed(process.pid, end)
 
 
-def test_the_end_before_psutil_is_loaded_is_noticed(
+async def test_the_end_before_psutil_is_loaded_is_noticed(
     process: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def start_later(thread: threading.Thread) -> None:
@@ -67,7 +67,7 @@ def test_the_end_before_psutil_is_loaded_is_noticed(
     really_start = threading.Thread.start
     monkeypatch.delattr(os, "pidfd_open", raising=False)
     monkeypatch.setattr(threading.Thread, "start", start_later)
-    asyncio.run(gone_already(process.pid))
+    await gone_already(process.pid)
 
 
 def kill_and_leave(process: subprocess.Popen[bytes]) -> None:
@@ -77,20 +77,17 @@ def kill_and_leave(process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux can tell")
-def test_a_process_that_nobody_reaps_is_gone_all_the_same(
+async def test_a_process_that_nobody_reaps_is_gone_all_the_same(
     process: subprocess.Popen[bytes],
 ) -> None:
-    asyncio.run(noticed(process.pid, lambda: kill_and_leave(process)))
-    asyncio.run(gone_already(process.pid))
+    await noticed(process.pid, lambda: kill_and_leave(process))
+    await gone_already(process.pid)
 
 
 @pytest.mark.parametrize("pid", [0, -1, 1 << 31, 1 << 80, 4_000_000])
-def test_a_process_that_cannot_be_seen_is_not_watched(pid: int, way: str) -> None:
-    async def run() -> None:
-        event = asyncio.Event()
-        watch_parent(pid, event.set)
-        for _ in range(20):
-            await asyncio.sleep(0)
-        assert not event.is_set()
-
-    asyncio.run(run())
+async def test_a_process_that_cannot_be_seen_is_not_watched(pid: int, way: str) -> None:
+    event = asyncio.Event()
+    watch_parent(pid, event.set)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not event.is_set()

@@ -7,10 +7,9 @@ from typing import Any
 
 from flyte_sidecar.rpc.task_runner import MAX_UNFINISHED, MAX_WAITS
 from tests.conftest import TEST_TIMEOUT
-from tests.rpc.bench import Bench, kind, on_a_bench, request, settled, told
+from tests.rpc.bench import Bench, kind, request, settled, told
 
 
-@on_a_bench
 async def test_while_output_is_stuck_no_message_is_taken_and_nothing_is_lost(bench: Bench) -> None:
     bench.ask("before", "work")
     await settled()
@@ -28,7 +27,6 @@ async def test_while_output_is_stuck_no_message_is_taken_and_nothing_is_lost(ben
     assert [answer["id"] for answer in bench.answers()] == ["before", *range(500)]
 
 
-@on_a_bench
 async def test_answers_are_made_only_when_there_is_room(bench: Bench) -> None:
     for n in range(10):
         bench.ask(n, "work")
@@ -44,7 +42,6 @@ async def test_answers_are_made_only_when_there_is_room(bench: Bench) -> None:
     assert bench.answers()[9]["result"] == {"n": "later"}
 
 
-@on_a_bench
 async def test_too_many_unfinished_requests_pause_the_reading(bench: Bench) -> None:
     bench.send(*(request(n, "work") for n in range(MAX_UNFINISHED + 50)))
     await settled()
@@ -65,7 +62,6 @@ async def test_too_many_unfinished_requests_pause_the_reading(bench: Bench) -> N
     assert len(bench.answers()) == 50
 
 
-@on_a_bench
 async def test_waits_do_not_pause_the_reading_and_one_too_many_is_refused(bench: Bench) -> None:
     bench.send(*(request(n, "wait") for n in range(MAX_WAITS + 1)))
     await settled()
@@ -88,7 +84,6 @@ async def test_waits_do_not_pause_the_reading_and_one_too_many_is_refused(bench:
     await settled()
 
 
-@on_a_bench
 async def test_the_end_of_input_is_told_once_all_messages_are_taken(bench: Bench) -> None:
     ends: list[int] = []
     bench.connection.on_input_end = ends.append
@@ -101,7 +96,6 @@ async def test_the_end_of_input_is_told_once_all_messages_are_taken(bench: Bench
     assert told(bench.answers()) == [(1, "result"), (2, "result")]
 
 
-@on_a_bench
 async def test_stuck_work_does_not_hide_the_end_of_input(bench: Bench) -> None:
     ends: list[int] = []
     bench.connection.on_input_end = ends.append
@@ -111,7 +105,6 @@ async def test_stuck_work_does_not_hide_the_end_of_input(bench: Bench) -> None:
     assert len(bench.connection.tasks) == MAX_UNFINISHED + 20
 
 
-@on_a_bench
 async def test_after_a_head_without_a_length_nothing_more_is_taken_or_kept(bench: Bench) -> None:
     ends: list[int] = []
     bench.connection.on_input_end = ends.append
@@ -124,7 +117,6 @@ async def test_after_a_head_without_a_length_nothing_more_is_taken_or_kept(bench
     assert b"".join(bench.transport.written).count(b"Content-Length") == 1
 
 
-@on_a_bench
 async def test_once_nobody_reads_nothing_is_kept(bench: Bench) -> None:
     lost: list[bool] = []
     bench.connection.on_lost = lambda: lost.append(True)

@@ -11,7 +11,7 @@ from flyte_sidecar.errors import BackendUnavailable, RequestCancelled, SidecarEr
 from flyte_sidecar.protocol.params import Params
 from flyte_sidecar.rpc.decode_params import params_decoder
 from flyte_sidecar.rpc.requests import Call, Handler
-from tests.rpc.bench import kind, on_a, request, settled, told
+from tests.rpc.bench import kind, request, settled, told
 from tests.rpc.ending import Ending
 
 pytestmark = pytest.mark.usefixtures("impatient")
@@ -62,7 +62,11 @@ def results(answers: list[Any]) -> dict[Any, Any]:
     return {answer["id"]: answer.get("result", kind(answer)) for answer in answers}
 
 
-@on_a(Watched)
+@pytest.fixture
+def bench_type() -> type[Watched]:
+    return Watched
+
+
 async def test_being_cancelled_is_a_result(bench: Watched) -> None:
     bench.ask(1, "watch")
     await settled()
@@ -75,7 +79,6 @@ async def test_being_cancelled_is_a_result(bench: Watched) -> None:
     assert (bench.connection.waits, bench.connection.errors) == (0, 0)
 
 
-@on_a(Watched)
 async def test_being_cancelled_before_it_began_is_the_same_result(bench: Watched) -> None:
     cancel = {"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": 1}}
     bench.send(request(1, "watch"), cancel, request(2, "watch"))
@@ -87,7 +90,6 @@ async def test_being_cancelled_before_it_began_is_the_same_result(bench: Watched
     assert results(bench.answers()) == {2: "cancelled"}
 
 
-@on_a(Watched)
 async def test_what_it_ends_with_by_itself_is_told_where_the_cancellation_comes_late(
     bench: Watched,
 ) -> None:
@@ -99,7 +101,6 @@ async def test_what_it_ends_with_by_itself_is_told_where_the_cancellation_comes_
     assert results(bench.answers()) == {1: "finished"}
 
 
-@on_a(Watched)
 async def test_an_error_of_its_own_is_told_as_that(bench: Watched) -> None:
     bench.ask(1, "watch")
     bench.ask(2, "watch")
@@ -111,7 +112,6 @@ async def test_an_error_of_its_own_is_told_as_that(bench: Watched) -> None:
     assert told(bench.answers()) == [(1, "backend_unavailable"), (2, "backend_unavailable")]
 
 
-@on_a(Watched)
 async def test_past_its_timeout_it_is_late_as_any_request(bench: Watched) -> None:
     bench.ask(1, "watch", timeoutSeconds=1e-9)
     answers = await bench.soon(1)
@@ -120,7 +120,6 @@ async def test_past_its_timeout_it_is_late_as_any_request(bench: Watched) -> Non
     assert (bench.answers(), bench.connection.waits) == ([], 0)
 
 
-@on_a(Watched)
 async def test_with_a_timeout_it_can_be_cancelled_all_the_same(bench: Watched) -> None:
     bench.ask(1, "watch", timeoutSeconds=3600)
     await settled()
@@ -129,7 +128,6 @@ async def test_with_a_timeout_it_can_be_cancelled_all_the_same(bench: Watched) -
     assert results(bench.answers()) == {1: "cancelled"}
 
 
-@on_a(Watched)
 async def test_the_end_of_input_is_a_result(bench: Watched) -> None:
     bench.ask(1, "watch")
     bench.ask(2, "wait")
@@ -138,7 +136,6 @@ async def test_the_end_of_input_is_a_result(bench: Watched) -> None:
     assert results(bench.answers()) == {1: "shutdown", 2: "shutting_down"}
 
 
-@on_a(Watched)
 async def test_after_the_end_of_input_it_goes_on_while_others_finish(bench: Watched) -> None:
     bench.ask(1, "watch")
     bench.ask(2, "work")
@@ -150,7 +147,6 @@ async def test_after_the_end_of_input_it_goes_on_while_others_finish(bench: Watc
     assert results(bench.answers()) == {1: "finished", 2: "done"}
 
 
-@on_a(Watched)
 async def test_shutdown_is_a_result_and_comes_before_the_answer_to_it(bench: Watched) -> None:
     bench.ask(1, "watch")
     bench.ask(2, "wait")
@@ -162,14 +158,12 @@ async def test_shutdown_is_a_result_and_comes_before_the_answer_to_it(bench: Wat
     assert answers[-1]["id"] == 4
 
 
-@on_a(Watched)
 async def test_shutdown_in_the_same_read_is_a_result_too(bench: Watched) -> None:
     bench.send(request(1, "watch"), request(2, "shutdown"))
     answers = await bench.soon(2)
     assert [(answer["id"], answer["result"]) for answer in answers] == [(1, "shutdown"), (2, None)]
 
 
-@on_a(Watched)
 async def test_a_signal_is_a_result(bench: Watched) -> None:
     bench.ask(1, "watch")
     bench.ask(2, "watch", timeoutSeconds=3600)
@@ -178,7 +172,6 @@ async def test_a_signal_is_a_result(bench: Watched) -> None:
     assert results(bench.answers()) == {1: "shutdown", 2: "shutdown"}
 
 
-@on_a(Watched)
 async def test_one_that_does_not_notice_its_end_in_time_has_the_same_result(
     bench: Watched,
 ) -> None:
@@ -190,7 +183,6 @@ async def test_one_that_does_not_notice_its_end_in_time_has_the_same_result(
     assert results(bench.answers()) == {1: "shutdown", 2: "shutdown"}
 
 
-@on_a(Watched)
 async def test_when_nobody_reads_there_is_no_result(bench: Watched) -> None:
     bench.ask(1, "watch")
     await settled()
@@ -202,7 +194,6 @@ async def test_when_nobody_reads_there_is_no_result(bench: Watched) -> None:
     assert bench.answers() == []
 
 
-@on_a(Watched)
 async def test_it_counts_as_a_wait_and_not_as_work(bench: Watched) -> None:
     for identity in range(300):
         bench.ask(identity, "watch")
@@ -217,7 +208,6 @@ async def test_it_counts_as_a_wait_and_not_as_work(bench: Watched) -> None:
     assert bench.connection.waits == 0
 
 
-@on_a(Watched)
 async def test_as_a_notification_or_in_a_batch_it_does_not_begin(bench: Watched) -> None:
     bench.send({"jsonrpc": "2.0", "method": "watch"})
     bench.send([request(1, "watch"), request(2, "now")])

@@ -6,19 +6,22 @@ import asyncio
 
 import pytest
 
-from tests.rpc.bench import kind, on_a, settled, told
+from tests.rpc.bench import kind, settled, told
 from tests.rpc.ending import Ending
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
 
-@on_a(Ending)
+@pytest.fixture
+def bench_type() -> type[Ending]:
+    return Ending
+
+
 async def test_the_end_of_input_alone_exits_with_0(bench: Ending) -> None:
     bench.connection.eof_received()
     assert await bench.status() == 0
 
 
-@on_a(Ending)
 async def test_after_the_end_of_input_requests_are_still_answered(bench: Ending) -> None:
     bench.ask(1, "work")
     bench.connection.eof_received()
@@ -29,7 +32,6 @@ async def test_after_the_end_of_input_requests_are_still_answered(bench: Ending)
     assert told(bench.answers()) == [(1, "result")]
 
 
-@on_a(Ending)
 async def test_after_the_end_of_input_stuck_work_and_waits_end(bench: Ending) -> None:
     bench.ask(1, "work")
     bench.ask(2, "wait")
@@ -43,7 +45,6 @@ async def test_after_the_end_of_input_stuck_work_and_waits_end(bench: Ending) ->
     assert answers[2]["error"]["data"]["outcome"] == "unknown"
 
 
-@on_a(Ending)
 async def test_after_the_end_of_input_a_write_has_longer_than_a_read(bench: Ending) -> None:
     bench.ask(1, "work")
     bench.ask(2, "write")
@@ -54,7 +55,6 @@ async def test_after_the_end_of_input_a_write_has_longer_than_a_read(bench: Endi
     assert sorted(told(bench.answers())) == [(1, "shutting_down"), (2, "result")]
 
 
-@on_a(Ending)
 async def test_after_the_end_of_input_a_wait_with_a_timeout_is_given_its_time(
     bench: Ending,
 ) -> None:
@@ -70,13 +70,11 @@ async def test_after_the_end_of_input_a_wait_with_a_timeout_is_given_its_time(
     assert told(bench.answers()) == [(2, "result")]
 
 
-@on_a(Ending)
 async def test_an_unreadable_head_exits_with_1(bench: Ending) -> None:
     bench.connection.data_received(b"hello\r\n")
     assert await bench.status() == 1
 
 
-@on_a(Ending)
 async def test_shutdown_answers_null_and_exit_exits_with_0(bench: Ending) -> None:
     bench.ask(1, "wait")
     bench.ask(2, "work")
@@ -93,7 +91,6 @@ async def test_shutdown_answers_null_and_exit_exits_with_0(bench: Ending) -> Non
     assert await bench.status() == 0
 
 
-@on_a(Ending)
 async def test_shutdown_lets_work_finish(bench: Ending) -> None:
     bench.ask(1, "work")
     bench.ask(2, "shutdown")
@@ -102,7 +99,6 @@ async def test_shutdown_lets_work_finish(bench: Ending) -> None:
     assert told(await bench.soon(2)) == [(1, "result"), (2, "result")]
 
 
-@on_a(Ending)
 async def test_exit_right_behind_shutdown_waits_for_the_answer(bench: Ending) -> None:
     bench.ask(1, "work")
     bench.ask(2, "shutdown")
@@ -112,7 +108,6 @@ async def test_exit_right_behind_shutdown_waits_for_the_answer(bench: Ending) ->
     assert told(bench.answers()) == [(1, "shutting_down"), (2, "result")]
 
 
-@on_a(Ending)
 async def test_exit_without_shutdown_exits_with_1(bench: Ending) -> None:
     bench.ask(1, "work")
     bench.exit()
@@ -120,7 +115,6 @@ async def test_exit_without_shutdown_exits_with_1(bench: Ending) -> None:
     assert told(bench.answers()) == [(1, "shutting_down")]
 
 
-@on_a(Ending)
 async def test_the_end_of_input_after_shutdown_exits_with_0(bench: Ending) -> None:
     bench.ask(1, "shutdown")
     await bench.soon(1)
@@ -128,7 +122,6 @@ async def test_the_end_of_input_after_shutdown_exits_with_0(bench: Ending) -> No
     assert await bench.status() == 0
 
 
-@on_a(Ending)
 async def test_a_signal_does_as_shutdown_and_exit(bench: Ending) -> None:
     bench.ask(1, "wait", timeoutSeconds=60)
     bench.ask(2, "work")
@@ -138,7 +131,6 @@ async def test_a_signal_does_as_shutdown_and_exit(bench: Ending) -> None:
     assert sorted(told(bench.answers())) == [(1, "shutting_down"), (2, "shutting_down")]
 
 
-@on_a(Ending)
 async def test_a_signal_ends_the_waits_that_the_end_of_input_had_kept(bench: Ending) -> None:
     bench.ask(1, "wait", timeoutSeconds=60)
     bench.connection.eof_received()
@@ -148,7 +140,6 @@ async def test_a_signal_ends_the_waits_that_the_end_of_input_had_kept(bench: End
     assert told(bench.answers()) == [(1, "shutting_down")]
 
 
-@on_a(Ending)
 async def test_when_nobody_reads_the_end_comes_at_once(bench: Ending) -> None:
     bench.ask(1, "write")
     await settled()
@@ -156,7 +147,6 @@ async def test_when_nobody_reads_the_end_comes_at_once(bench: Ending) -> None:
     assert bench.lifecycle.ended.result() == 0
 
 
-@on_a(Ending)
 async def test_what_was_decided_in_the_last_moment_is_told(bench: Ending) -> None:
     bench.ask(1, "future")
     await settled()
@@ -167,16 +157,12 @@ async def test_what_was_decided_in_the_last_moment_is_told(bench: Ending) -> Non
 
 
 @pytest.mark.parametrize("method", ["shutdown", "exit"])
-def test_in_a_batch_nothing_ends(method: str) -> None:
-    @on_a(Ending)
-    async def body(bench: Ending) -> None:
-        bench.send([{"jsonrpc": "2.0", "method": method}])
-        bench.send([{"jsonrpc": "2.0", "id": 1, "method": method}])
-        (array,) = bench.answers()
-        assert told(array) == [(1, "invalid_request")]
-        bench.ask(2, "now")
-        assert told(bench.answers()) == [(2, "result")]
-        await settled()
-        assert not bench.lifecycle.ended.done()
-
-    body()
+async def test_in_a_batch_nothing_ends(bench: Ending, method: str) -> None:
+    bench.send([{"jsonrpc": "2.0", "method": method}])
+    bench.send([{"jsonrpc": "2.0", "id": 1, "method": method}])
+    (array,) = bench.answers()
+    assert told(array) == [(1, "invalid_request")]
+    bench.ask(2, "now")
+    assert told(bench.answers()) == [(2, "result")]
+    await settled()
+    assert not bench.lifecycle.ended.done()

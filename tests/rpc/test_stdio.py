@@ -10,7 +10,7 @@ import select
 import socket
 import threading
 import tty
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -110,13 +110,6 @@ def terminal() -> Iterator[tuple[int, int]]:
             os.close(end)
 
 
-def on_a_loop(main: Callable[[], Awaitable[None]]) -> None:
-    async def run() -> None:
-        await main()
-
-    asyncio.run(run())
-
-
 def in_a_thread(work: Callable[[], None]) -> threading.Thread:
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
@@ -133,28 +126,25 @@ def read_all(descriptor: int, into: bytearray) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_all_bytes_come_and_then_the_end(way: Any, pipe: tuple[int, int]) -> None:
+async def test_all_bytes_come_and_then_the_end(way: Any, pipe: tuple[int, int]) -> None:
     sent = os.urandom(3 << 20)
 
     def feed() -> None:
         with os.fdopen(pipe[1], "wb", closefd=True) as file:
             file.write(sent)
 
-    async def main() -> None:
-        recorder = Recorder()
-        reading: FdReader = way(pipe[0], recorder)
-        reading.resume()
-        in_a_thread(feed)
-        await recorder.until(lambda: recorder.ended)
-        assert recorder.data == sent
-        reading.resume()
-        reading.pause()
-
-    on_a_loop(main)
+    recorder = Recorder()
+    reading: FdReader = way(pipe[0], recorder)
+    reading.resume()
+    in_a_thread(feed)
+    await recorder.until(lambda: recorder.ended)
+    assert recorder.data == sent
+    reading.resume()
+    reading.pause()
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_while_paused_next_to_nothing_is_read_and_nothing_is_lost(
+async def test_while_paused_next_to_nothing_is_read_and_nothing_is_lost(
     way: Any, pipe: tuple[int, int]
 ) -> None:
     sent = os.urandom(1 << 20)
@@ -163,76 +153,64 @@ def test_while_paused_next_to_nothing_is_read_and_nothing_is_lost(
         with os.fdopen(pipe[1], "wb", closefd=True) as file:
             file.write(sent)
 
-    async def main() -> None:
-        recorder = Recorder()
-        reading: FdReader = way(pipe[0], recorder)
+    recorder = Recorder()
+    reading: FdReader = way(pipe[0], recorder)
 
-        def toggle() -> None:
-            # Pausing and resuming while the thread reads must not make it read twice.
-            reading.pause()
-            reading.resume()
-            reading.pause()
-            asyncio.get_running_loop().call_soon(reading.resume)
-
-        recorder.on_data = toggle
-        reading.resume()
-        in_a_thread(feed)
-        await recorder.until(lambda: recorder.ended)
-        assert recorder.data == sent
-
-    on_a_loop(main)
-
-
-def test_a_thread_asked_twice_reads_once(pipe: tuple[int, int]) -> None:
-    async def main() -> None:
-        recorder = Recorder()
-        reading = ThreadedFdReader(pipe[0], recorder)
-        reading.resume()
+    def toggle() -> None:
+        # Pausing and resuming while the thread reads must not make it read twice.
         reading.pause()
         reading.resume()
-        recorder.on_data = reading.pause
-        os.write(pipe[1], b"one")
-        await recorder.until(lambda: bool(recorder.data))
-        os.write(pipe[1], b"two")
-        os.write(pipe[1], b"three")
-        recorder.on_data = lambda: None
-        reading.resume()
-        os.close(pipe[1])
-        await recorder.until(lambda: recorder.ended)
-        assert recorder.data == b"onetwothree"
+        reading.pause()
+        asyncio.get_running_loop().call_soon(reading.resume)
 
-    on_a_loop(main)
+    recorder.on_data = toggle
+    reading.resume()
+    in_a_thread(feed)
+    await recorder.until(lambda: recorder.ended)
+    assert recorder.data == sent
 
 
-def test_a_file_is_read_by_a_thread_and_the_rest_on_the_loop(
+async def test_a_thread_asked_twice_reads_once(pipe: tuple[int, int]) -> None:
+    recorder = Recorder()
+    reading = ThreadedFdReader(pipe[0], recorder)
+    reading.resume()
+    reading.pause()
+    reading.resume()
+    recorder.on_data = reading.pause
+    os.write(pipe[1], b"one")
+    await recorder.until(lambda: bool(recorder.data))
+    os.write(pipe[1], b"two")
+    os.write(pipe[1], b"three")
+    recorder.on_data = lambda: None
+    reading.resume()
+    os.close(pipe[1])
+    await recorder.until(lambda: recorder.ended)
+    assert recorder.data == b"onetwothree"
+
+
+async def test_a_file_is_read_by_a_thread_and_the_rest_on_the_loop(
     tmp_path: Path, pipe: tuple[int, int], pair: tuple[socket.socket, socket.socket]
 ) -> None:
     path = tmp_path / "requests"
     path.write_bytes(b"x" * 200_000)
 
-    async def main() -> None:
-        recorder = Recorder()
-        with path.open("rb") as file:
-            reading = read_fd(file.fileno(), recorder)
-            assert isinstance(reading, ThreadedFdReader)
-            reading.resume()
-            await recorder.until(lambda: recorder.ended)
-        assert len(recorder.data) == 200_000
-        assert isinstance(read_fd(pipe[0], recorder), PolledFdReader)
-        assert isinstance(read_fd(pair[0].fileno(), recorder), PolledFdReader)
-
-    on_a_loop(main)
-
-
-def test_a_socket_that_is_reset_has_ended(pair: tuple[socket.socket, socket.socket]) -> None:
-    async def main() -> None:
-        recorder = Recorder()
-        read_fd(pair[0].fileno(), recorder).resume()
-        pair[0].send(b"never read")
-        pair[1].close()
+    recorder = Recorder()
+    with path.open("rb") as file:
+        reading = read_fd(file.fileno(), recorder)
+        assert isinstance(reading, ThreadedFdReader)
+        reading.resume()
         await recorder.until(lambda: recorder.ended)
+    assert len(recorder.data) == 200_000
+    assert isinstance(read_fd(pipe[0], recorder), PolledFdReader)
+    assert isinstance(read_fd(pair[0].fileno(), recorder), PolledFdReader)
 
-    on_a_loop(main)
+
+async def test_a_socket_that_is_reset_has_ended(pair: tuple[socket.socket, socket.socket]) -> None:
+    recorder = Recorder()
+    read_fd(pair[0].fileno(), recorder).resume()
+    pair[0].send(b"never read")
+    pair[1].close()
+    await recorder.until(lambda: recorder.ended)
 
 
 # FdWriter.
@@ -240,7 +218,7 @@ def test_a_socket_that_is_reset_has_ended(pair: tuple[socket.socket, socket.sock
 
 @pytest.mark.parametrize("way", WRITINGS)
 @pytest.mark.parametrize("kind", ["pipe", "socket", "terminal"])
-def test_all_bytes_are_written_however_slowly_they_are_read(
+async def test_all_bytes_are_written_however_slowly_they_are_read(
     way: Any, kind: str, request: pytest.FixtureRequest
 ) -> None:
     sent = os.urandom(3 << 20)
@@ -258,161 +236,137 @@ def test_all_bytes_are_written_however_slowly_they_are_read(
 
     reader = threading.Thread(target=read, daemon=True)
 
-    async def main() -> None:
-        recorder = Recorder()
-        writing: FdWriter = way(target, recorder)
-        if kind == "terminal":
-            writing = write_fd(target, recorder)
-            assert isinstance(writing, ThreadedFdWriter)
-        for at in range(0, len(sent), 100_000):
-            writing.write(sent[at : at + 100_000])
-        assert recorder.pauses == 1
-        reader.start()
-        await asyncio.wait_for(writing.drained(), TEST_TIMEOUT)
-        assert (recorder.full, recorder.pauses) == (False, 1)
-        writing.stop()
-
-    on_a_loop(main)
+    recorder = Recorder()
+    writing: FdWriter = way(target, recorder)
+    if kind == "terminal":
+        writing = write_fd(target, recorder)
+        assert isinstance(writing, ThreadedFdWriter)
+    for at in range(0, len(sent), 100_000):
+        writing.write(sent[at : at + 100_000])
+    assert recorder.pauses == 1
+    reader.start()
+    await asyncio.wait_for(writing.drained(), TEST_TIMEOUT)
+    assert (recorder.full, recorder.pauses) == (False, 1)
+    writing.stop()
     reader.join(TEST_TIMEOUT)
     assert got == sent
 
 
 @pytest.mark.parametrize("way", WRITINGS)
-def test_a_large_message_that_is_taken_at_once_pauses_nobody_within_the_write(
+async def test_a_large_message_that_is_taken_at_once_pauses_nobody_within_the_write(
     way: Any, tmp_path: Path
 ) -> None:
-    async def main() -> None:
-        with (tmp_path / "out").open("wb") as file:
-            recorder = Recorder()
-            writing: FdWriter = way(file.fileno(), recorder)
-            for _ in range(5):
-                writing.write(b"x" * (3 * HIGH_WATER))
-            await writing.drained()
-            assert not recorder.full
-            if way is PolledFdWriter:
-                assert recorder.pauses == 0
-            writing.stop()
-        assert (tmp_path / "out").stat().st_size == 15 * HIGH_WATER
-
-    on_a_loop(main)
-
-
-@pytest.mark.parametrize("way", WRITINGS)
-@pytest.mark.parametrize("kind", ["pipe", "socket"])
-def test_a_reader_that_goes_is_noticed_before_anything_is_written(
-    way: Any, kind: str, pipe: tuple[int, int], pair: tuple[socket.socket, socket.socket]
-) -> None:
-    async def main() -> None:
+    with (tmp_path / "out").open("wb") as file:
         recorder = Recorder()
-        writing: FdWriter = way(pipe[1] if kind == "pipe" else pair[0].fileno(), recorder)
-        # Bytes that come on the socket are no end of it.
-        pair[1].send(b"x")
+        writing: FdWriter = way(file.fileno(), recorder)
         for _ in range(5):
-            await asyncio.sleep(0)
-        assert not recorder.lost
-        if kind == "pipe":
-            os.close(pipe[0])
-        else:
-            pair[1].close()
-        await recorder.until(lambda: recorder.lost)
-        writing.write(b"into the void")
+            writing.write(b"x" * (3 * HIGH_WATER))
         await writing.drained()
+        assert not recorder.full
+        if way is PolledFdWriter:
+            assert recorder.pauses == 0
         writing.stop()
-
-    on_a_loop(main)
+    assert (tmp_path / "out").stat().st_size == 15 * HIGH_WATER
 
 
 @pytest.mark.parametrize("way", WRITINGS)
 @pytest.mark.parametrize("kind", ["pipe", "socket"])
-def test_a_reader_that_goes_while_much_is_unwritten_ends_the_writing(
+async def test_a_reader_that_goes_is_noticed_before_anything_is_written(
     way: Any, kind: str, pipe: tuple[int, int], pair: tuple[socket.socket, socket.socket]
 ) -> None:
-    async def main() -> None:
-        recorder = Recorder()
-        writing: FdWriter = way(pipe[1] if kind == "pipe" else pair[0].fileno(), recorder)
-        writing.write(b"x" * (2 * HIGH_WATER))
-        waiting = asyncio.ensure_future(writing.drained())
+    recorder = Recorder()
+    writing: FdWriter = way(pipe[1] if kind == "pipe" else pair[0].fileno(), recorder)
+    # Bytes that come on the socket are no end of it.
+    pair[1].send(b"x")
+    for _ in range(5):
         await asyncio.sleep(0)
-        assert not waiting.done()
-        if kind == "pipe":
-            os.close(pipe[0])
-        else:
-            pair[1].close()
-        await recorder.until(lambda: recorder.lost)
-        await asyncio.wait_for(waiting, TEST_TIMEOUT)
-        writing.stop()
-
-    on_a_loop(main)
+    assert not recorder.lost
+    if kind == "pipe":
+        os.close(pipe[0])
+    else:
+        pair[1].close()
+    await recorder.until(lambda: recorder.lost)
+    writing.write(b"into the void")
+    await writing.drained()
+    writing.stop()
 
 
 @pytest.mark.parametrize("way", WRITINGS)
-def test_a_pipe_that_is_not_blocking_is_written_all_the_same(
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+async def test_a_reader_that_goes_while_much_is_unwritten_ends_the_writing(
+    way: Any, kind: str, pipe: tuple[int, int], pair: tuple[socket.socket, socket.socket]
+) -> None:
+    recorder = Recorder()
+    writing: FdWriter = way(pipe[1] if kind == "pipe" else pair[0].fileno(), recorder)
+    writing.write(b"x" * (2 * HIGH_WATER))
+    waiting = asyncio.ensure_future(writing.drained())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    if kind == "pipe":
+        os.close(pipe[0])
+    else:
+        pair[1].close()
+    await recorder.until(lambda: recorder.lost)
+    await asyncio.wait_for(waiting, TEST_TIMEOUT)
+    writing.stop()
+
+
+@pytest.mark.parametrize("way", WRITINGS)
+async def test_a_pipe_that_is_not_blocking_is_written_all_the_same(
     way: Any, pipe: tuple[int, int]
 ) -> None:
     os.set_blocking(pipe[1], False)
     sent, got = os.urandom(1 << 20), bytearray()
 
-    async def main() -> None:
-        writing: FdWriter = way(pipe[1], Recorder())
-        writing.write(sent)
-        thread = in_a_thread(lambda: read_all(pipe[0], got))
-        await asyncio.wait_for(writing.drained(), TEST_TIMEOUT)
-        writing.stop()
-        os.close(pipe[1])
-        thread.join(TEST_TIMEOUT)
-
-    on_a_loop(main)
+    writing: FdWriter = way(pipe[1], Recorder())
+    writing.write(sent)
+    thread = in_a_thread(lambda: read_all(pipe[0], got))
+    await asyncio.wait_for(writing.drained(), TEST_TIMEOUT)
+    writing.stop()
+    os.close(pipe[1])
+    thread.join(TEST_TIMEOUT)
     assert got == sent
 
 
-def test_a_file_has_no_reader_to_be_watched(tmp_path: Path) -> None:
-    async def main() -> None:
-        with (tmp_path / "out").open("wb") as file:
-            on_hangup(file.fileno(), lambda: pytest.fail("it has no reader"))()
-
-    on_a_loop(main)
+async def test_a_file_has_no_reader_to_be_watched(tmp_path: Path) -> None:
+    with (tmp_path / "out").open("wb") as file:
+        on_hangup(file.fileno(), lambda: pytest.fail("it has no reader"))()
 
 
 # Both.
 
 
-def test_one_socket_can_be_both_ways(pair: tuple[socket.socket, socket.socket]) -> None:
+async def test_one_socket_can_be_both_ways(pair: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = pair
     flags = fcntl.fcntl(ours.fileno(), fcntl.F_GETFL)
 
-    async def main() -> None:
-        recorder = Recorder()
-        transport = StdioTransport(os.dup(ours.fileno()), os.dup(ours.fileno()), recorder)
-        theirs.send(b"ping")
-        await recorder.until(lambda: recorder.data == b"ping")
-        transport.write(b"pong")
-        await transport.drained()
-        assert theirs.recv(10) == b"pong"
-        assert fcntl.fcntl(ours.fileno(), fcntl.F_GETFL) == flags
-        theirs.shutdown(socket.SHUT_WR)
-        await recorder.until(lambda: recorder.ended)
-        assert not recorder.lost
-        transport.write(b"last")
-        assert theirs.recv(10) == b"last"
-        theirs.close()
-        await recorder.until(lambda: recorder.lost)
-        transport.close()
-
-    on_a_loop(main)
+    recorder = Recorder()
+    transport = StdioTransport(os.dup(ours.fileno()), os.dup(ours.fileno()), recorder)
+    theirs.send(b"ping")
+    await recorder.until(lambda: recorder.data == b"ping")
+    transport.write(b"pong")
+    await transport.drained()
+    assert theirs.recv(10) == b"pong"
+    assert fcntl.fcntl(ours.fileno(), fcntl.F_GETFL) == flags
+    theirs.shutdown(socket.SHUT_WR)
+    await recorder.until(lambda: recorder.ended)
+    assert not recorder.lost
+    transport.write(b"last")
+    assert theirs.recv(10) == b"last"
+    theirs.close()
+    await recorder.until(lambda: recorder.lost)
+    transport.close()
 
 
-def test_closing_tells_that_the_connection_is_lost_and_drops_the_rest(
+async def test_closing_tells_that_the_connection_is_lost_and_drops_the_rest(
     pipe: tuple[int, int], pair: tuple[socket.socket, socket.socket]
 ) -> None:
-    async def main() -> None:
-        recorder = Recorder()
-        transport = StdioTransport(pair[0].fileno(), pipe[1], recorder)
-        transport.write(b"x" * (4 * HIGH_WATER))
-        waiting = asyncio.ensure_future(transport.drained())
-        await asyncio.sleep(0)
-        transport.close()
-        assert recorder.lost
-        await asyncio.wait_for(waiting, TEST_TIMEOUT)
-        assert select.select([], [pipe[1]], [], 0)[1] == []
-
-    on_a_loop(main)
+    recorder = Recorder()
+    transport = StdioTransport(pair[0].fileno(), pipe[1], recorder)
+    transport.write(b"x" * (4 * HIGH_WATER))
+    waiting = asyncio.ensure_future(transport.drained())
+    await asyncio.sleep(0)
+    transport.close()
+    assert recorder.lost
+    await asyncio.wait_for(waiting, TEST_TIMEOUT)
+    assert select.select([], [pipe[1]], [], 0)[1] == []

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import Client
-from tests.contract.running import pytest_pyfunc_call
-
-__all__ = ["pytest_pyfunc_call"]
 
 
 @pytest.fixture
@@ -24,5 +21,7 @@ def flyte(release: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlyteHarnes
 
 
 @pytest.fixture
-def client(flyte: FlyteHarness) -> Client:
-    return Client(flyte)
+async def client(flyte: FlyteHarness) -> AsyncIterator[Client]:
+    client = Client(flyte)
+    yield client
+    await client.close()

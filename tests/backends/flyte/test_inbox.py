@@ -144,7 +144,7 @@ PLACES = itertools.count()
     limit=st.integers(2, 20),
 )
 @settings(max_examples=30)
-def test_runs_are_listed_once_each_whatever_is_made_between_the_pages_of_the_backend(
+async def test_runs_are_listed_once_each_whatever_is_made_between_the_pages_of_the_backend(
     flyte: FlyteHarness,
     client: Client,
     monkeypatch: pytest.MonkeyPatch,
@@ -164,17 +164,12 @@ def test_runs_are_listed_once_each_whatever_is_made_between_the_pages_of_the_bac
         flyte.server.model.ask(name, "q", project=place.project or "", domain="local")
         return name
 
-    async def body() -> list[str]:
-        paging.happens = iter([partial(make, later) for later in happens])
-        listed = await client.runs(place, limit=limit)
-        await client.close()
-        return [run.run_name for run in listed]
-
     with monkeypatch.context() as patched:
         patched.setattr(flyte.server.model, "now", lambda: instant)
         paging = Paging(flyte, patched, filters)
         made = [make(later=not number) for size in seconds for number in range(size)]
-        told = asyncio.run(body())
+        paging.happens = iter([partial(make, later) for later in happens])
+        told = [run.run_name for run in await client.runs(place, limit=limit)]
     assert len(told) == len(set(told))
     assert set(made) <= set(told)
 
@@ -185,7 +180,7 @@ def test_runs_are_listed_once_each_whatever_is_made_between_the_pages_of_the_bac
     limit=st.integers(2, 20),
 )
 @settings(max_examples=30)
-def test_runs_that_still_wait_are_listed_once_each_whatever_is_answered_between_the_pages(
+async def test_runs_that_still_wait_are_listed_once_each_whatever_is_answered_between_the_pages(
     flyte: FlyteHarness,
     client: Client,
     monkeypatch: pytest.MonkeyPatch,
@@ -203,12 +198,6 @@ def test_runs_that_still_wait_are_listed_once_each_whatever_is_answered_between_
             name = [*waiting][number % len(waiting)]
             flyte.server.model.signal_directly(name, waiting.pop(name), True, **scope)
 
-    async def body() -> list[str]:
-        paging.happens = iter([partial(answer, number) for number in answered])
-        listed = await client.runs(place, limit=limit, pending_only=True)
-        await client.close()
-        return [run.run_name for run in listed]
-
     with monkeypatch.context() as patched:
         patched.setattr(flyte.server.model, "now", lambda: instant)
         paging = Paging(flyte, patched)
@@ -217,7 +206,8 @@ def test_runs_that_still_wait_are_listed_once_each_whatever_is_answered_between_
             for _ in range(size):
                 name = f"r{len(waiting)}"
                 waiting[name] = flyte.server.model.ask(name, "q", **scope)
-        told = asyncio.run(body())
+        paging.happens = iter([partial(answer, number) for number in answered])
+        told = [run.run_name for run in await client.runs(place, limit=limit, pending_only=True)]
     assert len(told) == len(set(told))
     assert {*waiting} <= set(told)
 

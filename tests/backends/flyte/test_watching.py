@@ -318,7 +318,7 @@ class Unreliable:
 @pytest.mark.parametrize("release", ["2.0.30", "2.0.43"])
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=2, derandomize=True)
-def test_after_a_thousand_steps_over_an_unreliable_stream_every_picture_is_the_backends(
+async def test_after_a_thousand_steps_over_an_unreliable_stream_every_picture_is_the_backends(
     flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     monkeypatch.setattr(schedule, "LONGEST", 0.3)
@@ -346,36 +346,32 @@ def test_after_a_thousand_steps_over_an_unreliable_stream_every_picture_is_the_b
         except (Refusal, KeyError):
             return  # it had ended
 
-    async def body() -> None:
-        its = await flyte.connected()
-        monkeypatch.setattr(its.service, "_transport", Unreliable(its.service._transport, random))
-        client = Client(flyte)
-        watching = [client.watch(run) for _ in range(3)]
-        for one in watching:
-            await one.synced()
-        for _ in range(1000):
-            step()
-            await asyncio.sleep(0.001)
-            random.choice(watching).take()
-        wanted = {
-            f"q{place}": model.action(run.name, action).phase
-            for place, action in enumerate(actions)
-        }
-        answered = {
-            f"q{place}"
-            for place, action in enumerate(actions)
-            if model.action(run.name, action).payload is not None
-            and model.action(run.name, action).phase != ABORTED
-        }
-        wanted |= dict.fromkeys(answered, SUCCEEDED)
-        for one in watching:
-            await one.until(
-                lambda picture: (
-                    not picture.lost
-                    and {name: event.phase for name, event in picture.named().items()} == wanted
-                )
+    its = await flyte.connected()
+    monkeypatch.setattr(its.service, "_transport", Unreliable(its.service._transport, random))
+    client = Client(flyte)
+    watching = [client.watch(run) for _ in range(3)]
+    for one in watching:
+        await one.synced()
+    for _ in range(1000):
+        step()
+        await asyncio.sleep(0.001)
+        random.choice(watching).take()
+    wanted = {
+        f"q{place}": model.action(run.name, action).phase for place, action in enumerate(actions)
+    }
+    answered = {
+        f"q{place}"
+        for place, action in enumerate(actions)
+        if model.action(run.name, action).payload is not None
+        and model.action(run.name, action).phase != ABORTED
+    }
+    wanted |= dict.fromkeys(answered, SUCCEEDED)
+    for one in watching:
+        await one.until(
+            lambda picture: (
+                not picture.lost
+                and {name: event.phase for name, event in picture.named().items()} == wanted
             )
-            await one.close()
-        await flyte.close()
-
-    asyncio.run(body())
+        )
+        await one.close()
+    await flyte.close()

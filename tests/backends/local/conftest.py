@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,6 @@ from flyte_sidecar.events.model import Event, NewEvent, Target
 from flyte_sidecar.events.service import EventService
 from tests.backends.local.worker import RUN
 from tests.conftest import ROOT
-from tests.contract.running import pytest_pyfunc_call
-
-__all__ = ["pytest_pyfunc_call"]
 
 Worker = Callable[..., Any]
 """Gives a Popen of text, both ends of which are pipes."""
@@ -71,8 +68,10 @@ class Stores:
 
 
 @pytest.fixture
-def opened() -> Stores:
-    return Stores()
+async def opened() -> AsyncIterator[Stores]:
+    stores = Stores()
+    yield stores
+    await stores.close()
 
 
 async def make(backend: LocalBackend, name: str = "q", **more: Any) -> Event:

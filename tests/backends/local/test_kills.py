@@ -17,7 +17,7 @@ from tests.backends.local.conftest import Stores, Worker, get, make
 from tests.conftest import TEST_TIMEOUT
 
 
-def test_an_acknowledged_signal_survives_a_kill(worker: Worker, store: Path) -> None:
+async def test_an_acknowledged_signal_survives_a_kill(worker: Worker, store: Path) -> None:
     values: dict[str, int] = {}
     for turn in range(8):
         process = worker("signal_on", store)
@@ -31,18 +31,15 @@ def test_an_acknowledged_signal_survives_a_kill(worker: Worker, store: Path) -> 
                 values[name] = int(value)
         process.wait(TEST_TIMEOUT)
 
-    async def body() -> None:
-        backend = LocalBackend(store)
-        for name, value in values.items():
-            found = await get(backend, name)
-            assert found is not None
-            assert (found.phase, found.payload) == (SUCCEEDED, value)
-        await backend.close()
-
-    asyncio.run(body())
+    backend = LocalBackend(store)
+    for name, value in values.items():
+        found = await get(backend, name)
+        assert found is not None
+        assert (found.phase, found.payload) == (SUCCEEDED, value)
+    await backend.close()
 
 
-def test_a_kill_in_the_middle_of_making_a_store_leaves_one_that_opens(
+async def test_a_kill_in_the_middle_of_making_a_store_leaves_one_that_opens(
     worker: Worker, tmp_path: Path
 ) -> None:
     for turn in range(12):
@@ -51,16 +48,12 @@ def test_a_kill_in_the_middle_of_making_a_store_leaves_one_that_opens(
         deadline = time.monotonic() + TEST_TIMEOUT
         while not store.exists() and process.poll() is None and time.monotonic() < deadline:
             pass
-        time.sleep(turn % 5 * 0.0005)
+        await asyncio.sleep(turn % 5 * 0.0005)
         process.kill()
         process.wait(TEST_TIMEOUT)
-
-        async def body(store: Path = store) -> None:
-            backend = LocalBackend(store)
-            await make(backend, "again")
-            await backend.close()
-
-        asyncio.run(body())
+        backend = LocalBackend(store)
+        await make(backend, "again")
+        await backend.close()
 
 
 async def test_a_first_transaction_that_broke_off_is_taken_back(
