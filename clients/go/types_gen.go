@@ -25,53 +25,53 @@ type Error struct {
 type ErrorKind string
 
 const (
-	// The message is not UTF-8 or not JSON.
+	// The message is not valid UTF-8 or not valid JSON.
 	KindParseError ErrorKind = "parse_error"
-	// The message is JSON but no JSON-RPC request, or one that may not come now.
+	// The message is JSON but not a valid JSON-RPC request, or is not allowed now.
 	KindInvalidRequest ErrorKind = "invalid_request"
-	// No method has that name.
+	// The method does not exist.
 	KindMethodNotFound ErrorKind = "method_not_found"
-	// The params do not fit the method; path is a JSON Pointer to the culprit.
+	// The params are not valid for the method. path is a JSON Pointer to the invalid part.
 	KindInvalidParams ErrorKind = "invalid_params"
-	// A defect of the sidecar; the log has the details.
+	// The sidecar has a bug. The log has the details.
 	KindInternalError ErrorKind = "internal_error"
 	// The client cancelled the request.
 	KindRequestCancelled ErrorKind = "request_cancelled"
-	// The message is over limit bytes.
+	// The message is larger than limit bytes.
 	KindMessageTooLarge ErrorKind = "message_too_large"
-	// timeoutSeconds, or the backend's own deadline, has passed.
+	// timeoutSeconds or the backend's own deadline has passed.
 	KindDeadlineExceeded ErrorKind = "deadline_exceeded"
-	// The event to signal, wait for or abort does not exist.
+	// The event does not exist.
 	KindEventNotFound ErrorKind = "event_not_found"
-	// The name fits several unresolved events; candidates are the first of them.
+	// The name matches several unresolved events. candidates are the first of them.
 	KindAmbiguousEvent ErrorKind = "ambiguous_event"
-	// The name was used before under the same parent, by event.
+	// An event with this name and parent exists already: event.
 	KindEventExists ErrorKind = "event_exists"
-	// The payload does not fit the declared type, expectedType.
+	// The payload does not have the declared type, expectedType.
 	KindPayloadTypeMismatch ErrorKind = "payload_type_mismatch"
 	// event was answered before, with another value.
 	KindAlreadySignalled ErrorKind = "already_signalled"
-	// event timed out, was aborted or failed before.
+	// event has timed out, was aborted or has failed.
 	KindAlreadyCompleted ErrorKind = "already_completed"
-	// This backend cannot do what was asked.
+	// The backend does not support the request.
 	KindUnsupportedByBackend ErrorKind = "unsupported_by_backend"
-	// The backend cannot be reached, or the connection to it dropped.
+	// The backend cannot be reached, or the connection was lost.
 	KindBackendUnavailable ErrorKind = "backend_unavailable"
-	// The backend does not know who is asking.
+	// Authentication with the backend failed.
 	KindUnauthenticated ErrorKind = "unauthenticated"
-	// The backend knows who is asking and refuses.
+	// The backend does not permit the request.
 	KindPermissionDenied ErrorKind = "permission_denied"
-	// Anything else that the backend said.
+	// Any other error of the backend.
 	KindBackendError ErrorKind = "backend_error"
-	// The embedded store stayed locked by another process for longer than we wait.
+	// Another process kept the embedded store locked for longer than the timeout.
 	KindStoreBusy ErrorKind = "store_busy"
 	// The embedded store cannot be used, for reason.
 	KindStoreUnavailable ErrorKind = "store_unavailable"
-	// The cursor is not known, or no longer: list again from the start.
+	// The cursor is unknown or has expired. List again from the start.
 	KindCursorExpired ErrorKind = "cursor_expired"
 	// limit waits and watches are open already.
 	KindTooManyWaits ErrorKind = "too_many_waits"
-	// The sidecar ends before it could answer.
+	// The sidecar shut down before the request was answered.
 	KindShuttingDown ErrorKind = "shutting_down"
 )
 

@@ -21,6 +21,7 @@ from typing import Any
 from msgspec import json
 
 from flyte_sidecar._futures import try_set_exception, try_set_result
+from flyte_sidecar.errors import ERRORS, SidecarError
 from flyte_sidecar.protocol.methods import METHODS
 from flyte_sidecar.rpc.header_framing import HeaderDecoder
 from flyte_sidecar.rpc.malformed import Malformed
@@ -31,6 +32,7 @@ MAX_MESSAGE_BYTES = 256 << 20
 CLOSE_TIMEOUT = 15.0
 """Seconds that a sidecar may take to end after its stdin was closed; then it is killed."""
 
+_ERRORS = {error.kind: error for error in ERRORS}
 _OPEN_ENDED = frozenset(method.name for method in METHODS if method.open_ended)
 
 # A terminal's Ctrl-C is for this process, which ends the sidecar when it is done with it.
@@ -39,27 +41,8 @@ if sys.platform == "win32":
     _OWN_GROUP = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
 
 
-class RequestError(Exception):
-    """The sidecar answered with an error.
-
-    Attributes
-    ----------
-    kind
-        What to match on: `event_not_found`, `already_signalled`, ...
-    code, message, data
-        As in the JSON-RPC error.
-    """
-
-    def __init__(self, error: dict[str, Any]) -> None:
-        super().__init__(error["message"])
-        self.code: int = error["code"]
-        self.message: str = error["message"]
-        self.data: dict[str, Any] = error.get("data") or {}
-        self.kind: str = self.data.get("kind", "")
-
-
 class Disconnected(Exception):
-    """The sidecar ended, or its output cannot be read, before it answered."""
+    """The sidecar process ended, or sent invalid output, before it answered."""
 
 
 class Client:
@@ -115,10 +98,10 @@ class Client:
 
         Raises
         ------
-        RequestError
-            If the sidecar answers with an error.
+        SidecarError
+            If the sidecar answers with an error: one of `flyte_sidecar.errors`.
         Disconnected
-            If it ends before it answers.
+            If the process ends before it answers.
         """
         if self._reader.done():
             raise Disconnected("the sidecar has ended")
@@ -204,6 +187,15 @@ class Client:
         if answer is None:
             return
         if "error" in message:
-            try_set_exception(answer, RequestError(message["error"]))
+            try_set_exception(answer, _error(message["error"]))
         else:
             try_set_result(answer, message["result"])
+
+
+def _error(response: dict[str, Any]) -> SidecarError:
+    """Return the exception for a JSON-RPC error; a plain `SidecarError` if its kind is unknown."""
+    data = {**(response.get("data") or {})}
+    kind, retryable = data.pop("kind", ""), data.pop("retryable", False)
+    error = _ERRORS.get(kind, SidecarError)(response["message"], **data)
+    error.kind, error.code, error.retryable = kind, response["code"], retryable
+    return error

@@ -1,32 +1,40 @@
-"""Every error that a caller can meet, as one tree.
+"""Every error that a caller can catch, as one tree of families.
 
 SidecarError
-├── ParseError              -32700
-├── InvalidRequest          -32600
-├── MethodNotFound          -32601
-├── InvalidParams           -32602
-├── InternalError           -32603 *
-├── RequestCancelled        -32800 *
-├── MessageTooLarge           1001
-├── DeadlineExceeded          1002 *
-├── EventNotFound             1003
-├── AmbiguousEvent            1004
-├── EventExists               1005
-├── PayloadTypeMismatch       1006
-├── AlreadySignalled          1007
-├── AlreadyCompleted          1008
-├── UnsupportedByBackend      1009
-├── BackendUnavailable        1010 *  retryable
-├── Unauthenticated           1011
-├── PermissionDenied          1012
-├── BackendError              1013 *
-├── StoreBusy                 1014 *  retryable
-├── StoreUnavailable          1015 *
-├── CursorExpired             1016
-├── TooManyWaits              1017    retryable
-└── ShuttingDown              1018 *
+├── ProtocolError            the message or the request is not valid
+│   ├── ParseError              -32700
+│   ├── InvalidRequest          -32600
+│   ├── MethodNotFound          -32601
+│   ├── InvalidParams           -32602
+│   ├── MessageTooLarge           1001
+│   └── CursorExpired             1016
+├── EventError               the event does not allow what was requested
+│   ├── EventNotFound             1003
+│   ├── AmbiguousEvent            1004
+│   ├── EventExists               1005
+│   ├── PayloadTypeMismatch       1006
+│   ├── AlreadySignalled          1007
+│   └── AlreadyCompleted          1008
+├── BackendFailure           the backend failed or refused the request
+│   ├── UnsupportedByBackend      1009
+│   ├── BackendUnavailable        1010 *  retryable
+│   ├── Unauthenticated           1011
+│   ├── PermissionDenied          1012
+│   ├── BackendError              1013 *
+│   └── StoreFailure         the embedded store failed
+│       ├── StoreBusy             1014 *  retryable
+│       └── StoreUnavailable      1015 *
+├── RequestInterrupted       the request ended before it had a result
+│   ├── RequestCancelled        -32800 *
+│   ├── DeadlineExceeded          1002 *
+│   └── ShuttingDown              1018 *
+├── TooManyWaits                  1017    retryable
+└── InternalError               -32603 *
 
-* leaves the outcome of a write open, and so tells what is known of it
+* may end a write that has happened: reports the outcome of the write
+
+The Python API raises these errors, and so does the client of a sidecar process. A family is never
+raised itself. Only an unknown kind, from a newer sidecar, is a plain `SidecarError`.
 """
 
 from __future__ import annotations
@@ -35,29 +43,29 @@ from typing import Any, ClassVar
 
 
 class SidecarError(Exception):
-    """The root of the tree.
+    """The base class of all errors.
 
     Parameters
     ----------
     message
         One sentence for a person.
     **data
-        Further members of the JSON-RPC error's ``data``, in the wire's names.
+        Further members of the JSON-RPC error's ``data``, under their wire names.
 
     Attributes
     ----------
     kind
-        What clients match on; stable across versions.
+        Identifies the error for clients; stable across versions.
     code
         The JSON-RPC error code.
     retryable
         Whether the same request may succeed when it is sent again.
     reports_outcome
-        Whether a write that ended so says what became of it (``outcome``, ``actionName``).
+        Whether an error that ends a write reports its outcome (``outcome``, ``actionName``).
     """
 
-    kind: ClassVar[str]
-    code: ClassVar[int]
+    kind: str
+    code: int
     retryable: bool = False
     reports_outcome: ClassVar[bool] = False
 
@@ -67,116 +75,111 @@ class SidecarError(Exception):
         self.data = data
 
 
-class ParseError(SidecarError):
-    """The message is not UTF-8 or not JSON."""
+class ProtocolError(SidecarError):
+    """The message or the request is not valid."""
+
+
+class ParseError(ProtocolError):
+    """The message is not valid UTF-8 or not valid JSON."""
 
     kind = "parse_error"
     code = -32700
 
 
-class InvalidRequest(SidecarError):
-    """The message is JSON but no JSON-RPC request, or one that may not come now."""
+class InvalidRequest(ProtocolError):
+    """The message is JSON but not a valid JSON-RPC request, or is not allowed now."""
 
     kind = "invalid_request"
     code = -32600
 
 
-class MethodNotFound(SidecarError):
-    """No method has that name."""
+class MethodNotFound(ProtocolError):
+    """The method does not exist."""
 
     kind = "method_not_found"
     code = -32601
 
 
-class InvalidParams(SidecarError):
-    """The params do not fit the method; ``path`` is a JSON Pointer to the culprit."""
+class InvalidParams(ProtocolError):
+    """The params are not valid for the method. ``path`` is a JSON Pointer to the invalid part."""
 
     kind = "invalid_params"
     code = -32602
 
 
-class InternalError(SidecarError):
-    """A defect of the sidecar; the log has the details."""
-
-    kind = "internal_error"
-    code = -32603
-    reports_outcome = True
-
-
-class RequestCancelled(SidecarError):
-    """The client cancelled the request."""
-
-    kind = "request_cancelled"
-    code = -32800
-    reports_outcome = True
-
-
-class MessageTooLarge(SidecarError):
-    """The message is over ``limit`` bytes."""
+class MessageTooLarge(ProtocolError):
+    """The message is larger than ``limit`` bytes."""
 
     kind = "message_too_large"
     code = 1001
 
 
-class DeadlineExceeded(SidecarError):
-    """``timeoutSeconds``, or the backend's own deadline, has passed."""
+class CursorExpired(ProtocolError):
+    """The cursor is unknown or has expired. List again from the start."""
 
-    kind = "deadline_exceeded"
-    code = 1002
-    reports_outcome = True
+    kind = "cursor_expired"
+    code = 1016
 
 
-class EventNotFound(SidecarError):
-    """The event to signal, wait for or abort does not exist."""
+class EventError(SidecarError):
+    """The event does not allow what was requested."""
+
+
+class EventNotFound(EventError):
+    """The event does not exist."""
 
     kind = "event_not_found"
     code = 1003
 
 
-class AmbiguousEvent(SidecarError):
-    """The name fits several unresolved events; ``candidates`` are the first of them."""
+class AmbiguousEvent(EventError):
+    """The name matches several unresolved events. ``candidates`` are the first of them."""
 
     kind = "ambiguous_event"
     code = 1004
 
 
-class EventExists(SidecarError):
-    """The name was used before under the same parent, by ``event``."""
+class EventExists(EventError):
+    """An event with this name and parent exists already: ``event``."""
 
     kind = "event_exists"
     code = 1005
 
 
-class PayloadTypeMismatch(SidecarError):
-    """The payload does not fit the declared type, ``expectedType``."""
+class PayloadTypeMismatch(EventError):
+    """The payload does not have the declared type, ``expectedType``."""
 
     kind = "payload_type_mismatch"
     code = 1006
 
 
-class AlreadySignalled(SidecarError):
+class AlreadySignalled(EventError):
     """``event`` was answered before, with another value."""
 
     kind = "already_signalled"
     code = 1007
 
 
-class AlreadyCompleted(SidecarError):
-    """``event`` timed out, was aborted or failed before."""
+class AlreadyCompleted(EventError):
+    """``event`` has timed out, was aborted or has failed."""
 
     kind = "already_completed"
     code = 1008
 
 
-class UnsupportedByBackend(SidecarError):
-    """This backend cannot do what was asked."""
+class BackendFailure(SidecarError):
+    """The backend failed or refused the request."""
+
+
+class UnsupportedByBackend(BackendFailure):
+    """The backend does not support the request."""
 
     kind = "unsupported_by_backend"
     code = 1009
 
 
-class BackendUnavailable(SidecarError):
-    """The backend cannot be reached, or the connection to it dropped."""
+class BackendUnavailable(BackendFailure):
+    """The backend cannot be reached, or the connection was lost."""
 
     kind = "backend_unavailable"
     code = 1010
@@ -184,30 +187,34 @@ class BackendUnavailable(SidecarError):
     reports_outcome = True
 
 
-class Unauthenticated(SidecarError):
-    """The backend does not know who is asking."""
+class Unauthenticated(BackendFailure):
+    """Authentication with the backend failed."""
 
     kind = "unauthenticated"
     code = 1011
 
 
-class PermissionDenied(SidecarError):
-    """The backend knows who is asking and refuses."""
+class PermissionDenied(BackendFailure):
+    """The backend does not permit the request."""
 
     kind = "permission_denied"
     code = 1012
 
 
-class BackendError(SidecarError):
-    """Anything else that the backend said."""
+class BackendError(BackendFailure):
+    """Any other error of the backend."""
 
     kind = "backend_error"
     code = 1013
     reports_outcome = True
 
 
-class StoreBusy(SidecarError):
-    """The embedded store stayed locked by another process for longer than we wait."""
+class StoreFailure(BackendFailure):
+    """The embedded store failed."""
+
+
+class StoreBusy(StoreFailure):
+    """Another process kept the embedded store locked for longer than the timeout."""
 
     kind = "store_busy"
     code = 1014
@@ -215,7 +222,7 @@ class StoreBusy(SidecarError):
     reports_outcome = True
 
 
-class StoreUnavailable(SidecarError):
+class StoreUnavailable(StoreFailure):
     """The embedded store cannot be used, for ``reason``."""
 
     kind = "store_unavailable"
@@ -223,11 +230,40 @@ class StoreUnavailable(SidecarError):
     reports_outcome = True
 
 
-class CursorExpired(SidecarError):
-    """The cursor is not known, or no longer: list again from the start."""
+class RequestInterrupted(SidecarError):
+    """The request ended before it had a result."""
 
-    kind = "cursor_expired"
-    code = 1016
+
+class RequestCancelled(RequestInterrupted):
+    """The client cancelled the request."""
+
+    kind = "request_cancelled"
+    code = -32800
+    reports_outcome = True
+
+
+class DeadlineExceeded(RequestInterrupted):
+    """``timeoutSeconds`` or the backend's own deadline has passed."""
+
+    kind = "deadline_exceeded"
+    code = 1002
+    reports_outcome = True
+
+
+class ShuttingDown(RequestInterrupted):
+    """The sidecar shut down before the request was answered."""
+
+    kind = "shutting_down"
+    code = 1018
+    reports_outcome = True
+
+
+class InternalError(SidecarError):
+    """The sidecar has a bug. The log has the details."""
+
+    kind = "internal_error"
+    code = -32603
+    reports_outcome = True
 
 
 class TooManyWaits(SidecarError):
@@ -238,13 +274,30 @@ class TooManyWaits(SidecarError):
     retryable = True
 
 
-class ShuttingDown(SidecarError):
-    """The sidecar ends before it could answer."""
-
-    kind = "shutting_down"
-    code = 1018
-    reports_outcome = True
-
-
-KINDS: tuple[type[SidecarError], ...] = tuple(SidecarError.__subclasses__())
-"""Every kind, in the order of the tree."""
+ERRORS: tuple[type[SidecarError], ...] = (
+    ParseError,
+    InvalidRequest,
+    MethodNotFound,
+    InvalidParams,
+    InternalError,
+    RequestCancelled,
+    MessageTooLarge,
+    DeadlineExceeded,
+    EventNotFound,
+    AmbiguousEvent,
+    EventExists,
+    PayloadTypeMismatch,
+    AlreadySignalled,
+    AlreadyCompleted,
+    UnsupportedByBackend,
+    BackendUnavailable,
+    Unauthenticated,
+    PermissionDenied,
+    BackendError,
+    StoreBusy,
+    StoreUnavailable,
+    CursorExpired,
+    TooManyWaits,
+    ShuttingDown,
+)
+"""Every error that has a kind, in the order of the contract."""

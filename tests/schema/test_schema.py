@@ -69,7 +69,7 @@ def test_a_target_names_an_event_in_one_way(
 
 
 def test_error_codes_follow_the_order_of_the_contract() -> None:
-    table = {kind.kind: kind.code for kind in errors.KINDS}
+    table = {kind.kind: kind.code for kind in errors.ERRORS}
     assert list(table)[:6] == [
         "parse_error",
         "invalid_request",
@@ -118,7 +118,7 @@ def test_params_take_no_unknown_members_and_results_do() -> None:
 
 
 def test_the_kinds_of_errors_are_those_of_the_table() -> None:
-    assert TYPES["ErrorKind"]["enum"] == [kind.kind for kind in errors.KINDS]
+    assert TYPES["ErrorKind"]["enum"] == [kind.kind for kind in errors.ERRORS]
 
 
 def test_the_verb_writes_the_schemas_into_a_folder(tmp_path: Path, command: dict[str, str]) -> None:

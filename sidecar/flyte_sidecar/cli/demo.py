@@ -14,7 +14,8 @@ from typing import Any
 from msgspec import json
 
 from flyte_sidecar.cli import terminal
-from flyte_sidecar.client import Client, RequestError
+from flyte_sidecar.client import Client
+from flyte_sidecar.errors import SidecarError
 
 RUN = "training-7"
 
@@ -113,11 +114,11 @@ class _Told:
         return params["event"]
 
 
-async def _refusal(client: Client, **params: object) -> RequestError:
+async def _refusal(client: Client, **params: object) -> SidecarError:
     """Give the error that a signal is answered with."""
     try:
         await client.request("events.signal", runName=RUN, **params)
-    except RequestError as error:
+    except SidecarError as error:
         return error
     raise AssertionError("the signal was accepted")
 

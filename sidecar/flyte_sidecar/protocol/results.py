@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType, convert, json
 from msgspec.structs import replace
 
-from flyte_sidecar.errors import KINDS, SidecarError
+from flyte_sidecar.errors import ERRORS, SidecarError
 from flyte_sidecar.events.model import Event, EventPage, TypeName
 from flyte_sidecar.events.payloads import for_json
 
@@ -18,7 +18,7 @@ ErrorKind = Annotated[
     Meta(
         title="ErrorKind",
         description="The kind of an error.",
-        examples=[error.kind for error in KINDS],
+        examples=[error.kind for error in ERRORS],
     ),
 ]
 Outcome = Annotated[

@@ -170,5 +170,5 @@ def _errors() -> list[dict[str, Any]]:
             "retryable": error.retryable,
             "description": cleandoc(error.__doc__ or "").replace("``", "`"),
         }
-        for error in errors.KINDS
+        for error in errors.ERRORS
     ]

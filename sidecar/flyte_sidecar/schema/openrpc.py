@@ -47,7 +47,7 @@ def document() -> dict[str, Any]:
         "methods": [_method(method, examples()[method.name]) for method in METHODS],
         "components": {
             "schemas": {name: _rebased(schema) for name, schema in components()[1].items()},
-            "errors": {kind.kind: _error(kind) for kind in errors.KINDS},
+            "errors": {kind.kind: _error(kind) for kind in errors.ERRORS},
         },
         "x-notifications": [
             {

@@ -10,7 +10,8 @@ from typing import Any
 import psutil
 import pytest
 
-from flyte_sidecar.client import Client, RequestError
+from flyte_sidecar.client import Client
+from flyte_sidecar.errors import SidecarError
 from tests.backends.local.conftest import Worker
 from tests.conftest import ROOT
 
@@ -54,7 +55,7 @@ async def test_every_sidecar_tells_the_loser_of_a_race_the_winners_value(store: 
             return_exceptions=True,
         )
         won = [result for result in results if isinstance(result, dict)]
-        lost = [result for result in results if isinstance(result, RequestError)]
+        lost = [result for result in results if isinstance(result, SidecarError)]
         assert len(won) == len(lost) == 1
         assert lost[0].kind == "already_signalled"
         assert lost[0].data["event"] == won[0]
@@ -65,7 +66,7 @@ async def test_an_event_expires_in_a_sidecar_that_did_not_make_it(store: Path) -
         event = await makes.request("events.create", **target("q"), expiresInSeconds=0.2)
         told = await waits.request("events.wait", **target("q"), timeoutSeconds=20)
         assert (told["phase"], told["endedAt"]) == ("TIMED_OUT", event["expiresAt"])
-        with pytest.raises(RequestError) as refused:
+        with pytest.raises(SidecarError) as refused:
             await makes.request("events.signal", **target("q"), payload=True)
         assert refused.value.kind == "already_completed"
 
@@ -119,7 +120,7 @@ async def test_a_store_damaged_in_use_is_unavailable_and_no_internal_error(store
         await client.request("events.create", **target("q"))
         os.truncate(store, 0)
         for method in ("events.get", "events.wait", "events.abort"):
-            with pytest.raises(RequestError) as refused:
+            with pytest.raises(SidecarError) as refused:
                 await client.request(method, **target("q"))
             assert refused.value.kind == "store_unavailable"
         status = await client.request("sidecar.status")

@@ -25,7 +25,7 @@ import type {
 export const PROTOCOL_VERSION = "1.1";
 
 /** Tells the schemas that this client was made from. */
-export const SCHEMA_HASH = "7b5d2a4d1bdf2b56";
+export const SCHEMA_HASH = "1fe9e0b5b0cf05ab";
 
 /** The methods that this client knows. */
 export const METHODS: ReadonlySet<string> = new Set([
