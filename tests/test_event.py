@@ -500,7 +500,7 @@ class TestInit:
         Event.create("approve", "r1")
         with pytest.raises(ValueError, match="endpoint"):
             flyte_sidecar.init(backend="flyte")
-        with pytest.raises(ValueError, match="is no host:port"):
+        with pytest.raises(ValueError, match="must be host"):
             flyte_sidecar.init(backend="flyte", endpoint="https://example.com/path")
         with pytest.raises(ValueError, match="'redis'"):
             flyte_sidecar.init(backend="redis")  # type: ignore[arg-type]

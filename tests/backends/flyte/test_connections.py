@@ -32,14 +32,14 @@ async def test_more_streams_are_open_than_one_connection_takes(
         client.watch(run)
     await until(lambda: flyte.server.open_streams[STREAM] == count)
     connections = flyte.server.service.connections
-    assert max(connections.values()) <= grpc_transport.STREAMS
+    assert max(connections.values()) <= grpc_transport.STREAMS_PER_CONNECTION
     assert await client.get("q") is not None
 
 
 async def test_a_connection_takes_new_streams_when_old_ones_have_ended(
     client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(grpc_transport, "STREAMS", 2)
+    monkeypatch.setattr(grpc_transport, "STREAMS_PER_CONNECTION", 2)
     for _ in range(3):
         watching = [client.watch(run) for run in waiting_runs(flyte, 6)]
         await until(lambda: flyte.server.open_streams[STREAM] == 6)
@@ -52,7 +52,7 @@ async def test_a_connection_takes_new_streams_when_old_ones_have_ended(
 async def test_a_write_does_not_wait_for_the_calls_of_reads(
     client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(grpc_transport, "CALLS", 1)
+    monkeypatch.setattr(grpc_transport, "MAX_CALLS", 1)
     event = await client.get(action_name=flyte.server.model.ask(RUN.name, "q"))
     assert event is not None
     gate = threading.Event()

@@ -71,7 +71,7 @@ def test_every_status_is_an_error_of_the_contract(status: grpc.StatusCode) -> No
 @every_status
 def test_a_status_without_words_is_told_in_whole_sentences(status: grpc.StatusCode) -> None:
     error = as_error(RpcError(status.name, " \n"), ADDRESS)
-    check(error, status.name, "no word of why")
+    check(error, status.name, "no reason given")
 
 
 def test_a_status_that_no_release_of_today_has_is_an_error_of_the_backend() -> None:
@@ -154,12 +154,12 @@ def test_only_failures_of_the_backend_itself_are_read_for_its_database() -> None
 @pytest.mark.parametrize(
     ("words", "remedy"),
     [
-        ("CERTIFICATE_VERIFY_FAILED: unable to get local issuer certificate", "name its CA file"),
+        ("CERTIFICATE_VERIFY_FAILED: unable to get local issuer certificate", "set ca-cert-file"),
         ("CERTIFICATE_VERIFY_FAILED: certificate has expired", "has expired"),
         ("Peer name h is not in peer certificate", "for another host"),
         ("Hostname Verification Check failed.", "for another host"),
-        ("SSL_ERROR_SSL: WRONG_VERSION_NUMBER", "was insecure meant?"),
-        ("h:1 shows no certificate: bad record", "speaks no TLS"),
+        ("SSL_ERROR_SSL: WRONG_VERSION_NUMBER", "set insecure"),
+        ("TLS handshake failed: bad record", "may not use TLS"),
     ],
 )
 def test_a_server_that_is_not_trusted_is_not_asked_again_and_the_remedy_is_told(
@@ -211,7 +211,7 @@ async def test_what_a_server_answers_with_reaches_the_client_as_an_error_of_the_
 def test_a_server_that_hangs_up_on_plaintext_may_want_tls() -> None:
     words = "failed to connect to all addresses; last error: UNAVAILABLE: h: Socket closed"
     error = as_error(RpcError("UNAVAILABLE", words), ADDRESS)
-    assert "does it speak TLS?" in error.message
+    assert "if the server uses TLS, unset insecure" in error.message
     assert error.retryable
     # A connection that broke under a call has shown what it speaks.
     assert "TLS" not in as_error(RpcError("UNAVAILABLE", "Socket closed"), ADDRESS).message

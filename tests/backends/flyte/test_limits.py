@@ -47,16 +47,16 @@ def watched(number: int) -> bytes:
 
 Pages = Callable[[], Iterator[Response]]
 ENDLESS_ACTIONS: dict[str, tuple[Pages, str]] = {
-    "the same token": (lambda: repeat(actions("200")), "repeated"),
-    "the same page": (lambda: repeat(actions("200", "a1", "a2")), "repeated"),
-    "alternating tokens": (lambda: (actions(f"{n % 2}") for n in count()), "repeated"),
+    "the same token": (lambda: repeat(actions("200")), "repeated a page token"),
+    "the same page": (lambda: repeat(actions("200", "a1", "a2")), "repeated a page token"),
+    "alternating tokens": (lambda: (actions(f"{n % 2}") for n in count()), "repeated a page token"),
     "new tokens": (lambda: (actions(f"{n}") for n in count()), "more than 50 pages"),
     "new actions": (lambda: (actions(f"{n}", f"a{n}") for n in count()), "more than 50 pages"),
     "large pages": (lambda: (actions(f"{n}", f"a{n}" + "x" * 999) for n in count()), "larger than"),
 }
 ENDLESS_RUNS: dict[str, tuple[Pages, str]] = {
-    "the same token": (lambda: repeat(runs("200")), "repeated"),
-    "the same page": (lambda: repeat(runs("200", "r1")), "repeated"),
+    "the same token": (lambda: repeat(runs("200")), "repeated a page token"),
+    "the same page": (lambda: repeat(runs("200", "r1")), "repeated a page token"),
     "new tokens": (lambda: (runs(f"{n}") for n in count()), "more than 50 pages"),
     "new runs": (lambda: (runs("200", f"r{n}", seconds=n) for n in count()), "more than 50 pages"),
     "one instant": (lambda: (runs(f"{n}", f"r{n}") for n in count()), "more than 50 pages"),

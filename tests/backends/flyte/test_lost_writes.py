@@ -237,7 +237,7 @@ async def test_a_write_is_not_retried_once_its_request_was_cancelled(
 async def test_a_write_that_waits_behind_others_is_not_sent_once_its_request_was_cancelled(
     client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    monkeypatch.setattr(grpc_transport, "WRITE_CALLS", 1)
+    monkeypatch.setattr(grpc_transport, "MAX_WRITES", 1)
     first, second = await asked(client, flyte), await asked(client, flyte)
     gate = threading.Event()
     flyte.server.hostile.script(method, [held(gate, served())])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import trustme
 
-from flyte_sidecar.backends.flyte.proxy import EXCLUDING, VARIABLES, proxy_for
+from flyte_sidecar.backends.flyte.proxy import NO_PROXY_VARIABLES, PROXY_VARIABLES, proxy_for
 from tests.backends.flyte.connect_proxy import ConnectProxy
 from tests.conftest import run
 from tests.fake_runservice.model import Model
@@ -21,7 +21,7 @@ HOST = "runs.flyte.test"
 
 SECRET = "hunter2"
 BASIC = b64encode(f"ada:{SECRET}/".encode()).decode()
-every_variable = pytest.mark.parametrize("variable", VARIABLES)
+every_variable = pytest.mark.parametrize("variable", PROXY_VARIABLES)
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_the_certificate_is_fetched_through_the_proxy_that_the_calls_use(
         assert f"Proxy-Authorization: Basic {BASIC}\r\n".lower() in head.lower()
 
 
-@pytest.mark.parametrize("excluding", EXCLUDING)
+@pytest.mark.parametrize("excluding", NO_PROXY_VARIABLES)
 @pytest.mark.parametrize("variable", ["https_proxy", "HTTPS_PROXY"])
 def test_an_excluded_host_is_called_directly(
     variable: str, excluding: str, env: Environment, proxy: ConnectProxy

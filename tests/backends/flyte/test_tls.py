@@ -127,7 +127,7 @@ async def test_a_server_that_the_system_does_not_trust_is_refused_with_the_remed
     with serving(ca.issue_cert("127.0.0.1")) as server:
         error = await refusal(server.endpoint)
     assert is_final(error)
-    assert "name its CA file" in error.message
+    assert "set ca-cert-file" in error.message
 
 
 async def test_a_server_of_another_ca_than_the_file_s_is_refused(
@@ -195,11 +195,11 @@ async def test_skip_verify_takes_a_certificate_that_signed_itself(ca: trustme.CA
     itself = trustme.CA(organization_name="itself")
     key, certificate = itself.private_key_pem.bytes(), itself.cert_pem.bytes()
     with Server(Model("2.0.43"), tls=(key, certificate)) as server:
-        trusted = await tls.trusted_by(
+        trusted = await tls.load_trust(
             Deployment(endpoint=server.endpoint, insecure_skip_verify=True)
         )
-    assert trusted.certificates is not None
-    assert ssl.PEM_cert_to_DER_cert(trusted.certificates.decode()) == ssl.PEM_cert_to_DER_cert(
+    assert trusted.root_certificates is not None
+    assert ssl.PEM_cert_to_DER_cert(trusted.root_certificates.decode()) == ssl.PEM_cert_to_DER_cert(
         certificate.decode()
     )
 
@@ -220,7 +220,7 @@ async def test_the_host_s_own_name_is_asked_for_wherever_the_certificate_is_good
     with serving(ca.issue_cert(*names)) as server:
         port = server.endpoint.rpartition(":")[2]
         deployment = Deployment(endpoint=f"localhost:{port}", insecure_skip_verify=True)
-        assert (await tls.trusted_by(deployment)).name == name
+        assert (await tls.load_trust(deployment)).host_name == name
 
 
 async def test_skip_verify_holds_to_the_certificate_that_it_saw(ca: trustme.CA) -> None:
@@ -255,7 +255,7 @@ async def test_whoever_speaks_plaintext_to_tls_is_told_what_may_be_wrong(ca: tru
     with serving(ca.issue_cert("127.0.0.1")) as server:
         error = await refusal(server.endpoint, insecure=True)
     assert isinstance(error, BackendUnavailable)
-    assert "does it speak TLS?" in error.message
+    assert "if the server uses TLS, unset insecure" in error.message
 
 
 @pytest.mark.parametrize("skip", [False, True])
@@ -263,7 +263,7 @@ async def test_whoever_speaks_tls_to_plaintext_is_told_to_say_insecure(skip: boo
     with serving(None) as server:
         error = await refusal(server.endpoint, insecure_skip_verify=skip)
     assert is_final(error)
-    assert "was insecure meant?" in error.message
+    assert "set insecure to connect without it" in error.message
 
 
 @pytest.mark.parametrize("how", [{}, {"insecure": True}, {"insecure_skip_verify": True}], ids=str)
@@ -344,7 +344,7 @@ def test_the_certificates_of_the_current_folder_are_nobody_s(
     with serving(ca.issue_cert("127.0.0.1")) as server:
         done = call(server.endpoint, GET, env, cwd=tmp_path)
     assert done.returncode == 1
-    assert "name its CA file" in done.stderr
+    assert "set ca-cert-file" in done.stderr
 
 
 @pytest.mark.parametrize("option", ["--insecure", "--insecure-skip-verify", "--ca-cert-file"])
@@ -389,7 +389,7 @@ async def test_skip_verify_waits_so_long_for_a_certificate_and_no_longer(
 async def test_looking_for_a_certificate_can_be_cancelled() -> None:
     with mute() as endpoint:
         deployment = Deployment(endpoint=endpoint, insecure_skip_verify=True)
-        looking = asyncio.ensure_future(tls.trusted_by(deployment))
+        looking = asyncio.ensure_future(tls.load_trust(deployment))
         await asyncio.sleep(0)
         looking.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""Where a Flyte deployment is, and how it is reached. Nothing heavy is imported here."""
+"""Where a Flyte deployment is, and how it is reached; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from msgspec import Struct
 from flyte_sidecar.backends.flyte.proxy import Proxy
 
 TLS_PORT = 443
-PLAIN_PORT = 80
+PLAINTEXT_PORT = 80
 
-_PLACE = re.compile(
+_HOST_AND_PORT = re.compile(
     r"(?:\[(?P<address>[0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|(?P<name>\w[\w.-]*))"
     r"(?::(?P<port>[0-9]{1,5}))?/?"
 )
@@ -22,23 +22,27 @@ _DEVBOX_CONSOLE = "localhost:8080"
 
 
 class Deployment(Struct, frozen=True, kw_only=True):
-    """A Flyte deployment, as its user names it; ValueError where that names no host.
+    """A Flyte deployment, as its user describes it.
 
     Attributes
     ----------
     endpoint
-        ``host[:port]``, with or without one of the schemes ``dns:///``, ``http://`` and
-        ``https://``, which say nothing.
+        ``host[:port]``. A scheme (``dns:///``, ``http://`` or ``https://``) has no effect.
     insecure
-        Whether to speak plaintext; the next two count only where it is false.
+        Whether to connect without TLS. The next two apply only to TLS.
     ca_cert_file
-        A PEM file of what is trusted instead of the system's certificates.
+        A PEM file with the certificates to trust instead of the system's.
     insecure_skip_verify
-        Whether to trust whatever the server shows, unless there is a `ca_cert_file`.
+        Whether to trust any certificate of the server, unless there is a `ca_cert_file`.
     org, project, domain
-        Where runs are looked for, unless a request says so.
+        The defaults of requests.
     proxy
-        The proxy on the way there.
+        The proxy through which the deployment is reached.
+
+    Raises
+    ------
+    ValueError
+        If the endpoint is invalid.
     """
 
     endpoint: str
@@ -57,62 +61,63 @@ class Deployment(Struct, frozen=True, kw_only=True):
     def address(self) -> str:
         """``host:port``."""
         host, port = split_endpoint(self.endpoint)
-        return f"{_written(host)}:{port or (PLAIN_PORT if self.insecure else TLS_PORT)}"
+        return f"{_bracketed(host)}:{port or (PLAINTEXT_PORT if self.insecure else TLS_PORT)}"
 
     @property
     def route(self) -> str:
-        """The address, and the proxy on the way there, for messages."""
+        """The address, and the proxy if there is one, for error messages."""
         return f"{self.address} (proxy {self.proxy.address})" if self.proxy else self.address
 
     @property
     def default_org(self) -> str | None:
-        """The org that was named, or else the first label of a host name of three or more."""
+        """The `org`, or else the one in the host name."""
         return self.org or org_from_host(split_endpoint(self.endpoint)[0])
 
     def run_url(self, project: str, domain: str, run: str) -> str:
-        """Give the page of a run in the deployment's console, as Flyte's SDK puts it together."""
+        """Return the URL of a run in the deployment's console, as Flyte's SDK forms it."""
         host, port = split_endpoint(self.endpoint)
-        where = self.address if port else _written(host)
-        where = _DEVBOX_CONSOLE if where == _DEVBOX else where
+        console = self.address if port else _bracketed(host)
+        console = _DEVBOX_CONSOLE if console == _DEVBOX else console
         scheme = "http" if self.insecure else "https"
-        place = f"domain/{quote(domain, '')}/project/{quote(project, '')}/runs/{quote(run, '')}"
-        return f"{scheme}://{where}/v2/{place}"
+        path = f"domain/{quote(domain, '')}/project/{quote(project, '')}/runs/{quote(run, '')}"
+        return f"{scheme}://{console}/v2/{path}"
 
 
 def split_endpoint(endpoint: str) -> tuple[str, int | None]:
-    """Give the host, in lower case, and the port of an endpoint.
+    """Return the host, in lower case, and the port of an endpoint.
 
     Raises
     ------
     ValueError
-        If it names no host, or has more to it than host and port.
+        If it is not a host and perhaps a port.
     """
-    if "@" in endpoint:  # what stands before it is not repeated
-        raise ValueError("an endpoint holds no user and no password")
-    scheme, mark, rest = endpoint.strip().rpartition("://")
-    if mark and scheme not in ("dns", "http", "https"):
-        raise ValueError(f"an endpoint has the scheme dns, http or https, not {scheme!r}")
-    found = _PLACE.fullmatch(rest.removeprefix("/") if scheme == "dns" else rest)
+    if "@" in endpoint:  # the message must not repeat a password
+        raise ValueError("the endpoint must not contain a user or a password")
+    scheme, separator, rest = endpoint.strip().rpartition("://")
+    if separator and scheme not in ("dns", "http", "https"):
+        raise ValueError(f"the scheme of an endpoint must be dns, http or https, not {scheme!r}")
+    match = _HOST_AND_PORT.fullmatch(rest.removeprefix("/") if scheme == "dns" else rest)
     try:
-        if found is None:
+        if match is None:
             raise ValueError
-        address = found["address"]
-        host = str(ipaddress.IPv6Address(address)) if address else found["name"].lower()
-        port = None if found["port"] is None else int(found["port"])
+        address = match["address"]
+        host = str(ipaddress.IPv6Address(address)) if address else match["name"].lower()
+        port = None if match["port"] is None else int(match["port"])
         if port is not None and not 0 < port < 1 << 16:
             raise ValueError
     except ValueError:
-        words = f"the endpoint {endpoint!r} is no host:port, nor [IPv6 address]:port"
-        raise ValueError(words) from None
+        message = f"the endpoint must be host[:port] or [IPv6 address][:port], not {endpoint!r}"
+        raise ValueError(message) from None
     return host, port
 
 
 def org_from_host(host: str) -> str | None:
-    """Give the org that a host name tells: its first label of three or more."""
+    """Return the first label of a host name with three or more labels, which is the org."""
     labels = host.rstrip(".").split(".")
     is_address = ":" in host or labels[-1].isdigit()
     return labels[0] if len(labels) >= 3 and not is_address else None
 
 
-def _written(host: str) -> str:
+def _bracketed(host: str) -> str:
+    """Return the host as it is written before a port."""
     return f"[{host}]" if ":" in host else host

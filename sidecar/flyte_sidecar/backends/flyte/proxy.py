@@ -1,9 +1,9 @@
-"""The HTTP proxy on the way to a deployment.
+"""The HTTP proxy through which a deployment is reached.
 
-gRPC's C core reads the environment by itself, but in lower case only, and the certificate that
-`insecure_skip_verify` trusts is fetched by other means. So the choice is made here, once, and
-both are told. gRPC still applies `no_proxy` to what it is told, by its own rule: a host that ends
-with an entry is excluded. That rule is part of the one below, so that both always agree.
+gRPC's C core reads only the lower-case environment variables, and the certificate that
+`insecure_skip_verify` trusts is not fetched by gRPC. The proxy is therefore selected here for both.
+gRPC still applies `no_proxy` to the selected proxy, by its own rule: a host that ends with an
+entry is excluded. That rule is part of the one below, so that both agree.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from urllib.parse import quote, unquote, urlsplit
 
 from msgspec import Struct
 
-VARIABLES = ("grpc_proxy", "https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY")
-EXCLUDING = ("no_grpc_proxy", "no_proxy", "NO_PROXY")
+PROXY_VARIABLES = ("grpc_proxy", "https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY")
+NO_PROXY_VARIABLES = ("no_grpc_proxy", "no_proxy", "NO_PROXY")
 
 
 class Proxy(Struct, frozen=True):
-    """An HTTP proxy that opens tunnels (CONNECT).
+    """An HTTP proxy that supports CONNECT.
 
     Attributes
     ----------
     variable
-        The environment variable that names it.
+        The environment variable that defines it.
     """
 
     host: str
@@ -42,27 +42,27 @@ class Proxy(Struct, frozen=True):
 
     @property
     def url(self) -> str:
-        """What gRPC takes, with the credentials."""
+        """The URL, with the credentials, as gRPC expects it."""
         credentials = f"{quote(self.user, '')}:{quote(self.password, '')}@" if self.user else ""
         return f"http://{credentials}{self.address}"
 
     @property
     def authorization(self) -> str | None:
-        """The value of the header ``Proxy-Authorization``; None without credentials."""
+        """The value of the ``Proxy-Authorization`` header; None without credentials."""
         if not self.user:
             return None
         return "Basic " + b64encode(f"{self.user}:{self.password}".encode()).decode()
 
 
 def proxy_for(host: str, environment: Mapping[str, str] = os.environ) -> Proxy | None:
-    """Return the proxy that the environment names for a host; None for a direct connection.
+    """Return the proxy for a host by the environment variables; None for a direct connection.
 
     Raises
     ------
     ValueError
-        If the variable names no HTTP proxy; its value, which may hold a password, is not repeated.
+        If the variable does not define an HTTP proxy.
     """
-    variable = _first(VARIABLES, environment)
+    variable = _first_set(PROXY_VARIABLES, environment)
     if variable is None or _is_excluded(host, environment):
         return None
     value = environment[variable].strip()
@@ -74,11 +74,12 @@ def proxy_for(host: str, environment: Mapping[str, str] = os.environ) -> Proxy |
     except ValueError:
         proxy_host = None
     if proxy_host is None or parts.scheme != "http":
-        raise ValueError(f"{variable} must be http://host:port, the only kind of proxy supported")
+        # The message must not repeat a password.
+        raise ValueError(f"{variable} must be http://host:port: only HTTP proxies are supported")
     return Proxy(proxy_host, port, user or None, password, variable)
 
 
-def _first(variables: tuple[str, ...], environment: Mapping[str, str]) -> str | None:
+def _first_set(variables: tuple[str, ...], environment: Mapping[str, str]) -> str | None:
     return next((name for name in variables if environment.get(name, "").strip()), None)
 
 
@@ -86,7 +87,7 @@ def _is_excluded(host: str, environment: Mapping[str, str]) -> bool:
     address = _address(host)
     if host == "localhost" or (address is not None and address.is_loopback):
         return True
-    variable = _first(EXCLUDING, environment)
+    variable = _first_set(NO_PROXY_VARIABLES, environment)
     entries = environment[variable].replace(",", " ").split() if variable else ()
     return any(_excludes(entry.lower(), host, address) for entry in entries)
 

@@ -1,1 +1,1 @@
-"""Calls of the RunService: transports, TLS, errors, and messages to and from events."""
+"""Calls of Flyte's services: transports, TLS, error translation, conversion of messages."""

@@ -1,4 +1,4 @@
-"""What calls fail with, as the errors of the contract."""
+"""Failed calls as errors of the contract: which error, and whether it is worth a retry."""
 
 from __future__ import annotations
 
@@ -17,158 +17,160 @@ from flyte_sidecar.errors import (
     UnsupportedByBackend,
 )
 
-REFUSED = ("INVALID_ARGUMENT", "FAILED_PRECONDITION", "NOT_FOUND", "OUT_OF_RANGE")
-"""Answers after which it is certain that nothing has happened."""
+_REJECTED = ("INVALID_ARGUMENT", "FAILED_PRECONDITION", "NOT_FOUND", "OUT_OF_RANGE")
+"""Statuses of a request that the backend did not execute, as errors report with `outcome`."""
 
-_REJECTED = (*REFUSED, "UNIMPLEMENTED", "UNAUTHENTICATED", "PERMISSION_DENIED")
-"""Statuses of a request that was rejected before it was executed."""
+_NOT_EXECUTED = (*_REJECTED, "UNIMPLEMENTED", "UNAUTHENTICATED", "PERMISSION_DENIED")
+"""All statuses of a request that was not executed."""
 
-FOLLOWED_ON = (
+_RECOVERABLE = (
     *("UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED"),
     *("UNKNOWN", "INTERNAL", "CANCELLED"),
 )
-"""Failures that need not last, though sending the same again may not be what helps."""
+"""Statuses that a watch may recover from, though perhaps not by the same call."""
 
-_PASSING = ("RESOURCE_EXHAUSTED", "ABORTED")
-"""Answers that are no refusal for good."""
+_OVERLOADED = ("RESOURCE_EXHAUSTED", "ABORTED")
+"""Statuses of a request that may succeed later."""
 
 _SQLSTATE = re.compile(r"SQLSTATE (\w{5})")
-_LOST_DATABASE_STATES = re.compile(r"08...|57P0[1235]|53300|40001|40P01")
-"""A broken or refused connection, a server that stops or starts, a conflict of transactions."""
+_DATABASE_FAILURE_STATES = re.compile(r"08...|57P0[1235]|53300|40001|40P01")
+"""Broken or refused connections, a database that stops or starts, conflicts of transactions."""
 
-_LOST_DATABASE = re.compile(
+_DATABASE_FAILURE = re.compile(
     r"bad connection|broken pipe|unexpected EOF|: EOF$|timed? ?out|context deadline exceeded"
     r"|connection (is |was )?(already )?(reset|refused|closed)|closed (the|network) connection"
     r"|conn closed|failed to connect to|no route to host|network is unreachable|no such host"
     r"|terminating connection|the database system is|not (yet )?accepting connections"
     r"|too many (clients|connections)|remaining connection slots"
 )
-"""What database drivers and PostgreSQL report, without a SQLSTATE, of a connection that failed."""
+"""What database drivers and PostgreSQL report, without a SQLSTATE, of a failed connection."""
 
-_UNREAD = "failed to get "
-"""What the backend reports, with NOT_FOUND, of a row that its database did not let it read."""
+_INVALID_VALUE = re.compile(r"\binvalid \w+ (syntax|byte sequence|value)|out of range")
+"""What they report of an invalid value. The report may quote the value."""
 
-_WRONG_VALUE = re.compile(r"\binvalid \w+ (syntax|byte sequence|value)|out of range")
-"""What they report of a value, which they may quote."""
+_ROW_NOT_READ = "failed to get "
+"""What the backend reports with NOT_FOUND if it failed to read a row from its database."""
 
-_DISTRUST = (
-    ("certificate has expired", "its certificate has expired"),
-    ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted: name its CA file"),
-    ("not in peer certificate", "its certificate is for another host"),
-    ("Hostname Verification Check failed", "its certificate is for another host"),
-    ("WRONG_VERSION_NUMBER", "it speaks no TLS: was insecure meant?"),
-    ("shows no certificate", "it speaks no TLS, or is not there"),
+TLS_HANDSHAKE_FAILED = "TLS handshake failed"
+
+_TLS_FAILURES = (
+    ("certificate has expired", "the server's certificate has expired"),
+    (
+        "CERTIFICATE_VERIFY_FAILED",
+        "the server's certificate is not trusted: set ca-cert-file to the certificate of its CA",
+    ),
+    ("not in peer certificate", "the server's certificate is for another host"),
+    ("Hostname Verification Check failed", "the server's certificate is for another host"),
+    ("WRONG_VERSION_NUMBER", "the server does not use TLS: set insecure to connect without it"),
+    (TLS_HANDSHAKE_FAILED, "the server may not use TLS: set insecure to connect without it"),
 )
-"""What gRPC's C core says when a TLS handshake fails, and what to do about it."""
+"""What gRPC's C core or `tls` reports when TLS fails, and what it means."""
 
-_HUNG_UP = ": Socket closed"
-"""What it says when the other end hangs up on plaintext before a word of its own."""
-
-
-def is_unreachable(failure: RpcError) -> bool:
-    """Tell whether the backend was not reached, and may be at the next attempt."""
-    return failure.status == "UNAVAILABLE" and _distrust(failure) is None
+_SOCKET_CLOSED = ": Socket closed"
+"""What gRPC's C core reports when the server disconnects before its first HTTP/2 frame."""
 
 
-def is_transient(failure: RpcError) -> bool:
+def is_unreachable(error: RpcError) -> bool:
+    """Return whether the backend could not be reached, but may be at the next attempt."""
+    return error.status == "UNAVAILABLE" and _tls_failure(error) is None
+
+
+def is_transient(error: RpcError) -> bool:
     """Return whether the same call may succeed if it is retried soon."""
-    return (
-        is_unreachable(failure)
-        or isinstance(failure, InvalidResponse)
-        or is_database_failure(failure)
-    )
+    return is_unreachable(error) or isinstance(error, InvalidResponse) or is_database_failure(error)
 
 
-def with_corrected_status(failure: RpcError) -> RpcError:
-    """Return the failure with another status where the backend sends a wrong one.
+def is_database_failure(error: RpcError) -> bool:
+    """Return whether the backend failed to use its database, not because of an invalid value."""
+    if error.status not in ("INTERNAL", "UNKNOWN"):
+        return False
+    state = _SQLSTATE.search(error.message)
+    if state is not None:
+        return _DATABASE_FAILURE_STATES.fullmatch(state[1]) is not None
+    found = _DATABASE_FAILURE.search(error.message)
+    return found is not None and _INVALID_VALUE.search(error.message) is None
 
-    While its database is lost, it reports every action and run as NOT_FOUND.
+
+def may_recover(error: RpcError) -> bool:
+    """Return whether a watch or a wait should go on after the error."""
+    permanent = _is_over_limit(error) or _tls_failure(error) is not None
+    return error.status in _RECOVERABLE and not permanent
+
+
+def with_corrected_status(error: RpcError) -> RpcError:
+    """Return the error with the right status if the backend sent a wrong one.
+
+    Without its database, the backend reports every action and every run as NOT_FOUND.
     """
-    if failure.status == "NOT_FOUND" and _UNREAD in failure.message:
-        return RpcError("INTERNAL", failure.message)
-    return failure
-
-
-def unconfirmed_attempt(failure: RpcError) -> RpcError | None:
-    """Return the first attempt at a write that may have been executed; None if all were rejected.
-
-    A rejection says nothing about earlier attempts: a proxy may have sent it.
-    """
-    return failure.unconfirmed or (None if failure.status in _REJECTED else failure)
-
-
-def may_recover(failure: RpcError) -> bool:
-    """Tell whether who follows something should go on to do so."""
-    lasts = _is_over_limit(failure) or _distrust(failure) is not None
-    return failure.status in FOLLOWED_ON and not lasts
-
-
-def retryable_error(failure: RpcError, address: str) -> SidecarError:
-    """Give the error of a failure that may pass, to one who is told of it meanwhile."""
-    error = as_error(failure, address)
-    error.retryable = True
+    if error.status == "NOT_FOUND" and _ROW_NOT_READ in error.message:
+        return RpcError("INTERNAL", error.message)
     return error
+
+
+def unconfirmed_attempt(error: RpcError) -> RpcError | None:
+    """Return the error of the first attempt at a write that may have been executed.
+
+    None if no attempt can have been. A rejection says nothing about earlier attempts, since a
+    proxy may have sent it.
+    """
+    return error.unconfirmed or (None if error.status in _NOT_EXECUTED else error)
 
 
 @contextmanager
 def translate_errors(address: str) -> Iterator[None]:
-    """Turn a `RpcError` that is raised inside into an error of the contract."""
+    """Raise an error of the contract for an `RpcError` that is raised inside."""
     try:
         yield
-    except RpcError as failure:
-        raise as_error(failure, address) from failure
+    except RpcError as error:
+        raise as_error(error, address) from error
 
 
-def as_error(failure: RpcError, address: str) -> SidecarError:
-    """Give the contract's error for a call that failed at the address."""
-    status, said = failure.status, failure.message.strip() or "no word of why"
-    outcome = _outcome(failure)
+def retryable_error(error: RpcError, address: str) -> SidecarError:
+    """Return the error that subscribers receive while the sidecar itself retries."""
+    translated = as_error(error, address)
+    translated.retryable = True
+    return translated
+
+
+def as_error(error: RpcError, address: str) -> SidecarError:
+    """Return the contract's error for a call to the address that failed."""
+    status, message = error.status, error.message.strip() or "no reason given"
+    outcome = _outcome(error)
     data = {"grpcStatus": status, **outcome}
     if status == "UNAVAILABLE":
-        distrust = _distrust(failure)
-        if distrust is not None:
-            error = BackendUnavailable(f"{address}: {distrust} ({said})", **data)
-            error.retryable = False
-            return error
-        hint = "; does it speak TLS?" if _HUNG_UP in said else ""
-        return BackendUnavailable(f"{address} cannot be reached: {said}{hint}", **data)
+        tls_failure = _tls_failure(error)
+        if tls_failure is not None:
+            untrusted = BackendUnavailable(f"{address}: {tls_failure} ({message})", **data)
+            untrusted.retryable = False
+            return untrusted
+        hint = "; if the server uses TLS, unset insecure" if _SOCKET_CLOSED in message else ""
+        return BackendUnavailable(f"{address} cannot be reached: {message}{hint}", **data)
     if status == "DEADLINE_EXCEEDED":
-        return DeadlineExceeded(f"{address} did not answer in time", **outcome)
+        return DeadlineExceeded(f"{address} did not respond in time", **outcome)
     if status == "UNAUTHENTICATED":
-        return Unauthenticated(f"{address} does not know who asks: {said}", **data)
+        return Unauthenticated(f"{address}: authentication failed: {message}", **data)
     if status == "PERMISSION_DENIED":
-        return PermissionDenied(f"{address} refuses: {said}", **data)
+        return PermissionDenied(f"{address}: permission denied: {message}", **data)
     if status == "UNIMPLEMENTED":
-        return UnsupportedByBackend(f"{address} cannot do this: {said}", **data)
-    refused = BackendError(f"{address}: {said}", message=said, **data)
-    passes = status in _PASSING and not _is_over_limit(failure)
-    refused.retryable = passes or is_transient(failure)
-    return refused
+        return UnsupportedByBackend(f"{address} does not support this: {message}", **data)
+    failed = BackendError(f"{address}: {message}", message=message, **data)
+    overloaded = status in _OVERLOADED and not _is_over_limit(error)
+    failed.retryable = overloaded or is_transient(error)
+    return failed
 
 
-def _outcome(failure: RpcError) -> dict[str, str]:
-    """Return what is certain about a write that failed, as members of the error's data."""
-    if failure.unconfirmed is not None:
+def _outcome(error: RpcError) -> dict[str, str]:
+    """Return what is certain about a failed write, for the error's data."""
+    if error.unconfirmed is not None:
         return {"outcome": "unknown"}
-    return {"outcome": "none"} if failure.status in REFUSED else {}
+    return {"outcome": "none"} if error.status in _REJECTED else {}
 
 
-def _is_over_limit(failure: RpcError) -> bool:
-    """Return whether too much was sent, by our limits or by gRPC's."""
-    return isinstance(failure, LimitExceeded) or "larger than max" in failure.message
+def _is_over_limit(error: RpcError) -> bool:
+    """Return whether the server sent too much, by our limits or by gRPC's."""
+    return isinstance(error, LimitExceeded) or "larger than max" in error.message
 
 
-def is_database_failure(failure: RpcError) -> bool:
-    """Return whether the backend lost its database, rather than sent it a wrong value."""
-    if failure.status not in ("INTERNAL", "UNKNOWN"):
-        return False
-    state = _SQLSTATE.search(failure.message)
-    if state is not None:
-        return _LOST_DATABASE_STATES.fullmatch(state[1]) is not None
-    found = _LOST_DATABASE.search(failure.message)
-    return found is not None and _WRONG_VALUE.search(failure.message) is None
-
-
-def _distrust(failure: RpcError) -> str | None:
-    """Say why the other end is not trusted, if that is what is wrong."""
-    return next((meaning for mark, meaning in _DISTRUST if mark in failure.message), None)
+def _tls_failure(error: RpcError) -> str | None:
+    """Return why no TLS connection was made, and the remedy; None if that is not the cause."""
+    return next((cause for mark, cause in _TLS_FAILURES if mark in error.message), None)

@@ -1,4 +1,4 @@
-"""Calls over gRPC."""
+"""The transport over gRPC."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, TypeVar
 
-# Read when the C core starts: nothing of it may reach a terminal.
+# Read when gRPC's C core starts. The core must not write to the terminal.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 import grpc
@@ -32,43 +32,44 @@ R = TypeVar("R", bound=Message)
 
 logger = logging.getLogger(__name__)
 
-KEEPALIVE = 30.0
-"""Seconds without a sign of the server after which it is asked for one, while calls are open."""
+KEEPALIVE_INTERVAL = 30.0
+"""Time without data from the server after which it is pinged while calls are open, in seconds."""
 
-KEEPALIVE_PATIENCE = 10.0
-"""Seconds that it is then given before the connection counts as broken."""
+KEEPALIVE_TIMEOUT = 10.0
+"""Time for the response to a ping before the connection counts as broken, in seconds."""
 
-CONNECT = 10.0
-"""Seconds that an attempt to connect is given, the TLS handshake included."""
+CONNECT_TIMEOUT = 10.0
+"""Time for one attempt to connect, including the TLS handshake, in seconds."""
 
-RECONNECT = (0.1, 5.0)
-"""Seconds before the first attempt to connect again, and at most before a later one."""
+RECONNECT_BACKOFF = (0.1, 5.0)
+"""Time before the first attempt to reconnect, and the maximum before later ones, in seconds."""
 
-STREAMS = 80
-"""Streams on one connection at most."""
+STREAMS_PER_CONNECTION = 80
+"""Maximum number of open streams on one connection."""
 
-CALLS = 130
-"""Calls at once that are no streams.
+MAX_CALLS = 130
+"""Maximum number of concurrent calls that are not streams.
 
-Go's HTTP/2 server accepts 250 of both on a connection. It resets those beyond, as long as it has
-not announced its limit; later ones wait inside gRPC, where their deadline runs.
+Go's HTTP/2 server accepts 250 calls and streams on a connection. It resets further ones until it
+has announced this limit. After that they wait inside gRPC, and the wait counts towards their
+deadline.
 """
 
-WRITE_CALLS = 20
-"""Calls at once beside these that writes make, so that none waits for the reads of a listing."""
+MAX_WRITES = 20
+"""Maximum number of concurrent calls of writes, in addition, so that no write waits for reads."""
 
 MAX_MESSAGE_BYTES = 32 << 20
-"""The largest message accepted: ten times the largest payload that the backend stores."""
+"""Maximum size of a received message, in bytes: ten times the largest payload of the backend."""
 
 UNCOMPRESSED = 1 << 0
 """The only encoding offered. With others, grpcio 1.85.3 delivers some messages still compressed."""
 
-LOOKS = 500
-"""Looks, a millisecond apart, at whether a closed channel's calls have ended."""
+CLOSE_CHECKS = 500
+"""Maximum number of checks, a millisecond apart, whether the calls of a closed channel ended."""
 
 
 class _Connection:
-    """One channel with an HTTP/2 connection of its own.
+    """A channel that shares its HTTP/2 connection with no other channel.
 
     Attributes
     ----------
@@ -81,13 +82,13 @@ class _Connection:
         self.streams = 0
 
     async def close(self) -> Any:
-        """End every call, and return the channel's core."""
+        """Cancel all calls, and return the channel's C core."""
         await self.channel.close()
-        return self.channel._channel  # type: ignore[attr-defined]  # nothing public tells of its end
+        return self.channel._channel  # type: ignore[attr-defined]  # its end is not public
 
 
 class GrpcTransport:
-    """Channels of grpc.aio: one for all calls, and more as streams fill them.
+    """A `Transport` over channels of grpc.aio: one for all calls, and more for many streams.
 
     Parameters
     ----------
@@ -98,31 +99,31 @@ class GrpcTransport:
     def __init__(self, open_channel: Callable[[], aio.Channel]) -> None:
         self._open_channel = open_channel
         self._connections = [_Connection(open_channel())]
-        self._calls = asyncio.Semaphore(CALLS)
-        self._write_calls = asyncio.Semaphore(WRITE_CALLS)
+        self._calls = asyncio.Semaphore(MAX_CALLS)
+        self._writes = asyncio.Semaphore(MAX_WRITES)
 
     async def call(self, rpc: RpcMethod[Q, R], request: Q, timeout: float, metadata: Metadata) -> R:
-        async def answered() -> Any:
+        async def respond() -> Any:
             method: Any = self._open_connections()[0].channel.unary_unary(rpc.path)
             return await method(request.SerializeToString(), timeout=timeout, metadata=metadata)
 
-        async with self._write_calls if is_writing() else self._calls:
+        async with self._writes if is_writing() else self._calls:
             if rpc.writes and is_abandoned():
                 raise asyncio.CancelledError
-            return _decode(rpc, await _told(answered))
+            return _decode(rpc, await _translated(respond))
 
     async def stream(
         self, rpc: RpcMethod[Q, R], request: Q, metadata: Metadata
     ) -> AsyncGenerator[R, None]:
-        async def begun() -> Any:
-            connection = self._for_stream()
+        async def start() -> Any:
+            connection = self._connection_for_stream()
             method: Any = connection.channel.unary_stream(rpc.path)
             return connection, method(request.SerializeToString(), metadata=metadata)
 
-        connection, call = await _told(begun)
+        connection, call = await _translated(start)
         connection.streams += 1
         try:
-            while (data := await _told(call.read)) is not aio.EOF:
+            while (data := await _translated(call.read)) is not aio.EOF:
                 yield _decode(rpc, data)
         finally:
             call.cancel()
@@ -130,16 +131,17 @@ class GrpcTransport:
             del call, connection
 
     async def close(self) -> None:
-        """End every call, and let go of the C core: a fork beside its threads breaks the child.
+        """Cancel all calls, and wait until the C core has stopped its threads.
 
-        The core ends with its last channel, and a channel with the last call on it.
+        A fork while they run would break the child process. The core stops with its last channel,
+        and a channel is freed after its last call.
         """
         connections, self._connections = self._connections, []
         cores = []
         while connections:
             cores.append(await connections.pop().close())
         gc.collect()
-        for _ in range(LOOKS):
+        for _ in range(CLOSE_CHECKS):
             cores = [core for core in cores if sys.getrefcount(core) > 3]
             if not cores:
                 break
@@ -151,36 +153,37 @@ class GrpcTransport:
             raise aio.UsageError("the connection was closed")
         return self._connections
 
-    def _for_stream(self) -> _Connection:
-        """Return the first connection that can take another stream; open one if there is none."""
+    def _connection_for_stream(self) -> _Connection:
+        """Return the first connection below its limit of streams; open one if there is none."""
         connections = self._open_connections()
         for connection in connections:
-            if connection.streams < STREAMS:
+            if connection.streams < STREAMS_PER_CONNECTION:
                 return connection
         connections.append(_Connection(self._open_channel()))
         return connections[-1]
 
 
 async def connect(deployment: Deployment, user_agent: str) -> GrpcTransport:
-    """Make the channel; it connects with the first call.
+    """Return a transport, which connects at its first call.
 
     Raises
     ------
     RpcError
-        If what it is to trust cannot be had.
+        If the certificates to trust cannot be loaded.
     """
     options: list[tuple[str, Any]] = [
         ("grpc.primary_user_agent", user_agent),
         ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
         ("grpc.max_send_message_length", -1),
         ("grpc.compression_enabled_algorithms_bitset", UNCOMPRESSED),
-        ("grpc.keepalive_time_ms", _milliseconds(KEEPALIVE)),
-        ("grpc.keepalive_timeout_ms", _milliseconds(KEEPALIVE_PATIENCE)),
+        ("grpc.keepalive_time_ms", _milliseconds(KEEPALIVE_INTERVAL)),
+        ("grpc.keepalive_timeout_ms", _milliseconds(KEEPALIVE_TIMEOUT)),
         ("grpc.http2.max_pings_without_data", 0),
-        ("grpc.initial_reconnect_backoff_ms", _milliseconds(RECONNECT[0])),
-        ("grpc.min_reconnect_backoff_ms", _milliseconds(CONNECT)),  # called so, it means that
-        ("grpc.max_reconnect_backoff_ms", _milliseconds(RECONNECT[1])),
-        ("grpc.enable_retries", 0),  # what may be sent again, the client of this knows better
+        ("grpc.initial_reconnect_backoff_ms", _milliseconds(RECONNECT_BACKOFF[0])),
+        # Despite its name, the timeout of an attempt.
+        ("grpc.min_reconnect_backoff_ms", _milliseconds(CONNECT_TIMEOUT)),
+        ("grpc.max_reconnect_backoff_ms", _milliseconds(RECONNECT_BACKOFF[1])),
+        ("grpc.enable_retries", 0),  # only the caller knows which calls may be retried
         # Channels with equal options would share one connection.
         ("grpc.use_local_subchannel_pool", 1),
     ]
@@ -191,19 +194,19 @@ async def connect(deployment: Deployment, user_agent: str) -> GrpcTransport:
     target = f"dns:///{deployment.address}"
     if deployment.insecure:
         return GrpcTransport(lambda: aio.insecure_channel(target, options))
-    trusted = await tls.trusted_by(deployment)
-    if trusted.name is not None:
-        options.append(("grpc.ssl_target_name_override", trusted.name))
-        # Beside another name the C core accepts the host without its port alone.
+    trust = await tls.load_trust(deployment)
+    if trust.host_name is not None:
+        options.append(("grpc.ssl_target_name_override", trust.host_name))
+        # Together with this override, the C core accepts only an authority without port.
         options.append(("grpc.default_authority", split_endpoint(deployment.address)[0]))
-    credentials = grpc.ssl_channel_credentials(root_certificates=trusted.certificates)
+    credentials = grpc.ssl_channel_credentials(root_certificates=trust.root_certificates)
     return GrpcTransport(lambda: aio.secure_channel(target, credentials, options))
 
 
 def _decode(rpc: RpcMethod[Q, R], data: bytes | None) -> R:
-    """Return the message in a response; raise `InvalidResponse` if there is none.
+    """Return the message in a response; raise `InvalidResponse` if it cannot be decoded.
 
-    Left to grpc.aio, this would log a traceback and return None.
+    grpc.aio would log a traceback and return None.
     """
     if data is None:
         reason = f"the response to {rpc.name} is missing"
@@ -216,14 +219,14 @@ def _decode(rpc: RpcMethod[Q, R], data: bytes | None) -> R:
     raise InvalidResponse(reason)
 
 
-async def _told(start: Callable[[], Any]) -> Any:
-    """Await a step of a call, and raise what becomes of it as `RpcError`.
+async def _translated(step: Callable[[], Any]) -> Any:
+    """Return the result of one step of a call; raise `RpcError` if the step fails.
 
-    What is raised holds no frame of gRPC's, which would keep the channel.
+    The error references no frame of gRPC's, which would keep the channel open.
     """
     failure: BaseException
     try:
-        return await start()
+        return await step()
     except aio.AioRpcError as error:
         failure = RpcError(error.code().name, error.details() or "")
     except aio.UsageError as error:
@@ -233,9 +236,9 @@ async def _told(start: Callable[[], Any]) -> Any:
         if task is not None and task.cancelling():
             failure = asyncio.CancelledError()
         else:
-            # Nobody cancelled us: the channel was closed under the call.
+            # Our task was not cancelled: the channel was closed during the call.
             failure = RpcError("CANCELLED", "the connection was closed")
-    del start  # the frame is kept by what is raised
+    del step  # the error references this frame
     raise failure
 
 

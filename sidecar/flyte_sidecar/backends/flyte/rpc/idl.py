@@ -1,9 +1,9 @@
 """Fields of Flyte's messages that older releases of the flyteidl2 package do not declare.
 
-Each Flyte SDK pins flyteidl2 exactly, so the sidecar has to work with the release that it finds.
-protobuf keeps fields that a message does not declare. The messages of this module declare nothing
-but those fields, with Flyte's numbers and types: parsing the bytes of Flyte's message reads
-them, and merging their bytes into Flyte's message sets them, whatever release is installed.
+Each Flyte SDK pins flyteidl2 exactly, so the sidecar must work with the installed release. protobuf
+preserves the fields that a message does not declare. The messages of this module declare only
+those fields, with Flyte's numbers and types. Parsing the bytes of Flyte's message as one of them
+reads the fields, and merging its bytes into Flyte's message sets them.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ def signal_info(details: ActionDetails) -> SignalInfo | None:
         If it cannot be decoded.
     """
     try:
-        found = _ACTION_DETAILS.FromString(details.SerializeToString())
+        parsed = _ACTION_DETAILS.FromString(details.SerializeToString())
     except (DecodeError, ValueError):
         raise InvalidResponse("the signal of an action cannot be decoded") from None
-    return found.signal_info if found.HasField("signal_info") else None
+    return parsed.signal_info if parsed.HasField("signal_info") else None
 
 
 def set_paused_actions_only(request: ListRunsRequest) -> None:
-    """Ask for the runs with paused actions only."""
+    """Request only the runs that have paused actions."""
     request.MergeFromString(_LIST_RUNS_REQUEST(paused_actions_only=True).SerializeToString())
 
 
 def _declare(*messages: DescriptorProto) -> dict[str, Any]:
-    """Return the messages' classes by their full names."""
+    """Return the classes of the messages by full name."""
     file = FileDescriptorProto(
         name=f"{_PACKAGE}.proto",
         package=_PACKAGE,
@@ -64,7 +64,7 @@ def _declare(*messages: DescriptorProto) -> dict[str, Any]:
 
 
 def _field(name: str, number: int, message: str | None = None) -> FieldDescriptorProto:
-    """Declare a field that holds a message, or else a bool."""
+    """Return the declaration of a field whose type is a message, or else bool."""
     return FieldDescriptorProto(
         name=name,
         number=number,

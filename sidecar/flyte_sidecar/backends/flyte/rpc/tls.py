@@ -1,4 +1,4 @@
-"""Whom to trust at the other end of a TLS connection."""
+"""Which certificates a TLS connection trusts."""
 
 from __future__ import annotations
 
@@ -14,92 +14,95 @@ from msgspec import Struct
 
 from flyte_sidecar.backends.flyte.endpoint import Deployment, split_endpoint
 from flyte_sidecar.backends.flyte.proxy import Proxy
+from flyte_sidecar.backends.flyte.rpc.error_translation import TLS_HANDSHAKE_FAILED
 from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 
 HANDSHAKE_TIMEOUT = 10.0
-"""Seconds that a server is given to show its certificate."""
+"""Time for fetching the certificate of a server, in seconds."""
 
 
-class Trusted(Struct, frozen=True):
-    """What a server must show.
+class TlsTrust(Struct, frozen=True):
+    """What the certificate of a server is checked against.
 
     Attributes
     ----------
-    certificates
-        In PEM, what its certificate must come from; None stands for the system's.
-    name
-        The name that it must have, where the host's is not good enough.
+    root_certificates
+        The trusted certificates in PEM format; None for gRPC's own list.
+    host_name
+        The name that the certificate must have; None for the name of the host.
     """
 
-    certificates: bytes | None = None
-    name: str | None = None
+    root_certificates: bytes | None = None
+    host_name: str | None = None
 
 
-async def trusted_by(deployment: Deployment) -> Trusted:
-    """Find out whom the deployment's user trusts; the server is asked where that decides.
+async def load_trust(deployment: Deployment) -> TlsTrust:
+    """Return what to trust: a CA file, the server's current certificate, or the system's CAs.
 
     Raises
     ------
     RpcError
-        If the file of certificates cannot be used, or the server shows none.
+        If the CA file cannot be used, or the server's certificate cannot be fetched.
     """
     if deployment.ca_cert_file is not None:
-        return Trusted(await asyncio.to_thread(_read, deployment.ca_cert_file))
+        return TlsTrust(await asyncio.to_thread(_read_ca_file, deployment.ca_cert_file))
     if deployment.insecure_skip_verify:
-        return await _shown(deployment)
-    return Trusted(await asyncio.to_thread(_system))
+        return await _fetch_certificate(deployment)
+    return TlsTrust(await asyncio.to_thread(_system_certificates))
 
 
-def _read(path: str) -> bytes:
+def _read_ca_file(path: str) -> bytes:
     try:
         file = Path(path)
-        text = file.read_bytes()
+        content = file.read_bytes()
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
-    except (OSError, ValueError) as error:  # an SSLError is an OSError
-        reason = getattr(error, "strerror", None) or error
-        raise RpcError(
-            "FAILED_PRECONDITION", f"the CA file {path} cannot be used: {reason}"
-        ) from None
-    return text
+    except (OSError, ValueError) as error:
+        if isinstance(error, ssl.SSLError):
+            reason: object = "it must contain certificates in PEM format"
+        else:
+            reason = getattr(error, "strerror", None) or error
+        message = f"the CA file {path} cannot be used: {reason}"
+        raise RpcError("FAILED_PRECONDITION", message) from None
+    return content
 
 
-def _system() -> bytes | None:
-    """Give what the system trusts; None where that cannot be told, for gRPC's own list."""
+def _system_certificates() -> bytes | None:
+    """Return the certificates that the system trusts; None for gRPC's own list."""
     if "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH" in os.environ:
         return None
-    found = ssl.create_default_context().get_ca_certs(binary_form=True)
-    if found:
-        return _pem(found)
-    # A folder that OpenSSL looks things up in is not told; Debian keeps the whole in it too.
+    certificates = ssl.create_default_context().get_ca_certs(binary_form=True)
+    if certificates:
+        return _pem(certificates)
+    # Python does not report a folder of certificates. Debian keeps all of them in one file too.
     folder = ssl.get_default_verify_paths().capath
     bundle = Path(folder, "ca-certificates.crt") if folder else None
     return bundle.read_bytes() if bundle and bundle.is_file() else None
 
 
-async def _shown(deployment: Deployment) -> Trusted:
-    """Take what the server shows for the truth from now on."""
+async def _fetch_certificate(deployment: Deployment) -> TlsTrust:
+    """Return the server's current certificate as the one to trust from now on."""
     host, _ = split_endpoint(deployment.address)
     try:
         async with asyncio.timeout(HANDSHAKE_TIMEOUT):
-            seen = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            seen.check_hostname = False
-            seen.verify_mode = ssl.CERT_NONE
-            shown = _chain(await _greeted(seen, deployment))
-            # Only of a certificate that was verified does Python tell the names.
-            pinned = ssl.create_default_context(cadata=_pem(shown).decode())
+            unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            unverified.check_hostname = False
+            unverified.verify_mode = ssl.CERT_NONE
+            certificates = _certificate_chain(await _handshake(unverified, deployment))
+            # Python reports the names in a certificate only if it has verified it.
+            pinned = ssl.create_default_context(cadata=_pem(certificates).decode())
             pinned.check_hostname = False
             pinned.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-            names = (await _greeted(pinned, deployment)).getpeercert()
+            names = (await _handshake(pinned, deployment)).getpeercert()
     except ssl.SSLError as error:
-        words = f"{deployment.address} shows no certificate: {error}"
-        raise RpcError("UNAVAILABLE", words) from None
-    except OSError as error:  # it was not there; a TimeoutError has no words
-        raise RpcError("UNAVAILABLE", str(error) or "it says nothing") from None
-    return Trusted(_pem(shown), _name_in(names or {}, host))
+        raise RpcError("UNAVAILABLE", f"{TLS_HANDSHAKE_FAILED}: {error}") from None
+    except OSError as error:  # a TimeoutError has no message
+        message = str(error) or f"no TLS handshake within {HANDSHAKE_TIMEOUT:g} s"
+        raise RpcError("UNAVAILABLE", message) from None
+    return TlsTrust(_pem(certificates), _certified_name(names or {}, host))
 
 
-async def _greeted(context: ssl.SSLContext, deployment: Deployment) -> Any:
-    """Give what a TLS handshake has told: an SSLObject. The connection is not kept."""
+async def _handshake(context: ssl.SSLContext, deployment: Deployment) -> Any:
+    """Return the SSLObject of a TLS handshake; the connection is closed."""
     host, port = split_endpoint(deployment.address)
     if deployment.proxy is None:
         reader, writer = await asyncio.open_connection(host, port)
@@ -107,17 +110,17 @@ async def _greeted(context: ssl.SSLContext, deployment: Deployment) -> Any:
         reader, writer = await asyncio.open_connection(deployment.proxy.host, deployment.proxy.port)
     try:
         if deployment.proxy is not None:
-            await _tunnel(reader, writer, deployment.proxy, deployment.address)
+            await _open_tunnel(reader, writer, deployment.proxy, deployment.address)
         await writer.start_tls(context, server_hostname=host)
         return writer.get_extra_info("ssl_object")
     finally:
         writer.transport.abort()
 
 
-async def _tunnel(
+async def _open_tunnel(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, proxy: Proxy, address: str
 ) -> None:
-    """Have the proxy connect to the address; OSError if it does not."""
+    """Connect to the address through the proxy; raise OSError if the proxy does not connect."""
     lines = [f"CONNECT {address} HTTP/1.1", f"Host: {address}"]
     if proxy.authorization is not None:
         lines.append(f"Proxy-Authorization: {proxy.authorization}")
@@ -125,14 +128,14 @@ async def _tunnel(
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-        raise OSError("the proxy sends no HTTP response") from None
+        raise OSError("the proxy sent no HTTP response") from None
     status = head.partition(b"\r\n")[0].decode("latin-1")
     if status.split(" ")[1:2] != ["200"]:
-        raise OSError(f"the proxy responded {status!r}")
+        raise OSError(f"the proxy responded with {status!r}")
 
 
-def _chain(connection: Any) -> list[bytes]:
-    """Give all certificates that the server showed; its own alone before Python 3.13."""
+def _certificate_chain(connection: Any) -> list[bytes]:
+    """Return the certificates that the server sent; before Python 3.13, only its own."""
     if sys.version_info >= (3, 13):
         chain: list[bytes] = connection.get_unverified_chain()
         return chain
@@ -144,10 +147,10 @@ def _pem(certificates: list[bytes]) -> bytes:
     return "".join(map(ssl.DER_cert_to_PEM_cert, certificates)).encode()
 
 
-def _name_in(certificate: Any, host: str) -> str | None:
-    """Give a name that the certificate is good for, None where it is good for the host."""
+def _certified_name(certificate: Any, host: str) -> str | None:
+    """Return a name that the certificate is valid for; None if it is valid for the host."""
     names = [
-        _as_grpc_has_it(name)
+        _as_in_grpc(name)
         for kind, name in certificate.get("subjectAltName", ())
         if kind in ("DNS", "IP Address")
     ]
@@ -160,6 +163,6 @@ def _name_in(certificate: Any, host: str) -> str | None:
     return names[0].replace("*", "any", 1)
 
 
-def _as_grpc_has_it(name: str) -> str:
-    """Give a name as gRPC compares it: Python tells ``0:0:0:0:0:0:0:1`` for ``::1``."""
+def _as_in_grpc(name: str) -> str:
+    """Return the name as gRPC compares it: ``::1``, which Python reports as ``0:0:0:0:0:0:0:1``."""
     return str(ipaddress.ip_address(name.strip())) if ":" in name else name

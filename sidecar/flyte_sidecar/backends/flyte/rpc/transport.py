@@ -1,4 +1,4 @@
-"""What is needed of a way to call Flyte's services."""
+"""What the client of Flyte's services requires of a transport, such as gRPC."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ Q = TypeVar("Q", bound="Message")
 R = TypeVar("R", bound="Message")
 
 Metadata: TypeAlias = Sequence[tuple[str, str]]
-"""Headers of a call; their names in lower case."""
+"""Headers of a call; their names are lower case."""
 
 
 class RpcError(Exception):
-    """A call was answered with a status other than OK, or not at all.
+    """A call failed: the server responded with a status other than OK, or not at all.
 
     Attributes
     ----------
     status
-        Its name as gRPC has it: ``UNAVAILABLE``, ``NOT_FOUND``, ...
+        The name of the gRPC status: ``UNAVAILABLE``, ``NOT_FOUND``, ...
     message
-        What came with it, for a person.
-    lost
-        The failure of an earlier attempt at the same write, which may have been executed.
+        The message that came with the status, for people.
+    unconfirmed
+        The error of an earlier attempt at the same write, if that may have been executed.
     """
 
     def __init__(self, status: str, message: str) -> None:
@@ -36,7 +36,7 @@ class RpcError(Exception):
 
 
 class InvalidResponse(RpcError):
-    """The server answered, but not with a message of the expected type."""
+    """The server responded, but not with a message of the expected type."""
 
     def __init__(self, reason: str) -> None:
         super().__init__("INTERNAL", reason)
@@ -52,7 +52,12 @@ class LimitExceeded(RpcError):
 class RpcMethod(Generic[Q, R]):
     """One method of a Flyte service, with the classes of its messages.
 
-    `writes` says that it changes something: it is not called once nobody waits for that.
+    Attributes
+    ----------
+    path
+        The path of an HTTP request for it: ``/flyteidl2.workflow.RunService/ListRuns``.
+    writes
+        Whether it changes something. A write is not sent after its client has abandoned it.
     """
 
     def __init__(
@@ -71,22 +76,22 @@ class RpcMethod(Generic[Q, R]):
 
 
 class Transport(Protocol):
-    """One connection to a deployment; it is made again by itself when it breaks.
+    """Sends calls to one deployment, and reconnects when a connection breaks.
 
-    Every method raises `RpcError` alone. Who cancels the task that awaits a call, or
-    closes a stream, ends the call at the server too.
+    Every method raises `RpcError` and nothing else. When the task that awaits a call is cancelled
+    or a stream is closed, the call ends on the server too.
     """
 
     async def call(self, rpc: RpcMethod[Q, R], request: Q, timeout: float, metadata: Metadata) -> R:
         """Return the response; `timeout` in seconds.
 
-        The task of a write that its client has abandoned is cancelled instead.
+        If the client of a write has abandoned it before it is sent, its task is cancelled.
         """
 
     def stream(
         self, rpc: RpcMethod[Q, R], request: Q, metadata: Metadata
     ) -> AsyncGenerator[R, None]:
-        """Give what the server sends, for as long as it does."""
+        """Yield the messages of the server until it ends the stream."""
 
     async def close(self) -> None:
-        """End every call, and the connection."""
+        """Cancel all calls, and disconnect."""
