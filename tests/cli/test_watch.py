@@ -525,7 +525,7 @@ class Backend:
     async def watch(self, watch):
         async def tell(how, *what):
             how(*what)
-            while watch.news().done():  # it is not taken yet
+            while watch.available().done():  # it is not taken yet
                 await asyncio.sleep(0)
 
         told = {name: None for name in Event.__struct_fields__}
@@ -533,7 +533,7 @@ class Backend:
         event = Event(**{**told, "pending": True, "partial": False, "phase": "QUEUED"})
         await tell(watch.put, event)
         await tell(watch.sync)
-        await tell(watch.lose, BackendUnavailable("it is\\x1b[2J away"))
+        await tell(watch.disconnect, BackendUnavailable("it is\\x1b[2J away"))
         await tell(watch.sync)
         await tell(watch.put, replace(event, phase="PAUSED", prompt="Deploy?"))
         await tell(watch.remove, event)

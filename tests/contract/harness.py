@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from flyte_sidecar._futures import resolve
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.backend import EventBackend
+from flyte_sidecar.events.coalescing import Changed, CoalescingQueue, Disconnected, WatchUpdate
 from flyte_sidecar.events.model import (
     Event,
     EventPage,
@@ -25,7 +26,7 @@ from flyte_sidecar.events.model import (
     Target,
 )
 from flyte_sidecar.events.service import EventService
-from flyte_sidecar.events.watch import Changed, Lost, Note, Watch, Watched
+from flyte_sidecar.events.watch_feed import WatchSelector
 from tests.conftest import TEST_TIMEOUT
 
 
@@ -66,16 +67,16 @@ class Picture:
 
     def __init__(self) -> None:
         self.events: dict[tuple[Run, str], Event] = {}
-        self.notes: list[Note] = []
+        self.notes: list[WatchUpdate] = []
         self.synced = False
         self.lost = False
         self._ended: set[tuple[Run, str]] = set()
 
-    def apply(self, note: Note) -> None:
+    def apply(self, note: WatchUpdate) -> None:
         self.notes.append(note)
         if isinstance(note, Changed):
             self._change(note.change, note.event)
-        elif isinstance(note, Lost):
+        elif isinstance(note, Disconnected):
             assert self.synced
             assert not self.lost
             self.lost = True
@@ -121,7 +122,7 @@ class Picture:
 class Watching:
     """An open watch, and what it has told."""
 
-    def __init__(self, watch: Watch, feed: asyncio.Future[None]) -> None:
+    def __init__(self, watch: CoalescingQueue, feed: asyncio.Future[None]) -> None:
         self.watch = watch
         self.feed = feed
         self.picture = Picture()
@@ -141,7 +142,7 @@ class Watching:
                 if self.feed.done():
                     self.feed.result()
                     raise AssertionError("the watch has finished")
-                news = self.watch.news()
+                news = self.watch.available()
                 await asyncio.wait({self.feed, news}, return_when=asyncio.FIRST_COMPLETED)
 
     async def synced(self) -> Picture:
@@ -234,7 +235,7 @@ class Client:
         if run is not None:
             scope = Scope(run.org, run.project, run.domain)
         name = None if run is None else run.name
-        watch = Watch(Watched(scope=scope, run_name=name, parent=parent))
+        watch = CoalescingQueue(WatchSelector(scope=scope, run_name=name, parent=parent))
         watching = Watching(watch, asyncio.ensure_future(self.service.watch(watch)))
         self._watching.append(watching)
         return watching

@@ -12,7 +12,7 @@ from flyte_sidecar._futures import resolve
 from flyte_sidecar.errors import AmbiguousEvent, EventNotFound, ShuttingDown
 from flyte_sidecar.events.backend import EventBackend
 from flyte_sidecar.events.model import SUCCEEDED, TIMED_OUT, Event, Run, Target
-from flyte_sidecar.events.watch import WatchFeed
+from flyte_sidecar.events.watch_feed import WatchFeed
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.harness import RUN, Client, settle
 

@@ -54,7 +54,8 @@ def test_serving_a_first_request_loads_nothing_heavy(spawn: Spawn, tmp_path: Pat
     of_others = {
         "flyte_sidecar.event",
         "flyte_sidecar.server.watches",
-        "flyte_sidecar.events.watch",
+        "flyte_sidecar.events.coalescing",
+        "flyte_sidecar.events.watch_feed",
     }
     assert set(json.loads(told.read_text())) & (HEAVY | of_others) == set()
 

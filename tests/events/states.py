@@ -8,12 +8,13 @@ from typing import Any
 from msgspec.structs import replace
 
 from flyte_sidecar.errors import BackendUnavailable
+from flyte_sidecar.events.coalescing import CoalescingQueue, Synced, WatchUpdate
 from flyte_sidecar.events.model import PAUSED, SUCCEEDED, Event, Payload, Scope
-from flyte_sidecar.events.watch import Note, Synced, Watch, Watched
+from flyte_sidecar.events.watch_feed import WatchSelector
 
 SCOPE = Scope(None, "local", "local")
-RUN = Watched(scope=SCOPE, run_name="r1")
-INBOX = Watched(scope=SCOPE)
+RUN = WatchSelector(scope=SCOPE, run_name="r1")
+INBOX = WatchSelector(scope=SCOPE)
 DOWN = BackendUnavailable("down")
 AGAIN = Synced(again=True)
 
@@ -50,17 +51,17 @@ def answered(event: Event, payload: Payload | None = True) -> Event:
     return replace(event, phase=SUCCEEDED, pending=False, payload=payload)
 
 
-def taken(watch: Watch) -> list[Note]:
+def taken(watch: CoalescingQueue) -> list[WatchUpdate]:
     """Take everything that there is to be told."""
-    notes: list[Note] = []
+    notes: list[WatchUpdate] = []
     while (note := watch.take()) is not None:
         notes.append(note)
     return notes
 
 
-def synced(watched: Watched, *events: Event) -> Watch:
+def synced(watched: WatchSelector, *events: Event) -> CoalescingQueue:
     """Give a watch whose client has taken all that stood."""
-    watch = Watch(watched)
+    watch = CoalescingQueue(watched)
     for one in events:
         watch.put(one)
     watch.sync()

@@ -8,15 +8,16 @@ import pytest
 from msgspec.structs import replace
 
 from flyte_sidecar.errors import BackendUnavailable, StoreUnavailable
+from flyte_sidecar.events.coalescing import Changed, CoalescingQueue, Disconnected, Synced
 from flyte_sidecar.events.model import ABORTED, Payload, Scope
-from flyte_sidecar.events.watch import Changed, Lost, Synced, Watch, Watched
+from flyte_sidecar.events.watch_feed import WatchSelector
 from tests.events.states import AGAIN, DOWN, INBOX, RUN, SCOPE, answered, event, synced, taken
 
 # What a change is called.
 
 
 def test_all_that_stands_is_told_before_it_is_said_to_be_all() -> None:
-    watch = Watch(RUN)
+    watch = CoalescingQueue(RUN)
     waits, done = event("waits"), answered(event("done"))
     watch.put(waits)
     watch.put(done)
@@ -26,7 +27,7 @@ def test_all_that_stands_is_told_before_it_is_said_to_be_all() -> None:
 
 
 def test_where_nothing_stands_that_is_told_at_once() -> None:
-    watch = Watch(RUN)
+    watch = CoalescingQueue(RUN)
     assert watch.take() is None
     watch.sync()
     assert taken(watch) == [Synced()]
@@ -75,7 +76,7 @@ def test_an_event_that_is_gone_is_told_as_it_stood_last() -> None:
 
 
 def test_an_event_that_went_before_it_was_told_is_never_told() -> None:
-    watch = Watch(RUN)
+    watch = CoalescingQueue(RUN)
     watch.put(event())
     watch.remove(event())
     watch.sync()
@@ -158,16 +159,16 @@ def test_of_an_ended_event_more_details_are_a_change() -> None:
     ("watched", "told"),
     [
         (RUN, {"here", "under"}),
-        (Watched(scope=SCOPE, run_name="r1", parent="a1"), {"under"}),
-        (Watched(scope=SCOPE, run_name="r2"), {"other"}),
+        (WatchSelector(scope=SCOPE, run_name="r1", parent="a1"), {"under"}),
+        (WatchSelector(scope=SCOPE, run_name="r2"), {"other"}),
         (INBOX, {"here", "under", "other"}),
-        (Watched(scope=SCOPE, parent="a1"), {"under"}),
-        (Watched(scope=Scope("o", "local", "local"), run_name="r1"), {"org"}),
-        (Watched(scope=Scope(None, "p", "local")), {"project"}),
-        (Watched(scope=Scope(None, "local", "d")), {"domain"}),
+        (WatchSelector(scope=SCOPE, parent="a1"), {"under"}),
+        (WatchSelector(scope=Scope("o", "local", "local"), run_name="r1"), {"org"}),
+        (WatchSelector(scope=Scope(None, "p", "local")), {"project"}),
+        (WatchSelector(scope=Scope(None, "local", "d")), {"domain"}),
     ],
 )
-def test_only_what_is_watched_is_told(watched: Watched, told: set[str]) -> None:
+def test_only_what_is_watched_is_told(watched: WatchSelector, told: set[str]) -> None:
     events = [
         event("here"),
         event("under", parent="a1"),
@@ -176,7 +177,7 @@ def test_only_what_is_watched_is_told(watched: Watched, told: set[str]) -> None:
         event("project", project="p"),
         event("domain", domain="d"),
     ]
-    watch = Watch(watched)
+    watch = CoalescingQueue(watched)
     for one in events:
         watch.put(one)
     found = taken(watch)
@@ -194,7 +195,7 @@ def test_events_of_one_id_in_several_runs_are_several() -> None:
 
 
 def test_a_watch_of_what_is_pending_passes_over_what_is_resolved_already() -> None:
-    watch = Watch(INBOX)
+    watch = CoalescingQueue(INBOX)
     watch.put(answered(event("before")))
     watch.sync()
     watch.put(answered(event("after")))
@@ -210,7 +211,7 @@ def test_a_watch_of_what_is_pending_tells_an_end_once_and_forgets_the_event() ->
     watch.put(answered(event(), False))
     watch.remove(answered(event()))
     assert taken(watch) == []
-    assert not watch._told
+    assert not watch._reported
 
 
 # The loss of the backend.
@@ -218,8 +219,8 @@ def test_a_watch_of_what_is_pending_tells_an_end_once_and_forgets_the_event() ->
 
 def test_a_loss_and_its_end_are_told_in_turn() -> None:
     watch = synced(RUN, event())
-    watch.lose(DOWN)
-    assert taken(watch) == [Lost(DOWN)]
+    watch.disconnect(DOWN)
+    assert taken(watch) == [Disconnected(DOWN)]
     watch.put(answered(event()))
     watch.sync()
     assert taken(watch) == [Changed("resolved", answered(event())), AGAIN]
@@ -233,19 +234,19 @@ def test_without_a_loss_nothing_is_said_to_be_true_again() -> None:
 
 
 def test_before_all_that_stands_was_put_a_loss_is_an_error() -> None:
-    watch = Watch(RUN)
+    watch = CoalescingQueue(RUN)
     watch.put(event())
     with pytest.raises(BackendUnavailable):
-        watch.lose(DOWN)
+        watch.disconnect(DOWN)
     assert taken(watch) == [Changed("created", event())]
 
 
 def test_a_loss_that_lasts_is_told_once() -> None:
     watch = synced(RUN)
     for _ in range(3):
-        watch.lose(DOWN)
-    assert taken(watch) == [Lost(DOWN)]
-    watch.lose(DOWN)
+        watch.disconnect(DOWN)
+    assert taken(watch) == [Disconnected(DOWN)]
+    watch.disconnect(DOWN)
     assert taken(watch) == []
     watch.sync()
     assert taken(watch) == [AGAIN]
@@ -254,20 +255,20 @@ def test_a_loss_that_lasts_is_told_once() -> None:
 def test_of_losses_that_nobody_has_heard_of_the_last_is_told() -> None:
     watch = synced(RUN)
     worse = StoreUnavailable("gone", reason="io")
-    watch.lose(DOWN)
+    watch.disconnect(DOWN)
     watch.sync()
-    watch.lose(worse)
-    assert taken(watch) == [Lost(worse)]
+    watch.disconnect(worse)
+    assert taken(watch) == [Disconnected(worse)]
     watch.sync()
     assert taken(watch) == [AGAIN]
 
 
 def test_an_end_of_a_loss_that_nobody_has_heard_of_is_no_end() -> None:
     watch = synced(RUN)
-    watch.lose(DOWN)
+    watch.disconnect(DOWN)
     taken(watch)
     watch.sync()
-    watch.lose(DOWN)
+    watch.disconnect(DOWN)
     assert taken(watch) == []
     watch.put(event())
     watch.sync()
@@ -275,9 +276,9 @@ def test_an_end_of_a_loss_that_nobody_has_heard_of_is_no_end() -> None:
 
 
 def test_a_loss_comes_after_what_it_came_after() -> None:
-    watch = Watch(RUN)
+    watch = CoalescingQueue(RUN)
     watch.put(event())
     watch.sync()
-    watch.lose(DOWN)
+    watch.disconnect(DOWN)
     watch.sync()
-    assert taken(watch) == [Changed("created", event()), Synced(), Lost(DOWN), AGAIN]
+    assert taken(watch) == [Changed("created", event()), Synced(), Disconnected(DOWN), AGAIN]

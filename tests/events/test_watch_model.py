@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flyte_sidecar.errors import BackendUnavailable
+from flyte_sidecar.events.coalescing import CoalescingQueue, Synced
 from flyte_sidecar.events.model import Event, Payload
-from flyte_sidecar.events.watch import Synced, Watch, Watched
+from flyte_sidecar.events.watch_feed import WatchSelector
 from tests.contract.harness import Picture
 from tests.events.states import DOWN, INBOX, RUN, answered, event
 
@@ -27,7 +28,7 @@ STEPS = st.lists(
         st.tuples(st.just("again"), KEYS),
         st.tuples(st.just("stale"), KEYS),
         st.tuples(st.just("remove"), KEYS),
-        st.tuples(st.just("lose")),
+        st.tuples(st.just("disconnect")),
         st.tuples(st.just("sync")),
         st.tuples(st.just("take"), st.integers(1, 5)),
     ),
@@ -41,7 +42,7 @@ class Backend:
     Its events carry the number of the step that made their state as `group`.
     """
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: CoalescingQueue) -> None:
         self.watch = watch
         self.stands: dict[str, Event] = {}
         self.promised: dict[bool, dict[str, int]] = {}  # states that each mark speaks of
@@ -72,7 +73,7 @@ class Backend:
         """Say that it is pending, which is no longer true."""
         stands = self.stands.get(str(key))
         # Where all that is pending is watched, what was resolved is forgotten.
-        if stands is not None and not stands.pending and self.watch.watched.run_name is not None:
+        if stands is not None and not stands.pending and self.watch.selector.run_name is not None:
             self.watch.put(event(str(key), group="stale"))
 
     def remove(self, key: int) -> None:
@@ -80,13 +81,13 @@ class Backend:
         if stands is not None:
             self.watch.remove(stands)
 
-    def lose(self) -> None:
+    def disconnect(self) -> None:
         if self._synced:
-            self.watch.lose(DOWN)
+            self.watch.disconnect(DOWN)
             self._whole = False
         else:
             with pytest.raises(BackendUnavailable):
-                self.watch.lose(DOWN)
+                self.watch.disconnect(DOWN)
 
     def sync(self) -> None:
         if not self._synced or not self._whole:
@@ -108,9 +109,9 @@ class Backend:
 @given(steps=STEPS)
 @settings(max_examples=400)
 def test_whatever_happens_the_notes_make_the_picture_that_is_true(
-    watched: Watched, steps: list[tuple[Any, ...]]
+    watched: WatchSelector, steps: list[tuple[Any, ...]]
 ) -> None:
-    watch = Watch(watched)
+    watch = CoalescingQueue(watched)
     backend = Backend(watch)
     picture = Picture()
 
@@ -126,14 +127,14 @@ def test_whatever_happens_the_notes_make_the_picture_that_is_true(
     for verb, *given_ in steps:
         act: Callable[..., None] = take if verb == "take" else getattr(backend, verb)
         act(*given_)
-        marks = sum(not isinstance(key, str) for key in watch._waiting)
+        marks = sum(not isinstance(key, str) for key in watch._queue)
         assert marks <= 3
-        assert len(watch._waiting) - marks <= 4
+        assert len(watch._queue) - marks <= 4
     backend.sync()
     take(math.inf)
     assert picture.synced
     assert not picture.lost
-    assert not watch._waiting
+    assert not watch._queue
     assert watch._bytes == 0
     true, told = backend.stands, picture.named()
     if watched is INBOX:

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from flyte_sidecar.events.coalescing import Changed, CoalescingQueue
 from flyte_sidecar.events.model import Event, Payload
-from flyte_sidecar.events.watch import Changed, Watch, Watched
+from flyte_sidecar.events.watch_feed import WatchSelector
 from tests.events.states import INBOX, RUN, answered, event, synced, taken
 
 EVENTS, WATCHES = 1000, 20
@@ -20,7 +21,7 @@ UNREAD, READ = 180 << 10, 60 << 10
 and 26 KB. Copies of the events would take 1 MB, and copies of what was reported 110 KB."""
 
 
-def fill(watch: Watch) -> None:
+def fill(watch: CoalescingQueue) -> None:
     """Put events that were decoded for this watch alone."""
     for place in range(EVENTS):
         watch.put(event(f"question {place}", prompt=f"{place}: " + "a prompt " * 30))
@@ -40,8 +41,10 @@ def used() -> int:
 
 
 @pytest.mark.parametrize("watched", [RUN, INBOX], ids=["run", "inbox"])
-def test_watches_of_the_same_events_add_little_to_the_first(watched: Watched, traced: None) -> None:
-    watches = [Watch(watched) for _ in range(WATCHES + 1)]
+def test_watches_of_the_same_events_add_little_to_the_first(
+    watched: WatchSelector, traced: None
+) -> None:
+    watches = [CoalescingQueue(watched) for _ in range(WATCHES + 1)]
     fill(watches[0])
     one = used()
     for watch in watches[1:]:
@@ -55,7 +58,7 @@ def test_watches_of_the_same_events_add_little_to_the_first(watched: Watched, tr
     assert (several - used()) / WATCHES < READ
 
 
-def states(watch: Watch) -> list[Event]:
+def states(watch: CoalescingQueue) -> list[Event]:
     return [note.event for note in taken(watch) if isinstance(note, Changed)]
 
 

@@ -16,10 +16,11 @@ from msgspec import json
 
 from flyte_sidecar._futures import try_set_result, wait_all
 from flyte_sidecar.cli import standard_streams, terminal
+from flyte_sidecar.events.coalescing import CoalescingQueue
 from flyte_sidecar.events.model import SUCCEEDED, Event, Payload
 from flyte_sidecar.events.payloads import for_json
 from flyte_sidecar.events.service import EventService
-from flyte_sidecar.events.watch import Watch, Watched
+from flyte_sidecar.events.watch_feed import WatchSelector
 from flyte_sidecar.protocol import results
 from flyte_sidecar.rpc.output_queue import OutputQueue
 from flyte_sidecar.rpc.parent_process import watch_parent
@@ -92,7 +93,7 @@ async def _watch(options: Options, run_name: str | None, as_json: bool) -> None:
         watch_parent(options.parent_pid, reader.connection_lost)
     backend = make_backend(options)
     service = EventService(backend)
-    feed = Watch(Watched(scope=service.scope(None, None, None), run_name=run_name))
+    feed = CoalescingQueue(WatchSelector(scope=service.scope(None, None, None), run_name=run_name))
     telling = OpenWatches().open(NAME, feed, service.watch(feed), Call(), output)
     ends: set[asyncio.Future[Any]] = {telling, reader.gone}
     remarking = asyncio.ensure_future(_remark(lines, output))

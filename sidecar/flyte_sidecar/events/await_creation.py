@@ -14,7 +14,7 @@ from flyte_sidecar._futures import resolve, retrieve_exception
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.backend import EventBackend
 from flyte_sidecar.events.model import Event, Run, Scope, Target
-from flyte_sidecar.events.watch import Watched
+from flyte_sidecar.events.watch_feed import WatchSelector
 
 
 class Creations:
@@ -76,7 +76,7 @@ class _Arrivals:
 
     def __init__(self, backend: EventBackend, run: Run) -> None:
         scope = Scope(run.org, run.project, run.domain)
-        self.watched = Watched(scope=scope, run_name=run.name)
+        self.selector = WatchSelector(scope=scope, run_name=run.name)
         self.subscribers: dict[Target, set[_Created]] = {}
         self.watching = asyncio.ensure_future(backend.watch(self))
         self.watching.add_done_callback(self._end)
@@ -97,7 +97,7 @@ class _Arrivals:
     def sync(self) -> None:
         """Nobody waits for what already exists."""
 
-    def lose(self, error: SidecarError) -> None:
+    def disconnect(self, error: SidecarError) -> None:
         """The watch reconnects by itself."""
 
     async def room(self) -> None:

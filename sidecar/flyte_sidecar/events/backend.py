@@ -19,7 +19,7 @@ from flyte_sidecar.events.model import (
 )
 
 if TYPE_CHECKING:
-    from flyte_sidecar.events.watch import WatchFeed
+    from flyte_sidecar.events.watch_feed import WatchFeed
 
 CANDIDATES = 20
 """How many of the events that fit an ambiguous name are told."""

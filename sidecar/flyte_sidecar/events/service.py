@@ -38,7 +38,7 @@ from flyte_sidecar.events.write_order import Write, WriteOrder, ended
 
 if TYPE_CHECKING:
     from flyte_sidecar.events.await_creation import Creations
-    from flyte_sidecar.events.watch import Watch
+    from flyte_sidecar.events.coalescing import CoalescingQueue
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -88,9 +88,9 @@ class EventService:
         choose = self._choose_created if await_creation else self._choose
         return self._after(self._order.before(target.run), partial(self._wait, choose), target)
 
-    def watch(self, watch: Watch) -> Coroutine[Any, Any, None]:
+    def watch(self, watch: CoalescingQueue) -> Coroutine[Any, Any, None]:
         """Feed a watch for as long as anything can change."""
-        return self._after(self._order.before(watch.watched.run), self.backend.watch, watch)
+        return self._after(self._order.before(watch.selector.run), self.backend.watch, watch)
 
     def _read(
         self, run: Run | None, read: Callable[[A], MaybeAwaitable[T]], what: A
@@ -106,14 +106,17 @@ class EventService:
         return await resolve(read(what))
 
     async def _wait(self, choose: Callable[[Target], Awaitable[Event]], target: Target) -> Event:
-        from flyte_sidecar.events.interning import EVENTS, key_of  # most clients never wait
+        from flyte_sidecar.events.intern_pool import (  # most clients never wait
+            EVENT_POOL,
+            event_key,
+        )
 
         # Thousands may wait for one large event, and their results for a slow reader.
         event = await choose(target)
         if event.pending:
             event = without_details(event)
             event = await self.backend.resolved(event)
-        return EVENTS.share(key_of(event), event)
+        return EVENT_POOL.intern(event_key(event), event)
 
     def write(self, target: Target) -> Write:
         """Take a place among the writes, to be handed to the write that follows."""

@@ -145,11 +145,14 @@ class MethodHandlers:
         return OpenWatches()
 
     def _watch(self, given: params.WatchParams, call: Call) -> MaybeAwaitable[results.WatchResult]:
-        from flyte_sidecar.events.watch import Watch, Watched
+        from flyte_sidecar.events.coalescing import CoalescingQueue
+        from flyte_sidecar.events.watch_feed import WatchSelector
 
         assert self.connection is not None
-        watched = Watched(scope=self._scope(given), run_name=given.run_name, parent=given.parent)
-        watch = Watch(watched)
+        watched = WatchSelector(
+            scope=self._scope(given), run_name=given.run_name, parent=given.parent
+        )
+        watch = CoalescingQueue(watched)
         feeding = self._service.watch(watch)
         return self._watches.open(given.watch, watch, feeding, call, self.connection.output)
 

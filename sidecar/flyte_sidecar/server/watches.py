@@ -8,7 +8,7 @@ from typing import Any
 
 from flyte_sidecar._futures import retrieve_exception, wait_all
 from flyte_sidecar.errors import InvalidParams, RequestCancelled, SidecarError
-from flyte_sidecar.events.watch import Changed, Lost, Note, Watch
+from flyte_sidecar.events.coalescing import Changed, CoalescingQueue, Disconnected, WatchUpdate
 from flyte_sidecar.protocol import methods, results
 from flyte_sidecar.rpc.output_queue import OutputQueue
 from flyte_sidecar.rpc.requests import Call, Notice
@@ -29,7 +29,7 @@ class OpenWatches:
     def open(
         self,
         name: str,
-        watch: Watch,
+        watch: CoalescingQueue,
         feeding: Coroutine[Any, Any, None],
         call: Call,
         output: OutputQueue[Any],
@@ -77,7 +77,7 @@ class OpenWatches:
 
 
 async def _tell(
-    name: str, watch: Watch, feed: asyncio.Future[None], output: OutputQueue[Any]
+    name: str, watch: CoalescingQueue, feed: asyncio.Future[None], output: OutputQueue[Any]
 ) -> results.WatchResult:
     sequence = 0
     while True:
@@ -92,7 +92,7 @@ async def _tell(
             feed.result()
             return results.WatchResult(reason="finished")
         else:
-            await asyncio.wait({feed, watch.news()}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({feed, watch.available()}, return_when=asyncio.FIRST_COMPLETED)
 
 
 def _reason(ending: SidecarError) -> results.WatchResult:
@@ -100,12 +100,12 @@ def _reason(ending: SidecarError) -> results.WatchResult:
     return results.WatchResult(reason="cancelled" if cancelled else "shutdown")
 
 
-def _notice(name: str, sequence: int, note: Note) -> Notice:
+def _notice(name: str, sequence: int, note: WatchUpdate) -> Notice:
     its: dict[str, Any] = {"watch": name, "sequence": sequence}
     if isinstance(note, Changed):
         told = results.EventChanged(**its, change=note.change, event=note.event)
         return Notice(methods.CHANGED.name, told)
-    if isinstance(note, Lost):
+    if isinstance(note, Disconnected):
         error = results.error_of(note.error)
         return Notice(methods.DISCONNECTED.name, results.WatchDisconnected(**its, error=error))
     if note.again:

@@ -19,8 +19,8 @@ from flyte_sidecar.errors import (
     ShuttingDown,
     SidecarError,
 )
+from flyte_sidecar.events.coalescing import Disconnected
 from flyte_sidecar.events.model import PAUSED, SUCCEEDED
-from flyte_sidecar.events.watch import Lost
 from tests.backends.flyte.asking import EVERY, OLD, OLD_AND_NEW, ask, until
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, Client
@@ -280,7 +280,7 @@ async def test_a_message_that_breaks_a_stream_leaves_the_run_to_polls(
     flyte.server.model.signal_directly(RUN.name, action, True)
     assert (await waits).payload is True
     await watching.pending([])
-    assert not [note for note in watching.picture.notes if isinstance(note, Lost)]
+    assert not [note for note in watching.picture.notes if isinstance(note, Disconnected)]
     assert flyte.server.calls[STREAM] == 1
 
 
@@ -388,7 +388,7 @@ async def test_streams_that_break_soon_are_given_up_for_a_while(
     ask(flyte, "new")
     await watching.until(lambda picture: "new" in picture.named())
     assert flyte.server.calls[STREAM] <= stream.TRIES + 1
-    told = sum(isinstance(note, Lost) for note in watching.picture.notes)
+    told = sum(isinstance(note, Disconnected) for note in watching.picture.notes)
     assert told <= stream.TRIES
 
 

@@ -14,8 +14,8 @@ from flyte_sidecar.backends.flyte.rpc.stream_limiter import StreamLimiter
 from flyte_sidecar.backends.flyte.watch import inbox, schedule
 from flyte_sidecar.backends.flyte.watch.schedule import Load, Schedule
 from flyte_sidecar.backends.flyte.watch.troubles import PERSISTENT
+from flyte_sidecar.events.coalescing import Disconnected
 from flyte_sidecar.events.model import Target
-from flyte_sidecar.events.watch import Lost
 from tests.backends.flyte.asking import EVERY, OLD, until
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import SCOPE, Client
@@ -229,7 +229,7 @@ async def test_a_defect_in_polling_the_runs_ends_no_watch(
         await watching.until(lambda picture: picture.lost)
     flyte.server.model.ask("r2", "other")
     await watching.pending(["q", "other"])
-    (lost,) = [note for note in watching.picture.notes if isinstance(note, Lost)]
+    (lost,) = [note for note in watching.picture.notes if isinstance(note, Disconnected)]
     assert lost.error.kind == "internal_error"
 
 

@@ -20,8 +20,8 @@ from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.backends.flyte.watch import inbox, schedule
 from flyte_sidecar.backends.flyte.watch.part import Part
 from flyte_sidecar.errors import BackendUnavailable, CursorExpired, InvalidParams, PermissionDenied
+from flyte_sidecar.events.coalescing import Disconnected
 from flyte_sidecar.events.model import Scope
-from flyte_sidecar.events.watch import Lost
 from tests.backends.flyte.asking import EVERY, OLD, until
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import SCOPE, Client
@@ -302,7 +302,7 @@ async def test_a_watch_of_all_survives_a_server_that_goes_and_comes_back(
     await asyncio.to_thread(flyte.server.start)
     await watching.until(lambda picture: not picture.lost)
     await watching.pending(["other", "new"])
-    assert sum(isinstance(note, Lost) for note in watching.picture.notes) >= 1
+    assert sum(isinstance(note, Disconnected) for note in watching.picture.notes) >= 1
 
 
 async def test_a_watch_of_all_ends_with_the_first_error_or_one_that_cannot_be_mended(

@@ -15,8 +15,8 @@ from flyte_sidecar.backends.flyte.rpc import run_service as calls
 from flyte_sidecar.backends.flyte.rpc import stream_limiter
 from flyte_sidecar.backends.flyte.watch import schedule, stream
 from flyte_sidecar.errors import BackendUnavailable, PermissionDenied, ShuttingDown
+from flyte_sidecar.events.coalescing import Disconnected
 from flyte_sidecar.events.model import ABORTED, PAUSED, SUCCEEDED
-from flyte_sidecar.events.watch import Lost
 from tests.backends.flyte.asking import EVERY, OLD_AND_NEW, ask, until
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.flyte import FlyteHarness
@@ -112,7 +112,7 @@ async def test_what_changed_while_the_stream_was_lost_is_told_before_resynced(
     await watching.until(lambda picture: picture.lost)
     picture = await watching.until(lambda picture: not picture.lost)
     assert picture.pending() == {"q1", "q2"}
-    (lost,) = [note for note in picture.notes if isinstance(note, Lost)]
+    (lost,) = [note for note in picture.notes if isinstance(note, Disconnected)]
     assert lost.error.retryable
 
 
@@ -124,7 +124,7 @@ async def test_a_server_that_goes_and_comes_back_is_told_and_found_again(
     watching = await begun(client, flyte)
     await asyncio.to_thread(flyte.server.stop)
     await watching.until(lambda picture: picture.lost)
-    (lost,) = [note for note in watching.picture.notes if isinstance(note, Lost)]
+    (lost,) = [note for note in watching.picture.notes if isinstance(note, Disconnected)]
     assert isinstance(lost.error, BackendUnavailable)
     flyte.server.model.abort_directly(RUN.name, actions[1], "why")
     ask(flyte, "new")
@@ -166,7 +166,7 @@ async def test_a_run_whose_stream_never_works_is_watched_by_looking(
     await watching.pending(["q"])
     flyte.server.model.signal_directly(RUN.name, action, True)
     await watching.pending([])
-    assert not [note for note in watching.picture.notes if isinstance(note, Lost)]
+    assert not [note for note in watching.picture.notes if isinstance(note, Disconnected)]
     await watching.close()
     await client.watch().synced()
     assert flyte.server.calls[STREAM] <= stream.TRIES

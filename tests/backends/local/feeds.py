@@ -7,8 +7,9 @@ from typing import Any
 
 from flyte_sidecar._futures import resolve
 from flyte_sidecar.backends.local import LocalBackend
+from flyte_sidecar.events.coalescing import CoalescingQueue
 from flyte_sidecar.events.model import Event, Query
-from flyte_sidecar.events.watch import Watch, Watched
+from flyte_sidecar.events.watch_feed import WatchSelector
 from tests.backends.local.worker import RUN
 from tests.contract.harness import SCOPE, Picture, Watching
 
@@ -20,7 +21,7 @@ class Feeds:
         self._open: list[Watching] = []
 
     def __call__(self, backend: LocalBackend, run: str | None = RUN.name) -> Watching:
-        watch = Watch(Watched(scope=SCOPE, run_name=run))
+        watch = CoalescingQueue(WatchSelector(scope=SCOPE, run_name=run))
         self._open.append(Watching(watch, asyncio.ensure_future(backend.watch(watch))))
         return self._open[-1]
 

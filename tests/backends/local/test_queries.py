@@ -19,7 +19,7 @@ from flyte_sidecar.events.model import (
     Scope,
     Target,
 )
-from flyte_sidecar.events.watch import Watched
+from flyte_sidecar.events.watch_feed import WatchSelector
 from tests.backends.local.conftest import Stores, get, make, signal
 from tests.backends.local.worker import RUN
 
@@ -50,7 +50,10 @@ async def test_every_statement_goes_by_an_index_and_sorts_nothing(
     for pending_only in (False, True):
         await resolve(backend.runs(RunsQuery(scope=place, pending_only=pending_only)))
     await resolve(backend.pending(PendingQuery(scope=place)))
-    for watched in (Watched(scope=place), Watched(scope=place, run_name=RUN.name, parent="a0")):
+    for watched in (
+        WatchSelector(scope=place),
+        WatchSelector(scope=place, run_name=RUN.name, parent="a0"),
+    ):
         listings.watched(backend._reader, (watched, 0))
     backend._reader.changed_since(0, lambda *_: True)
     await signal(backend, True)

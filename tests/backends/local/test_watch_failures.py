@@ -11,8 +11,8 @@ import pytest
 
 from flyte_sidecar.backends.local import file, listings, mutations, reader, tables
 from flyte_sidecar.errors import StoreUnavailable
+from flyte_sidecar.events.coalescing import HIGH_WATER_ENTRIES
 from flyte_sidecar.events.model import ABORTED, SUCCEEDED
-from flyte_sidecar.events.watch import PLENTY
 from tests.backends.local.conftest import Stores, Worker, lose, make
 from tests.backends.local.feeds import Feeds, ended, line, stands, stands_as
 from tests.conftest import TEST_TIMEOUT
@@ -49,7 +49,7 @@ async def test_a_store_that_is_gone_ends_its_watches(
 async def test_a_store_that_is_gone_while_a_watch_begins_is_not_said_to_be_told_in_full(
     opened: Stores, watched: Feeds, worker: Worker, store: Path
 ) -> None:
-    assert await line(worker("fill", store, 2 * PLENTY)) == "filled\n"
+    assert await line(worker("fill", store, 2 * HIGH_WATER_ENTRIES)) == "filled\n"
     backend = opened(store)
     watching = watched(backend)
     await stands(backend)

@@ -11,8 +11,8 @@ import pytest
 
 from flyte_sidecar.backends.local import reader, rows
 from flyte_sidecar.backends.local.change_feed import ChangeFeed
+from flyte_sidecar.events.coalescing import HIGH_WATER_BYTES, HIGH_WATER_ENTRIES
 from flyte_sidecar.events.model import SUCCEEDED, TIMED_OUT, Event
-from flyte_sidecar.events.watch import HEAVY, PLENTY
 from tests.backends.local.conftest import Stores, Worker, make
 from tests.backends.local.feeds import Feeds, ended, line, stands, stands_as
 from tests.backends.local.worker import RUN
@@ -162,7 +162,7 @@ async def test_what_has_long_stood_is_not_cut_down_for_a_client_that_reads(
     writes = opened(store)
     words = "x" * (1 << 20)
     told = []
-    for place in range(2 * (HEAVY >> 20)):
+    for place in range(2 * (HIGH_WATER_BYTES >> 20)):
         event = await make(writes, f"q{place}", expected_type="str")
         told.append(await writes.signal(event, words))
     watching = watched(opened(store))
@@ -173,14 +173,18 @@ async def test_what_has_long_stood_is_not_cut_down_for_a_client_that_reads(
 async def test_of_what_has_long_stood_little_waits_for_a_client_that_does_not_read(
     opened: Stores, watched: Feeds, worker: Worker, store: Path
 ) -> None:
-    assert await line(worker("fill", store, 3 * PLENTY)) == "filled\n"
+    assert await line(worker("fill", store, 3 * HIGH_WATER_ENTRIES)) == "filled\n"
     backend = opened(store)
     watching = watched(backend)
     await stands(backend)
     await settle(100)
-    assert PLENTY < len(watching.watch._waiting) <= PLENTY + reader.BATCH_EVENTS
+    assert (
+        HIGH_WATER_ENTRIES < len(watching.watch._queue) <= HIGH_WATER_ENTRIES + reader.BATCH_EVENTS
+    )
     picture = await watching.synced()
-    assert picture.changes() == [("created", f"q{place}") for place in range(3 * PLENTY)]
+    assert picture.changes() == [
+        ("created", f"q{place}") for place in range(3 * HIGH_WATER_ENTRIES)
+    ]
 
 
 async def test_changes_stay_in_the_store_while_a_client_does_not_read(
@@ -190,11 +194,11 @@ async def test_changes_stay_in_the_store_while_a_client_does_not_read(
     watching = watched(backend)
     await watching.synced()
     large = "x" * (1 << 20)
-    count = 3 * (HEAVY >> 20)
+    count = 3 * (HIGH_WATER_BYTES >> 20)
     for place in range(count):
         await make(backend, f"q{place}", prompt=large)
-    held = watching.watch._waiting
-    assert HEAVY >> 20 <= len(held) < count // 2
+    held = watching.watch._queue
+    assert HIGH_WATER_BYTES >> 20 <= len(held) < count // 2
     picture = await watching.until(lambda picture: len(picture.events) == count)
     assert picture.changes() == [("created", f"q{place}") for place in range(count)]
 

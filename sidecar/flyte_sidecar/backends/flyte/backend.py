@@ -26,7 +26,7 @@ from flyte_sidecar.events.model import (
     Scope,
     Target,
 )
-from flyte_sidecar.events.watch import WatchFeed
+from flyte_sidecar.events.watch_feed import WatchFeed
 
 if TYPE_CHECKING:
     from flyte_sidecar.backends.flyte.session import FlyteSession
@@ -87,8 +87,8 @@ class FlyteBackend:
             return await its.runs.page(query)
 
     async def watch(self, watch: WatchFeed) -> None:
-        run = watch.watched.run
-        async with self._connected(watch.watched.scope) as its:
+        run = watch.selector.run
+        async with self._connected(watch.selector.scope) as its:
             while run is not None and not (_is_name(run.name) and await self._knows(its, run)):
                 watch.sync()  # there is nothing to tell, until there is such a run
                 await asyncio.sleep(UNKNOWN_RUN)

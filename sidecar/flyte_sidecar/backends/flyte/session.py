@@ -19,7 +19,7 @@ from flyte_sidecar.backends.flyte.watch.inbox import Inbox
 from flyte_sidecar.backends.flyte.watch.informers import Informers
 from flyte_sidecar.backends.flyte.write import EventWriter
 from flyte_sidecar.events.model import Run
-from flyte_sidecar.events.watch import WatchFeed
+from flyte_sidecar.events.watch_feed import WatchFeed
 
 RUNS = 1000
 """Runs whose pages in the console are remembered."""
@@ -49,7 +49,7 @@ class FlyteSession:
 
     async def watch(self, watch: WatchFeed) -> None:
         """Feed a watch of a run, or of all."""
-        run = watch.watched.run
+        run = watch.selector.run
         if run is not None:
             await self.informers.watch(watch, run)
         else:

@@ -34,7 +34,7 @@ from flyte_sidecar.events.model import (
 )
 
 if TYPE_CHECKING:
-    from flyte_sidecar.events.watch import WatchFeed
+    from flyte_sidecar.events.watch_feed import WatchFeed
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -241,7 +241,7 @@ def _put_some(reader: StoreReader, what: tuple[WatchFeed, int]) -> int | None:
     They are not kept here: a watch that waits for a slow client would hold them for itself.
     """
     watch, after = what
-    events, offset = listings.watched(reader, (watch.watched, after))
+    events, offset = listings.watched(reader, (watch.selector, after))
     for event in events:
         watch.put(event)
     return offset

@@ -19,7 +19,7 @@ from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.model import PAUSED, Event
 
 if TYPE_CHECKING:
-    from flyte_sidecar.events.watch import WatchFeed
+    from flyte_sidecar.events.watch_feed import WatchFeed
 
 RECHECK_INTERVAL = 0.4
 """Seconds for which a quiet store is trusted to be still in its place."""

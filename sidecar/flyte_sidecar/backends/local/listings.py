@@ -25,7 +25,7 @@ from flyte_sidecar.events.model import (
 )
 
 if TYPE_CHECKING:
-    from flyte_sidecar.events.watch import Watched
+    from flyte_sidecar.events.watch_feed import WatchSelector
 
 
 def page(store: StoreReader, query: Query) -> EventPage:
@@ -90,19 +90,19 @@ def runs(store: StoreReader, query: RunsQuery) -> RunPage:
 
 
 def watched(
-    store: StoreReader, watched_and_offset: tuple[Watched, int]
+    store: StoreReader, selector_and_offset: tuple[WatchSelector, int]
 ) -> tuple[list[Event], int | None]:
     """Return the first of the events watched after an offset, and the next offset if any."""
-    what, after = watched_and_offset
+    selector, after = selector_and_offset
     store.recheck()
     store.check_expiry()
     size = (reader.BATCH_EVENTS, reader.BATCH_BYTES)
-    if what.run is None:
-        return _select(store, queries.PENDING, rows.scope_key(what.scope), after, *size)
-    run = store.run_id(what.run)
+    if selector.run is None:
+        return _select(store, queries.PENDING, rows.scope_key(selector.scope), after, *size)
+    run = store.run_id(selector.run)
     if run is None:
         return [], None
-    selection, parameters = queries.of_run(run, what.parent, None)
+    selection, parameters = queries.of_run(run, selector.parent, None)
     return _select(store, selection, parameters, after, *size)
 
 

@@ -26,7 +26,7 @@ from flyte_sidecar.backends.flyte.watch.schedule import GROWTH
 from flyte_sidecar.backends.flyte.watch.troubles import PERSISTENT, Trouble, defect
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.model import PAUSED, Event, Run
-from flyte_sidecar.events.watch import WatchFeed
+from flyte_sidecar.events.watch_feed import WatchFeed
 
 POLL = 13.0
 """Longest interval in seconds between polls for runs with pending events."""
@@ -80,13 +80,13 @@ class Inbox:
                     if not may_recover(failure):
                         raise as_error(failure, self._address) from failure
                     failures += 1
-                    self._watch.lose(retryable_error(failure, self._address))
+                    self._watch.disconnect(retryable_error(failure, self._address))
                 except Exception as fault:
                     failures += 1
                     trouble.failures += 1
                     error = defect(fault, "the runs with pending events", trouble)
                     if trouble.failures >= PERSISTENT:
-                        self._watch.lose(error)
+                        self._watch.disconnect(error)
                 await self._rest(failures)
                 if self._failed is not None:
                     raise self._failed
@@ -109,10 +109,10 @@ class Inbox:
         self._unsynced.discard(part)
         self._sync()
 
-    def lose(self, part: Part, error: SidecarError) -> None:
+    def disconnect(self, part: Part, error: SidecarError) -> None:
         """Report that a run cannot be followed for now."""
         self._unsynced.add(part)
-        self._watch.lose(error)
+        self._watch.disconnect(error)
 
     def survives(self, part: Part, error: Exception) -> bool:
         """Return whether a part goes on after an error; if not, the watch ends with it."""
@@ -139,7 +139,7 @@ class Inbox:
         an answer does not update its run.
         """
         loop = asyncio.get_running_loop()
-        scope = self._watch.watched.scope
+        scope = self._watch.selector.scope
         found: list[Found] = []
         whole = False
         if loop.time() < self._list_due:

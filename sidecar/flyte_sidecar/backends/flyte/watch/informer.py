@@ -205,6 +205,6 @@ class RunInformer:
 
     def _lose(self, failure: RpcError) -> None:
         if may_recover(failure):
-            self.subscribers.lose(retryable_error(failure, self._address))
+            self.subscribers.disconnect(retryable_error(failure, self._address))
         else:
             self.subscribers.fail(as_error(failure, self._address))

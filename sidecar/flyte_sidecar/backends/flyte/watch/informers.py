@@ -10,7 +10,7 @@ from flyte_sidecar.backends.flyte.watch.informer import RunInformer
 from flyte_sidecar.backends.flyte.watch.schedule import Load
 from flyte_sidecar.errors import ShuttingDown
 from flyte_sidecar.events.model import Event, Run
-from flyte_sidecar.events.watch import Feed
+from flyte_sidecar.events.watch_feed import Feed
 
 
 class Informers:

@@ -23,7 +23,7 @@ class Whole(Protocol):
     def sync(self, part: Part) -> None:
         """Report that everything known of the part's run was put."""
 
-    def lose(self, part: Part, error: SidecarError) -> None:
+    def disconnect(self, part: Part, error: SidecarError) -> None:
         """Report that the part's run cannot be followed for now."""
 
     def survives(self, part: Part, error: Exception) -> bool:
@@ -83,12 +83,12 @@ class Part:
             self._failures = 0
             self._whole.sync(self)
 
-    def lose(self, error: SidecarError) -> None:
+    def disconnect(self, error: SidecarError) -> None:
         if not self.synced:
             raise error
         if not self._stopped:
             self.synced = False
-            self._whole.lose(self, error)
+            self._whole.disconnect(self, error)
 
     async def _feed(self) -> None:
         while not self.over:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from flyte_sidecar._futures import retrieve_exception, try_set_exception, try_set_result
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.model import Event, without_details
-from flyte_sidecar.events.watch import Feed
+from flyte_sidecar.events.watch_feed import Feed
 
 LARGE = 4096
 """Characters of an answer that is not kept: it is told once."""
@@ -135,11 +135,11 @@ class Subscribers:
                 self.watches[watch].whole = True
                 watch.sync()
 
-    def lose(self, error: SidecarError) -> None:
+    def disconnect(self, error: SidecarError) -> None:
         """Say that the backend is lost for now; whoever has not been told all yet ends with it."""
         for watch, subscription in self.watches.items():
             try:
-                watch.lose(error)
+                watch.disconnect(error)
             except SidecarError as first:
                 _fail([subscription.done], first)
 

@@ -1,4 +1,4 @@
-"""One object for what many watches hold of the same events."""
+"""Interning: one object for the same event, however many watches hold it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from flyte_sidecar.events.model import Event
 
 T = TypeVar("T")
 
-Key: TypeAlias = str
+EventKey: TypeAlias = str
 """An event's full name."""
 
 
-def key_of(event: Event) -> Key:
+def event_key(event: Event) -> EventKey:
     """Return the event's full name as one string, which all tables share."""
-    place = (event.org, event.project, event.domain)
-    return sys.intern(repr((*place, event.run_name, event.action_name)))
+    scope = (event.org, event.project, event.domain)
+    return sys.intern(repr((*scope, event.run_name, event.action_name)))
 
 
-class Shared(Generic[T]):
-    """The newest object of each event, for as long as anyone holds it.
+class InternPool(Generic[T]):
+    """The newest object of each event, as long as it is referenced.
 
     Parameters
     ----------
@@ -32,10 +32,10 @@ class Shared(Generic[T]):
 
     def __init__(self, same: Callable[[T, T], bool]) -> None:
         self._same = same
-        self._newest: WeakValueDictionary[Key, T] = WeakValueDictionary()
+        self._newest: WeakValueDictionary[EventKey, T] = WeakValueDictionary()
 
-    def share(self, key: Key, value: T) -> T:
-        """Return the object that others hold if it is the same, else `value`, which replaces it."""
+    def intern(self, key: EventKey, value: T) -> T:
+        """Return the pooled object if it is the same, else `value`, which replaces it."""
         newest = self._newest.get(key)
         if newest is not None and self._same(newest, value):
             return newest
@@ -47,5 +47,5 @@ def _same_event(one: Event, other: Event) -> bool:
     return one == other and str(one.payload) == str(other.payload)  # 1, 1.0 and True are equal
 
 
-EVENTS = Shared(_same_event)
+EVENT_POOL = InternPool(_same_event)
 """The states of events."""

@@ -1,0 +1,212 @@
+"""The queue of a watch, which coalesces: slow readers get only the latest state of each event.
+
+A backend puts the current state of each event, as often as it likes. A client takes updates as
+fast as it reads; until it takes one, a later state of the same event replaces it. Watches share
+the objects of an event, so that each watch costs little more than its tables.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import operator
+from collections import OrderedDict
+from enum import Enum
+from typing import Literal, TypeAlias
+
+from msgspec import Struct, json
+
+from flyte_sidecar._futures import try_set_result
+from flyte_sidecar.errors import SidecarError
+from flyte_sidecar.events.intern_pool import EVENT_POOL, EventKey, InternPool, event_key
+from flyte_sidecar.events.model import Event, without_details
+from flyte_sidecar.events.watch_feed import WatchSelector
+
+Change: TypeAlias = Literal["created", "resolved", "removed", "updated"]
+
+HIGH_WATER_BYTES = 16 << 20
+"""Queued bytes above which resolved events are queued without their details."""
+
+HIGH_WATER_ENTRIES = 1000
+"""Queued entries above which a backend should pause before it adds more current events."""
+
+
+class Changed(Struct, frozen=True):
+    """The current state of an event, and what has changed for the client."""
+
+    change: Change
+    event: Event
+
+
+class Synced(Struct, frozen=True):
+    """All current events have been reported; `again` after the backend was unreachable."""
+
+    again: bool = False
+
+
+class Disconnected(Struct, frozen=True):
+    """The backend is unreachable for now."""
+
+    error: SidecarError
+
+
+WatchUpdate: TypeAlias = Changed | Synced | Disconnected
+
+
+class _Removed(Struct, frozen=True):
+    event: Event
+
+
+class _Reported(Struct, frozen=True, weakref=True):
+    """The state of an event that the client got last, in short."""
+
+    pending: bool
+    partial: bool
+    phase: str
+    digest: int
+
+
+class _Marker(Enum):
+    SYNCED = "synced"
+    RESYNCED = "resynced"
+    DISCONNECTED = "disconnected"
+
+
+_Entry = Event | _Removed | Synced | Disconnected
+_REPORTED_POOL: InternPool[_Reported] = InternPool(operator.eq)
+
+
+class CoalescingQueue:
+    """The queue of one watch between its backend, for which it is a `WatchFeed`, and its client."""
+
+    def __init__(self, selector: WatchSelector) -> None:
+        self.selector = selector
+        self._reported: dict[EventKey, _Reported] = {}
+        # An OrderedDict: taking from the front of a dict scans the entries taken before.
+        self._queue: OrderedDict[EventKey | _Marker, _Entry] = OrderedDict()
+        self._bytes = 0
+        self._synced = False
+        self._disconnected = False
+        self._available: asyncio.Future[None] | None = None
+        self._room: asyncio.Future[None] | None = None
+
+    # The backend's side: a `WatchFeed`.
+
+    def put(self, event: Event) -> None:
+        """Queue the current state of an event; events that are not selected are ignored."""
+        if not self.selector.matches(event):
+            return
+        if self.full and not event.pending:
+            event = without_details(event)
+        key = event_key(event)
+        former = self._queue.get(key)
+        if not (isinstance(former, Event) and _is_stale(event, former)):
+            self._add(key, EVENT_POOL.intern(key, event))
+
+    def remove(self, event: Event) -> None:
+        if self.selector.matches(event):
+            self._add(event_key(event), _Removed(event))
+
+    def sync(self) -> None:
+        if not self._synced:
+            self._synced = True
+            self._add(_Marker.SYNCED, Synced())
+        elif self._disconnected:
+            self._disconnected = False
+            self._add(_Marker.RESYNCED, Synced(again=True))
+
+    def disconnect(self, error: SidecarError) -> None:
+        if not self._synced:
+            raise error
+        # An interruption whose end was not reported yet continues.
+        ended = self._queue.pop(_Marker.RESYNCED, None)
+        if (ended is None and not self._disconnected) or _Marker.DISCONNECTED in self._queue:
+            self._add(_Marker.DISCONNECTED, Disconnected(error))
+        self._disconnected = True
+
+    @property
+    def full(self) -> bool:
+        return self._bytes > HIGH_WATER_BYTES
+
+    async def room(self) -> None:
+        """Wait while the client is far behind."""
+        while self._far_behind():
+            if self._room is None or self._room.done():
+                self._room = asyncio.get_running_loop().create_future()
+            await self._room
+
+    # The client's side.
+
+    def take(self) -> WatchUpdate | None:
+        """Return the next update, None if there is none."""
+        while self._queue:
+            key, entry = self._queue.popitem(last=False)
+            if isinstance(entry, Event):
+                self._bytes -= entry.size
+            if self._room is not None and not self._far_behind():
+                try_set_result(self._room, None)
+            if isinstance(entry, (Synced, Disconnected)):
+                return entry
+            assert isinstance(key, str)
+            update = self._update(key, entry)
+            if update is not None:
+                return update
+        self._queue.clear()  # else it keeps the memory of all that was in it
+        return None
+
+    def available(self) -> asyncio.Future[None]:
+        """Return a future that is done once there may be an update to take."""
+        if self._available is None or self._available.done():
+            self._available = asyncio.get_running_loop().create_future()
+            if self._queue:
+                self._available.set_result(None)
+        return self._available
+
+    def _far_behind(self) -> bool:
+        return len(self._queue) > HIGH_WATER_ENTRIES or self.full
+
+    def _add(self, key: EventKey | _Marker, entry: _Entry) -> None:
+        former = self._queue.get(key)
+        if isinstance(former, Event):
+            self._bytes -= former.size
+        if isinstance(entry, Event):
+            self._bytes += entry.size
+        self._queue[key] = entry
+        if self._available is not None:
+            try_set_result(self._available, None)
+
+    def _update(self, key: EventKey, entry: Event | _Removed) -> Changed | None:
+        """Return the update that an entry is for the client, None if nothing has changed."""
+        known = self._reported.get(key)
+        if isinstance(entry, _Removed):
+            self._reported.pop(key, None)
+            return Changed("removed", entry.event) if known is not None else None
+        inbox = self.selector.run_name is None
+        # In JSON NaN is null, and NaNs compare equal only as strings.
+        digest = hash((json.encode(entry), str(entry.payload)))
+        reported = _REPORTED_POOL.intern(
+            key, _Reported(entry.pending, entry.partial, entry.phase, digest)
+        )
+        if known is None:
+            if inbox and not entry.pending:
+                return None
+            self._reported[key] = reported
+            return Changed("created", entry)
+        if reported == known or _is_stale(entry, known):
+            return None
+        resolved = known.pending and not entry.pending
+        if resolved and inbox:
+            del self._reported[key]  # it is no longer selected
+        else:
+            self._reported[key] = reported
+        return Changed("resolved" if resolved else "updated", entry)
+
+
+def _is_stale(event: Event, known: Event | _Reported) -> bool:
+    """Return whether a state has less information about the end of an event than is known.
+
+    Once resolved, an event is never reported as pending again.
+    """
+    if known.pending:
+        return False
+    less = event.partial and not known.partial and event.phase == known.phase
+    return event.pending or less
