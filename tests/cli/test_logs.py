@@ -1,4 +1,4 @@
-"""Where log lines may go."""
+"""Log files."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_log_file_is_private_to_its_user(
 
 
 @pytest.mark.parametrize("kind", ["fifo", "folder", "device", "link", "dangling link"])
-def test_a_log_file_that_is_no_file_is_refused_and_hangs_nothing(
+def test_a_log_file_that_is_not_a_regular_file_is_rejected_without_blocking(
     tmp_path: Path, command: Environment, kind: str
 ) -> None:
     log = tmp_path / "log"
@@ -57,7 +57,7 @@ def test_a_log_file_that_is_no_file_is_refused_and_hangs_nothing(
     assert done.stderr == f"flyte-sidecar: {sentence}\n"
 
 
-def test_the_null_device_takes_every_line_and_stays_as_it_is(command: Environment) -> None:
+def test_the_null_device_is_accepted_and_left_unchanged(command: Environment) -> None:
     before = os.stat(os.devnull).st_mode
     done = serve(Path(os.devnull), command)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -65,7 +65,7 @@ def test_the_null_device_takes_every_line_and_stays_as_it_is(command: Environmen
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of another user")
-def test_a_log_file_of_another_user_is_refused(tmp_path: Path, command: Environment) -> None:
+def test_a_log_file_of_another_user_is_rejected(tmp_path: Path, command: Environment) -> None:
     log = tmp_path / "log"
     log.touch(0o666)
     os.chown(log, 65534, 65534)

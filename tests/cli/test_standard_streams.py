@@ -1,4 +1,4 @@
-"""The verbs, over standard streams in whatever state they are inherited."""
+"""The verbs, on standard streams in any state."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tests.conftest import run
 Environment = dict[str, str]
 
 VERBS = ["call events.list -", "pending", "watch r", "schema", "doctor", "demo", "--help"]
-ASKED = '{"runName": "r"}'
-EVIL = "a\x7f\x9b2J\u200f\u061c\u2028\u202e\U000e0041\xad\ufeffz"
-"""Controls, bidirectional overrides, what cannot be seen, and a line separator."""
+PARAMS = '{"runName": "r"}'
+UNSAFE = "a\x7f\x9b2J\u200f\u061c\u2028\u202e\U000e0041\xad\ufeffz"
+"""Controls, bidirectional overrides, invisible characters and a line separator."""
 
-FINE = "é\u3000日本\u200d😀\ufe0f"
+SAFE = "é\u3000日本\u200d😀\ufe0f"
 
 
-def shell(words: str, env: Environment, **how: object) -> subprocess.CompletedProcess[str]:
-    return run("sh", "-c", words, env=env, **{"input": ASKED, **how})
+def shell(arguments: str, env: Environment, **how: object) -> subprocess.CompletedProcess[str]:
+    return run("sh", "-c", arguments, env=env, **{"input": PARAMS, **how})
 
 
 def ask(command: Environment, **members: object) -> None:
@@ -48,15 +48,13 @@ def test_with_stderr_closed_an_error_is_not_printed_on_stdout(
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_with_stdout_closed_a_verb_fails_in_a_sentence(verb: str, command: Environment) -> None:
+def test_with_stdout_closed_a_verb_prints_a_one_line_error(verb: str, command: Environment) -> None:
     done = shell(f"exec flyte-sidecar {verb} >&-", command)
     assert (done.returncode, done.stderr) == (1, "flyte-sidecar: stdout is closed\n")
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_a_full_disk_under_stdout_is_an_error_in_a_sentence(
-    verb: str, command: Environment
-) -> None:
+def test_a_full_disk_under_stdout_is_a_one_line_error(verb: str, command: Environment) -> None:
     ask(command, name="n")
     done = shell(f"exec flyte-sidecar {verb} >/dev/full", command)
     assert done.returncode == 1
@@ -74,7 +72,7 @@ def test_a_verb_works_without_stderr(verb: str, stderr: str, command: Environmen
     assert done.stdout.splitlines()[-1] == whole.stdout.splitlines()[-1]
 
 
-OPENING = """
+OPEN_FILE = """
 import sys
 from flyte_sidecar.cli.main import main
 main(["--version"])
@@ -84,16 +82,16 @@ with open(sys.argv[1], "w") as file:
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- 2>&-", "<&- >&- 2>&-"])
-def test_no_file_takes_the_number_of_a_stream_that_is_closed(
+def test_no_file_gets_the_descriptor_of_a_closed_stream(
     closed: str, command: Environment, tmp_path: Path
 ) -> None:
-    """A store that did would get what is logged to stderr."""
-    (tmp_path / "opening.py").write_text(OPENING)
+    """Otherwise the log would be written into a store."""
+    (tmp_path / "opening.py").write_text(OPEN_FILE)
     shell(f"exec python {tmp_path}/opening.py {tmp_path}/opened {closed}", command)
     assert int((tmp_path / "opened").read_text()) > 2
 
 
-def test_params_from_a_stdin_that_is_closed_are_refused_in_a_sentence(command: Environment) -> None:
+def test_params_from_a_closed_stdin_are_a_one_line_error(command: Environment) -> None:
     done = shell("exec flyte-sidecar call events.list - <&-", command)
     assert (done.returncode, done.stdout, done.stderr) == (
         1,
@@ -106,8 +104,8 @@ def without_ages(table: str) -> str:
     return re.sub(r"\d+s +", "", table)
 
 
-def read_slowly(words: list[str], env: Environment, form: str) -> tuple[int, bytes]:
-    """Run a verb whose stdout and stderr do not block, and are read only once they are full."""
+def read_slowly(arguments: list[str], env: Environment, form: str) -> tuple[int, bytes]:
+    """Run a verb with non-blocking stdout and stderr, which are read only once they are full."""
     if form == "pipe":
         source, sink = os.pipe()
     else:
@@ -116,7 +114,7 @@ def read_slowly(words: list[str], env: Environment, form: str) -> tuple[int, byt
         source, sink = (end.detach() for end in socket.socketpair())
     os.set_blocking(sink, False)
     process = subprocess.Popen(
-        ["flyte-sidecar", *words], stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, env=env
+        ["flyte-sidecar", *arguments], stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, env=env
     )
     os.close(sink)
     read = b""
@@ -131,21 +129,21 @@ def read_slowly(words: list[str], env: Environment, form: str) -> tuple[int, byt
     "verb",
     ["schema", "pending", "pending --json", 'call events.list {"runName":"r"}', "demo", "--help"],
 )
-def test_a_stdout_that_does_not_block_gets_the_whole_output(
+def test_a_non_blocking_stdout_gets_the_whole_output(
     verb: str, form: str, command: Environment
 ) -> None:
     for number in range(3):
         ask(command, name=f"n{number}", prompt="x" * 100_000)
-    words = verb.split()
-    status, read = read_slowly(words, command, form)
+    arguments = verb.split()
+    status, read = read_slowly(arguments, command, form)
     assert status == 0
     if verb != "demo":
-        whole = run("flyte-sidecar", *words, env=command).stdout
+        whole = run("flyte-sidecar", *arguments, env=command).stdout
         assert without_ages(read.decode()) == without_ages(whole)
     assert read.endswith(b"\n")
 
 
-def test_params_come_whole_from_a_stdin_that_does_not_block(command: Environment) -> None:
+def test_params_from_a_non_blocking_stdin_are_complete(command: Environment) -> None:
     source, sink = os.pipe()
     os.set_blocking(source, False)
     process = subprocess.Popen(
@@ -158,11 +156,11 @@ def test_params_come_whole_from_a_stdin_that_does_not_block(command: Environment
     prompt = "x" * 1_000_000
     with open(sink, "wb") as params:
         params.write(json.dumps({"runName": "r", "name": "n", "prompt": prompt}).encode())
-    told, _ = process.communicate()
-    assert json.loads(told)["prompt"] == prompt
+    printed, _ = process.communicate()
+    assert json.loads(printed)["prompt"] == prompt
 
 
-def test_logging_goes_on_after_stderr_was_full(command: Environment) -> None:
+def test_logging_continues_after_stderr_was_full(command: Environment) -> None:
     source, sink = os.pipe()
     os.set_blocking(sink, False)
     os.write(sink, b"-" * 70_000)
@@ -177,14 +175,14 @@ def test_logging_goes_on_after_stderr_was_full(command: Environment) -> None:
     assert process.stdin is not None
     assert process.stdout is not None
     bad = b'{"jsonrpc":"2.0","method":"events.signal","params":{"no":1}}\n'
-    asked = b'{"jsonrpc":"2.0","id":1,"method":"sidecar.status"}\n'
-    process.stdin.write(bad + asked)
+    status = b'{"jsonrpc":"2.0","id":1,"method":"sidecar.status"}\n'
+    process.stdin.write(bad + status)
     process.stdin.flush()
     process.stdout.readline()
     read = b""
     while read.count(b"events.signal") < 1:
         read += os.read(source, 10_000)
-    process.stdin.write(bad + asked)
+    process.stdin.write(bad + status)
     process.stdin.flush()
     while read.count(b"events.signal") < 2:
         read += os.read(source, 10_000)
@@ -195,12 +193,12 @@ def test_logging_goes_on_after_stderr_was_full(command: Environment) -> None:
 @pytest.mark.parametrize(
     "verb", ['call events.list {"runName":"r","details":true}', "pending --json", "watch --json r"]
 )
-def test_json_reaches_no_terminal_with_characters_that_it_obeys_or_hides(
+def test_json_is_printed_without_control_and_invisible_characters(
     verb: str, command: Environment
 ) -> None:
-    ask(command, name="n", prompt=EVIL + FINE)
-    words = ["flyte-sidecar", *verb.split()]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, env=command, encoding="utf-8")
+    ask(command, name="n", prompt=UNSAFE + SAFE)
+    arguments = ["flyte-sidecar", *verb.split()]
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, env=command, encoding="utf-8")
     assert process.stdout is not None
     lines = ""
     while '"prompt"' not in lines:
@@ -209,23 +207,23 @@ def test_json_reaches_no_terminal_with_characters_that_it_obeys_or_hides(
     process.communicate()
     (prompt,) = [line for line in lines.replace(',"', ',\n"').splitlines() if '"prompt":' in line]
     text = prompt.partition(":")[2].strip().rstrip(",")
-    assert json.loads(text) == EVIL + FINE
-    assert FINE in text
-    assert not set(EVIL[1:-1]) - set("2J") & set(text)
+    assert json.loads(text) == UNSAFE + SAFE
+    assert SAFE in text
+    assert not set(UNSAFE[1:-1]) - set("2J") & set(text)
 
 
-def test_a_table_reaches_no_terminal_with_characters_that_it_obeys_or_hides(
+def test_a_table_is_printed_without_control_and_invisible_characters(
     command: Environment,
 ) -> None:
-    ask(command, name="n", prompt=EVIL + FINE)
-    told = run("flyte-sidecar", "pending", env=command).stdout
-    assert not (set(EVIL[1:-1]) - set("2J")) & set(told)
-    assert FINE.replace("\u3000", " ") in told
+    ask(command, name="n", prompt=UNSAFE + SAFE)
+    printed = run("flyte-sidecar", "pending", env=command).stdout
+    assert not (set(UNSAFE[1:-1]) - set("2J")) & set(printed)
+    assert SAFE.replace("\u3000", " ") in printed
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "latin-1"])
 @pytest.mark.parametrize("verb", ["doctor", "pending", "demo", "--help", "call events.list -"])
-def test_a_verb_works_whatever_the_encoding_of_stdout(
+def test_a_verb_works_with_any_encoding_of_stdout(
     verb: str, encoding: str, command: Environment, tmp_path: Path
 ) -> None:
     env = {**command, "PYTHONIOENCODING": encoding, "LOGNAME": "Łukasz"}

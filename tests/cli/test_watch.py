@@ -1,4 +1,4 @@
-"""Reading without a client: `watch` and `pending`, as a person and as a pipe see them."""
+"""The verbs `watch` and `pending`, on a terminal and in a pipe."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from tests.e2e.process import Process
 Environment = dict[str, str]
 
 ESCAPES = "Deploy?\x1b[2J\x1b]0;owned\x07\r\n\x9b31m\u2028\u202e\x7f\x00end"
-"""What a prompt may hold that clears a screen, renames a window or hides what follows."""
+"""Characters that clear the screen, rename the window or hide the following text."""
 
 NOT_ON_A_TERMINAL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]")
 
 
 class Reader:
-    """A verb at work, whose lines are read as they come."""
+    """A running verb, whose lines are read as they are printed."""
 
     def __init__(self, env: Environment, *words: str, **how: Any) -> None:
         given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **how}
@@ -57,16 +57,16 @@ class Reader:
         return json.loads(self.line())
 
     def until(self, method: str) -> list[Any]:
-        """Give the messages before the next one of a method."""
+        """Return the messages before the next one of a method."""
         messages: list[Any] = []
         while (message := self.message())["method"] != method:
             messages.append(message)
         return messages
 
     def rest(self) -> tuple[int, str]:
-        """Wait for its end, and give its status and what it said on stderr."""
-        _, said = self.popen.communicate(timeout=TEST_TIMEOUT)
-        return self.popen.returncode, (said or b"").decode()
+        """Wait for the end; return the exit status and the rest of stderr."""
+        _, stderr = self.popen.communicate(timeout=TEST_TIMEOUT)
+        return self.popen.returncode, (stderr or b"").decode()
 
     def interrupt(self) -> tuple[int, str]:
         self.popen.send_signal(signal.SIGINT)
@@ -74,7 +74,7 @@ class Reader:
 
 
 class Terminal(Reader):
-    """A verb at work on a terminal of some columns."""
+    """A verb that runs on a terminal with a number of columns."""
 
     def __init__(self, env: Environment, *words: str, columns: int = 100, **how: Any) -> None:
         self.master, slave = pty.openpty()
@@ -84,7 +84,7 @@ class Terminal(Reader):
         self._from = self.master
 
     def lines(self) -> list[str]:
-        """Give all lines up to its end."""
+        """Return all lines up to the end."""
         text = b""
         try:
             while some := os.read(self.master, 1 << 16):
@@ -100,7 +100,7 @@ Started = list[Reader]
 
 @pytest.fixture
 def started() -> Iterator[Started]:
-    """The verbs that a test has started, ended with it."""
+    """The verbs that a test started; they end with the test."""
     started: Started = []
     yield started
     for reader in started:
@@ -113,7 +113,7 @@ def started() -> Iterator[Started]:
 
 @pytest.fixture
 def env(command: Environment) -> Environment:
-    """The environment of a person who likes colour, in whose zone an instant reads as stored."""
+    """An environment with colour, in UTC."""
     unset = {"NO_COLOR", "COLUMNS", "PYTHONIOENCODING"}
     kept = {name: value for name, value in command.items() if name not in unset}
     return {**kept, "TERM": "xterm", "TZ": "UTC", "PYTHONUTF8": "1"}
@@ -140,7 +140,7 @@ def terminal(env: Environment, started: Started) -> Any:
 
 @pytest.fixture
 def other(store: Path) -> Iterator[Process]:
-    """Another process on the store, which asks and answers."""
+    """Another process on the store, which creates and answers events."""
     other = Process(store)
     yield other
     other.clear()
@@ -155,7 +155,7 @@ def answer(other: Process, payload: Any, name: str = "deploy", run_name: str = "
 
 
 def edit_events(store: Path, **members: str) -> None:
-    """Make of a store's events what it would not make itself, but a deployment may have."""
+    """Change members of the stored events to values that only a deployment would have."""
     with closing(sqlite3.connect(store)) as file, file:
         for name, value in members.items():
             change = "UPDATE event SET document = json_set(document, ?, ?)"
@@ -163,13 +163,11 @@ def edit_events(store: Path, **members: str) -> None:
 
 
 def words(line: str) -> list[str]:
-    """Give the cells of a line."""
+    """Return the cells of a line."""
     return re.split(r"  +", line)
 
 
-def test_a_line_appears_for_each_change_that_another_process_makes(
-    watch: Any, other: Process
-) -> None:
+def test_watch_prints_a_line_for_each_change_by_another_process(watch: Any, other: Process) -> None:
     ask(other, prompt="Deploy the model?")
     reader = watch()
     time, *cells = words(reader.line())
@@ -187,9 +185,7 @@ def test_a_line_appears_for_each_change_that_another_process_makes(
     ]
 
 
-def test_what_is_told_of_a_run_includes_what_was_answered_before(
-    watch: Any, other: Process
-) -> None:
+def test_watching_a_run_includes_events_answered_before(watch: Any, other: Process) -> None:
     ask(other, run_name="mine")
     answer(other, False, run_name="mine")
     ask(other, run_name="theirs")
@@ -200,7 +196,7 @@ def test_what_is_told_of_a_run_includes_what_was_answered_before(
     assert words(reader.line())[1:4] == ["created", "mine", "again"]
 
 
-def test_without_a_run_only_what_is_pending_is_told(watch: Any, other: Process) -> None:
+def test_without_a_run_only_pending_events_are_printed(watch: Any, other: Process) -> None:
     ask(other, "answered")
     answer(other, True, "answered")
     ask(other, "open", run_name="another")
@@ -208,7 +204,7 @@ def test_without_a_run_only_what_is_pending_is_told(watch: Any, other: Process) 
 
 
 @pytest.mark.parametrize(
-    ("kind", "payload", "told"),
+    ("kind", "payload", "printed"),
     [
         ("int", str(2**63 - 1), str(2**63 - 1)),
         ("float", "NaN", "NaN"),
@@ -217,15 +213,15 @@ def test_without_a_run_only_what_is_pending_is_told(watch: Any, other: Process) 
         ("str", "a\x1b[31m\nb", r'"a\u001b[31m\nb"'),
     ],
 )
-def test_an_answer_is_told_by_its_type(
-    watch: Any, other: Process, kind: str, payload: Any, told: str
+def test_an_answer_is_printed_by_its_type(
+    watch: Any, other: Process, kind: str, payload: Any, printed: str
 ) -> None:
     ask(other, expectedType=kind)
     answer(other, payload)
-    assert words(watch("r").line())[-1].split(", by ")[0] == told
+    assert words(watch("r").line())[-1].split(", by ")[0] == printed
 
 
-def test_the_day_stands_for_the_time_of_an_event_of_another_day(
+def test_an_event_of_another_day_is_printed_with_its_date(
     watch: Any, other: Process, store: Path
 ) -> None:
     ask(other)
@@ -233,7 +229,7 @@ def test_the_day_stands_for_the_time_of_an_event_of_another_day(
     assert words(watch().line())[:2] == ["2026-01-02", "created"]
 
 
-def test_json_lines_are_the_notifications_of_the_wire(watch: Any, other: Process) -> None:
+def test_json_lines_are_notifications_as_on_the_wire(watch: Any, other: Process) -> None:
     ask(other, prompt="Deploy?")
     reader = watch("r", "--json")
     told = reader.message()
@@ -251,7 +247,7 @@ def test_json_lines_are_the_notifications_of_the_wire(watch: Any, other: Process
     }
 
 
-def test_json_lines_are_what_a_client_is_sent(watch: Any, other: Process) -> None:
+def test_json_lines_equal_the_notifications_to_a_client(watch: Any, other: Process) -> None:
     ask(other, expectedType="int")
     answer(other, str(2**60))
     reader = watch("r", "--json")
@@ -259,7 +255,7 @@ def test_json_lines_are_what_a_client_is_sent(watch: Any, other: Process) -> Non
     assert [reader.message(), reader.message()] == other.answers(2)
 
 
-def test_a_reader_that_is_slow_loses_nothing_and_holds_up_nobody(
+def test_a_slow_reader_misses_nothing_and_delays_no_other_process(
     watch: Any, other: Process
 ) -> None:
     text = "x" * 10_000
@@ -276,7 +272,7 @@ def test_a_reader_that_is_slow_loses_nothing_and_holds_up_nobody(
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
-def test_ctrl_c_ends_a_watch_quietly_and_as_the_signal_does(
+def test_ctrl_c_ends_a_watch_by_the_signal_and_without_output(
     watch: Any, other: Process, form: list[str]
 ) -> None:
     ask(other)
@@ -285,7 +281,7 @@ def test_ctrl_c_ends_a_watch_quietly_and_as_the_signal_does(
     assert reader.interrupt() == (-signal.SIGINT, "")
 
 
-def test_ctrl_c_ends_a_watch_whose_output_nobody_takes(watch: Any, other: Process) -> None:
+def test_ctrl_c_ends_a_watch_whose_output_is_not_read(watch: Any, other: Process) -> None:
     for number in range(20):
         ask(other, f"n{number}", description="x" * 100_000)
     reader = watch("--json")
@@ -295,9 +291,7 @@ def test_ctrl_c_ends_a_watch_whose_output_nobody_takes(watch: Any, other: Proces
 
 
 @pytest.mark.parametrize("form", ["", "--json"])
-def test_a_watch_ends_as_soon_as_its_reader_is_gone(
-    env: Environment, other: Process, form: str
-) -> None:
+def test_a_watch_ends_when_its_reader_is_gone(env: Environment, other: Process, form: str) -> None:
     for number in range(3):
         ask(other, f"n{number}")
     done = run("sh", "-c", f"{{ flyte-sidecar watch {form}; echo $? >&2; }} | head -1", env=env)
@@ -318,7 +312,7 @@ def test_a_watch_ends_with_its_parent(watch: Any, other: Process) -> None:
 
 
 @pytest.mark.parametrize("verb", [["watch"], ["watch", "r", "--json"], ["pending"]])
-def test_a_store_that_is_none_is_told_as_kind_and_message(
+def test_a_file_that_is_not_a_store_is_an_error_with_kind_and_message(
     env: Environment, store: Path, verb: list[str]
 ) -> None:
     store.write_text("my diary")
@@ -328,25 +322,25 @@ def test_a_store_that_is_none_is_told_as_kind_and_message(
     assert done.stderr.count("\n") == 1
 
 
-def test_a_watch_whose_store_goes_away_ends_with_1(watch: Any, other: Process, store: Path) -> None:
+def test_a_watch_whose_store_is_moved_exits_with_1(watch: Any, other: Process, store: Path) -> None:
     ask(other)
     reader = watch()
     reader.line()
     store.rename(store.with_suffix(".gone"))
-    status, said = reader.rest()
+    status, stderr = reader.rest()
     assert status == 1
-    assert said.startswith("store_unavailable: ")
-    assert "Traceback" not in said
+    assert stderr.startswith("store_unavailable: ")
+    assert "Traceback" not in stderr
 
 
 @pytest.mark.parametrize("verb", [["watch"], ["pending"]])
-def test_a_closed_stdout_is_refused_in_a_sentence(env: Environment, verb: list[str]) -> None:
+def test_a_closed_stdout_is_a_one_line_error(env: Environment, verb: list[str]) -> None:
     done = run("sh", "-c", f"exec flyte-sidecar {verb[0]} >&-", env=env)
     assert (done.returncode, done.stderr) == (1, "flyte-sidecar: stdout is closed\n")
 
 
 @pytest.mark.parametrize("verb", ["watch", "watch r", "pending"])
-def test_no_escape_of_a_prompt_or_an_answer_reaches_the_reader(
+def test_escape_sequences_in_prompts_and_answers_are_sanitized(
     env: Environment, started: Started, other: Process, verb: str
 ) -> None:
     ask(other, prompt=ESCAPES)
@@ -359,12 +353,12 @@ def test_no_escape_of_a_prompt_or_an_answer_reaches_the_reader(
 
 
 @pytest.mark.parametrize("verb", ["watch", "pending"])
-def test_no_escape_of_a_name_reaches_the_reader(
+def test_escape_sequences_in_names_are_sanitized(
     env: Environment, started: Started, other: Process, store: Path, verb: str
 ) -> None:
     ask(other)
-    evil = "a\x1b[31m\nb\x9b"
-    edit_events(store, name=evil, runName=evil)
+    unsafe = "a\x1b[31m\nb\x9b"
+    edit_events(store, name=unsafe, runName=unsafe)
     started.append(Reader(env, verb))
     line = [started[-1].line() for _ in range(2 if verb == "pending" else 1)][-1]
     assert NOT_ON_A_TERMINAL.findall(line) == []
@@ -372,7 +366,7 @@ def test_no_escape_of_a_name_reaches_the_reader(
 
 
 @pytest.mark.parametrize("verb", ["watch", "pending"])
-def test_json_lines_hold_no_raw_controls_and_no_other_line_breaks(
+def test_json_lines_contain_no_raw_controls_and_no_other_line_breaks(
     env: Environment, started: Started, other: Process, verb: str
 ) -> None:
     ask(other, prompt=ESCAPES + "\x85\u2029")
@@ -385,7 +379,7 @@ def test_json_lines_hold_no_raw_controls_and_no_other_line_breaks(
 
 
 @pytest.mark.parametrize("verb", ["watch", "pending"])
-def test_an_alphabet_that_stdout_does_not_have_is_spelled_out(
+def test_characters_outside_the_encoding_of_stdout_are_escaped(
     env: Environment, started: Started, other: Process, verb: str
 ) -> None:
     ask(other, prompt="blä 青")
@@ -407,7 +401,7 @@ def test_colour_shows_on_a_terminal(terminal: Any, other: Process) -> None:
 
 @pytest.mark.parametrize("also", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
 @pytest.mark.parametrize("verb", ["watch", "pending"])
-def test_colour_is_left_out_where_it_is_not_wanted(
+def test_colour_can_be_disabled(
     terminal: Any, other: Process, verb: str, also: Environment
 ) -> None:
     ask(other)
@@ -417,7 +411,9 @@ def test_colour_is_left_out_where_it_is_not_wanted(
     assert "\x1b" not in "".join(lines)
 
 
-def test_a_person_is_told_once_all_that_stands_is_told(terminal: Any, other: Process) -> None:
+def test_a_terminal_shows_when_all_current_events_are_printed(
+    terminal: Any, other: Process
+) -> None:
     ask(other)
     reader = terminal("watch", stderr=subprocess.STDOUT)
     assert "deploy" in reader.line()
@@ -448,18 +444,18 @@ def test_the_table_fits_the_terminal(terminal: Any, other: Process, columns: int
     assert "…" in lines[1]
 
 
-def test_the_columns_of_the_table_line_up(env: Environment, other: Process) -> None:
+def test_the_columns_of_the_table_are_aligned(env: Environment, other: Process) -> None:
     ask(other, "deploy", prompt="PLAIN")
     ask(other, "色を選ぶ", run_name="青い", expectedType="str", prompt="WIDE")
     ask(other, "e\u0301te\u0301", expectedType="float", expiresInSeconds=4000, prompt="COMBINED")
     lines = run("flyte-sidecar", "pending", env=env).stdout.splitlines()
-    place = lines[0].index("PROMPT")
+    offset = lines[0].index("PROMPT")
     for line, word in zip(lines[1:], ("PLAIN", "WIDE", "COMBINED"), strict=True):
         before = unicodedata.normalize("NFC", line[: line.index(word)])
-        assert width(before) == place, line
+        assert width(before) == offset, line
 
 
-def test_the_table_tells_age_and_expiry(env: Environment, other: Process) -> None:
+def test_the_table_shows_age_and_expiry(env: Environment, other: Process) -> None:
     ask(other, prompt="Deploy?", expiresInSeconds=2 * 86400 + 3600)
     ask(other, "later", expectedType="int")
     heads, first, second = run("flyte-sidecar", "pending", env=env).stdout.splitlines()
@@ -471,7 +467,7 @@ def test_the_table_tells_age_and_expiry(env: Environment, other: Process) -> Non
     assert words(second)[4:] == ["never", "Approve?"]
 
 
-def test_all_pages_of_what_is_pending_are_listed(env: Environment, other: Process) -> None:
+def test_all_pages_of_pending_events_are_listed(env: Environment, other: Process) -> None:
     for number in range(1100):
         ask(other, f"n{number}", run_name=f"r{number % 7}")
     answer(other, True, "n5", "r5")
@@ -481,20 +477,20 @@ def test_all_pages_of_what_is_pending_are_listed(env: Environment, other: Proces
     assert [json.loads(line)["name"] for line in told] == [words(line)[1] for line in lines[1:]]
 
 
-def test_an_event_a_line_is_as_a_listing_tells_it(env: Environment, other: Process) -> None:
+def test_pending_events_in_json_equal_those_of_a_listing(env: Environment, other: Process) -> None:
     event = ask(other, prompt="Deploy?")
     done = run("flyte-sidecar", "pending", "--json", env=env)
     assert [json.loads(line) for line in done.stdout.splitlines()] == [event]
 
 
-def test_nothing_that_is_pending_is_told_in_a_sentence(env: Environment) -> None:
+def test_no_pending_events_is_printed_as_a_sentence(env: Environment) -> None:
     done = run("flyte-sidecar", "pending", env=env)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "Nothing is pending.\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "No pending events.\n", "")
     done = run("flyte-sidecar", "pending", "--json", env=env)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_a_place_that_is_chosen_is_the_one_that_is_read(env: Environment, other: Process) -> None:
+def test_the_project_option_selects_the_project(env: Environment, other: Process) -> None:
     ask(other, "elsewhere", project="p")
     ask(other, "here")
     done = run("flyte-sidecar", "pending", "--project", "p", env=env)
@@ -505,13 +501,13 @@ def test_a_place_that_is_chosen_is_the_one_that_is_read(env: Environment, other:
 @pytest.mark.parametrize(
     "line", ["watch r s", "watch --jsno", "pending r", "watch --json=x", "pending --limit 3"]
 )
-def test_words_that_the_verbs_do_not_have_are_refused(env: Environment, line: str) -> None:
+def test_unknown_arguments_of_a_verb_are_rejected(env: Environment, line: str) -> None:
     done = run("flyte-sidecar", *line.split(), env=env)
     assert (done.returncode, done.stdout) == (2, "")
     assert "usage: flyte-sidecar" in done.stderr
 
 
-LOSING = """
+DISCONNECTING = """
 import asyncio, os, sys
 import flyte_sidecar.cli.watch
 from msgspec.structs import replace
@@ -546,15 +542,15 @@ class Backend:
 flyte_sidecar.cli.watch.make_backend = lambda options: Backend()
 sys.exit(main(["watch", *sys.argv[1:]]))
 """
-"""A watch of a backend that is lost and found again; then nothing can change, or it fails."""
+"""A watch whose backend disconnects and reconnects, and then finishes or fails."""
 
 
-def losing(env: Environment, *words: str) -> subprocess.CompletedProcess[str]:
-    return run(sys.executable, "-c", LOSING, *words, env=env)
+def disconnecting(env: Environment, *words: str) -> subprocess.CompletedProcess[str]:
+    return run(sys.executable, "-c", DISCONNECTING, *words, env=env)
 
 
-def test_a_backend_that_is_lost_and_found_is_told_apart_from_the_events(env: Environment) -> None:
-    done = losing(env)
+def test_a_disconnect_is_reported_on_stderr(env: Environment) -> None:
+    done = disconnecting(env)
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
         r"flyte-sidecar: lost for now: backend_unavailable: it is\x1b[2J away",
@@ -568,10 +564,10 @@ def test_a_backend_that_is_lost_and_found_is_told_apart_from_the_events(env: Env
     ]
 
 
-def test_a_backend_that_is_lost_and_found_is_told_on_json_lines_of_its_own(
+def test_a_disconnect_is_reported_in_its_own_json_lines(
     env: Environment,
 ) -> None:
-    done = losing(env, "r", "--json")
+    done = disconnecting(env, "r", "--json")
     told = [json.loads(line) for line in done.stdout.splitlines()]
     changed = "events.changed"
     assert [message["method"] for message in told] == [
@@ -582,9 +578,9 @@ def test_a_backend_that_is_lost_and_found_is_told_on_json_lines_of_its_own(
     assert (done.returncode, done.stderr) == (1, "permission_denied: no\\x1b[2J more\n")
 
 
-def test_a_watch_that_is_finished_ends_with_0(env: Environment) -> None:
+def test_a_finished_watch_exits_with_0(env: Environment) -> None:
     env = {**env, "FINISHED": "1"}
-    done = losing(env, "r")
+    done = disconnecting(env, "r")
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 3
     assert done.stderr.count("\n") == 2

@@ -47,7 +47,7 @@ def test_doctor_tells_that_the_deployment_works(
     assert told["identity"].startswith("none")
     assert told["endpoint"] == f"{server.endpoint}, plaintext (ok)"
     assert "note" not in told
-    assert "everything works" in done.stdout
+    assert "All checks passed." in done.stdout
     assert not store.exists()
 
 
@@ -64,36 +64,36 @@ def test_doctor_detects_a_project_or_domain_that_does_not_exist(
     server.model.projects = projects
     done = run("flyte-sidecar", "doctor", *where(server.endpoint), env=env)
     assert (done.returncode, done.stderr) == (1, "")
-    assert f"FAILS: {says}\n" in done.stdout
-    assert "everything works" not in done.stdout
+    assert f"FAILED: {says}\n" in done.stdout
+    assert "All checks passed." not in done.stdout
 
 
 def test_doctor_accepts_a_project_that_exists(server: Server, env: Environment) -> None:
     server.model.projects = {"p": ["d"]}
     done = run("flyte-sidecar", "doctor", *where(server.endpoint), env=env)
     assert done.returncode == 0
-    assert "FAILS" not in done.stdout
+    assert "FAILED" not in done.stdout
 
 
 def test_doctor_notes_that_requests_must_name_a_scope(server: Server, env: Environment) -> None:
     done = run("flyte-sidecar", *on(server.endpoint), "doctor", env=env)
     assert done.returncode == 0
-    assert "each request must name project and domain" in done.stdout
+    assert "every request must contain both" in done.stdout
 
 
 def test_doctor_tells_that_the_deployment_is_not_there(server: Server, env: Environment) -> None:
     server.stop()
     done = run("flyte-sidecar", "doctor", *where(server.endpoint), env=env)
     assert (done.returncode, done.stderr) == (1, "")
-    assert f"{server.endpoint}, plaintext (FAILS: {server.endpoint} cannot be" in done.stdout
-    assert "the deployment does not work: see above" in done.stdout
+    assert f"{server.endpoint}, plaintext (FAILED: {server.endpoint} cannot be" in done.stdout
+    assert "A check failed." in done.stdout
 
 
 def test_doctor_tells_that_tls_was_not_meant(server: Server, env: Environment) -> None:
     words = [word for word in where(server.endpoint) if word != "--insecure"]
     done = run("flyte-sidecar", "doctor", *words, env=env)
     assert (done.returncode, done.stderr) == (1, "")
-    assert "TLS, trusting what the system trusts (FAILS" in done.stdout
+    assert "TLS with the CA certificates of the system (FAILED" in done.stdout
     assert "set insecure to connect without it" in done.stdout
 
 

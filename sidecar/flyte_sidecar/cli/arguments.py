@@ -1,4 +1,4 @@
-"""The arguments of the command."""
+"""The options and verbs of the command line."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from flyte_sidecar._version import VERSION
 from flyte_sidecar.rpc.malformed import MAX_MESSAGE_BYTES
 from flyte_sidecar.server.settings import (
     BACKEND_VARIABLE,
+    STORE_VARIABLE,
     BackendKind,
     Options,
     deployment,
@@ -23,24 +24,28 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
 DESCRIPTION = """\
-See and answer the events of Flyte workflow runs from any language: a long-lived process
-that speaks JSON-RPC 2.0 on stdin and stdout, one JSON text a line or with LSP's headers.
+See and answer the events of Flyte workflow runs from any language. flyte-sidecar is a
+long-lived process that speaks JSON-RPC 2.0 on stdin and stdout, one JSON text per line
+or with LSP headers.
 """
 
 EXAMPLES = """\
 examples:
   flyte-sidecar demo
-      two sidecars over one store, one waiting, one answering
+      show two processes that share a store: one waits for an answer, the other answers
   flyte-sidecar call events.create '{"runName": "r1", "name": "deploy"}'
   flyte-sidecar call events.signal '{"runName": "r1", "name": "deploy", "payload": true}'
-      one request each, without a client
+      create an event, and answer it
   flyte-sidecar pending
+      list the events that wait for an answer
   flyte-sidecar watch r1
-      what waits for an answer now; what run r1 asks and is answered, as it happens
+      print the events of run r1, then every change
   flyte-sidecar watch --json | jq -r '.params.event.prompt // empty'
-      the notifications of all pending events, a line each
+      print the prompts of all pending events, as they arrive
   echo '{"jsonrpc":"2.0","id":1,"method":"events.list","params":{"runName":"r1"}}' | flyte-sidecar
-      a conversation over a pipe
+      send requests through a pipe
+
+Run "flyte-sidecar VERB --help" for the arguments of a verb.
 """
 
 
@@ -50,163 +55,189 @@ def parse(arguments: Sequence[str] | None) -> tuple[str, Options, dict[str, Any]
     Raises
     ------
     SystemExit
-        If they are wrong, or asked for no more than help or the version, which is printed.
+        If the arguments are invalid, or after printing the help or the version.
     """
-    words = vars(_parser().parse_args(arguments))
-    verb = words.pop("verb", "serve")
+    values = vars(_parser().parse_args(arguments))
+    verb = values.pop("verb", "serve")
+    values.pop("stdio", None)
     if verb in ("demo", "schema"):
-        words["backend"] = "local"  # whatever the environment says: they ask no deployment
-    return verb, _options(words), words
+        values["backend"] = "local"  # they use no deployment, whatever the environment says
+    return verb, _options(values), values
 
 
-def refuse(sentence: str) -> NoReturn:
-    """Print the usage and what is wrong; raise `SystemExit` with status 2."""
-    _parser().error(sentence)
+def usage_error(message: str) -> NoReturn:
+    """Print the usage and the message; raise `SystemExit` with status 2."""
+    _parser().error(message)
 
 
 class _Parser(argparse.ArgumentParser):
     def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
-        """Print what argparse would; it ignores that stdout cannot be written."""
+        """Print as argparse does, but without ignoring that stdout cannot be written."""
         (file or sys.stderr).write(message)
 
 
 def _parser() -> argparse.ArgumentParser:
-    """Make the parser. Options may stand before or after the verb."""
-    common = _common_options()
+    """Return the parser. It accepts options before and after the verb."""
     top = _Parser(
         prog="flyte-sidecar",
+        usage="flyte-sidecar [VERB] [OPTION]...",
         description=DESCRIPTION,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        parents=[common],
     )
     top.add_argument("--version", action="version", version=f"flyte-sidecar {VERSION}")
     verbs = top.add_subparsers(title="verbs", metavar="VERB")
+    _add_options(top)
 
-    def verb(name: str, summary: str) -> argparse.ArgumentParser:
-        made = verbs.add_parser(name, help=summary, description=summary, parents=[common])
-        made.set_defaults(verb=name)
-        return made
+    def verb(name: str, summary: str, operands: str = "") -> argparse.ArgumentParser:
+        parser = verbs.add_parser(
+            name,
+            usage=f"flyte-sidecar {name} {operands}[OPTION]...",
+            help=summary,
+            description=f"{summary[0].upper()}{summary[1:]}.",
+        )
+        parser.set_defaults(verb=name)
+        _add_options(parser)
+        return parser
 
-    verb("serve", "serve the client on stdin and stdout (the default)")
-    call = verb("call", "send one request and print its result; exit with 1 on an error")
-    call.add_argument("method", metavar="METHOD", type=_text, help="for instance events.list")
+    verb("serve", "serve one client on stdin and stdout (the default verb)")
+    call = verb("call", "send one request and print its result", "METHOD [JSON] ")
+    call.add_argument("method", metavar="METHOD", type=_text, help="for example events.list")
     call.add_argument(
-        "params", metavar="JSON", nargs="?", type=_text, help="the params; - reads them on stdin"
+        "params",
+        metavar="JSON",
+        nargs="?",
+        type=_text,
+        help="params of the request; - reads them from stdin (default: no params)",
     )
-    watch = verb("watch", "tell of events as they stand and change, a line a change")
+    watch = verb("watch", "print the current events, then every change", "[RUN] ")
     watch.add_argument(
         "run_name",
         metavar="RUN",
         nargs="?",
         type=_text,
-        help="the run (all events that are pending)",
+        help="name of the run (default: the pending events of all runs)",
     )
-    pending = verb("pending", "list the events of all runs that wait for an answer")
-    for made, what in ((watch, "a notification as on the wire"), (pending, "an event as JSON")):
-        made.add_argument(
-            "--json", dest="as_json", action="store_true", help=f"{what}, a line each"
+    pending = verb("pending", "list the pending events of all runs")
+    for parser, content in ((watch, "notification of events.watch"), (pending, "event")):
+        parser.add_argument(
+            "--json", dest="as_json", action="store_true", help=f"print one {content} per line"
         )
-    schema = verb("schema", "print the OpenRPC document of all methods and types")
+    schema = verb("schema", "print the wire contract as an OpenRPC document")
     schema.add_argument(
         "--out",
         metavar="DIR",
         type=_path,
-        help="write it, the JSON Schema and the method table there instead",
+        help="write the OpenRPC document, the JSON Schema and the method table into this folder",
     )
-    verb("demo", "show two real sidecars over one store, one waiting, one answering")
-    verb("doctor", "tell what would be used, and whether it works")
+    verb("demo", "show two processes that share a store: one waits, the other answers")
+    verb("doctor", "check configuration and connectivity")
     return top
 
 
-def _common_options() -> _Parser:
-    common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    where = common.add_argument_group("where the events are")
-    where.add_argument(
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that all verbs have. The default values are those of `Options`."""
+    backend = parser.add_argument_group("backend options", argument_default=argparse.SUPPRESS)
+    backend.add_argument(
         "--backend",
         choices=get_args(BackendKind),
-        help=f"the embedded store, or a Flyte deployment ({BACKEND_VARIABLE}; local)",
+        help="the embedded store, or a Flyte deployment"
+        f" (environment: {BACKEND_VARIABLE}; default: local)",
     )
-    where.add_argument(
+    backend.add_argument(
         "--store",
         metavar="PATH",
-        help="the embedded store's file (FLYTE_SIDECAR_STORE)",
+        help="SQLite file of the embedded store"
+        f" (environment: {STORE_VARIABLE}; default: events.db in the user's state folder)",
     )
-    where.add_argument("--endpoint", metavar="HOST[:PORT]", type=_text, help="the Flyte deployment")
-    where.add_argument("--insecure", action="store_true", help="speak plaintext to it, not TLS")
-    where.add_argument(
+    backend.add_argument(
+        "--endpoint",
+        metavar="HOST[:PORT]",
+        type=_text,
+        help="the Flyte deployment (default port: 443, or 80 with --insecure)",
+    )
+    backend.add_argument("--insecure", action="store_true", help="use plaintext instead of TLS")
+    backend.add_argument(
         "--ca-cert-file",
         metavar="PATH",
         type=_path,
-        help="trust what is in this PEM file, not the system's",
+        help="PEM file of trusted CA certificates (default: those of the system)",
     )
-    where.add_argument(
-        "--insecure-skip-verify", action="store_true", help="trust any certificate that it shows"
+    backend.add_argument(
+        "--insecure-skip-verify", action="store_true", help="accept any TLS certificate"
     )
-    where.add_argument("--org", type=_text, help="the organization of requests that name none")
-    where.add_argument("--project", type=_text, help="likewise the project (local: local)")
-    where.add_argument("--domain", type=_text, help="likewise the domain (local: local)")
-    how = common.add_argument_group("how to serve")
-    how.add_argument(
-        "--framing", choices=["auto", "header", "line"], help="by the first byte, or fixed (auto)"
+    backend.add_argument("--org", type=_text, help="default organization (default: none)")
+    for scope in ("project", "domain"):
+        backend.add_argument(
+            f"--{scope}", type=_text, help=f"default {scope} (default: local; on Flyte: none)"
+        )
+    server = parser.add_argument_group("server options", argument_default=argparse.SUPPRESS)
+    server.add_argument(
+        "--framing",
+        choices=["auto", "header", "line"],
+        help="framing of messages: LSP headers, or one JSON text per line"
+        " (default: auto, detected from the first byte)",
     )
-    how.add_argument(
-        "--max-message-bytes", type=_positive, metavar="N", help="largest message taken (16 MiB)"
+    server.add_argument(
+        "--max-message-bytes",
+        type=_positive,
+        metavar="N",
+        help=f"largest message to accept, in bytes (default: {MAX_MESSAGE_BYTES})",
     )
-    how.add_argument(
+    server.add_argument(
         "--parent-pid",
         "--clientProcessId",
         type=_positive,
         metavar="PID",
-        help="end when that process is gone",
+        help="exit when this process is gone (default: none)",
     )
-    how.add_argument("--stdio", action="store_true", help="taken, and changes nothing")
-    how.add_argument(
+    server.add_argument(
+        "--stdio", action="store_true", help="accepted for LSP clients; has no effect"
+    )
+    server.add_argument(
         "--log-level",
         choices=["debug", "info", "warning", "error", "critical"],
-        help="logs go to stderr (warning)",
+        help="log level (default: warning)",
     )
-    how.add_argument("--log-file", metavar="PATH", type=_path, help="or to a file")
-    return common
+    server.add_argument("--log-file", metavar="PATH", type=_path, help="log file (default: stderr)")
 
 
-def _text(word: str) -> str:
-    """Return an argument as UTF-8, whatever encoding the locale made Python read it in."""
+def _text(argument: str) -> str:
+    """Return an argument decoded as UTF-8, whatever encoding the locale has."""
     try:
-        return os.fsencode(word).decode()
+        return os.fsencode(argument).decode()
     except UnicodeError:
-        raise argparse.ArgumentTypeError(f"{word!r} is not UTF-8") from None
+        raise argparse.ArgumentTypeError(f"{argument!r} is not UTF-8") from None
 
 
-def _path(word: str) -> str:
+def _path(argument: str) -> str:
     try:
-        return expand_user(word)
+        return expand_user(argument)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _positive(word: str) -> int:
-    if not word.isdecimal() or int(word) < 1:
-        raise argparse.ArgumentTypeError(f"a number of at least 1 is needed, not {word!r}")
-    return int(word)
+def _positive(argument: str) -> int:
+    if not argument.isdecimal() or int(argument) < 1:
+        raise argparse.ArgumentTypeError(f"{argument!r} is not a positive integer")
+    return int(argument)
 
 
-def _options(words: dict[str, Any]) -> Options:
-    given = {name: words.pop(name) for name in Options.__struct_fields__ if name in words}
-    backend = given.setdefault("backend", os.environ.get(BACKEND_VARIABLE) or "local")
+def _options(values: dict[str, Any]) -> Options:
+    options = {name: values.pop(name) for name in Options.__struct_fields__ if name in values}
+    backend = options.setdefault("backend", os.environ.get(BACKEND_VARIABLE) or "local")
     if backend not in get_args(BackendKind):
-        known = ", ".join(get_args(BackendKind))
-        refuse(f"{BACKEND_VARIABLE} names no backend: {backend!r} (choose from {known})")
-    given.setdefault("store", "")
-    given.setdefault("max_message_bytes", MAX_MESSAGE_BYTES)
+        choices = ", ".join(get_args(BackendKind))
+        usage_error(f"{BACKEND_VARIABLE}: invalid choice: {backend!r} (choose from {choices})")
+    options.setdefault("store", "")
     try:
         if backend == "local":
-            given["store"] = store_path(given["store"])
-        options = Options(**given)
+            options["store"] = store_path(options["store"])
+        checked = Options(**options)
         if backend == "flyte":
-            deployment(options)
+            deployment(checked)
     except ValueError as error:
-        refuse(str(error))
+        usage_error(str(error))
     except (OSError, RuntimeError) as error:
-        refuse(f"no place for the store, choose an absolute --store: {error}")
-    return options
+        usage_error(f"cannot find a path for the store ({error}): pass an absolute path as --store")
+    return checked

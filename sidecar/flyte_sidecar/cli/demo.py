@@ -1,7 +1,7 @@
-"""Two real sidecars over one store, told so that a person can follow: `flyte-sidecar demo`.
+"""`flyte-sidecar demo`: show two processes that share a store.
 
-One stands for the run that asks and waits, the other for the editor in which somebody
-answers. They are separate processes and share nothing but the store's file.
+One sidecar serves a run that asks a question and waits, the other serves an editor in which a
+person answers. The processes share nothing except the store's file.
 """
 
 from __future__ import annotations
@@ -14,60 +14,63 @@ from typing import Any
 from msgspec import json
 
 from flyte_sidecar.cli import terminal
+from flyte_sidecar.cli.arguments import usage_error
 from flyte_sidecar.client import Client
 from flyte_sidecar.errors import SidecarError
+from flyte_sidecar.server.settings import Options, is_utf8
 
 RUN = "training-7"
 
-PATIENCE = 30.0
-"""Seconds after which a notification will not come any more."""
+NOTIFICATION_TIMEOUT = 30.0
+"""Seconds to wait for a notification."""
 
 
-def demo() -> int:
-    """Show it; gives 0 if everything went as told."""
+def demo(options: Options) -> int:
+    """Print the messages of both processes; return 0 if all went as described."""
+    if not is_utf8(tempfile.gettempdir()):
+        usage_error(f"the folder for temporary files is not UTF-8: {tempfile.gettempdir()!r}")
     with tempfile.TemporaryDirectory(prefix="flyte-sidecar-demo-") as folder:
         asyncio.run(_show(os.path.join(folder, "events.db")))
     return 0
 
 
 async def _show(store: str) -> None:
-    where = ("--backend", "local", "--store", store)
-    _tell(f"Two sidecars start over one store, {store}.")
-    async with Client.spawn(*where) as run, Client.spawn(*where) as editor:
+    arguments = ("--backend", "local", "--store", store)
+    _explain(f"Start two sidecars that share the store {store}.")
+    async with Client.spawn(*arguments) as run, Client.spawn(*arguments) as editor:
         _trace(run, "run   ")
         _trace(editor, "editor")
+        print("(-> is a request, <- is a response or a notification. Events are abridged.)")
 
-        print("(Of an event, what matters here is shown.)")
-
-        _tell("Each says hello. (Nothing requires it: editors do so.)")
+        _explain("Both clients initialize their connection. This is optional.")
         await run.request("initialize", processId=os.getpid())
-        hello = await editor.request("initialize", processId=os.getpid())
-        assert hello["serverInfo"]["name"] == "flyte-sidecar"
+        initialized = await editor.request("initialize", processId=os.getpid())
+        assert initialized["serverInfo"]["name"] == "flyte-sidecar"
 
-        _tell("The editor watches for whatever any run asks. Nothing stands open so far.")
-        told = _Told(editor)
+        _explain("The editor watches the pending events of all runs. There are none yet.")
+        notifications = _Notifications(editor)
         watching = asyncio.ensure_future(editor.request("events.watch", watch="inbox"))
-        await told.next("events.synced")
+        await notifications.next("events.synced")
 
-        _tell(f"The run {RUN} asks a question. The editor is told, in the other process.")
+        _explain(f"The run {RUN} asks a question. The editor is notified.")
         await run.request(
             "events.create", runName=RUN, name="deploy", prompt="Deploy the model to production?"
         )
-        event = await told.change("created")
+        event = await notifications.change("created")
         assert event["prompt"] == "Deploy the model to production?"
 
-        _tell("The run waits for the answer; the reply will come when there is one.")
+        _explain("The run waits for the answer. (sidecar.status shows when the wait is open.)")
         waiting = asyncio.ensure_future(run.request("events.wait", runName=RUN, name="deploy"))
         while (await run.request("sidecar.status"))["counters"]["waits"] == 0:
             pass
         assert not waiting.done()
 
-        _tell("Somebody says yes in the editor. The run's wait ends, and the watch tells it too.")
+        _explain("A person answers in the editor. The wait ends, and the watch reports the answer.")
         await editor.request("events.signal", runName=RUN, name="deploy", payload=True)
         assert (await waiting)["payload"] is True
-        assert (await told.change("resolved"))["name"] == "deploy"
+        assert (await notifications.change("resolved"))["name"] == "deploy"
 
-        _tell("The run asks for a number. Payloads keep their type: a word is refused.")
+        _explain("The run asks for a number. Payloads are typed, so text is rejected.")
         await run.request(
             "events.create",
             runName=RUN,
@@ -75,47 +78,47 @@ async def _show(store: str) -> None:
             prompt="Which threshold?",
             expectedType="float",
         )
-        await told.change("created")
-        refused = await _refusal(editor, name="threshold", payload="high")
-        assert refused.kind == "payload_type_mismatch"
+        await notifications.change("created")
+        error = await _rejected_signal(editor, name="threshold", payload="high")
+        assert error.kind == "payload_type_mismatch"
         await editor.request("events.signal", runName=RUN, name="threshold", payload=0.75)
-        assert (await told.change("resolved"))["payload"] == 0.75
+        assert (await notifications.change("resolved"))["payload"] == 0.75
 
-        _tell("The first answer stands: a second one is told so, and shown who was first.")
-        refused = await _refusal(editor, name="deploy", payload=False)
-        assert refused.kind == "already_signalled"
-        assert refused.data["event"]["payload"] is True
+        _explain("The first answer wins. A different answer is an error that contains the first.")
+        error = await _rejected_signal(editor, name="deploy", payload=False)
+        assert error.kind == "already_signalled"
+        assert error.data["event"]["payload"] is True
 
-        _tell("The editor has seen enough: the request that it watched by is answered at last.")
+        _explain("The editor ends its watch. Now the events.watch request gets its response.")
         await editor.request("events.unwatch", watch="inbox")
         assert (await watching)["reason"] == "cancelled"
     assert run.process.returncode == editor.process.returncode == 0
-    _tell("Both sidecars ended by themselves when their input did. That is all there is to it.")
+    _explain("Both sidecars exited at the end of their input. The demo is complete.")
 
 
-class _Told:
-    """What a client's watch has told, to be taken in that order."""
+class _Notifications:
+    """The notifications of a client, in the order of arrival."""
 
     def __init__(self, client: Client) -> None:
-        self._notes: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
-        client.on_notification = lambda method, params: self._notes.put_nowait((method, params))
+        self._queue: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
+        client.on_notification = lambda method, params: self._queue.put_nowait((method, params))
 
-    async def next(self, method: str) -> Any:
-        """Wait for the next notification, which is to be of the method."""
-        async with asyncio.timeout(PATIENCE):
-            told, params = await self._notes.get()
-        assert told == method, told
+    async def next(self, expected: str) -> Any:
+        """Return the params of the next notification, which must have the expected method."""
+        async with asyncio.timeout(NOTIFICATION_TIMEOUT):
+            method, params = await self._queue.get()
+        assert method == expected, method
         return params
 
-    async def change(self, change: str) -> Any:
-        """Wait to be told of a change, and give the event."""
+    async def change(self, expected: str) -> Any:
+        """Return the event of the next notification, which must report the expected change."""
         params = await self.next("events.changed")
-        assert params["change"] == change, params
+        assert params["change"] == expected, params
         return params["event"]
 
 
-async def _refusal(client: Client, **params: object) -> SidecarError:
-    """Give the error that a signal is answered with."""
+async def _rejected_signal(client: Client, **params: object) -> SidecarError:
+    """Send a signal and return its error."""
     try:
         await client.request("events.signal", runName=RUN, **params)
     except SidecarError as error:
@@ -123,38 +126,38 @@ async def _refusal(client: Client, **params: object) -> SidecarError:
     raise AssertionError("the signal was accepted")
 
 
-def _tell(sentence: str) -> None:
+def _explain(sentence: str) -> None:
     print("\n" + terminal.painter()(f"# {sentence}", terminal.BOLD), flush=True)
 
 
-def _trace(client: Client, who: str) -> None:
-    """Print each message that goes over the client's pipes."""
+def _trace(client: Client, name: str) -> None:
+    """Print every message of the client."""
 
     def show(message: bytes, sent: bool) -> None:
         arrow, style = ("->", terminal.CYAN) if sent else ("<-", terminal.GREEN)
-        print(f"{who} {arrow} {terminal.painter()(_short(message), style)}", flush=True)
+        print(f"{name} {arrow} {terminal.painter()(_abridged(message), style)}", flush=True)
 
     client.on_message = show
 
 
-_TOLD = frozenset(
+_SHOWN = frozenset(
     ("name", "actionName", "runName", "phase", "pending", "expectedType", "prompt", "payload")
 )
 
 
-def _short(message: bytes) -> str:
-    """Give a message without the members of events that say nothing here."""
-    return json.encode(_shortened(json.decode(message))).decode()
+def _abridged(message: bytes) -> str:
+    """Return a message without the members that do not matter here."""
+    return json.encode(_abridge(json.decode(message))).decode()
 
 
-def _shortened(value: Any) -> Any:
+def _abridge(value: Any) -> Any:
     if isinstance(value, list):
-        return [_shortened(member) for member in value]
+        return [_abridge(member) for member in value]
     if not isinstance(value, dict):
         return value
     is_event = "expectedType" in value and "phase" in value
     return {
-        name: _shortened(member)
+        name: _abridge(member)
         for name, member in value.items()
-        if name in _TOLD or (not is_event and name != "capabilities")
+        if name in _SHOWN or (not is_event and name != "capabilities")
     }

@@ -1,4 +1,4 @@
-"""Telling what would be used, and whether it works: `flyte-sidecar doctor`."""
+"""`flyte-sidecar doctor`: check configuration and connectivity."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from flyte_sidecar.server.settings import Options, make_backend
 
 
 def doctor(options: Options) -> int:
-    """Print what would be used; gives 0 if all of it works, else 1.
+    """Print the configuration and whether it works; return 0 if it does, else 1.
 
-    A store that does not exist is not made; one that does is opened as for serving.
+    An existing store is opened as for serving. A missing one is not created.
     """
     _row("flyte-sidecar", f"{VERSION}, protocol {PROTOCOL_VERSION}")
     _row("python", f"{platform.python_version()}, SQLite {sqlite3.sqlite_version}")
@@ -34,69 +34,65 @@ def doctor(options: Options) -> int:
     _row("scope", "org {}, project {}, domain {}".format(*scope))
     _row("identity", _identity(backend))
     if isinstance(backend, FlyteBackend):
-        works, what = asyncio.run(_ask(backend, options)), "deployment"
+        works = asyncio.run(_check_deployment(backend, options))
     else:
-        works, what = _store(options.store), "store"
-    print("everything works" if works else f"the {what} does not work: see above")
+        works = _check_store(options.store)
+    print("All checks passed." if works else "A check failed.")
     return 0 if works else 1
 
 
-async def _ask(backend: FlyteBackend, options: Options) -> bool:
-    """Tell of the deployment."""
+async def _check_deployment(backend: FlyteBackend, options: Options) -> bool:
     if options.insecure:
-        trust = "plaintext"
+        security = "plaintext"
     elif options.ca_cert_file is not None:
-        trust = f"TLS, trusting {options.ca_cert_file}"
+        security = f"TLS with the CA certificates in {options.ca_cert_file}"
     elif options.insecure_skip_verify:
-        trust = "TLS, trusting whatever is shown"
+        security = "TLS without verification"
     else:
-        trust = "TLS, trusting what the system trusts"
+        security = "TLS with the CA certificates of the system"
     scope_error = None
     try:
         await backend.check()
-        works, words = True, "ok"
+        works, result = True, "ok"
         scope_error = await backend.scope_error()
     except SidecarError as error:
-        works, words = False, f"FAILS: {error.message}"
+        works, result = False, f"FAILED: {error.message}"
     finally:
         await backend.close()
-    _row("endpoint", f"{backend.endpoint}, {trust} ({words})")
+    _row("endpoint", f"{backend.endpoint}, {security} ({result})")
     if backend.proxy is not None:
-        _row("proxy", f"{backend.proxy.address} ({backend.proxy.variable})")
+        _row("proxy", f"{backend.proxy.address} (from {backend.proxy.variable})")
     if scope_error is not None:
-        _row("scope", f"FAILS: {scope_error}")
+        _row("scope", f"FAILED: {scope_error}")
     if works and not (backend.project and backend.domain):
-        _row("note", "each request must name project and domain: the options do not")
+        _row("note", "there is no default project or domain: every request must contain both")
     return works and scope_error is None
 
 
-def _store(path: str) -> bool:
-    """Tell of the store."""
-    works, words = _look_at(path)
-    _row("store", words)
+def _check_store(path: str) -> bool:
+    works, result = _try_store(path)
+    _row("store", f"{path} ({result})")
     return works
 
 
-def _look_at(path: str) -> tuple[bool, str]:
-    if not os.path.exists(path):
-        try:
-            check_place(path)
-        except SidecarError as error:
-            return False, f"{path} (FAILS: {error.message})"
-        folder = os.path.dirname(path)
-        while not os.path.exists(folder):
-            folder = os.path.dirname(folder)
-        if os.path.isdir(folder) and os.access(folder, os.W_OK):
-            return True, f"{path} (ok: will be made when it is first used)"
-        return False, f"{path} (FAILS: cannot be made, {folder} is not writable)"
+def _try_store(path: str) -> tuple[bool, str]:
+    """Return whether the store can be used, and a message."""
     try:
-        asyncio.run(_look_into(path))
+        if os.path.exists(path):
+            asyncio.run(_open_store(path))
+            return True, "ok"
+        check_place(path)
     except SidecarError as error:
-        return False, f"{path} (FAILS: {error.message})"
-    return True, f"{path} (ok)"
+        return False, f"FAILED: {error.message}"
+    folder = os.path.dirname(path)
+    while not os.path.exists(folder):
+        folder = os.path.dirname(folder)
+    if os.path.isdir(folder) and os.access(folder, os.W_OK):
+        return True, "ok, will be created on first use"
+    return False, f"FAILED: cannot be created, because {folder} is not a writable folder"
 
 
-async def _look_into(path: str) -> None:
+async def _open_store(path: str) -> None:
     backend = LocalBackend(path)
     try:
         await resolve(backend.find(Target(Run(None, "", "", ""), action_name="")))
@@ -106,9 +102,9 @@ async def _look_into(path: str) -> None:
 
 def _identity(backend: EventBackend) -> str:
     if isinstance(backend, FlyteBackend):
-        return "none: requests are sent without authentication"
+        return "none, requests are not authenticated"
     return user_name() or "unknown"
 
 
-def _row(label: str, words: str) -> None:
-    print(f"{label:<15}{sanitize(words)}")
+def _row(label: str, value: str) -> None:
+    print(f"{label:<15}{sanitize(value)}")

@@ -1,7 +1,7 @@
-"""Log lines on stderr, or in a file, that never hold up the work.
+"""Non-blocking logging to stderr or a file.
 
-Whoever starts a sidecar may not read its stderr. A thread writes the lines, and lines that
-find it stuck are dropped.
+The client may not read stderr. A thread therefore writes the lines. While it is blocked, lines
+are queued up to a limit, then dropped.
 """
 
 from __future__ import annotations
@@ -17,72 +17,89 @@ from contextlib import suppress
 from flyte_sidecar.cli.standard_streams import write_all
 
 MAX_LINE = 2000
-"""Characters; a longer line is cut."""
+"""Characters; a longer line is truncated."""
 
-BACKLOG = 1000
-"""Lines that wait for a reader of stderr before new ones are dropped."""
+MAX_QUEUED_LINES = 1000
+"""Lines in the queue beyond which new ones are dropped."""
+
+CLOSE_TIMEOUT = 0.5
+"""Seconds to wait for the last lines to be written."""
 
 _STDERR = 2
 
 
 class LineHandler(logging.Handler):
-    """Writes each record as a line to a descriptor, by a thread that may get stuck."""
+    """Writes each record as a line to a descriptor, in a thread that may block."""
 
-    def __init__(self, descriptor: int = _STDERR) -> None:
+    def __init__(self, descriptor: int) -> None:
         super().__init__()
         self._descriptor = descriptor
-        self._lines: queue.Queue[bytes] = queue.Queue(BACKLOG)
+        self._lines: queue.Queue[bytes] = queue.Queue(MAX_QUEUED_LINES)
         self._thread: threading.Thread | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        # Whoever logs goes on, whatever fails: the format, the queue, a thread that cannot start.
+        # The caller must not fail because of its log: not by a bad format or a full queue, nor
+        # if no thread can be started.
         with suppress(Exception):
             line = self.format(record).replace("\n", " | ")[:MAX_LINE] + "\n"
             self._lines.put_nowait(line.encode("utf-8", "backslashreplace"))
             self._start()
 
     def close(self) -> None:
-        """Wait a moment for the last lines to be written."""
-        deadline = time.monotonic() + 0.5
+        """Wait up to `CLOSE_TIMEOUT` for the last lines to be written."""
+        deadline = time.monotonic() + CLOSE_TIMEOUT
         while self._thread and self._lines.unfinished_tasks and time.monotonic() < deadline:
             time.sleep(0.005)
         super().close()
 
     def _start(self) -> None:
-        """Start the thread, unless that was done; where it cannot start, the next line tries."""
+        """Start the thread if it does not run; if that fails, the next line tries again."""
         if self._thread is None:
-            thread = threading.Thread(target=self._work, name="log-writer", daemon=True)
+            thread = threading.Thread(target=self._write_lines, name="log-writer", daemon=True)
             thread.start()
             self._thread = thread
 
-    def _work(self) -> None:
+    def _write_lines(self) -> None:
         while True:
             line = self._lines.get()
-            with suppress(OSError):  # this line is lost; a later one may not be
+            with suppress(OSError):  # only this line is lost
                 write_all(self._descriptor, line)
             self._lines.task_done()
 
 
 def set_up(level: str, file: str | None) -> None:
-    """Send the records of the whole process to stderr, or to a file private to its user."""
-    handler: logging.Handler
-    if file == os.devnull:
-        handler = logging.NullHandler()
-    else:
-        handler = LineHandler() if file is None else LineHandler(_open(file))
-    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    handler.setFormatter(logging.Formatter(form))
-    logging.basicConfig(level=level.upper(), handlers=[handler])
-
-
-def _open(path: str) -> int:
-    """Open a log file and make it private to its user; make it if there is none.
+    """Write the log of the process to stderr, or to a file that only its user can read.
 
     Raises
     ------
     OSError
-        If it is not a regular file, which could block or lead elsewhere, or is another user's.
+        If the file cannot be used.
     """
+    handler: logging.Handler
+    if file == os.devnull:
+        handler = logging.NullHandler()
+    else:
+        handler = LineHandler(_STDERR if file is None else _open(file))
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[handler])
+
+
+def _open(path: str) -> int:
+    """Open or create a log file that only its user can read.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened, is not a regular file (which could block, or be a link to another
+        file), or belongs to another user.
+    """
+    try:
+        return _open_checked(path)
+    except OSError as error:
+        raise OSError(f"cannot write the log: {error}") from None
+
+
+def _open_checked(path: str) -> int:
     with suppress(FileNotFoundError):
         _check(path, os.lstat(path))
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND

@@ -1,4 +1,4 @@
-"""What waits for an answer, as a table: `flyte-sidecar pending [--json]`."""
+"""`flyte-sidecar pending`: list the pending events of all runs."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime
 
 from flyte_sidecar._futures import resolve
-from flyte_sidecar.cli import standard_streams, terminal
+from flyte_sidecar.cli import logs, standard_streams, terminal
 from flyte_sidecar.events.model import Event, PendingQuery
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.protocol.results import encode
 from flyte_sidecar.server.settings import Options, make_backend
 
-PAGE = 1000
-"""Events asked for at once."""
+PAGE_LIMIT = 1000
+"""Events to request at once."""
 
-HEADS = ("RUN", "NAME", "TYPE", "AGE", "EXPIRES", "PROMPT")
+HEADERS = ("RUN", "NAME", "TYPE", "AGE", "EXPIRES", "PROMPT")
 RUN, NAME, PROMPT = 0, 1, 5
 
-LEAST = 5
-"""Columns that are left of what is cut so that a row fits into the terminal: 40 are enough."""
+MIN_WIDTH = 5
+"""Columns that are left of a truncated cell. A terminal of 40 columns is wide enough."""
 
 GAP = "  "
 
@@ -29,15 +29,16 @@ _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
 def pending(options: Options, as_json: bool) -> int:
-    """Print the events that wait for an answer; gives the exit status.
+    """Print the pending events and return the exit status.
 
     Raises
     ------
     SidecarError
-        If they cannot be listed.
+        If the events cannot be listed.
     OSError
-        If nobody reads stdout, or it cannot be written.
+        If stdout cannot be written.
     """
+    logs.set_up(options.log_level, options.log_file)
     standard_streams.require_stdout()
     asyncio.run(_print(options, as_json))
     return 0
@@ -48,9 +49,9 @@ async def _print(options: Options, as_json: bool) -> None:
         async for events in _pages(options):
             _write(terminal.sanitize_json(encode(event)) + b"\n" for event in events)
         return
-    now, room = datetime.now(UTC), terminal.columns()
-    rows = [_row(event, now, room) async for events in _pages(options) for event in events]
-    _write(map(terminal.line, _table(rows, room) if rows else ["Nothing is pending."]))
+    now, width = datetime.now(UTC), terminal.columns()
+    rows = [_row(event, now, width) async for events in _pages(options) for event in events]
+    _write(map(terminal.line, _table(rows, width) if rows else ["No pending events."]))
 
 
 def _write(lines: Iterable[bytes]) -> None:
@@ -63,7 +64,7 @@ async def _pages(options: Options) -> AsyncIterator[list[Event]]:
     scope, cursor = service.scope(None, None, None), None
     try:
         while True:
-            query = PendingQuery(scope=scope, limit=PAGE, cursor=cursor)
+            query = PendingQuery(scope=scope, limit=PAGE_LIMIT, cursor=cursor)
             page = await resolve(service.pending(query))
             yield page.events
             cursor = page.next_cursor
@@ -73,38 +74,37 @@ async def _pages(options: Options) -> AsyncIterator[list[Event]]:
         await backend.close()
 
 
-def _row(event: Event, now: datetime, room: int | None) -> list[str]:
-    age = "?" if event.created_at is None else _span((now - event.created_at).total_seconds())
+def _row(event: Event, now: datetime, width: int | None) -> list[str]:
+    age = "?" if event.created_at is None else _duration((now - event.created_at).total_seconds())
     expires = "never"
     if event.expires_at is not None:
-        expires = f"in {_span((event.expires_at - now).total_seconds())}"
-    words = [event.run_name, event.name, event.expected_type or "?", age, expires]
-    row = [terminal.sanitize(cell) for cell in (*words, event.prompt or "")]
-    return row if room is None else [terminal.cut(cell, room) for cell in row]
+        expires = f"in {_duration((event.expires_at - now).total_seconds())}"
+    cells = [event.run_name, event.name, event.expected_type or "?", age, expires]
+    row = [terminal.sanitize(cell) for cell in (*cells, event.prompt or "")]
+    return row if width is None else [terminal.truncate(cell, width) for cell in row]
 
 
-def _span(seconds: float) -> str:
-    """Give a time in its largest unit; clocks that differ make none negative."""
+def _duration(seconds: float) -> str:
+    """Return a duration in its largest unit; 0 if it is negative because of clock skew."""
     for size, unit in _UNITS:
         if seconds >= size:
             return f"{int(seconds // size)}{unit}"
     return "0s"
 
 
-def _table(rows: Sequence[Sequence[str]], room: int | None) -> list[str]:
+def _table(rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
     paint = terminal.painter()
-    columns = zip(HEADS, *rows, strict=True)
-    widths = [max(map(terminal.width, column)) for column in columns]
-    if room is not None:
-        _squeeze(widths, room - len(GAP) * (len(HEADS) - 1))
+    widths = [max(map(terminal.width, cells)) for cells in zip(HEADERS, *rows, strict=True)]
+    if width is not None:
+        _shrink(widths, width - len(GAP) * (len(HEADERS) - 1))
     table = []
-    for row in (HEADS, *rows):
+    for row in (HEADERS, *rows):
         cells = [
-            terminal.pad(terminal.cut(cell, width), width)
-            for cell, width in zip(row, widths, strict=True)
+            terminal.pad(terminal.truncate(cell, columns), columns)
+            for cell, columns in zip(row, widths, strict=True)
         ]
         cells[PROMPT] = cells[PROMPT].rstrip()
-        if row is HEADS:
+        if row is HEADERS:
             cells = [paint(cell, terminal.DIM) for cell in cells]
         else:
             cells[NAME] = paint(cells[NAME], terminal.BOLD)
@@ -112,14 +112,14 @@ def _table(rows: Sequence[Sequence[str]], room: int | None) -> list[str]:
     return table
 
 
-def _squeeze(widths: list[int], room: int) -> None:
-    """Take columns from the prompt, and only then from the wider of run and name.
+def _shrink(widths: list[int], total: int) -> None:
+    """Shrink the prompt, then the wider of run and name, until the widths fit into the total.
 
-    An event is answered by its name, so that is worth more than the end of a prompt.
+    An event is answered by its name, which therefore matters more than the end of its prompt.
     """
-    for some in ((PROMPT,), (RUN, NAME)):
-        while sum(widths) > room:
-            widest = max(some, key=lambda column: widths[column])
-            if widths[widest] <= LEAST:
+    for shrinkable in ((PROMPT,), (RUN, NAME)):
+        while sum(widths) > total:
+            widest = max(shrinkable, key=lambda column: widths[column])
+            if widths[widest] <= MIN_WIDTH:
                 break
             widths[widest] -= 1

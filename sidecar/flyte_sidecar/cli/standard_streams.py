@@ -1,7 +1,7 @@
-"""The standard streams of the verbs that people and scripts run.
+"""The standard streams of the verbs, except `serve`.
 
-Whoever started the process may have closed some of them, may share them with a program that made
-them non-blocking (Node does), and may have chosen an encoding that has no form for every name.
+The parent process may have closed some of them, may share them with a program that made them
+non-blocking (as Node does), and may have chosen an encoding that does not cover every character.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 STDIN, STDOUT, STDERR = 0, 1, 2
 
 CHUNK = 1 << 16
-"""Bytes read at once."""
+"""Bytes to read at once."""
 
 
 def prepare() -> None:
-    """Make the standard streams safe to use, whatever state they were inherited in.
+    """Make the standard streams safe to use, in whatever state they were inherited.
 
     Afterwards `sys.stdout` and `sys.stderr` write everything that is printed, and errors of
-    stderr are ignored. A closed descriptor is occupied, so that no file that is opened later gets
-    its number and what is printed; using a closed stdin or stdout is still an error.
+    stderr are ignored. A closed descriptor is replaced by one on which reading and writing fail:
+    otherwise a file that is opened later would get its number, and the output.
     """
     for descriptor in (STDIN, STDOUT, STDERR):
         try:
             os.fstat(descriptor)
-        except OSError:  # it becomes the lowest free number, which is what is opened
+        except OSError:  # open() returns the lowest free descriptor: this one
             os.open(os.devnull, os.O_RDONLY if descriptor == STDOUT else os.O_WRONLY)
     sys.stdout = _text(sys.stdout, _Stdout(STDOUT, "w", closefd=False))
     sys.stderr = _text(sys.stderr, _Stderr(STDERR, "w", closefd=False))
@@ -50,7 +50,7 @@ def read_stdin() -> bytes:
     Raises
     ------
     OSError
-        If stdin is closed, or cannot be read.
+        If stdin is closed or cannot be read.
     """
     chunks: list[bytes] = []
     while True:
@@ -67,7 +67,7 @@ def read_stdin() -> bytes:
 
 
 def write_all(descriptor: int, data: ReadableBuffer) -> None:
-    """Write all of the data, even to a descriptor that is non-blocking."""
+    """Write all of the data, even to a non-blocking descriptor."""
     rest = memoryview(data).cast("B")
     while True:
         try:
@@ -103,7 +103,7 @@ def _named(error: OSError, stream: str) -> OSError:
 
 def _text(inherited: TextIO | None, raw: io.FileIO) -> TextIO:
     if isinstance(inherited, io.TextIOWrapper) and sys.platform == "win32":
-        inherited.reconfigure(errors="backslashreplace")  # a console there takes no bytes
+        inherited.reconfigure(errors="backslashreplace")  # its console does not accept bytes
         return inherited
     encoding = "utf-8" if inherited is None else inherited.encoding
     return io.TextIOWrapper(raw, encoding, "backslashreplace", line_buffering=True)

@@ -1,8 +1,8 @@
-"""What a terminal is shown: harmless text, columns that line up, and colour where it is liked.
+"""Terminal output: sanitized text, aligned columns, and colour.
 
-Names and prompts come from anyone. Printed as they are, they could move the cursor, clear the
-screen or hide what stands beside them. `rich` and `wcwidth` would know more of widths, but
-take longer to import than everything else that a verb does.
+Names and prompts come from anyone. Unsanitized, they could move the cursor, clear the screen or
+hide other text. `rich` and `wcwidth` measure widths more precisely, but importing them takes
+longer than everything else that a verb does.
 """
 
 from __future__ import annotations
@@ -16,49 +16,49 @@ from collections.abc import Callable
 BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"
 
 _JOINERS = "\u200c\u200d"
-"""Invisible as controls are, but without them some scripts and emoji cannot be written."""
+"""Invisible characters without which some scripts and emoji cannot be written."""
 
-_BEYOND_ASCII = re.compile(r"[^ -~]")
+_NOT_PRINTABLE_ASCII = re.compile(r"[^ -~]")
 
 
-def is_harmless(character: str) -> bool:
-    """Return whether a terminal may be sent the character as it is.
+def is_safe(character: str) -> bool:
+    """Return whether a character may be printed without escaping.
 
-    Controls, format characters (those that reorder text, or cannot be seen), line separators,
-    surrogates and unassigned characters may not: by Unicode category, which is what makes them
-    unprintable. Spaces are the one unprintable category that may.
+    Controls, format characters (those that reorder text or are invisible), line separators,
+    surrogates and unassigned characters may not. Python's `isprintable` rejects these Unicode
+    categories and also spaces, which may be printed.
     """
     printable = character.isprintable() or character in _JOINERS
     return printable or unicodedata.category(character) == "Zs"
 
 
 def sanitize(text: str) -> str:
-    """Give the text on one line, with its control characters spelled out."""
+    """Return the text on one line, with unsafe characters escaped."""
     if text.isprintable():
         return text
     return "".join(map(_escaped, " ".join(text.split())))
 
 
 def _escaped(character: str) -> str:
-    return character if is_harmless(character) else character.encode("unicode_escape").decode()
+    return character if is_safe(character) else character.encode("unicode_escape").decode()
 
 
 def sanitize_json(text: bytes) -> bytes:
-    """Return the same JSON, with an escape for every character that is not harmless."""
+    """Return the same JSON, with unsafe characters escaped."""
     if text.isascii() and b"\x7f" not in text:
         return text
-    return _BEYOND_ASCII.sub(_json_escaped, text.decode()).encode()
+    return _NOT_PRINTABLE_ASCII.sub(_json_escaped, text.decode()).encode()
 
 
 def _json_escaped(found: re.Match[str]) -> str:
     character = found[0]
     # json.dumps would do, but the json module is imported for nothing else.
     units = character.encode("utf-16-be").hex(" ", 2).split()
-    return character if is_harmless(character) else "".join(f"\\u{unit}" for unit in units)
+    return character if is_safe(character) else "".join(f"\\u{unit}" for unit in units)
 
 
 def width(text: str) -> int:
-    """Tell how many columns a harmless text takes."""
+    """Return the number of columns of a sanitized text."""
     return len(text) if text.isascii() else sum(map(_columns, text))
 
 
@@ -71,12 +71,12 @@ def _columns(character: str) -> int:
 
 
 def pad(text: str, columns: int) -> str:
-    """Fill the text up with spaces; one that is too wide stays as it is."""
+    """Return the text, padded with spaces to at least a width."""
     return text + " " * (columns - width(text))
 
 
-def cut(text: str, columns: int) -> str:
-    """Give the text if it fits, else its beginning and an ellipsis."""
+def truncate(text: str, columns: int) -> str:
+    """Return the text if it fits into the columns, else its beginning and an ellipsis."""
     used = fits = 0
     for index, character in enumerate(text, 1):
         used += _columns(character)
@@ -88,21 +88,21 @@ def cut(text: str, columns: int) -> str:
 
 
 def columns() -> int | None:
-    """Tell how wide the terminal at stdout is; None where there is none."""
+    """Return the width of the terminal at stdout; None if stdout is not a terminal."""
     try:
-        return os.get_terminal_size(1).columns or 80  # some say 0 for "unknown"
+        return os.get_terminal_size(1).columns or 80  # 0 means unknown
     except OSError:
         return None
 
 
 def painter() -> Callable[[str, str], str]:
-    """Give what puts a text into a style, or leaves it alone where colour is not wanted."""
-    wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    if not wanted or not sys.stdout.isatty():
+    """Return a function that styles a text, or that returns it unchanged if colour is disabled."""
+    enabled = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    if not enabled or not sys.stdout.isatty():
         return lambda text, style: text
     return lambda text, style: f"\x1b[{style}m{text}\x1b[0m"
 
 
 def line(text: str) -> bytes:
-    """Give a line of stdout as bytes, whatever alphabet stdout has."""
+    """Return a line in the encoding of stdout, with other characters escaped."""
     return f"{text}\n".encode(sys.stdout.encoding, "backslashreplace")

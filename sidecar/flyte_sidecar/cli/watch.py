@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import json
 
 from flyte_sidecar._futures import try_set_result, wait_all
-from flyte_sidecar.cli import standard_streams, terminal
+from flyte_sidecar.cli import logs, standard_streams, terminal
 from flyte_sidecar.events.coalescing import CoalescingQueue
 from flyte_sidecar.events.model import SUCCEEDED, Event, Payload
 from flyte_sidecar.events.payloads import for_json
@@ -80,6 +80,7 @@ def watch(options: Options, run_name: str | None, as_json: bool) -> int:
     OSError
         If nobody reads stdout, or it cannot be written.
     """
+    logs.set_up(options.log_level, options.log_file)
     standard_streams.require_stdout()
     asyncio.run(_watch(options, run_name, as_json))
     return 0
@@ -157,14 +158,14 @@ class _Lines:
         run, name = terminal.sanitize(event.run_name), terminal.sanitize(event.name)
         room = terminal.columns()
         if room is not None:
-            run, name = (terminal.cut(words, max(10, room // 4)) for words in (run, name))
+            run, name = (terminal.truncate(words, max(10, room // 4)) for words in (run, name))
         phase = terminal.sanitize(event.phase)
         cells = self._aligned(
             [_time(change, event), change, run, name, event.expected_type or "?", phase]
         )
         words = terminal.sanitize(_words(event))
         if room is not None:
-            words = terminal.cut(words, max(20, room - terminal.width("  ".join(cells)) - 2))
+            words = terminal.truncate(words, max(20, room - terminal.width("  ".join(cells)) - 2))
         cells[3] = self._paint(cells[3], terminal.BOLD)
         cells[5] = self._paint(cells[5], _style(event))
         return "  ".join([*cells, words]).rstrip()
