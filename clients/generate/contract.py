@@ -1,4 +1,4 @@
-"""The wire contract as `schemas/` has it, in the terms that clients are made of."""
+"""The wire contract, read from `schemas/` into the classes that the generators use."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 PAYLOAD = "Payload"
-"""The type that clients write by hand."""
+"""The type that each client implements by hand."""
 
-BARE = "Params"
-"""The params of methods that have none of their own."""
+COMMON_PARAMS = "Params"
+"""The type of the params of methods that have no params of their own."""
 
 _NULL = {"type": "null"}
 
@@ -21,33 +21,33 @@ SCHEMAS = Path(__file__).parent.parent.parent / "schemas"
 
 @dataclass(frozen=True)
 class Type:
-    """What a value is.
+    """The type of a value.
 
     Attributes
     ----------
     name
-        `string`, `integer`, `number`, `boolean`, `object` (any), `instant`, or that of a named
-        type.
+        `string`, `integer`, `number`, `boolean`, `object` (any object), `timestamp`, or the name of
+        a type of the contract.
     named
-        Whether it is a named type's.
-    words
-        Whether it is a set of words.
+        Whether it is a type of the contract.
+    is_enum
+        Whether it is an enum.
     open
-        Whether others than those may come.
-    many
-        Whether it is an array of those.
+        Whether an enum allows values that are not listed.
+    is_array
+        Whether the value is an array of this type.
     """
 
     name: str
     named: bool = False
-    words: bool = False
+    is_enum: bool = False
     open: bool = False
-    many: bool = False
+    is_array: bool = False
 
 
 @dataclass(frozen=True)
 class Member:
-    """A member of an object; `types` are several where it is a union."""
+    """A member of an object; it has several `types` if it is a union."""
 
     name: str
     doc: str
@@ -57,12 +57,12 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """A type of objects that have one of several forms, each a tuple of members."""
+class OneOf:
+    """A type with several alternatives, each a tuple of members."""
 
     name: str
     doc: str
-    forms: tuple[tuple[Member, ...], ...]
+    alternatives: tuple[tuple[Member, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -72,50 +72,50 @@ class Object:
     Attributes
     ----------
     members
-        All of its members, those of `choice` included.
-    choice
-        The type that restricts how some of its members are combined.
+        All of its members, including those of `one_of`.
+    one_of
+        The type that restricts the combinations of some members, if any.
     """
 
     name: str
     doc: str
     members: tuple[Member, ...]
-    choice: Choice | None = None
+    one_of: OneOf | None = None
 
     def member(self, name: str) -> Member | None:
-        """Give the member of that name."""
+        """Return the member with a name."""
         return next((member for member in self.members if member.name == name), None)
 
 
 @dataclass(frozen=True)
-class Words:
-    """A set of words."""
+class Enum:
+    """A type of strings with known values."""
 
     name: str
     doc: str
-    words: tuple[str, ...]
+    values: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Method:
-    """A request that clients have a stub for: `service.verb`.
+    """A method that clients have a stub for: `service.verb`.
 
     Attributes
     ----------
     params
-        The type of its params; None for one that has none of its own.
+        The type of the params; None if the method has none of its own.
     result
-        The type of its result; None for one that is always null.
+        The type of the result; None if it is always null.
     nullable
-        Whether the result may be null beside that.
+        Whether a result of that type may also be null.
     errors
-        The kinds of its own.
+        The error kinds of this method, in addition to those of every method.
     open_ended
-        Whether it stays open until something happens.
+        Whether a call may stay open indefinitely.
     notifications
-        Those of a watch.
+        The notifications sent while a call is open.
     items
-        The member of the result that holds what is listed, if it is a listing in pages.
+        The member of the result that contains the items of a page, if the method is a listing.
     """
 
     name: str
@@ -130,18 +130,18 @@ class Method:
 
     @property
     def service(self) -> str:
-        """What stands before the dot."""
+        """The part of the name before the dot."""
         return self.name.partition(".")[0]
 
     @property
     def verb(self) -> str:
-        """What stands after the dot."""
+        """The part of the name after the dot."""
         return self.name.partition(".")[2]
 
 
 @dataclass(frozen=True)
 class Notification:
-    """What the sidecar tells while a watch is open."""
+    """A notification that the sidecar sends while a watch is open."""
 
     name: str
     summary: str
@@ -150,7 +150,7 @@ class Notification:
 
 @dataclass(frozen=True)
 class Error:
-    """One kind of error."""
+    """A kind of error."""
 
     kind: str
     code: int
@@ -159,7 +159,7 @@ class Error:
 
 
 class Contract:
-    """All of it, read from a folder of schemas."""
+    """The wire contract of a folder of schemas."""
 
     def __init__(self, folder: Path = SCHEMAS) -> None:
         self._types: dict[str, Any] = json.loads((folder / "events.schema.json").read_text())[
@@ -171,15 +171,15 @@ class Contract:
 
     @cached_property
     def notifications(self) -> tuple[Notification, ...]:
-        """Give all notifications."""
+        """All notifications."""
         return tuple(
-            Notification(row["name"], row["summary"], _referred(row["params"]))
+            Notification(row["name"], row["summary"], _ref_name(row["params"]))
             for row in self._table["notifications"]
         )
 
     @cached_property
     def errors(self) -> tuple[Error, ...]:
-        """Give all kinds of errors."""
+        """All kinds of errors."""
         return tuple(
             Error(row["kind"], row["code"], row["retryable"], row["description"])
             for row in self._table["errors"]
@@ -187,88 +187,88 @@ class Contract:
 
     @cached_property
     def methods(self) -> tuple[Method, ...]:
-        """Give the methods that have stubs; the others are the connection's own business."""
+        """The methods that have stubs. The others are used by the connection itself."""
         return tuple(self._method(row) for row in self._table["methods"] if "." in row["name"])
 
     @cached_property
     def services(self) -> dict[str, list[Method]]:
-        """Give the methods by their services."""
+        """The methods, by service."""
         found: dict[str, list[Method]] = {}
         for method in self.methods:
             found.setdefault(method.service, []).append(method)
         return found
 
     @cached_property
-    def types(self) -> tuple[Choice | Object | Words, ...]:
-        """Give the types that clients need, but for the payload, which they write by hand."""
+    def types(self) -> tuple[Enum | Object | OneOf, ...]:
+        """The types that clients need, except the payload, which is implemented by hand."""
         needed: dict[str, None] = {}
 
-        def need(schema: Any) -> None:
+        def collect(schema: Any) -> None:
             if isinstance(schema, dict):
-                name = _referred(schema) if "$ref" in schema else None
+                name = _ref_name(schema) if "$ref" in schema else None
                 if name is not None and name not in needed:
                     needed[name] = None
-                    need(self._types[name])
+                    collect(self._types[name])
                 for member in schema.values():
-                    need(member)
+                    collect(member)
             elif isinstance(schema, list):
                 for member in schema:
-                    need(member)
+                    collect(member)
 
         for row in self._table["methods"]:
-            need(row["result"] or {})
-            if "." in row["name"] and _referred(row["params"]) != BARE:
-                need(row["params"])
-        need([row["params"] for row in self._table["notifications"]])
-        need({"$ref": "#/$defs/Error"})
+            collect(row["result"] or {})
+            if "." in row["name"] and _ref_name(row["params"]) != COMMON_PARAMS:
+                collect(row["params"])
+        collect([row["params"] for row in self._table["notifications"]])
+        collect({"$ref": "#/$defs/Error"})
         return tuple(self._type(name) for name in self._types if name in needed and name != PAYLOAD)
 
     @cached_property
     def payload(self) -> Object:
-        """Give what is said of the payload."""
+        """The payload's name and description."""
         return Object(PAYLOAD, self._types[PAYLOAD]["description"], ())
 
-    def _type(self, name: str) -> Choice | Object | Words:
+    def _type(self, name: str) -> Enum | Object | OneOf:
         schema = self._types[name]
         if "enum" in schema:
-            return Words(name, schema["description"], tuple(schema["enum"]))
-        return self._choice(name) if "oneOf" in schema else self._object(name)
+            return Enum(name, schema["description"], tuple(schema["enum"]))
+        return self._one_of(name) if "oneOf" in schema else self._object(name)
 
     def _object(self, name: str) -> Object:
         schema = self._types[name]
-        choices = [self._choice(_referred(one)) for one in schema.get("allOf", [])]
-        assert len(choices) <= 1, name
-        return Object(name, schema["description"], self._members(schema), *choices)
+        one_of = [self._one_of(_ref_name(ref)) for ref in schema.get("allOf", [])]
+        assert len(one_of) <= 1, name
+        return Object(name, schema["description"], self._members(schema), *one_of)
 
-    def _choice(self, name: str) -> Choice:
+    def _one_of(self, name: str) -> OneOf:
         schema = self._types[name]
-        return Choice(name, schema["description"], tuple(map(self._members, schema["oneOf"])))
+        return OneOf(name, schema["description"], tuple(map(self._members, schema["oneOf"])))
 
     def _members(self, schema: dict[str, Any]) -> tuple[Member, ...]:
         required = schema.get("required", [])
         return tuple(
-            self._member(member, given, required=member in required)
-            for member, given in schema["properties"].items()
+            self._member(name, member, required=name in required)
+            for name, member in schema["properties"].items()
         )
 
     def _method(self, row: dict[str, Any]) -> Method:
         types, nullable = self._union(row["result"])
         result = types[0] if types else None
-        told = [one for one in self.notifications if one.name in row["notifications"]]
-        params = self._object(_referred(row["params"]))
+        notifications = [one for one in self.notifications if one.name in row["notifications"]]
+        params = self._object(_ref_name(row["params"]))
         items = None
         if params.member("cursor") and result is not None:
             page = self._object(result.name)
-            [items] = [member for member in page.members if member.types[0].many]
+            [items] = [member for member in page.members if member.types[0].is_array]
         return Method(
             name=row["name"],
             summary=row["summary"],
-            params=None if params.name == BARE else params,
+            params=None if params.name == COMMON_PARAMS else params,
             result=result,
             nullable=nullable,
             errors=tuple(row["errors"]),
             open_ended=row["openEnded"],
-            notifications=tuple(told),
+            notifications=tuple(notifications),
             items=items,
         )
 
@@ -280,26 +280,26 @@ class Contract:
         return Member(name, doc.strip(), types, nullable, required)
 
     def _union(self, schema: dict[str, Any]) -> tuple[tuple[Type, ...], bool]:
-        """Give what a value may be, and whether it may be null."""
+        """Return the types of a value, without null, and whether it may be null."""
         if "anyOf" not in schema:
             return ((), True) if schema == _NULL else ((self._one(schema),), False)
-        given = [one for one in schema["anyOf"] if one != _NULL]
-        nullable = len(given) < len(schema["anyOf"])
-        types = tuple(map(self._one, given))
-        if len(types) == 2 and types[0].words and types[1].name == "string":
+        schemas = [one for one in schema["anyOf"] if one != _NULL]
+        nullable = len(schemas) < len(schema["anyOf"])
+        types = tuple(map(self._one, schemas))
+        if len(types) == 2 and types[0].is_enum and types[1].name == "string":
             return (replace(types[0], open=True),), nullable
         return types, nullable
 
     def _one(self, schema: dict[str, Any]) -> Type:
         if "$ref" in schema:
-            name = _referred(schema)
-            return Type(name, named=True, words="enum" in self._types[name])
+            name = _ref_name(schema)
+            return Type(name, named=True, is_enum="enum" in self._types[name])
         if schema["type"] == "array":
             [item] = self._union(schema["items"])[0]
-            return replace(item, many=True)
-        return Type("instant" if schema.get("format") == "date-time" else schema["type"])
+            return replace(item, is_array=True)
+        return Type("timestamp" if schema.get("format") == "date-time" else schema["type"])
 
 
-def _referred(schema: dict[str, Any]) -> str:
+def _ref_name(schema: dict[str, Any]) -> str:
     name: str = schema["$ref"].rpartition("/")[2]
     return name

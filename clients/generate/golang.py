@@ -1,29 +1,29 @@
-"""The Go client's types and method stubs, as gofmt has them."""
+"""The types and method stubs of the Go client, formatted as by gofmt."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from clients.generate.contract import PAYLOAD, Contract, Member, Method, Object, Type, Words
-from clients.generate.text import GENERATED, exported, lowered, wrapped
+from clients.generate.contract import PAYLOAD, Contract, Enum, Member, Method, Object, Type
+from clients.generate.text import GENERATED, exported, lowered, third_person, wrapped
 
 WIDTH = 96
 
-_PLAIN = {
+_PRIMITIVES = {
     "boolean": "bool",
-    "instant": "time.Time",
     "integer": "int",
     "number": "float64",
     "object": "json.RawMessage",
     "string": "string",
+    "timestamp": "time.Time",
 }
-_OPEN = "The set is open: a newer sidecar may send others."
+_OPEN_ENUM = "A newer sidecar may send other values."
 _POINTERS = frozenset({"Error"})
-"""Types whose methods are those of the pointer to them."""
+"""Types that have methods with a pointer receiver."""
 
 
 def files(contract: Contract) -> dict[str, str]:
-    """Give the files by name."""
+    """Return the contents of the generated files, by name."""
     return {
         "types_gen.go": _file(_types(contract)),
         "methods_gen.go": _file(_methods(contract)),
@@ -39,24 +39,39 @@ def _file(blocks: Iterable[Sequence[str]]) -> str:
 def _types(contract: Contract) -> Iterator[list[str]]:
     yield ["import (", '\t"encoding/json"', '\t"time"', ")"]
     yield [
-        "// ProtocolVersion is the version of the wire contract that this package speaks.",
+        "// ProtocolVersion is the version of the wire contract that this package implements.",
         f'const ProtocolVersion = "{contract.protocol_version}"',
     ]
-    docs = {error.kind: error.doc for error in contract.errors}
+    subjects = {
+        method.params.name: (
+            f"are the params of [{exported(method.service)}Service.{exported(method.verb)}]:"
+        )
+        for method in contract.methods
+        if method.params is not None
+    }
+    subjects |= {one.params: f"is the notification {one.name}:" for one in contract.notifications}
+    error_docs = {error.kind: error.doc for error in contract.errors}
     for one in contract.types:
-        if isinstance(one, Words):
-            yield [*_comment(f"{one.name}: {one.doc}\n\n{_OPEN}"), f"type {one.name} string"]
-            yield _constants(one, docs if one.name == "ErrorKind" else {})
+        subject = f"{one.name} {subjects.get(one.name, _to_be(one.name))} {lowered(one.doc)}"
+        if isinstance(one, Enum):
+            yield [*_comment(f"{subject}\n\n{_OPEN_ENUM}"), f"type {one.name} string"]
+            yield _constants(one, error_docs if one.name == "ErrorKind" else {})
         elif isinstance(one, Object):
-            yield _struct(one)
+            yield [*_comment(subject), *_struct(one)]
 
 
-def _constants(words: Words, docs: dict[str, str]) -> list[str]:
-    prefix = "Kind" if words.name == "ErrorKind" else words.name
-    fields = [
-        (docs.get(word, ""), (prefix + exported(word), words.name, f'= "{word}"'))
-        for word in words.words
-    ]
+def _to_be(name: str) -> str:
+    """Return the verb after the name of a type; a plural like `Counters` takes `are`."""
+    return "are" if name.endswith("s") and not name.endswith("us") else "is"
+
+
+def _constants(enum: Enum, docs: dict[str, str]) -> list[str]:
+    prefix = "Kind" if enum.name == "ErrorKind" else enum.name
+    fields = []
+    for value in enum.values:
+        name = prefix + exported(value)
+        doc = f"{name} means: {lowered(docs[value])}" if value in docs else ""
+        fields.append((doc, (name, enum.name, f'= "{value}"')))
     return ["const (", *_fields(fields), ")"]
 
 
@@ -65,12 +80,15 @@ def _struct(one: Object) -> list[str]:
     fields = [
         (
             member.doc,
-            (exported(member.name), _of(member), f"`json:{_tag(member, is_params=is_params)}`"),
+            (
+                exported(member.name),
+                _member_type(member),
+                f"`json:{_tag(member, is_params=is_params)}`",
+            ),
         )
         for member in one.members
     ]
-    head = [*_comment(f"{one.name}: {one.doc}"), f"type {one.name} struct {{"]
-    return [*head, *_fields(fields), "}"]
+    return [f"type {one.name} struct {{", *_fields(fields), "}"]
 
 
 def _tag(member: Member, *, is_params: bool) -> str:
@@ -79,32 +97,32 @@ def _tag(member: Member, *, is_params: bool) -> str:
     return f'"{member.name},{"omitempty" if is_params else "omitzero"}"'
 
 
-def _of(member: Member) -> str:
-    """Give the type of a field. Null and absent are its zero value."""
+def _member_type(member: Member) -> str:
+    """Return the type of a field. Null and absent are its zero value."""
     if len(member.types) > 1:
         return "json.RawMessage"
     [one] = member.types
-    return _named(one, pointer=one.name in _POINTERS or not member.required)
+    return _type(one, pointer=one.name in _POINTERS or not member.required)
 
 
-def _named(one: Type, *, pointer: bool = False) -> str:
-    name = _PLAIN.get(one.name, one.name)
-    is_struct = one.named and not one.words and one.name != PAYLOAD
-    if one.many:
+def _type(one: Type, *, pointer: bool = False) -> str:
+    name = _PRIMITIVES.get(one.name, one.name)
+    is_struct = one.named and not one.is_enum and one.name != PAYLOAD
+    if one.is_array:
         return f"[]*{name}" if is_struct else f"[]{name}"
     return f"*{name}" if is_struct and pointer else name
 
 
 def _fields(fields: Iterable[tuple[str, tuple[str, ...]]]) -> Iterator[str]:
-    """Give lines of cells under their comments. What no comment parts is aligned."""
-    run: list[tuple[str, ...]] = []
+    """Yield rows of cells below their comments. A comment starts a new aligned block."""
+    block: list[tuple[str, ...]] = []
     for doc, cells in fields:
         if doc:
-            yield from _aligned(run)
-            run = []
+            yield from _aligned(block)
+            block = []
             yield from _comment(doc, indent="\t")
-        run.append(cells)
-    yield from _aligned(run)
+        block.append(cells)
+    yield from _aligned(block)
 
 
 def _aligned(rows: Sequence[tuple[str, ...]], indent: str = "\t") -> Iterator[str]:
@@ -128,11 +146,13 @@ def _methods(contract: Contract) -> Iterator[list[str]]:
         *_aligned([(exported(name), f"*{service}") for name, service in services.items()]),
         "}",
     ]
-    made = [(f"{exported(name)}:", f"&{service}{{client}},") for name, service in services.items()]
+    fields = [
+        (f"{exported(name)}:", f"&{service}{{client}},") for name, service in services.items()
+    ]
     yield [
         "func newServices(client *Client) Services {",
         "\treturn Services{",
-        *_aligned(made, indent="\t\t"),
+        *_aligned(fields, indent="\t\t"),
         "\t}",
         "}",
     ]
@@ -144,12 +164,12 @@ def _methods(contract: Contract) -> Iterator[list[str]]:
         for method in contract.services[name]:
             yield _stub(service, method)
             if method.items is not None:
-                yield _all(service, method, method.items)
-    yield from _notices(contract)
+                yield _pages_stub(service, method, method.items)
+    yield from _notifications(contract)
     rows = [(f'"{method.name}":', "true,") for method in contract.methods if method.open_ended]
     yield [
-        "// openEnded are the methods that stay open until something happens.",
-        "var openEnded = map[string]bool{",
+        "// openEndedMethods are the methods whose calls may stay open indefinitely.",
+        "var openEndedMethods = map[string]bool{",
         *_aligned(rows),
         "}",
     ]
@@ -157,63 +177,65 @@ def _methods(contract: Contract) -> Iterator[list[str]]:
 
 def _stub(service: str, method: Method) -> list[str]:
     name = exported(method.verb)
-    doc = f"{name} calls {method.name}: {lowered(method.summary)}"
-    takes, given = "ctx context.Context", "nil"
+    doc = f"{name} {lowered(third_person(method.summary))} It calls {method.name}."
+    signature, argument = "ctx context.Context", "nil"
     if method.params is not None:
-        takes, given = f"{takes}, params {method.params.name}", "params"
-    call = f'(ctx, s.client, "{method.name}", {given})'
+        signature, argument = f"{signature}, params {method.params.name}", "params"
+    arguments = f'(ctx, s.client, "{method.name}", {argument})'
     if method.notifications:
         assert method.result is not None
         doc += (
-            " Nothing is sent before the loop begins. The watch ends with the loop, with ctx, or"
-            f" by an error; a *{method.result.name} comes last where it ended otherwise. An empty"
-            " Watch is given a name. A slow loop is told the newest state of each event, so"
-            " Sequence may skip, and need not rise."
+            "\n\nThe request is sent when the iteration starts. The watch ends when the loop ends,"
+            " when ctx is done, or with an error. Otherwise the last item is a"
+            f" [*{method.result.name}]. If params.Watch is empty, a unique name is used. A slow"
+            " loop gets only the latest state of each event, so Sequence can skip numbers and can"
+            " decrease."
         )
-        gives = "iter.Seq2[Notice, error]"
+        result = "iter.Seq2[WatchNotification, error]"
         body = [
             f'\treturn watch(ctx, s.client, "{method.name}", params.Watch,'
             " func(name string) any {",
-            "\t\tparams := params // a sequence may be ranged over twice at once",
+            "\t\tparams := params // iterations may run concurrently",
             "\t\tparams.Watch = name",
             "\t\treturn params",
-            f"\t}}, func() Notice {{ return new({method.result.name}) }})",
+            f"\t}}, func() WatchNotification {{ return new({method.result.name}) }})",
         ]
     elif method.result is None:
-        gives = "error"
-        body = [f'\treturn invoke(ctx, s.client, "{method.name}", {given}, nil)']
+        result = "error"
+        body = [f'\treturn callMethod(ctx, s.client, "{method.name}", {argument}, nil)']
     elif method.nullable:
-        doc += " Null is a nil pointer."
-        gives = f"(*{method.result.name}, error)"
-        body = [f"\treturn value[*{method.result.name}]{call}"]
+        doc += " The result null is returned as nil."
+        result = f"(*{method.result.name}, error)"
+        body = [f"\treturn callValue[*{method.result.name}]{arguments}"]
     elif method.result.named:
-        gives = f"(*{method.result.name}, error)"
-        body = [f"\treturn object[{method.result.name}]{call}"]
+        result = f"(*{method.result.name}, error)"
+        body = [f"\treturn callObject[{method.result.name}]{arguments}"]
     else:
-        plain = _PLAIN[method.result.name]
-        gives, body = f"({plain}, error)", [f"\treturn value[{plain}]{call}"]
+        primitive = _PRIMITIVES[method.result.name]
+        result, body = f"({primitive}, error)", [f"\treturn callValue[{primitive}]{arguments}"]
     if method.errors:
-        kinds = ", ".join(f"Kind{exported(kind)}" for kind in method.errors)
-        doc += f"\n\nKinds of its errors, beside those of every call: {kinds}."
-    head = f"func (s *{service}) {name}({takes}) {gives} {{"
+        kinds = ", ".join(f"[Kind{exported(kind)}]" for kind in method.errors)
+        doc += f"\n\nError kinds in addition to those of every call: {kinds}."
+    head = f"func (s *{service}) {name}({signature}) {result} {{"
     return [*_comment(doc), head, *body, "}"]
 
 
-def _all(service: str, method: Method, items: Member) -> list[str]:
+def _pages_stub(service: str, method: Method, items: Member) -> list[str]:
     name, field = exported(method.verb), exported(items.name)
-    item = _named(items.types[0]).removeprefix("[]")
+    item = _type(items.types[0]).removeprefix("[]")
     doc = (
-        f"{name}All iterates over the {items.name} of {name}, from params.Cursor on. A page is"
-        " fetched when it is needed; an error ends the loop."
+        f"{name}All returns an iterator over the {items.name} of all pages of [{service}.{name}],"
+        " starting at params.Cursor. Each page is fetched when it is needed. An error ends the"
+        " iteration."
     )
     assert method.params is not None
-    takes = f"ctx context.Context, params {method.params.name}"
+    signature = f"ctx context.Context, params {method.params.name}"
     return [
         *_comment(doc),
-        f"func (s *{service}) {name}All({takes}) iter.Seq2[{item}, error] {{",
+        f"func (s *{service}) {name}All({signature}) iter.Seq2[{item}, error] {{",
         f'\treturn pages("{method.name}", params.Cursor,'
         f" func(cursor string) ([]{item}, string, error) {{",
-        "\t\tparams := params // a sequence may be ranged over twice at once",
+        "\t\tparams := params // iterations may run concurrently",
         "\t\tparams.Cursor = cursor",
         f"\t\tpage, err := s.{name}(ctx, params)",
         "\t\tif err != nil {",
@@ -225,33 +247,36 @@ def _all(service: str, method: Method, items: Member) -> list[str]:
     ]
 
 
-def _notices(contract: Contract) -> Iterator[list[str]]:
-    told = [one.params for one in contract.notifications]
-    ends = {
+def _notifications(contract: Contract) -> Iterator[list[str]]:
+    params = [one.params for one in contract.notifications]
+    results = {
         method.result.name
         for method in contract.methods
         if method.notifications and method.result is not None
     }
-    every = ", ".join(f"*{name}" for name in [*told, *ends])
-    doc = f"Notice is what a watch tells: {every}; a newer version of this package may have more."
+    types = ", ".join(f"[*{name}]" for name in [*params, *results])
+    doc = (
+        f"WatchNotification is an item of a watch: {types}. A newer version of this package may"
+        " have more types."
+    )
     yield [
         *_comment(doc),
-        "type Notice interface {",
-        "\t// watchName gives the name of the watch that it is for.",
+        "type WatchNotification interface {",
+        "\t// watchName returns the name of the watch.",
         "\twatchName() string",
         "}",
     ]
-    rows = [(f"func (n *{name}) watchName() string", "{ return n.Watch }") for name in told]
-    rows += [(f"func (n *{name}) watchName() string", '{ return "" }') for name in sorted(ends)]
+    rows = [(f"func (n *{name}) watchName() string", "{ return n.Watch }") for name in params]
+    rows += [(f"func (n *{name}) watchName() string", '{ return "" }') for name in sorted(results)]
     yield list(_aligned(rows, indent=""))
-    made = [
-        (f'"{one.name}":', f"func() Notice {{ return new({one.params}) }},")
+    constructors = [
+        (f'"{one.name}":', f"func() WatchNotification {{ return new({one.params}) }},")
         for one in contract.notifications
     ]
     yield [
-        "// notices makes what the params of a notification are read into.",
-        "var notices = map[string]func() Notice{",
-        *_aligned(made),
+        "// newNotifications returns values to decode the params of notifications into.",
+        "var newNotifications = map[string]func() WatchNotification{",
+        *_aligned(constructors),
         "}",
     ]
 
@@ -260,15 +285,17 @@ def _stubs(contract: Contract) -> Iterator[list[str]]:
     rows = []
     for method in contract.methods:
         if method.notifications:
-            how = "watches"
+            adapter = "watchStub"
         elif method.result is None:
-            how = "tells" if method.params is None else "acts"
+            adapter = "bareStub" if method.params is None else "paramsStub"
         else:
-            how = "asks" if method.params is None else "calls"
+            adapter = "resultStub" if method.params is None else "callStub"
         called = f"c.{exported(method.service)}.{exported(method.verb)}"
-        rows.append((f'"{method.name}":', f"func(c *Client) stub {{ return {how}({called}) }},"))
+        rows.append(
+            (f'"{method.name}":', f"func(c *Client) stub {{ return {adapter}({called}) }},")
+        )
     yield [
-        "// stubs are the methods as a transcript calls them: with the JSON of their params.",
+        "// stubs are the methods with JSON params, as transcripts contain them.",
         "var stubs = map[string]func(*Client) stub{",
         *_aligned(rows),
         "}",

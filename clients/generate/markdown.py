@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from clients.generate.contract import SCHEMAS, Choice, Contract, Member, Type, Words
+from clients.generate.contract import SCHEMAS, Contract, Enum, Member, OneOf, Type
 
 INTRODUCTION = """\
 # Wire contract reference
@@ -28,7 +28,7 @@ page lists its methods, notifications, errors and types.
 
 
 def reference(contract: Contract, transcripts: Path = SCHEMAS / "transcripts") -> str:
-    """Give the page."""
+    """Return the page."""
     parts = [
         INTRODUCTION,
         f"Protocol {contract.protocol_version}, schema hash `{contract.schema_hash}`.\n",
@@ -53,13 +53,13 @@ def _methods(contract: Contract) -> Iterator[str]:
         if method.params is not None:
             own = [one for one in method.params.members if one.name != "timeoutSeconds"]
             yield _table(own, "param")
-            if method.params.choice is not None:
-                name = method.params.choice.name
+            if method.params.one_of is not None:
+                name = method.params.one_of.name
                 yield f"The params select one event: see [{name}](#{name.lower()}).\n"
         result = "`null`" if method.result is None else _linked(method.result)
         result += " or `null`" if method.result and method.nullable else ""
-        told = ", ".join(f"`{one.name}`" for one in method.notifications)
-        yield f"Result: {result}.{f' Notifications: {told}.' if told else ''}\n"
+        notifications = ", ".join(f"`{one.name}`" for one in method.notifications)
+        yield f"Result: {result}.{f' Notifications: {notifications}.' if notifications else ''}\n"
         if method.errors:
             kinds = ", ".join(f"`{kind}`" for kind in method.errors)
             yield f"Errors: {kinds}.\n"
@@ -92,11 +92,11 @@ def _types(contract: Contract) -> Iterator[str]:
             continue
         yield f"### {one.name}\n"
         yield f"{one.doc}\n"
-        if isinstance(one, Words):
-            yield f"{', '.join(f'`{word}`' for word in one.words)}.\n"
-        elif isinstance(one, Choice):
-            for form in one.forms:
-                yield _table([member for member in form if member.types], "member")
+        if isinstance(one, Enum):
+            yield f"{', '.join(f'`{value}`' for value in one.values)}.\n"
+        elif isinstance(one, OneOf):
+            for members in one.alternatives:
+                yield _table([member for member in members if member.types], "member")
         elif one.members:
             yield _table(one.members, "member")
 
@@ -118,7 +118,7 @@ def _grid(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _linked(one: Type) -> str:
     name = f"[{one.name}](#{one.name.lower()})" if one.named else one.name
-    return f"array of {name}" if one.many else name
+    return f"array of {name}" if one.is_array else name
 
 
 def _transcripts(folder: Path) -> Iterator[str]:
@@ -139,7 +139,7 @@ _SHOWN = ("name", "phase", "pending", "payload")
 
 
 def _short(value: Any) -> str:
-    """Give the JSON of a message, its events without most of their members."""
+    """Return the JSON of a message. Most members of events are omitted."""
     if isinstance(value, list):
         return f"[{', '.join(map(_short, value))}]"
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Names and prose as each language writes them."""
+"""Identifiers and prose in the conventions of each language."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _INITIALISMS = frozenset({"grpc", "id", "io", "json", "rpc", "url"})
 
 
 def exported(name: str) -> str:
-    """Give a name of the wire, in whatever case, as an exported name of Go's."""
+    """Return a name of the contract, in any case, as an exported Go identifier."""
     words = re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])", name)
     return "".join(
         word.upper() if word.lower() in _INITIALISMS else word.capitalize() for word in words
@@ -19,12 +19,19 @@ def exported(name: str) -> str:
 
 
 def lowered(sentence: str) -> str:
-    """Give a sentence as it goes on after a colon."""
-    return sentence[:1].lower() + sentence[1:]
+    """Return a sentence as it continues after other words: `LSP's` keeps its capitals."""
+    is_initialism = sentence[1:2].isupper()
+    return sentence if is_initialism else sentence[:1].lower() + sentence[1:]
+
+
+def third_person(sentence: str) -> str:
+    """Return an imperative sentence in the third person, like `Lists runs.` for `List runs.`."""
+    verb, _, rest = sentence.partition(" ")
+    return f"{verb}{'es' if verb.endswith(('s', 'x', 'ch', 'sh', 'o')) else 's'} {rest}"
 
 
 def wrapped(prose: str, width: int) -> list[str]:
-    """Give the lines of prose; its paragraphs are those that it has."""
+    """Return the lines of prose, and an empty line between paragraphs."""
     lines: list[str] = []
     for paragraph in prose.split("\n\n"):
         words = " ".join(paragraph.split())

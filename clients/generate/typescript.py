@@ -1,28 +1,28 @@
-"""The TypeScript client's types and method stubs, as Biome's formatter has them."""
+"""The types and method stubs of the TypeScript client, formatted as by Biome."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from clients.generate.contract import PAYLOAD, Choice, Contract, Member, Method, Object, Type, Words
-from clients.generate.text import GENERATED, wrapped
+from clients.generate.contract import PAYLOAD, Contract, Enum, Member, Method, Object, OneOf, Type
+from clients.generate.text import GENERATED, third_person, wrapped
 
 WIDTH = 100
 
-_PLAIN = {
+_PRIMITIVES = {
     "boolean": "boolean",
-    "instant": "string",
     "integer": "number",
     "number": "number",
     "object": "Record<string, unknown>",
     "string": "string",
+    "timestamp": "string",
 }
 _RENAMED = {"Error": "ErrorObject"}
-"""Types whose names mean something else in JavaScript."""
+"""Types whose names are globals of JavaScript."""
 
 
 def files(contract: Contract) -> dict[str, str]:
-    """Give the files by name."""
+    """Return the contents of the generated files, by name."""
     return {
         "types.ts": _file(_types(contract)),
         "methods.ts": _file(_methods(contract)),
@@ -41,65 +41,68 @@ def _types(contract: Contract) -> Iterator[list[str]]:
         if method.notifications and method.params is not None
     }
     for one in contract.types:
-        if isinstance(one, Words):
-            union = _union(f"export type {one.name} =", [f'"{word}"' for word in one.words])
+        if isinstance(one, Enum):
+            union = _union(f"export type {one.name} =", [f'"{value}"' for value in one.values])
             yield [*_doc(one.doc), *union]
-        elif isinstance(one, Choice):
-            yield [*_doc(one.doc), f"export type {one.name} =", *_forms(one)]
+        elif isinstance(one, OneOf):
+            yield [*_doc(one.doc), f"export type {one.name} =", *_alternatives(one)]
         else:
-            yield _object(one, names_itself=one.name in watches)
-    notices = [
+            yield _object(one, is_watch=one.name in watches)
+    notifications = [
         f'{{ method: "{one.name}"; params: {one.params} }}' for one in contract.notifications
     ]
-    yield [*_doc("What a watch tells, one at a time."), *_union("export type Notice =", notices)]
+    yield [
+        *_doc("A notification of a watch."),
+        *_union("export type WatchNotification =", notifications),
+    ]
 
 
-def _union(head: str, kinds: Sequence[str]) -> list[str]:
-    line = f"{head} {' | '.join(kinds)};"
+def _union(head: str, types: Sequence[str]) -> list[str]:
+    line = f"{head} {' | '.join(types)};"
     if len(line) <= WIDTH:
         return [line]
-    *others, last = [f"  | {kind}" for kind in kinds]
+    *others, last = [f"  | {one}" for one in types]
     return [head, *others, f"{last};"]
 
 
-def _object(one: Object, *, names_itself: bool) -> list[str]:
+def _object(one: Object, *, is_watch: bool) -> list[str]:
     is_params = one.name.endswith("Params")
     name, members, tail = _renamed(one.name), one.members, "}"
     head = f"export interface {name} {{"
-    if one.choice is not None:
-        chosen = {member.name for form in one.choice.forms for member in form}
-        members = tuple(member for member in members if member.name not in chosen)
-        head, tail = f"export type {name} = {one.choice.name} & {{", "};"
+    if one.one_of is not None:
+        elsewhere = {member.name for variant in one.one_of.alternatives for member in variant}
+        members = tuple(member for member in members if member.name not in elsewhere)
+        head, tail = f"export type {name} = {one.one_of.name} & {{", "};"
     lines = [*_doc(one.doc), head]
     for member in members:
-        named_here = names_itself and member.name == "watch"
-        doc = f"{member.doc} By default one is made." if named_here else member.doc
-        optional = named_here or not member.required
+        has_default = is_watch and member.name == "watch"
+        doc = f"{member.doc} Default: a unique name." if has_default else member.doc
+        optional = has_default or not member.required
         lines += [*_doc(doc, "  "), f"  {_member(member, optional=optional, is_params=is_params)}"]
     return [*lines, tail]
 
 
-def _forms(one: Choice) -> Iterator[str]:
-    for number, form in enumerate(one.forms, 1):
+def _alternatives(one: OneOf) -> Iterator[str]:
+    for number, members in enumerate(one.alternatives, 1):
         yield "  | {"
-        for member in form:
+        for member in members:
             line = _member(member, optional=not member.required, is_params=True)
             yield from (*_doc(member.doc if member.types else "", " " * 6), f"      {line}")
-        yield "    };" if number == len(one.forms) else "    }"
+        yield "    };" if number == len(one.alternatives) else "    }"
 
 
 def _member(member: Member, *, optional: bool, is_params: bool) -> str:
-    kinds = [_of(kind, is_params=is_params) for kind in member.types]
-    kinds += ["null"] if member.nullable else []
-    kinds += ["undefined"] if optional and is_params else []
-    return f"{member.name}{'?' if optional else ''}: {' | '.join(kinds)};"
+    types = [_type(one, is_params=is_params) for one in member.types]
+    types += ["null"] if member.nullable else []
+    types += ["undefined"] if optional and is_params else []
+    return f"{member.name}{'?' if optional else ''}: {' | '.join(types)};"
 
 
-def _of(one: Type, *, is_params: bool = False) -> str:
-    name = _PLAIN.get(one.name) or _renamed(one.name)
+def _type(one: Type, *, is_params: bool = False) -> str:
+    name = _PRIMITIVES.get(one.name) or _renamed(one.name)
     if one.open:
         name += " | (string & {})"
-    if not one.many:
+    if not one.is_array:
         return name
     item = f"({name})" if one.open else name
     return f"readonly {item}[]" if is_params else f"{item}[]"
@@ -122,30 +125,30 @@ def _methods(contract: Contract) -> Iterator[list[str]]:
     services = {name: f"{name.capitalize()}" for name in contract.services}
     needed: set[str] = set()
     for method in contract.methods:
-        needed |= {"Notice"} if method.notifications else set()
+        needed |= {"WatchNotification"} if method.notifications else set()
         needed |= {method.params.name} if method.params is not None else set()
-        shown = [method.result] if method.result is not None else []
-        shown += method.items.types if method.items is not None else []
-        needed |= {_renamed(one.name) for one in shown if one.named}
+        results = [method.result] if method.result is not None else []
+        results += method.items.types if method.items is not None else []
+        needed |= {_renamed(one.name) for one in results if one.named}
     yield [
-        'import type { CallOptions, Calls } from "../calls.js";',
+        'import type { Caller, CallOptions } from "../caller.js";',
         *_wrapped_list("import type {", sorted(needed), '} from "./types.js";'),
     ]
     yield [
-        "/** The version of the wire contract that this client was made for. */",
+        "/** The version of the wire contract that this client implements. */",
         f'export const PROTOCOL_VERSION = "{contract.protocol_version}";',
     ]
     yield [
-        "/** Tells the schemas that this client was made from. */",
+        "/** The hash of the schemas that this client was generated from. */",
         f'export const SCHEMA_HASH = "{contract.schema_hash}";',
     ]
     open_ended = [method.name for method in contract.methods if method.open_ended]
     for name, doc, rows in (
-        ("METHODS", "The methods that this client knows.", [one.name for one in contract.methods]),
-        ("OPEN_ENDED", "Those that stay open until something happens.", open_ended),
+        ("METHODS", "The methods that have stubs.", [one.name for one in contract.methods]),
+        ("OPEN_ENDED", "The methods whose calls may stay open indefinitely.", open_ended),
         (
             "NOTIFICATIONS",
-            "The notifications that this client knows.",
+            "The notifications of watches.",
             [one.name for one in contract.notifications],
         ),
     ):
@@ -158,13 +161,13 @@ def _methods(contract: Contract) -> Iterator[list[str]]:
         for line in (f"  /** The methods `{name}.*`. */", f"  readonly {name}: {service};")
     ]
     yield [
-        "/** Every method of the sidecar, by its namespace. */",
+        "/** The methods of the sidecar, by namespace. */",
         "export abstract class Methods {",
         *members,
         "",
         "  /** @internal */",
-        "  protected constructor(calls: Calls) {",
-        *(f"    this.{name} = new {service}(calls);" for name, service in services.items()),
+        "  protected constructor(caller: Caller) {",
+        *(f"    this.{name} = new {service}(caller);" for name, service in services.items()),
         "  }",
         "}",
     ]
@@ -174,66 +177,67 @@ def _service(name: str, service: str, methods: Sequence[Method]) -> list[str]:
     lines = [
         f"/** The methods `{name}.*`. */",
         f"export class {service} {{",
-        "  readonly #calls: Calls;",
+        "  readonly #caller: Caller;",
         "",
         "  /** @internal */",
-        "  constructor(calls: Calls) {",
-        "    this.#calls = calls;",
+        "  constructor(caller: Caller) {",
+        "    this.#caller = caller;",
         "  }",
     ]
     for method in methods:
         lines += ["", *_stub(method)]
         if method.items is not None:
-            lines += ["", *_all(method, method.items)]
+            lines += ["", *_pages_stub(method, method.items)]
     return [*lines, "}"]
 
 
 def _stub(method: Method) -> list[str]:
-    result = "null" if method.result is None else _of(method.result)
+    result = "null" if method.result is None else _type(method.result)
+    doc = third_person(method.summary)
     if method.notifications:
-        doc = (
-            f"{method.summary}\n\nIt begins with the first `next()`; leaving the loop ends it."
-            " How it ended is what the generator returns. A slow loop is told the newest state of"
-            " each event, so `sequence` may skip, and need not rise."
+        doc += (
+            "\n\nThe request is sent by the first `next()`. Leaving the loop ends the watch. The"
+            " generator returns the result of the watch. A slow loop gets only the latest state of"
+            " each event, so `sequence` can skip numbers and can decrease."
         )
-        called = f"this.#calls.watch({_given(method)})"
-        return _function(
-            method, method.verb, doc, f"AsyncGenerator<Notice, {result}, void>", called
-        )
+        body = f"this.#caller.watch({_arguments(method)})"
+        returned = f"AsyncGenerator<WatchNotification, {result}, void>"
+        return _function(method, method.verb, doc, returned, body)
     if method.nullable and method.result is not None:
         result += " | null"
-    called = f"this.#calls.request({_given(method)})"
-    return _function(method, method.verb, method.summary, f"Promise<{result}>", called)
+    body = f"this.#caller.request({_arguments(method)})"
+    return _function(method, method.verb, doc, f"Promise<{result}>", body)
 
 
-def _all(method: Method, items: Member) -> list[str]:
-    item = _of(items.types[0]).removesuffix("[]")
-    doc = f"As `{method.verb}`, over all pages, each fetched when it is needed."
-    called = f'this.#calls.pages("{method.name}", "{items.name}", params, options)'
-    return _function(
-        method, f"{method.verb}All", doc, f"AsyncGenerator<{item}, void, void>", called
+def _pages_stub(method: Method, items: Member) -> list[str]:
+    item = _type(items.types[0]).removesuffix("[]")
+    doc = (
+        f"Iterates over the {items.name} of all pages of `{method.verb}`. Fetches each page when it"
+        " is needed."
     )
+    body = f'this.#caller.pages("{method.name}", "{items.name}", params, options)'
+    return _function(method, f"{method.verb}All", doc, f"AsyncGenerator<{item}, void, void>", body)
 
 
-def _given(method: Method) -> str:
+def _arguments(method: Method) -> str:
     return f'"{method.name}", {"{}" if method.params is None else "params"}, options'
 
 
-def _function(method: Method, name: str, doc: str, gives: str, called: str) -> list[str]:
+def _function(method: Method, name: str, doc: str, returned: str, body: str) -> list[str]:
     if method.errors:
         doc += f"\n\n@throws {{RequestError}} {', '.join(method.errors)}"
-    takes = ["options: CallOptions = {}"]
+    parameters = ["options: CallOptions = {}"]
     if method.params is not None:
-        needed = any(
+        required = any(
             member.required and not (method.notifications and member.name == "watch")
             for member in method.params.members
         )
-        takes.insert(0, f"params: {method.params.name}{'' if needed else ' = {}'}")
-    head = f"  {name}({', '.join(takes)}): {gives} {{"
+        parameters.insert(0, f"params: {method.params.name}{'' if required else ' = {}'}")
+    head = f"  {name}({', '.join(parameters)}): {returned} {{"
     signature = [head]
     if len(head) > WIDTH:
-        signature = [f"  {name}(", *(f"    {one}," for one in takes), f"  ): {gives} {{"]
-    return [*_doc(doc, "  "), *signature, f"    return {called};", "  }"]
+        signature = [f"  {name}(", *(f"    {one}," for one in parameters), f"  ): {returned} {{"]
+    return [*_doc(doc, "  "), *signature, f"    return {body};", "  }"]
 
 
 def _set(name: str, rows: Sequence[str]) -> list[str]:

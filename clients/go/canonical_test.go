@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// canonical gives a value by its JSON, so that two that say the same are equal: null, absent and
-// zero; an instant however it is written; a payload by its type.
+// canonical returns a value as JSON in a form in which equivalent values are equal: null, absent and
+// zero; different formats of a timestamp; payloads of the same type.
 func canonical(value any) any {
 	text, err := json.Marshal(value)
 	if err != nil {
@@ -22,14 +22,14 @@ func canonical(value any) any {
 	if err := decoder.Decode(&plain); err != nil {
 		return err
 	}
-	return plainly(plain)
+	return canonicalize(plain)
 }
 
-func plainly(value any) any {
+func canonicalize(value any) any {
 	switch value := value.(type) {
 	case map[string]any:
 		for name, member := range value {
-			if member = plainly(member); member == nil || member == "" {
+			if member = canonicalize(member); member == nil || member == "" {
 				delete(value, name)
 				continue
 			}
@@ -40,7 +40,7 @@ func plainly(value any) any {
 		}
 	case []any:
 		for i, item := range value {
-			value[i] = plainly(item)
+			value[i] = canonicalize(item)
 		}
 	case json.Number:
 		if whole, err := value.Int64(); err == nil && whole == 0 {
@@ -51,18 +51,18 @@ func plainly(value any) any {
 		number, _ := value.Float64()
 		return number
 	case string:
-		instant, err := time.Parse(time.RFC3339Nano, value)
+		timestamp, err := time.Parse(time.RFC3339Nano, value)
 		switch {
-		case err == nil && instant.IsZero():
+		case err == nil && timestamp.IsZero():
 			return nil
 		case err == nil:
-			return instant.UTC().String()
+			return timestamp.UTC().String()
 		}
 	}
 	return value
 }
 
-// typeOf gives the type of a payload: of a whole number in a string, if one is expected, int.
+// typeOf returns the type of a payload: int for digits in a string, if an int is expected.
 func typeOf(payload, expected any) string {
 	switch payload := payload.(type) {
 	case bool:

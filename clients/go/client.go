@@ -14,7 +14,16 @@ import (
 
 const clientName = "flyte-sidecar-go"
 
-// Client talks to one sidecar.
+const (
+	// closeTimeout limits how long a sidecar may take to exit after the end of its input.
+	closeTimeout = 15 * time.Second
+	// cancelTimeout limits how long a sidecar may take to respond to a cancellation.
+	cancelTimeout = 15 * time.Second
+	// grace limits what normally completes immediately, such as the exit of a failed sidecar.
+	grace = 2 * time.Second
+)
+
+// Client is a connection to one sidecar. It is safe for concurrent use.
 type Client struct {
 	Services
 
@@ -22,94 +31,92 @@ type Client struct {
 	server     InitializeResult
 }
 
-// Start runs a sidecar and greets it; ctx bounds that alone. The sidecar ends with
-// [Client.Close], and with this process, however that ends.
+// Start runs a sidecar and connects to it; ctx limits only that. The sidecar exits when
+// [Client.Close] is called, or when this process exits for any reason.
 func Start(ctx context.Context, options Options) (*Client, error) {
-	failed := func(err error) error { return &StartError{options.command(), err, options.hint(err)} }
+	startError := func(err error) error {
+		return &StartError{options.command(), err, options.hint(err)}
+	}
 	if ctx.Err() != nil {
-		return nil, failed(reason(ctx))
+		return nil, startError(contextError(ctx))
 	}
 	process, stdout, stdin, err := spawn(options)
 	if err != nil {
-		return nil, failed(err)
+		return nil, startError(err)
 	}
 	pid := os.Getpid()
 	client, err := open(ctx, newConnection(process, stdout, stdin), &pid)
 	if err != nil && !errors.Is(err, KindIncompatible) {
-		err = failed(err)
+		err = startError(err)
 	}
 	return client, err
 }
 
-// Attach greets a sidecar at the other end of two streams: r is what it writes, w what it reads.
-// ctx bounds that alone. [Client.Close] closes w, and r too if it is an [io.Closer]; where w has a
-// CloseWrite, as a socket has that is both ends, by that first, and wholly after the last answer.
+// Attach connects to a sidecar that is already running: r reads its output, w writes to its input.
+// ctx limits only the connecting. [Client.Close] closes w, and r if it is an [io.Closer]. If w has
+// a CloseWrite method, as sockets have, Close first calls it and closes w after the last response.
 func Attach(ctx context.Context, r io.Reader, w io.WriteCloser) (*Client, error) {
-	client, err := open(ctx, attach(r, w), nil)
+	client, err := open(ctx, newStreamConnection(r, w), nil)
 	if err != nil && !errors.Is(err, KindIncompatible) {
 		err = fmt.Errorf("sidecar: cannot attach: %w", err)
 	}
 	return client, err
 }
 
-// open greets the sidecar, and ends the connection where that fails.
+// open initializes a connection, and closes it if that fails.
 func open(ctx context.Context, connection *connection, pid *int) (*Client, error) {
 	client := &Client{connection: connection}
 	client.Services = newServices(client)
-	inTime := context.AfterFunc(ctx, func() { connection.close(0) })
-	err := client.greet(ctx, pid)
-	if !inTime() {
-		err = fmt.Errorf("it has not answered: %w", reason(ctx))
+	stop := context.AfterFunc(ctx, func() { connection.close(0) })
+	err := client.initialize(ctx, pid)
+	if !stop() {
+		err = fmt.Errorf("no response to initialize: %w", contextError(ctx))
 	}
 	if err != nil {
-		connection.close(moment)
+		connection.close(grace)
 		return nil, err
 	}
 	return client, nil
 }
 
-func (c *Client) greet(ctx context.Context, pid *int) error {
-	// The end of ctx closes the connection; an answer to a cancellation is not waited for.
+func (c *Client) initialize(ctx context.Context, pid *int) error {
+	// The end of ctx closes the connection, so there is no response to a cancellation to wait for.
 	ctx = context.WithoutCancel(ctx)
 	params := map[string]any{
 		"processId":  pid,
 		"clientInfo": map[string]string{"name": clientName, "version": clientVersion},
 	}
-	answer, err := c.connection.call(ctx, "initialize", params, nil)
+	result, err := c.connection.call(ctx, "initialize", params, nil)
 	if err == nil {
-		err = decode(answer, &c.server)
+		err = decode(result, &c.server)
 	}
 	if err != nil {
 		return err
 	}
-	if major, _, ok := version(c.server.ProtocolVersion); !ok || major != ownMajor {
+	if major, _, ok := parseVersion(c.server.ProtocolVersion); !ok || major != ownMajor {
 		return &VersionError{ProtocolVersion, c.server.ProtocolVersion, c.server.ServerInfo}
 	}
 	return c.connection.send(ctx, request{Version: "2.0", Method: "initialized"})
 }
 
-// Server gives what the sidecar said of itself.
+// Server returns the sidecar's response to initialize.
 func (c *Client) Server() *InitializeResult { return &c.server }
 
-// Mismatch says in words what the sidecar may lack because its protocol is older than this
-// package's; it is empty where that is not so.
-func (c *Client) Mismatch() string {
-	if _, minor, _ := version(c.server.ProtocolVersion); minor >= ownMinor {
+// VersionWarning returns a warning if the sidecar's protocol version is older than the one of this
+// package, so that the sidecar may lack methods and params. Otherwise it returns an empty string.
+func (c *Client) VersionWarning() string {
+	if _, minor, _ := parseVersion(c.server.ProtocolVersion); minor >= ownMinor {
 		return ""
 	}
-	return c.older() + ": it lacks what came later"
-}
-
-func (c *Client) older() string {
-	return fmt.Sprintf("this sidecar (%s, protocol %s) is older than this client (protocol %s)",
+	return fmt.Sprintf("the sidecar (%s, protocol %s) is older than this client (protocol %s)",
 		c.server.ServerInfo.Version, c.server.ProtocolVersion, ProtocolVersion)
 }
 
-// Done is closed once the connection has ended.
+// Done returns a channel that is closed when the connection has ended.
 func (c *Client) Done() <-chan struct{} { return c.connection.done }
 
-// Err says why the connection ended: nil before that, [ErrClosed] if [Client.Close] ended it, else
-// a [*DisconnectedError].
+// Err returns nil until the channel of [Client.Done] is closed. Then it returns [ErrClosed] if
+// [Client.Close] ended the connection, else a [*DisconnectedError].
 func (c *Client) Err() error {
 	select {
 	case <-c.connection.done:
@@ -119,93 +126,87 @@ func (c *Client) Err() error {
 	}
 }
 
-// Close ends waits and watches with [ErrClosed], and then the sidecar by the end of its input: it
-// answers what else is under way. One that does not end within 15 seconds is killed, and what it
-// has started with it. The error says how the sidecar ended if not as it should.
-func (c *Client) Close() error { return c.connection.close(patience) }
+// Close ends waits and watches with [ErrClosed] and closes the sidecar's input. The sidecar
+// responds to all other requests and exits. If it has not exited after 15 seconds, it is killed,
+// together with its child processes. Close returns an error if the sidecar did not exit cleanly.
+func (c *Client) Close() error { return c.connection.close(closeTimeout) }
 
-// Call calls a method by its name, for methods that this package does not know. The result is
-// read into what result points to, as by [json.Unmarshal]; nil passes it over.
+// Call calls a method by name, also one that this package does not know. It stores the result in
+// the value pointed to by result, as [json.Unmarshal] does; if result is nil, it discards it.
 func (c *Client) Call(ctx context.Context, method string, params, result any) error {
-	return named(method, c.call(ctx, method, params, result, nil))
+	return wrap(method, c.call(ctx, method, params, result, nil))
 }
 
-func (c *Client) call(ctx context.Context, method string, params, result any, unread *unread) error {
-	answer, err := c.connection.call(ctx, method, params, unread)
+func (c *Client) call(ctx context.Context, method string, params, result any, queue *notificationQueue) error {
+	data, err := c.connection.call(ctx, method, params, queue)
 	if err == nil && result != nil {
-		err = decode(answer, result)
+		err = decode(data, result)
 	}
 	return err
 }
 
-func decode(answer json.RawMessage, result any) error {
-	if len(answer) == 0 {
-		return invalid("the answer has neither a result nor an error")
+func decode(data json.RawMessage, result any) error {
+	if len(data) == 0 {
+		return invalidResponse("the response has neither a result nor an error")
 	}
-	if err := json.Unmarshal(answer, result); err != nil {
-		return invalid("the answer cannot be read: %w", err)
+	if err := json.Unmarshal(data, result); err != nil {
+		return invalidResponse("the result cannot be decoded: %w", err)
 	}
 	return nil
 }
 
-func named(method string, err error) error {
+func wrap(method string, err error) error {
 	if err == nil {
 		return nil
 	}
 	return fmt.Errorf("sidecar: %s: %w", method, err)
 }
 
-// invoke calls a method of the table, which an older sidecar may lack.
-func invoke(ctx context.Context, c *Client, method string, params, result any) error {
-	return c.explained(method, c.call(ctx, method, params, result, nil))
+// callMethod calls a method of the contract, which an older sidecar may lack.
+func callMethod(ctx context.Context, c *Client, method string, params, result any) error {
+	return c.explain(method, c.call(ctx, method, params, result, nil))
 }
 
-func (c *Client) explained(method string, err error) error {
-	var answer *Error
-	if errors.As(err, &answer) && c.Mismatch() != "" {
-		switch answer.Data.Kind {
+// explain adds to an error that the sidecar is older than this package, if that may be the cause.
+func (c *Client) explain(method string, err error) error {
+	var response *Error
+	if warning := c.VersionWarning(); warning != "" && errors.As(err, &response) {
+		switch response.Data.Kind {
 		case KindMethodNotFound:
-			answer.Message = c.older() + " and lacks the method"
+			response.Message = warning + " and lacks the method"
 		case KindInvalidParams:
-			answer.Message += " (" + c.older() + ")"
+			response.Message += " (" + warning + ")"
 		}
 	}
-	return named(method, err)
+	return wrap(method, err)
 }
 
-var errNull = invalid("the answer cannot be read: it is null")
+var errNullResult = invalidResponse("the result must not be null")
 
-// object calls a method whose result is an object.
-func object[T any](ctx context.Context, c *Client, method string, params any) (*T, error) {
-	result, err := value[*T](ctx, c, method, params)
+// callObject calls a method whose result is an object.
+func callObject[T any](ctx context.Context, c *Client, method string, params any) (*T, error) {
+	result, err := callValue[*T](ctx, c, method, params)
 	if err == nil && result == nil {
-		err = named(method, errNull)
+		err = wrap(method, errNullResult)
 	}
 	return result, err
 }
 
-// value calls a method whose result is what is there, or null.
-func value[T any](ctx context.Context, c *Client, method string, params any) (T, error) {
-	var result, none T
-	if err := invoke(ctx, c, method, params, &result); err != nil {
-		return none, err
+// callValue calls a method whose result may be null.
+func callValue[T any](ctx context.Context, c *Client, method string, params any) (T, error) {
+	var result, zero T
+	if err := callMethod(ctx, c, method, params, &result); err != nil {
+		return zero, err
 	}
 	return result, nil
 }
 
-var ownMajor, ownMinor, _ = version(ProtocolVersion)
+var ownMajor, ownMinor, _ = parseVersion(ProtocolVersion)
 
-// version reads MAJOR.MINOR.
-func version(text string) (major, minor int, ok bool) {
+// parseVersion parses MAJOR.MINOR.
+func parseVersion(text string) (major, minor int, ok bool) {
 	first, second, found := strings.Cut(text, ".")
-	major, badMajor := strconv.Atoi(first)
-	minor, badMinor := strconv.Atoi(second)
-	return major, minor, found && badMajor == nil && badMinor == nil
+	major, majorErr := strconv.Atoi(first)
+	minor, minorErr := strconv.Atoi(second)
+	return major, minor, found && majorErr == nil && minorErr == nil
 }
-
-const (
-	// patience is how long a sidecar may take to end, or to answer a cancellation.
-	patience = 15 * time.Second
-	// moment is how long what should take an instant may take.
-	moment = 2 * time.Second
-)

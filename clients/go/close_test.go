@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-func TestACallAfterCloseIsAnErrorAndClosingAgainIsNone(t *testing.T) {
+func TestACallAfterCloseFailsAndClosingAgainSucceeds(t *testing.T) {
 	client := start(t)
 	if client.Err() != nil {
 		t.Error(client.Err())
@@ -30,15 +30,15 @@ func TestACallAfterCloseIsAnErrorAndClosingAgainIsNone(t *testing.T) {
 	}
 }
 
-func TestClosingEndsWaitsAtOnceAndTheSidecarInGoodTime(t *testing.T) {
+func TestCloseEndsWaitsImmediatelyAndTheSidecarExitsInTime(t *testing.T) {
 	client := start(t)
 	create(t, client, "deploy", ExpectedTypeBool)
 	wait := background(func() (*Event, error) {
 		params := WaitParams{RunName: "r1", Name: "deploy", TimeoutSeconds: 3600}
 		return client.Events.Wait(context.Background(), params)
 	})
-	waiting(t, client)
-	if err := client.Close(); err != nil { // it was not killed
+	awaitOpenWait(t, client)
+	if err := client.Close(); err != nil { // an error would mean that it was killed
 		t.Error(err)
 	}
 	if got := <-wait; !errors.Is(got.err, ErrClosed) || !errors.Is(got.err, KindClosed) {
@@ -46,43 +46,43 @@ func TestClosingEndsWaitsAtOnceAndTheSidecarInGoodTime(t *testing.T) {
 	}
 }
 
-func TestAWatchEndsWithTheClient(t *testing.T) {
+func TestCloseEndsAWatch(t *testing.T) {
 	client := start(t)
-	var told []error
-	for notice, err := range client.Events.Watch(limited(t), WatchParams{}) {
-		if _, synced := notice.(*WatchSynced); synced {
+	var received []error
+	for notification, err := range client.Events.Watch(testContext(t), WatchParams{}) {
+		if _, synced := notification.(*WatchSynced); synced {
 			if err := client.Close(); err != nil {
 				t.Error(err)
 			}
 			continue
 		}
-		told = append(told, err)
+		received = append(received, err)
 	}
-	if len(told) != 1 || !errors.Is(told[0], ErrClosed) {
-		t.Errorf("%v", told)
+	if len(received) != 1 || !errors.Is(received[0], ErrClosed) {
+		t.Errorf("%v", received)
 	}
 }
 
-func TestClosingCancelsWhatStaysOpenAndLetsTheRestBeAnswered(t *testing.T) {
-	client, player := play(t, hello)
+func TestCloseCancelsOpenEndedCallsAndAwaitsOtherResponses(t *testing.T) {
+	client, fake := attachFake(t, initializeResult)
 	ctx := context.Background()
 	wait := background(func() (*Event, error) { return client.Events.Wait(ctx, WaitParams{RunName: "r1", Name: "n"}) })
-	open := player.expect("events.wait")
+	open := fake.expect("events.wait")
 	get := background(func() (*Event, error) { return client.Events.Get(ctx, GetParams{RunName: "r1", Name: "n"}) })
-	asked := player.expect("events.get")
+	getRequest := fake.expect("events.get")
 	closed := background(func() (any, error) { return nil, client.Close() })
 	if got := <-wait; !errors.Is(got.err, ErrClosed) {
 		t.Error(got.err)
 	}
-	if cancelled := player.expect("$/cancelRequest"); string(cancelled.Params) != fmt.Sprintf(`{"id":%s}`, open.ID) {
+	if cancelled := fake.expect("$/cancelRequest"); string(cancelled.Params) != fmt.Sprintf(`{"id":%s}`, open.ID) {
 		t.Errorf("%s is cancelled", cancelled.Params)
 	}
-	if _, err := player.r.ReadByte(); err != io.EOF {
-		t.Errorf("after it comes %v", err)
+	if _, err := fake.r.ReadByte(); err != io.EOF {
+		t.Errorf("it is followed by %v", err)
 	}
-	player.refuse(open, -32800, `{"kind":"request_cancelled"}`) // nobody's
-	player.answer(asked, `{"name":"n"}`)
-	player.w.Close()
+	fake.respondError(open, -32800, `{"kind":"request_cancelled"}`) // ignored
+	fake.respond(getRequest, `{"name":"n"}`)
+	fake.w.Close()
 	if got := <-get; got.err != nil || got.value.Name != "n" {
 		t.Errorf("%+v", got)
 	}
@@ -91,10 +91,10 @@ func TestClosingCancelsWhatStaysOpenAndLetsTheRestBeAnswered(t *testing.T) {
 	}
 }
 
-func TestASocketThatIsBothEndsBringsItsLastAnswersAfterClose(t *testing.T) {
+func TestASocketStillDeliversResponsesAfterClose(t *testing.T) {
 	listener := must(net.Listen("tcp", "127.0.0.1:0"))(t)
 	defer listener.Close()
-	asked := make(chan struct{})
+	requested := make(chan struct{})
 	served := background(func() (any, error) {
 		socket, err := listener.Accept()
 		if err != nil {
@@ -103,21 +103,21 @@ func TestASocketThatIsBothEndsBringsItsLastAnswersAfterClose(t *testing.T) {
 		defer socket.Close()
 		lines := bufio.NewScanner(socket)
 		lines.Scan()
-		fmt.Fprintf(socket, `{"jsonrpc":"2.0","id":1,"result":%s}`+"\n", hello)
+		fmt.Fprintf(socket, `{"jsonrpc":"2.0","id":1,"result":%s}`+"\n", initializeResult)
 		lines.Scan()
 		lines.Scan()
-		close(asked)
-		for lines.Scan() { // until the client ends its input
+		close(requested)
+		for lines.Scan() { // until the client closes its writing half
 		}
 		_, err = fmt.Fprintln(socket, `{"jsonrpc":"2.0","id":2,"result":{"name":"n"}}`)
 		return nil, err
 	})
 	socket := must(net.Dial("tcp", listener.Addr().String()))(t)
-	client := must(Attach(limited(t), socket, socket))(t)
+	client := must(Attach(testContext(t), socket, socket))(t)
 	get := background(func() (*Event, error) {
 		return client.Events.Get(context.Background(), GetParams{RunName: "r1", Name: "n"})
 	})
-	<-asked
+	<-requested
 	if err := client.Close(); err != nil {
 		t.Error(err)
 	}
@@ -128,40 +128,40 @@ func TestASocketThatIsBothEndsBringsItsLastAnswersAfterClose(t *testing.T) {
 		t.Error(got.err)
 	}
 	if _, err := socket.Write(nil); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("the socket is left open (%v)", err)
+		t.Errorf("the socket is still open (%v)", err)
 	}
 }
 
-// mute is a writer that fails when it is told to.
-type mute struct {
+// failingWriter fails once failure is set.
+type failingWriter struct {
 	io.WriteCloser
 	failure error
 }
 
-func (m *mute) Write(data []byte) (int, error) {
-	if m.failure != nil {
-		return 0, m.failure
+func (w *failingWriter) Write(data []byte) (int, error) {
+	if w.failure != nil {
+		return 0, w.failure
 	}
-	return m.WriteCloser.Write(data)
+	return w.WriteCloser.Write(data)
 }
 
-func TestAWriteThatFailsEndsTheConnectionThoughItsReaderCannotBeClosed(t *testing.T) {
+func TestAFailedWriteEndsTheConnectionEvenIfTheReaderCannotBeClosed(t *testing.T) {
 	t.Parallel()
-	requests, toPlayer := io.Pipe()
-	replies, fromPlayer := io.Pipe()
-	defer fromPlayer.Close()
-	greeted := make(chan struct{})
+	requests, clientWriter := io.Pipe()
+	clientReader, responses := io.Pipe()
+	defer responses.Close()
+	initialized := make(chan struct{})
 	go func() {
 		lines := bufio.NewScanner(requests)
 		lines.Scan()
-		fmt.Fprintf(fromPlayer, `{"jsonrpc":"2.0","id":1,"result":%s}`+"\n", hello)
+		fmt.Fprintf(responses, `{"jsonrpc":"2.0","id":1,"result":%s}`+"\n", initializeResult)
 		lines.Scan()
-		close(greeted)
+		close(initialized)
 	}()
 	full := errors.New("full")
-	w := &mute{WriteCloser: toPlayer}
-	client := must(Attach(limited(t), struct{ io.Reader }{replies}, w))(t)
-	<-greeted
+	w := &failingWriter{WriteCloser: clientWriter}
+	client := must(Attach(testContext(t), struct{ io.Reader }{clientReader}, w))(t)
+	<-initialized
 	w.failure = full
 	_, err := client.Events.Get(context.Background(), GetParams{RunName: "r1", Name: "n"})
 	if !errors.Is(err, KindDisconnected) || !errors.Is(err, full) {
@@ -170,15 +170,15 @@ func TestAWriteThatFailsEndsTheConnectionThoughItsReaderCannotBeClosed(t *testin
 	<-client.Done()
 }
 
-func TestNothingIsSentOnceNothingIsRead(t *testing.T) {
-	client, player := play(t, hello)
-	player.send("garbage")
-	<-client.connection.read
+func TestNothingIsSentAfterTheEndOfTheOutput(t *testing.T) {
+	client, fake := attachFake(t, initializeResult)
+	fake.send("garbage")
+	<-client.connection.eof
 	_, err := client.Events.Get(context.Background(), GetParams{RunName: "r1", Name: "n"})
 	if !errors.Is(err, KindDisconnected) {
 		t.Error(err)
 	}
-	if line, err := player.r.ReadString('\n'); err != io.EOF {
+	if line, err := fake.r.ReadString('\n'); err != io.EOF {
 		t.Errorf("%q is sent (%v)", line, err)
 	}
 }

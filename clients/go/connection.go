@@ -12,98 +12,100 @@ import (
 	"time"
 )
 
-// peer is what stands at the other end of a connection.
+// peer is the other end of a connection.
 type peer interface {
-	// end waits for the peer to end and forces it once patience is over; read is closed when
-	// nothing more is read from it.
-	end(read <-chan struct{}, patience time.Duration)
-	// lost says how it ended; cause is what the connection met.
-	lost(cause error) *DisconnectedError
-	// failed says what was wrong with an end that was asked for, if anything was.
-	failed() error
+	// end waits for the peer to end, and forces it to end after the timeout. eof is closed when
+	// nothing more is read from the peer.
+	end(eof <-chan struct{}, timeout time.Duration)
+	// disconnected returns an error that describes how the peer ended; cause is the error of the
+	// stream.
+	disconnected(cause error) *DisconnectedError
+	// exitError returns an error if the peer did not end cleanly after it was asked to.
+	exitError() error
 }
 
-// connection carries messages, one JSON text a line. One goroutine writes and one reads.
+// connection exchanges JSON-RPC messages, one per line. One goroutine writes and one reads.
 type connection struct {
-	peer     peer
-	lines    chan []byte   // to the writer, which takes one when it can
-	refusals chan []byte   // to the writer too; a few are kept
-	closing  chan struct{} // closed when no more calls are taken
-	farewell chan []byte   // the last that is written, once that is so
-	read     chan struct{} // closed when nothing more is read
-	done     chan struct{} // closed at the end of it all
-	err      error         // why it ended; stands once done is closed
+	peer       peer
+	lines      chan []byte   // to the writer; unbuffered, for back-pressure
+	rejections chan []byte   // to the writer: responses to requests of the sidecar; bounded
+	closing    chan struct{} // closed when no more calls are accepted
+	lastWrite  chan []byte   // the last bytes to write, available once closing is closed
+	eof        chan struct{} // closed when nothing more is read
+	done       chan struct{} // closed when the connection has ended
+	err        error         // why it ended; valid once done is closed
 
-	stop, finish sync.Once
-	calls        openCalls
+	closeOnce, finishOnce sync.Once
+	calls                 pendingCalls
 }
 
 func newConnection(peer peer, r io.ReadCloser, w io.WriteCloser) *connection {
 	c := &connection{
-		peer:     peer,
-		lines:    make(chan []byte),
-		refusals: make(chan []byte, 16),
-		closing:  make(chan struct{}),
-		farewell: make(chan []byte, 1),
-		read:     make(chan struct{}),
-		done:     make(chan struct{}),
-		calls:    newOpenCalls(),
+		peer:       peer,
+		lines:      make(chan []byte),
+		rejections: make(chan []byte, 16),
+		closing:    make(chan struct{}),
+		lastWrite:  make(chan []byte, 1),
+		eof:        make(chan struct{}),
+		done:       make(chan struct{}),
+		calls:      newPendingCalls(),
 	}
 	go c.writeLines(w)
 	go c.readLines(r)
 	return c
 }
 
-// call sends a request and gives its result. What a watch tells meanwhile goes to unread.
-func (c *connection) call(ctx context.Context, method string, params any, unread *unread) (json.RawMessage, error) {
-	id, call := c.calls.add(method, unread)
+// call sends a request and returns its result. Notifications of a watch are added to queue.
+func (c *connection) call(ctx context.Context, method string, params any, queue *notificationQueue) (json.RawMessage, error) {
+	id, call := c.calls.add(method, queue)
 	defer c.calls.remove(id)
 	if err := c.send(ctx, request{"2.0", &id, method, params}); err != nil {
 		return nil, err
 	}
 	select {
-	case answer := <-call.answer:
-		return answer.result, answer.err
+	case response := <-call.response:
+		return response.result, response.err
 	case <-c.done:
-		return c.last(call)
+		return c.finalResponse(call)
 	case <-ctx.Done():
-		return c.cancel(reason(ctx), id, call)
+		return c.cancel(contextError(ctx), id, call)
 	}
 }
 
-// cancel cancels a call that was sent, and gives what the sidecar then answers.
+// cancel cancels a call that was sent, and returns the sidecar's response.
 func (c *connection) cancel(cause error, id int64, call *call) (json.RawMessage, error) {
 	lines := c.lines
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(cancelTimeout)
 	defer timer.Stop()
 	for {
 		select {
 		case lines <- cancelRequest(id):
-			lines = nil // it is sent once
-		case answer := <-call.answer:
-			if errors.Is(answer.err, KindRequestCancelled) {
-				return nil, fmt.Errorf("%w: %w", cause, answer.err)
+			lines = nil // send it once
+		case response := <-call.response:
+			if errors.Is(response.err, KindRequestCancelled) {
+				return nil, fmt.Errorf("%w: %w", cause, response.err)
 			}
-			return answer.result, answer.err
+			return response.result, response.err
 		case <-c.done:
-			return c.last(call)
+			return c.finalResponse(call)
 		case <-timer.C:
-			return nil, cancelled(cause, OutcomeUnknown, "the sidecar does not say what became of it")
+			return nil, cancelledError(cause, OutcomeUnknown, "the sidecar did not respond to the cancellation")
 		}
 	}
 }
 
-// last gives the answer of a call after the end, which may have come just before that.
-func (c *connection) last(call *call) (json.RawMessage, error) {
+// finalResponse returns the response to a call after the connection has ended. The response may
+// have arrived just before the end.
+func (c *connection) finalResponse(call *call) (json.RawMessage, error) {
 	select {
-	case answer := <-call.answer:
-		return answer.result, answer.err
+	case response := <-call.response:
+		return response.result, response.err
 	default:
 		return nil, c.err
 	}
 }
 
-// send hands a message to the writer, or sends nothing.
+// send passes a message to the writer. If it returns an error, nothing was sent.
 func (c *connection) send(ctx context.Context, message any) error {
 	line, err := encode(message)
 	if err != nil {
@@ -113,12 +115,13 @@ func (c *connection) send(ctx context.Context, message any) error {
 	select {
 	case <-c.closing:
 		return ErrClosed
-	case <-c.read: // no answer would be
+	case <-c.eof: // a response would not be read
 		lines = nil
 	default:
 	}
+	const notSent = "the request was not sent"
 	if ctx.Err() != nil {
-		return cancelled(reason(ctx), OutcomeNone, "it was not sent")
+		return cancelledError(contextError(ctx), OutcomeNone, notSent)
 	}
 	select {
 	case lines <- line:
@@ -128,7 +131,7 @@ func (c *connection) send(ctx context.Context, message any) error {
 	case <-c.done:
 		return c.err
 	case <-ctx.Done():
-		return cancelled(reason(ctx), OutcomeNone, "it was not sent")
+		return cancelledError(contextError(ctx), OutcomeNone, notSent)
 	}
 }
 
@@ -139,24 +142,24 @@ func (c *connection) writeLines(w io.WriteCloser) {
 		var line []byte
 		select {
 		case line = <-c.lines:
-		case line = <-c.refusals:
+		case line = <-c.rejections:
 		case <-c.closing:
-			if last := <-c.farewell; len(last) > 0 {
-				_, _ = w.Write(last) // whoever closes sees how the peer ends
+			if last := <-c.lastWrite; len(last) > 0 {
+				_, _ = w.Write(last) // close reports how the peer ends
 			}
 			return
-		case <-c.read: // no answer would be
+		case <-c.eof: // responses would not be read
 			return
 		}
 		if err := c.writeBatch(buffer, line); err != nil {
-			c.peer.end(c.read, moment) // its reading end tells everybody
-			c.await(err)
+			c.peer.end(c.eof, grace) // the reader then ends the connection
+			c.awaitDone(err)
 			return
 		}
 	}
 }
 
-// writeBatch writes a line and those that wait behind it.
+// writeBatch writes a line and the lines that wait behind it.
 func (c *connection) writeBatch(buffer *bufio.Writer, line []byte) error {
 	for {
 		if _, err := buffer.Write(line); err != nil {
@@ -170,16 +173,16 @@ func (c *connection) writeBatch(buffer *bufio.Writer, line []byte) error {
 	}
 }
 
-// maxLine is the longest line that is read. Of what sidecars write, none is nearly so long.
+// maxLine is the largest accepted line, in bytes. Sidecars write far shorter lines.
 const maxLine = 256 << 20
 
-// readLine reads a line, which stands until the next one is read.
+// readLine reads a line. The line is valid until the next read.
 func readLine(reader *bufio.Reader) (line []byte, err error) {
 	for {
 		part, err := reader.ReadSlice('\n')
 		switch {
 		case len(line)+len(part) > maxLine:
-			return nil, fmt.Errorf("its output has a line of more than %d bytes", maxLine)
+			return nil, fmt.Errorf("the sidecar wrote a line of more than %d bytes", maxLine)
 		case err != bufio.ErrBufferFull && line == nil:
 			return part, err
 		}
@@ -199,60 +202,61 @@ func (c *connection) readLines(r io.ReadCloser) {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
 		}
-		switch strange := c.take(line); {
-		case strange != nil && err != nil:
-			err = fmt.Errorf("its output ends within a message: %.100q", line)
-		case strange != nil:
-			err = strange
+		switch invalid := c.handle(line); {
+		case invalid != nil && err != nil:
+			err = fmt.Errorf("the sidecar's output ends within a message: %.100q", line)
+		case invalid != nil:
+			err = invalid
 		}
 	}
-	close(c.read)
-	c.peer.end(c.read, moment)
+	close(c.eof)
+	c.peer.end(c.eof, grace)
 	r.Close()
-	c.over(err)
+	c.finish(err)
 }
 
-// over ends the calls that still wait.
-func (c *connection) over(cause error) {
-	c.finish.Do(func() {
+// finish ends the connection, and with it the pending calls.
+func (c *connection) finish(cause error) {
+	c.finishOnce.Do(func() {
 		select {
 		case <-c.closing:
 			c.err = ErrClosed
 		default:
-			c.err = c.peer.lost(cause)
+			c.err = c.peer.disconnected(cause)
 		}
 		close(c.done)
 	})
 }
 
-// close ends the connection; what still happens is waited for as long as patience lasts.
-func (c *connection) close(patience time.Duration) error {
-	c.stop.Do(func() {
+// close ends the connection, and forces the peer to end after the timeout.
+func (c *connection) close(timeout time.Duration) error {
+	c.closeOnce.Do(func() {
 		close(c.closing)
-		c.farewell <- c.endCalls()
+		c.lastWrite <- c.cancelOpenEnded()
 	})
-	c.peer.end(c.read, patience)
-	c.await(nil)
+	c.peer.end(c.eof, timeout)
+	c.awaitDone(nil)
 	if !errors.Is(c.err, ErrClosed) {
 		return c.err
 	}
-	return c.peer.failed()
+	return c.peer.exitError()
 }
 
-// endCalls ends the calls that nothing else may end, and gives what tells the sidecar so.
-func (c *connection) endCalls() (lines []byte) {
-	for _, id := range c.calls.endless() {
-		c.calls.answer(id, answer{err: ErrClosed})
+// cancelOpenEnded ends the waits and watches, and returns the cancellations to send.
+func (c *connection) cancelOpenEnded() (lines []byte) {
+	for _, id := range c.calls.openEnded() {
+		c.calls.resolve(id, response{err: ErrClosed})
 		lines = append(lines, cancelRequest(id)...)
 	}
 	return lines
 }
 
-// await waits for the reader, which has nothing more to read, unless it cannot be interrupted.
-func (c *connection) await(cause error) {
+// awaitDone waits for the reader to end the connection, and ends it if the reader is blocked in a
+// Read that cannot be interrupted.
+func (c *connection) awaitDone(cause error) {
 	select {
 	case <-c.done:
-	case <-time.After(moment):
-		c.over(cause)
+	case <-time.After(grace):
+		c.finish(cause)
 	}
 }

@@ -1,54 +1,53 @@
-// Package sidecar is the client of flyte-sidecar, the process through which programs see and
-// answer the events that runs of Flyte wait for.
+// Package sidecar is a client for flyte-sidecar, a process through which programs list, watch and
+// answer the events that Flyte workflow runs wait for.
 //
-// [Start] runs a sidecar and talks to it over its stdin and stdout; [Attach] talks to one over
-// any two streams. The methods stand under their namespaces: events.list is
-// client.Events.List. Every method may be called from any number of goroutines at once.
+// [Start] runs a sidecar and communicates with it over its stdin and stdout. [Attach] connects to
+// a sidecar over two streams. Methods are grouped by namespace: events.list is
+// client.Events.List. All methods are safe for concurrent use.
 //
 // # Values
 //
-// The zero value of an optional param leaves it out, and null in a result is the zero value: an
-// empty string, a zero time, a nil [Payload]. Sets of words ([Phase], [Change], [ErrorKind]) are
-// open: expect words that this package has no constant for. A param whose zero value means
-// something of its own is sent by [Client.Call]. Strings have to be valid UTF-8: what is not is
-// replaced, and in a [Str] refused.
+// The zero value of an optional param omits it. Null in a result is the zero value: an empty
+// string, a zero time, or a nil [Payload]. Enums ([Phase], [Change], [ErrorKind]) are open: expect
+// values that this package has no constant for. To send a param whose zero value is meaningful,
+// use [Client.Call]. Strings must be valid UTF-8: invalid bytes are replaced, and an invalid [Str]
+// is an error.
 //
-// A [Payload] keeps its type both ways: [Bool], [Int], [Float] or [Str].
+// A [Payload] keeps its type in both directions: [Bool], [Int], [Float] or [Str].
 //
 // # Errors
 //
-// An error that the sidecar answered is an [*Error], found by [errors.As]; its kind is matched by
+// An error response of the sidecar is an [*Error], which [errors.As] finds. Match its kind with
 // [errors.Is]:
 //
 //	if errors.Is(err, sidecar.KindAlreadySignalled) { ... }
 //
-// The methods name the kinds that are theirs. Beside them any call may end with
+// Each method documents its own error kinds. In addition, any call may fail with
 // [KindInvalidParams], [KindMessageTooLarge], [KindDeadlineExceeded], [KindRequestCancelled],
-// [KindShuttingDown], [KindInternalError] or, of an older sidecar, [KindMethodNotFound], and with
-// [KindDisconnected], [KindInvalidResponse] or [KindClosed].
+// [KindShuttingDown], [KindInternalError], [KindDisconnected], [KindInvalidResponse] or
+// [KindClosed], and with [KindMethodNotFound] if the sidecar is older than this package.
 //
 // The client's own errors are [*StartError], [*VersionError], [*DisconnectedError] and
-// [ErrClosed], and they match kinds too. After a [*DisconnectedError] it is not known whether a
-// write that was under way happened; signalling again by ActionName is safe.
+// [ErrClosed]. They match kinds too. After a [*DisconnectedError], it is unknown whether a write in
+// flight took effect. Retrying a signal by ActionName is safe.
 //
 // # Cancellation
 //
-// Bound a call by its context. TimeoutSeconds is the sidecar's own clock: once it has run out the
-// error is [KindDeadlineExceeded] and not [context.DeadlineExceeded], and a sidecar that is stuck
-// does not look at it.
+// Limit the duration of a call with its context. TimeoutSeconds is a timeout that the sidecar
+// enforces: it results in [KindDeadlineExceeded], not in [context.DeadlineExceeded], and has no
+// effect if the sidecar hangs.
 //
-// When the context of a call ends, the sidecar is told at once and the call returns what the
-// sidecar says: the result where it was decided already (an event that was signalled is told as
-// signalled), else an error that matches both the context's error and an [*Error], whose
-// Data.Outcome tells what is known of a write. That answer takes an instant, or up to ten seconds
-// where a backend has a write in hand; a sidecar that gives none is waited for no longer than 15
-// seconds. A call whose context ended before its message was sent returns at once, and nothing is
-// sent.
+// When the context of a call is done, the client sends a cancellation and waits for the response.
+// If the sidecar had already finished the request, the call returns its result. Otherwise it
+// returns an error that matches both the context's error and an [*Error] whose Data.Outcome says
+// whether a write may have happened. The response usually arrives immediately, and within ten
+// seconds if a backend is processing a write. The client stops waiting for it after 15 seconds. If
+// the context is done before the request is sent, the call returns immediately and sends nothing.
 //
 // # Watches
 //
-// A watch is a range over notices. What the loop has not read yet is kept as the newest state of
-// each event, so that a slow loop costs memory by the number of events alone, and delays no other
-// call: the loop's body may use the same client. Sequence is that of the newest notice folded in,
-// so that it may skip numbers and need not rise.
+// A watch is an iterator over notifications. Notifications that the loop has not read yet are
+// coalesced into the latest state of each event. A slow loop therefore uses memory in proportion to
+// the number of events and never blocks other calls, so the loop body may use the same client.
+// Sequence is that of the latest coalesced notification: it can skip numbers and can decrease.
 package sidecar

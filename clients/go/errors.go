@@ -13,25 +13,28 @@ import (
 
 // Kinds of the client's own errors.
 const (
-	// The sidecar could not be started: a [StartError].
+	// KindSpawnFailed means that the sidecar could not be started: a [StartError].
 	KindSpawnFailed ErrorKind = "spawn_failed"
-	// The sidecar ended, or cannot be understood: a [DisconnectedError].
+	// KindDisconnected means that the sidecar exited or wrote invalid output: a
+	// [DisconnectedError].
 	KindDisconnected ErrorKind = "disconnected"
-	// The sidecar speaks another version of the protocol: a [VersionError].
+	// KindIncompatible means that the sidecar uses another major version of the protocol: a
+	// [VersionError].
 	KindIncompatible ErrorKind = "incompatible"
-	// An answer breaks the protocol: it cannot be read, or a listing does not end.
+	// KindInvalidResponse means that a response violates the protocol: for example, its result
+	// cannot be decoded, or a listing never ends.
 	KindInvalidResponse ErrorKind = "invalid_response"
-	// The client was closed: [ErrClosed].
+	// KindClosed means that the client is closed: [ErrClosed].
 	KindClosed ErrorKind = "closed"
 )
 
-// ErrClosed is the error of calls on a client that was closed.
-var ErrClosed = fmt.Errorf("the client is %w", KindClosed)
+// ErrClosed is the error of calls on a closed client.
+var ErrClosed = fmt.Errorf("client is %w", KindClosed)
 
-// Error makes a kind a target of [errors.Is].
+// Error implements the error interface, so that a kind can be the target of [errors.Is].
 func (k ErrorKind) Error() string { return string(k) }
 
-// Error gives the kind and the message.
+// Error returns the kind and the message.
 func (e *Error) Error() string {
 	if e.Data.Kind == "" {
 		return fmt.Sprintf("error %d: %s", e.Code, e.Message)
@@ -39,81 +42,88 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s: %s", e.Data.Kind, e.Message)
 }
 
-// Is tells whether the target is the error's kind.
+// Is reports whether target is the kind of the error.
 func (e *Error) Is(target error) bool { return target == e.Data.Kind }
 
-// StartError is the error of a sidecar that could not be started or did not answer its first
-// request.
+// StartError is the error of a sidecar that could not be started or did not respond to initialize.
 type StartError struct {
-	Command string // as it was to be run
-	Err     error
-	hint    string
+	// Command is the command that was run.
+	Command string
+	// Err is the cause.
+	Err  error
+	hint string
 }
 
-// Error says what went wrong, and what may help.
+// Error returns the cause and, if the command was not found, how to install it.
 func (e *StartError) Error() string {
 	return fmt.Sprintf("sidecar: cannot start %s: %v%s", e.Command, e.Err, e.hint)
 }
 
-// Unwrap gives what went wrong.
+// Unwrap returns the cause.
 func (e *StartError) Unwrap() error { return e.Err }
 
-// Is tells whether the target is [KindSpawnFailed].
+// Is reports whether target is [KindSpawnFailed].
 func (e *StartError) Is(target error) bool { return target == KindSpawnFailed }
 
-// VersionError is the error of a sidecar whose protocol has another major version.
+// VersionError is the error of a sidecar that uses another major version of the protocol.
 type VersionError struct {
-	Client string     // the protocol version of this package
-	Server string     // that of the sidecar
-	Info   ServerInfo // who the sidecar is
+	// Client is the protocol version of this package.
+	Client string
+	// Server is the protocol version of the sidecar; empty if it reported none.
+	Server string
+	// Info is the name and version of the server.
+	Info ServerInfo
 }
 
-// Error names both versions and says what to do.
+// Error returns both versions and what to do.
 func (e *VersionError) Error() string {
-	who := cmp.Or(strings.TrimSpace(e.Info.Name+" "+e.Info.Version), "what answers")
+	server := cmp.Or(strings.TrimSpace(e.Info.Name+" "+e.Info.Version), "the server")
 	if e.Server == "" {
-		return "sidecar: " + who + " names no version of the protocol: it is not a flyte-sidecar"
+		return "sidecar: " + server + " is not a flyte-sidecar: it reported no protocol version"
 	}
-	return fmt.Sprintf("sidecar: %s speaks protocol %q, this client %q: install versions of the two"+
-		" whose protocols have the same major number", who, e.Server, e.Client)
+	return fmt.Sprintf("sidecar: %s uses protocol version %q, this client %q: install versions of both"+
+		" with the same major protocol version", server, e.Server, e.Client)
 }
 
-// Is tells whether the target is [KindIncompatible].
+// Is reports whether target is [KindIncompatible].
 func (e *VersionError) Is(target error) bool { return target == KindIncompatible }
 
-// DisconnectedError is the error of a sidecar that ended, or whose output cannot be understood,
-// before it answered. Whether a write that was under way happened is not known.
+// DisconnectedError is the error of calls whose sidecar exited or wrote invalid output before it
+// responded. It is unknown whether a write in flight took effect.
 type DisconnectedError struct {
-	State  *os.ProcessState // how the process ended; nil where that is not known
-	Stderr string           // the last 4 KiB that it wrote there
-	Err    error            // what the connection met: io.EOF, most often
+	// State is the exit state of the process; nil if it is unknown.
+	State *os.ProcessState
+	// Stderr is the end of what the sidecar wrote to stderr, at most 4 KiB.
+	Stderr string
+	// Err is the error of the stream, usually [io.EOF].
+	Err error
 }
 
-const toldLines = 5
+const stderrLines = 5
 
-// Error says how the sidecar ended, and the last lines of its stderr.
+// Error returns how the sidecar ended and the last lines of its stderr.
 func (e *DisconnectedError) Error() string {
 	text := "the connection to the sidecar ended"
 	if e.State != nil {
-		text = fmt.Sprintf("the sidecar ended (%v)", e.State)
+		text = fmt.Sprintf("the sidecar exited (%v)", e.State)
 	}
 	if e.Err != nil && !errors.Is(e.Err, io.EOF) {
 		text += ": " + e.Err.Error()
 	}
 	if lines := strings.Split(strings.TrimSpace(e.Stderr), "\n"); lines[0] != "" {
-		text += "; its stderr: " + strings.Join(lines[max(0, len(lines)-toldLines):], "\n")
+		text += "; stderr: " + strings.Join(lines[max(0, len(lines)-stderrLines):], "\n")
 	}
 	return text
 }
 
-// Unwrap gives what the connection met.
+// Unwrap returns the error of the stream.
 func (e *DisconnectedError) Unwrap() error { return e.Err }
 
-// Is tells whether the target is [KindDisconnected].
+// Is reports whether target is [KindDisconnected].
 func (e *DisconnectedError) Is(target error) bool { return target == KindDisconnected }
 
-// readError reads an error object: what can be read stands.
-func readError(object json.RawMessage) *Error {
+// decodeError decodes an error object, and ignores members that cannot be decoded.
+func decodeError(object json.RawMessage) *Error {
 	e := new(Error)
 	_ = json.Unmarshal(object, e)
 	if e.Message == "" {
@@ -122,8 +132,8 @@ func readError(object json.RawMessage) *Error {
 	return e
 }
 
-// UnmarshalJSON reads each member by itself. A newer sidecar's may be of types that this package
-// does not expect, and must not hide the kind or the outcome.
+// UnmarshalJSON decodes each member separately. A member of a newer sidecar may have an unexpected
+// type, which must not hide the kind or the outcome.
 func (d *ErrorData) UnmarshalJSON(data []byte) error {
 	type plain ErrorData
 	var members map[string]json.RawMessage
@@ -137,21 +147,26 @@ func (d *ErrorData) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// reason gives why a context has ended: its error, and its cause where that is another.
-func reason(ctx context.Context) error {
+// contextError returns the error of a context that is done, and its cause if that differs.
+func contextError(ctx context.Context) error {
 	if cause := context.Cause(ctx); cause != ctx.Err() {
 		return fmt.Errorf("%w: %w", ctx.Err(), cause)
 	}
 	return ctx.Err()
 }
 
-// cancelled gives the error of a call whose context ended and that the sidecar did not answer.
-func cancelled(cause error, outcome Outcome, message string) error {
+// cancelledError returns the error of a cancelled call to which the sidecar did not respond.
+func cancelledError(cause error, outcome Outcome, message string) error {
 	return fmt.Errorf("%w: %w", cause, &Error{
 		Code:    codeCancelled,
 		Message: message,
 		Data:    ErrorData{Kind: KindRequestCancelled, Outcome: outcome},
 	})
+}
+
+// invalidResponse returns the error of a response that violates the protocol.
+func invalidResponse(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", KindInvalidResponse, fmt.Errorf(format, args...))
 }
 
 const (

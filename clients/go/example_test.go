@@ -33,7 +33,7 @@ func Example() {
 	})
 	switch {
 	case errors.Is(err, sidecar.KindAlreadySignalled):
-		fmt.Println("somebody said no")
+		fmt.Println("already answered otherwise")
 	case err != nil:
 		fmt.Println(err)
 	default:
@@ -51,30 +51,30 @@ func ExampleEventsService_Watch() {
 	}
 	defer client.Close()
 
-	for notice, err := range client.Events.Watch(ctx, sidecar.WatchParams{RunName: "r1"}) {
+	for notification, err := range client.Events.Watch(ctx, sidecar.WatchParams{RunName: "r1"}) {
 		if err != nil {
-			fmt.Println(err) // the hour is over, say
+			fmt.Println(err) // for example: the hour is over
 			return
 		}
-		switch n := notice.(type) {
+		switch n := notification.(type) {
 		case *sidecar.EventChanged:
 			fmt.Println(n.Change, n.Event.Name)
 		case *sidecar.WatchSynced:
-			fmt.Println("this is what stands")
+			fmt.Println("all current events have been reported")
 		case *sidecar.WatchResult:
-			fmt.Println("it ended:", n.Reason)
+			fmt.Println("the watch ended:", n.Reason)
 		}
 	}
 }
 
 func ExampleError() {
-	var client *sidecar.Client // as in the example of the package
+	var client *sidecar.Client // as in the package example
 
 	_, err := client.Events.Wait(context.Background(), sidecar.WaitParams{RunName: "r1", Name: "deploy"})
-	var told *sidecar.Error
+	var sidecarErr *sidecar.Error
 	switch {
-	case errors.Is(err, sidecar.KindAmbiguousEvent) && errors.As(err, &told):
-		for _, event := range told.Data.Candidates {
+	case errors.Is(err, sidecar.KindAmbiguousEvent) && errors.As(err, &sidecarErr):
+		for _, event := range sidecarErr.Data.Candidates {
 			fmt.Println(event.ActionName, event.Parent)
 		}
 	case errors.Is(err, sidecar.KindDisconnected):
@@ -83,11 +83,11 @@ func ExampleError() {
 }
 
 func ExamplePayload() {
-	var event *sidecar.Event // as events.get gives it
+	var event *sidecar.Event // as returned by client.Events.Get
 
 	switch payload := event.Payload.(type) {
 	case nil:
-		fmt.Println("it has no answer")
+		fmt.Println("not answered yet")
 	case sidecar.Bool:
 		fmt.Println("approved:", bool(payload))
 	case sidecar.Int:
@@ -95,6 +95,6 @@ func ExamplePayload() {
 	case sidecar.Float:
 		fmt.Println("threshold:", float64(payload))
 	case sidecar.Str:
-		fmt.Println("it says", string(payload))
+		fmt.Println("text:", string(payload))
 	}
 }

@@ -13,30 +13,37 @@ import (
 	"go.uber.org/goleak"
 )
 
-// playing says what the test program is to be when it is run as a child of itself.
-const playing = "SIDECAR_TEST_PLAYS"
+// roleEnv is the environment variable that makes the test binary play another program.
+const roleEnv = "SIDECAR_TEST_ROLE"
 
 func TestMain(m *testing.M) {
-	switch os.Getenv(playing) {
-	case "a sidecar that stops reading":
-		playDeaf()
-	case "a program with a sidecar":
-		playParent()
+	switch os.Getenv(roleEnv) {
+	case "unresponsive sidecar":
+		runUnresponsiveSidecar()
+	case "parent":
+		runParent()
 	default:
 		goleak.VerifyTestMain(m)
 	}
 }
 
-const hello = `{"serverInfo":{"name":"flyte-sidecar","version":"9.9"},"protocolVersion":"` + ProtocolVersion + `"}`
+const initializeResult = `{"serverInfo":{"name":"flyte-sidecar","version":"9.9"},"protocolVersion":"` + ProtocolVersion + `"}`
 
-func playDeaf() {
-	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err == nil {
-		fmt.Printf(`{"jsonrpc":"2.0","id":1,"result":%s}`+"\n", hello)
+// runUnresponsiveSidecar reports on stderr when it receives the first bytes after the handshake, and
+// reads nothing more.
+func runUnresponsiveSidecar() {
+	stdin := bufio.NewReader(os.Stdin)
+	if _, err := stdin.ReadString('\n'); err == nil {
+		fmt.Printf(`{"jsonrpc":"2.0","id":1,"result":%s}`+"\n", initializeResult)
+	}
+	if _, err := stdin.ReadString('\n'); err == nil { // initialized
+		_, _ = stdin.Peek(1)
+		fmt.Fprintln(os.Stderr, "received")
 	}
 	time.Sleep(time.Hour)
 }
 
-func playParent() {
+func runParent() {
 	options := Options{Command: "sh", Args: []string{"-c", `exec flyte-sidecar 3>"$FIFO"`}}
 	if _, err := Start(context.Background(), options); err != nil {
 		panic(err)
@@ -45,7 +52,7 @@ func playParent() {
 	time.Sleep(time.Hour)
 }
 
-// start runs a sidecar on a store of its own.
+// start runs a sidecar with its own store.
 func start(t *testing.T) *Client {
 	t.Helper()
 	return startOn(t, filepath.Join(t.TempDir(), "events.db"))
@@ -54,9 +61,9 @@ func start(t *testing.T) *Client {
 func startOn(t *testing.T, store string) *Client {
 	t.Helper()
 	if _, err := exec.LookPath("flyte-sidecar"); err != nil {
-		t.Fatal("these tests need flyte-sidecar on the PATH: make test puts it into .venv/bin")
+		t.Fatal("these tests need flyte-sidecar on the PATH: make run installs it in .venv/bin")
 	}
-	client, err := Start(limited(t), Options{Args: []string{"--store", store}, Stderr: os.Stderr})
+	client, err := Start(testContext(t), Options{Args: []string{"--store", store}, Stderr: os.Stderr})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,14 +71,14 @@ func startOn(t *testing.T, store string) *Client {
 	return client
 }
 
-// limited gives a context that ends before the test program is given up.
-func limited(t *testing.T) context.Context {
+// testContext returns a context that is done before the timeout of go test.
+func testContext(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-// must gives the value of a call that has to succeed.
+// must returns the value of a call, and fails the test if the call failed.
 func must[T any](value T, err error) func(*testing.T) T {
 	return func(t *testing.T) T {
 		t.Helper()
@@ -85,5 +92,5 @@ func must[T any](value T, err error) func(*testing.T) T {
 func create(t *testing.T, client *Client, name string, expected ExpectedType) *Event {
 	t.Helper()
 	params := CreateParams{RunName: "r1", Name: name, ExpectedType: expected}
-	return must(client.Events.Create(limited(t), params))(t)
+	return must(client.Events.Create(testContext(t), params))(t)
 }

@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// request is a request, or without an id a notification.
+// request is a request or, without an id, a notification.
 type request struct {
 	Version string `json:"jsonrpc"`
 	ID      *int64 `json:"id,omitempty"`
@@ -15,8 +15,8 @@ type request struct {
 	Params  any    `json:"params,omitempty"`
 }
 
-// refusal answers what only a newer sidecar would ask of its client.
-type refusal struct {
+// rejection is the error response to a request of the sidecar. Only a newer sidecar sends requests.
+type rejection struct {
 	Version string          `json:"jsonrpc"`
 	ID      json.RawMessage `json:"id"`
 	Error   struct {
@@ -25,7 +25,7 @@ type refusal struct {
 	} `json:"error"`
 }
 
-// message is whatever comes from the sidecar.
+// message is any message of the sidecar.
 type message struct {
 	ID     json.RawMessage `json:"id"`
 	Method string          `json:"method"`
@@ -44,56 +44,68 @@ func cancelRequest(id int64) []byte {
 	return line
 }
 
-func (m message) answer() answer {
+func (m message) response() response {
 	if isNull(m.Error) {
-		return answer{result: m.Result}
+		return response{result: m.Result}
 	}
-	return answer{err: readError(m.Error)}
+	return response{err: decodeError(m.Error)}
 }
 
 func isNull(value json.RawMessage) bool {
 	return len(value) == 0 || bytes.Equal(value, []byte("null"))
 }
 
-// take does what a line from the sidecar asks for. It must not wait for anything.
-func (c *connection) take(line []byte) error {
+// handle handles a line of the sidecar. It must not block.
+func (c *connection) handle(line []byte) error {
 	var m message
 	if err := json.Unmarshal(line, &m); err != nil {
-		return fmt.Errorf("its output is not JSON-RPC: %.100q", line)
+		return fmt.Errorf("the sidecar's output is not JSON-RPC: %.100q", line)
 	}
 	switch {
 	case m.Method == "":
 		if id, err := strconv.ParseInt(string(m.ID), 10, 64); err == nil {
-			c.calls.answer(id, m.answer())
+			c.calls.resolve(id, m.response())
 		}
 	case isNull(m.ID):
-		if newNotice, known := notices[m.Method]; known {
-			notice := newNotice()
-			err := json.Unmarshal(m.Params, notice)
-			watch := notice.watchName()
-			if err != nil {
-				err = invalid("a notification cannot be read: %w", err)
-				watch = watchOf(m.Params) // the notice may have been given up before it
-			}
-			c.calls.tell(watch, notice, err)
-		}
+		c.notify(m)
 	default:
-		refused := refusal{Version: "2.0", ID: m.ID}
-		refused.Error.Code = codeMethodNotFound
-		refused.Error.Message = "this client serves no methods"
-		line, _ := encode(refused)
-		select {
-		case c.refusals <- line:
-		default: // a peer that asks and does not read gets no more
-		}
+		c.reject(m.ID)
 	}
 	return nil
 }
 
-func watchOf(params json.RawMessage) string {
-	var of struct {
+// notify passes a notification to its watch. Unknown notifications are dropped.
+func (c *connection) notify(m message) {
+	newNotification, known := newNotifications[m.Method]
+	if !known {
+		return
+	}
+	notification := newNotification()
+	err := json.Unmarshal(m.Params, notification)
+	watch := notification.watchName()
+	if err != nil {
+		err = invalidResponse("a notification cannot be decoded: %w", err)
+		watch = decodeWatchName(m.Params) // decoding may have failed before it
+	}
+	c.calls.notify(watch, notification, err)
+}
+
+// reject responds to a request of the sidecar that this client implements no methods.
+func (c *connection) reject(id json.RawMessage) {
+	rejected := rejection{Version: "2.0", ID: id}
+	rejected.Error.Code = codeMethodNotFound
+	rejected.Error.Message = "this client implements no methods"
+	line, _ := encode(rejected)
+	select {
+	case c.rejections <- line:
+	default: // drop it: the sidecar sends requests but does not read responses
+	}
+}
+
+func decodeWatchName(params json.RawMessage) string {
+	var decoded struct {
 		Watch string `json:"watch"`
 	}
-	_ = json.Unmarshal(params, &of)
-	return of.Watch
+	_ = json.Unmarshal(params, &decoded)
+	return decoded.Watch
 }

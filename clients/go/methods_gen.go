@@ -28,20 +28,20 @@ func newServices(client *Client) Services {
 // EventsService has the methods events.*.
 type EventsService struct{ client *Client }
 
-// List calls events.list: list the events of a run in creation order, one page at a time.
+// List lists the events of a run in creation order, one page at a time. It calls events.list.
 //
-// Kinds of its errors, beside those of every call: KindCursorExpired, KindStoreBusy,
-// KindStoreUnavailable, KindBackendUnavailable, KindBackendError, KindUnauthenticated,
-// KindPermissionDenied.
+// Error kinds in addition to those of every call: [KindCursorExpired], [KindStoreBusy],
+// [KindStoreUnavailable], [KindBackendUnavailable], [KindBackendError], [KindUnauthenticated],
+// [KindPermissionDenied].
 func (s *EventsService) List(ctx context.Context, params ListParams) (*EventPage, error) {
-	return object[EventPage](ctx, s.client, "events.list", params)
+	return callObject[EventPage](ctx, s.client, "events.list", params)
 }
 
-// ListAll iterates over the events of List, from params.Cursor on. A page is fetched when it is
-// needed; an error ends the loop.
+// ListAll returns an iterator over the events of all pages of [EventsService.List], starting at
+// params.Cursor. Each page is fetched when it is needed. An error ends the iteration.
 func (s *EventsService) ListAll(ctx context.Context, params ListParams) iter.Seq2[*Event, error] {
 	return pages("events.list", params.Cursor, func(cursor string) ([]*Event, string, error) {
-		params := params // a sequence may be ranged over twice at once
+		params := params // iterations may run concurrently
 		params.Cursor = cursor
 		page, err := s.List(ctx, params)
 		if err != nil {
@@ -51,68 +51,70 @@ func (s *EventsService) ListAll(ctx context.Context, params ListParams) iter.Seq
 	})
 }
 
-// Get calls events.get: return the event; null if there is none, the oldest if several have the
-// name. Null is a nil pointer.
+// Get returns the event; null if there is none, the oldest if several have the name. It calls
+// events.get. The result null is returned as nil.
 //
-// Kinds of its errors, beside those of every call: KindStoreBusy, KindStoreUnavailable,
-// KindBackendUnavailable, KindBackendError, KindUnauthenticated, KindPermissionDenied.
+// Error kinds in addition to those of every call: [KindStoreBusy], [KindStoreUnavailable],
+// [KindBackendUnavailable], [KindBackendError], [KindUnauthenticated], [KindPermissionDenied].
 func (s *EventsService) Get(ctx context.Context, params GetParams) (*Event, error) {
-	return value[*Event](ctx, s.client, "events.get", params)
+	return callValue[*Event](ctx, s.client, "events.get", params)
 }
 
-// Create calls events.create: create a pending event. Embedded store only.
+// Create creates a pending event. Embedded store only. It calls events.create.
 //
-// Kinds of its errors, beside those of every call: KindEventExists, KindUnsupportedByBackend,
-// KindStoreBusy, KindStoreUnavailable, KindBackendUnavailable, KindBackendError,
-// KindUnauthenticated, KindPermissionDenied.
+// Error kinds in addition to those of every call: [KindEventExists],
+// [KindUnsupportedByBackend], [KindStoreBusy], [KindStoreUnavailable],
+// [KindBackendUnavailable], [KindBackendError], [KindUnauthenticated], [KindPermissionDenied].
 func (s *EventsService) Create(ctx context.Context, params CreateParams) (*Event, error) {
-	return object[Event](ctx, s.client, "events.create", params)
+	return callObject[Event](ctx, s.client, "events.create", params)
 }
 
-// Signal calls events.signal: answer an event. The first answer wins; repeating it succeeds.
+// Signal answers an event. The first answer wins; repeating it succeeds. It calls
+// events.signal.
 //
-// Kinds of its errors, beside those of every call: KindPayloadTypeMismatch, KindEventNotFound,
-// KindAmbiguousEvent, KindAlreadySignalled, KindAlreadyCompleted, KindStoreBusy,
-// KindStoreUnavailable, KindBackendUnavailable, KindBackendError, KindUnauthenticated,
-// KindPermissionDenied.
+// Error kinds in addition to those of every call: [KindPayloadTypeMismatch],
+// [KindEventNotFound], [KindAmbiguousEvent], [KindAlreadySignalled], [KindAlreadyCompleted],
+// [KindStoreBusy], [KindStoreUnavailable], [KindBackendUnavailable], [KindBackendError],
+// [KindUnauthenticated], [KindPermissionDenied].
 func (s *EventsService) Signal(ctx context.Context, params SignalParams) (*Event, error) {
-	return object[Event](ctx, s.client, "events.signal", params)
+	return callObject[Event](ctx, s.client, "events.signal", params)
 }
 
-// Wait calls events.wait: wait until an event is resolved. An abandoned wait stays open: pass
-// timeoutSeconds, or cancel it.
+// Wait waits until an event is resolved. An abandoned wait stays open: pass timeoutSeconds, or
+// cancel it. It calls events.wait.
 //
-// Kinds of its errors, beside those of every call: KindEventNotFound, KindAmbiguousEvent,
-// KindTooManyWaits, KindStoreBusy, KindStoreUnavailable, KindBackendUnavailable,
-// KindBackendError, KindUnauthenticated, KindPermissionDenied.
+// Error kinds in addition to those of every call: [KindEventNotFound], [KindAmbiguousEvent],
+// [KindTooManyWaits], [KindStoreBusy], [KindStoreUnavailable], [KindBackendUnavailable],
+// [KindBackendError], [KindUnauthenticated], [KindPermissionDenied].
 func (s *EventsService) Wait(ctx context.Context, params WaitParams) (*Event, error) {
-	return object[Event](ctx, s.client, "events.wait", params)
+	return callObject[Event](ctx, s.client, "events.wait", params)
 }
 
-// Abort calls events.abort: abort an event. Aborting it again succeeds and keeps the first
-// reason.
+// Abort aborts an event. Aborting it again succeeds and keeps the first reason. It calls
+// events.abort.
 //
-// Kinds of its errors, beside those of every call: KindEventNotFound, KindAmbiguousEvent,
-// KindAlreadySignalled, KindAlreadyCompleted, KindStoreBusy, KindStoreUnavailable,
-// KindBackendUnavailable, KindBackendError, KindUnauthenticated, KindPermissionDenied.
+// Error kinds in addition to those of every call: [KindEventNotFound], [KindAmbiguousEvent],
+// [KindAlreadySignalled], [KindAlreadyCompleted], [KindStoreBusy], [KindStoreUnavailable],
+// [KindBackendUnavailable], [KindBackendError], [KindUnauthenticated], [KindPermissionDenied].
 func (s *EventsService) Abort(ctx context.Context, params AbortParams) (*Event, error) {
-	return object[Event](ctx, s.client, "events.abort", params)
+	return callObject[Event](ctx, s.client, "events.abort", params)
 }
 
-// Pending calls events.pending: list the pending events of all runs, one page at a time.
+// Pending lists the pending events of all runs, one page at a time. It calls events.pending.
 //
-// Kinds of its errors, beside those of every call: KindCursorExpired, KindStoreBusy,
-// KindStoreUnavailable, KindBackendUnavailable, KindBackendError, KindUnauthenticated,
-// KindPermissionDenied.
+// Error kinds in addition to those of every call: [KindCursorExpired], [KindStoreBusy],
+// [KindStoreUnavailable], [KindBackendUnavailable], [KindBackendError], [KindUnauthenticated],
+// [KindPermissionDenied].
 func (s *EventsService) Pending(ctx context.Context, params PendingParams) (*EventPage, error) {
-	return object[EventPage](ctx, s.client, "events.pending", params)
+	return callObject[EventPage](ctx, s.client, "events.pending", params)
 }
 
-// PendingAll iterates over the events of Pending, from params.Cursor on. A page is fetched when
-// it is needed; an error ends the loop.
+// PendingAll returns an iterator over the events of all pages of [EventsService.Pending],
+// starting at params.Cursor. Each page is fetched when it is needed. An error ends the
+// iteration.
 func (s *EventsService) PendingAll(ctx context.Context, params PendingParams) iter.Seq2[*Event, error] {
 	return pages("events.pending", params.Cursor, func(cursor string) ([]*Event, string, error) {
-		params := params // a sequence may be ranged over twice at once
+		params := params // iterations may run concurrently
 		params.Cursor = cursor
 		page, err := s.Pending(ctx, params)
 		if err != nil {
@@ -122,44 +124,46 @@ func (s *EventsService) PendingAll(ctx context.Context, params PendingParams) it
 	})
 }
 
-// Watch calls events.watch: report the current events, then every change, by notifications.
-// Nothing is sent before the loop begins. The watch ends with the loop, with ctx, or by an
-// error; a *WatchResult comes last where it ended otherwise. An empty Watch is given a name. A
-// slow loop is told the newest state of each event, so Sequence may skip, and need not rise.
+// Watch reports the current events, then every change, by notifications. It calls events.watch.
 //
-// Kinds of its errors, beside those of every call: KindTooManyWaits, KindStoreBusy,
-// KindStoreUnavailable, KindBackendUnavailable, KindBackendError, KindUnauthenticated,
-// KindPermissionDenied.
-func (s *EventsService) Watch(ctx context.Context, params WatchParams) iter.Seq2[Notice, error] {
+// The request is sent when the iteration starts. The watch ends when the loop ends, when ctx is
+// done, or with an error. Otherwise the last item is a [*WatchResult]. If params.Watch is
+// empty, a unique name is used. A slow loop gets only the latest state of each event, so
+// Sequence can skip numbers and can decrease.
+//
+// Error kinds in addition to those of every call: [KindTooManyWaits], [KindStoreBusy],
+// [KindStoreUnavailable], [KindBackendUnavailable], [KindBackendError], [KindUnauthenticated],
+// [KindPermissionDenied].
+func (s *EventsService) Watch(ctx context.Context, params WatchParams) iter.Seq2[WatchNotification, error] {
 	return watch(ctx, s.client, "events.watch", params.Watch, func(name string) any {
-		params := params // a sequence may be ranged over twice at once
+		params := params // iterations may run concurrently
 		params.Watch = name
 		return params
-	}, func() Notice { return new(WatchResult) })
+	}, func() WatchNotification { return new(WatchResult) })
 }
 
-// Unwatch calls events.unwatch: end a watch. The result is sent after the end of the watch.
+// Unwatch ends a watch. The result is sent after the end of the watch. It calls events.unwatch.
 func (s *EventsService) Unwatch(ctx context.Context, params UnwatchParams) error {
-	return invoke(ctx, s.client, "events.unwatch", params, nil)
+	return callMethod(ctx, s.client, "events.unwatch", params, nil)
 }
 
 // RunsService has the methods runs.*.
 type RunsService struct{ client *Client }
 
-// List calls runs.list: list runs, the newest first, with their numbers of pending events.
+// List lists runs, the newest first, with their numbers of pending events. It calls runs.list.
 //
-// Kinds of its errors, beside those of every call: KindCursorExpired, KindStoreBusy,
-// KindStoreUnavailable, KindBackendUnavailable, KindBackendError, KindUnauthenticated,
-// KindPermissionDenied.
+// Error kinds in addition to those of every call: [KindCursorExpired], [KindStoreBusy],
+// [KindStoreUnavailable], [KindBackendUnavailable], [KindBackendError], [KindUnauthenticated],
+// [KindPermissionDenied].
 func (s *RunsService) List(ctx context.Context, params RunsParams) (*RunPage, error) {
-	return object[RunPage](ctx, s.client, "runs.list", params)
+	return callObject[RunPage](ctx, s.client, "runs.list", params)
 }
 
-// ListAll iterates over the runs of List, from params.Cursor on. A page is fetched when it is
-// needed; an error ends the loop.
+// ListAll returns an iterator over the runs of all pages of [RunsService.List], starting at
+// params.Cursor. Each page is fetched when it is needed. An error ends the iteration.
 func (s *RunsService) ListAll(ctx context.Context, params RunsParams) iter.Seq2[*RunInfo, error] {
 	return pages("runs.list", params.Cursor, func(cursor string) ([]*RunInfo, string, error) {
-		params := params // a sequence may be ranged over twice at once
+		params := params // iterations may run concurrently
 		params.Cursor = cursor
 		page, err := s.List(ctx, params)
 		if err != nil {
@@ -172,23 +176,24 @@ func (s *RunsService) ListAll(ctx context.Context, params RunsParams) iter.Seq2[
 // RPCService has the methods rpc.*.
 type RPCService struct{ client *Client }
 
-// Discover calls rpc.discover: return the wire contract as an OpenRPC document.
+// Discover returns the wire contract as an OpenRPC document. It calls rpc.discover.
 func (s *RPCService) Discover(ctx context.Context) (json.RawMessage, error) {
-	return value[json.RawMessage](ctx, s.client, "rpc.discover", nil)
+	return callValue[json.RawMessage](ctx, s.client, "rpc.discover", nil)
 }
 
 // SidecarService has the methods sidecar.*.
 type SidecarService struct{ client *Client }
 
-// Status calls sidecar.status: return the status of the sidecar.
+// Status returns the status of the sidecar. It calls sidecar.status.
 func (s *SidecarService) Status(ctx context.Context) (*Status, error) {
-	return object[Status](ctx, s.client, "sidecar.status", nil)
+	return callObject[Status](ctx, s.client, "sidecar.status", nil)
 }
 
-// Notice is what a watch tells: *EventChanged, *WatchSynced, *WatchDisconnected,
-// *WatchResynced, *WatchResult; a newer version of this package may have more.
-type Notice interface {
-	// watchName gives the name of the watch that it is for.
+// WatchNotification is an item of a watch: [*EventChanged], [*WatchSynced],
+// [*WatchDisconnected], [*WatchResynced], [*WatchResult]. A newer version of this package may
+// have more types.
+type WatchNotification interface {
+	// watchName returns the name of the watch.
 	watchName() string
 }
 
@@ -198,16 +203,16 @@ func (n *WatchDisconnected) watchName() string { return n.Watch }
 func (n *WatchResynced) watchName() string     { return n.Watch }
 func (n *WatchResult) watchName() string       { return "" }
 
-// notices makes what the params of a notification are read into.
-var notices = map[string]func() Notice{
-	"events.changed":      func() Notice { return new(EventChanged) },
-	"events.synced":       func() Notice { return new(WatchSynced) },
-	"events.disconnected": func() Notice { return new(WatchDisconnected) },
-	"events.resynced":     func() Notice { return new(WatchResynced) },
+// newNotifications returns values to decode the params of notifications into.
+var newNotifications = map[string]func() WatchNotification{
+	"events.changed":      func() WatchNotification { return new(EventChanged) },
+	"events.synced":       func() WatchNotification { return new(WatchSynced) },
+	"events.disconnected": func() WatchNotification { return new(WatchDisconnected) },
+	"events.resynced":     func() WatchNotification { return new(WatchResynced) },
 }
 
-// openEnded are the methods that stay open until something happens.
-var openEnded = map[string]bool{
+// openEndedMethods are the methods whose calls may stay open indefinitely.
+var openEndedMethods = map[string]bool{
 	"events.wait":  true,
 	"events.watch": true,
 }

@@ -2,18 +2,18 @@
 
 package sidecar
 
-// stubs are the methods as a transcript calls them: with the JSON of their params.
+// stubs are the methods with JSON params, as transcripts contain them.
 var stubs = map[string]func(*Client) stub{
-	"events.list":    func(c *Client) stub { return calls(c.Events.List) },
-	"events.get":     func(c *Client) stub { return calls(c.Events.Get) },
-	"events.create":  func(c *Client) stub { return calls(c.Events.Create) },
-	"events.signal":  func(c *Client) stub { return calls(c.Events.Signal) },
-	"events.wait":    func(c *Client) stub { return calls(c.Events.Wait) },
-	"events.abort":   func(c *Client) stub { return calls(c.Events.Abort) },
-	"events.pending": func(c *Client) stub { return calls(c.Events.Pending) },
-	"runs.list":      func(c *Client) stub { return calls(c.Runs.List) },
-	"events.watch":   func(c *Client) stub { return watches(c.Events.Watch) },
-	"events.unwatch": func(c *Client) stub { return acts(c.Events.Unwatch) },
-	"rpc.discover":   func(c *Client) stub { return asks(c.RPC.Discover) },
-	"sidecar.status": func(c *Client) stub { return asks(c.Sidecar.Status) },
+	"events.list":    func(c *Client) stub { return callStub(c.Events.List) },
+	"events.get":     func(c *Client) stub { return callStub(c.Events.Get) },
+	"events.create":  func(c *Client) stub { return callStub(c.Events.Create) },
+	"events.signal":  func(c *Client) stub { return callStub(c.Events.Signal) },
+	"events.wait":    func(c *Client) stub { return callStub(c.Events.Wait) },
+	"events.abort":   func(c *Client) stub { return callStub(c.Events.Abort) },
+	"events.pending": func(c *Client) stub { return callStub(c.Events.Pending) },
+	"runs.list":      func(c *Client) stub { return callStub(c.Runs.List) },
+	"events.watch":   func(c *Client) stub { return watchStub(c.Events.Watch) },
+	"events.unwatch": func(c *Client) stub { return paramsStub(c.Events.Unwatch) },
+	"rpc.discover":   func(c *Client) stub { return resultStub(c.RPC.Discover) },
+	"sidecar.status": func(c *Client) stub { return resultStub(c.Sidecar.Status) },
 }

@@ -1,24 +1,21 @@
 package sidecar
 
-import (
-	"fmt"
-	"iter"
-)
+import "iter"
 
-// maxPages is how many pages of one listing are fetched at most.
+// maxPages limits the number of pages of one listing.
 const maxPages = 100_000
 
-// pages iterates over the items of a listing, from a cursor on; the empty cursor is the start, and
-// the end.
+// pages returns an iterator over the items of a listing from a cursor on. An empty cursor requests
+// the first page, and ends the listing if it is returned.
 func pages[T any](method, cursor string, list func(cursor string) ([]T, string, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		fail := func(err error) {
-			var none T
-			yield(none, err)
+			var zero T
+			yield(zero, err)
 		}
-		from, mark := cursor, ""
+		current, checkpoint := cursor, ""
 		for count := 1; count <= maxPages; count++ {
-			items, next, err := list(from)
+			items, next, err := list(current)
 			if err != nil {
 				fail(err)
 				return
@@ -31,21 +28,16 @@ func pages[T any](method, cursor string, list func(cursor string) ([]T, string, 
 			switch next {
 			case "":
 				return
-			case from, mark:
-				fail(named(method, invalid("the listing repeats the cursor %q", next)))
+			case current, checkpoint:
+				fail(wrap(method, invalidResponse("the listing repeats the cursor %q", next)))
 				return
 			}
-			// By this mark, which moves ever more rarely (Brent), a circle of any length is noticed.
+			// Brent's algorithm: a checkpoint at every power of two detects a cycle of any length.
 			if count&(count-1) == 0 {
-				mark = next
+				checkpoint = next
 			}
-			from = next
+			current = next
 		}
-		fail(named(method, invalid("the listing has more than %d pages", maxPages)))
+		fail(wrap(method, invalidResponse("the listing has more than %d pages", maxPages)))
 	}
-}
-
-// invalid makes the error of an answer that breaks the protocol.
-func invalid(format string, args ...any) error {
-	return fmt.Errorf("%w: %w", KindInvalidResponse, fmt.Errorf(format, args...))
 }

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// listed counts the pages that are fetched of a listing whose cursors come from next, and gives
-// the error at its end.
-func listed(next func(count int) string) (count int, err error) {
+// countPages returns how many pages of a listing are fetched, and the error that ends it. next
+// returns the cursor of each page.
+func countPages(next func(count int) string) (count int, err error) {
 	all := pages("events.list", "", func(string) ([]int, string, error) {
 		count++
 		return []int{count}, next(count), nil
@@ -19,34 +19,34 @@ func listed(next func(count int) string) (count int, err error) {
 	return count, err
 }
 
-func TestAListingThatRepeatsItsCursorIsGivenUpAtOnce(t *testing.T) {
-	count, err := listed(func(count int) string { return fmt.Sprint("c", min(count, 5)) })
+func TestAListingThatRepeatsItsCursorFailsImmediately(t *testing.T) {
+	count, err := countPages(func(count int) string { return fmt.Sprint("c", min(count, 5)) })
 	if count != 6 || !errors.Is(err, KindInvalidResponse) {
 		t.Errorf("after %d pages: %v", count, err)
 	}
-	if says := `sidecar: events.list: invalid_response: the listing repeats the cursor "c5"`; err.Error() != says {
+	if want := `sidecar: events.list: invalid_response: the listing repeats the cursor "c5"`; err.Error() != want {
 		t.Error(err)
 	}
 }
 
-func TestAListingThatGoesInCirclesIsGivenUp(t *testing.T) {
+func TestAListingWhoseCursorsFormACycleFails(t *testing.T) {
 	for _, size := range []int{2, 3, 100, 1000} {
-		count, err := listed(func(count int) string { return fmt.Sprint("c", count%size) })
+		count, err := countPages(func(count int) string { return fmt.Sprint("c", count%size) })
 		if count > 4*size || !errors.Is(err, KindInvalidResponse) {
-			t.Errorf("a circle of %d after %d pages: %v", size, count, err)
+			t.Errorf("a cycle of %d after %d pages: %v", size, count, err)
 		}
 	}
 }
 
-func TestAListingOfEverNewCursorsIsGivenUp(t *testing.T) {
-	count, err := listed(func(count int) string { return fmt.Sprint("c", count) })
+func TestAListingWithTooManyPagesFails(t *testing.T) {
+	count, err := countPages(func(count int) string { return fmt.Sprint("c", count) })
 	if count != maxPages || !errors.Is(err, KindInvalidResponse) || !strings.Contains(err.Error(), "more than 100000 pages") {
 		t.Errorf("after %d pages: %v", count, err)
 	}
 }
 
-func TestAListingEndsWithItsLastPageHoweverManyThereAre(t *testing.T) {
-	count, err := listed(func(count int) string {
+func TestAListingWithManyPagesEndsWithTheLastPage(t *testing.T) {
+	count, err := countPages(func(count int) string {
 		if count == 3000 {
 			return ""
 		}

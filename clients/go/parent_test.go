@@ -14,20 +14,20 @@ import (
 	"testing"
 )
 
-func TestTheSidecarEndsWithAProgramThatIsKilled(t *testing.T) {
+func TestTheSidecarExitsWhenItsParentIsKilled(t *testing.T) {
 	fifo := filepath.Join(t.TempDir(), "fifo")
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	program := exec.Command(os.Args[0])
-	program.Env = append(os.Environ(), playing+"=a program with a sidecar", "FIFO="+fifo,
+	program.Env = append(os.Environ(), roleEnv+"=parent", "FIFO="+fifo,
 		"FLYTE_SIDECAR_STORE="+filepath.Join(t.TempDir(), "events.db"))
 	program.Stderr = os.Stderr
 	stdout := must(program.StdoutPipe())(t)
 	if err := program.Start(); err != nil {
 		t.Fatal(err)
 	}
-	held := must(os.Open(fifo))(t) // by the sidecar, for as long as it lives
+	held := must(os.Open(fifo))(t) // the sidecar keeps the other end open until it exits
 	defer held.Close()
 	if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "started\n" {
 		t.Fatalf("%q (%v)", line, err)
@@ -41,15 +41,15 @@ func TestTheSidecarEndsWithAProgramThatIsKilled(t *testing.T) {
 	}
 }
 
-func TestNothingIsLeftOfAWrapperThatIsGivenUp(t *testing.T) {
+func TestTheChildrenOfAWrapperAreKilledWhenStartIsCancelled(t *testing.T) {
 	fifo := filepath.Join(t.TempDir(), "fifo")
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancelCause(limited(t))
+	ctx, cancel := context.WithCancelCause(testContext(t))
 	enough := errors.New("enough")
 	held := background(func() (*os.File, error) {
-		defer cancel(enough) // once its child is there
+		defer cancel(enough) // once its child runs
 		return os.Open(fifo)
 	})
 	_, err := Start(ctx, Options{Command: "sh", Args: []string{"-c", `sleep 1000 >"$0"; :`, fifo}})
@@ -63,10 +63,10 @@ func TestNothingIsLeftOfAWrapperThatIsGivenUp(t *testing.T) {
 	}
 }
 
-func TestASignalToTheTerminalsGroupIsNotForTheSidecar(t *testing.T) {
+func TestTheSidecarIsNotInTheProcessGroupOfTheTerminal(t *testing.T) {
 	client := start(t)
 	group := must(syscall.Getpgid(client.process().cmd.Process.Pid))(t)
 	if group == syscall.Getpgrp() {
-		t.Error("it is in the group of this process")
+		t.Error("it is in the process group of this process")
 	}
 }

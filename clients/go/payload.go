@@ -12,20 +12,20 @@ import (
 
 // Payload is the answer to an event: a [Bool], an [Int], a [Float] or a [Str].
 type Payload interface {
-	// payloadType gives the type of event that it answers.
+	// payloadType returns the expected type of the events that the payload answers.
 	payloadType() ExpectedType
 }
 
-// Bool answers events that take a bool.
+// Bool is the payload of an event of type bool.
 type Bool bool
 
-// Int answers events that take an int.
+// Int is the payload of an event of type int.
 type Int int64
 
-// Float answers events that take a float, NaN and the infinities among them.
+// Float is the payload of an event of type float. It may be NaN or infinite.
 type Float float64
 
-// Str answers events that take a str. It has to be valid UTF-8.
+// Str is the payload of an event of type str. It must be valid UTF-8.
 type Str string
 
 func (Bool) payloadType() ExpectedType  { return ExpectedTypeBool }
@@ -33,8 +33,8 @@ func (Int) payloadType() ExpectedType   { return ExpectedTypeInt }
 func (Float) payloadType() ExpectedType { return ExpectedTypeFloat }
 func (Str) payloadType() ExpectedType   { return ExpectedTypeStr }
 
-// MarshalJSON gives a number that is no integer to any reader, or the name of a value that JSON
-// has no number for.
+// MarshalJSON returns a JSON number that no reader decodes as an integer, or one of the strings NaN,
+// Infinity and -Infinity.
 func (f Float) MarshalJSON() ([]byte, error) {
 	switch value := float64(f); {
 	case math.IsNaN(value):
@@ -52,15 +52,16 @@ func (f Float) MarshalJSON() ([]byte, error) {
 	}
 }
 
-// MarshalJSON refuses what is not UTF-8, which encoding/json would replace.
+// MarshalJSON returns an error if the string is not valid UTF-8: encoding/json would replace the
+// invalid bytes.
 func (s Str) MarshalJSON() ([]byte, error) {
 	if !utf8.ValidString(string(s)) {
-		return nil, errors.New("a Str has to be valid UTF-8")
+		return nil, errors.New("Str must be valid UTF-8")
 	}
 	return json.Marshal(string(s))
 }
 
-// MarshalJSON fills PayloadType in from the payload where it is empty.
+// MarshalJSON sets an empty PayloadType to the type of the payload.
 func (p SignalParams) MarshalJSON() ([]byte, error) {
 	if p.PayloadType == "" && p.Payload != nil {
 		p.PayloadType = p.Payload.payloadType()
@@ -69,24 +70,24 @@ func (p SignalParams) MarshalJSON() ([]byte, error) {
 	return json.Marshal(plain(p))
 }
 
-// UnmarshalJSON gives the payload the type that the event takes.
+// UnmarshalJSON decodes the payload as the event's expected type.
 func (e *Event) UnmarshalJSON(data []byte) error {
 	type plain Event
-	type event struct { // has a name for the errors' sake
+	type event struct { // named, because encoding/json's errors contain the name
 		*plain
 		Payload json.RawMessage `json:"payload"`
 	}
-	read := event{plain: (*plain)(e)}
-	err := json.Unmarshal(data, &read)
+	decoded := event{plain: (*plain)(e)}
+	err := json.Unmarshal(data, &decoded)
 	if err == nil {
-		e.Payload, err = readPayload(read.Payload, e.ExpectedType)
+		e.Payload, err = decodePayload(decoded.Payload, e.ExpectedType)
 	}
 	return err
 }
 
-// readPayload reads a payload as an event's of the expected type; where that is silent, or names
-// what the payload is not, as the JSON says.
-func readPayload(data json.RawMessage, expected ExpectedType) (Payload, error) {
+// decodePayload decodes a payload as the expected type. If that is empty, or the payload is of
+// another type, the JSON type decides.
+func decodePayload(data json.RawMessage, expected ExpectedType) (Payload, error) {
 	switch {
 	case isNull(data):
 		return nil, nil
@@ -95,15 +96,15 @@ func readPayload(data json.RawMessage, expected ExpectedType) (Payload, error) {
 	case data[0] == '"':
 		var text string
 		err := json.Unmarshal(data, &text)
-		return readString(text, expected), err
+		return decodeString(text, expected), err
 	case data[0] == '{' || data[0] == '[':
-		return nil, fmt.Errorf("a payload is a bool, a number or a string: %.20s", data)
+		return nil, fmt.Errorf("payload must be a bool, a number or a string: %.20s", data)
 	default:
-		return readNumber(string(data), expected)
+		return decodeNumber(string(data), expected)
 	}
 }
 
-func readNumber(text string, expected ExpectedType) (Payload, error) {
+func decodeNumber(text string, expected ExpectedType) (Payload, error) {
 	if expected != ExpectedTypeFloat {
 		if number, err := strconv.ParseInt(text, 10, 64); err == nil {
 			return Int(number), nil
@@ -113,7 +114,7 @@ func readNumber(text string, expected ExpectedType) (Payload, error) {
 	return Float(number), err
 }
 
-func readString(text string, expected ExpectedType) Payload {
+func decodeString(text string, expected ExpectedType) Payload {
 	switch expected {
 	case ExpectedTypeInt:
 		if number, err := strconv.ParseInt(text, 10, 64); err == nil {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestAPayloadIsWrittenSoThatNoReaderTakesItForAnotherType(t *testing.T) {
+func TestAnEncodedPayloadKeepsItsTypeForEveryReader(t *testing.T) {
 	for _, c := range []struct {
 		payload Payload
 		json    string
@@ -27,12 +27,12 @@ func TestAPayloadIsWrittenSoThatNoReaderTakesItForAnotherType(t *testing.T) {
 		{Str(""), `""`},
 	} {
 		if got, err := json.Marshal(c.payload); err != nil || string(got) != c.json {
-			t.Errorf("%T %v is written %s (%v), not %s", c.payload, c.payload, got, err, c.json)
+			t.Errorf("%T %v is encoded as %s (%v), not %s", c.payload, c.payload, got, err, c.json)
 		}
 	}
 }
 
-func TestAPayloadIsReadAsTheTypeThatItsEventTakes(t *testing.T) {
+func TestAPayloadIsDecodedAsTheExpectedTypeOfItsEvent(t *testing.T) {
 	for _, c := range []struct {
 		json, expected string
 		payload        Payload
@@ -56,7 +56,7 @@ func TestAPayloadIsReadAsTheTypeThatItsEventTakes(t *testing.T) {
 		var event Event
 		text := fmt.Sprintf(`{"payload":%s,"expectedType":%s}`, c.json, c.expected)
 		if err := json.Unmarshal([]byte(text), &event); err != nil || event.Payload != c.payload {
-			t.Errorf("%s is read as %T %v (%v)", text, event.Payload, event.Payload, err)
+			t.Errorf("%s is decoded as %T %v (%v)", text, event.Payload, event.Payload, err)
 		}
 	}
 	var event Event
@@ -64,11 +64,11 @@ func TestAPayloadIsReadAsTheTypeThatItsEventTakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	if number, ok := event.Payload.(Float); !ok || !math.IsNaN(float64(number)) {
-		t.Errorf("NaN is read as %T %v", event.Payload, event.Payload)
+		t.Errorf("NaN is decoded as %T %v", event.Payload, event.Payload)
 	}
 }
 
-func TestAnEventThatIsWrittenIsReadAsItWas(t *testing.T) {
+func TestAnEncodedEventIsDecodedUnchanged(t *testing.T) {
 	for _, payload := range []Payload{Bool(true), Int(math.MaxInt64), Float(math.Inf(1)), Float(2), Str("3"), nil} {
 		event := Event{Name: "n", Payload: payload}
 		if payload != nil {
@@ -80,12 +80,12 @@ func TestAnEventThatIsWrittenIsReadAsItWas(t *testing.T) {
 		}
 		var again Event
 		if err := json.Unmarshal(text, &again); err != nil || again != event {
-			t.Errorf("%s is read as %v (%v)", text, again, err)
+			t.Errorf("%s is decoded as %v (%v)", text, again, err)
 		}
 	}
 }
 
-func TestASignalSaysTheTypeOfItsPayload(t *testing.T) {
+func TestASignalHasTheTypeOfItsPayload(t *testing.T) {
 	params := SignalParams{RunName: "r1", Name: "n", Payload: Float(math.NaN())}
 	text, err := json.Marshal(params)
 	if want := `{"runName":"r1","name":"n","payload":"NaN","payloadType":"float"}`; string(text) != want {
@@ -97,8 +97,8 @@ func TestASignalSaysTheTypeOfItsPayload(t *testing.T) {
 	}
 }
 
-func TestAStrThatIsNotUTF8IsRefused(t *testing.T) {
+func TestAStrThatIsNotUTF8IsAnError(t *testing.T) {
 	if text, err := json.Marshal(SignalParams{Payload: Str("\xff")}); err == nil {
-		t.Errorf("it is written %q", text)
+		t.Errorf("it is encoded as %q", text)
 	}
 }

@@ -15,13 +15,18 @@ import (
 
 const defaultCommand = "flyte-sidecar"
 
-// Options say how [Start] runs a sidecar.
+// Options configure how [Start] runs a sidecar. The zero value runs flyte-sidecar from the PATH.
 type Options struct {
-	Command string    // flyte-sidecar by default, found on the PATH
-	Args    []string  // its arguments: "--store", path
-	Dir     string    // its folder; by default that of this process
-	Env     []string  // its environment, KEY=value; by default that of this process
-	Stderr  io.Writer // gets what it writes to its stderr; by default nothing does
+	// Command is the command to run. Default: flyte-sidecar, looked up on the PATH.
+	Command string
+	// Args are the arguments of the command, for example "--store" and a path.
+	Args []string
+	// Dir is the working directory of the command. Default: that of this process.
+	Dir string
+	// Env is the environment of the command, as KEY=value. Default: that of this process.
+	Env []string
+	// Stderr receives what the command writes to stderr. Default: it is discarded.
+	Stderr io.Writer
 }
 
 func (o Options) command() string {
@@ -31,24 +36,24 @@ func (o Options) command() string {
 	return o.Command
 }
 
-// hint says what may help where the command was not found.
+// hint returns how to fix a command that was not found.
 func (o Options) hint(err error) string {
 	if errors.Is(err, exec.ErrNotFound) || o.Dir == "" && errors.Is(err, fs.ErrNotExist) {
-		return "; install flyte-sidecar with pip, or say in Options.Command where it is"
+		return "; install flyte-sidecar with pip, or set Options.Command to its path"
 	}
 	return ""
 }
 
-// process is a sidecar that is a child of this process.
+// process is a sidecar that is a child process.
 type process struct {
 	cmd    *exec.Cmd
 	stderr *tail
 	exited chan struct{}
-	forced atomic.Bool
+	killed atomic.Bool
 }
 
 func spawn(options Options) (*process, io.ReadCloser, io.WriteCloser, error) {
-	if options.Dir != "" { // exec would blame the command
+	if options.Dir != "" { // exec would report that the command does not exist
 		if _, err := os.Stat(options.Dir); err != nil {
 			return nil, nil, nil, fmt.Errorf("Options.Dir: %w", err)
 		}
@@ -56,20 +61,20 @@ func spawn(options Options) (*process, io.ReadCloser, io.WriteCloser, error) {
 	stderr := &tail{next: options.Stderr}
 	cmd := exec.Command(options.command(), options.Args...)
 	cmd.Dir, cmd.Env, cmd.Stderr = options.Dir, options.Env, stderr
-	cmd.SysProcAttr = ownGroup()
-	cmd.WaitDelay = moment // for a child of the sidecar's that keeps its stderr
+	cmd.SysProcAttr = newProcessGroup()
+	cmd.WaitDelay = grace // a child of the sidecar may keep stderr open
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	// A pipe of our own: exec's is closed at the exit, before everything is read from it.
-	stdout, theirs, err := os.Pipe()
+	// StdoutPipe would be closed at the exit, before all output has been read.
+	stdout, childStdout, err := os.Pipe()
 	if err != nil {
 		return nil, nil, nil, errors.Join(err, stdin.Close())
 	}
-	cmd.Stdout = theirs
+	cmd.Stdout = childStdout
 	err = cmd.Start()
-	theirs.Close()
+	childStdout.Close()
 	if err != nil {
 		stdout.Close()
 		return nil, nil, nil, err
@@ -80,60 +85,61 @@ func spawn(options Options) (*process, io.ReadCloser, io.WriteCloser, error) {
 }
 
 func (p *process) wait(stdout *os.File) {
-	_ = p.cmd.Wait() // what there is to know is in its ProcessState
-	// The pipe holds all that it wrote, and ends there unless a child of its own keeps it.
+	_ = p.cmd.Wait() // ProcessState has the result
+	// The pipe contains all output. It has no end if a child of the sidecar keeps it open.
 	if stdout.SetReadDeadline(time.Now()) != nil {
-		time.AfterFunc(moment, func() { stdout.Close() })
+		time.AfterFunc(grace, func() { stdout.Close() })
 	}
 	close(p.exited)
 }
 
-func (p *process) end(_ <-chan struct{}, patience time.Duration) {
+func (p *process) end(_ <-chan struct{}, timeout time.Duration) {
 	select {
 	case <-p.exited:
-	case <-time.After(patience):
-		p.forced.Store(true)
+	case <-time.After(timeout):
+		p.killed.Store(true)
 		kill(p.cmd.Process)
 		<-p.exited
 	}
 }
 
-func (p *process) lost(cause error) *DisconnectedError {
+func (p *process) disconnected(cause error) *DisconnectedError {
 	return &DisconnectedError{State: p.cmd.ProcessState, Stderr: p.stderr.String(), Err: cause}
 }
 
-func (p *process) failed() error {
+func (p *process) exitError() error {
 	switch state := p.cmd.ProcessState; {
-	case state == nil: // somebody else has waited for it
+	case state == nil: // other code in this program has waited for the process
 		return nil
 	case state.Success():
 		return nil
-	case p.forced.Load():
-		return p.lost(errors.New("it did not end in time and was killed"))
+	case p.killed.Load():
+		return p.disconnected(errors.New("it did not exit in time and was killed"))
 	default:
-		return p.lost(nil)
+		return p.disconnected(nil)
 	}
 }
 
-// output reads what a sidecar writes, after its exit for as long as there is something to read.
+// drainTimeout limits how long one read may take after the exit of the sidecar.
+const drainTimeout = 100 * time.Millisecond
+
+// output reads the stdout of a sidecar, also what is left in the pipe after its exit.
 type output struct{ *os.File }
 
 func (o output) Read(data []byte) (int, error) {
 	n, err := o.File.Read(data)
-	if errors.Is(err, os.ErrDeadlineExceeded) && o.SetReadDeadline(time.Now().Add(grace)) == nil {
+	if errors.Is(err, os.ErrDeadlineExceeded) && o.SetReadDeadline(time.Now().Add(drainTimeout)) == nil {
 		n, err = o.File.Read(data)
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, os.ErrClosed) {
-		err = errors.New("a process that it started keeps its output open")
+		err = errors.New("a child process of the sidecar keeps its stdout open")
 	}
 	return n, err
 }
 
-const grace = 100 * time.Millisecond
-
 const tailSize = 4 << 10
 
-// tail keeps the end of what is written to it, and passes everything on for as long as it can.
+// tail keeps the last bytes written to it, and copies everything to next until that fails.
 type tail struct {
 	next io.Writer
 
@@ -148,7 +154,7 @@ func (t *tail) Write(data []byte) (int, error) {
 	t.mu.Unlock()
 	if t.next != nil {
 		if _, err := t.next.Write(data); err != nil {
-			t.next = nil // the sidecar is not to suffer for it
+			t.next = nil // an error here would end the sidecar's stderr
 		}
 	}
 	return len(data), nil

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// streams are the ends of a sidecar that somebody else runs.
+// streams is a peer at the other end of two streams.
 type streams struct {
 	closeReader, closeWriter func() error
 }
@@ -24,27 +24,27 @@ type writer struct {
 func (r reader) Close() error { return r.close() }
 func (w writer) Close() error { return w.close() }
 
-func attach(r io.Reader, w io.WriteCloser) *connection {
+func newStreamConnection(r io.Reader, w io.WriteCloser) *connection {
 	s := streams{func() error { return nil }, sync.OnceValue(w.Close)}
 	if closer, ok := r.(io.Closer); ok {
 		s.closeReader = sync.OnceValue(closer.Close)
 	}
-	endInput := s.closeWriter
-	// A socket that is both ends has its last answers still to bring.
+	closeInput := s.closeWriter
+	// A socket still delivers the last responses after its writing half is closed.
 	if half, ok := w.(interface{ CloseWrite() error }); ok {
-		endInput = half.CloseWrite
+		closeInput = half.CloseWrite
 	}
-	return newConnection(s, reader{r, s.closeReader}, writer{w, endInput})
+	return newConnection(s, reader{r, s.closeReader}, writer{w, closeInput})
 }
 
-func (s streams) end(read <-chan struct{}, patience time.Duration) {
+func (s streams) end(eof <-chan struct{}, timeout time.Duration) {
 	select {
-	case <-read:
-	case <-time.After(patience):
+	case <-eof:
+	case <-time.After(timeout):
 	}
 	s.closeWriter()
 	s.closeReader()
 }
 
-func (streams) lost(cause error) *DisconnectedError { return &DisconnectedError{Err: cause} }
-func (streams) failed() error                       { return nil }
+func (streams) disconnected(cause error) *DisconnectedError { return &DisconnectedError{Err: cause} }
+func (streams) exitError() error                            { return nil }

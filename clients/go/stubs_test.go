@@ -7,55 +7,55 @@ import (
 	"iter"
 )
 
-// stub calls a method with the JSON of its params, or opens a watch with them.
+// stub calls a method, or opens a watch, with params in JSON.
 type stub struct {
 	call  func(ctx context.Context, params json.RawMessage) (any, error)
-	watch func(ctx context.Context, params json.RawMessage) iter.Seq2[Notice, error]
+	watch func(ctx context.Context, params json.RawMessage) iter.Seq2[WatchNotification, error]
 }
 
-func calls[P, R any](method func(context.Context, P) (R, error)) stub {
+func callStub[P, R any](method func(context.Context, P) (R, error)) stub {
 	return stub{call: func(ctx context.Context, params json.RawMessage) (any, error) {
-		given, err := read[P](params)
+		decoded, err := decodeParams[P](params)
 		if err != nil {
 			return nil, err
 		}
-		return method(ctx, given)
+		return method(ctx, decoded)
 	}}
 }
 
-func asks[R any](method func(context.Context) (R, error)) stub {
+func resultStub[R any](method func(context.Context) (R, error)) stub {
 	return stub{call: func(ctx context.Context, _ json.RawMessage) (any, error) { return method(ctx) }}
 }
 
-func acts[P any](method func(context.Context, P) error) stub {
-	return calls(func(ctx context.Context, params P) (any, error) { return nil, method(ctx, params) })
+func paramsStub[P any](method func(context.Context, P) error) stub {
+	return callStub(func(ctx context.Context, params P) (any, error) { return nil, method(ctx, params) })
 }
 
-// Generated code needs it once a method has neither params nor a result.
-var _ = tells
+// Unused until the contract has a method with neither params nor a result.
+var _ = bareStub
 
-func tells(method func(context.Context) error) stub {
-	return asks(func(ctx context.Context) (any, error) { return nil, method(ctx) })
+func bareStub(method func(context.Context) error) stub {
+	return resultStub(func(ctx context.Context) (any, error) { return nil, method(ctx) })
 }
 
-func watches[P any](method func(context.Context, P) iter.Seq2[Notice, error]) stub {
-	return stub{watch: func(ctx context.Context, params json.RawMessage) iter.Seq2[Notice, error] {
-		given, err := read[P](params)
+func watchStub[P any](method func(context.Context, P) iter.Seq2[WatchNotification, error]) stub {
+	return stub{watch: func(ctx context.Context, params json.RawMessage) iter.Seq2[WatchNotification, error] {
+		decoded, err := decodeParams[P](params)
 		if err != nil {
 			panic(err)
 		}
-		return method(ctx, given)
+		return method(ctx, decoded)
 	}}
 }
 
-func read[P any](params json.RawMessage) (given P, err error) {
+func decodeParams[P any](params json.RawMessage) (decoded P, err error) {
 	decoder := json.NewDecoder(bytes.NewReader(params))
 	decoder.DisallowUnknownFields()
-	err = decoder.Decode(&given)
-	return given, err
+	err = decoder.Decode(&decoded)
+	return decoded, err
 }
 
-// UnmarshalJSON is for transcripts alone: a program makes its params itself.
+// UnmarshalJSON decodes the params in transcripts. Programs only encode params.
 func (p *SignalParams) UnmarshalJSON(data []byte) error {
 	type plain SignalParams
 	params := struct {
@@ -64,7 +64,7 @@ func (p *SignalParams) UnmarshalJSON(data []byte) error {
 	}{plain: (*plain)(p)}
 	err := json.Unmarshal(data, &params)
 	if err == nil {
-		p.Payload, err = readPayload(params.Payload, p.PayloadType)
+		p.Payload, err = decodePayload(params.Payload, p.PayloadType)
 	}
 	return err
 }

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// ProtocolVersion is the version of the wire contract that this package speaks.
+// ProtocolVersion is the version of the wire contract that this package implements.
 const ProtocolVersion = "1.1"
 
-// Error: A JSON-RPC error object.
+// Error is a JSON-RPC error object.
 type Error struct {
 	// A code of JSON-RPC or LSP, or one from 1001 on.
 	Code int `json:"code"`
@@ -19,66 +19,70 @@ type Error struct {
 	Data    ErrorData `json:"data"`
 }
 
-// ErrorKind: The kind of an error.
+// ErrorKind is the kind of an error.
 //
-// The set is open: a newer sidecar may send others.
+// A newer sidecar may send other values.
 type ErrorKind string
 
 const (
-	// The message is not valid UTF-8 or not valid JSON.
+	// KindParseError means: the message is not valid UTF-8 or not valid JSON.
 	KindParseError ErrorKind = "parse_error"
-	// The message is JSON but not a valid JSON-RPC request, or is not allowed now.
+	// KindInvalidRequest means: the message is JSON but not a valid JSON-RPC request, or is not
+	// allowed now.
 	KindInvalidRequest ErrorKind = "invalid_request"
-	// The method does not exist.
+	// KindMethodNotFound means: the method does not exist.
 	KindMethodNotFound ErrorKind = "method_not_found"
-	// The params are not valid for the method. path is a JSON Pointer to the invalid part.
+	// KindInvalidParams means: the params are not valid for the method. path is a JSON Pointer
+	// to the invalid part.
 	KindInvalidParams ErrorKind = "invalid_params"
-	// The sidecar has a bug. The log has the details.
+	// KindInternalError means: the sidecar has a bug. The log has the details.
 	KindInternalError ErrorKind = "internal_error"
-	// The client cancelled the request.
+	// KindRequestCancelled means: the client cancelled the request.
 	KindRequestCancelled ErrorKind = "request_cancelled"
-	// The message is larger than limit bytes.
+	// KindMessageTooLarge means: the message is larger than limit bytes.
 	KindMessageTooLarge ErrorKind = "message_too_large"
-	// timeoutSeconds or the backend's own deadline has passed.
+	// KindDeadlineExceeded means: timeoutSeconds or the backend's own deadline has passed.
 	KindDeadlineExceeded ErrorKind = "deadline_exceeded"
-	// The event does not exist.
+	// KindEventNotFound means: the event does not exist.
 	KindEventNotFound ErrorKind = "event_not_found"
-	// The name matches several unresolved events. candidates are the first of them.
+	// KindAmbiguousEvent means: the name matches several unresolved events. candidates are the
+	// first of them.
 	KindAmbiguousEvent ErrorKind = "ambiguous_event"
-	// An event with this name and parent exists already: event.
+	// KindEventExists means: an event with this name and parent exists already: event.
 	KindEventExists ErrorKind = "event_exists"
-	// The payload does not have the declared type, expectedType.
+	// KindPayloadTypeMismatch means: the payload does not have the declared type, expectedType.
 	KindPayloadTypeMismatch ErrorKind = "payload_type_mismatch"
-	// event was answered before, with another value.
+	// KindAlreadySignalled means: event was answered before, with another value.
 	KindAlreadySignalled ErrorKind = "already_signalled"
-	// event has timed out, was aborted or has failed.
+	// KindAlreadyCompleted means: event has timed out, was aborted or has failed.
 	KindAlreadyCompleted ErrorKind = "already_completed"
-	// The backend does not support the request.
+	// KindUnsupportedByBackend means: the backend does not support the request.
 	KindUnsupportedByBackend ErrorKind = "unsupported_by_backend"
-	// The backend cannot be reached, or the connection was lost.
+	// KindBackendUnavailable means: the backend cannot be reached, or the connection was lost.
 	KindBackendUnavailable ErrorKind = "backend_unavailable"
-	// Authentication with the backend failed.
+	// KindUnauthenticated means: authentication with the backend failed.
 	KindUnauthenticated ErrorKind = "unauthenticated"
-	// The backend does not permit the request.
+	// KindPermissionDenied means: the backend does not permit the request.
 	KindPermissionDenied ErrorKind = "permission_denied"
-	// Any other error of the backend.
+	// KindBackendError means: any other error of the backend.
 	KindBackendError ErrorKind = "backend_error"
-	// Another process kept the embedded store locked for longer than the timeout.
+	// KindStoreBusy means: another process kept the embedded store locked for longer than the
+	// timeout.
 	KindStoreBusy ErrorKind = "store_busy"
-	// The embedded store cannot be used, for reason.
+	// KindStoreUnavailable means: the embedded store cannot be used, for reason.
 	KindStoreUnavailable ErrorKind = "store_unavailable"
-	// The cursor is unknown or has expired. List again from the start.
+	// KindCursorExpired means: the cursor is unknown or has expired. List again from the start.
 	KindCursorExpired ErrorKind = "cursor_expired"
-	// limit waits and watches are open already.
+	// KindTooManyWaits means: limit waits and watches are open already.
 	KindTooManyWaits ErrorKind = "too_many_waits"
-	// The sidecar shut down before the request was answered.
+	// KindShuttingDown means: the sidecar shut down before the request was answered.
 	KindShuttingDown ErrorKind = "shutting_down"
 )
 
-// Outcome: The outcome of a write that ended in an error: none if it did not happen, unknown if
-// it may have happened.
+// Outcome is the outcome of a write that ended in an error: none if it did not happen, unknown
+// if it may have happened.
 //
-// The set is open: a newer sidecar may send others.
+// A newer sidecar may send other values.
 type Outcome string
 
 const (
@@ -86,9 +90,9 @@ const (
 	OutcomeUnknown Outcome = "unknown"
 )
 
-// ExpectedType: A payload type.
+// ExpectedType is a payload type.
 //
-// The set is open: a newer sidecar may send others.
+// A newer sidecar may send other values.
 type ExpectedType string
 
 const (
@@ -98,9 +102,9 @@ const (
 	ExpectedTypeStr   ExpectedType = "str"
 )
 
-// StoreReason: Why the embedded store cannot be used.
+// StoreReason is why the embedded store cannot be used.
 //
-// The set is open: a newer sidecar may send others.
+// A newer sidecar may send other values.
 type StoreReason string
 
 const (
@@ -114,7 +118,7 @@ const (
 	StoreReasonIO          StoreReason = "io"
 )
 
-// ErrorData: The data of every error. Match on kind.
+// ErrorData is the data of every error. Match on kind.
 type ErrorData struct {
 	Kind ErrorKind `json:"kind"`
 	// Whether the same request may succeed if it is retried.
@@ -139,9 +143,9 @@ type ErrorData struct {
 	Reason  StoreReason `json:"reason,omitzero"`
 }
 
-// Phase: The phase of an action: Flyte's ActionPhase without its prefix.
+// Phase is the phase of an action: Flyte's ActionPhase without its prefix.
 //
-// The set is open: a newer sidecar may send others.
+// A newer sidecar may send other values.
 type Phase string
 
 const (
@@ -157,9 +161,9 @@ const (
 	PhaseRecovered           Phase = "RECOVERED"
 )
 
-// PromptType: The format of a prompt.
+// PromptType is the format of a prompt.
 //
-// The set is open: a newer sidecar may send others.
+// A newer sidecar may send other values.
 type PromptType string
 
 const (
@@ -167,7 +171,7 @@ const (
 	PromptTypeText     PromptType = "text"
 )
 
-// Event: A question that a run waits for, and its answer.
+// Event is a question that a run waits for, and its answer.
 //
 // org, project, domain, runName and actionName together identify an event.
 type Event struct {
@@ -217,11 +221,11 @@ type Event struct {
 	Partial bool `json:"partial"`
 }
 
-// Change: How an event changed. created: reported for the first time, in any state; resolved:
+// Change is how an event changed. created: reported for the first time, in any state; resolved:
 // it was reported as pending and no longer is; removed: it is gone from the backend; updated:
 // any other change.
 //
-// The set is open: a newer sidecar may send others.
+// A newer sidecar may send other values.
 type Change string
 
 const (
@@ -231,7 +235,8 @@ const (
 	ChangeUpdated  Change = "updated"
 )
 
-// EventChanged: The current state of an event that is new or has changed.
+// EventChanged is the notification events.changed: the current state of an event that is new or
+// has changed.
 type EventChanged struct {
 	// The name of the watch.
 	Watch string `json:"watch"`
@@ -241,7 +246,8 @@ type EventChanged struct {
 	Event    Event  `json:"event"`
 }
 
-// WatchSynced: All current events have been reported. Changes follow.
+// WatchSynced is the notification events.synced: all current events have been reported. Changes
+// follow.
 type WatchSynced struct {
 	// The name of the watch.
 	Watch string `json:"watch"`
@@ -249,7 +255,8 @@ type WatchSynced struct {
 	Sequence int `json:"sequence"`
 }
 
-// WatchDisconnected: The connection to the backend is lost. The watch reconnects by itself.
+// WatchDisconnected is the notification events.disconnected: the connection to the backend is
+// lost. The watch reconnects by itself.
 type WatchDisconnected struct {
 	// The name of the watch.
 	Watch string `json:"watch"`
@@ -258,8 +265,8 @@ type WatchDisconnected struct {
 	Error    *Error `json:"error"`
 }
 
-// WatchResynced: The watch has reconnected, and all changes since the disconnect have been
-// reported.
+// WatchResynced is the notification events.resynced: the watch has reconnected, and all changes
+// since the disconnect have been reported.
 type WatchResynced struct {
 	// The name of the watch.
 	Watch string `json:"watch"`
@@ -267,7 +274,7 @@ type WatchResynced struct {
 	Sequence int `json:"sequence"`
 }
 
-// InitializeResult: LSP's InitializeResult, with the protocol version and the backend.
+// InitializeResult is LSP's InitializeResult, with the protocol version and the backend.
 type InitializeResult struct {
 	// LSP capabilities; experimental.flyteSidecar has the last three members.
 	Capabilities json.RawMessage `json:"capabilities"`
@@ -279,7 +286,7 @@ type InitializeResult struct {
 	Backend    Backend `json:"backend"`
 }
 
-// ServerInfo: The name and version of the server.
+// ServerInfo is the name and version of the server.
 type ServerInfo struct {
 	// Always flyte-sidecar.
 	Name string `json:"name"`
@@ -287,7 +294,7 @@ type ServerInfo struct {
 	Version string `json:"version"`
 }
 
-// Backend: The backend, and the default scope of requests.
+// Backend is the backend, and the default scope of requests.
 type Backend struct {
 	// local or flyte.
 	Kind string `json:"kind"`
@@ -301,7 +308,7 @@ type Backend struct {
 	Domain string `json:"domain,omitzero"`
 }
 
-// ListParams: The events of a run to list.
+// ListParams are the params of [EventsService.List]: the events of a run to list.
 type ListParams struct {
 	// Answer with deadline_exceeded after this time, in seconds.
 	TimeoutSeconds float64 `json:"timeoutSeconds,omitempty"`
@@ -326,7 +333,7 @@ type ListParams struct {
 	Cursor string `json:"cursor,omitempty"`
 }
 
-// EventPage: A page of events, in creation order.
+// EventPage is a page of events, in creation order.
 type EventPage struct {
 	// At most limit events.
 	Events []*Event `json:"events"`
@@ -334,7 +341,7 @@ type EventPage struct {
 	NextCursor string `json:"nextCursor,omitzero"`
 }
 
-// GetParams: The event to return.
+// GetParams are the params of [EventsService.Get]: the event to return.
 type GetParams struct {
 	// Answer with deadline_exceeded after this time, in seconds.
 	TimeoutSeconds float64 `json:"timeoutSeconds,omitempty"`
@@ -354,7 +361,8 @@ type GetParams struct {
 	ActionName string `json:"actionName,omitempty"`
 }
 
-// CreateParams: The event to create. Embedded store only.
+// CreateParams are the params of [EventsService.Create]: the event to create. Embedded store
+// only.
 type CreateParams struct {
 	// Answer with deadline_exceeded after this time, in seconds.
 	TimeoutSeconds float64 `json:"timeoutSeconds,omitempty"`
@@ -384,7 +392,7 @@ type CreateParams struct {
 	Group string `json:"group,omitempty"`
 }
 
-// SignalParams: The event to answer, and the answer.
+// SignalParams are the params of [EventsService.Signal]: the event to answer, and the answer.
 type SignalParams struct {
 	// Answer with deadline_exceeded after this time, in seconds.
 	TimeoutSeconds float64 `json:"timeoutSeconds,omitempty"`
@@ -408,7 +416,7 @@ type SignalParams struct {
 	PayloadType ExpectedType `json:"payloadType,omitempty"`
 }
 
-// WaitParams: The event to wait for.
+// WaitParams are the params of [EventsService.Wait]: the event to wait for.
 type WaitParams struct {
 	// Answer with deadline_exceeded after this time, in seconds.
 	TimeoutSeconds float64 `json:"timeoutSeconds,omitempty"`
@@ -430,7 +438,7 @@ type WaitParams struct {
 	AwaitCreation bool `json:"awaitCreation,omitempty"`
 }
 
-// AbortParams: The event to abort.
+// AbortParams are the params of [EventsService.Abort]: the event to abort.
 type AbortParams struct {
 	// Answer with deadline_exceeded after this time, in seconds.
 	TimeoutSeconds float64 `json:"timeoutSeconds,omitempty"`
@@ -452,7 +460,8 @@ type AbortParams struct {
 	Reason string `json:"reason,omitempty"`
 }
 
-// PendingParams: The scope whose pending events to list.
+// PendingParams are the params of [EventsService.Pending]: the scope whose pending events to
+// list.
 type PendingParams struct {
 	// Answer with deadline_exceeded after this time, in seconds.
 	TimeoutSeconds float64 `json:"timeoutSeconds,omitempty"`
@@ -468,7 +477,7 @@ type PendingParams struct {
 	Cursor string `json:"cursor,omitempty"`
 }
 
-// RunsParams: The runs to list.
+// RunsParams are the params of [RunsService.List]: the runs to list.
 type RunsParams struct {
 	// Answer with deadline_exceeded after this time, in seconds.
 	TimeoutSeconds float64 `json:"timeoutSeconds,omitempty"`
@@ -486,7 +495,7 @@ type RunsParams struct {
 	Cursor string `json:"cursor,omitempty"`
 }
 
-// RunPage: A page of runs, the newest first.
+// RunPage is a page of runs, the newest first.
 type RunPage struct {
 	// At most limit runs.
 	Runs []*RunInfo `json:"runs"`
@@ -494,7 +503,7 @@ type RunPage struct {
 	NextCursor string `json:"nextCursor,omitzero"`
 }
 
-// RunInfo: A run, and the number of its pending events.
+// RunInfo is a run, and the number of its pending events.
 type RunInfo struct {
 	// The run's name.
 	RunName string `json:"runName"`
@@ -512,7 +521,8 @@ type RunInfo struct {
 	PendingEvents int `json:"pendingEvents"`
 }
 
-// WatchParams: The events to watch: those of a run, those of an action, or all pending events.
+// WatchParams are the params of [EventsService.Watch]: the events to watch: those of a run,
+// those of an action, or all pending events.
 type WatchParams struct {
 	// Answer with deadline_exceeded after this time, in seconds.
 	TimeoutSeconds float64 `json:"timeoutSeconds,omitempty"`
@@ -530,11 +540,11 @@ type WatchParams struct {
 	Parent string `json:"parent,omitempty"`
 }
 
-// WatchEnd: Why a watch ended. cancelled: by the client; shutdown: the sidecar shut down;
+// WatchEnd is why a watch ended. cancelled: by the client; shutdown: the sidecar shut down;
 // finished: the run is over and all its events are resolved. On Flyte, the events that are
 // pending when their run ends stay pending until the cluster collects the run.
 //
-// The set is open: a newer sidecar may send others.
+// A newer sidecar may send other values.
 type WatchEnd string
 
 const (
@@ -543,12 +553,12 @@ const (
 	WatchEndFinished  WatchEnd = "finished"
 )
 
-// WatchResult: The end of a watch.
+// WatchResult is the end of a watch.
 type WatchResult struct {
 	Reason WatchEnd `json:"reason"`
 }
 
-// UnwatchParams: The watch to end.
+// UnwatchParams are the params of [EventsService.Unwatch]: the watch to end.
 type UnwatchParams struct {
 	// Answer with deadline_exceeded after this time, in seconds.
 	TimeoutSeconds float64 `json:"timeoutSeconds,omitempty"`
@@ -556,7 +566,7 @@ type UnwatchParams struct {
 	Watch string `json:"watch"`
 }
 
-// Status: The status of the sidecar.
+// Status is the status of the sidecar.
 type Status struct {
 	// Time since the sidecar started to serve, in seconds.
 	UptimeSeconds float64  `json:"uptimeSeconds"`
@@ -568,7 +578,7 @@ type Status struct {
 	Backend    BackendStatus `json:"backend"`
 }
 
-// Counters: Numbers of requests since the start, and at the moment.
+// Counters are numbers of requests since the start, and at the moment.
 type Counters struct {
 	// Requests and notifications received.
 	Requests int `json:"requests"`
@@ -582,7 +592,7 @@ type Counters struct {
 	Watches int `json:"watches"`
 }
 
-// BackendStatus: The backend, and whether it responds.
+// BackendStatus is the backend, and whether it responds.
 type BackendStatus struct {
 	// local or flyte.
 	Kind string `json:"kind"`

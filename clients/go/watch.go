@@ -5,48 +5,49 @@ import (
 	"iter"
 )
 
-// watch iterates over what a watch tells, and then over its result.
+// watch returns an iterator over the notifications of a watch, and then its result.
 //
-// params gives the params of a watch of that name, result makes what the result is read into.
+// params returns the params of a watch with the given name; newResult returns a value to decode the
+// result into.
 func watch(
 	ctx context.Context, c *Client, method, name string,
-	params func(name string) any, result func() Notice,
-) iter.Seq2[Notice, error] {
-	return func(yield func(Notice, error) bool) {
+	params func(name string) any, newResult func() WatchNotification,
+) iter.Seq2[WatchNotification, error] {
+	return func(yield func(WatchNotification, error) bool) {
 		name := name
 		if name == "" {
-			name = c.connection.calls.newWatch()
+			name = c.connection.calls.newWatchName()
 		}
-		running, stop := context.WithCancel(ctx)
-		unread := newUnread(name)
-		end := result()
+		callCtx, cancel := context.WithCancel(ctx)
+		queue := newNotificationQueue(name)
+		result := newResult()
 		var failure error
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			failure = c.explained(method, c.call(running, method, params(name), &end, unread))
+			failure = c.explain(method, c.call(callCtx, method, params(name), &result, queue))
 		}()
 		defer func() {
-			stop()
+			cancel()
 			<-ended
 		}()
 
-		for over := false; !over; {
+		for finished := false; !finished; {
 			select {
-			case <-unread.news:
+			case <-queue.ready:
 			case <-ended:
-				over = true // but for what came before the end
+				finished = true // after the notifications that arrived before the end
 			}
 			for ctx.Err() == nil {
-				notice, err := unread.take()
+				notification, err := queue.next()
 				if err != nil {
-					yield(nil, named(method, err))
+					yield(nil, wrap(method, err))
 					return
 				}
-				if notice == nil {
+				if notification == nil {
 					break
 				}
-				if !yield(notice, nil) {
+				if !yield(notification, nil) {
 					return
 				}
 			}
@@ -55,11 +56,11 @@ func watch(
 		case failure != nil:
 			yield(nil, failure)
 		case ctx.Err() != nil:
-			yield(nil, named(method, reason(ctx)))
-		case end == nil:
-			yield(nil, named(method, errNull))
+			yield(nil, wrap(method, contextError(ctx)))
+		case result == nil:
+			yield(nil, wrap(method, errNullResult))
 		default:
-			yield(end, nil)
+			yield(result, nil)
 		}
 	}
 }

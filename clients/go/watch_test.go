@@ -9,39 +9,39 @@ import (
 	"testing"
 )
 
-// words gives a notice in short.
-func words(notice Notice) string {
-	switch n := notice.(type) {
+// describe returns a notification in short.
+func describe(notification WatchNotification) string {
+	switch n := notification.(type) {
 	case *EventChanged:
 		return fmt.Sprintf("%s %s %s", n.Change, n.Event.Name, n.Event.Phase)
 	case *WatchResult:
 		return "ended: " + string(n.Reason)
 	default:
-		return fmt.Sprintf("%T", notice)
+		return fmt.Sprintf("%T", notification)
 	}
 }
 
-// follow goes over a watch until a step stops it, and gives what was told.
-func follow(t *testing.T, watch iter.Seq2[Notice, error], step func(Notice) bool) (told []string) {
+// collect reads a watch until step returns false, and returns what it read.
+func collect(t *testing.T, watch iter.Seq2[WatchNotification, error], step func(WatchNotification) bool) (received []string) {
 	t.Helper()
-	for notice, err := range watch {
+	for notification, err := range watch {
 		if err != nil {
 			t.Fatal(err)
 		}
-		told = append(told, words(notice))
-		if !step(notice) {
+		received = append(received, describe(notification))
+		if !step(notification) {
 			break
 		}
 	}
-	return told
+	return received
 }
 
-func TestAWatchTellsWhatStandsThenChangesThenItsEnd(t *testing.T) {
-	client, ctx := start(t), limited(t)
+func TestAWatchReportsCurrentEventsThenChangesThenItsEnd(t *testing.T) {
+	client, ctx := start(t), testContext(t)
 	create(t, client, "deploy", ExpectedTypeBool)
-	told := follow(t, client.Events.Watch(ctx, WatchParams{RunName: "r1"}), func(notice Notice) bool {
-		switch n := notice.(type) {
-		case *WatchSynced: // the body of the loop uses the client
+	received := collect(t, client.Events.Watch(ctx, WatchParams{RunName: "r1"}), func(notification WatchNotification) bool {
+		switch n := notification.(type) {
+		case *WatchSynced: // the loop body uses the client
 			must(client.Events.Signal(ctx, SignalParams{RunName: "r1", Name: "deploy", Payload: Bool(true)}))(t)
 		case *EventChanged:
 			if n.Change == ChangeResolved {
@@ -53,19 +53,19 @@ func TestAWatchTellsWhatStandsThenChangesThenItsEnd(t *testing.T) {
 		return true
 	})
 	want := []string{"created deploy PAUSED", "*sidecar.WatchSynced", "resolved deploy SUCCEEDED", "ended: cancelled"}
-	if !slices.Equal(told, want) {
-		t.Errorf("%q", told)
+	if !slices.Equal(received, want) {
+		t.Errorf("%q", received)
 	}
 }
 
-func TestNothingIsLeftOfAWatchWhoseLoopIsLeft(t *testing.T) {
-	client, ctx := start(t), limited(t)
+func TestLeavingTheLoopEndsTheWatch(t *testing.T) {
+	client, ctx := start(t), testContext(t)
 	create(t, client, "deploy", ExpectedTypeBool)
 	watch := client.Events.Watch(ctx, WatchParams{Watch: "mine"})
-	for range 2 { // and its name is free again
-		told := follow(t, watch, func(Notice) bool { return false })
-		if !slices.Equal(told, []string{"created deploy PAUSED"}) {
-			t.Errorf("%q", told)
+	for range 2 { // the name can be used again
+		received := collect(t, watch, func(WatchNotification) bool { return false })
+		if !slices.Equal(received, []string{"created deploy PAUSED"}) {
+			t.Errorf("%q", received)
 		}
 		if open := must(client.Sidecar.Status(ctx))(t).Counters.Watches; open != 0 {
 			t.Errorf("%d watches are open", open)
@@ -73,69 +73,69 @@ func TestNothingIsLeftOfAWatchWhoseLoopIsLeft(t *testing.T) {
 	}
 }
 
-func TestAWatchIsEndedByAPanicOfItsLoop(t *testing.T) {
-	client, ctx := start(t), limited(t)
+func TestAPanicInTheLoopEndsTheWatch(t *testing.T) {
+	client, ctx := start(t), testContext(t)
 	func() {
 		defer func() { recover() }()
-		follow(t, client.Events.Watch(ctx, WatchParams{}), func(Notice) bool { panic("oh") })
+		collect(t, client.Events.Watch(ctx, WatchParams{}), func(WatchNotification) bool { panic("oh") })
 	}()
 	if open := must(client.Sidecar.Status(ctx))(t).Counters.Watches; open != 0 {
 		t.Errorf("%d watches are open", open)
 	}
 }
 
-func TestAWatchEndsWithItsContext(t *testing.T) {
+func TestAWatchEndsWhenItsContextIsDone(t *testing.T) {
 	client := start(t)
-	ctx, cancel := context.WithCancel(limited(t))
+	ctx, cancel := context.WithCancel(testContext(t))
 	defer cancel()
-	var told []error
-	for notice, err := range client.Events.Watch(ctx, WatchParams{RunName: "r1"}) {
-		if _, synced := notice.(*WatchSynced); synced {
+	var received []error
+	for notification, err := range client.Events.Watch(ctx, WatchParams{RunName: "r1"}) {
+		if _, synced := notification.(*WatchSynced); synced {
 			cancel()
 			continue
 		}
-		told = append(told, err)
+		received = append(received, err)
 	}
-	if len(told) != 1 || !errors.Is(told[0], context.Canceled) {
-		t.Errorf("%v", told)
+	if len(received) != 1 || !errors.Is(received[0], context.Canceled) {
+		t.Errorf("%v", received)
 	}
-	if open := must(client.Sidecar.Status(limited(t)))(t).Counters.Watches; open != 0 {
+	if open := must(client.Sidecar.Status(testContext(t)))(t).Counters.Watches; open != 0 {
 		t.Errorf("%d watches are open", open)
 	}
-	for notice, err := range client.Events.Watch(ctx, WatchParams{}) {
-		if notice != nil || !errors.Is(err, context.Canceled) {
-			t.Errorf("a watch that never began tells %v (%v)", notice, err)
+	for notification, err := range client.Events.Watch(ctx, WatchParams{}) {
+		if notification != nil || !errors.Is(err, context.Canceled) {
+			t.Errorf("a watch that was never opened reports %v (%v)", notification, err)
 		}
 	}
 }
 
-func TestWatchesAreToldApart(t *testing.T) {
-	client, ctx := start(t), limited(t)
-	next := map[string]func() (Notice, error, bool){}
+func TestEachWatchGetsItsOwnNotifications(t *testing.T) {
+	client, ctx := start(t), testContext(t)
+	next := map[string]func() (WatchNotification, error, bool){}
 	for _, run := range []string{"r1", "r2"} {
 		pull, stop := iter.Pull2(client.Events.Watch(ctx, WatchParams{RunName: run}))
 		defer stop()
 		next[run] = pull
-		if notice, err, _ := pull(); err != nil || words(notice) != "*sidecar.WatchSynced" {
-			t.Fatalf("%v (%v)", notice, err)
+		if notification, err, _ := pull(); err != nil || describe(notification) != "*sidecar.WatchSynced" {
+			t.Fatalf("%v (%v)", notification, err)
 		}
 	}
 	for _, run := range []string{"r2", "r1"} {
 		must(client.Events.Create(ctx, CreateParams{RunName: run, Name: run}))(t)
 	}
 	for run, pull := range next {
-		if notice, err, _ := pull(); err != nil || words(notice) != "created "+run+" PAUSED" {
-			t.Errorf("the watch of %s tells %v (%v)", run, notice, err)
+		if notification, err, _ := pull(); err != nil || describe(notification) != "created "+run+" PAUSED" {
+			t.Errorf("the watch of %s reports %v (%v)", run, notification, err)
 		}
 	}
 }
 
 func TestAnErrorOfTheSidecarEndsTheLoop(t *testing.T) {
-	client, player := play(t, hello)
-	told := background(func() ([]string, error) {
-		for notice, err := range client.Events.Watch(context.Background(), WatchParams{}) {
-			if notice != nil {
-				return nil, errors.New(words(notice))
+	client, fake := attachFake(t, initializeResult)
+	received := background(func() ([]string, error) {
+		for notification, err := range client.Events.Watch(context.Background(), WatchParams{}) {
+			if notification != nil {
+				return nil, errors.New(describe(notification))
 			}
 			if err != nil {
 				return nil, err
@@ -143,120 +143,120 @@ func TestAnErrorOfTheSidecarEndsTheLoop(t *testing.T) {
 		}
 		return nil, nil
 	})
-	player.refuse(player.expect("events.watch"), 1017, `{"kind":"too_many_waits","retryable":true,"limit":10}`)
-	if got := <-told; !errors.Is(got.err, KindTooManyWaits) {
+	fake.respondError(fake.expect("events.watch"), 1017, `{"kind":"too_many_waits","retryable":true,"limit":10}`)
+	if got := <-received; !errors.Is(got.err, KindTooManyWaits) {
 		t.Error(got.err)
 	}
 }
 
-func TestAWatchOfAnOpenNameIsRefused(t *testing.T) {
-	client, ctx := start(t), limited(t)
+func TestASecondWatchWithTheSameNameFails(t *testing.T) {
+	client, ctx := start(t), testContext(t)
 	pull, stop := iter.Pull2(client.Events.Watch(ctx, WatchParams{Watch: "mine"}))
 	defer stop()
 	if _, err, _ := pull(); err != nil {
 		t.Fatal(err)
 	}
-	for notice, err := range client.Events.Watch(ctx, WatchParams{Watch: "mine"}) {
-		if notice != nil || !errors.Is(err, KindInvalidParams) {
-			t.Errorf("%v (%v)", notice, err)
+	for notification, err := range client.Events.Watch(ctx, WatchParams{Watch: "mine"}) {
+		if notification != nil || !errors.Is(err, KindInvalidParams) {
+			t.Errorf("%v (%v)", notification, err)
 		}
 	}
 	create(t, client, "deploy", ExpectedTypeBool)
-	if notice, err, _ := pull(); err != nil || words(notice) != "created deploy PAUSED" {
-		t.Errorf("%v (%v)", notice, err)
+	if notification, err, _ := pull(); err != nil || describe(notification) != "created deploy PAUSED" {
+		t.Errorf("%v (%v)", notification, err)
 	}
 }
 
-func TestOfWatchesOfOneNameTheOneThatIsOpenIsTold(t *testing.T) {
-	client, player := play(t, hello)
+func TestOfWatchesWithOneNameTheOpenOneGetsTheNotifications(t *testing.T) {
+	client, fake := attachFake(t, initializeResult)
 	watch := client.Events.Watch(context.Background(), WatchParams{Watch: "mine"})
-	const notice = `{"jsonrpc":"2.0","method":"events.changed","params":{"watch":"mine","change":"created","event":{"name":"%s"}}}`
-	first := gather(watch)
-	requests := []sent{player.expect("events.watch")}
-	second := gather(watch)
-	requests = append(requests, player.expect("events.watch"))
-	player.send(notice, "a")
-	if got := <-first; got.err != nil || words(got.value) != "created a " {
+	const notification = `{"jsonrpc":"2.0","method":"events.changed","params":{"watch":"mine","change":"created","event":{"name":"%s"}}}`
+	first := readInBackground(watch)
+	requests := []sentMessage{fake.expect("events.watch")}
+	second := readInBackground(watch)
+	requests = append(requests, fake.expect("events.watch"))
+	fake.send(notification, "a")
+	if got := <-first; got.err != nil || describe(got.value) != "created a " {
 		t.Errorf("%+v", got)
 	}
-	player.answer(requests[0], `{"reason":"finished"}`)
-	player.send(notice, "b")
-	if got := <-second; got.err != nil || words(got.value) != "created b " {
+	fake.respond(requests[0], `{"reason":"finished"}`)
+	fake.send(notification, "b")
+	if got := <-second; got.err != nil || describe(got.value) != "created b " {
 		t.Errorf("%+v", got)
 	}
-	player.answer(requests[1], `{"reason":"finished"}`)
-	for _, watch := range []<-chan outcome[Notice]{first, second} {
-		if got := <-watch; got.err != nil || words(got.value) != "ended: finished" {
+	fake.respond(requests[1], `{"reason":"finished"}`)
+	for _, watch := range []<-chan outcome[WatchNotification]{first, second} {
+		if got := <-watch; got.err != nil || describe(got.value) != "ended: finished" {
 			t.Errorf("%+v", got)
 		}
 	}
 }
 
-func TestNothingIsToldAfterTheEndOfTheContext(t *testing.T) {
-	client, player := play(t, hello)
+func TestNoNotificationIsDeliveredAfterTheContextIsDone(t *testing.T) {
+	client, fake := attachFake(t, initializeResult)
 	ctx, cancel := context.WithCancel(context.Background())
 	read := make(chan struct{})
-	told := background(func() (notices []string, _ error) {
-		for notice, err := range client.Events.Watch(ctx, WatchParams{}) {
+	received := background(func() (notifications []string, _ error) {
+		for notification, err := range client.Events.Watch(ctx, WatchParams{}) {
 			if err != nil {
-				return notices, err
+				return notifications, err
 			}
-			notices = append(notices, words(notice))
+			notifications = append(notifications, describe(notification))
 			<-read
 			cancel()
 		}
-		return notices, nil
+		return notifications, nil
 	})
-	watch := player.expect("events.watch")
+	watch := fake.expect("events.watch")
 	for range 3 {
-		player.send(`{"jsonrpc":"2.0","method":"events.synced","params":{"watch":"w1"}}`)
+		fake.send(`{"jsonrpc":"2.0","method":"events.synced","params":{"watch":"w1"}}`)
 	}
 	call := background(func() (*Status, error) { return client.Sidecar.Status(context.Background()) })
-	player.answer(player.expect("sidecar.status"), `{}`)
+	fake.respond(fake.expect("sidecar.status"), `{}`)
 	<-call
 	close(read)
-	player.expect("$/cancelRequest")
-	player.answer(watch, `{"reason":"cancelled"}`)
-	if got := <-told; len(got.value) != 1 || !errors.Is(got.err, context.Canceled) {
+	fake.expect("$/cancelRequest")
+	fake.respond(watch, `{"reason":"cancelled"}`)
+	if got := <-received; len(got.value) != 1 || !errors.Is(got.err, context.Canceled) {
 		t.Errorf("%+v", got)
 	}
 }
 
-func TestWhatALoopHasNotReadIsFolded(t *testing.T) {
-	client, player := play(t, hello)
+func TestUnreadNotificationsOfALoopAreCoalesced(t *testing.T) {
+	client, fake := attachFake(t, initializeResult)
 	pull, stop := iter.Pull2(client.Events.Watch(context.Background(), WatchParams{}))
-	first := background(func() (Notice, error) {
-		notice, err, _ := pull()
-		return notice, err
+	first := background(func() (WatchNotification, error) {
+		notification, err, _ := pull()
+		return notification, err
 	})
-	watch := player.expect("events.watch")
+	watch := fake.expect("events.watch")
 	if string(watch.Params) != `{"watch":"w1"}` {
 		t.Errorf("%s", watch.Params)
 	}
-	player.send(`{"jsonrpc":"2.0","method":"events.synced","params":{"watch":"w1","sequence":1}}`)
+	fake.send(`{"jsonrpc":"2.0","method":"events.synced","params":{"watch":"w1","sequence":1}}`)
 	if got := <-first; got.err != nil {
 		t.Fatal(got.err)
 	}
 	for i := range 10_000 {
-		player.send(`{"jsonrpc":"2.0","method":"events.changed","params":{"watch":"w1","sequence":%d,`+
+		fake.send(`{"jsonrpc":"2.0","method":"events.changed","params":{"watch":"w1","sequence":%d,`+
 			`"change":"updated","event":{"runName":"r1","actionName":"a%d","name":"n","phase":"%d"}}}`, i+2, i%10, i)
 	}
-	player.send(`{"jsonrpc":"2.0","id":%s,"result":{"reason":"finished"}}`, watch.ID)
+	fake.send(`{"jsonrpc":"2.0","id":%s,"result":{"reason":"finished"}}`, watch.ID)
 	call := background(func() (*Status, error) { return client.Sidecar.Status(context.Background()) })
-	player.answer(player.expect("sidecar.status"), `{}`) // after it all was read
+	fake.respond(fake.expect("sidecar.status"), `{}`) // after it has read everything
 	if got := <-call; got.err != nil {
 		t.Fatal(got.err)
 	}
-	var told []string
+	var received []string
 	for {
-		notice, err, more := pull()
+		notification, err, more := pull()
 		if !more {
 			break
 		}
-		told = append(told, words(must(notice, err)(t)))
+		received = append(received, describe(must(notification, err)(t)))
 	}
 	stop()
-	if len(told) != 11 || told[0] != "updated n 9990" || told[9] != "updated n 9999" || told[10] != "ended: finished" {
-		t.Errorf("%q", told)
+	if len(received) != 11 || received[0] != "updated n 9990" || received[9] != "updated n 9999" || received[10] != "ended: finished" {
+		t.Errorf("%q", received)
 	}
 }

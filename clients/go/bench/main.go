@@ -1,5 +1,5 @@
-// Command bench measures what the client costs over a pipe that is driven by hand: events.get, one
-// at a time and many at once. It prints one JSON object, in milliseconds and calls a second.
+// Command bench measures the overhead of the client compared with a bare pipe: events.get, one at a
+// time and pipelined. It prints one JSON object, in milliseconds and calls per second.
 //
 //	bench STORE COUNT
 package main
@@ -24,8 +24,8 @@ import (
 
 const run, name = "bench", "event"
 
-// way is one of getting the event: once, and many times at once.
-type way interface {
+// getter gets the event once, or many times concurrently.
+type getter interface {
 	get() error
 	getMany(count int) error
 	close() error
@@ -50,13 +50,13 @@ func main() {
 	}
 	count, err := strconv.Atoi(os.Args[2])
 	if err != nil || count < 1 {
-		log.Fatal("COUNT is a number from 1 on")
+		log.Fatal("COUNT must be a positive integer")
 	}
-	found, err := compare([]string{"--store", os.Args[1]}, count)
+	result, err := compare([]string{"--store", os.Args[1]}, count)
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := json.NewEncoder(os.Stdout).Encode(found); err != nil {
+	if err := json.NewEncoder(os.Stdout).Encode(result); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -75,51 +75,51 @@ func compare(args []string, count int) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := &report{Count: count}
-	if found.Raw, err = measure(pipe, count); err != nil {
+	result := &report{Count: count}
+	if result.Raw, err = measure(pipe, count); err != nil {
 		return nil, fmt.Errorf("raw: %w", err)
 	}
-	if found.Client, err = measure(library{client}, count); err != nil {
+	if result.Client, err = measure(library{client}, count); err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}
-	return found, nil
+	return result, nil
 }
 
 const warmUp = 1000
 
-func measure(way way, count int) (figures, error) {
+func measure(getter getter, count int) (figures, error) {
 	for range warmUp {
-		if err := way.get(); err != nil {
+		if err := getter.get(); err != nil {
 			return figures{}, err
 		}
 	}
-	took := make([]time.Duration, count)
-	for i := range took {
-		began := time.Now()
-		if err := way.get(); err != nil {
+	durations := make([]time.Duration, count)
+	for i := range durations {
+		start := time.Now()
+		if err := getter.get(); err != nil {
 			return figures{}, err
 		}
-		took[i] = time.Since(began)
+		durations[i] = time.Since(start)
 	}
-	slices.Sort(took)
-	milliseconds := func(share int) float64 {
-		return float64(took[(count-1)*share/100].Nanoseconds()) / 1e6
+	slices.Sort(durations)
+	milliseconds := func(percentile int) float64 {
+		return float64(durations[(count-1)*percentile/100].Nanoseconds()) / 1e6
 	}
-	began := time.Now()
-	if err := way.getMany(count); err != nil {
+	start := time.Now()
+	if err := getter.getMany(count); err != nil {
 		return figures{}, err
 	}
-	rate := float64(count) / time.Since(began).Seconds()
-	return figures{milliseconds(50), milliseconds(99), rate}, way.close()
+	rate := float64(count) / time.Since(start).Seconds()
+	return figures{milliseconds(50), milliseconds(99), rate}, getter.close()
 }
 
-// library is the client.
+// library gets the event with the client.
 type library struct{ client *sidecar.Client }
 
 func (l library) get() error {
 	event, err := l.client.Events.Get(context.Background(), sidecar.GetParams{RunName: run, Name: name})
 	if err == nil && event.Name != name {
-		err = fmt.Errorf("another event: %v", event)
+		err = fmt.Errorf("unexpected event: %v", event)
 	}
 	return err
 }
@@ -143,7 +143,8 @@ func (l library) getMany(count int) error {
 
 func (l library) close() error { return l.client.Close() }
 
-// pipe is JSON lines by hand: answers are not matched to requests, nothing can be cancelled.
+// pipe gets the event with JSON lines only: responses are not matched to requests, and there is no
+// cancellation.
 type pipe struct {
 	command *exec.Cmd
 	stdin   io.WriteCloser
@@ -212,14 +213,14 @@ func (p *pipe) read() error {
 	if err != nil {
 		return err
 	}
-	var answer struct {
+	var response struct {
 		Result *sidecar.Event `json:"result"`
 	}
-	if err := json.Unmarshal(line, &answer); err != nil {
+	if err := json.Unmarshal(line, &response); err != nil {
 		return err
 	}
-	if answer.Result == nil || answer.Result.Name != name {
-		return fmt.Errorf("another answer: %s", line)
+	if response.Result == nil || response.Result.Name != name {
+		return fmt.Errorf("unexpected response: %s", line)
 	}
 	return nil
 }

@@ -1,105 +1,106 @@
 import type { Readable, Writable } from "node:stream";
-import type { CallOptions } from "./calls.js";
-import { compare } from "./compatibility.js";
+import { abortError, onAbort, throwIfAborted } from "./abort.js";
+import type { CallOptions } from "./caller.js";
+import { versionWarning } from "./compatibility.js";
 import { Connection } from "./connection.js";
-import type { Ending } from "./errors.js";
+import type { CloseInfo } from "./errors.js";
 import { Methods } from "./generated/methods.js";
 import type { InitializeResult } from "./generated/types.js";
 import { VERSION } from "./generated/version.js";
 import type { AttachOptions, SpawnOptions } from "./options.js";
-import { type Peer, start, streams } from "./process.js";
-import { aborted, admit, onAbort } from "./signals.js";
-
-const EARLY = "before the sidecar was started";
+import { type Peer, spawnPeer, streamPeer } from "./process.js";
 
 declare global {
-  // Libraries before esnext have no such symbol, and `@types/node` may not be there.
+  // Libraries before esnext do not declare this symbol, and `@types/node` may not be installed.
   interface SymbolConstructor {
     readonly asyncDispose: unique symbol;
   }
 }
 
 /**
- * A conversation with one sidecar.
+ * A connection to one sidecar.
  *
- * Calls may be made concurrently. A sidecar that was lost is not started again: see `closed`.
+ * Calls may run concurrently. The client does not restart a sidecar that exits: see `closed`.
  */
 export class Client extends Methods {
-  /** What the sidecar said of itself. */
+  /** The sidecar's response to `initialize`. */
   readonly server: InitializeResult;
-  /** Says so where the sidecar is older than this client and may lack methods. */
-  readonly mismatch: string | undefined;
-  /** The id of the sidecar's process, undefined where it was not started here. */
+  /** A warning if the sidecar is older than this client and may lack methods; else undefined. */
+  readonly versionWarning: string | undefined;
+  /** The process id of the sidecar; undefined if the client did not spawn it. */
   readonly pid: number | undefined;
-  /** Settles, and never rejects, once the sidecar is gone, for whatever reason. */
-  readonly closed: Promise<Ending>;
+  /** Resolves when the connection has ended, for any reason. Never rejects. */
+  readonly closed: Promise<CloseInfo>;
   readonly #connection: Connection;
 
   private constructor(connection: Connection, pid: number | undefined, server: InitializeResult) {
     super(connection);
     this.#connection = connection;
     this.server = server;
-    this.mismatch = compare(server);
+    this.versionWarning = versionWarning(server);
     this.pid = pid;
-    this.closed = connection.ended;
+    this.closed = connection.closed;
   }
 
   /**
-   * Starts a sidecar and opens a conversation with it. It ends with this process at the latest.
+   * Spawns a sidecar and connects to it. The sidecar exits when this process does.
    *
-   * A sidecar that stays silent is waited for, however long: `AbortSignal.timeout` limits that.
+   * There is no default timeout: pass `AbortSignal.timeout(ms)` to limit the start.
    *
-   * @throws {SpawnError} if it cannot be started
-   * @throws {DisconnectedError} if it ends, or writes what is no protocol, before it answers
-   * @throws {IncompatibleError} if it speaks another major version of the protocol
+   * @throws {SpawnError} if the command cannot be spawned
+   * @throws {DisconnectedError} if it exits or writes invalid output before it responds
+   * @throws {IncompatibleError} if it uses another major version of the protocol
+   * @throws {AbortError} if the signal is aborted first
    */
   static async spawn(options: SpawnOptions = {}): Promise<Client> {
-    admit(options.signal, EARLY);
-    return Client.#open(await start(options), options.signal);
+    throwIfAborted(options.signal, "before the sidecar was spawned");
+    return Client.#open(await spawnPeer(options), options.signal);
   }
 
   /**
-   * Opens a conversation with a sidecar at the other end of two streams.
+   * Connects to a running sidecar over two streams.
    *
-   * @throws {DisconnectedError} if they end, or carry what is no protocol, before it answers
-   * @throws {IncompatibleError} if it speaks another major version of the protocol
+   * @throws {DisconnectedError} if the streams end or carry invalid output before it responds
+   * @throws {IncompatibleError} if it uses another major version of the protocol
+   * @throws {AbortError} if the signal is aborted first
    */
   static async attach({ input, output, signal }: AttachOptions): Promise<Client> {
-    admit(signal, EARLY);
-    return Client.#open(streams(input as Readable, output as Writable), signal);
+    throwIfAborted(signal, "before the connection was opened");
+    return Client.#open(streamPeer(input as Readable, output as Writable), signal);
   }
 
   static async #open(peer: Peer, signal: AbortSignal | undefined): Promise<Client> {
     const connection = new Connection(peer);
-    const forget = signal && onAbort(signal, () => connection.lose("opening it was given up"));
+    const fail = (): void => connection.fail("opening the connection was aborted");
+    const unsubscribe = signal && onAbort(signal, fail);
     try {
-      if (signal?.aborted) connection.lose("opening it was given up");
+      if (signal?.aborted) fail();
       const server = await connection.request<InitializeResult>("initialize", {
         processId: peer.pid === undefined ? null : process.pid,
         clientInfo: { name: "flyte-sidecar for Node", version: VERSION },
         capabilities: {},
       });
       if (typeof server?.protocolVersion !== "string") {
-        connection.lose("what answers is not a flyte-sidecar");
-        throw (await connection.ended).error;
+        connection.fail("the server is not a flyte-sidecar: it reported no protocol version");
+        throw (await connection.closed).error;
       }
       const client = new Client(connection, peer.pid, server);
-      connection.mismatch = client.mismatch;
+      connection.versionWarning = client.versionWarning;
       connection.notify("initialized");
       return client;
     } catch (error) {
       await connection.close();
-      if (signal?.aborted) throw aborted(signal, "before the sidecar was ready", "none");
+      if (signal?.aborted) throw abortError(signal, "before the sidecar responded", "none");
       throw error;
     } finally {
-      forget?.();
+      unsubscribe?.();
     }
   }
 
   /**
-   * Sends any request, also one that this client does not know.
+   * Sends a request by method name, also for methods that this client does not know.
    *
-   * @throws {RequestError} if the sidecar answers with an error
+   * @throws {RequestError} if the sidecar responds with an error
    */
   request<Result = unknown>(
     method: string,
@@ -110,11 +111,11 @@ export class Client extends Methods {
   }
 
   /**
-   * Ends the sidecar, and settles once it is gone.
+   * Closes the connection and resolves when the sidecar has exited.
    *
-   * It answers what it has read. What waits for an event is cancelled: a wait is rejected with a
-   * {@link ClosedError}, and a watch ends as cancelled. If the sidecar has not ended after 15
-   * seconds, it is killed.
+   * The sidecar responds to the requests that it has received. Waits and watches are cancelled: a
+   * wait rejects with a {@link ClosedError}, a watch ends as cancelled. A sidecar that has not
+   * exited after 15 seconds is killed.
    */
   close(): Promise<void> {
     return this.#connection.close();

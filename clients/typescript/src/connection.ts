@@ -1,11 +1,12 @@
 import { finished } from "node:stream";
-import type { CallOptions, Calls } from "./calls.js";
+import { abortError, onAbort, throwIfAborted } from "./abort.js";
+import type { Caller, CallOptions } from "./caller.js";
 import {
   AbortError,
   ClosedError,
+  type CloseInfo,
   DisconnectedError,
-  type Ending,
-  type Exit,
+  type ExitInfo,
   RequestError,
 } from "./errors.js";
 import { METHODS, OPEN_ENDED } from "./generated/methods.js";
@@ -13,56 +14,59 @@ import type { ErrorData } from "./generated/types.js";
 import { type Message, readLines } from "./lines.js";
 import { pages } from "./pages.js";
 import { decode, encode } from "./payload.js";
-import { PATIENCE, type Peer } from "./process.js";
-import { aborted, admit, onAbort } from "./signals.js";
+import { CLOSE_TIMEOUT, type Peer } from "./process.js";
 import { Watches } from "./watch.js";
 
-/** A request that is not answered yet. */
-interface Pending {
+/** Milliseconds that the sidecar may take to respond to a cancellation. */
+const CANCEL_TIMEOUT = 15_000;
+
+/** A request without a response. */
+interface PendingRequest {
   readonly method: string;
   cancelled: boolean;
   cancel(): void;
-  settle(answer: Answer): void;
+  settle(outcome: ResponseOrFailure): void;
 }
 
-/** What the other end answered, or why nothing is waited for any longer. */
-type Answer = Message | "overdue" | "closed" | "lost";
+/** The response to a request, or the reason for which there is none. */
+type ResponseOrFailure = Message | "cancel timeout" | "closed" | "disconnected";
 
 /**
- * JSON-RPC with one sidecar.
+ * A JSON-RPC connection to one sidecar.
  *
- * It is written by hand, since vscode-jsonrpc 10 announces the end before it has delivered what
- * was read, queues by id so that duplicates are lost, and handles one message a turn of the loop.
+ * It does not use vscode-jsonrpc: version 10 reports the end of a stream before it has delivered
+ * what it read, queues requests by id so that duplicates are lost, and handles only one message per
+ * turn of the event loop.
  */
-export class Connection implements Calls {
-  /** Settles once the connection has ended and nothing of the other end is left. */
-  readonly ended: Promise<Ending>;
-  /** Says so where the sidecar is older than this client. */
-  mismatch: string | undefined;
+export class Connection implements Caller {
+  /** Resolves when the connection has ended and the process of the sidecar, if any, has exited. */
+  readonly closed: Promise<CloseInfo>;
+  /** A warning if the sidecar is older than this client. */
+  versionWarning: string | undefined;
   readonly #peer: Peer;
-  readonly #pending = new Map<unknown, Pending>();
+  readonly #pending = new Map<unknown, PendingRequest>();
   readonly #watches = new Watches();
-  #requests = 0;
-  #closed = false;
-  #exit: Exit | undefined;
-  #trouble: string | undefined;
-  #cause: Error | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #nextId = 0;
+  #closing = false;
+  #exit: ExitInfo | undefined;
+  #failure: string | undefined;
+  #streamError: Error | undefined;
+  #closeTimer: NodeJS.Timeout | undefined;
 
   constructor(peer: Peer) {
     this.#peer = peer;
     readLines(
       peer.input,
-      (message) => this.#take(decode(message)),
-      (error) => this.lose(`the sidecar's output cannot be read: ${messageOf(error)}`),
+      (message) => this.#handle(decode(message)),
+      (error) => this.fail(`the sidecar's output is invalid: ${messageOf(error)}`),
     );
-    // What was answered before it stopped reading may still come.
+    // Responses to earlier requests may still arrive after the sidecar has closed its input.
     finished(peer.output, { readable: false }, (error) => {
-      this.#note(error);
-      this.#hangUp();
+      this.#recordError(error);
+      this.#endOutput();
     });
-    this.ended = new Promise((resolve) => {
-      finished(peer.input, { writable: false }, (error) => resolve(this.#end(error)));
+    this.closed = new Promise((resolve) => {
+      finished(peer.input, { writable: false }, (error) => resolve(this.#finish(error)));
     });
   }
 
@@ -71,17 +75,17 @@ export class Connection implements Calls {
     params: object,
     { signal }: CallOptions = {},
   ): Promise<Result> {
-    if (this.#closed) throw new ClosedError();
+    if (this.#closing) throw new ClosedError();
     const json = encode(params);
-    admit(signal);
-    const answer = this.#exit ? "lost" : await this.#ask(method, json, signal);
-    if (answer === "lost") throw this.#disconnected();
-    if (answer === "closed") throw new ClosedError();
-    if (answer === "overdue") {
-      throw aborted(signal as AbortSignal, "and the sidecar has not answered since", "unknown");
+    throwIfAborted(signal);
+    const outcome = this.#exit ? "disconnected" : await this.#send(method, json, signal);
+    if (outcome === "disconnected") throw this.#disconnectedError();
+    if (outcome === "closed") throw new ClosedError();
+    if (outcome === "cancel timeout") {
+      throw abortError(signal as AbortSignal, "and the sidecar did not respond", "unknown");
     }
-    if (isObject(answer.error)) throw this.#refusal(method, answer.error, signal);
-    return answer.result as Result;
+    if (isObject(outcome.error)) throw this.#requestError(method, outcome.error, signal);
+    return outcome.result as Result;
   }
 
   pages<Item>(
@@ -95,140 +99,143 @@ export class Connection implements Calls {
     );
   }
 
-  watch<Notice, Result>(
+  watch<Notification, Result>(
     method: string,
     params: object,
     options?: CallOptions,
-  ): AsyncGenerator<Notice, Result, void> {
+  ): AsyncGenerator<Notification, Result, void> {
     return this.#watches.open(this, method, params, options);
   }
 
-  /** Sends a notification. Where that fails, the end of the connection tells. */
+  /** Sends a notification. If that fails, the connection ends. */
   notify(method: string, params?: object): void {
-    this.#send(JSON.stringify({ jsonrpc: "2.0", method, params }));
+    this.#write(JSON.stringify({ jsonrpc: "2.0", method, params }));
   }
 
   /**
-   * Ends the sidecar by the end of its input; it answers what it has read before.
-   *
-   * What would stay open until something happens is cancelled first.
+   * Cancels open-ended requests and ends the sidecar's input. The sidecar responds to all other
+   * requests and exits.
    */
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#watches.stop();
+    this.#closing = true;
+    this.#watches.cancelAll();
     for (const { method, cancelled, cancel, settle } of this.#pending.values()) {
       if (cancelled || !OPEN_ENDED.has(method)) continue;
       cancel();
       settle("closed");
     }
-    this.#hangUp();
-    await this.ended;
+    this.#endOutput();
+    await this.closed;
   }
 
-  /** Ends the sidecar at once, and says why. */
-  lose(trouble: string): void {
-    this.#trouble ??= trouble;
+  /** Kills the sidecar; pending requests reject with the reason. */
+  fail(reason: string): void {
+    this.#failure ??= reason;
     this.#peer.kill();
   }
 
-  #ask(method: string, params: string, signal: AbortSignal | undefined): Promise<Answer> {
-    const id = this.#requests++;
+  #send(
+    method: string,
+    params: string,
+    signal: AbortSignal | undefined,
+  ): Promise<ResponseOrFailure> {
+    const id = this.#nextId++;
     return new Promise((resolve) => {
       let timer: NodeJS.Timeout | undefined;
-      const pending: Pending = {
+      const pending: PendingRequest = {
         method,
         cancelled: false,
         cancel: () => {
           pending.cancelled = true;
           this.notify("$/cancelRequest", { id });
-          timer = setTimeout(pending.settle, PATIENCE, "overdue");
+          timer = setTimeout(pending.settle, CANCEL_TIMEOUT, "cancel timeout");
         },
-        settle: (answer) => {
+        settle: (outcome) => {
           this.#pending.delete(id);
-          forget?.();
+          unsubscribe?.();
           clearTimeout(timer);
-          resolve(answer);
+          resolve(outcome);
         },
       };
-      const forget = signal && onAbort(signal, pending.cancel);
+      const unsubscribe = signal && onAbort(signal, pending.cancel);
       this.#pending.set(id, pending);
       const head = JSON.stringify({ jsonrpc: "2.0", id, method });
-      this.#send(params === "{}" ? head : `${head.slice(0, -1)},"params":${params}}`);
+      this.#write(params === "{}" ? head : `${head.slice(0, -1)},"params":${params}}`);
     });
   }
 
-  #send(line: string): void {
+  #write(line: string): void {
     const { output } = this.#peer;
-    // Writing after the end would destroy the stream with all that it still holds.
+    // A write after the end would destroy the stream and the data that it has buffered.
     if (output.writable) output.write(`${line}\n`);
-    else this.#hangUp();
+    else this.#endOutput();
   }
 
-  #take(message: Message): void {
+  #handle(message: Message): void {
     const { id, method, params, result, error } = message;
     if (typeof method === "string") {
       if (id === undefined) this.#watches.deliver(method, params);
-      else this.#decline(id, method);
+      else this.#reject(id, method);
       return;
     }
     const pending = this.#pending.get(id);
     if (result === undefined && !isObject(error) && pending !== undefined) {
-      throw new Error(`the answer to ${pending.method} holds neither a result nor an error`);
+      throw new Error(`the response to ${pending.method} has neither a result nor an error`);
     }
     pending?.settle(message);
   }
 
-  #decline(id: unknown, method: string): void {
-    if (this.#peer.output.writableNeedDrain) return; // it asks and does not read
-    const error = { code: -32601, message: `this client has no method ${method}` };
-    this.#send(JSON.stringify({ jsonrpc: "2.0", id, error }));
+  #reject(id: unknown, method: string): void {
+    if (this.#peer.output.writableNeedDrain) return; // the sidecar does not read responses
+    const error = { code: -32601, message: `this client does not implement ${method}` };
+    this.#write(JSON.stringify({ jsonrpc: "2.0", id, error }));
   }
 
-  #hangUp(): void {
+  #endOutput(): void {
     this.#peer.output.end();
     if (this.#exit) return;
-    const trouble = "the sidecar did not end with its input";
-    this.#timer ??= setTimeout(() => this.lose(trouble), PATIENCE);
+    const reason = "the sidecar did not exit after the end of its input";
+    this.#closeTimer ??= setTimeout(() => this.fail(reason), CLOSE_TIMEOUT);
   }
 
-  #note(error: NodeJS.ErrnoException | null | undefined): void {
-    // By this error `finished` tells of an end without one.
-    if (error && error.code !== "ERR_STREAM_PREMATURE_CLOSE") this.#cause ??= error;
+  #recordError(error: NodeJS.ErrnoException | null | undefined): void {
+    // `finished` reports this error for a stream that was closed without an error.
+    if (error && error.code !== "ERR_STREAM_PREMATURE_CLOSE") this.#streamError ??= error;
   }
 
-  async #end(error: NodeJS.ErrnoException | null | undefined): Promise<Ending> {
-    const closed = this.#closed;
-    this.#note(error);
-    this.#hangUp();
+  async #finish(error: NodeJS.ErrnoException | null | undefined): Promise<CloseInfo> {
+    const closing = this.#closing;
+    this.#recordError(error);
+    this.#endOutput();
     const exit = await this.#peer.exit;
     this.#exit = exit;
-    clearTimeout(this.#timer);
-    for (const { settle } of this.#pending.values()) settle("lost");
-    return { ...exit, error: closed ? undefined : this.#disconnected() };
+    clearTimeout(this.#closeTimer);
+    for (const { settle } of this.#pending.values()) settle("disconnected");
+    return { ...exit, error: closing ? undefined : this.#disconnectedError() };
   }
 
-  #disconnected(): DisconnectedError {
+  #disconnectedError(): DisconnectedError {
     const { exitCode = null, signal = null, stderr = "" } = this.#exit ?? {};
-    return new DisconnectedError({ exitCode, signal, stderr }, this.#trouble, this.#cause);
+    return new DisconnectedError({ exitCode, signal, stderr }, this.#failure, this.#streamError);
   }
 
-  #refusal(method: string, error: Message, signal: AbortSignal | undefined): RequestError {
+  #requestError(method: string, error: Message, signal: AbortSignal | undefined): RequestError {
     const code = error.code as number;
     const data = errorData(error.data);
     if (data.kind === "request_cancelled" && signal?.aborted) {
       return new AbortError(String(error.message), code, data, { cause: signal.reason });
     }
     let message = String(error.message);
-    if (this.mismatch !== undefined && METHODS.has(method)) {
-      if (data.kind === "method_not_found") message = `${this.mismatch} and lacks ${method}`;
-      if (data.kind === "invalid_params") message += ` (${this.mismatch})`;
+    if (this.versionWarning !== undefined && METHODS.has(method)) {
+      if (data.kind === "method_not_found") message = `${this.versionWarning} and lacks ${method}`;
+      if (data.kind === "invalid_params") message += ` (${this.versionWarning})`;
     }
     return new RequestError(message, code, data);
   }
 }
 
-function errorData(told: unknown): ErrorData {
-  const data = isObject(told) ? told : {};
+function errorData(value: unknown): ErrorData {
+  const data = isObject(value) ? value : {};
   const kind = typeof data.kind === "string" ? data.kind : "unknown";
   return { retryable: false, ...data, kind };
 }

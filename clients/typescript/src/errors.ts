@@ -1,6 +1,6 @@
 import type { ErrorData, ErrorKind } from "./generated/types.js";
 
-/** What goes wrong on the client's own end. */
+/** The kinds of errors of the client itself. */
 export type ClientErrorKind =
   | "spawn_failed"
   | "disconnected"
@@ -8,41 +8,41 @@ export type ClientErrorKind =
   | "invalid_response"
   | "closed";
 
-/** How a sidecar ended. */
-export interface Exit {
-  /** The exit status of the process, null where there is none. */
+/** How a sidecar exited. */
+export interface ExitInfo {
+  /** The exit status of the process; null if there is none. */
   exitCode: number | null;
-  /** The signal that ended the process, null where there is none. */
+  /** The signal that ended the process; null if there is none. */
   signal: string | null;
-  /** The last lines that it wrote to stderr. */
+  /** The last lines of its stderr. */
   stderr: string;
 }
 
 /** How a connection ended. */
-export interface Ending extends Exit {
-  /** Why it was lost; undefined where the client was closed. */
+export interface CloseInfo extends ExitInfo {
+  /** Why the connection ended; undefined if the client was closed. */
   error: DisconnectedError | undefined;
 }
 
-/** Any error of this package. Match on its `kind`. */
+/** The base class of the errors of this package. Match on `kind`. */
 export abstract class SidecarError extends Error {
-  /** What went wrong. Newer sidecars may have kinds that this client does not know. */
+  /** The kind of the error. A newer sidecar may have other kinds. */
   abstract readonly kind: ErrorKind | ClientErrorKind | (string & {});
 
   static {
-    named(SidecarError, "SidecarError");
+    setName(SidecarError, "SidecarError");
   }
 }
 
-/** The sidecar answered with an error. */
+/** The sidecar responded with an error. */
 export class RequestError extends SidecarError {
   override readonly kind: ErrorKind | (string & {});
 
   constructor(
     message: string,
-    /** JSON-RPC's code, LSP's, or from 1001 on the sidecar's own. */
+    /** A code of JSON-RPC or LSP, or one of the sidecar from 1001 on. */
     readonly code: number,
-    /** What else the sidecar told: whether a retry may help, what became of a write, ... */
+    /** Details: whether the request can be retried, the outcome of a write, ... */
     readonly data: ErrorData,
     options?: { cause?: unknown },
   ) {
@@ -51,83 +51,83 @@ export class RequestError extends SidecarError {
   }
 
   static {
-    named(RequestError, "RequestError");
+    setName(RequestError, "RequestError");
   }
 }
 
 /**
- * The call was cancelled by its signal; `cause` is the signal's reason.
+ * The call was cancelled by its signal; `cause` is the reason of the signal.
  *
- * Of a write, `data.outcome` tells what is known: `none` (it did not happen) or `unknown`.
+ * `data.outcome` of a write is `none` (it did not happen) or `unknown`.
  */
 export class AbortError extends RequestError {
   static {
-    named(AbortError, "AbortError");
+    setName(AbortError, "AbortError");
   }
 }
 
-/** The sidecar could not be started. */
+/** The sidecar could not be spawned. */
 export class SpawnError extends SidecarError {
   override readonly kind = "spawn_failed";
 
   static {
-    named(SpawnError, "SpawnError");
+    setName(SpawnError, "SpawnError");
   }
 }
 
 /**
- * The sidecar ended, or its output cannot be read, before it answered.
+ * The sidecar exited or wrote invalid output before it responded.
  *
- * It is not known whether a write that was under way happened. `cause` is the error of a stream,
- * where one broke.
+ * It is unknown whether a write in flight took effect. `cause` is the error of the stream, if any.
  */
-export class DisconnectedError extends SidecarError implements Exit {
+export class DisconnectedError extends SidecarError implements ExitInfo {
   override readonly kind = "disconnected";
 
   readonly exitCode: number | null;
   readonly signal: string | null;
   readonly stderr: string;
 
-  /** @param trouble why this client ended it, where it did not end by itself */
-  constructor({ exitCode, signal, stderr }: Exit, trouble?: string, cause?: Error) {
+  /** @param reason why the client ended the connection, if it did */
+  constructor({ exitCode, signal, stderr }: ExitInfo, reason?: string, cause?: Error) {
     const status = signal ?? (exitCode === null ? "" : `exit status ${exitCode}`);
-    const end = status === "" ? "the sidecar has ended" : `the sidecar has ended (${status})`;
-    const broken = cause === undefined ? "" : `: ${cause.message}`;
-    const words = stderr === "" ? "" : `\nits stderr ends with:\n${stderr}`;
-    super(`${trouble ?? end}${broken}${words}`, cause && { cause });
+    const exited =
+      status === "" ? "the connection to the sidecar ended" : `the sidecar exited (${status})`;
+    const details = cause === undefined ? "" : `: ${cause.message}`;
+    const tail = stderr === "" ? "" : `\nstderr ends with:\n${stderr}`;
+    super(`${reason ?? exited}${details}${tail}`, cause && { cause });
     this.exitCode = exitCode;
     this.signal = signal;
     this.stderr = stderr;
   }
 
   static {
-    named(DisconnectedError, "DisconnectedError");
+    setName(DisconnectedError, "DisconnectedError");
   }
 }
 
-/** The sidecar speaks another major version of the protocol. */
+/** The sidecar uses another major version of the protocol. */
 export class IncompatibleError extends SidecarError {
   override readonly kind = "incompatible";
 
   static {
-    named(IncompatibleError, "IncompatibleError");
+    setName(IncompatibleError, "IncompatibleError");
   }
 }
 
-/** A response breaks the protocol: a listing that does not end, for instance. */
+/** A response violates the protocol: for example, a listing does not end. */
 export class InvalidResponseError extends SidecarError {
   override readonly kind = "invalid_response";
 
-  constructor(method: string, trouble: string) {
-    super(`the response to ${method} is invalid: ${trouble}`);
+  constructor(method: string, reason: string) {
+    super(`the response to ${method} is invalid: ${reason}`);
   }
 
   static {
-    named(InvalidResponseError, "InvalidResponseError");
+    setName(InvalidResponseError, "InvalidResponseError");
   }
 }
 
-/** The client was used after it was closed, or closed while a call waited for an event. */
+/** The client was used after it was closed, or was closed while a call waited for an event. */
 export class ClosedError extends SidecarError {
   override readonly kind = "closed";
 
@@ -136,12 +136,12 @@ export class ClosedError extends SidecarError {
   }
 
   static {
-    named(ClosedError, "ClosedError");
+    setName(ClosedError, "ClosedError");
   }
 }
 
-// On the prototype the name is there when the stack is written, and survives minification.
-function named(type: { prototype: Error }, name: string): void {
+// On the prototype, the name is set before the stack is captured, and survives minification.
+function setName(type: { prototype: Error }, name: string): void {
   Object.defineProperty(type.prototype, "name", {
     value: name,
     configurable: true,

@@ -1,4 +1,4 @@
-// Another build would have classes of its own, and `instanceof` would fail between the two.
+// A second build would define its own classes, and `instanceof` would fail across the two.
 
 export type * from "./index.js";
 export {

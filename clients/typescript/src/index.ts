@@ -1,12 +1,12 @@
-export type { CallOptions } from "./calls.js";
+export type { CallOptions } from "./caller.js";
 export { Client } from "./client.js";
 export {
   AbortError,
   type ClientErrorKind,
   ClosedError,
+  type CloseInfo,
   DisconnectedError,
-  type Ending,
-  type Exit,
+  type ExitInfo,
   IncompatibleError,
   InvalidResponseError,
   RequestError,

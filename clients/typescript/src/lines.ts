@@ -2,22 +2,22 @@ import type { Readable } from "node:stream";
 
 const NEWLINE = 0x0a;
 
-/** The longest line that is read, in bytes. Of what sidecars write, none is nearly so long. */
+/** The largest accepted line, in bytes. Sidecars write far shorter lines. */
 export const MAX_LINE = 256 * 1024 * 1024;
 
-/** A JSON-RPC message, of which nothing else is known yet. */
+/** A JSON-RPC message that is not validated yet. */
 export type Message = Record<string, unknown>;
 
 /**
- * Reads messages, one a line.
+ * Reads messages, one per line, and passes them to `handle`.
  *
- * All that a chunk holds is taken before anything else runs. The first line that is no message,
- * or too long, is the last that is looked at.
+ * All messages of a chunk are handled synchronously. Reading stops at the first line that is invalid
+ * or too long, or whose handling throws; the error is passed to `fail`.
  */
 export function readLines(
   input: Readable,
-  take: (message: Message) => void,
-  refuse: (error: unknown) => void,
+  handle: (message: Message) => void,
+  fail: (error: unknown) => void,
 ): void {
   let line: Buffer[] = [];
   let size = 0;
@@ -34,19 +34,19 @@ export function readLines(
       line = [];
       size = 0;
       start = end + 1;
-      if (text.trim() !== "") take(parse(text));
+      if (text.trim() !== "") handle(parse(text));
     }
     if (start < chunk.length) add(chunk.subarray(start));
-    // Without a look at its beginning, a line of anything but JSON might never end.
+    // Check the start of an unfinished line: output other than JSON may contain no newline.
     const first = line[0]?.toString("latin1", 0, 80).trimStart();
-    if (first && !first.startsWith("{")) throw unreadable(first);
+    if (first && !first.startsWith("{")) throw notJsonRpc(first);
   };
   const read = (chunk: Buffer | string): void => {
     try {
       split(typeof chunk === "string" ? Buffer.from(chunk) : chunk);
     } catch (error) {
       input.off("data", read);
-      refuse(error);
+      fail(error);
     }
   };
   input.on("data", read);
@@ -57,15 +57,15 @@ function parse(line: string): Message {
   try {
     message = JSON.parse(line);
   } catch {
-    throw unreadable(line);
+    throw notJsonRpc(line);
   }
   if (typeof message !== "object" || message === null || !("jsonrpc" in message)) {
-    throw unreadable(line);
+    throw notJsonRpc(line);
   }
   return message as Message;
 }
 
-function unreadable(line: string): Error {
+function notJsonRpc(line: string): Error {
   const start = line.length > 80 ? `${line.slice(0, 80)}...` : line;
-  return new Error(`it is not JSON-RPC: ${JSON.stringify(start)}`);
+  return new Error(`not JSON-RPC: ${JSON.stringify(start)}`);
 }

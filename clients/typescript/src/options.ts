@@ -1,6 +1,6 @@
-// These types name none of Node's, so that programs without `@types/node` compile.
+// These types use none of `@types/node`, so that programs compile without it.
 
-/** A `Readable` of Node. */
+/** A Node `Readable`. */
 export interface ReadableStream {
   readonly readable: boolean;
   read(size?: number): unknown;
@@ -9,7 +9,7 @@ export interface ReadableStream {
   destroy(error?: Error): this;
 }
 
-/** A `Writable` of Node. */
+/** A Node `Writable`. */
 export interface WritableStream {
   readonly writable: boolean;
   write(chunk: string | Uint8Array): boolean;
@@ -21,28 +21,28 @@ export interface WritableStream {
   destroy(error?: Error): this;
 }
 
-/** How to start a sidecar. */
+/** Options of `Client.spawn`. */
 export interface SpawnOptions {
-  /** The command, by default `flyte-sidecar`. */
+  /** The command to run. Default: `flyte-sidecar`. */
   command?: string | undefined;
-  /** Its arguments, `["--store", path]` for instance. */
+  /** The arguments of the command, for example `["--store", path]`. */
   args?: readonly string[] | undefined;
-  /** The folder to start it in, by default the current one. */
+  /** The working directory of the command. Default: that of this process. */
   cwd?: string | URL | undefined;
-  /** Its environment, by default that of this process. */
+  /** The environment of the command. Default: that of this process. */
   env?: Readonly<Record<string, string | undefined>> | undefined;
-  /** Where its stderr (its log) goes, by default nowhere. */
+  /** Receives the stderr (the log) of the command. Default: it is discarded. */
   stderr?: WritableStream | undefined;
-  /** Gives up starting it; once it has started, this has no effect. */
+  /** Aborts the start. It has no effect afterwards. */
   signal?: AbortSignal | undefined;
 }
 
-/** A sidecar that somebody else has started. */
+/** Options of `Client.attach`. */
 export interface AttachOptions {
-  /** What the sidecar writes. */
+  /** The stdout of the sidecar. */
   input: ReadableStream;
-  /** What the sidecar reads. */
+  /** The stdin of the sidecar. */
   output: WritableStream;
-  /** Gives up opening the connection; once it is open, this has no effect. */
+  /** Aborts the connecting. It has no effect afterwards. */
   signal?: AbortSignal | undefined;
 }

@@ -1,15 +1,15 @@
 /**
- * A value that answers an event.
+ * The answer to an event.
  *
- * An int beyond ±(2^53 - 1) is a `bigint`, a smaller one a `number`. To answer with an int beyond
- * that, give a `bigint`: a `number` so large is sent as a float, since it may have been rounded.
+ * An int outside ±(2^53 - 1) is a `bigint`, any other a `number`. To send an int outside that range,
+ * pass a `bigint`: a `number` of that size may have been rounded and is sent as a float.
  */
 export type Payload = boolean | number | bigint | string;
 
 /**
- * Writes params as JSON. Their payload is written so that no digit and no type is lost.
+ * Encodes params as JSON. The payload keeps all its digits and its type.
  *
- * @throws {TypeError} if they are no object, or a member that is not the payload is a bigint
+ * @throws {TypeError} if the params are not an object, or contain a bigint outside the payload
  */
 export function encode(params: object): string {
   const payload = (params as { payload?: unknown } | null)?.payload;
@@ -24,20 +24,20 @@ export function encode(params: object): string {
 
 function objectLiteral(params: object): string {
   const text = JSON.stringify(params);
-  if (!text?.startsWith("{")) throw new TypeError("the params must be an object");
+  if (!text?.startsWith("{")) throw new TypeError("params must be an object");
   return text;
 }
 
 function numberLiteral(value: number | bigint): string {
   if (typeof value === "bigint") return value.toString();
   if (!Number.isFinite(value)) return `"${value}"`;
-  if (Object.is(value, -0)) return "-0"; // 0 to an int event
-  // Digits alone would claim to be an int, of which a double may have lost the last ones.
+  if (Object.is(value, -0)) return "-0"; // an int event reads it as 0
+  // Plain digits would be read as an int, but a double of this size may have been rounded.
   const rounded = Number.isInteger(value) && !Number.isSafeInteger(value);
   return rounded ? value.toExponential() : JSON.stringify(value);
 }
 
-/** Gives payloads the type that their event declares, in every event within a value, in place. */
+/** Converts the payload of every event within a value to its declared type, in place. */
 export function decode<Value>(value: Value): Value {
   visit(value);
   return value;
@@ -48,11 +48,11 @@ function visit(value: unknown): void {
   for (const member of Array.isArray(value) ? value : Object.values(value)) visit(member);
   const { expectedType, payload } = value as { expectedType?: unknown; payload?: unknown };
   if (typeof payload === "string" && typeof expectedType === "string") {
-    Object.assign(value, { payload: typed(payload, expectedType) });
+    Object.assign(value, { payload: convert(payload, expectedType) });
   }
 }
 
-function typed(payload: string, type: string): Payload {
+function convert(payload: string, type: string): Payload {
   if (type === "int" && /^-?\d+$/.test(payload)) {
     const whole = BigInt(payload);
     const small = Number(whole);

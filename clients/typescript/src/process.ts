@@ -1,37 +1,38 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
-import { type Exit, SpawnError } from "./errors.js";
+import { type ExitInfo, SpawnError } from "./errors.js";
 import type { SpawnOptions, WritableStream } from "./options.js";
 
-/** Milliseconds that the other end is given to answer or to end before that is not awaited. */
-export const PATIENCE = 15_000;
+/** Milliseconds that a sidecar may take to exit after the end of its input. */
+export const CLOSE_TIMEOUT = 15_000;
 
-const TAIL = 4096;
+/** The size of the kept end of stderr, in bytes. */
+const TAIL_SIZE = 4096;
 
 /** The other end of a connection. */
 export interface Peer {
-  /** What it writes. */
+  /** The stream of its messages. */
   readonly input: Readable;
-  /** What it reads. */
+  /** The stream of messages to it. */
   readonly output: Writable;
-  /** The process, if it is one that was spawned here. */
+  /** The process id; undefined if the client did not spawn it. */
   readonly pid: number | undefined;
-  /** How it ended, once its process, if it is one, is gone. */
-  readonly exit: Promise<Exit>;
-  /** Ends it at once. */
+  /** Resolves when its process, if any, has exited. */
+  readonly exit: Promise<ExitInfo>;
+  /** Ends it immediately. */
   kill(): void;
 }
 
-/** Starts a sidecar process. */
-export async function start(options: SpawnOptions): Promise<Peer> {
+/** Spawns a sidecar process. */
+export async function spawnPeer(options: SpawnOptions): Promise<Peer> {
   const command = options.command ?? "flyte-sidecar";
   try {
     const child = spawn(command, options.args ?? [], {
       cwd: options.cwd,
       env: options.env,
       stdio: ["pipe", "pipe", "pipe"],
-      // A terminal's Ctrl-C is for this process, which ends the sidecar when it is done with it.
+      // Keeps a Ctrl-C of the terminal from the sidecar: this process ends it.
       detached: process.platform !== "win32",
       windowsHide: true,
     });
@@ -41,25 +42,25 @@ export async function start(options: SpawnOptions): Promise<Peer> {
     });
     return new SidecarProcess(child, options.stderr);
   } catch (error) {
-    if (error instanceof TypeError) throw error; // Node's word on bad options
-    throw refused(command, options.cwd, error as NodeJS.ErrnoException);
+    if (error instanceof TypeError) throw error; // an invalid option
+    throw spawnError(command, options.cwd, error as NodeJS.ErrnoException);
   }
 }
 
-function refused(
+function spawnError(
   command: string,
   cwd: string | URL | undefined,
   cause: NodeJS.ErrnoException,
 ): SpawnError {
-  let why = cause.message;
-  // Node says the same where the folder is what does not exist.
-  if (cwd !== undefined && !existsSync(cwd)) why = `there is no folder ${cwd}`;
-  else if (cause.code === "ENOENT") why += "; install flyte-sidecar (pip), or give the command";
-  return new SpawnError(`cannot start ${JSON.stringify(command)}: ${why}`, { cause });
+  let reason = cause.message;
+  // Node reports the command as missing if the working directory does not exist.
+  if (cwd !== undefined && !existsSync(cwd)) reason = `the folder ${cwd} does not exist`;
+  else if (cause.code === "ENOENT") reason += "; install flyte-sidecar with pip, or set `command`";
+  return new SpawnError(`cannot spawn ${JSON.stringify(command)}: ${reason}`, { cause });
 }
 
-/** Takes a pair of streams for the other end. */
-export function streams(input: Readable, output: Writable): Peer {
+/** Returns a peer at the other end of two streams. */
+export function streamPeer(input: Readable, output: Writable): Peer {
   return {
     input,
     output,
@@ -76,7 +77,7 @@ class SidecarProcess implements Peer {
   readonly input: Readable;
   readonly output: Writable;
   readonly pid: number | undefined;
-  readonly exit: Promise<Exit>;
+  readonly exit: Promise<ExitInfo>;
   readonly #child: ChildProcessWithoutNullStreams;
 
   constructor(child: ChildProcessWithoutNullStreams, log: WritableStream | undefined) {
@@ -84,23 +85,23 @@ class SidecarProcess implements Peer {
     this.input = child.stdout;
     this.output = child.stdin;
     this.pid = child.pid;
-    child.on("error", () => {}); // a kill that failed: the exit tells
+    child.on("error", () => {}); // a failed kill: `exit` reports how the process ends
     child.stderr.on("error", () => {});
     const tail = new Tail();
     let running = true;
     child.stderr.on("data", (chunk: Buffer) => {
       tail.add(chunk);
-      // While the stream takes no more, the sidecar drops log lines. Its last ones are taken.
-      if (log?.writable && !log.write(chunk) && running) hold(child.stderr, log);
+      // Back-pressure: while `log` is full, the sidecar drops log lines. The last ones are kept.
+      if (log?.writable && !log.write(chunk) && running) pauseUntilDrained(child.stderr, log);
     });
     child.once("exit", () => {
       running = false;
       child.stderr.resume();
     });
     this.exit = new Promise((resolve) => {
-      // What it left behind may hold its output open.
+      // A child process of the sidecar may keep its output open.
       child.once("exit", () => {
-        const timer = setTimeout(() => this.#release(), PATIENCE);
+        const timer = setTimeout(() => this.#destroyStreams(), CLOSE_TIMEOUT);
         child.once("close", () => clearTimeout(timer));
       });
       child.once("close", (exitCode, signal) => {
@@ -111,33 +112,33 @@ class SidecarProcess implements Peer {
 
   kill(): void {
     this.#child.kill("SIGKILL");
-    this.#release();
+    this.#destroyStreams();
   }
 
-  #release(): void {
+  #destroyStreams(): void {
     for (const stream of this.#child.stdio) stream?.destroy();
   }
 }
 
-/** Reads nothing more of a stream until another one takes more, or is closed. */
-function hold(from: Readable, into: WritableStream): void {
+/** Pauses a stream until another one has drained or is closed. */
+function pauseUntilDrained(source: Readable, target: WritableStream): void {
   const resume = (): void => {
-    into.off("drain", resume).off("close", resume);
-    from.resume();
+    target.off("drain", resume).off("close", resume);
+    source.resume();
   };
-  into.on("drain", resume).on("close", resume);
-  from.pause();
+  target.on("drain", resume).on("close", resume);
+  source.pause();
 }
 
-/** The last bytes of a log. */
+/** The last bytes of a stream. */
 class Tail {
   #bytes = Buffer.alloc(0);
   #cut = false;
 
   add(chunk: Buffer): void {
     const bytes = Buffer.concat([this.#bytes, chunk]);
-    this.#cut ||= bytes.length > TAIL;
-    this.#bytes = bytes.subarray(-TAIL);
+    this.#cut ||= bytes.length > TAIL_SIZE;
+    this.#bytes = bytes.subarray(-TAIL_SIZE);
   }
 
   text(): string {

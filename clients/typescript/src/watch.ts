@@ -1,101 +1,103 @@
-import type { CallOptions, Calls } from "./calls.js";
+import { abortError, onAbort, throwIfAborted } from "./abort.js";
+import type { Caller, CallOptions } from "./caller.js";
 import { NOTIFICATIONS } from "./generated/methods.js";
-import type { Notice } from "./generated/types.js";
-import { aborted, admit, onAbort } from "./signals.js";
-import { Unread } from "./unread.js";
+import type { WatchNotification } from "./generated/types.js";
+import { NotificationQueue } from "./queue.js";
 
 interface Watch {
-  readonly unread: Unread;
-  readonly stop: AbortController;
+  readonly queue: NotificationQueue;
+  readonly controller: AbortController;
 }
 
-/** The open watches of a connection, by their names. */
+/** The open watches of a connection, by name. */
 export class Watches {
   readonly #open = new Map<string, Watch>();
-  #made = 0;
+  #lastName = 0;
 
-  /** Brings a notification to its watch. Others are dropped: newer sidecars may have more. */
+  /** Adds a notification to the queue of its watch. Unknown ones of newer sidecars are dropped. */
   deliver(method: string, params: unknown): void {
     if (!NOTIFICATIONS.has(method) || typeof params !== "object" || params === null) return;
     const { watch } = params as { watch?: unknown };
-    if (typeof watch === "string") this.#open.get(watch)?.unread.add({ method, params } as Notice);
+    if (typeof watch !== "string") return;
+    this.#open.get(watch)?.queue.add({ method, params } as WatchNotification);
   }
 
-  /** Cancels all that are open. */
-  stop(): void {
-    for (const { stop } of this.#open.values()) stop.abort();
+  /** Cancels all open watches. */
+  cancelAll(): void {
+    for (const { controller } of this.#open.values()) controller.abort();
   }
 
-  /** Makes a watch, which begins with its first `next`. */
-  open<Told, Result>(
-    calls: Calls,
+  /** Returns a watch, which opens with the first `next()`. */
+  open<Notification, Result>(
+    caller: Caller,
     method: string,
     params: { watch?: string | undefined },
     { signal }: CallOptions = {},
-  ): AsyncGenerator<Told, Result, void> {
-    const stop = new AbortController();
-    const watch = this.#iterate<Told, Result>(calls, method, params, signal, stop);
+  ): AsyncGenerator<Notification, Result, void> {
+    const controller = new AbortController();
+    const watch = this.#iterate<Notification, Result>(caller, method, params, signal, controller);
     const { return: leave, throw: fail } = watch;
-    // A generator puts these off until a `next` that is under way has something to tell.
+    // A generator delays these calls until a pending `next()` settles, so cancel the watch first.
     return Object.assign(watch, {
       return(value: Result | PromiseLike<Result>) {
-        stop.abort();
+        controller.abort();
         return leave.call(watch, value);
       },
       throw(error: unknown) {
-        stop.abort();
+        controller.abort();
         return fail.call(watch, error);
       },
     });
   }
 
-  /** Tells what a watch tells; its end is awaited, however the reader leaves. */
-  async *#iterate<Told, Result>(
-    calls: Calls,
+  /** Yields the notifications of a watch. Awaits the end of the watch in every case. */
+  async *#iterate<Notification, Result>(
+    caller: Caller,
     method: string,
     params: { watch?: string | undefined },
     signal: AbortSignal | undefined,
-    stop: AbortController,
-  ): AsyncGenerator<Told, Result, void> {
-    admit(signal);
-    const watch = params.watch ?? this.#name();
-    const unread = this.#register(watch, stop);
-    const forget = signal && onAbort(signal, () => stop.abort(signal.reason));
-    const result = calls.request<Result>(method, { ...params, watch }, { signal: stop.signal });
+    controller: AbortController,
+  ): AsyncGenerator<Notification, Result, void> {
+    throwIfAborted(signal);
+    const watch = params.watch ?? this.#newName();
+    const queue = this.#register(watch, controller);
+    const unsubscribe = signal && onAbort(signal, () => controller.abort(signal.reason));
+    const options = { signal: controller.signal };
+    const result = caller.request<Result>(method, { ...params, watch }, options);
     const end = (): void => {
       this.#open.delete(watch);
-      unread.end();
+      queue.end();
     };
     const ended = result.then(end, end);
     try {
       while (!signal?.aborted) {
-        const notice = unread.take();
-        if (notice !== undefined) yield notice as Told;
-        else if (unread.ended) return await result;
-        else await unread.news();
+        const notification = queue.shift();
+        if (notification !== undefined) yield notification as Notification;
+        else if (queue.ended) return await result;
+        else await queue.ready();
       }
-      const answer = await result;
-      if ((answer as { reason?: unknown }).reason !== "cancelled") return answer;
-      throw aborted(signal);
+      const value = await result;
+      if ((value as { reason?: unknown }).reason !== "cancelled") return value;
+      throw abortError(signal);
     } finally {
-      forget?.();
-      stop.abort();
+      unsubscribe?.();
+      controller.abort();
       await ended;
     }
   }
 
-  #name(): string {
-    do this.#made += 1;
-    while (this.#open.has(`w${this.#made}`));
-    return `w${this.#made}`;
+  #newName(): string {
+    do this.#lastName += 1;
+    while (this.#open.has(`w${this.#lastName}`));
+    return `w${this.#lastName}`;
   }
 
-  #register(watch: string, stop: AbortController): Unread {
+  #register(watch: string, controller: AbortController): NotificationQueue {
     if (this.#open.has(watch)) {
-      throw new TypeError(`a watch named ${JSON.stringify(watch)} is open`);
+      throw new TypeError(`a watch named ${JSON.stringify(watch)} is already open`);
     }
-    const unread = new Unread();
-    this.#open.set(watch, { unread, stop });
-    return unread;
+    const queue = new NotificationQueue();
+    this.#open.set(watch, { queue, controller });
+    return queue;
   }
 }

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Event, RequestError } from "flyte-sidecar";
-import { busy, collect, failure, spawn } from "./sidecar.mjs";
+import { awaitOpen, collect, rejection, spawn } from "./real-sidecar.mjs";
 
-test("an event is created, listed, got, answered and waited for", async (t) => {
+test("an event is created, listed, read, answered and waited for", async (t) => {
   const client = await spawn(t);
   const created = await client.events.create({ runName: "r1", name: "deploy", prompt: "Deploy?" });
   assert.equal(created.phase, "PAUSED");
@@ -15,30 +15,30 @@ test("an event is created, listed, got, answered and waited for", async (t) => {
   assert.equal((await client.events.pending()).events.length, 1);
   assert.equal((await client.runs.list({ pendingOnly: true })).runs[0]?.pendingEvents, 1);
   const waited = client.events.wait(target);
-  await busy(client, 1);
+  await awaitOpen(client, 1);
   const answered = await client.events.signal({ ...target, payload: true });
   assert.deepEqual([answered.payload, answered.pending], [true, false]);
   assert.deepEqual(await waited, answered);
 });
 
-test("a wait may come before its event", async (t) => {
+test("a wait may start before its event exists", async (t) => {
   const client = await spawn(t);
   const target = { runName: "r1", name: "deploy" };
   const waited = client.events.wait({ ...target, awaitCreation: true });
-  await busy(client, 1);
+  await awaitOpen(client, 1);
   await client.events.create(target);
   const answered = await client.events.signal({ ...target, payload: true });
   assert.deepEqual(await waited, answered);
 });
 
-test("an event is aborted, with the reason", async (t) => {
+test("an aborted event has the reason", async (t) => {
   const client = await spawn(t);
   await client.events.create({ runName: "r1", name: "deploy" });
   const event = await client.events.abort({ runName: "r1", name: "deploy", reason: "too late" });
   assert.deepEqual([event.phase, event.abortReason], ["ABORTED", "too late"]);
 });
 
-test("a refusal tells its kind, its code and what stands, at the caller's line", async (t) => {
+test("a RequestError has the kind, the code, the event and the caller in its stack", async (t) => {
   const client = await spawn(t);
   const target = { runName: "r1", name: "deploy" };
   await client.events.create(target);
@@ -46,14 +46,14 @@ test("a refusal tells its kind, its code and what stands, at the caller's line",
   async function caller(): Promise<void> {
     await client.events.signal({ ...target, payload: false });
   }
-  const error = await failure(caller(), RequestError);
+  const error = await rejection(caller(), RequestError);
   assert.equal(error.name, "RequestError");
   assert.deepEqual([error.kind, error.code], ["already_signalled", 1007]);
   assert.equal(error.data.event?.payload, true);
   assert.match(error.stack ?? "", /^RequestError: event .*\n(.*\n)*.* caller .*events\.test/);
 });
 
-test("a target may repeat what an event says of itself", async (t) => {
+test("a target may contain the scope and action name of an event", async (t) => {
   const client = await spawn(t);
   const { runName, org, project, domain, actionName } = await client.events.create({
     runName: "r1",
@@ -63,7 +63,7 @@ test("a target may repeat what an event says of itself", async (t) => {
   assert.equal((await client.events.get(target))?.name, "deploy");
 });
 
-test("listings go on from page to page, as far as they are read", async (t) => {
+test("listings fetch pages only as far as they are read", async (t) => {
   const client = await spawn(t);
   for (const run of ["r1", "r2", "r3"]) {
     for (const name of ["a", "b", "c"]) await client.events.create({ runName: run, name });
@@ -83,18 +83,18 @@ test("listings go on from page to page, as far as they are read", async (t) => {
   assert.equal((await client.sidecar.status()).counters.requests, before + 2);
 });
 
-test("any method may be requested by its name", async (t) => {
+test("any method may be called by name", async (t) => {
   const client = await spawn(t);
   await client.request("events.create", { runName: "r1", name: "deploy", expectedType: "int" });
   const params = { runName: "r1", name: "deploy", payload: 2n ** 60n };
   const event = await client.request<Event>("events.signal", params);
   assert.equal(event.payload, 2n ** 60n);
-  const error = await failure(client.request("events.approve"), RequestError);
+  const error = await rejection(client.request("events.approve"), RequestError);
   assert.equal(error.kind, "method_not_found");
   assert.match(String((await client.rpc.discover()).openrpc), /^1\./);
 });
 
-test("every character and a great deal of text goes both ways", async (t) => {
+test("large texts with any characters round-trip", async (t) => {
   const client = await spawn(t);
   const prompt = `Größe? 大小? 🚀 \u2028 \\ " \n${"ü".repeat(600_000)}`;
   for (let number = 0; number < 20; number += 1) {
@@ -105,15 +105,15 @@ test("every character and a great deal of text goes both ways", async (t) => {
   for (const event of events) assert.equal(event.prompt, prompt);
 });
 
-test("a request that is too large is refused, and the next one is served", async (t) => {
+test("a request that is too large rejects, and the next one resolves", async (t) => {
   const client = await spawn(t);
   const prompt = "x".repeat(17 << 20);
   const call = client.events.create({ runName: "r1", name: "deploy", prompt });
-  assert.equal((await failure(call, RequestError)).kind, "message_too_large");
+  assert.equal((await rejection(call, RequestError)).kind, "message_too_large");
   assert.equal((await client.events.list({ runName: "r1" })).events.length, 0);
 });
 
-test("a thousand calls at once are each given their own answer", async (t) => {
+test("each of a thousand concurrent calls gets its own response", async (t) => {
   const client = await spawn(t);
   const warned = t.mock.method(process, "emitWarning");
   const { signal } = new AbortController();

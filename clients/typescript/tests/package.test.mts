@@ -5,13 +5,13 @@ import * as imported from "flyte-sidecar";
 
 const require = createRequire(import.meta.url);
 
-test("import and require give the same classes", () => {
+test("import and require return the same classes", () => {
   const required = require("flyte-sidecar");
   assert.deepEqual({ ...imported }, { ...required });
   assert.equal(new required.ClosedError() instanceof imported.SidecarError, true);
 });
 
-test("errors have names of their own, which do not show as members", () => {
+test("errors have their own names, which are not enumerable", () => {
   for (const [name, type] of Object.entries(imported)) {
     if (!name.endsWith("Error")) continue;
     const { prototype } = type as unknown as { prototype: Error };

@@ -2,24 +2,24 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { type Client, RequestError } from "flyte-sidecar";
-import { type Message, Player } from "./player.mjs";
+import { FakeSidecar, type Message } from "./fake-sidecar.mjs";
 
 const FOLDER = new URL("../../../schemas/transcripts/", import.meta.url);
 const OPENING = new Set(["initialize", "initialized"]);
 const ENDING = new Set(["shutdown", "exit"]);
 
 type Entry = { about: string } | { client: Message } | { sidecar: Message };
-// biome-ignore lint/suspicious/noExplicitAny: a stub is found by the name of its method
+// biome-ignore lint/suspicious/noExplicitAny: stubs are looked up by method name
 type Stub = (params: unknown, options: { signal: AbortSignal }) => any;
 interface Call {
   id: number;
   abort: AbortController;
   outcome: Promise<unknown>;
-  notices?: AsyncIterator<unknown>;
+  notifications?: AsyncIterator<unknown>;
 }
 
 for (const name of readdirSync(FOLDER).filter((name) => name.endsWith(".jsonl"))) {
-  test(`what ${name} records is what the client's callers get`, () => replay(read(name)));
+  test(`the client replays ${name}`, () => replay(read(name)));
 }
 
 test("there are transcripts", () => {
@@ -27,20 +27,22 @@ test("there are transcripts", () => {
 });
 
 async function replay(entries: Entry[]): Promise<void> {
-  const { player, client } = await Player.meet(hello(entries) ?? hello(read("hello.jsonl")));
+  const { fake, client } = await FakeSidecar.attach(
+    initializeResultOf(entries) ?? initializeResultOf(read("hello.jsonl")),
+  );
   const calls = new Map<unknown, Call>();
   for (const entry of entries) {
-    if ("client" in entry) await ask(entry.client, client, player, calls);
-    if ("sidecar" in entry) await tell(entry.sidecar, player, calls);
+    if ("client" in entry) await replayRequest(entry.client, client, fake, calls);
+    if ("sidecar" in entry) await replayMessage(entry.sidecar, fake, calls);
   }
-  player.endWithInput();
+  fake.endWithInput();
   await client.close();
 }
 
-async function ask(
+async function replayRequest(
   recorded: Message,
   client: Client,
-  player: Player,
+  fake: FakeSidecar,
   calls: Map<unknown, Call>,
 ): Promise<void> {
   const { method = "", params } = recorded;
@@ -48,42 +50,52 @@ async function ask(
   if (method === "$/cancelRequest") {
     const call = calls.get(params.id);
     call?.abort.abort();
-    const sent = await player.receive();
+    const sent = await fake.receive();
     assert.deepEqual([sent.method, sent.params], [method, { id: call?.id }]);
     return;
   }
   const abort = new AbortController();
   const answer = stub(client, method)(params ?? {}, { signal: abort.signal });
-  const notices: AsyncIterator<unknown> | undefined = Symbol.asyncIterator in answer && answer;
-  const outcome = settled(notices ? notices.next() : answer);
-  const sent = await player.receive();
+  const notifications: AsyncIterator<unknown> | undefined =
+    Symbol.asyncIterator in answer && answer;
+  const outcome = outcomeOf(notifications ? notifications.next() : answer);
+  const sent = await fake.receive();
   assert.deepEqual([sent.method, sent.params], [method, params]);
-  calls.set(recorded.id, { id: sent.id as number, abort, outcome, ...(notices && { notices }) });
+  calls.set(recorded.id, {
+    id: sent.id as number,
+    abort,
+    outcome,
+    ...(notifications && { notifications }),
+  });
 }
 
-async function tell(recorded: Message, player: Player, calls: Map<unknown, Call>): Promise<void> {
+async function replayMessage(
+  recorded: Message,
+  fake: FakeSidecar,
+  calls: Map<unknown, Call>,
+): Promise<void> {
   if (recorded.method === undefined) {
     const call = calls.get(recorded.id);
-    if (call === undefined) return; // the answer to one of those that open or end
-    player.send({ ...recorded, id: call.id });
+    if (call === undefined) return; // a response to a request of the connection itself
+    fake.send({ ...recorded, id: call.id });
     const { error, result } = recorded as { error?: Message; result?: unknown };
-    const value = call.notices ? { done: true, value: result } : result;
-    assert.deepEqual(await call.outcome, typed(error ? { error } : { value }));
+    const value = call.notifications ? { done: true, value: result } : result;
+    assert.deepEqual(await call.outcome, convert(error ? { error } : { value }));
     return;
   }
-  player.send(recorded);
+  fake.send(recorded);
   const { method, params } = recorded;
-  const watching = [...calls.values()].filter((call) => call.notices);
-  assert.equal(watching.length, 1, "so that it is clear which watch is meant");
+  const watching = [...calls.values()].filter((call) => call.notifications);
+  assert.equal(watching.length, 1, "a transcript has one watch");
   for (const call of watching) {
     const value = { done: false, value: { method, params } };
-    assert.deepEqual(await call.outcome, typed({ value }));
-    call.outcome = settled(call.notices?.next());
+    assert.deepEqual(await call.outcome, convert({ value }));
+    call.outcome = outcomeOf(call.notifications?.next());
   }
 }
 
-/** Gives what a call came to, in the form of a response. */
-function settled(answer: Promise<unknown> | undefined): Promise<unknown> {
+/** Returns the outcome of a call in the form of a response. */
+function outcomeOf(answer: Promise<unknown> | undefined): Promise<unknown> {
   return Promise.resolve(answer).then(
     (value) => ({ value }),
     (error) => {
@@ -103,8 +115,8 @@ function stub(client: Client, method: string): Stub {
   return known ?? ((params, options) => client.request(method, params as object, options));
 }
 
-/** Gives payloads the type that JavaScript has for them. */
-function typed<Value>(recorded: Value): Value {
+/** Converts payloads to their JavaScript type. */
+function convert<Value>(recorded: Value): Value {
   return JSON.parse(JSON.stringify(recorded), (_, value) => {
     if (typeof value?.payload !== "string") return value;
     const { payload, expectedType } = value;
@@ -114,7 +126,7 @@ function typed<Value>(recorded: Value): Value {
   });
 }
 
-function hello(entries: Entry[]): unknown {
+function initializeResultOf(entries: Entry[]): unknown {
   const opening = entries.find(
     (entry) => "client" in entry && entry.client.method === "initialize",
   );

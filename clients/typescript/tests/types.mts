@@ -1,13 +1,13 @@
-// Nothing runs here: that this compiles is the test.
+// Nothing here runs. The test is that it compiles.
 import {
   AbortError,
   type Client,
   type Event,
-  type Notice,
   type Payload,
   RequestError,
   SidecarError,
   type Target,
+  type WatchNotification,
   type WatchResult,
 } from "flyte-sidecar";
 
@@ -31,23 +31,23 @@ export async function methods(client: Client): Promise<void> {
   await client.events.abort({ runName, actionName, org, project, domain, reason: "late" });
   const target: Target & { runName: string } = { runName: "r1", name: "deploy" };
   await client.events.get({ ...target, timeoutSeconds: 5 });
-  // @ts-expect-error an event is named by its name or by its id
+  // @ts-expect-error either name or actionName is required
   await client.events.get({ runName: "r1" });
-  // @ts-expect-error and not by both
+  // @ts-expect-error both are not allowed
   await client.events.get({ runName: "r1", name: "deploy", actionName: "a1" });
-  // @ts-expect-error an id needs no parent
+  // @ts-expect-error actionName cannot be combined with parent
   await client.events.abort({ runName: "r1", actionName: "a1", parent: "a0" });
-  // @ts-expect-error a parent alone names no event
+  // @ts-expect-error parent alone selects no event
   await client.events.signal({ runName: "r1", parent: "a0", payload: true });
-  // @ts-expect-error a run is needed
+  // @ts-expect-error runName is required
   await client.events.list({});
-  // @ts-expect-error an answer is needed
+  // @ts-expect-error payload is required
   await client.events.signal({ runName: "r1", name: "deploy" });
-  // @ts-expect-error no payload is an object
+  // @ts-expect-error a payload is not an object
   await client.events.signal({ runName: "r1", name: "deploy", payload: {} });
-  // @ts-expect-error params are closed
+  // @ts-expect-error unknown params are not allowed
   await client.events.list({ runName: "r1", run: "r1" });
-  // @ts-expect-error the types of events are closed where they are given
+  // @ts-expect-error expectedType is a closed enum in params
   await client.events.create({ runName: "r1", name: "deploy", expectedType: "date" });
   const raw = await client.request("events.get", { runName: "r1" });
   holds<Same<typeof raw, unknown>>();
@@ -58,11 +58,11 @@ export async function watches(client: Client): Promise<WatchResult> {
   for (;;) {
     const { done, value } = await watch.next();
     if (done) return value;
-    notice(value);
+    notification(value);
   }
 }
 
-function notice(value: Notice): string {
+function notification(value: WatchNotification): string {
   switch (value.method) {
     case "events.changed":
       return value.params.event.name;
@@ -77,7 +77,7 @@ function notice(value: Notice): string {
 }
 
 export function open(event: Event): string {
-  // Known values are offered, and others are not ruled out.
+  // Known values are suggested, and others are allowed.
   if (event.phase === "PAUSED" || event.phase === "DREAMING") return event.phase;
   const other: string = event.phase;
   const mine: Event["phase"] = "DREAMING";

@@ -2,52 +2,52 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { Readable } from "node:stream";
 import { test } from "node:test";
-import { AbortError, type Client, type Notice, RequestError } from "flyte-sidecar";
-import { Unread } from "../dist/unread.js";
-import { type Message, Player } from "./player.mjs";
-import { busy, failure, spawn } from "./sidecar.mjs";
+import { AbortError, type Client, RequestError, type WatchNotification } from "flyte-sidecar";
+import { NotificationQueue } from "../dist/queue.js";
+import { FakeSidecar, type Message } from "./fake-sidecar.mjs";
+import { awaitOpen, rejection, spawn } from "./real-sidecar.mjs";
 
-test("a watch tells what stands, then what changes, and answers from within the loop", async (t) => {
+test("a watch reports current events, then changes, and the loop body can answer", async (t) => {
   const client = await spawn(t);
   await client.events.create({ runName: "r1", name: "deploy" });
-  const told: string[] = [];
-  for await (const notice of client.events.watch({ runName: "r1" })) {
-    if (notice.method === "events.changed") {
-      const { change, event } = notice.params;
-      told.push(`${change} ${event.name}`);
+  const received: string[] = [];
+  for await (const notification of client.events.watch({ runName: "r1" })) {
+    if (notification.method === "events.changed") {
+      const { change, event } = notification.params;
+      received.push(`${change} ${event.name}`);
       if (event.pending)
         await client.events.signal({ runName: "r1", name: event.name, payload: true });
       else if (event.name === "deploy") await client.events.create({ runName: "r1", name: "undo" });
       else break;
-    } else told.push(notice.method);
+    } else received.push(notification.method);
   }
   assert.deepEqual(
-    told.filter((line) => line !== "events.synced"),
+    received.filter((line) => line !== "events.synced"),
     ["created deploy", "resolved deploy", "created undo", "resolved undo"],
   );
-  assert.ok(told.includes("events.synced"));
+  assert.ok(received.includes("events.synced"));
 });
 
-test("leaving the loop ends the watch on the sidecar before the loop is left", async (t) => {
+test("leaving the loop awaits the end of the watch on the sidecar", async (t) => {
   const client = await spawn(t);
   for await (const _ of client.events.watch()) break;
   assert.equal((await client.sidecar.status()).counters.watches, 0);
 });
 
-test("an error in the loop ends the watch and is thrown on", async (t) => {
+test("an error in the loop ends the watch and is rethrown", async (t) => {
   const client = await spawn(t);
   async function loop(): Promise<void> {
     for await (const _ of client.events.watch()) throw new RangeError("mine");
   }
-  await failure(loop(), RangeError);
+  await rejection(loop(), RangeError);
   assert.equal((await client.sidecar.status()).counters.watches, 0);
 });
 
-test("a watch that is left while its next notice is awaited ends at once", async (t) => {
+test("return and throw end a watch whose next() is pending", async (t) => {
   const client = await spawn(t);
   const leaving: ((watch: ReturnType<Client["events"]["watch"]>) => Promise<unknown>)[] = [
     (watch) => watch.return({ reason: "left" }),
-    (watch) => failure(watch.throw(new RangeError("mine")), RangeError),
+    (watch) => rejection(watch.throw(new RangeError("mine")), RangeError),
   ];
   for (const leave of leaving) {
     const watch = client.events.watch();
@@ -59,15 +59,15 @@ test("a watch that is left while its next notice is awaited ends at once", async
   }
 });
 
-test("a stream of a watch ends it when it is destroyed", async (t) => {
+test("destroying a stream of a watch ends the watch", async (t) => {
   const client = await spawn(t);
   for (const error of [undefined, new RangeError("mine")]) {
     const stream = Readable.from(client.events.watch());
     await once(stream, "data");
-    await busy(client, 0, 1);
+    await awaitOpen(client, 0, 1);
     stream.once("error", () => {});
     stream.destroy(error);
-    await busy(client, 0, 0);
+    await awaitOpen(client, 0, 0);
   }
 });
 
@@ -78,7 +78,7 @@ test("an abort ends the watch with an AbortError", async (t) => {
   await watch.next(); // synced
   const next = watch.next();
   abort.abort("enough");
-  const error = await failure(next, AbortError);
+  const error = await rejection(next, AbortError);
   assert.deepEqual(
     [error.name, error.kind, error.cause],
     ["AbortError", "request_cancelled", "enough"],
@@ -87,25 +87,25 @@ test("an abort ends the watch with an AbortError", async (t) => {
   assert.deepEqual(await watch.next(), { done: true, value: undefined });
 });
 
-test("an abort between two notices ends the watch, whatever is unread", async (t) => {
+test("an abort between two notifications ends the watch and drops unread ones", async (t) => {
   const client = await spawn(t);
   const abort = new AbortController();
   for (const name of ["a", "b"]) await client.events.create({ runName: "r1", name });
   const watch = client.events.watch({}, { signal: abort.signal });
   await watch.next();
   abort.abort();
-  await failure(watch.next(), AbortError);
+  await rejection(watch.next(), AbortError);
 });
 
-test("a watch whose signal is aborted already sends nothing", async () => {
-  const { player, client } = await Player.meet();
+test("a watch whose signal is already aborted sends nothing", async () => {
+  const { fake, client } = await FakeSidecar.attach();
   const watch = client.events.watch({}, { signal: AbortSignal.abort() });
-  await failure(watch.next(), AbortError);
+  await rejection(watch.next(), AbortError);
   void client.sidecar.status();
-  assert.equal((await player.receive()).method, "sidecar.status");
+  assert.equal((await fake.receive()).method, "sidecar.status");
 });
 
-test("a watch that ends by itself gives its result", async (t) => {
+test("a watch returns its result", async (t) => {
   const client = await spawn(t);
   const watch = client.events.watch({ watch: "mine" });
   await watch.next();
@@ -113,7 +113,7 @@ test("a watch that ends by itself gives its result", async (t) => {
   assert.deepEqual(await watch.next(), { done: true, value: { reason: "cancelled" } });
 });
 
-test("closing the client finishes its watches", async (t) => {
+test("closing the client ends its watches", async (t) => {
   const client = await spawn(t);
   const watch = client.events.watch();
   await watch.next();
@@ -128,14 +128,14 @@ test("an error of the sidecar is thrown by the loop", async (t) => {
   async function loop(): Promise<void> {
     for await (const _ of watch);
   }
-  assert.equal((await failure(loop(), RequestError)).kind, "deadline_exceeded");
+  assert.equal((await rejection(loop(), RequestError)).kind, "deadline_exceeded");
 });
 
-test("several watches are each told their own", async (t) => {
+test("each watch gets its own notifications", async (t) => {
   const client = await spawn(t);
   const watches = ["r1", "r2", "r3"].map((runName) => client.events.watch({ runName }));
   await Promise.all(watches.map((watch) => watch.next()));
-  await busy(client, 0, 3);
+  await awaitOpen(client, 0, 3);
   const next = watches.map((watch) => watch.next());
   for (const runName of ["r3", "r2", "r1"]) await client.events.create({ runName, name: "deploy" });
   assert.deepEqual(
@@ -143,17 +143,17 @@ test("several watches are each told their own", async (t) => {
     ["r1", "r2", "r3"],
   );
   await Promise.all(watches.map((watch) => watch.return({ reason: "left" })));
-  await busy(client, 0, 0);
+  await awaitOpen(client, 0, 0);
 });
 
-test("a name is given to one open watch at a time", async (t) => {
+test("a name belongs to one open watch at a time", async (t) => {
   const client = await spawn(t);
   const first = client.events.watch({ watch: "w1" });
   await first.next();
   const named = client.events.watch({ watch: "w1" });
-  await failure(named.next(), TypeError);
+  await rejection(named.next(), TypeError);
   const unnamed = client.events.watch();
-  assert.notEqual(((await unnamed.next()).value as Notice).params.watch, "w1");
+  assert.notEqual(((await unnamed.next()).value as WatchNotification).params.watch, "w1");
   await unnamed.return({ reason: "left" });
   await first.return({ reason: "left" });
   const again = client.events.watch({ watch: "w1" });
@@ -161,109 +161,114 @@ test("a name is given to one open watch at a time", async (t) => {
   await again.return({ reason: "left" });
 });
 
-test("a watch that was made and not begun sends nothing", async () => {
-  const { player, client } = await Player.meet();
+test("a watch sends nothing before the first next()", async () => {
+  const { fake, client } = await FakeSidecar.attach();
   client.events.watch();
   void client.sidecar.status();
-  assert.equal((await player.receive()).method, "sidecar.status");
+  assert.equal((await fake.receive()).method, "sidecar.status");
 });
 
-const FOLDS: [about: string, told: string[], read: string[]][] = [
+const COALESCED: [about: string, received: string[], read: string[]][] = [
   [
-    "the newest state takes the place of an unread one",
+    "a later state replaces an unread one",
     ["updated a", "updated b", "updated a"],
     ["updated a 3", "updated b 2"],
   ],
   [
-    "what was created unread stays created",
+    "an unread created event stays created",
     ["created a", "updated a", "resolved a"],
     ["created a 3"],
   ],
   [
-    "what came and went unread is not told",
+    "an unread event that was removed again is dropped",
     ["created a", "created b", "removed a"],
     ["created b 2"],
   ],
-  ["what went and came again unread was updated", ["removed a", "created a"], ["updated a 2"]],
-  ["what was resolved unread stays resolved", ["resolved a", "updated a"], ["resolved a 2"]],
-  ["else the newer change is told", ["updated a", "resolved a", "removed a"], ["removed a 3"]],
-  ["a change that is not known is told as it is", ["updated a", "renamed a"], ["renamed a 2"]],
   [
-    "of losses and returns of the backend the last is told",
+    "an unread removed event that was created again is updated",
+    ["removed a", "created a"],
+    ["updated a 2"],
+  ],
+  ["an unread resolved event stays resolved", ["resolved a", "updated a"], ["resolved a 2"]],
+  ["otherwise the later change counts", ["updated a", "resolved a", "removed a"], ["removed a 3"]],
+  ["an unknown change is kept", ["updated a", "renamed a"], ["renamed a 2"]],
+  [
+    "of disconnects and resyncs the last counts",
     ["disconnected", "updated a", "resynced", "disconnected", "resynced", "updated a"],
     ["updated a 6", "resynced 5"],
   ],
   [
-    "synced is told once, at its place",
+    "synced keeps its position",
     ["created a", "synced", "created b", "updated a"],
     ["created a 4", "synced 2", "created b 3"],
   ],
 ];
 
-for (const [about, told, read] of FOLDS) {
-  test(`of unread notices ${about}`, async () => {
-    const { player, client } = await Player.meet();
-    const { watch, request } = await begin(player, client);
-    player.send(...told.map((line, index) => notification(line, index + 1)));
-    await player.handled(client);
-    player.send({ id: request.id ?? null, result: { reason: "finished" } });
+for (const [about, received, read] of COALESCED) {
+  test(`coalescing: ${about}`, async () => {
+    const { fake, client } = await FakeSidecar.attach();
+    const { watch, request } = await openWatch(fake, client);
+    fake.send(...received.map((line, index) => notification(line, index + 1)));
+    await fake.flush(client);
+    fake.send({ id: request.id ?? null, result: { reason: "finished" } });
     const lines: string[] = [];
-    for await (const notice of watch) lines.push(describe(notice));
+    for await (const notification of watch) lines.push(describe(notification));
     assert.deepEqual(lines, read);
   });
 }
 
-test("what comes at once is folded before its reader runs", async () => {
-  const { player, client } = await Player.meet();
-  const { watch } = await begin(player, client);
+test("notifications of one chunk are coalesced before the reader runs", async () => {
+  const { fake, client } = await FakeSidecar.attach();
+  const { watch } = await openWatch(fake, client);
   const next = watch.next();
-  player.send(...Array.from({ length: 100 }, (_, i) => notification("updated a", i + 1)));
-  assert.equal(describe((await next).value as Notice), "updated a 100");
+  fake.send(...Array.from({ length: 100 }, (_, i) => notification("updated a", i + 1)));
+  assert.equal(describe((await next).value as WatchNotification), "updated a 100");
 });
 
-test("of notices of a kind that folds in no way known here the newest is kept", () => {
-  const unread = new Unread();
-  const notices = ["paused 1", "renamed 2", "paused 3"].map((line) => {
+test("of unknown notifications of one kind the latest is kept", () => {
+  const queue = new NotificationQueue();
+  const notifications = ["paused 1", "renamed 2", "paused 3"].map((line) => {
     const [what, sequence] = line.split(" ");
     return { method: `events.${what}`, params: { watch: "w1", sequence: Number(sequence) } };
   });
-  for (const notice of notices) unread.add(notice as Notice);
-  assert.deepEqual([unread.take(), unread.take(), unread.take()], [...notices.slice(1), undefined]);
+  for (const notification of notifications) queue.add(notification as WatchNotification);
+  assert.deepEqual(
+    [queue.shift(), queue.shift(), queue.shift()],
+    [...notifications.slice(1), undefined],
+  );
 });
 
-test("unread notices do not pile up, and other calls are answered meanwhile", async () => {
-  const { player, client } = await Player.meet();
-  const { watch, request } = await begin(player, client);
+test("unread notifications use bounded memory and block no other call", async () => {
+  const { fake, client } = await FakeSidecar.attach();
+  const { watch, request } = await openWatch(fake, client);
   for (let round = 0; round < 1000; round += 1) {
-    player.send(
-      ...["a", "b", "c"].map((name, i) => notification(`updated ${name}`, 3 * round + i)),
-    );
+    fake.send(...["a", "b", "c"].map((name, i) => notification(`updated ${name}`, 3 * round + i)));
   }
-  await player.handled(client);
-  player.send({ id: request.id ?? null, result: { reason: "finished" } });
+  await fake.flush(client);
+  fake.send({ id: request.id ?? null, result: { reason: "finished" } });
   let count = 0;
   for await (const _ of watch) count += 1;
   assert.equal(count, 3);
 });
 
-test("events of the same name in other runs and places are not folded", async () => {
-  const { player, client } = await Player.meet();
-  const { watch, request } = await begin(player, client);
+test("events with the same name in other runs and scopes are not coalesced", async () => {
+  const { fake, client } = await FakeSidecar.attach();
+  const { watch, request } = await openWatch(fake, client);
   for (const member of ["org", "project", "domain", "runName", "actionName"]) {
     const message = notification("updated a", 1);
     message.params.event[member] = "other";
-    player.send(message);
+    fake.send(message);
   }
-  player.send({ id: request.id ?? null, result: { reason: "finished" } });
+  fake.send({ id: request.id ?? null, result: { reason: "finished" } });
   let count = 0;
   for await (const _ of watch) count += 1;
   assert.equal(count, 5);
 });
 
-test("what a client does not know of is passed over", async () => {
-  const { player, client } = await Player.meet();
-  const { watch, request } = await begin(player, client);
-  player.send(
+test("unknown messages are ignored", async () => {
+  const { fake, client } = await FakeSidecar.attach();
+  const { watch, request } = await openWatch(fake, client);
+  fake.send(
     { method: "events.renamed", params: { watch: "w1", sequence: 1 } },
     { method: "window/logMessage", params: { type: 4, message: "hello" } },
     {
@@ -276,18 +281,18 @@ test("what a client does not know of is passed over", async () => {
     notification("renamed a", 2),
     { id: 99, result: null },
     { id: null, error: { code: -32700, message: "?" } },
-    { id: request.id ?? null, result: { reason: "weary", more: true } },
+    { id: request.id ?? null, result: { reason: "unknown", more: true } },
   );
-  assert.equal(describe((await watch.next()).value as Notice), "renamed a 2");
-  assert.deepEqual((await watch.next()).value, { reason: "weary", more: true });
+  assert.equal(describe((await watch.next()).value as WatchNotification), "renamed a 2");
+  assert.deepEqual((await watch.next()).value, { reason: "unknown", more: true });
 });
 
-/** Begins a watch that tells of nothing yet but that it was begun. */
-async function begin(player: Player, client: Client) {
+/** Opens a watch and reads its first notification. */
+async function openWatch(fake: FakeSidecar, client: Client) {
   const watch = client.events.watch();
   const first = watch.next();
-  const request = await player.receive();
-  player.send(notification("synced", 0));
+  const request = await fake.receive();
+  fake.send(notification("synced", 0));
   await first;
   return { watch, request };
 }
@@ -300,11 +305,13 @@ function notification(line: string, sequence: number): Message {
   return { method: "events.changed", params: { ...params, change: what, event } };
 }
 
-function describe({ method, params }: Notice): string {
+function describe({ method, params }: WatchNotification): string {
   if (method !== "events.changed") return `${method.slice("events.".length)} ${params.sequence}`;
   return `${params.change} ${params.event.name} ${params.sequence}`;
 }
 
-function run(notice: Notice): string {
-  return notice.method === "events.changed" ? notice.params.event.runName : notice.method;
+function run(notification: WatchNotification): string {
+  return notification.method === "events.changed"
+    ? notification.params.event.runName
+    : notification.method;
 }

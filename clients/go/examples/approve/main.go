@@ -1,4 +1,4 @@
-// Command approve says yes to what runs ask, where the event's name matches a pattern.
+// Command approve approves the pending events whose names match a pattern, until it is interrupted.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 )
 
 func main() {
-	pattern := flag.String("name", "deploy*", "the `pattern` of the names to approve")
+	pattern := flag.String("name", "deploy*", "approve the events whose names match this `pattern`")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := approve(ctx, *pattern)
@@ -34,16 +34,16 @@ func approve(ctx context.Context, pattern string) error {
 		return err
 	}
 	defer client.Close()
-	for notice, err := range client.Events.Watch(ctx, sidecar.WatchParams{}) {
+	for notification, err := range client.Events.Watch(ctx, sidecar.WatchParams{}) {
 		if err != nil {
 			return err
 		}
-		changed, ok := notice.(*sidecar.EventChanged)
+		changed, ok := notification.(*sidecar.EventChanged)
 		if !ok || changed.Change != sidecar.ChangeCreated || changed.Event.ExpectedType != sidecar.ExpectedTypeBool {
 			continue
 		}
 		event := changed.Event
-		if match, _ := path.Match(pattern, event.Name); !match {
+		if matches, _ := path.Match(pattern, event.Name); !matches {
 			continue
 		}
 		answer := sidecar.SignalParams{
@@ -51,7 +51,7 @@ func approve(ctx context.Context, pattern string) error {
 			RunName: event.RunName, ActionName: event.ActionName, Payload: sidecar.Bool(true),
 		}
 		if _, err := client.Events.Signal(ctx, answer); err != nil {
-			log.Print(err) // somebody else was faster, say
+			log.Print(err) // for example, it was answered in the meantime
 			continue
 		}
 		fmt.Printf("approved %s of %s: %s\n", event.Name, event.RunName, event.Prompt)

@@ -428,7 +428,7 @@ export interface WatchParams {
   project?: string | null | undefined;
   /** Domain. Defaults to that of the connection. */
   domain?: string | null | undefined;
-  /** A name for the watch, unique among the client's open watches. By default one is made. */
+  /** A name for the watch, unique among the client's open watches. Default: a unique name. */
   watch?: string | undefined;
   /** The run. Omit it to watch all pending events. */
   runName?: string | null | undefined;
@@ -517,8 +517,8 @@ export type Target =
       actionName?: null | undefined;
     };
 
-/** What a watch tells, one at a time. */
-export type Notice =
+/** A notification of a watch. */
+export type WatchNotification =
   | { method: "events.changed"; params: EventChanged }
   | { method: "events.synced"; params: WatchSynced }
   | { method: "events.disconnected"; params: WatchDisconnected }

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-func TestUnreadNoticesAreFoldedAsTheSidecarDoes(t *testing.T) {
-	for told, read := range map[string]string{
+func TestUnreadNotificationsAreCoalescedAsByTheSidecar(t *testing.T) {
+	for added, read := range map[string]string{
 		"created a":                        "created a 1",
 		"created a, updated a":             "created a 2",
 		"created a, resolved a":            "created a 2",
@@ -31,39 +31,39 @@ func TestUnreadNoticesAreFoldedAsTheSidecarDoes(t *testing.T) {
 		"created a, removed a, created b":  "created b 3",
 		"removed a, updated b, resolved b": "removed a 1, resolved b 3",
 	} {
-		unread := newUnread("w")
-		for i, one := range strings.Split(told, ", ") {
+		queue := newNotificationQueue("w")
+		for i, one := range strings.Split(added, ", ") {
 			what, name, _ := strings.Cut(one, " ")
 			switch sequence := i + 1; what {
 			case "synced":
-				unread.add(&WatchSynced{Sequence: sequence}, nil)
+				queue.add(&WatchSynced{Sequence: sequence}, nil)
 			case "lost":
-				unread.add(&WatchDisconnected{Sequence: sequence}, nil)
+				queue.add(&WatchDisconnected{Sequence: sequence}, nil)
 			case "found":
-				unread.add(&WatchResynced{Sequence: sequence}, nil)
+				queue.add(&WatchResynced{Sequence: sequence}, nil)
 			default:
 				event := Event{RunName: "r", ActionName: name, Name: name}
-				unread.add(&EventChanged{Sequence: sequence, Change: Change(what), Event: event}, nil)
+				queue.add(&EventChanged{Sequence: sequence, Change: Change(what), Event: event}, nil)
 			}
 		}
-		if got := strings.Join(all(t, unread), ", "); got != read {
-			t.Errorf("%s is read as %s", told, got)
+		if got := strings.Join(drain(t, queue), ", "); got != read {
+			t.Errorf("%s is read as %s", added, got)
 		}
-		if len(unread.places) != 0 {
-			t.Errorf("%s leaves %v", told, unread.places)
+		if len(queue.elements) != 0 {
+			t.Errorf("%s leaves %v", added, queue.elements)
 		}
 	}
 }
 
-func all(t *testing.T, unread *unread) (read []string) {
+func drain(t *testing.T, queue *notificationQueue) (read []string) {
 	t.Helper()
 	for {
-		notice, err := unread.take()
+		notification, err := queue.next()
 		if err != nil {
 			t.Fatal(err)
 		}
 		digit := func(sequence int) string { return " " + string(rune('0'+sequence)) }
-		switch n := notice.(type) {
+		switch n := notification.(type) {
 		case nil:
 			return read
 		case *EventChanged:
@@ -78,31 +78,31 @@ func all(t *testing.T, unread *unread) (read []string) {
 	}
 }
 
-func TestEventsOfOtherRunsAndPlacesAreOthers(t *testing.T) {
-	unread := newUnread("w")
+func TestEventsOfDifferentRunsAndScopesAreNotCoalesced(t *testing.T) {
+	queue := newNotificationQueue("w")
 	for _, event := range []Event{
 		{ActionName: "a"}, {ActionName: "a", RunName: "r"}, {ActionName: "a", Org: "o"},
 		{ActionName: "a", Project: "o"}, {ActionName: "a", Domain: "o"}, {ActionName: "b"},
 	} {
-		unread.add(&EventChanged{Change: ChangeCreated, Event: event}, nil)
+		queue.add(&EventChanged{Change: ChangeCreated, Event: event}, nil)
 	}
-	if read := all(t, unread); len(read) != 6 {
+	if read := drain(t, queue); len(read) != 6 {
 		t.Errorf("%q", read)
 	}
 }
 
-func TestANoticeThatCannotBeUnderstoodIsToldInItsTurn(t *testing.T) {
-	unread := newUnread("w")
-	strange := errors.New("strange")
-	unread.add(&WatchSynced{}, nil)
-	unread.add(&EventChanged{}, strange)
-	unread.add(&WatchResynced{}, nil)
-	var told []error
+func TestADecodingErrorIsReportedAfterTheEarlierNotifications(t *testing.T) {
+	queue := newNotificationQueue("w")
+	failure := errors.New("failure")
+	queue.add(&WatchSynced{}, nil)
+	queue.add(&EventChanged{}, failure)
+	queue.add(&WatchResynced{}, nil)
+	var received []error
 	for range 2 {
-		_, err := unread.take()
-		told = append(told, err)
+		_, err := queue.next()
+		received = append(received, err)
 	}
-	if !slices.Equal(told, []error{nil, strange}) {
-		t.Errorf("%v", told)
+	if !slices.Equal(received, []error{nil, failure}) {
+		t.Errorf("%v", received)
 	}
 }

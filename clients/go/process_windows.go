@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// ownGroup keeps a console's Ctrl-C from the sidecar: it is for this process to end it.
-func ownGroup() *syscall.SysProcAttr {
+// newProcessGroup keeps a Ctrl-C of the console from the sidecar: this process ends it.
+func newProcessGroup() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
 }
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ExpectedType, Payload } from "flyte-sidecar";
-import { Player } from "./player.mjs";
-import { failure, spawn } from "./sidecar.mjs";
+import { FakeSidecar } from "./fake-sidecar.mjs";
+import { rejection, spawn } from "./real-sidecar.mjs";
 
 const KEPT: [ExpectedType, Payload][] = [
   ["bool", true],
@@ -30,7 +30,7 @@ const KEPT: [ExpectedType, Payload][] = [
   ["str", 'Größe 大小 🚀 "}\u2028\n'],
 ];
 
-test("every value comes back as it was given", async (t) => {
+test("every payload round-trips", async (t) => {
   const client = await spawn(t);
   for (const [index, [expectedType, payload]] of KEPT.entries()) {
     const target = { runName: "r1", name: `e${index}` };
@@ -41,7 +41,7 @@ test("every value comes back as it was given", async (t) => {
   }
 });
 
-test("a small bigint comes back as a number, and the sign of zero is kept for a float", async (t) => {
+test("a small bigint is returned as a number, and a float keeps the sign of zero", async (t) => {
   const client = await spawn(t);
   await client.events.create({ runName: "r1", name: "int", expectedType: "int" });
   const small = await client.events.signal({ runName: "r1", name: "int", payload: 7n });
@@ -51,15 +51,15 @@ test("a small bigint comes back as a number, and the sign of zero is kept for a 
   assert.ok(Object.is((await client.events.signal(zero)).payload, -0));
 });
 
-test("a number that may have lost digits is no answer to an int event", async (t) => {
+test("a number that may have lost digits does not answer an int event", async (t) => {
   const client = await spawn(t);
   await client.events.create({ runName: "r1", name: "int", expectedType: "int" });
   const call = client.events.signal({ runName: "r1", name: "int", payload: 2 ** 53 + 2 });
   await assert.rejects(call, { kind: "payload_type_mismatch" });
 });
 
-test("payloads are written as JSON that keeps their type", async () => {
-  const { player, client } = await Player.meet();
+test("payloads are encoded as JSON that keeps their type", async () => {
+  const { fake, client } = await FakeSidecar.attach();
   const written: [object, string][] = [
     [{ payload: 2n ** 64n }, '{"payload":18446744073709551616}'],
     [{ a: 1, payload: -5n, b: null }, '{"a":1,"b":null,"payload":-5}'],
@@ -74,48 +74,48 @@ test("payloads are written as JSON that keeps their type", async () => {
   ];
   for (const [params, json] of written) {
     void client.request("events.signal", params);
-    const line = await player.line();
+    const line = await fake.line();
     assert.ok(line.endsWith(`"method":"events.signal","params":${json}}`), line);
   }
 });
 
-test("what is sent is what was given at the time of the call", async () => {
-  const { player, client } = await Player.meet();
+test("params are encoded at the time of the call", async () => {
+  const { fake, client } = await FakeSidecar.attach();
   const params = { runName: "r1", name: "before", payload: 1n };
   void client.events.signal(params);
   params.name = "after";
-  assert.equal((await player.receive()).params.name, "before");
+  assert.equal((await fake.receive()).params.name, "before");
 });
 
-test("a bigint elsewhere is refused, and nothing is sent", async () => {
-  const { player, client } = await Player.meet();
-  await failure(client.request("sidecar.status", { timeoutSeconds: 5n }), TypeError);
+test("a bigint outside the payload is a TypeError, and nothing is sent", async () => {
+  const { fake, client } = await FakeSidecar.attach();
+  await rejection(client.request("sidecar.status", { timeoutSeconds: 5n }), TypeError);
   void client.sidecar.status();
-  assert.deepEqual((await player.receive()).params, undefined);
+  assert.deepEqual((await fake.receive()).params, undefined);
 });
 
-test("params that are no object are refused, and nothing is sent", async () => {
-  const { player, client } = await Player.meet();
+test("params that are not an object are a TypeError, and nothing is sent", async () => {
+  const { fake, client } = await FakeSidecar.attach();
   const none = { toJSON: () => undefined };
   for (const params of [null, 5, "r1", [], () => {}, none] as object[]) {
-    await failure(client.request("events.list", params), TypeError);
+    await rejection(client.request("events.list", params), TypeError);
   }
-  await failure(client.events.watch(null as never).next(), TypeError);
+  await rejection(client.events.watch(null as never).next(), TypeError);
   void client.sidecar.status();
-  assert.equal((await player.receive()).method, "sidecar.status");
+  assert.equal((await fake.receive()).method, "sidecar.status");
 });
 
-test("payloads are typed in whatever an event is told by", async () => {
-  const { player, client } = await Player.meet();
+test("payloads are converted in every event of a result or error", async () => {
+  const { fake, client } = await FakeSidecar.attach();
   const event = { expectedType: "int", payload: "9007199254740993", later: { nested: [] } };
-  const told = { ...event, payload: 9007199254740993n };
+  const converted = { ...event, payload: 9007199254740993n };
   const call = client.request("events.some", {});
-  await player.answer("events.some", { of: [{ event }], expectedType: "int", payload: null });
-  assert.deepEqual(await call, { of: [{ event: told }], expectedType: "int", payload: null });
-  const refused = client.request("events.some", {});
-  await player.refuse(1004, "several", { kind: "ambiguous_event", candidates: [event] });
-  await assert.rejects(refused, (error: { data?: { candidates?: unknown } }) => {
-    assert.deepEqual(error.data?.candidates, [told]);
+  await fake.respond("events.some", { of: [{ event }], expectedType: "int", payload: null });
+  assert.deepEqual(await call, { of: [{ event: converted }], expectedType: "int", payload: null });
+  const rejected = client.request("events.some", {});
+  await fake.respondError(1004, "several", { kind: "ambiguous_event", candidates: [event] });
+  await assert.rejects(rejected, (error: { data?: { candidates?: unknown } }) => {
+    assert.deepEqual(error.data?.candidates, [converted]);
     return true;
   });
 });

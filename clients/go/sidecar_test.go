@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-func TestAnEventIsCreatedListedAnsweredAndGot(t *testing.T) {
-	client, ctx := start(t), limited(t)
+func TestAnEventIsCreatedListedAnsweredAndRead(t *testing.T) {
+	client, ctx := start(t), testContext(t)
 	created := create(t, client, "deploy", ExpectedTypeBool)
 	if created.Phase != PhasePaused || !created.Pending || created.CreatedAt.IsZero() || !created.EndedAt.IsZero() {
 		t.Errorf("it is created as %+v", created)
@@ -26,24 +26,24 @@ func TestAnEventIsCreatedListedAnsweredAndGot(t *testing.T) {
 		t.Errorf("it is %+v, answered as %+v", got, answered)
 	}
 	if nothing, err := client.Events.Get(ctx, GetParams{RunName: "r1", Name: "other"}); nothing != nil || err != nil {
-		t.Errorf("what is not there is %v (%v)", nothing, err)
+		t.Errorf("a missing event is %v (%v)", nothing, err)
 	}
 }
 
-func TestTheFirstAnswerStands(t *testing.T) {
-	client, ctx := start(t), limited(t)
+func TestTheFirstAnswerWins(t *testing.T) {
+	client, ctx := start(t), testContext(t)
 	create(t, client, "deploy", ExpectedTypeBool)
 	signal := SignalParams{RunName: "r1", Name: "deploy", Payload: Bool(true)}
 	must(client.Events.Signal(ctx, signal))(t)
 	must(client.Events.Signal(ctx, signal))(t)
 	signal.Payload = Bool(false)
 	_, err := client.Events.Signal(ctx, signal)
-	var told *Error
-	if !errors.Is(err, KindAlreadySignalled) || !errors.As(err, &told) {
+	var target *Error
+	if !errors.Is(err, KindAlreadySignalled) || !errors.As(err, &target) {
 		t.Fatal(err)
 	}
-	if event := told.Data.Event; event == nil || event.Payload != Bool(true) || told.Data.Retryable {
-		t.Errorf("the error has %+v", told.Data)
+	if event := target.Data.Event; event == nil || event.Payload != Bool(true) || target.Data.Retryable {
+		t.Errorf("the error has %+v", target.Data)
 	}
 	if errors.Is(err, KindAlreadyCompleted) || !strings.Contains(err.Error(), "events.signal: already_signalled: ") {
 		t.Errorf("%v", err)
@@ -51,24 +51,24 @@ func TestTheFirstAnswerStands(t *testing.T) {
 }
 
 func TestAWaitEndsWithTheAnswer(t *testing.T) {
-	client, ctx := start(t), limited(t)
+	client, ctx := start(t), testContext(t)
 	create(t, client, "deploy", ExpectedTypeStr)
 	wait := background(func() (*Event, error) {
 		return client.Events.Wait(ctx, WaitParams{RunName: "r1", Name: "deploy"})
 	})
-	waiting(t, client)
+	awaitOpenWait(t, client)
 	must(client.Events.Signal(ctx, SignalParams{RunName: "r1", Name: "deploy", Payload: Str("später 大")}))(t)
 	if got := <-wait; got.err != nil || got.value.Payload != Str("später 大") {
 		t.Errorf("%+v", got)
 	}
 }
 
-func TestAWaitMayComeBeforeItsEvent(t *testing.T) {
-	client, ctx := start(t), limited(t)
+func TestAWaitMayStartBeforeItsEventExists(t *testing.T) {
+	client, ctx := start(t), testContext(t)
 	wait := background(func() (*Event, error) {
 		return client.Events.Wait(ctx, WaitParams{RunName: "r1", Name: "deploy", AwaitCreation: true})
 	})
-	waiting(t, client)
+	awaitOpenWait(t, client)
 	create(t, client, "deploy", ExpectedTypeBool)
 	must(client.Events.Signal(ctx, SignalParams{RunName: "r1", Name: "deploy", Payload: Bool(true)}))(t)
 	if got := <-wait; got.err != nil || got.value.Payload != Bool(true) {
@@ -77,14 +77,14 @@ func TestAWaitMayComeBeforeItsEvent(t *testing.T) {
 }
 
 // waiting waits until the sidecar has a wait open.
-func waiting(t *testing.T, client *Client) {
+func awaitOpenWait(t *testing.T, client *Client) {
 	t.Helper()
-	for must(client.Sidecar.Status(limited(t)))(t).Counters.Waits == 0 {
+	for must(client.Sidecar.Status(testContext(t)))(t).Counters.Waits == 0 {
 	}
 }
 
 func TestAnAbortedEventKeepsItsReason(t *testing.T) {
-	client, ctx := start(t), limited(t)
+	client, ctx := start(t), testContext(t)
 	create(t, client, "deploy", ExpectedTypeBool)
 	aborted := must(client.Events.Abort(ctx, AbortParams{RunName: "r1", Name: "deploy", Reason: "late"}))(t)
 	if aborted.Phase != PhaseAborted || aborted.AbortReason != "late" {
@@ -96,19 +96,19 @@ func TestAnAbortedEventKeepsItsReason(t *testing.T) {
 	}
 }
 
-func TestListingsGoOverAllPages(t *testing.T) {
-	client, ctx := start(t), limited(t)
+func TestListingsIterateOverAllPages(t *testing.T) {
+	client, ctx := start(t), testContext(t)
 	for i := range 7 {
 		create(t, client, fmt.Sprint(i), ExpectedTypeBool)
 	}
 	all := client.Events.ListAll(ctx, ListParams{RunName: "r1", Limit: 3})
-	for range 2 { // a sequence may be gone over again
+	for range 2 { // an iterator may be used again
 		names := ""
 		for event, err := range all {
 			names += must(event, err)(t).Name
 		}
 		if names != "0123456" {
-			t.Errorf("listed are %s", names)
+			t.Errorf("it lists %s", names)
 		}
 	}
 	pending := 0
@@ -132,8 +132,8 @@ func TestListingsGoOverAllPages(t *testing.T) {
 	}
 }
 
-func TestPayloadsAreTheSameOnBothSides(t *testing.T) {
-	client, ctx := start(t), limited(t)
+func TestPayloadsRoundTripThroughTheSidecar(t *testing.T) {
+	client, ctx := start(t), testContext(t)
 	for i, payload := range []Payload{
 		Bool(false), Int(1<<53 + 1), Int(math.MinInt64), Int(7),
 		Float(3), Float(1 << 60), Float(math.Inf(-1)), Float(math.SmallestNonzeroFloat64),
@@ -144,7 +144,7 @@ func TestPayloadsAreTheSameOnBothSides(t *testing.T) {
 		signalled := must(client.Events.Signal(ctx, SignalParams{RunName: "r1", Name: name, Payload: payload}))(t)
 		got := must(client.Events.Get(ctx, GetParams{RunName: "r1", Name: name}))(t)
 		if signalled.Payload != payload || got.Payload != payload {
-			t.Errorf("%T %v is signalled as %T %v and got as %T %v",
+			t.Errorf("%T %v is signalled as %T %v and read as %T %v",
 				payload, payload, signalled.Payload, signalled.Payload, got.Payload, got.Payload)
 		}
 	}
@@ -155,29 +155,29 @@ func TestPayloadsAreTheSameOnBothSides(t *testing.T) {
 	}
 }
 
-func TestAPayloadOfAnotherTypeIsRefused(t *testing.T) {
+func TestAPayloadOfAnotherTypeIsAnError(t *testing.T) {
 	client := start(t)
 	create(t, client, "rate", ExpectedTypeFloat)
-	_, err := client.Events.Signal(limited(t), SignalParams{RunName: "r1", Name: "rate", Payload: Int(3)})
-	var told *Error
-	if !errors.Is(err, KindPayloadTypeMismatch) || !errors.As(err, &told) || told.Data.ExpectedType != ExpectedTypeFloat {
+	_, err := client.Events.Signal(testContext(t), SignalParams{RunName: "r1", Name: "rate", Payload: Int(3)})
+	var target *Error
+	if !errors.Is(err, KindPayloadTypeMismatch) || !errors.As(err, &target) || target.Data.ExpectedType != ExpectedTypeFloat {
 		t.Error(err)
 	}
 }
 
-func TestALineMayBeAsLongAsItIs(t *testing.T) {
-	client, ctx := start(t), limited(t)
+func TestALongLineIsSentAndReceived(t *testing.T) {
+	client, ctx := start(t), testContext(t)
 	prompt := strings.Repeat("Größe? ", 1<<20)
 	params := CreateParams{RunName: "r1", Name: "long", Prompt: prompt}
 	must(client.Events.Create(ctx, params))(t)
 	page := must(client.Events.List(ctx, ListParams{RunName: "r1", Details: true}))(t)
 	if page.Events[0].Prompt != prompt {
-		t.Error("a long prompt is another one in the listing")
+		t.Error("the listing has another prompt")
 	}
 }
 
-func TestAThousandCallsAtOnceAreEachAnswered(t *testing.T) {
-	client, ctx := start(t), limited(t)
+func TestEachOfAThousandConcurrentCallsGetsItsOwnResponse(t *testing.T) {
+	client, ctx := start(t), testContext(t)
 	const many = 1000
 	var wait sync.WaitGroup
 	for i := range many {
@@ -205,7 +205,7 @@ func TestAThousandCallsAtOnceAreEachAnswered(t *testing.T) {
 }
 
 func TestAnyMethodMayBeCalledByName(t *testing.T) {
-	client, ctx := start(t), limited(t)
+	client, ctx := start(t), testContext(t)
 	var event struct{ Prompt string }
 	if err := client.Call(ctx, "events.create", json.RawMessage("{\n\"runName\":\"r1\",\"name\":\"n\"\n}"), &event); err != nil || event.Prompt != "Approve?" {
 		t.Errorf("%v (%v)", event, err)
@@ -214,7 +214,7 @@ func TestAnyMethodMayBeCalledByName(t *testing.T) {
 		t.Error(err)
 	}
 	if err := client.Call(ctx, "events.create", func() {}, nil); err == nil {
-		t.Error("a func is no params")
+		t.Error("a func is accepted as params")
 	}
 	document := must(client.RPC.Discover(ctx))(t)
 	if !json.Valid(document) || !strings.Contains(string(document), "openrpc") {
@@ -222,16 +222,16 @@ func TestAnyMethodMayBeCalledByName(t *testing.T) {
 	}
 }
 
-func TestTheSidecarTellsWhoItIs(t *testing.T) {
+func TestServerAndStatusDescribeTheSidecar(t *testing.T) {
 	client := start(t)
 	server := client.Server()
 	if server.ServerInfo.Name != "flyte-sidecar" || server.Backend.Kind != "local" || server.Backend.Project != "local" {
 		t.Errorf("%+v", server)
 	}
-	if server.ProtocolVersion == ProtocolVersion && client.Mismatch() != "" {
-		t.Error(client.Mismatch())
+	if server.ProtocolVersion == ProtocolVersion && client.VersionWarning() != "" {
+		t.Error(client.VersionWarning())
 	}
-	status := must(client.Sidecar.Status(limited(t)))(t)
+	status := must(client.Sidecar.Status(testContext(t)))(t)
 	if status.SchemaHash != server.SchemaHash || !status.Backend.Healthy {
 		t.Errorf("%+v", status)
 	}

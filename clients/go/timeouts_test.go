@@ -10,32 +10,32 @@ import (
 	"time"
 )
 
-func TestACancellationThatIsNotAnsweredIsGivenUpAfterAWhile(t *testing.T) {
+func TestACallReturnsIfTheSidecarDoesNotRespondToItsCancellation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client, player := play(t, hello)
+		client, fake := attachFake(t, initializeResult)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		began := time.Now()
 		call := background(func() (*Event, error) {
 			return client.Events.Signal(ctx, SignalParams{RunName: "r1", Name: "n", Payload: Bool(true)})
 		})
-		request := player.expect("events.signal")
-		player.expect("$/cancelRequest")
+		request := fake.expect("events.signal")
+		fake.expect("$/cancelRequest")
 		got := <-call
-		var told *Error
-		if !errors.Is(got.err, context.DeadlineExceeded) || !errors.As(got.err, &told) || told.Data.Outcome != OutcomeUnknown {
+		var target *Error
+		if !errors.Is(got.err, context.DeadlineExceeded) || !errors.As(got.err, &target) || target.Data.Outcome != OutcomeUnknown {
 			t.Error(got.err)
 		}
-		if took := time.Since(began); took != time.Second+patience {
-			t.Errorf("it takes %v", took)
+		if took := time.Since(began); took != time.Second+cancelTimeout {
+			t.Errorf("it took %v", took)
 		}
-		player.answer(request, `{}`) // late, and nobody's
+		fake.respond(request, `{}`) // late: ignored
 	})
 }
 
-func TestACallThatAPeerDoesNotReadIsGivenUpAfterAWhile(t *testing.T) {
+func TestACallReturnsIfTheSidecarDoesNotReadIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client, _ := play(t, hello)
+		client, _ := attachFake(t, initializeResult)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		_, err := client.Events.Get(ctx, GetParams{RunName: "r1", Name: "n"})
@@ -45,17 +45,17 @@ func TestACallThatAPeerDoesNotReadIsGivenUpAfterAWhile(t *testing.T) {
 	})
 }
 
-func TestClosingGivesUpAPeerThatDoesNotEnd(t *testing.T) {
+func TestCloseReturnsIfThePeerDoesNotEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client, player := play(t, hello)
+		client, fake := attachFake(t, initializeResult)
 		call := background(func() (*Status, error) { return client.Sidecar.Status(context.Background()) })
-		player.expect("sidecar.status")
+		fake.expect("sidecar.status")
 		began := time.Now()
 		if err := client.Close(); err != nil {
 			t.Error(err)
 		}
-		if took := time.Since(began); took != patience {
-			t.Errorf("it takes %v", took)
+		if took := time.Since(began); took != closeTimeout {
+			t.Errorf("it took %v", took)
 		}
 		if got := <-call; !errors.Is(got.err, ErrClosed) {
 			t.Error(got.err)

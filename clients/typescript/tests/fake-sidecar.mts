@@ -1,19 +1,19 @@
-// Stands in for a sidecar, at the other end of streams in memory.
+// A sidecar that a test simulates, at the other end of streams in memory.
 import { PassThrough } from "node:stream";
 import { Client, PROTOCOL_VERSION } from "flyte-sidecar";
 
-/** A message, as JSON has it. */
+/** A decoded message. */
 export interface Message {
   id?: number | string | null;
   method?: string;
-  // biome-ignore lint/suspicious/noExplicitAny: a test may look at anything that was said
+  // biome-ignore lint/suspicious/noExplicitAny: a test may read any member
   params?: any;
   result?: unknown;
   error?: unknown;
 }
 
-/** What a sidecar says of itself. */
-export const HELLO = {
+/** The result of `initialize`. */
+export const INITIALIZE_RESULT = {
   capabilities: {},
   serverInfo: { name: "flyte-sidecar", version: "0.1.0" },
   protocolVersion: PROTOCOL_VERSION,
@@ -21,12 +21,12 @@ export const HELLO = {
   backend: { kind: "local", endpoint: null, org: null, project: "local", domain: "local" },
 };
 
-export class Player {
-  /** What the sidecar writes. */
+export class FakeSidecar {
+  /** The output of the sidecar. */
   readonly input = new PassThrough();
-  /** What the sidecar reads. */
+  /** The input of the sidecar. */
   readonly output = new PassThrough();
-  /** The lines that came and were not received yet. */
+  /** Lines of the client that the test has not received yet. */
   readonly lines: string[] = [];
   #rest = "";
   #wake = (): void => {};
@@ -41,14 +41,16 @@ export class Player {
     });
   }
 
-  /** Opens a client, to which the sidecar says hello with a result. */
-  static async meet(hello: unknown = HELLO): Promise<{ player: Player; client: Client }> {
-    const player = new Player();
-    const opening = Client.attach(player);
-    await player.answer("initialize", hello);
+  /** Attaches a client and responds to `initialize` with the result. */
+  static async attach(
+    result: unknown = INITIALIZE_RESULT,
+  ): Promise<{ fake: FakeSidecar; client: Client }> {
+    const fake = new FakeSidecar();
+    const opening = Client.attach(fake);
+    await fake.respond("initialize", result);
     const client = await opening;
-    await player.receive(); // initialized
-    return { player, client };
+    await fake.receive(); // initialized
+    return { fake, client };
   }
 
   async receive(): Promise<Message> {
@@ -70,27 +72,28 @@ export class Player {
     this.input.write(`${lines.join("\n")}\n`);
   }
 
-  /** Receives a request for a method and answers it. */
-  async answer(method: string, result: unknown): Promise<Message> {
+  /** Receives a request, which must have the method, and responds with a result. */
+  async respond(method: string, result: unknown): Promise<Message> {
     const request = await this.receive();
-    if (request.method !== method) throw new Error(`got ${request.method} instead of ${method}`);
+    if (request.method !== method) throw new Error(`received ${request.method}, not ${method}`);
     this.send({ id: request.id ?? null, result });
     return request;
   }
 
-  async refuse(code: number, message: string, data: unknown): Promise<void> {
+  /** Receives a request and responds with an error. */
+  async respondError(code: number, message: string, data: unknown): Promise<void> {
     const { id = null } = await this.receive();
     this.send({ id, error: { code, message, data } });
   }
 
-  /** Settles once the client has handled all that was sent before. */
-  async handled(client: Client): Promise<void> {
+  /** Resolves when the client has handled all earlier messages. */
+  async flush(client: Client): Promise<void> {
     const call = client.sidecar.status();
-    await this.answer("sidecar.status", {});
+    await this.respond("sidecar.status", {});
     await call;
   }
 
-  /** Ends as a sidecar does when its input has ended. */
+  /** Ends the output when the input ends, as a sidecar does. */
   endWithInput(): void {
     this.output.on("end", () => this.input.end());
   }

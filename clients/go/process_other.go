@@ -7,6 +7,6 @@ import (
 	"syscall"
 )
 
-func ownGroup() *syscall.SysProcAttr { return nil }
+func newProcessGroup() *syscall.SysProcAttr { return nil }
 
 func kill(process *os.Process) { _ = process.Kill() }

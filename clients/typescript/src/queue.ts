@@ -1,0 +1,84 @@
+import type { Event, EventChanged, WatchNotification } from "./generated/types.js";
+
+/**
+ * The unread notifications of a watch.
+ *
+ * They are coalesced as by the sidecar: a later state of an event replaces an earlier one. The
+ * queue therefore grows with the number of events, not with time.
+ */
+export class NotificationQueue {
+  readonly #notifications = new Map<string, WatchNotification>();
+  #wake: () => void = () => {};
+  #ended = false;
+
+  /** Whether nothing more will be added. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  add(notification: WatchNotification): void {
+    if (notification.method === "events.changed") this.#addChange(notification.params);
+    else this.#addMarker(notification);
+    this.#wake();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#wake();
+  }
+
+  /** Removes and returns the first notification; undefined if the queue is empty. */
+  shift(): WatchNotification | undefined {
+    for (const [key, notification] of this.#notifications) {
+      this.#notifications.delete(key);
+      return notification;
+    }
+    return undefined;
+  }
+
+  /** Resolves when the queue is not empty or has ended. */
+  async ready(): Promise<void> {
+    if (this.#ended || this.#notifications.size > 0) return;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  #addChange(params: EventChanged): void {
+    if (typeof params.event !== "object" || params.event === null) return;
+    const key = eventKey(params.event);
+    const earlier = this.#notifications.get(key);
+    if (earlier?.method !== "events.changed") {
+      this.#notifications.set(key, { method: "events.changed", params });
+      return;
+    }
+    const change = coalesce(earlier.params.change, params.change);
+    if (change === undefined) this.#notifications.delete(key);
+    else this.#notifications.set(key, { method: "events.changed", params: { ...params, change } });
+  }
+
+  #addMarker(notification: Exclude<WatchNotification, { method: "events.changed" }>): void {
+    this.#notifications.delete(notification.method);
+    this.#notifications.delete(OPPOSITES[notification.method] ?? "");
+    this.#notifications.set(notification.method, notification);
+  }
+}
+
+/** Notifications that make an unread one obsolete. */
+const OPPOSITES: Readonly<Record<string, string>> = {
+  "events.disconnected": "events.resynced",
+  "events.resynced": "events.disconnected",
+};
+
+/** Returns the change that replaces two unread ones; undefined if there is nothing to report. */
+function coalesce(earlier: string, later: string): string | undefined {
+  if (earlier === "created") return later === "removed" ? undefined : "created";
+  if (earlier === "removed" && later === "created") return "updated";
+  if (earlier === "resolved" && later === "updated") return "resolved";
+  return later;
+}
+
+function eventKey(event: Event): string {
+  const { org, project, domain, runName, actionName } = event;
+  return JSON.stringify([org, project, domain, runName, actionName]);
+}
