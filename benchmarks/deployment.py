@@ -1,6 +1,6 @@
 """A Flyte deployment to measure against, and a backend on it that counts its calls.
 
-It is the tests' model of Flyte's RunService (`tests.fake_runservice`), in a process of its own: no
+It is the tests' fake of Flyte's RunService (`tests.fake_runservice`), in a process of its own: no
 benchmark can bring a real deployment along. What a call costs there says little of Flyte, so
 look at the ratios, and at how many calls are made.
 """

@@ -1,4 +1,4 @@
-"""The Flyte backend beside the bare calls that it makes, on a model of Flyte's RunService."""
+"""The Flyte backend beside the bare calls that it makes, on the fake of Flyte's RunService."""
 
 from __future__ import annotations
 

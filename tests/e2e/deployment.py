@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import ROOT, TEST_TIMEOUT
-from tests.fake_runservice.model import Scope
+from tests.fake_runservice.model import ScopeArgs
 
 RUN = "r1"
-SCOPE: Scope = {"project": "p", "domain": "d"}
+SCOPE: ScopeArgs = {"project": "p", "domain": "d"}
 
 
 def where(endpoint: str) -> tuple[str, ...]:

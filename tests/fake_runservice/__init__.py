@@ -1,1 +1,1 @@
-"""A stand-in for Flyte's RunService: its behaviour for events, over real gRPC on loopback."""
+"""A fake of Flyte's RunService: what it does for events, over real gRPC on loopback."""

@@ -1,7 +1,7 @@
-"""The service as a process of its own, for tests that kill it.
+"""The fake RunService as a process, for tests that kill it.
 
-It prints its endpoint on a line, and for each line that it reads how many streams are open; it
-serves until its input ends. A state is a JSON list: each item holds the arguments of `Model.ask`.
+It prints its endpoint, and then the number of open streams for each line that it reads. It serves
+until its input ends. A state is a JSON list; each item contains the arguments of `Model.ask`.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ def main() -> None:
     parser.add_argument("--release", choices=RELEASES, default="2.0.43")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--state", type=Path)
-    chosen = parser.parse_args()
-    model = Model(chosen.release)
-    if chosen.state is not None:
-        for asked in json.loads(chosen.state.read_text()):
-            model.ask(**asked)
-    server = Server(model, port=chosen.port)
+    options = parser.parse_args()
+    model = Model(options.release)
+    if options.state is not None:
+        for condition in json.loads(options.state.read_text()):
+            model.ask(**condition)
+    server = Server(model, port=options.port)
     server.start()
     sys.stdout.write(f"{server.endpoint}\n")
     sys.stdout.flush()
     for _ in sys.stdin:
         sys.stdout.write(f"{server.open_streams.total()}\n")
         sys.stdout.flush()
-    os._exit(0)  # whoever started it is gone
+    os._exit(0)  # the test process has exited
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a run service remembers: runs, their actions, and what the cluster holds of them."""
+"""The state of the fake RunService: runs, their actions, and the cluster's resources."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ KINDS = {"bool": "BOOLEAN", "int": "INTEGER", "float": "FLOAT", "str": "STRING"}
 TERMINAL = frozenset({"SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT", "RECOVERED"})
 
 Sort = tuple[tuple[str, bool], ...]
-"""Fields to sort by, first the one that counts most, each with whether it ascends."""
+"""Fields to sort by, the most significant first, each with whether the order is ascending."""
 
 
-class Refusal(Exception):
-    """An answer that is not OK: `status` is the name of a gRPC status code."""
+class StatusError(Exception):
+    """A response other than OK; `status` is the name of a gRPC status."""
 
     def __init__(self, status: str, message: str) -> None:
         super().__init__(f"{status}: {message}")
@@ -59,7 +59,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A row of the service's database; a change makes a new one."""
+    """An immutable row of the service's database."""
 
     run: RunKey
     id: str
@@ -87,36 +87,36 @@ class Action:
 
 
 @dataclass(slots=True)
-class Resource:
-    """What the cluster knows of an action. It is ahead of the database, and goes sooner."""
+class ClusterResource:
+    """The state of an action in the cluster, which the database follows. It is deleted sooner."""
 
     key: RunKey
     id: str
     parent: str
     expected_type: str | None  # None for a task
-    created_at: datetime  # a whole second: Kubernetes keeps no fractions
+    created_at: datetime  # in whole seconds, as in Kubernetes
     reconciled: bool = False
     completed: bool = False
     signal: Payload | None = None
-    end: str = "ABORTED"  # the phase that is reported when it goes, unless it was signalled
+    end: str = "ABORTED"  # the phase that is reported at its deletion, unless it was signalled
 
     @property
     def name(self) -> str:
-        """Its name in the cluster."""
+        """The name in the cluster."""
         return f"{self.key.name}-{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A notification: an action as it then stood, and which kinds of watch hear of it."""
+    """A notification of the new state of an action, and which kinds of watch receive it."""
 
     action: Action
     listed: bool
     detailed: bool
 
 
-class Run:
-    """A run's actions, with the orders in which they are listed."""
+class RunRecord:
+    """A run's actions, and the orders in which they are listed."""
 
     def __init__(self, key: RunKey, order_by: Callable[[list[Action], Sort], list[Action]]) -> None:
         self.key = key
@@ -124,19 +124,19 @@ class Run:
         self.paused = 0
         self._order_by = order_by
         self._created: list[tuple[datetime, str]] = []
-        self._ids: list[str] = []  # beside _created
+        self._ids: list[str] = []  # parallel to _created
         self._orders: dict[Sort, list[str]] = {}
 
     def put(self, action: Action) -> None:
-        """Add the action, or let it take the place of its former state."""
+        """Add an action, or replace its former state."""
         former = self.actions.get(action.id)
-        place = (action.created_at, action.id)
+        sort_key = (action.created_at, action.id)
         if former is None or former.created_at != action.created_at:
             if former is not None:
                 at = bisect_left(self._created, (former.created_at, former.id))
                 del self._created[at], self._ids[at]
-            at = bisect_left(self._created, place)
-            self._created.insert(at, place)
+            at = bisect_left(self._created, sort_key)
+            self._created.insert(at, sort_key)
             self._ids.insert(at, action.id)
         self.paused += (action.phase == "PAUSED") - (
             former is not None and former.phase == "PAUSED"
@@ -145,7 +145,7 @@ class Run:
         self._orders.clear()
 
     def ids(self, sort: Sort = (("created_at", True),)) -> list[str]:
-        """Give the ids of all actions in this order; by creation costs nothing."""
+        """Return the ids of all actions in this order; order of creation is not computed."""
         if sort == (("created_at", True),):
             return self._ids
         if sort not in self._orders:
@@ -155,7 +155,7 @@ class Run:
 
 
 def same(one: Payload, other: Payload) -> bool:
-    """Tell whether two answers are one: of one type, and NaN equals NaN."""
+    """Return whether two payloads are equal and of the same type; NaN equals NaN."""
     if type(one) is not type(other):
         return False
     return one == other or (one != one and other != other)

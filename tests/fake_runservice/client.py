@@ -1,4 +1,4 @@
-"""A plain client of the service: the generated stubs, with runs named by words."""
+"""A client of the service: the generated stubs, with shorter arguments."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from flyteidl2.workflow import run_service_pb2_grpc as stubs
 from flyte_sidecar.backends.flyte.rpc.idl import set_paused_actions_only
 from tests.fake_runservice.actions import Payload
 
-WAIT = 30  # seconds: how long a call may hang before its test fails
+WAIT = 30  # seconds until a call that hangs fails its test
 BY_CREATION = {"key": "created_at", "direction": "ASCENDING"}
 _FIELDS = {bool: "bool_value", int: "int_value", float: "float_value", str: "string_value"}
 
 
-class Client:
+class GrpcClient:
     def __init__(self, endpoint: str, credentials: grpc.ChannelCredentials | None = None) -> None:
         options = [
             ("grpc.max_receive_message_length", -1),
             ("grpc.max_send_message_length", -1),
             ("grpc.initial_reconnect_backoff_ms", 20),
-            ("grpc.min_reconnect_backoff_ms", 20_000),  # what an attempt is given
+            ("grpc.min_reconnect_backoff_ms", 20_000),  # the timeout of an attempt
             ("grpc.max_reconnect_backoff_ms", 200),
         ]
         self.channel = (
@@ -68,22 +68,24 @@ class Client:
         self.stub.AbortAction(request, timeout=WAIT)
 
     def runs(self, project: str = "local", paused_only: bool = False, **request: Any) -> Any:
-        asked = pb.ListRunsRequest(project_id={"name": project, "domain": "local"}, request=request)
+        message = pb.ListRunsRequest(
+            project_id={"name": project, "domain": "local"}, request=request
+        )
         if paused_only:
-            set_paused_actions_only(asked)
-        return self.stub.ListRuns(asked, timeout=WAIT)
+            set_paused_actions_only(message)
+        return self.stub.ListRuns(message, timeout=WAIT)
 
-    def watch(self, run: str = "r1", *filters: dict[str, Any]) -> Watch:
+    def watch(self, run: str = "r1", *filters: dict[str, Any]) -> ActionsWatch:
         request = pb.WatchActionsRequest(run_id=run_id(run), filter=filters)
-        return Watch(self.stub.WatchActions(request, timeout=WAIT))
+        return ActionsWatch(self.stub.WatchActions(request, timeout=WAIT))
 
     def watch_details(self, action: str, run: str = "r1") -> Any:
         request = pb.WatchActionDetailsRequest(action_id=action_id(action, run))
         return self.stub.WatchActionDetails(request, timeout=WAIT)
 
 
-class Watch:
-    """The messages of a WatchActions stream, each as its actions by their ids."""
+class ActionsWatch:
+    """The messages of a WatchActions stream, each as a dict of actions by id."""
 
     def __init__(self, call: Any) -> None:
         self.call = call
@@ -103,15 +105,17 @@ def action_id(action: str, run: str = "r1", org: str = "") -> dict[str, Any]:
     return {"run": run_id(run, org), "name": action}
 
 
-def refused(error: Any) -> tuple[str, str]:
-    """Give the status and the message of an RpcError."""
+def status_and_message(error: Any) -> tuple[str, str]:
+    """Return the status and the message of an error of grpc."""
     return error.code().name, error.details() or ""
 
 
-def answer_to(client: Client, value: Payload | None, action: str = "c1", **how: Any) -> object:
-    """Signal, and give how it was refused, or OK."""
+def signal_status(
+    client: GrpcClient, value: Payload | None, action: str = "c1", **how: Any
+) -> object:
+    """Signal, and return the status and the message of the error, or "OK"."""
     try:
         client.signal(action, value, **how)
     except grpc.RpcError as error:
-        return refused(error)
+        return status_and_message(error)
     return "OK"

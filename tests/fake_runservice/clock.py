@@ -1,4 +1,4 @@
-"""A clock that tests move."""
+"""A clock that tests advance."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """Stands still at `start`, or is the real one where there is none, but for what passed."""
+    """Stops at `start`, or follows the real clock if there is none; `pass_time` advances it."""
 
     def __init__(self, start: datetime | None = None) -> None:
         self._start = start

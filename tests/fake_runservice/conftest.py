@@ -5,18 +5,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.fake_runservice.client import Client
+from tests.fake_runservice.client import GrpcClient
 from tests.fake_runservice.clock import Clock
 from tests.fake_runservice.model import Model
 from tests.fake_runservice.server import Server
 
 OPEN = ("2.0.28", "2.0.30", "2.0.43")
-"""The releases of the open-source backend that differ where signals work."""
+"""The releases of the open-source backend that support signals and differ from each other."""
 
 
 @pytest.fixture(params=OPEN)
 def release(request: pytest.FixtureRequest) -> str:
-    """Every release; parametrize a test by it to choose some."""
+    """Every release; parametrize a test with `release` to select some."""
     return str(request.param)
 
 
@@ -37,7 +37,7 @@ def server(model: Model) -> Iterator[Server]:
 
 
 @pytest.fixture
-def client(server: Server) -> Iterator[Client]:
-    client = Client(server.endpoint)
+def client(server: Server) -> Iterator[GrpcClient]:
+    client = GrpcClient(server.endpoint)
     with client.channel:
         yield client

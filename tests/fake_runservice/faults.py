@@ -1,4 +1,4 @@
-"""What can go wrong between a client and the service, on demand."""
+"""Failures between a client and the service, on request."""
 
 from __future__ import annotations
 
@@ -10,79 +10,79 @@ from typing import TYPE_CHECKING
 
 import grpc
 
-from tests.fake_runservice.actions import Refusal
+from tests.fake_runservice.actions import StatusError
 
 if TYPE_CHECKING:
-    from tests.fake_runservice.streams import Stream
+    from tests.fake_runservice.watch_queue import WatchQueue
 
 
 @dataclass
 class Faults:
-    """All off at first. Methods are named as in the service: ``ListActions``."""
+    """None at first. The keys are the names of methods, such as ``ListActions``."""
 
     unavailable: dict[str, int] = field(default_factory=dict)
-    """How many of the next calls are refused before they do anything."""
+    """The number of next calls that fail before they are executed."""
 
     unavailable_after: dict[str, int] = field(default_factory=dict)
-    """How many of the next calls do their work, and then lose their reply."""
+    """The number of next calls that are executed and whose response is lost."""
 
     errors: dict[str, tuple[grpc.StatusCode, str]] = field(default_factory=dict)
-    """What a method always answers."""
+    """The error with which every call of a method fails."""
 
     unimplemented: set[str] = field(default_factory=set)
 
     delay: dict[str, float] = field(default_factory=dict)
-    """Seconds before the work."""
+    """Time before a call is executed, in seconds."""
 
     delay_after: dict[str, float] = field(default_factory=dict)
-    """Seconds between the work and the reply."""
+    """Time between the execution and the response, in seconds."""
 
     lose_updates: bool | float = False
-    """The share of the changes that no watch hears of; first states always arrive."""
+    """The share of the changes that watches do not receive; first states always arrive."""
 
     shift: Callable[[], object] | None = None
-    """Called when a page of ListActions was made, before it is sent."""
+    """Called after a page of ListActions was read, before it is sent."""
 
-    streams: set[Stream] = field(default_factory=set)
+    streams: set[WatchQueue] = field(default_factory=set)
     random: Random = field(default_factory=lambda: Random(1))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def drop_streams(self) -> None:
-        """End all open watches as when the service goes away."""
-        self._end(Refusal("UNAVAILABLE", "the watch was dropped"))
+        """End all open watches as if the service stopped."""
+        self._end(StatusError("UNAVAILABLE", "the watch was dropped"))
 
     def break_streams(self) -> None:
-        """End all open watches as when the service fails."""
-        self._end(Refusal("UNKNOWN", "the watch broke"))
+        """End all open watches as if the service failed."""
+        self._end(StatusError("UNKNOWN", "the watch broke"))
 
     def loses(self) -> bool:
         share = float(self.lose_updates)
         return share > 0 and (share >= 1 or self.random.random() < share)
 
-    def refusal(self, method: str) -> Refusal | None:
-        """Give what a call is refused with before it does anything."""
+    def failure(self, method: str) -> StatusError | None:
+        """Return the error with which a call fails before it is executed."""
         if method in self.unimplemented:
             return unimplemented(method)
-        if self.takes(self.unavailable, method):
-            return Refusal("UNAVAILABLE", "the service is away")
+        if self.count_down(self.unavailable, method):
+            return StatusError("UNAVAILABLE", "the service is unavailable")
         if method in self.errors:
             code, message = self.errors[method]
-            return Refusal(code.name, message)
+            return StatusError(code.name, message)
         return None
 
-    def takes(self, counts: dict[str, int], method: str) -> bool:
-        """Count one call down, where there is one to count."""
+    def count_down(self, counts: dict[str, int], method: str) -> bool:
+        """Decrement the method's count; return whether it was positive."""
         with self._lock:
             left = counts.get(method, 0)
             if left > 0:
                 counts[method] = left - 1
             return left > 0
 
-    def _end(self, refusal: Refusal) -> None:
+    def _end(self, error: StatusError) -> None:
         for stream in tuple(self.streams):
-            stream.end(refusal)
+            stream.end(error)
 
 
-def unimplemented(method: str) -> Refusal:
+def unimplemented(method: str) -> StatusError:
     name = f"flyteidl2.workflow.RunService.{method}"
-    return Refusal("UNIMPLEMENTED", f"{name} is not implemented")
+    return StatusError("UNIMPLEMENTED", f"{name} is not implemented")

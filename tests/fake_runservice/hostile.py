@@ -1,7 +1,7 @@
-"""Responses that no sane service sends, in front of one that is sane.
+"""Responses that a working service never sends.
 
-A script holds the responses to the next calls of a method, one each (`itertools.repeat` makes
-one last). Calls beyond the script reach the service as ever.
+A script contains the responses to the next calls of a method, one for each call; use
+`itertools.repeat` for all calls. Calls after the end of the script reach the service.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ import grpc
 Context = Any
 Execute = Callable[[], Awaitable[bytes]]
 Response = Callable[[Context, Execute], AsyncIterator[bytes]]
-"""Yields the bytes of messages, none or many whatever the method; `Execute` calls the service."""
+"""Yields the bytes of any number of messages, whatever the method; `Execute` calls the service."""
 
 
 class Hostile(grpc.GenericRpcHandler):
-    """The scripts of a server.
+    """Responds to calls by scripts.
 
     Attributes
     ----------
     calls
-        How many calls of each method were answered by a script.
+        How many calls of each method a script responded to.
     """
 
     def __init__(self, service: grpc.GenericRpcHandler) -> None:
@@ -40,7 +40,7 @@ class Hostile(grpc.GenericRpcHandler):
         self._scripts[method] = iter(responses)
 
     def clear(self) -> None:
-        """Drop all scripts."""
+        """Remove all scripts."""
         self._scripts.clear()
 
     def service(self, details: Any) -> grpc.RpcMethodHandler[Any, Any] | None:
@@ -63,7 +63,7 @@ class Hostile(grpc.GenericRpcHandler):
 
 
 def respond(*messages: bytes) -> Response:
-    """Send these bytes as messages."""
+    """Respond with these messages."""
 
     async def response(_: Context, __: Execute) -> AsyncIterator[bytes]:
         for message in messages:
@@ -73,7 +73,7 @@ def respond(*messages: bytes) -> Response:
 
 
 def endless(message: Callable[[int], bytes]) -> Response:
-    """Send the bytes made of 0, 1, 2, ... as the messages of a stream that never ends."""
+    """Respond with `message(0)`, `message(1)`, ... without an end."""
 
     async def response(_: Context, __: Execute) -> AsyncIterator[bytes]:
         for number in count():
@@ -82,8 +82,8 @@ def endless(message: Callable[[int], bytes]) -> Response:
     return response
 
 
-def status(name: str, words: str = "said a hostile service") -> Response:
-    """Fail with a status, without calling the service."""
+def status(name: str, words: str = "a hostile service failed") -> Response:
+    """Fail with a status without calling the service."""
 
     async def response(context: Context, _: Execute) -> AsyncIterator[bytes]:
         await context.abort(grpc.StatusCode[name], words)
@@ -93,7 +93,7 @@ def status(name: str, words: str = "said a hostile service") -> Response:
 
 
 def served() -> Response:
-    """Respond as the service does."""
+    """Respond with the service's response."""
 
     async def response(_: Context, execute: Execute) -> AsyncIterator[bytes]:
         yield await execute()
@@ -102,7 +102,7 @@ def served() -> Response:
 
 
 def executed(then: Response) -> Response:
-    """Call the service, and send something else than its response."""
+    """Call the service, and respond with something other than its response."""
 
     async def response(context: Context, execute: Execute) -> AsyncIterator[bytes]:
         await execute()
@@ -113,7 +113,7 @@ def executed(then: Response) -> Response:
 
 
 def compressed(then: Response) -> Response:
-    """Send messages gzipped, whatever encodings the client accepts."""
+    """Compress the messages, whatever encodings the client accepts."""
 
     async def response(context: Context, execute: Execute) -> AsyncIterator[bytes]:
         context.set_compression(grpc.Compression.Gzip)
@@ -124,7 +124,7 @@ def compressed(then: Response) -> Response:
 
 
 def meanwhile(happens: Callable[[], object], then: Response) -> Response:
-    """Let something happen while the call is under way."""
+    """Call a function while the client waits for the response."""
 
     async def response(context: Context, execute: Execute) -> AsyncIterator[bytes]:
         happens()
@@ -135,7 +135,7 @@ def meanwhile(happens: Callable[[], object], then: Response) -> Response:
 
 
 def held(until: threading.Event, then: Response) -> Response:
-    """Respond once the event is set."""
+    """Respond after the event is set."""
 
     async def response(context: Context, execute: Execute) -> AsyncIterator[bytes]:
         await asyncio.to_thread(until.wait)

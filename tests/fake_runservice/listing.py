@@ -1,4 +1,4 @@
-"""Filters, orders and pages of ListActions and ListRuns, and how PostgreSQL refuses them."""
+"""Filters, orders and pages of ListActions and ListRuns, with PostgreSQL's errors."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
-from tests.fake_runservice.actions import PHASES, Action, Refusal, Sort
+from tests.fake_runservice.actions import PHASES, Action, Sort, StatusError
 
 DEFAULT_LIMIT = 50
-MOST = 200
+MAXIMUM = 200
 
-Test = Callable[[Action], bool]
+Predicate = Callable[[Action], bool]
 
 
 class Filter(NamedTuple):
@@ -23,18 +23,18 @@ class Filter(NamedTuple):
     values: tuple[str, ...]
 
 
-class Query(NamedTuple):
+class ListQuery(NamedTuple):
     limit: int
     offset: int
     sort: Sort  # empty for the default order
     filters: tuple[Filter, ...]
 
 
-def _task(give: Callable[[Action], str]) -> Callable[[Action], str | None]:
-    return lambda action: give(action) if action.condition is None else None
+def _of_task(read: Callable[[Action], str]) -> Callable[[Action], str | None]:
+    return lambda action: read(action) if action.condition is None else None
 
 
-def _nothing(action: Action) -> None:
+def _null(action: Action) -> None:
     return None
 
 
@@ -49,15 +49,15 @@ _COLUMNS: dict[str, tuple[str, Callable[[Action], Any]]] = {
     "phase": (_INTEGER, lambda action: PHASES[action.phase]),
     "action_type": (_INTEGER, lambda action: action.type),
     "run_source": (_TEXT, lambda action: ""),
-    "created_by_subject": (_TEXT, _nothing),
-    "trigger_task_name": (_TEXT, _nothing),
-    "trigger_name": (_TEXT, _nothing),
-    "trigger_revision": (_BIGINT, _nothing),
-    "trigger_type": (_TEXT, _nothing),
-    "task_project": (_TEXT, _task(lambda action: action.run.project)),
-    "task_domain": (_TEXT, _task(lambda action: action.run.domain)),
-    "task_name": (_TEXT, _task(lambda action: action.name)),
-    "task_version": (_TEXT, _task(lambda action: "1")),
+    "created_by_subject": (_TEXT, _null),
+    "trigger_task_name": (_TEXT, _null),
+    "trigger_name": (_TEXT, _null),
+    "trigger_revision": (_BIGINT, _null),
+    "trigger_type": (_TEXT, _null),
+    "task_project": (_TEXT, _of_task(lambda action: action.run.project)),
+    "task_domain": (_TEXT, _of_task(lambda action: action.run.domain)),
+    "task_name": (_TEXT, _of_task(lambda action: action.name)),
+    "task_version": (_TEXT, _of_task(lambda action: "1")),
     "function_name": (_TEXT, lambda action: action.name),
     "created_at": (_TIME, lambda action: action.created_at),
     "updated_at": (_TIME, lambda action: action.updated_at),
@@ -81,15 +81,17 @@ _LIKE = {
 _FUNCTIONS = frozenset({"EQUAL", *_COMPARE, *_LIKE, "VALUE_IN"})
 
 
-def parse(
+def parse_query(
     limit: int, token: str, sort: Sort, filters: Iterable[Filter], fields: frozenset[str]
-) -> Query:
-    """Check a listing's request, in the order in which the service does."""
-    if limit > MOST:
-        raise Refusal("INVALID_ARGUMENT", f"invalid limit: {limit} (exceeds maximum of {MOST})")
+) -> ListQuery:
+    """Return the query of a request, checked in the same order as by the service."""
+    if limit > MAXIMUM:
+        raise StatusError(
+            "INVALID_ARGUMENT", f"invalid limit: {limit} (exceeds maximum of {MAXIMUM})"
+        )
     for field, _ in sort:
         if field not in COLUMN_FIELDS:
-            raise Refusal("INVALID_ARGUMENT", f"invalid sort field: {field}")
+            raise StatusError("INVALID_ARGUMENT", f"invalid sort field: {field}")
     chosen = tuple(filters)
     for one in chosen:
         wrong = None
@@ -100,15 +102,15 @@ def parse(
         elif not one.values:
             wrong = f"filter {one.field} has no values"
         if wrong is not None:
-            raise Refusal("INVALID_ARGUMENT", f"failed to convert filters: {wrong}")
+            raise StatusError("INVALID_ARGUMENT", f"failed to convert filters: {wrong}")
     if token and re.fullmatch(r"\+?[0-9]{1,18}|-0+", token) is None:
         quoted = json.dumps(token, ensure_ascii=False)
-        raise Refusal("INVALID_ARGUMENT", f"invalid token: {quoted}")
-    return Query(limit or DEFAULT_LIMIT, int(token or 0), sort, chosen)
+        raise StatusError("INVALID_ARGUMENT", f"invalid token: {quoted}")
+    return ListQuery(limit or DEFAULT_LIMIT, int(token or 0), sort, chosen)
 
 
-def compiled(query: Query, scope: Iterable[str | int]) -> list[Test]:
-    """Make tests of the filters; `scope` are the values that the statement holds before them."""
+def compile_filters(query: ListQuery, scope: Iterable[str | int]) -> list[Predicate]:
+    """Return predicates for the filters; `scope` are the values that precede them in the SQL."""
     before = tuple(scope)
     for at, one in enumerate(query.filters, len(before) + 1):
         _check_argument(at, one)
@@ -116,44 +118,46 @@ def compiled(query: Query, scope: Iterable[str | int]) -> list[Test]:
         _check_operator(one)
     if any("\0" in value for value in before if isinstance(value, str)):
         raise no_nul("failed to list actions")
-    return [_test(one) for one in query.filters]
+    return [_predicate(one) for one in query.filters]
 
 
-def page(rows: Iterable[Action], query: Query, tests: list[Test]) -> list[Action]:
-    """Take the query's rows, and one more where more follow."""
-    for test in tests:
-        rows = filter(test, rows)
+def page(rows: Iterable[Action], query: ListQuery, predicates: list[Predicate]) -> list[Action]:
+    """Return the rows of the page, and one more if more follow."""
+    for predicate in predicates:
+        rows = filter(predicate, rows)
     return list(islice(rows, query.offset, query.offset + query.limit + 1))
 
 
 def order_by(actions: list[Action], sort: Sort) -> list[Action]:
-    """Sort as the service does: ties go by run and id; NULL is the largest value."""
+    """Sort as the service does: ties by run and id; NULL is the largest value."""
     tail: Sort = (("run_name", True), ("name", True))
     if not sort:
         sort = (("phase", True), ("created_at", False))
         tail = (("run_name", False), ("name", False))
     ordered = list(actions)
     for field, ascending in reversed((*sort, *tail)):
-        give = _COLUMNS[field][1]
-        ordered.sort(key=lambda row: _with_nulls(give(row)), reverse=not ascending)
+        read = _COLUMNS[field][1]
+        ordered.sort(key=lambda row: _with_nulls(read(row)), reverse=not ascending)
     return ordered
 
 
-def no_nul(doing: str, status: str = "INTERNAL") -> Refusal:
-    """Refuse text that PostgreSQL cannot hold."""
-    return Refusal(status, f'{doing}: pq: invalid byte sequence for encoding "UTF8": 0x00 (22021)')
+def no_nul(doing: str, status: str = "INTERNAL") -> StatusError:
+    """Return the error for text with a NUL, which PostgreSQL does not support."""
+    return StatusError(
+        status, f'{doing}: pq: invalid byte sequence for encoding "UTF8": 0x00 (22021)'
+    )
 
 
 def _with_nulls(value: Any) -> tuple[bool, Any]:
     return (value is None, 0 if value is None else value)
 
 
-def _failed(message: str) -> Refusal:
-    return Refusal("INTERNAL", f"failed to list actions: {message}")
+def _failed(message: str) -> StatusError:
+    return StatusError("INTERNAL", f"failed to list actions: {message}")
 
 
 def _check_argument(at: int, one: Filter) -> None:
-    """Refuse what the database's driver cannot send."""
+    """Raise the error of the database's driver for values that it cannot send."""
     many = len(one.values) > 1
     if one.function == "VALUE_IN" and not many:
         why = "pq: unable to convert string to array"
@@ -173,34 +177,34 @@ def _check_operator(one: Filter) -> None:
     raise _failed(f"pq: operator does not exist: {kind} {operator} unknown (42883)")
 
 
-def _test(one: Filter) -> Test:
-    kind, give = _COLUMNS[one.field]
+def _predicate(one: Filter) -> Predicate:
+    kind, read = _COLUMNS[one.field]
     if any("\0" in value for value in one.values):
         raise no_nul("failed to list actions")
     if one.function in _LIKE:
-        words = one.values[0] if len(one.values) == 1 else f"[{' '.join(one.values)}]"
-        likes = _like(_LIKE[one.function].format(words), one.function)
-        return lambda action: (value := give(action)) is not None and likes(value)
+        text = one.values[0] if len(one.values) == 1 else f"[{' '.join(one.values)}]"
+        likes = _like(_LIKE[one.function].format(text), one.function)
+        return lambda action: (value := read(action)) is not None and likes(value)
     wanted = [_value(kind, value) for value in one.values]
     if one.function == "VALUE_IN":
-        return lambda action: give(action) in wanted
+        return lambda action: read(action) in wanted
     first = wanted[0]
-    if one.function == "EQUAL":  # the commonest, and so the fastest
-        return lambda action: bool(give(action) == first)
+    if one.function == "EQUAL":  # the most frequent one, so the fastest
+        return lambda action: bool(read(action) == first)
     compare = _COMPARE[one.function]
-    return lambda action: (value := give(action)) is not None and compare(value, first)
+    return lambda action: (value := read(action)) is not None and compare(value, first)
 
 
 def _value(kind: str, text: str) -> str | int | datetime:
-    """Read a value as PostgreSQL would."""
+    """Parse a value as PostgreSQL does."""
     if kind == _TEXT:
         return text
     if kind == _TIME:
         try:
-            moment = datetime.fromisoformat(text)
+            instant = datetime.fromisoformat(text)
         except ValueError:
             raise _failed(f'pq: invalid input syntax for type {kind}: "{text}" (22007)') from None
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
     if re.fullmatch(r"\s*[+-]?[0-9]+\s*", text, re.ASCII) is None:
         raise _failed(f'pq: invalid input syntax for type {kind}: "{text}" (22P02)')
     number, most = int(text), 2 ** (31 if kind == _INTEGER else 63)
@@ -210,7 +214,7 @@ def _value(kind: str, text: str) -> str | int | datetime:
 
 
 def _like(pattern: str, function: str) -> Callable[[str], bool]:
-    """Give what LIKE does: % is any text, _ any character, a backslash takes the next as it is."""
+    """Return a predicate for LIKE: % is any text, _ any character, a backslash escapes the next."""
     fold = function == "CONTAINS_CASE_INSENSITIVE"
     source, escaped = "", False
     for letter in pattern.lower() if fold else pattern:

@@ -1,4 +1,4 @@
-"""Actions to the messages of `flyteidl2.workflow`, and requests back to plain values."""
+"""Actions to the messages of `flyteidl2.workflow`, and requests to plain values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from tests.fake_runservice import idl
 from tests.fake_runservice.actions import CONDITION, PHASES, Action, Payload, RunKey, Sort
-from tests.fake_runservice.listing import Filter, Query, parse
+from tests.fake_runservice.listing import Filter, ListQuery, parse_query
 from tests.fake_runservice.model import Model
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,11 +27,11 @@ _SIMPLE: dict[str, types_pb2.SimpleType] = {
 }
 
 
-def listed(action: Action, told_more: bool) -> definition.Action:
-    """Give a row of ListActions. Only a hosted backend tells more than parent and group."""
+def listed(action: Action, hosted: bool) -> definition.Action:
+    """Return a row of ListActions. Only a hosted backend reports more than parent and group."""
     row = _row(action)
     row.metadata.SetInParent()
-    if told_more:
+    if hosted:
         row.metadata.action_type = action.type  # type: ignore[assignment]
         if action.condition is not None:
             _name_condition(row.metadata.condition, action)
@@ -39,36 +39,36 @@ def listed(action: Action, told_more: bool) -> definition.Action:
 
 
 def watched(
-    action: Action, meets: bool, counts: Mapping[str, int], condition_told: bool
+    action: Action, meets: bool, counts: Mapping[str, int], with_condition: bool
 ) -> definition.EnrichedAction:
-    """Give what WatchActions sends of an action."""
+    """Return an action as WatchActions sends it."""
     row = _row(action)
     row.metadata.funtion_name = action.name
     if action.condition is None:
         _name_task(row.metadata.task, action)
         row.metadata.task.short_name = action.name
-    elif condition_told:
+    elif with_condition:
         _name_condition(row.metadata.condition, action)
     children = {PHASES[phase]: count for phase, count in counts.items()}
     return definition.EnrichedAction(action=row, meets_filter=meets, children_phase_counts=children)
 
 
 def run(root: Action) -> definition.Run:
-    """Give a row of ListRuns."""
+    """Return a row of ListRuns."""
     row = _row(root)
     _describe(row.metadata, root)
     return definition.Run(action=row)
 
 
-def details(action: Action, asked: identifier_pb2.RunIdentifier) -> definition.ActionDetails:
-    """Give all that the service tells of an action. An abort hides the signal.
+def details(action: Action, requested: identifier_pb2.RunIdentifier) -> definition.ActionDetails:
+    """Return the details of an action. An abort hides the signal.
 
-    The run comes back as it was asked for, with an org that the service ignored.
+    The run is the requested one, with an org that the service ignored.
     """
     row = _row(action)
     found = definition.ActionDetails(status=row.status, metadata=row.metadata)
     found.id.name = action.id
-    found.id.run.CopyFrom(asked)
+    found.id.run.CopyFrom(requested)
     if action.duration_ms is not None:
         found.status.duration_ms = action.duration_ms
     _describe(found.metadata, action)
@@ -100,17 +100,17 @@ def details(action: Action, asked: identifier_pb2.RunIdentifier) -> definition.A
 
 
 def payload(request: service.SignalEventRequest) -> Payload | None:
-    """Read what was answered; None where nothing was."""
+    """Return the payload of a signal; None without one."""
     field = request.payload.WhichOneof("value")
     value: Payload | None = getattr(request.payload, field) if field else None
     return value
 
 
-def query(request: list_pb2.ListRequest, fields: frozenset[str]) -> Query:
-    """Read and check what both listings take."""
+def query(request: list_pb2.ListRequest, fields: frozenset[str]) -> ListQuery:
+    """Return the query of a listing's request."""
     fields_sorted = request.sort_by_fields or ([request.sort_by] if request.sort_by.key else [])
     sort: Sort = tuple((one.key, one.direction == list_pb2.Sort.ASCENDING) for one in fields_sorted)
-    return parse(request.limit, request.token, sort, filters(request.filters), fields)
+    return parse_query(request.limit, request.token, sort, filters(request.filters), fields)
 
 
 def filters(found: Iterable[list_pb2.Filter]) -> list[Filter]:
@@ -126,17 +126,17 @@ def key(model: Model, run_id: identifier_pb2.RunIdentifier) -> RunKey:
 
 def _row(action: Action) -> definition.Action:
     row = definition.Action()
-    where, status = row.id.run, row.status
-    where.org, where.project, where.domain, where.name = action.run
+    run_id, status = row.id.run, row.status
+    run_id.org, run_id.project, run_id.domain, run_id.name = action.run
     row.id.name = action.id
     if action.parent:
         row.metadata.parent = action.parent
     if action.group:
         row.metadata.group = action.group
     status.phase = PHASES[action.phase]  # type: ignore[assignment]
-    _stamp(status.start_time, action.created_at)
+    _set_timestamp(status.start_time, action.created_at)
     if action.ended_at is not None:
-        _stamp(status.end_time, action.ended_at)
+        _set_timestamp(status.end_time, action.ended_at)
         if action.duration_ms:
             status.duration_ms = action.duration_ms
     return row
@@ -166,8 +166,8 @@ def _name_condition(
 
 
 def _literal(value: Payload) -> Literal:
-    made = Literal()
-    primitive = made.scalar.primitive
+    literal = Literal()
+    primitive = literal.scalar.primitive
     if isinstance(value, bool):
         primitive.boolean = value
     elif isinstance(value, int):
@@ -176,10 +176,10 @@ def _literal(value: Payload) -> Literal:
         primitive.float_value = value
     else:
         primitive.string_value = value
-    return made
+    return literal
 
 
-def _stamp(stamp: Timestamp, moment: datetime) -> None:
-    since = moment - _EPOCH
-    stamp.seconds = since.days * 86400 + since.seconds
-    stamp.nanos = since.microseconds * 1000
+def _set_timestamp(timestamp: Timestamp, instant: datetime) -> None:
+    since = instant - _EPOCH
+    timestamp.seconds = since.days * 86400 + since.seconds
+    timestamp.nanos = since.microseconds * 1000

@@ -1,7 +1,7 @@
-"""The run service without its wire: runs ask, clients answer, time passes.
+"""The fake RunService without gRPC: runs create conditions, clients signal them, time passes.
 
-Facts: Flyte 2's `runs/service`, `runs/repository`, `actions/k8s` and `executor`, and what its
-releases 2.0.28, 2.0.42 and 2.0.43 answered when they were asked.
+Sources: Flyte 2's `runs/service`, `runs/repository`, `actions/k8s` and `executor`, and recorded
+responses of its releases 2.0.28, 2.0.42 and 2.0.43.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from tests.fake_runservice.actions import (
     ROOT,
     TERMINAL,
     Action,
+    ClusterResource,
     Condition,
     Payload,
-    Refusal,
-    Resource,
     RunKey,
+    StatusError,
     same,
 )
-from tests.fake_runservice.listing import Query, compiled, no_nul, order_by, page
+from tests.fake_runservice.listing import ListQuery, compile_filters, no_nul, order_by, page
 from tests.fake_runservice.records import Records
 
 
-class Scope(TypedDict, total=False):
-    """Where a run is: local/local where nothing else is said."""
+class ScopeArgs(TypedDict, total=False):
+    """The scope of a run, as keyword arguments; project and domain are `local` by default."""
 
     org: str
     project: str
@@ -35,9 +35,9 @@ class Scope(TypedDict, total=False):
 
 
 class Model(Records):
-    """What runs do, and what clients may ask of them.
+    """The actions of runs and the requests of clients.
 
-    Methods that take a RunKey are the service's, and leave `expire` to it.
+    Methods with a RunKey are for the service, which calls `expire` itself.
     """
 
     def ask(
@@ -54,19 +54,19 @@ class Model(Records):
         expires_in: float | None = None,
         action: str | None = None,
         queued: bool = False,
-        **scope: Unpack[Scope],
+        **scope: Unpack[ScopeArgs],
     ) -> str:
-        """Make a condition, and give its id; `queued` leaves its reconciliation to the caller."""
+        """Create a condition and return its id; with `queued`, the caller reconciles it."""
         if expected_type not in KINDS:
-            raise ValueError(f"no event takes a {expected_type}")
+            raise ValueError(f"{expected_type} is no type of a condition")
         condition = Condition(expected_type, prompt, description, markdown, expires_in)
         with self.lock:
             self.expire()
             key = self.key(run, **scope)
-            made = self._make(key, action, name, condition, parent=parent, group=group)
+            created = self._create(key, action, name, condition, parent=parent, group=group)
             if not queued:
-                self._pause(self._resources[key, made.id])
-            return made.id
+                self._pause(self._resources[key, created.id])
+            return created.id
 
     def task(
         self,
@@ -76,66 +76,66 @@ class Model(Records):
         action: str | None = None,
         parent: str = ROOT,
         phase: str = "RUNNING",
-        **scope: Unpack[Scope],
+        **scope: Unpack[ScopeArgs],
     ) -> str:
-        """Make a task, and give its id."""
+        """Create a task and return its id."""
         with self.lock:
             self.expire()
             key = self.key(run, **scope)
-            return self._make(key, action, function_name, None, parent=parent, phase=phase).id
+            return self._create(key, action, function_name, None, parent=parent, phase=phase).id
 
-    def reconcile(self, run: str, action: str, **scope: Unpack[Scope]) -> None:
-        """Pause a condition that was left queued; its creation moves back to the whole second."""
+    def reconcile(self, run: str, action: str, **scope: Unpack[ScopeArgs]) -> None:
+        """Pause a queued condition; the fraction of its creation time is cut off."""
         with self.lock:
             self.expire()
             self._pause(self._resources[self.key(run, **scope), action])
 
-    def finish_run(self, run: str, phase: str = "SUCCEEDED", **scope: Unpack[Scope]) -> None:
+    def finish_run(self, run: str, phase: str = "SUCCEEDED", **scope: Unpack[ScopeArgs]) -> None:
         with self.lock:
             self.expire()
             self._advance(self._resources[self.key(run, **scope), ROOT], phase, self.now())
 
-    def fail(self, run: str, action: str, **scope: Unpack[Scope]) -> None:
-        """Let a condition fail. A release that does not tell of ends leaves it PAUSED."""
+    def fail(self, run: str, action: str, **scope: Unpack[ScopeArgs]) -> None:
+        """Fail a condition. On a release that records no ends, it stays PAUSED."""
         with self.lock:
             self.expire()
             resource = self._resources[self.key(run, **scope), action]
             self._complete(resource, "FAILED", self.now())
 
-    def collect(self, run: str, action: str, **scope: Unpack[Scope]) -> None:
-        """Take the action out of the cluster, as happens a while after its end.
+    def collect(self, run: str, action: str, **scope: Unpack[ScopeArgs]) -> None:
+        """Delete the action from the cluster, as happens some time after its end.
 
-        Its end is reported once more, so that a release that records ends makes up for one that
-        did not; what had not ended is aborted.
+        Its end is reported again, so that a release that records ends does so for an end under
+        an older release. An action that has not ended is aborted.
         """
         with self.lock:
             self.expire()
             key = self.key(run, **scope)
-            resource = self._forget(key, action)
+            resource = self._delete_resource(key, action)
             if resource is not None and self._runs[key].actions[action].phase not in TERMINAL:
                 phase = resource.end if resource.signal is None else "SUCCEEDED"
                 self._advance(resource, phase, self.now())
 
-    def action(self, run: str, action: str, **scope: Unpack[Scope]) -> Action:
-        """Give the record of an action as it is now; KeyError where there is none."""
+    def action(self, run: str, action: str, **scope: Unpack[ScopeArgs]) -> Action:
+        """Return the current record of an action; raise KeyError if there is none."""
         with self.lock:
             self.expire()
             return self._runs[self.key(run, **scope)].actions[action]
 
     def signal_directly(
-        self, run: str, action: str, payload: Payload, *, by: str = "", **scope: Unpack[Scope]
+        self, run: str, action: str, payload: Payload, *, by: str = "", **scope: Unpack[ScopeArgs]
     ) -> None:
-        """Answer as another client would; raise `Refusal` where the service would refuse."""
+        """Signal as another client; raise the `StatusError` with which the service responds."""
         with self.lock:
             self.expire()
             key = self.key(run, **scope)
-            known = self._find(key, action)
-            self.signal(key, action, known.parent if known else ROOT, payload, by)
+            found = self._find(key, action)
+            self.signal(key, action, found.parent if found else ROOT, payload, by)
 
     def abort_directly(
-        self, run: str, action: str, reason: str = "", **scope: Unpack[Scope]
+        self, run: str, action: str, reason: str = "", **scope: Unpack[ScopeArgs]
     ) -> None:
-        """Abort as another client would; raise `Refusal` where the service would refuse."""
+        """Abort as another client; raise the `StatusError` with which the service responds."""
         with self.lock:
             self.expire()
             self.abort(self.key(run, **scope), action, reason)
@@ -146,7 +146,7 @@ class Model(Records):
                 raise no_nul("action not found: failed to get action", "NOT_FOUND")
             found = self._find(key, action)
             if found is None:
-                raise Refusal("NOT_FOUND", "action not found: action not found")
+                raise StatusError("NOT_FOUND", "action not found: action not found")
             return found
 
     def root(self, key: RunKey) -> Action:
@@ -155,31 +155,31 @@ class Model(Records):
                 raise no_nul("failed to get run", "NOT_FOUND")
             found = self._find(key, ROOT)
             if found is None:
-                where = f"{key.project}/{key.domain}/{key.name}"
-                raise Refusal("NOT_FOUND", f"run not found: {where}")
+                path = f"{key.project}/{key.domain}/{key.name}"
+                raise StatusError("NOT_FOUND", f"run not found: {path}")
             return found
 
-    def list_actions(self, key: RunKey, query: Query) -> tuple[list[Action], str]:
-        """Give a page of a run's actions, and the token of the next."""
+    def list_actions(self, key: RunKey, query: ListQuery) -> tuple[list[Action], str]:
+        """Return a page of a run's actions, and the token of the next page."""
         with self.lock:
-            tests = compiled(query, key[1:])
+            predicates = compile_filters(query, key[1:])
             run = self._runs.get(key)
             if run is None:
                 return [], ""
             ids = run.ids(query.sort)
-            if not tests:
+            if not predicates:
                 ids = ids[query.offset : query.offset + query.limit + 1]
                 return _cut([run.actions[one] for one in ids], query)
-            return _cut(page(map(run.actions.__getitem__, ids), query, tests), query)
+            return _cut(page(map(run.actions.__getitem__, ids), query, predicates), query)
 
     def list_runs(
-        self, org: str, project: tuple[str, str] | None, paused_only: bool, query: Query
+        self, org: str, project: tuple[str, str] | None, paused_only: bool, query: ListQuery
     ) -> tuple[list[Action], str]:
-        """Give a page of runs by their root actions; a project is its id and its domain."""
+        """Return a page of runs as their root actions; `project` is an id and a domain."""
         with self.lock:
             only_paused = paused_only and self.release.paused_runs
             scope = (*(project or ()), *((PHASES["PAUSED"],) if only_paused else ()))
-            tests = compiled(query, scope)
+            predicates = compile_filters(query, scope)
             roots = [
                 run.actions[ROOT]
                 for key, run in self._runs.items()
@@ -187,7 +187,7 @@ class Model(Records):
                 and (not self.release.hosted or key.org == org)
                 and (run.paused or not only_paused)
             ]
-            return _cut(page(order_by(roots, query.sort), query, tests), query)
+            return _cut(page(order_by(roots, query.sort), query, predicates), query)
 
     def signal(
         self, key: RunKey, action: str, parent: str, payload: Payload | None, by: str
@@ -195,33 +195,35 @@ class Model(Records):
         with self.lock:
             if payload is None:
                 words = "signal value must be a concrete bool/int/float/str literal"
-                raise Refusal("INVALID_ARGUMENT", words)
+                raise StatusError("INVALID_ARGUMENT", words)
             resource = self._signalled(key, action, parent)
             if resource.expected_type is None:
-                raise Refusal("FAILED_PRECONDITION", f"action {resource.name} is not a condition")
+                raise StatusError(
+                    "FAILED_PRECONDITION", f"action {resource.name} is not a condition"
+                )
             if resource.signal is not None:
                 if same(resource.signal, payload):
                     return
                 words = f"condition {resource.name} already signalled with a different value"
-                raise Refusal("FAILED_PRECONDITION", words)
+                raise StatusError("FAILED_PRECONDITION", words)
             if resource.completed:
                 words = f"condition {resource.name} already completed"
-                raise Refusal("FAILED_PRECONDITION", words)
+                raise StatusError("FAILED_PRECONDITION", words)
             kind, declared = KINDS[type(payload).__name__], KINDS[resource.expected_type]
             if kind != declared:
                 does = f"does not match declared condition type {declared}"
-                raise Refusal("INVALID_ARGUMENT", f"signal value type {kind} {does}")
+                raise StatusError("INVALID_ARGUMENT", f"signal value type {kind} {does}")
             resource.signal = payload
             self._record_signal(resource, payload, by)
 
     def abort(self, key: RunKey, action: str, reason: str) -> None:
-        """Abort whatever the phase: what was answered loses its answer."""
+        """Abort an action in any phase; an answered one loses its payload."""
         with self.lock:
             if "\0" in "".join((*key, action, reason)):
                 raise no_nul("failed to abort action")
             found = self._find(key, action)
             if found is None:
-                raise Refusal("NOT_FOUND", f"action not found: {action}")
+                raise StatusError("NOT_FOUND", f"action not found: {action}")
             now = self.now()
             aborted = replace(
                 found,
@@ -231,23 +233,23 @@ class Model(Records):
                 abort_reason=reason or "User requested abort",
             )
             self._runs[key].put(aborted)
-            self._forget(key, action)
-            for _ in ("the abort", "the end that the cluster reports"):
-                self._tell(aborted)
+            self._delete_resource(key, action)
+            for _ in ("the abort", "the end as the cluster reports it"):
+                self._notify(aborted)
 
-    def _signalled(self, key: RunKey, action: str, parent: str) -> Resource:
-        """Find what a signal acts upon: its name in the cluster holds run and id alone."""
+    def _signalled(self, key: RunKey, action: str, parent: str) -> ClusterResource:
+        """Return the resource of a signal: its name in the cluster contains only run and id."""
         name = f"{key.name}-{action}"
         found = self._resources.get((key, action))
         if found is None and not self.release.hosted:
             found = self._named.get(name)
         if found is None or (self.release.hosted and found.parent != parent):
-            raise Refusal("NOT_FOUND", f"condition action {name} not found")
+            raise StatusError("NOT_FOUND", f"condition action {name} not found")
         return found
 
 
-def _cut(found: list[Action], query: Query) -> tuple[list[Action], str]:
-    """Take the row off that only told that more follow."""
+def _cut(found: list[Action], query: ListQuery) -> tuple[list[Action], str]:
+    """Return the rows without the one that shows that more follow, and the next token."""
     if len(found) <= query.limit:
         return found, ""
     return found[: query.limit], str(query.offset + query.limit)

@@ -1,4 +1,4 @@
-"""ProjectService, as far as it says whether there is a project."""
+"""GetProject of the fake ProjectService."""
 
 from __future__ import annotations
 

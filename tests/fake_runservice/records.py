@@ -1,4 +1,4 @@
-"""The records of runs, how they follow the cluster, and who is told of their changes."""
+"""The records of runs, how they follow the cluster, and the notification of watchers."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tests.fake_runservice.actions import (
     TERMINAL,
     Action,
     Change,
+    ClusterResource,
     Condition,
     Payload,
-    Resource,
-    Run,
     RunKey,
+    RunRecord,
 )
 from tests.fake_runservice.listing import order_by
 from tests.fake_runservice.releases import RELEASES
@@ -29,11 +29,16 @@ Watcher = Callable[[Change], None]
 
 
 class Records:
-    """Runs and their actions as one release keeps them; any thread may call.
+    """Runs and their actions as one release records them; thread-safe.
 
-    `lag` and `phase_lag` are seconds of the clock `now`: how long after an accepted signal
-    the record carries it, and how long after that the phase follows.
-    `projects` are the domains by project, None where the service does not say.
+    Attributes
+    ----------
+    lag
+        Time until the record shows an accepted signal, in seconds of the clock `now`.
+    phase_lag
+        Time until the phase follows the record, in seconds of that clock.
+    projects
+        The domains of each project; None if the service has no ProjectService.
     """
 
     def __init__(self, release: str = "2.0.43", now: Callable[[], datetime] | None = None) -> None:
@@ -43,29 +48,28 @@ class Records:
         self.phase_lag = 0.0
         self.projects: dict[str, list[str]] | None = None
         self.lock = threading.RLock()
-        self._runs: dict[RunKey, Run] = {}
-        self._resources: dict[tuple[RunKey, str], Resource] = {}
-        self._named: dict[str, Resource] = {}
+        self._runs: dict[RunKey, RunRecord] = {}
+        self._resources: dict[tuple[RunKey, str], ClusterResource] = {}
+        self._named: dict[str, ClusterResource] = {}
         self._due: list[tuple[datetime, int, Callable[[datetime], None]]] = []
         self._sequence = itertools.count()
         self._watchers: dict[tuple[RunKey, str], list[Watcher]] = defaultdict(list)
 
     def upgrade(self, release: str) -> None:
-        """Go on as another release of the same database and cluster.
+        """Switch to another release with the same database and cluster.
 
-        What the former release did not record stays as it is; what is still due, the new one
-        records.
+        It records what is still due, but not what the former release omitted.
         """
         with self.lock:
             self.expire()
             self.release = RELEASES[release]
 
     def key(self, run: str, org: str = "", project: str = "local", domain: str = "local") -> RunKey:
-        """Give what the service knows the run by."""
+        """Return the key of a run."""
         return RunKey(org if self.release.hosted else "", project, domain, run)
 
     def expire(self) -> None:
-        """Do whatever was due by now: deadlines, and records that lag behind a signal."""
+        """Execute what is due: deadlines, and records that lag behind a signal."""
         with self.lock:
             if not self._due:
                 return
@@ -75,9 +79,9 @@ class Records:
                 step(at)
 
     def watch(self, key: RunKey, action: str, watcher: Watcher) -> Callable[[], None]:
-        """Call the watcher at each change of a run, or of one action where one is named.
+        """Call the watcher at each change of a run, or of one action unless `action` is empty.
 
-        It is called under the lock, by any thread. Returns how to end that.
+        It is called from any thread, with the lock held. Return a function that ends the watch.
         """
         with self.lock:
             self._watchers[key, action].append(watcher)
@@ -92,7 +96,7 @@ class Records:
         return end
 
     def actions(self, key: RunKey) -> list[Action]:
-        """Give all actions of a run in order of creation."""
+        """Return all actions of a run in order of creation."""
         with self.lock:
             run = self._runs.get(key)
             return [run.actions[one] for one in run.ids()] if run else []
@@ -101,7 +105,7 @@ class Records:
         run = self._runs.get(key)
         return run.actions.get(action) if run else None
 
-    def _make(
+    def _create(
         self,
         key: RunKey,
         action: str | None,
@@ -112,30 +116,30 @@ class Records:
         group: str = "",
         phase: str = "QUEUED",
     ) -> Action:
-        """Record an action, and its run where it is the first."""
+        """Record an action, and its run if that is new."""
         now = self.now()
         second = now.replace(microsecond=0)
         run = self._runs.get(key)
         if run is None:
-            run = self._runs[key] = Run(key, order_by)
+            run = self._runs[key] = RunRecord(key, order_by)
             self._add(run, Action(key, ROOT, "", "", "t", "RUNNING", second, now))
         if action is None:
             ids = (f"c{number:06}" for number in itertools.count(len(run.actions)))
             action = next(one for one in ids if one not in run.actions)
         if action in run.actions:
-            raise ValueError(f"{key.name} has an action {action} already")
+            raise ValueError(f"{key.name} already has an action {action}")
         created = second if condition is None else now
-        made = Action(key, action, parent, group, name, phase, created, now, condition)
-        self._add(run, made)
+        added = Action(key, action, parent, group, name, phase, created, now, condition)
+        self._add(run, added)
         run.put(replace(run.actions[ROOT], updated_at=now))
-        above = run.actions.get(parent)
-        if above is not None and above.phase not in TERMINAL:
-            self._tell(above)  # it is set to RUNNING once more
-        return made
+        parent_action = run.actions.get(parent)
+        if parent_action is not None and parent_action.phase not in TERMINAL:
+            self._notify(parent_action)  # it is set to RUNNING again
+        return added
 
-    def _add(self, run: Run, action: Action) -> None:
+    def _add(self, run: RunRecord, action: Action) -> None:
         run.put(action)
-        resource = Resource(
+        resource = ClusterResource(
             action.run,
             action.id,
             action.parent,
@@ -144,10 +148,10 @@ class Records:
         )
         self._resources[action.run, action.id] = resource
         self._named[resource.name] = resource
-        self._tell(action)
+        self._notify(action)
 
-    def _pause(self, resource: Resource) -> None:
-        """Reconcile a condition for the first time; its deadline counts from then on."""
+    def _pause(self, resource: ClusterResource) -> None:
+        """Reconcile a condition for the first time, and schedule its deadline."""
         if resource.reconciled:
             return
         resource.reconciled = True
@@ -155,63 +159,63 @@ class Records:
         timeout = paused.condition.timeout if paused.condition else None
         if timeout is not None and timeout > 0:
             deadline = resource.created_at + timedelta(seconds=timeout)
-            self._at(deadline, lambda at: self._time_out(resource, at))
+            self._schedule_at(deadline, lambda at: self._time_out(resource, at))
             self.expire()
 
-    def _time_out(self, resource: Resource, at: datetime) -> None:
+    def _time_out(self, resource: ClusterResource, at: datetime) -> None:
         if resource.signal is None and not resource.completed:
             self._complete(resource, "TIMED_OUT", at)
 
-    def _complete(self, resource: Resource, phase: str, at: datetime) -> None:
-        """End a condition that nobody answered."""
+    def _complete(self, resource: ClusterResource, phase: str, at: datetime) -> None:
+        """End a condition without an answer."""
         resource.completed, resource.end = True, phase
         self._advance(resource, phase, at)
 
-    def _record_signal(self, resource: Resource, payload: Payload, by: str) -> None:
-        """Have the record follow a signal that the cluster took."""
+    def _record_signal(self, resource: ClusterResource, payload: Payload, by: str) -> None:
+        """Update the record after a signal that the cluster accepted."""
         run = self._runs[resource.key]
         if resource.reconciled:
-            self._tell(run.actions[resource.id], detailed=not self.release.tells)
+            self._notify(run.actions[resource.id], detailed=not self.release.records_ends)
         resource.reconciled = True
 
         def record(at: datetime) -> None:
             former = run.actions[resource.id]
             signalled = replace(former, payload=payload, signalled_by=by, updated_at=at)
             run.put(signalled)
-            if self.release.tells and self.phase_lag > 0:
-                self._tell(signalled)
-            self._later(self.phase_lag, succeed)
+            if self.release.records_ends and self.phase_lag > 0:
+                self._notify(signalled)
+            self._schedule(self.phase_lag, succeed)
 
         def succeed(at: datetime) -> None:
             ended = self._advance(resource, "SUCCEEDED", at, resource.created_at)
-            if self.release.tells:
-                self._tell(ended, listed=False)
+            if self.release.records_ends:
+                self._notify(ended, listed=False)
 
-        self._later(self.lag, record)
+        self._schedule(self.lag, record)
 
     def _advance(
-        self, resource: Resource, phase: str, at: datetime, start: datetime | None = None
+        self, resource: ClusterResource, phase: str, at: datetime, start: datetime | None = None
     ) -> Action:
-        """Record a phase that the cluster reports, where the service takes it from there.
+        """Record a phase that the cluster reports, if the service accepts it.
 
-        A phase may not fall by its number, and PAUSED is 9: what was paused stays so, unless
-        the release knows that exception.
+        The number of a phase must not decrease, and PAUSED is 9. Only a release that records ends
+        makes an exception for it.
         """
         run = self._runs[resource.key]
         former = run.actions[resource.id]
         ends = phase in TERMINAL
         rises = PHASES[former.phase] <= PHASES[phase] or former.phase in ("FAILED", "TIMED_OUT")
-        if not rises and not (self.release.tells and former.phase == "PAUSED" and ends):
+        if not rises and not (self.release.records_ends and former.phase == "PAUSED" and ends):
             return former
         created = former.created_at if start is None else min(former.created_at, start)
         ended = former.ended_at or (max(at, created) if ends else None)
         advanced = replace(former, phase=phase, created_at=created, updated_at=at, ended_at=ended)
         run.put(advanced)
-        self._tell(advanced)
+        self._notify(advanced)
         return advanced
 
-    def _forget(self, key: RunKey, action: str) -> Resource | None:
-        """Take the action out of the cluster; its record stays."""
+    def _delete_resource(self, key: RunKey, action: str) -> ClusterResource | None:
+        """Delete the action from the cluster; its record remains."""
         resource = self._resources.pop((key, action), None)
         if resource is None:
             return None
@@ -220,17 +224,17 @@ class Records:
             del self._named[resource.name]
         return resource
 
-    def _tell(self, action: Action, *, listed: bool = True, detailed: bool = True) -> None:
+    def _notify(self, action: Action, *, listed: bool = True, detailed: bool = True) -> None:
         change = Change(action, listed, detailed)
         for name in (action.id, ""):
             for watcher in self._watchers.get((action.run, name), ()):
                 watcher(change)
 
-    def _later(self, seconds: float, step: Callable[[datetime], None]) -> None:
+    def _schedule(self, seconds: float, step: Callable[[datetime], None]) -> None:
         if seconds > 0:
-            self._at(self.now() + timedelta(seconds=seconds), step)
+            self._schedule_at(self.now() + timedelta(seconds=seconds), step)
         else:
             step(self.now())
 
-    def _at(self, moment: datetime, step: Callable[[datetime], None]) -> None:
-        heappush(self._due, (moment, next(self._sequence), step))
+    def _schedule_at(self, instant: datetime, step: Callable[[datetime], None]) -> None:
+        heappush(self._due, (instant, next(self._sequence), step))

@@ -1,4 +1,4 @@
-"""In what the releases of Flyte's backend differ for events."""
+"""How the releases of Flyte's backend differ for events."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from tests.fake_runservice.listing import COLUMN_FIELDS
 
 @dataclass(frozen=True)
 class Release:
-    signals: bool = True  # there is a SignalEvent
-    paused_runs: bool = True  # paused_actions_only is heeded
-    tells: bool = True  # ends are recorded and told, and conditions can be told from tasks
-    hosted: bool = False  # a closed backend: orgs count, and listings tell more
+    signals: bool = True  # SignalEvent is implemented
+    paused_runs: bool = True  # paused_actions_only has an effect
+    records_ends: bool = True  # ends are recorded and notified; watches report conditions
+    hosted: bool = False  # a closed backend: org is significant, and listings report more
 
     @property
     def filters(self) -> frozenset[str]:
         """The fields that a listing can be filtered by."""
         if self.hosted:
             return frozenset({"action_type", "parent_name", "phase", "created_at"})
-        return COLUMN_FIELDS if self.tells else COLUMN_FIELDS - {"action_type"}
+        return COLUMN_FIELDS if self.records_ends else COLUMN_FIELDS - {"action_type"}
 
 
 RELEASES = {
-    "2.0.27": Release(signals=False, paused_runs=False, tells=False),
-    "2.0.28": Release(paused_runs=False, tells=False),
-    "2.0.30": Release(tells=False),
-    "2.0.42": Release(tells=False),
+    "2.0.27": Release(signals=False, paused_runs=False, records_ends=False),
+    "2.0.28": Release(paused_runs=False, records_ends=False),
+    "2.0.30": Release(records_ends=False),
+    "2.0.42": Release(records_ends=False),
     "2.0.43": Release(),
     "hosted": Release(hosted=True),
 }

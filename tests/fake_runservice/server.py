@@ -1,4 +1,4 @@
-"""The service on a port of this machine, in a thread with an event loop of its own."""
+"""The fake RunService on a local port, in a thread with its own event loop."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.fake_runservice.service import Metadata, Service
 
 T = TypeVar("T")
 
-_TICK = 0.02  # seconds between two looks at what is due, so that watches hear of it
+_TICK = 0.02  # seconds between two checks for what is due
 _OPTIONS = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
     ("grpc.max_concurrent_streams", 250),  # on one connection, as Go's HTTP/2 server
-    # Go's server, which this stands for, does not mind pings.
+    # Go's server accepts any number of pings.
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_ping_strikes", 0),
     ("grpc.http2.min_ping_interval_without_data_ms", 0),
@@ -31,7 +31,7 @@ _OPTIONS = [
 
 
 class Server:
-    """Serves a model. It can stop and start again on its port; `close` ends its thread."""
+    """Serves a `Model`. It can stop and restart on the same port; `close` ends its thread."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Server:
 
     @property
     def calls(self) -> Counter[str]:
-        """How often each method was called; a test may clear it."""
+        """The number of calls of each method; a test may clear it."""
         return self.service.calls
 
     @property
@@ -77,11 +77,11 @@ class Server:
         return f"{self._host}:{self._port}"
 
     def start(self) -> None:
-        """Listen; on the same port as before, if there was a before."""
+        """Start to listen, again on the same port."""
         self._run(self._start())
 
     def stop(self, grace: float | None = None) -> None:
-        """Stop listening, and end what is open; at once unless there is a grace in seconds."""
+        """Stop listening, and end open calls after `grace` seconds."""
         self._run(self._stop(grace))
 
     def upgrade(self, release: str) -> None:
@@ -111,7 +111,7 @@ class Server:
 
     async def _start(self) -> None:
         if self._server is not None:
-            raise RuntimeError("it listens already")
+            raise RuntimeError("the server is already started")
         server = grpc.aio.server(options=_OPTIONS)
         handlers = self.hostile, self.service.handlers(), projects.handlers(self.model)
         server.add_generic_rpc_handlers(handlers)

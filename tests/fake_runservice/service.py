@@ -1,4 +1,4 @@
-"""The gRPC service over a model: messages in, messages out, and what goes wrong between."""
+"""The fake RunService over gRPC: requests to a `Model`, with faults."""
 
 from __future__ import annotations
 
@@ -14,25 +14,34 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from tests.fake_runservice import idl, messages
-from tests.fake_runservice.actions import Refusal
+from tests.fake_runservice.action_tree import ActionTree
+from tests.fake_runservice.actions import StatusError
 from tests.fake_runservice.faults import Faults, unimplemented
 from tests.fake_runservice.model import Model
-from tests.fake_runservice.streams import Stream
-from tests.fake_runservice.tree import Tree
+from tests.fake_runservice.watch_queue import WatchQueue
 
 Metadata = dict[str, str]
 Context = Any
 Unary = Callable[[Any, Metadata], Message]
-Watch = Callable[[Any, Context, Stream], Awaitable[None]]
+WatchMethod = Callable[[Any, Context, WatchQueue], Awaitable[None]]
 
 SUBJECT = "x-amzn-oidc-identity"
 _SERVICE = pb.DESCRIPTOR.services_by_name["RunService"]
 
 
 class Service:
-    """Answers the RPCs; `calls`, `requests` and `open_streams` tell what it was asked.
+    """Responds to calls, and counts them.
 
-    `connections` counts the open streams of each HTTP/2 connection.
+    Attributes
+    ----------
+    calls
+        The number of calls of each method.
+    requests
+        The latest calls: method, request and metadata.
+    open_streams
+        The number of open streams of each method.
+    connections
+        The number of open streams of each HTTP/2 connection.
     """
 
     def __init__(self, model: Model) -> None:
@@ -52,15 +61,15 @@ class Service:
             "ListRuns": self._list_runs,
             "GetRunDetails": self._get_run_details,
         }
-        self._watches: dict[str, Watch] = {
+        self._watches: dict[str, WatchMethod] = {
             "WatchActions": self._watch_actions,
             "WatchActionDetails": self._watch_action_details,
         }
 
     def handlers(self) -> grpc.GenericRpcHandler:
-        """Give handlers of all methods of the service, those it lacks included."""
-        made = {method.name: self._handler(method) for method in _SERVICE.methods}
-        return grpc.method_handlers_generic_handler(_SERVICE.full_name, made)
+        """Return handlers of all methods of the service, also of unimplemented ones."""
+        handlers = {method.name: self._handler(method) for method in _SERVICE.methods}
+        return grpc.method_handlers_generic_handler(_SERVICE.full_name, handlers)
 
     def _handler(self, method: Any) -> grpc.RpcMethodHandler[Any, Any]:
         read = GetMessageClass(method.input_type).FromString
@@ -80,26 +89,26 @@ class Service:
                     self.faults.shift()
                 if method in self.faults.delay_after:
                     await asyncio.sleep(self.faults.delay_after[method])
-                if self.faults.takes(self.faults.unavailable_after, method):
-                    raise Refusal("UNAVAILABLE", "the reply was lost")
-            except Refusal as refusal:
-                await _refuse(context, refusal)
+                if self.faults.count_down(self.faults.unavailable_after, method):
+                    raise StatusError("UNAVAILABLE", "the reply was lost")
+            except StatusError as error:
+                await _abort(context, error)
             return response
 
         return call
 
     def _stream(self, method: str) -> Callable[[Any, Context], Awaitable[None]]:
         async def watch(request: Any, context: Context) -> None:
-            stream = Stream()
+            stream = WatchQueue()
             self.connections[context.peer()] += 1
             try:
                 await self._begin(method, request, context)
-                if self.faults.takes(self.faults.unavailable_after, method):
-                    stream.end(Refusal("UNAVAILABLE", "the watch was lost"))
+                if self.faults.count_down(self.faults.unavailable_after, method):
+                    stream.end(StatusError("UNAVAILABLE", "the watch was lost"))
                 self.faults.streams.add(stream)
                 await self._watches[method](request, context, stream)
-            except Refusal as refusal:
-                await _refuse(context, refusal)
+            except StatusError as error:
+                await _abort(context, error)
             finally:
                 self.faults.streams.discard(stream)
                 self.connections[context.peer()] -= 1
@@ -107,7 +116,7 @@ class Service:
         return watch
 
     async def _begin(self, method: str, request: Any, context: Context) -> Metadata:
-        """Note a call, and let go wrong what shall before its work."""
+        """Count a call, and raise the errors that precede its execution."""
         metadata = dict(context.invocation_metadata())
         self.calls[method] += 1
         self.requests.append((method, request, metadata))
@@ -115,9 +124,9 @@ class Service:
             raise unimplemented(method)
         if method == "SignalEvent" and not self.model.release.signals:
             raise unimplemented(method)
-        refusal = self.faults.refusal(method)
-        if refusal is not None:
-            raise refusal
+        error = self.faults.failure(method)
+        if error is not None:
+            raise error
         if method in self.faults.delay:
             await asyncio.sleep(self.faults.delay[method])
         self.model.expire()
@@ -142,8 +151,8 @@ class Service:
     def _signal_event(self, request: pb.SignalEventRequest, metadata: Metadata) -> Message:
         payload = messages.payload(request)
         if payload is not None and not request.action_id.HasField("run"):
-            # The handler that crashes is another service's, behind this one.
-            raise Refusal("UNAVAILABLE", "unexpected EOF")
+            # The handler that crashes belongs to another service behind this one.
+            raise StatusError("UNAVAILABLE", "unexpected EOF")
         key = messages.key(self.model, request.action_id.run)
         name, parent = request.action_id.name, request.parent_action_name
         self.model.signal(key, name, parent, payload, metadata.get(SUBJECT, "").strip())
@@ -173,16 +182,17 @@ class Service:
         return found
 
     async def _watch_actions(
-        self, request: pb.WatchActionsRequest, context: Context, stream: Stream
+        self, request: pb.WatchActionsRequest, context: Context, stream: WatchQueue
     ) -> None:
         _need_run(request.HasField("run_id"))
         key = messages.key(self.model, request.run_id)
         known: set[str] = set()
-        tree = Tree(messages.filters(request.filter), known.__contains__, self._random)
+        tree = ActionTree(messages.filters(request.filter), known.__contains__, self._random)
 
         async def send(actions: list[Any]) -> None:
             rows = [
-                messages.watched(*update, self.model.release.tells) for update in tree.take(actions)
+                messages.watched(*update, self.model.release.records_ends)
+                for update in tree.update(actions)
             ]
             if rows:
                 await context.write(pb.WatchActionsResponse(enriched_actions=rows))
@@ -205,7 +215,7 @@ class Service:
             self.open_streams["WatchActions"] -= 1
 
     async def _watch_action_details(
-        self, request: pb.WatchActionDetailsRequest, context: Context, stream: Stream
+        self, request: pb.WatchActionDetailsRequest, context: Context, stream: WatchQueue
     ) -> None:
         _need_run(request.action_id.HasField("run"))
         key = messages.key(self.model, request.action_id.run)
@@ -213,9 +223,9 @@ class Service:
         with self.model.lock:
             try:
                 first = self.model.details(key, name)
-            except Refusal as refusal:
-                words = f"failed to get action details: not_found: {refusal.message}"
-                raise Refusal("NOT_FOUND", words) from None
+            except StatusError as error:
+                words = f"failed to get action details: not_found: {error.message}"
+                raise StatusError("NOT_FOUND", words) from None
             end = self.model.watch(key, name, stream.put)
         self.open_streams["WatchActionDetails"] += 1
         try:
@@ -235,8 +245,8 @@ def _need_run(given: bool) -> None:
     """Crash, as the service's handlers do where a request names no run."""
     if not given:
         words = "Stream removed (RST_STREAM (Received RST_STREAM with error code 2))"
-        raise Refusal("INTERNAL", words)
+        raise StatusError("INTERNAL", words)
 
 
-async def _refuse(context: Context, refusal: Refusal) -> None:
-    await context.abort(grpc.StatusCode[refusal.status], refusal.message)
+async def _abort(context: Context, error: StatusError) -> None:
+    await context.abort(grpc.StatusCode[error.status], error.message)

@@ -13,14 +13,14 @@ from flyteidl2.workflow import run_service_pb2 as pb
 
 from flyte_sidecar.backends.flyte.rpc.idl import signal_info
 from tests.conftest import ROOT, needs, run
-from tests.fake_runservice.client import BY_CREATION, WAIT, Client, refused, run_id
+from tests.fake_runservice.client import BY_CREATION, WAIT, GrpcClient, run_id, status_and_message
 from tests.fake_runservice.model import Model
 from tests.fake_runservice.server import Server
 
 
 @pytest.fixture
 def release() -> str:
-    """One stands for all: faults know no release."""
+    """Faults do not depend on the release."""
     return "2.0.43"
 
 
@@ -28,12 +28,12 @@ def status(call: Callable[[], object]) -> str:
     try:
         call()
     except grpc.RpcError as error:
-        return refused(error)[0]
+        return status_and_message(error)[0]
     return "OK"
 
 
-def test_calls_may_be_refused_before_they_do_anything(
-    model: Model, server: Server, client: Client
+def test_calls_can_fail_before_they_are_executed(
+    model: Model, server: Server, client: GrpcClient
 ) -> None:
     model.ask("r1", "deploy", action="c1")
     server.faults.unavailable["SignalEvent"] = 2
@@ -43,7 +43,9 @@ def test_calls_may_be_refused_before_they_do_anything(
     assert status(lambda: client.signal("c1", True)) == "OK"
 
 
-def test_a_reply_may_be_lost_after_the_work(model: Model, server: Server, client: Client) -> None:
+def test_a_response_can_be_lost_after_the_execution(
+    model: Model, server: Server, client: GrpcClient
+) -> None:
     model.ask("r1", "deploy", action="c1")
     server.faults.unavailable_after["SignalEvent"] = 1
     assert status(lambda: client.signal("c1", True)) == "UNAVAILABLE"
@@ -51,17 +53,17 @@ def test_a_reply_may_be_lost_after_the_work(model: Model, server: Server, client
     assert status(lambda: client.signal("c1", True)) == "OK"
 
 
-def test_a_method_may_always_fail(server: Server, client: Client) -> None:
+def test_a_method_can_always_fail(server: Server, client: GrpcClient) -> None:
     server.faults.errors["ListActions"] = (grpc.StatusCode.PERMISSION_DENIED, "not yours")
     server.faults.unimplemented.add("ListRuns")
     with pytest.raises(grpc.RpcError) as caught:
         client.list_actions()
-    assert refused(caught.value) == ("PERMISSION_DENIED", "not yours")
+    assert status_and_message(caught.value) == ("PERMISSION_DENIED", "not yours")
     assert status(client.runs) == "UNIMPLEMENTED"
 
 
-def test_a_call_may_be_torn_off_before_or_after_its_work(
-    model: Model, server: Server, client: Client
+def test_a_call_can_be_cancelled_before_or_after_its_execution(
+    model: Model, server: Server, client: GrpcClient
 ) -> None:
     model.ask("r1", "deploy", action="c1")
     request = pb.SignalEventRequest(
@@ -82,8 +84,8 @@ def test_a_call_may_be_torn_off_before_or_after_its_work(
     call.cancel()
 
 
-def test_open_watches_may_be_dropped_or_broken(
-    model: Model, server: Server, client: Client
+def test_open_watches_can_be_dropped_or_broken(
+    model: Model, server: Server, client: GrpcClient
 ) -> None:
     model.ask("r1", "deploy", action="c1")
     for end, wanted in (
@@ -97,7 +99,7 @@ def test_open_watches_may_be_dropped_or_broken(
     assert set(next(client.watch())) == {"a0", "c1"}
 
 
-def test_watches_may_lose_what_changes(model: Model, server: Server, client: Client) -> None:
+def test_watches_can_lose_changes(model: Model, server: Server, client: GrpcClient) -> None:
     model.ask("r1", "deploy", action="c1")
     server.faults.lose_updates = True
     watch = client.watch()
@@ -109,7 +111,7 @@ def test_watches_may_lose_what_changes(model: Model, server: Server, client: Cli
     assert set(next(watch)) == {"a0", "c2"}
 
 
-def test_rows_may_move_between_two_pages(model: Model, server: Server, client: Client) -> None:
+def test_rows_can_move_between_two_pages(model: Model, server: Server, client: GrpcClient) -> None:
     for action in ("b1", "b2"):
         model.ask("r1", "deploy", action=action)
     model.ask("r1", "deploy", action="b0", queued=True)
@@ -118,7 +120,7 @@ def test_rows_may_move_between_two_pages(model: Model, server: Server, client: C
     assert client.ids(limit=2, token="2", sort_by=BY_CREATION) == ["b1", "b2"]
 
 
-def test_the_server_tells_what_it_was_asked(model: Model, server: Server, client: Client) -> None:
+def test_the_server_reports_its_calls(model: Model, server: Server, client: GrpcClient) -> None:
     model.ask("r1", "deploy", action="c1")
     client.signal("c1", True, by="alice")
     status(lambda: client.stub.CreateRun(pb.CreateRunRequest(), timeout=WAIT))
@@ -128,15 +130,13 @@ def test_the_server_tells_what_it_was_asked(model: Model, server: Server, client
     assert metadata["x-amzn-oidc-identity"] == "alice"
 
 
-def test_methods_that_are_not_for_events_are_not_there(client: Client) -> None:
+def test_methods_that_events_do_not_need_are_unimplemented(client: GrpcClient) -> None:
     assert status(lambda: client.stub.CreateRun(pb.CreateRunRequest())) == "UNIMPLEMENTED"
     watched = client.stub.WatchRuns(pb.WatchRunsRequest())
     assert status(watched.__next__) == "UNIMPLEMENTED"
 
 
-def test_a_server_stops_and_starts_again_on_its_port(
-    model: Model, server: Server, client: Client
-) -> None:
+def test_a_server_restarts_on_its_port(model: Model, server: Server, client: GrpcClient) -> None:
     model.ask("r1", "deploy", action="c1")
     for _ in range(5):
         endpoint = server.endpoint
@@ -152,7 +152,7 @@ def test_a_server_stops_and_starts_again_on_its_port(
     assert server.open_streams["WatchActions"] == 0
 
 
-def test_a_server_can_speak_tls(model: Model, tmp_path: Path) -> None:
+def test_a_server_can_use_tls(model: Model, tmp_path: Path) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
     made = run(
         *(needs("openssl"), "req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
@@ -163,12 +163,12 @@ def test_a_server_can_speak_tls(model: Model, tmp_path: Path) -> None:
     assert made.returncode == 0, made.stderr
     model.ask("r1", "deploy", action="c1")
     with Server(model, tls=(key.read_bytes(), certificate.read_bytes())) as server:
-        client = Client(server.endpoint, grpc.ssl_channel_credentials(certificate.read_bytes()))
+        client = GrpcClient(server.endpoint, grpc.ssl_channel_credentials(certificate.read_bytes()))
         with client.channel:
             assert client.ids(sort_by=BY_CREATION) == ["a0", "c1"]
 
 
-def test_a_process_of_its_own_can_be_killed_and_started_again(tmp_path: Path) -> None:
+def test_the_process_can_be_killed_and_restarted(tmp_path: Path) -> None:
     state = tmp_path / "state.json"
     state.write_text(json.dumps([{"run": "r1", "name": "deploy", "action": "c1"}]))
     port = "0"
@@ -180,7 +180,7 @@ def test_a_process_of_its_own_can_be_killed_and_started_again(tmp_path: Path) ->
             try:
                 assert process.stdout is not None
                 endpoint = process.stdout.readline().strip()
-                client = Client(endpoint)
+                client = GrpcClient(endpoint)
                 with client.channel:
                     client.signal("c1", True)
                     found = signal_info(client.details("c1"))

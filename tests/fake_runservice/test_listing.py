@@ -7,7 +7,7 @@ import grpc
 import pytest
 from flyteidl2.workflow import run_service_pb2 as pb
 
-from tests.fake_runservice.client import BY_CREATION, WAIT, Client, refused
+from tests.fake_runservice.client import BY_CREATION, WAIT, GrpcClient, status_and_message
 from tests.fake_runservice.clock import Clock
 from tests.fake_runservice.model import Model
 
@@ -18,7 +18,7 @@ def names(found: Any) -> list[str]:
     return [run.action.id.run.name for run in found.runs]
 
 
-def test_a_listed_action_tells_neither_name_nor_type(model: Model, client: Client) -> None:
+def test_a_listed_action_contains_neither_name_nor_type(model: Model, client: GrpcClient) -> None:
     model.ask("r1", "deploy", group="g1", action="c1")
     row = client.list_actions(sort_by=BY_CREATION).actions[1]
     assert (row.id.name, row.metadata.parent, row.metadata.group) == ("c1", "a0", "g1")
@@ -27,13 +27,13 @@ def test_a_listed_action_tells_neither_name_nor_type(model: Model, client: Clien
     assert row.status.start_time.ToDatetime(UTC) == datetime(2026, 5, 4, 12, 30, 15, tzinfo=UTC)
 
 
-def test_the_default_order_is_by_phase_then_newest(model: Model, client: Client) -> None:
+def test_the_default_order_is_by_phase_then_newest(model: Model, client: GrpcClient) -> None:
     first, second = model.ask("r1", "one"), model.ask("r1", "two")
     waiting = model.ask("r1", "three", queued=True)
     assert client.ids() == [waiting, "a0", second, first]
 
 
-def test_ties_go_by_id_in_both_directions(model: Model, client: Client) -> None:
+def test_ties_are_sorted_by_id_in_both_directions(model: Model, client: GrpcClient) -> None:
     for action in ("c3", "c1", "c2"):
         model.ask("r1", "deploy", action=action)
     assert client.ids(sort_by=BY_CREATION) == ["a0", "c1", "c2", "c3"]
@@ -41,8 +41,8 @@ def test_ties_go_by_id_in_both_directions(model: Model, client: Client) -> None:
     assert client.ids(sort_by_fields=[{"key": "run_name"}, {"key": "phase"}])[-1] == "a0"
 
 
-def test_a_reconciled_condition_moves_up_to_its_whole_second(
-    model: Model, client: Client, clock: Clock
+def test_reconciliation_cuts_the_creation_time_to_its_second(
+    model: Model, client: GrpcClient, clock: Clock
 ) -> None:
     model.ask("r1", "one", action="b2", queued=True)
     clock.pass_time(0.1)
@@ -56,7 +56,9 @@ def test_a_reconciled_condition_moves_up_to_its_whole_second(
     assert client.ids(sort_by=BY_CREATION) == ["a0", "b1", "b2"]
 
 
-def test_pages_go_by_offset_and_end_without_a_token(model: Model, client: Client) -> None:
+def test_pages_start_at_an_offset_and_the_last_has_no_token(
+    model: Model, client: GrpcClient
+) -> None:
     made = [model.ask("r1", "deploy") for _ in range(4)]
     first = client.list_actions(limit=3, sort_by=BY_CREATION)
     assert ([row.id.name for row in first.actions], first.token) == (["a0", *made[:2]], "3")
@@ -66,21 +68,19 @@ def test_pages_go_by_offset_and_end_without_a_token(model: Model, client: Client
     assert (list(beyond.actions), beyond.token) == ([], "")
 
 
-def test_a_page_holds_fifty_where_nothing_is_said_and_two_hundred_at_most(
-    model: Model, client: Client
-) -> None:
+def test_a_page_has_50_actions_by_default_and_200_at_most(model: Model, client: GrpcClient) -> None:
     for _ in range(250):
         model.ask("r1", "deploy")
     assert (len(client.ids()), len(client.ids(limit=200))) == (50, 200)
 
 
-def test_an_unknown_run_lists_as_empty(model: Model, client: Client) -> None:
+def test_the_listing_of_an_unknown_run_is_empty(model: Model, client: GrpcClient) -> None:
     model.ask("r1", "deploy")
     assert client.ids("r2") == []
     assert list(client.stub.ListActions(pb.ListActionsRequest(), timeout=WAIT).actions) == []
 
 
-def test_an_events_name_finds_tasks_of_that_name_too(model: Model, client: Client) -> None:
+def test_a_filter_by_name_finds_tasks_too(model: Model, client: GrpcClient) -> None:
     asked, task = model.ask("r1", "deploy"), model.task("r1", "deploy")
     model.ask("r1", "deploy2")
     assert sorted(client.ids(filters=[NAMED])) == [asked, task]
@@ -108,7 +108,7 @@ def test_an_events_name_finds_tasks_of_that_name_too(model: Model, client: Clien
     ],
 )
 def test_filters_compare_as_the_database_does(
-    model: Model, client: Client, function: str, field: str, values: list[str], found: list[str]
+    model: Model, client: GrpcClient, function: str, field: str, values: list[str], found: list[str]
 ) -> None:
     model.ask("r1", "approve", action="c1")
     model.ask("r1", "100% sure", action="c2")
@@ -152,17 +152,17 @@ SINCE = {"function": "GREATER_THAN_OR_EQUAL", "field": "created_at", "values": [
         ),
     ],
 )
-def test_listings_are_refused_in_the_services_words(
-    model: Model, client: Client, request_: dict[str, Any], status: str, message: str
+def test_invalid_listings_fail_with_the_services_messages(
+    model: Model, client: GrpcClient, request_: dict[str, Any], status: str, message: str
 ) -> None:
     model.ask("r1", "deploy")
     with pytest.raises(grpc.RpcError) as caught:
         client.list_actions(**request_)
-    assert refused(caught.value) == (status, message)
+    assert status_and_message(caught.value) == (status, message)
 
 
-def test_the_type_of_an_action_can_be_filtered_by_from_2_0_43_on(
-    model: Model, client: Client, release: str
+def test_the_filter_by_action_type_is_supported_since_2_0_43(
+    model: Model, client: GrpcClient, release: str
 ) -> None:
     asked = model.ask("r1", "deploy")
     conditions = {"field": "action_type", "values": ["3"]}
@@ -171,11 +171,11 @@ def test_the_type_of_an_action_can_be_filtered_by_from_2_0_43_on(
         return
     with pytest.raises(grpc.RpcError) as caught:
         client.list_actions(filters=[conditions])
-    assert refused(caught.value) == ("INVALID_ARGUMENT", NO_FIELD + "action_type")
+    assert status_and_message(caught.value) == ("INVALID_ARGUMENT", NO_FIELD + "action_type")
 
 
 def test_runs_are_listed_newest_first_within_their_project(
-    model: Model, client: Client, clock: Clock
+    model: Model, client: GrpcClient, clock: Clock
 ) -> None:
     for run in ("r1", "r2", "r3"):
         model.ask(run, "deploy")
@@ -192,8 +192,8 @@ def test_runs_are_listed_newest_first_within_their_project(
     assert sorted(names(everywhere)) == ["r1", "r2", "r3", "r9"]
 
 
-def test_runs_that_wait_can_be_listed_alone_from_2_0_30_on(
-    model: Model, client: Client, release: str
+def test_paused_runs_only_are_listed_since_2_0_30(
+    model: Model, client: GrpcClient, release: str
 ) -> None:
     model.ask("r1", "deploy")
     model.task("r2", "work")
@@ -201,22 +201,22 @@ def test_runs_that_wait_can_be_listed_alone_from_2_0_30_on(
     assert found == (["r2", "r1"] if release == "2.0.28" else ["r1"])
 
 
-def test_an_answered_run_stays_in_the_list_until_2_0_43(
-    model: Model, client: Client, release: str
+def test_an_answered_run_stays_in_the_list_before_2_0_43(
+    model: Model, client: GrpcClient, release: str
 ) -> None:
     asked = model.ask("r1", "deploy")
     client.signal(asked, True)
     assert names(client.runs(paused_only=True)) == ([] if release == "2.0.43" else ["r1"])
 
 
-def test_the_org_of_a_listing_is_ignored(model: Model, client: Client) -> None:
+def test_the_org_of_a_listing_is_ignored(model: Model, client: GrpcClient) -> None:
     model.ask("r1", "deploy", org="acme")
     row = client.list_actions(org="other").actions[0]
     assert row.id.run.org == ""
 
 
 @pytest.mark.parametrize("release", ["hosted"])
-def test_a_hosted_backend_tells_more_of_a_condition(model: Model, client: Client) -> None:
+def test_a_hosted_backend_reports_more_of_a_condition(model: Model, client: GrpcClient) -> None:
     asked = model.ask("r1", "deploy", "float", parent="a7", org="acme")
     parents = {"field": "parent_name", "values": ["a7"]}
     [row] = client.list_actions(org="acme", filters=[parents]).actions
@@ -225,4 +225,4 @@ def test_a_hosted_backend_tells_more_of_a_condition(model: Model, client: Client
     assert client.ids() == []
     with pytest.raises(grpc.RpcError) as caught:
         client.list_actions(filters=[NAMED])
-    assert refused(caught.value) == ("INVALID_ARGUMENT", NO_FIELD + "function_name")
+    assert status_and_message(caught.value) == ("INVALID_ARGUMENT", NO_FIELD + "function_name")

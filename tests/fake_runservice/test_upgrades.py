@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from flyte_sidecar.backends.flyte.rpc.idl import signal_info
-from tests.fake_runservice.client import BY_CREATION, Client, answer_to
+from tests.fake_runservice.client import BY_CREATION, GrpcClient, signal_status
 from tests.fake_runservice.clock import Clock
 from tests.fake_runservice.model import Model
 from tests.fake_runservice.server import Server
@@ -12,14 +12,14 @@ SUCCEEDED, FAILED, ABORTED, TIMED_OUT, PAUSED = 5, 6, 7, 8, 9
 OLD = pytest.mark.parametrize("release", ["2.0.28", "2.0.42"])
 
 
-def phases(client: Client) -> dict[str, int]:
+def phases(client: GrpcClient) -> dict[str, int]:
     found = client.list_actions(sort_by=BY_CREATION)
     return {row.id.name: row.status.phase for row in found.actions if row.id.name != "a0"}
 
 
 @OLD
-def test_what_ended_before_an_upgrade_stays_paused(
-    model: Model, server: Server, client: Client, clock: Clock
+def test_conditions_that_ended_before_an_upgrade_stay_paused(
+    model: Model, server: Server, client: GrpcClient, clock: Clock
 ) -> None:
     for action in ("answered", "failed", "aborted", "open"):
         model.ask("r1", action, action=action)
@@ -38,12 +38,12 @@ def test_what_ended_before_an_upgrade_stays_paused(
     assert signal_info(answered) is not None
     for action in ("failed", "late"):
         assert signal_info(client.details(action)) is None
-        assert answer_to(client, True, action)[1] == f"condition r1-{action} already completed"
+        assert signal_status(client, True, action)[1] == f"condition r1-{action} already completed"
 
 
 @OLD
-def test_what_ends_after_an_upgrade_is_recorded(
-    model: Model, server: Server, client: Client, clock: Clock
+def test_ends_after_an_upgrade_are_recorded(
+    model: Model, server: Server, client: GrpcClient, clock: Clock
 ) -> None:
     for action in ("answered", "failed"):
         model.ask("r1", action, action=action)
@@ -57,8 +57,8 @@ def test_what_ends_after_an_upgrade_is_recorded(
 
 
 @pytest.mark.parametrize("release", ["2.0.42"])
-def test_the_end_of_what_the_cluster_collects_is_recorded_after_an_upgrade(
-    model: Model, server: Server, client: Client, clock: Clock
+def test_collection_after_an_upgrade_records_earlier_ends(
+    model: Model, server: Server, client: GrpcClient, clock: Clock
 ) -> None:
     for action in ("answered", "failed", "open"):
         model.ask("r1", action, action=action)
@@ -78,8 +78,8 @@ def test_the_end_of_what_the_cluster_collects_is_recorded_after_an_upgrade(
 
 
 @OLD
-def test_what_was_collected_before_an_upgrade_stays_paused(
-    model: Model, server: Server, client: Client
+def test_conditions_collected_before_an_upgrade_stay_paused(
+    model: Model, server: Server, client: GrpcClient
 ) -> None:
     model.ask("r1", "deploy", action="c1")
     client.signal("c1", True)

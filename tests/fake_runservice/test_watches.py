@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from flyte_sidecar.backends.flyte.rpc.idl import signal_info
-from tests.fake_runservice.client import Client, refused
+from tests.fake_runservice.client import GrpcClient, status_and_message
 from tests.fake_runservice.clock import Clock
 from tests.fake_runservice.model import Model
 from tests.fake_runservice.server import Server
@@ -23,8 +23,8 @@ def phase(one: Any) -> int:
     return int(one.action.status.phase)
 
 
-def test_a_watch_begins_with_all_actions_in_pages_without_order(
-    model: Model, server: Server, client: Client
+def test_a_watch_starts_with_all_actions_in_unordered_pages(
+    model: Model, server: Server, client: GrpcClient
 ) -> None:
     made = ["a0"] + [model.ask("r1", "deploy") for _ in range(249)]
     server.service.page_size = 100
@@ -35,8 +35,8 @@ def test_a_watch_begins_with_all_actions_in_pages_without_order(
     assert [page for page in pages if page == sorted(page)] == []
 
 
-def test_a_watch_tells_of_conditions_from_2_0_43_on(
-    model: Model, client: Client, release: str
+def test_a_watch_reports_conditions_since_2_0_43(
+    model: Model, client: GrpcClient, release: str
 ) -> None:
     model.ask("r1", "count", "int", action="c1", group="g1")
     first = next(client.watch())
@@ -48,7 +48,7 @@ def test_a_watch_tells_of_conditions_from_2_0_43_on(
     assert dict(first["a0"].children_phase_counts) == {PAUSED: 1}
 
 
-def test_changes_come_with_their_ancestors(model: Model, client: Client) -> None:
+def test_changes_are_sent_with_their_ancestors(model: Model, client: GrpcClient) -> None:
     task = model.task("r1", "work", action="b1")
     model.ask("r1", "deploy", parent=task, action="c1")
     watch = client.watch()
@@ -59,7 +59,7 @@ def test_changes_come_with_their_ancestors(model: Model, client: Client) -> None
     assert dict(change["a0"].children_phase_counts) == {4: 1, PAUSED: 0, 7: 1}
 
 
-def test_an_answer_is_told_from_2_0_43_on(model: Model, client: Client, release: str) -> None:
+def test_an_answer_is_sent_since_2_0_43(model: Model, client: GrpcClient, release: str) -> None:
     model.ask("r1", "deploy", action="c1")
     watch = client.watch()
     next(watch)
@@ -72,7 +72,7 @@ def test_an_answer_is_told_from_2_0_43_on(model: Model, client: Client, release:
         assert phase(next(watch)["c1"]) == 7
 
 
-def test_a_new_condition_is_told_of_more_than_once(model: Model, client: Client) -> None:
+def test_a_new_condition_is_sent_more_than_once(model: Model, client: GrpcClient) -> None:
     model.task("r1", "work", action="b1")
     watch = client.watch()
     next(watch)
@@ -81,7 +81,7 @@ def test_a_new_condition_is_told_of_more_than_once(model: Model, client: Client)
     assert phases == [{"a0": 4, "c1": 1}, {"a0": 4}, {"a0": 4, "c1": PAUSED}]
 
 
-def test_what_stops_to_match_is_sent_once_more(model: Model, client: Client) -> None:
+def test_an_action_that_stops_matching_is_sent_once_more(model: Model, client: GrpcClient) -> None:
     model.ask("r1", "deploy", action="c1")
     model.ask("r1", "other", action="c2")
     watch = client.watch("r1", ONLY_PAUSED)
@@ -96,7 +96,9 @@ def test_what_stops_to_match_is_sent_once_more(model: Model, client: Client) -> 
     assert {name: one.meets_filter for name, one in change.items()} == {"a0": False, "c2": False}
 
 
-def test_a_name_is_the_actions_id_and_a_tasks_function(model: Model, client: Client) -> None:
+def test_the_name_filter_matches_ids_of_conditions_and_functions_of_tasks(
+    model: Model, client: GrpcClient
+) -> None:
     model.ask("r1", "deploy", action="c1")
     model.task("r1", "Deploy", action="b1")
     assert set(next(client.watch("r1", named("C1")))) == {"a0", "c1"}
@@ -114,17 +116,17 @@ def test_a_name_is_the_actions_id_and_a_tasks_function(model: Model, client: Cli
         ),
     ],
 )
-def test_other_filters_are_refused(
-    model: Model, client: Client, chosen: dict[str, Any], message: str
+def test_other_filters_are_rejected(
+    model: Model, client: GrpcClient, chosen: dict[str, Any], message: str
 ) -> None:
     model.ask("r1", "deploy")
     with pytest.raises(grpc.RpcError) as caught:
         next(client.watch("r1", chosen))
-    assert refused(caught.value) == ("INVALID_ARGUMENT", message)
+    assert status_and_message(caught.value) == ("INVALID_ARGUMENT", message)
 
 
-def test_a_watch_of_an_unknown_run_waits_for_it(
-    model: Model, server: Server, client: Client
+def test_a_watch_of_an_unknown_run_waits_for_the_run(
+    model: Model, server: Server, client: GrpcClient
 ) -> None:
     watch = client.watch("r2")
     while not server.open_streams["WatchActions"]:
@@ -135,7 +137,7 @@ def test_a_watch_of_an_unknown_run_waits_for_it(
 
 
 def test_a_run_whose_child_sorts_before_its_parent_cannot_be_watched(
-    model: Model, client: Client, clock: Clock
+    model: Model, client: GrpcClient, clock: Clock
 ) -> None:
     model.task("r1", "work", action="b2")
     model.ask("r1", "deploy", parent="b2", action="b1")
@@ -143,7 +145,7 @@ def test_a_run_whose_child_sorts_before_its_parent_cannot_be_watched(
     for _ in range(2):
         with pytest.raises(grpc.RpcError) as caught:
             next(client.watch())
-        assert refused(caught.value) == ("UNKNOWN", words)
+        assert status_and_message(caught.value) == ("UNKNOWN", words)
     clock.pass_time(1)
     model.task("r2", "work", action="b2")
     clock.pass_time(1)
@@ -151,13 +153,13 @@ def test_a_run_whose_child_sorts_before_its_parent_cannot_be_watched(
     assert set(next(client.watch("r2"))) == {"a0", "b1", "b2"}
 
 
-def test_a_parent_that_does_not_exist_harms_no_watch(model: Model, client: Client) -> None:
+def test_a_missing_parent_does_not_break_a_watch(model: Model, client: GrpcClient) -> None:
     model.ask("r1", "deploy", parent="zz", action="c1")
     assert set(next(client.watch())) == {"a0", "c1"}
 
 
-def test_details_are_watched_from_their_first_state_on(
-    model: Model, client: Client, release: str
+def test_a_watch_of_details_starts_with_the_current_state(
+    model: Model, client: GrpcClient, release: str
 ) -> None:
     model.ask("r1", "note", "str", action="c1")
     watch = client.watch_details("c1")
@@ -176,16 +178,16 @@ def test_details_are_watched_from_their_first_state_on(
         assert next(watch).details.WhichOneof("result") == "abort_info"
 
 
-def test_details_of_an_unknown_action_cannot_be_watched(model: Model, client: Client) -> None:
+def test_details_of_an_unknown_action_cannot_be_watched(model: Model, client: GrpcClient) -> None:
     model.ask("r1", "deploy")
     with pytest.raises(grpc.RpcError) as caught:
         next(client.watch_details("zz"))
     words = "failed to get action details: not_found: action not found: action not found"
-    assert refused(caught.value) == ("NOT_FOUND", words)
+    assert status_and_message(caught.value) == ("NOT_FOUND", words)
 
 
 @pytest.mark.parametrize("release", ["2.0.43"])
-def test_watchers_hear_of_a_timeout_by_itself(model: Model, client: Client, clock: Clock) -> None:
+def test_watchers_receive_a_timeout(model: Model, client: GrpcClient, clock: Clock) -> None:
     model.ask("r1", "slow", action="c1", expires_in=4)
     actions, details = client.watch(), client.watch_details("c1")
     next(actions), next(details)
@@ -195,8 +197,8 @@ def test_watchers_hear_of_a_timeout_by_itself(model: Model, client: Client, cloc
 
 
 @pytest.mark.parametrize("release", ["2.0.43"])
-def test_a_watch_of_details_sees_the_answer_before_the_phase(
-    model: Model, client: Client, clock: Clock
+def test_a_watch_of_details_receives_the_answer_before_the_phase(
+    model: Model, client: GrpcClient, clock: Clock
 ) -> None:
     model.ask("r1", "deploy", action="c1")
     model.lag = model.phase_lag = 1
@@ -211,7 +213,7 @@ def test_a_watch_of_details_sees_the_answer_before_the_phase(
     assert next(watch).details.status.phase == SUCCEEDED
 
 
-def test_a_cancelled_watch_is_let_go(model: Model, server: Server, client: Client) -> None:
+def test_a_cancelled_watch_is_closed(model: Model, server: Server, client: GrpcClient) -> None:
     model.ask("r1", "deploy")
     watch = client.watch()
     next(watch)

@@ -21,7 +21,7 @@ from tests.backends.flyte.asking import EVERY, OLD_AND_NEW, ask, until
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, Client, Watching
-from tests.fake_runservice.actions import Refusal
+from tests.fake_runservice.actions import StatusError
 from tests.fake_runservice.hostile import meanwhile, served, status
 
 STREAM = "WatchActions"
@@ -343,7 +343,7 @@ async def test_after_a_thousand_steps_over_an_unreliable_stream_every_picture_is
                 model.reconcile(run.name, action)
             elif fate < 0.86:
                 flyte.server.faults.drop_streams()
-        except (Refusal, KeyError):
+        except (StatusError, KeyError):
             return  # it had ended
 
     its = await flyte.connected()

@@ -1,4 +1,4 @@
-"""What one WatchActions stream knows of its run: a tree, and what of it fits the filter."""
+"""The tree of actions of one WatchActions stream, and which of them match its filter."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
-from tests.fake_runservice.actions import PHASES, Action, Refusal
+from tests.fake_runservice.actions import PHASES, Action, StatusError
 from tests.fake_runservice.listing import Filter
 
 
@@ -21,42 +21,42 @@ class Update(NamedTuple):
 class Node:
     action: Action
     parent: Node | None
-    counts: dict[str, int] = field(default_factory=dict)  # of all below it, by phase
+    counts: dict[str, int] = field(default_factory=dict)  # of its descendants, by phase
     matching: bool = False
     matching_below: int = 0
     visible: bool = False
 
-    def above(self) -> Iterator[Node]:
+    def ancestors(self) -> Iterator[Node]:
         node = self.parent
         while node is not None:
             yield node
             node = node.parent
 
 
-class Tree:
-    """Takes actions, and gives what a watcher is sent of them, in no order.
+class ActionTree:
+    """Returns the updates that a watcher receives for changed actions, in random order.
 
-    `exists` tells whether the run has an action of this id: a child whose parent exists but
-    was not met yet is what the service breaks on.
+    `exists` returns whether the run has an action of this id. The service fails on a child whose
+    parent exists but has not been added to the tree yet.
     """
 
     def __init__(
         self, filters: list[Filter], exists: Callable[[str], bool], random: Random
     ) -> None:
-        self._phases, self._words = _read(filters)
+        self._phases, self._text = _parse(filters)
         self._exists = exists
         self._random = random
         self._nodes: dict[str, Node] = {}
 
-    def take(self, actions: Iterable[Action]) -> list[Update]:
+    def update(self, actions: Iterable[Action]) -> list[Update]:
         changed: dict[str, Node] = {}
         for action in actions:
             self._upsert(action, changed)
         for node in changed.values():
-            matches = self._fits(node.action)
+            matches = self._matches(node.action)
             if matches != node.matching:
                 node.matching = matches
-                for one in node.above():
+                for one in node.ancestors():
                     one.matching_below += 1 if matches else -1
         shown: dict[str, Node] = {}
         for node in changed.values():
@@ -72,12 +72,12 @@ class Tree:
             parent = self._nodes.get(action.parent)
             if parent is None and action.parent and self._exists(action.parent):
                 words = f"parent node [{action.parent}] not found for action [{action.id}]"
-                raise Refusal("UNKNOWN", words)
+                raise StatusError("UNKNOWN", words)
             node = self._nodes[action.id] = Node(action, parent)
         else:
             former, node.action = node.action.phase, action
         changed[action.id] = node
-        for one in node.above():
+        for one in node.ancestors():
             one.counts[action.phase] = one.counts.get(action.phase, 0) + 1
             if former is not None:
                 one.counts[former] -= 1
@@ -85,7 +85,7 @@ class Tree:
 
     def _show(self, node: Node, shown: dict[str, Node]) -> None:
         if node.matching:
-            for one in node.above():
+            for one in node.ancestors():
                 if not one.visible:
                     one.visible = True
                     shown[one.action.id] = one
@@ -96,33 +96,33 @@ class Tree:
             if node.matching_below:
                 return
             node.visible = False
-            for one in node.above():
+            for one in node.ancestors():
                 if not one.visible or one.matching or one.matching_below:
                     break
                 one.visible = False
                 shown.setdefault(one.action.id, one)
 
-    def _fits(self, action: Action) -> bool:
+    def _matches(self, action: Action) -> bool:
         if self._phases and PHASES[action.phase] not in self._phases:
             return False
-        words = action.name if action.condition is None else action.id
-        return self._words in words.lower()
+        name = action.name if action.condition is None else action.id
+        return self._text in name.lower()
 
 
-def _read(filters: list[Filter]) -> tuple[frozenset[int], str]:
+def _parse(filters: list[Filter]) -> tuple[frozenset[int], str]:
     supported = {"PHASE": "VALUE_IN", "NAME": "CONTAINS_CASE_INSENSITIVE"}
     phases: set[int] = set()
-    words = ""
+    text = ""
     for one in filters:
         if supported.get(one.field) != one.function:
             wrong = f"function {one.function} is not supported for filter {one.field}"
-            raise Refusal("INVALID_ARGUMENT", wrong)
+            raise StatusError("INVALID_ARGUMENT", wrong)
         if one.field == "NAME":
-            words = one.values[0].lower() if one.values else words
+            text = one.values[0].lower() if one.values else text
             continue
         for value in one.values:
             digits = value.removeprefix("-") if value.startswith("-") else value.removeprefix("+")
             if not (digits.isascii() and digits.isdigit()):
-                raise Refusal("INVALID_ARGUMENT", f"invalid phase value: {value}")
+                raise StatusError("INVALID_ARGUMENT", f"invalid phase value: {value}")
             phases.add(int(value))
-    return frozenset(phases), words
+    return frozenset(phases), text
