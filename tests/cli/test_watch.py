@@ -591,7 +591,7 @@ def test_the_pipes_of_the_readme_work(
     started: Started, env: Environment, other: Process, number: int
 ) -> None:
     needs("jq")
-    (_, section) = (ROOT / "README.md").read_text().split("## Being told\n")
+    (_, section) = (ROOT / "README.md").read_text().split("## Watching events\n")
     shown = re.findall(r"```console\n(.*?)```", section, re.DOTALL)[number]
     (shown,) = re.findall(r"(?:^\$ \w+=.*\n)?^\$ .* \| .*\n", shown, re.MULTILINE)
     ask(other, prompt="Deploy?")
