@@ -1,4 +1,4 @@
-"""What every test may use."""
+"""Fixtures and helpers for all tests."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import fcntl
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,20 +17,25 @@ from typing import NoReturn
 import pytest
 from hypothesis import HealthCheck, settings
 
-# A loaded machine must not fail a test: only pytest's own timeout does, when a test hangs. Fixtures
-# of a function are shared by its examples on purpose: each example makes a run of its own.
+# Slow examples must not fail a test on a loaded machine: only the timeout of pytest-timeout does,
+# when a test hangs. Examples share function-scoped fixtures on purpose: each creates its own run.
 settings.register_profile(
-    "loaded",
+    "no-deadline",
     parent=settings(),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-settings.load_profile("loaded")
+settings.load_profile("no-deadline")
+
+# A shell starts background jobs with SIGINT ignored, and the processes that tests interrupt would
+# inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parent.parent
 
 TEST_TIMEOUT = 60.0
-"""Seconds after which a test that waits has failed, however loaded the machine is."""
+"""Seconds after which a condition that a test waits for counts as never met."""
 
 
 @pytest.fixture(scope="session")
@@ -40,52 +46,49 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    """The path of a store that does not exist yet."""
+    """Path of a store that does not exist yet."""
     return tmp_path / "events.db"
 
 
 @pytest.fixture
 def command(store: Path) -> dict[str, str]:
-    """An environment in which `flyte-sidecar` is on the PATH and uses the store."""
+    """Environment variables for running `flyte-sidecar` on the store."""
     scripts = Path(sys.executable).parent
     assert (scripts / "flyte-sidecar").exists(), "install the project: pip install -e ."
     path = f"{scripts}{os.pathsep}{os.environ['PATH']}"
     return {**os.environ, "PATH": path, "FLYTE_SIDECAR_STORE": str(store)}
 
 
-def needs(tool: str, least: tuple[int, ...] = ()) -> str:
-    """Give the path of a toolchain; without it skip the test, or fail where CI=true.
-
-    `least` is the lowest version that will do.
-    """
+def needs(tool: str, minimum: tuple[int, ...] = ()) -> str:
+    """Return the path of a toolchain; if it is missing or too old, skip or fail the test."""
     found = shutil.which(tool)
     if found is None:
-        untested(f"{tool} is not installed")
-    elif least:
-        words = [found, "version" if tool == "go" else "--version"]
-        told = subprocess.run(words, capture_output=True, text=True, check=False).stdout
-        version = re.search(r"\d+(\.\d+)+", told)
+        skip_or_fail(f"{tool} is not installed")
+    if minimum:
+        command = [found, "version" if tool == "go" else "--version"]
+        output = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        version = re.search(r"\d+(\.\d+)+", output)
         if version is None:
-            untested(f"{tool} does not run")
-        if tuple(map(int, version[0].split("."))) < least:
-            wanted = ".".join(map(str, least))
-            untested(f"{tool} {version[0]} is installed, {wanted} or later is needed")
-    return str(found)
+            skip_or_fail(f"{tool} does not run")
+        if tuple(map(int, version[0].split("."))) < minimum:
+            expected = ".".join(map(str, minimum))
+            skip_or_fail(f"{tool} {version[0]} is installed, but {expected} or later is required")
+    return found
 
 
-def untested(why: str) -> NoReturn:
-    words = f"{why}: what it would test stays untested"
+def skip_or_fail(reason: str) -> NoReturn:
+    """Skip a test that cannot run on this machine, or fail it if CI=true."""
     if os.environ.get("CI") == "true":
-        pytest.fail(words)
-    pytest.skip(words)
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 @contextmanager
-def one_at_a_time(name: str, factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Hold apart the processes that run these tests; give a folder that they share.
+def worker_lock(name: str, factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Hold a lock that all pytest-xdist workers share, and yield a folder that they share.
 
-    Groups of tests do not do that: pytest-xdist 3.8 marks them by an attribute that pytest 9.2 no
-    longer looks at.
+    The marker `xdist_group` cannot replace it: pytest-xdist 3.8 sets it through an attribute that
+    pytest 9.2 ignores.
     """
     shared = factory.getbasetemp().parent
     with (shared / f"{name}.lock").open("w") as lock:
@@ -93,7 +96,7 @@ def one_at_a_time(name: str, factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield shared
 
 
-def run(*words: str | Path, env: dict[str, str], **how: object) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+def run(*args: str | Path, env: dict[str, str], **how: object) -> subprocess.CompletedProcess[str]:
+    """Run a command and return its status and output."""
     how = {"capture_output": True, "text": True, "timeout": 100, "check": False, **how}
-    return subprocess.run(list(map(str, words)), env=env, **how)
+    return subprocess.run(list(map(str, args)), env=env, **how)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, needs, one_at_a_time, run
+from tests.conftest import ROOT, needs, run, worker_lock
 
 CLIENTS = ROOT / "clients"
 NODE = (20,)
@@ -21,7 +21,7 @@ def typescript(testrun_uid: str, tmp_path_factory: pytest.TempPathFactory) -> It
     """The folder of the TypeScript client, built, for one test at a time of all processes."""
     needs("node", NODE)
     npm, folder = needs("npm"), CLIENTS / "typescript"
-    with one_at_a_time("typescript", tmp_path_factory) as shared:
+    with worker_lock("typescript", tmp_path_factory) as shared:
         installed = shared / f"typescript-{testrun_uid}"
         steps = [] if installed.exists() else [["ci", "--ignore-scripts"], ["run", "build"]]
         for words in steps:

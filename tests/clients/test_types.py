@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.conftest import BUILD_SECONDS, CLIENTS
-from tests.conftest import ROOT, needs, one_at_a_time, run
+from tests.conftest import ROOT, needs, run, worker_lock
 
 pytestmark = pytest.mark.timeout(BUILD_SECONDS)
 
@@ -61,7 +61,7 @@ declare const signal: AbortSignal;
 def lowest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The lowest version of TypeScript."""
     modules = LOWEST / "node_modules"
-    with one_at_a_time("lowest-typescript", tmp_path_factory):
+    with worker_lock("lowest-typescript", tmp_path_factory):
         if not modules.exists():
             done = run(needs("npm"), "ci", "--silent", env=dict(os.environ), cwd=LOWEST)
             assert done.returncode == 0, done.stderr

@@ -16,7 +16,7 @@ from referencing.jsonschema import DRAFT7, DRAFT202012
 
 from flyte_sidecar.protocol.methods import METHODS
 from flyte_sidecar.schema.openrpc import document
-from tests.conftest import ROOT, needs, one_at_a_time, run
+from tests.conftest import ROOT, needs, run, worker_lock
 
 DOCUMENT = document()
 METHODS_TOLD: dict[str, Any] = {method["name"]: method for method in DOCUMENT["methods"]}
@@ -29,7 +29,7 @@ SHARED = "https://meta.json-schema.tools"
 @pytest.fixture(scope="session")
 def meta_schema(tmp_path_factory: pytest.TempPathFactory) -> Draft7Validator:
     modules = PACKAGES / "node_modules"
-    with one_at_a_time("openrpc", tmp_path_factory):
+    with worker_lock("openrpc", tmp_path_factory):
         if not modules.exists():
             done = run(needs("npm"), "ci", "--silent", env=dict(os.environ), cwd=PACKAGES)
             assert done.returncode == 0, done.stderr

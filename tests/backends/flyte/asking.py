@@ -10,10 +10,10 @@ import pytest
 
 from flyte_sidecar.backends.flyte.read.release_proof import UNPAUSED
 from tests.conftest import TEST_TIMEOUT
-from tests.contract.flyte import RELEASES, FlyteHarness
+from tests.contract.flyte import OLD_RELEASES, RELEASES, FlyteHarness
 from tests.contract.harness import RUN
 
-OLD = pytest.mark.parametrize("release", ["2.0.28", "2.0.30"])
+OLD = pytest.mark.parametrize("release", OLD_RELEASES)
 OLD_AND_NEW = pytest.mark.parametrize("release", ["2.0.28", "2.0.43"])
 EVERY = pytest.mark.parametrize("release", RELEASES)
 

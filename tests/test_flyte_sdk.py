@@ -1,4 +1,4 @@
-"""The package beside Flyte's SDK, which pins the flyteidl2 that both use."""
+"""The package installed together with the Flyte SDK, which pins the flyteidl2 that both use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, run, untested
+from tests.conftest import ROOT, run, skip_or_fail
 from tests.fake_runservice.model import Model
 from tests.fake_runservice.server import Server
 
@@ -43,7 +43,7 @@ def flyte_version(wanted: str) -> str:
         wanted,
     )
     if found.returncode != 0:
-        untested("no package registry can be reached")
+        skip_or_fail("no package registry can be reached")
     version: str = json.loads(found.stdout)["install"][0]["metadata"]["version"]
     return version
 
