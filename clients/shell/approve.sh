@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Approves every pending event of a name, in every run: approve.sh NAME. Needs jq.
-# The exit status is not 0 if events cannot be listed or one of them cannot be approved.
+# Approves all pending events of type bool with a name, in all runs. Needs jq.
+# The exit status is not 0 if the listing or an approval fails.
 set -euo pipefail
+: "${1:?usage: approve.sh NAME}"
 
 flyte-sidecar pending --json |
   jq -c --arg name "$1" '

@@ -1,9 +1,9 @@
-// Measures what the client costs: events.get over bare pipes, and through Client.
+// Measures the overhead of the client: events.get over bare pipes and through Client.
 //
 //   node bench/overhead.mjs STORE COUNT
 //
-// Prints one JSON object: round trips one after another (p50 and p99, in ms), and requests a
-// second where all are sent at once.
+// Prints one JSON object: the p50 and p99 of sequential round trips in milliseconds, and pipelined
+// requests per second.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { Client } from "flyte-sidecar";
@@ -18,7 +18,7 @@ const target = { runName: "bench", name: `event-${process.pid}` };
 
 async function viaPipes() {
   const sidecar = spawn("flyte-sidecar", args, { stdio: ["pipe", "pipe", "inherit"] });
-  const waiting = new Map();
+  const pending = new Map();
   let next = 0;
   let rest = "";
   sidecar.stdout.setEncoding("utf8").on("data", (text) => {
@@ -26,14 +26,14 @@ async function viaPipes() {
     rest = lines.pop();
     for (const line of lines) {
       const { id, result } = JSON.parse(line);
-      waiting.get(id)(result);
-      waiting.delete(id);
+      pending.get(id)(result);
+      pending.delete(id);
     }
   });
   const request = (method, params) => {
     const id = next++;
     sidecar.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", id, method, params })}\n`);
-    return new Promise((resolve) => waiting.set(id, resolve));
+    return new Promise((resolve) => pending.set(id, resolve));
   };
   const measured = await measure(() => request("events.get", target));
   sidecar.stdin.end();
@@ -49,7 +49,7 @@ async function viaClient() {
 }
 
 async function measure(get) {
-  for (let i = 0; i < 5000; i += 1) await get(); // until all of it is compiled
+  for (let i = 0; i < 5000; i += 1) await get(); // until the JIT has compiled the code
   const times = [];
   for (let i = 0; i < count; i += 1) {
     const start = performance.now();

@@ -1,4 +1,4 @@
-// Asks a human, and goes on with the answer: node examples/ask.mjs
+// Asks a person and continues with the answer: node examples/ask.mjs
 import { AbortError, Client } from "flyte-sidecar";
 
 const interrupted = new AbortController();
@@ -14,11 +14,11 @@ try {
   );
 
   const event = await client.events.wait(target, { signal: interrupted.signal });
-  if (typeof event.payload !== "number") throw new Error(`nobody answered: ${event.phase}`);
-  console.log(`${(event.payload * 100).toFixed(1)} % it is, says ${event.signalledBy}.`);
+  if (typeof event.payload !== "number") throw new Error(`not answered: ${event.phase}`);
+  console.log(`The threshold is ${(event.payload * 100).toFixed(1)} %, from ${event.signalledBy}.`);
 } catch (error) {
   if (!(error instanceof AbortError)) throw error;
-  console.log("\nNever mind.");
+  console.log("\nCancelled.");
 } finally {
   await client.close();
 }
