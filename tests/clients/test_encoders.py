@@ -1,4 +1,4 @@
-"""Answers as plain JSON encoders write them, without a client of ours."""
+"""Payloads as the JSON encoders of other languages write them, without a client."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tests.conftest import needs, run
 
 pytestmark = pytest.mark.timeout(BUILD_SECONDS)
 
-Words = Sequence[str | Path]
+Command = Sequence[str | Path]
 
-# Each reads a line of JSON at a time and writes it as its language's encoder does.
+# Each program reads lines of JSON and writes each with the encoder of its language.
 NODE_PROGRAM = """
 const lines = fs.readFileSync(0, "utf8").trimEnd().split("\\n");
 for (const line of lines) console.log(JSON.stringify(JSON.parse(line)));
@@ -51,20 +51,20 @@ for line in sys.stdin:
 """
 
 
-def node(_: Path) -> Words:
+def node(_: Path) -> Command:
     return [needs("node", NODE), "-e", NODE_PROGRAM]
 
 
-def go(folder: Path) -> Words:
+def go(folder: Path) -> Command:
     (folder / "encode.go").write_text(GO_PROGRAM)
     return [needs("go", GO), "run", folder / "encode.go"]
 
 
-def jq(_: Path) -> Words:
+def jq(_: Path) -> Command:
     return [needs("jq"), "-c", "."]
 
 
-def python(_: Path) -> Words:
+def python(_: Path) -> Command:
     return [sys.executable, "-c", PYTHON_PROGRAM]
 
 
@@ -77,8 +77,8 @@ INTS = [0, -3, 2**31, 2**53 - 1, -(2**53 - 1), str(2**53), str(2**63 - 1), str(-
 
 
 @pytest.mark.parametrize("encoder", [node, go, jq, python])
-def test_numbers_arrive_as_a_plain_encoder_writes_them(
-    encoder: Callable[[Path], Words], command: dict[str, str], tmp_path: Path
+def test_numbers_of_a_plain_encoder_are_accepted_unchanged(
+    encoder: Callable[[Path], Command], command: dict[str, str], tmp_path: Path
 ) -> None:
     answers: list[tuple[str, Any]] = [("float", value) for value in FLOATS]
     answers += [("int", value) for value in INTS]
@@ -97,8 +97,8 @@ def test_numbers_arrive_as_a_plain_encoder_writes_them(
     assert (encoded.returncode, encoded.stderr) == (0, "")
     served = run("flyte-sidecar", env=command, input=encoded.stdout)
     responses = {one["id"]: one for one in map(json.loads, served.stdout.splitlines())}
-    # What the encoder wrote, read as every JSON reader does.
-    written = [
+    # The encoder's output, decoded as other JSON readers do.
+    payloads = [
         json.loads(line, parse_int=float)["params"].get("payload")
         for line in encoded.stdout.splitlines()
     ]
@@ -107,14 +107,14 @@ def test_numbers_arrive_as_a_plain_encoder_writes_them(
         assert "result" in response, (payload, response)
         answered = response["result"]["payload"]
         if expected_type == "float":
-            assert payload == written[2 * number + 1]
-            assert bits(answered) == bits(written[2 * number + 1])
+            assert payload == payloads[2 * number + 1]
+            assert bits(answered) == bits(payloads[2 * number + 1])
         else:
             assert answered == payload
             assert type(answered) is type(payload)
 
 
 def bits(value: float) -> bytes:
-    """Return a double with the sign of its zero."""
+    """Return the bits of a double; they distinguish -0.0 from 0.0."""
     assert isinstance(value, float)
     return struct.pack(">d", value)

@@ -1,4 +1,4 @@
-"""The examples in other languages, against the real command."""
+"""The examples in other languages, with the real command."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Start = Callable[..., Program]
 
 @pytest.fixture
 def start(command: Environment) -> Iterator[Start]:
-    """Start a program whose output is read, and which is gone after the test."""
+    """Start a program whose output is captured, and kill it after the test."""
     started: list[Program] = []
 
-    def make(*words: str | Path) -> Program:
+    def make(*command_line: str | Path) -> Program:
         program = subprocess.Popen(
-            list(map(str, words)),
+            list(map(str, command_line)),
             env=command,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -44,10 +44,10 @@ def start(command: Environment) -> Iterator[Start]:
 
 
 @pytest.fixture(scope="session")
-def approve_by_rule(go: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def approve_program(go: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     program = tmp_path_factory.mktemp("go") / "approve"
-    words = ("build", "-o", program, "./examples/approve")
-    built = run(go[0], *words, env=dict(os.environ), cwd=go[1], timeout=BUILD_SECONDS)
+    arguments = ("build", "-o", program, "./examples/approve")
+    built = run(go[0], *arguments, env=dict(os.environ), cwd=go[1], timeout=BUILD_SECONDS)
     assert built.returncode == 0, built.stderr
     return program
 
@@ -58,71 +58,71 @@ def call(env: Environment, method: str, **params: Any) -> Any:
     return json.loads(done.stdout)
 
 
-def line_with(words: str, program: Program) -> str:
-    """Wait for a line that has the words."""
+def line_with(text: str, program: Program) -> str:
+    """Return the next line of output that contains the text."""
     assert program.stdout is not None
     for line in program.stdout:
-        if words in line:
+        if text in line:
             return line
-    pytest.fail(f"the program ended and never said {words!r}: {program.stderr.read()}")  # type: ignore[union-attr]
+    pytest.fail(f"the program exited without printing {text!r}: {program.stderr.read()}")  # type: ignore[union-attr]
 
 
-def ended(program: Program) -> tuple[int, str]:
-    """Wait for the end; gives the exit status and what was yet to be read on stderr."""
+def wait_for_exit(program: Program) -> tuple[int, str]:
+    """Return the exit status of a program and the rest of its stderr."""
     _, errors = program.communicate(timeout=TEST_TIMEOUT)
     return program.returncode, errors
 
 
 @pytest.mark.timeout(BUILD_SECONDS)
 class TestNode:
-    """ask.mjs asks a human, and goes on with the answer."""
+    """ask.mjs asks a person and continues with the answer."""
 
     @pytest.fixture
     def asking(self, typescript: Path, start: Start) -> Program:
         return start(needs("node"), typescript / "examples" / "ask.mjs")
 
-    def test_it_goes_on_with_what_somebody_answers(
-        self, asking: Program, command: Environment
-    ) -> None:
-        answer = line_with("flyte-sidecar call events.signal", asking).strip()
-        # As a person would, whose shell takes the line as it stands.
-        done = subprocess.run(answer, shell=True, env=command, capture_output=True, check=False)
+    def test_it_continues_with_the_answer(self, asking: Program, command: Environment) -> None:
+        command_line = line_with("flyte-sidecar call events.signal", asking).strip()
+        # As a person does who pastes the line into a shell.
+        done = subprocess.run(
+            command_line, shell=True, env=command, capture_output=True, check=False
+        )
         assert done.returncode == 0, done.stderr
         assert "75" in line_with("%", asking)
-        assert ended(asking) == (0, "")
+        assert wait_for_exit(asking) == (0, "")
 
-    def test_it_tells_that_the_question_was_withdrawn(
+    def test_it_fails_when_the_event_is_aborted(
         self, asking: Program, command: Environment
     ) -> None:
         line_with("flyte-sidecar call events.signal", asking)
         [event] = call(command, "events.pending")["events"]
         call(command, "events.abort", runName=event["runName"], name=event["name"])
-        status, errors = ended(asking)
+        status, errors = wait_for_exit(asking)
         assert status == 1
         assert "ABORTED" in errors
 
-    def test_it_ends_quietly_with_an_interrupt(self, asking: Program) -> None:
+    def test_it_exits_with_status_0_when_it_is_interrupted(self, asking: Program) -> None:
         line_with("flyte-sidecar call events.signal", asking)
         asking.send_signal(signal.SIGINT)
-        assert ended(asking) == (0, "")
+        assert wait_for_exit(asking) == (0, "")
 
 
 @pytest.mark.timeout(BUILD_SECONDS)
 class TestGo:
-    """approve answers events by rule."""
+    """approve approves the events whose names match a pattern."""
 
-    def test_it_approves_what_its_rule_says_and_leaves_the_rest(
-        self, approve_by_rule: Path, start: Start, command: Environment
+    def test_it_approves_events_with_matching_names_only(
+        self, approve_program: Path, start: Start, command: Environment
     ) -> None:
         call(command, "events.create", runName="r1", name="deploy-eu")
         call(command, "events.create", runName="r1", name="drop-table")
         call(command, "events.create", runName="r1", name="deploy-when", expectedType="str")
-        approving = start(approve_by_rule, "-name", "deploy-*")
+        approving = start(approve_program, "-name", "deploy-*")
         line_with("deploy-eu", approving)
         call(command, "events.create", runName="r2", name="deploy-us")
         line_with("deploy-us", approving)
         approving.send_signal(signal.SIGINT)
-        assert ended(approving) == (0, "")
+        assert wait_for_exit(approving) == (0, "")
         pending = call(command, "events.pending")["events"]
         assert {event["name"] for event in pending} == {"drop-table", "deploy-when"}
         answered = call(command, "events.get", runName="r2", name="deploy-us")
@@ -130,7 +130,7 @@ class TestGo:
 
 
 class TestShell:
-    """approve.sh approves every pending event of a name."""
+    """approve.sh approves all pending events with a name."""
 
     @pytest.fixture
     def script(self) -> Path:
@@ -138,7 +138,7 @@ class TestShell:
         needs("bash")
         return CLIENTS / "shell" / "approve.sh"
 
-    def test_it_approves_those_of_the_name_in_every_run(
+    def test_it_approves_the_events_with_the_name_in_all_runs(
         self, script: Path, command: Environment
     ) -> None:
         for run_name in ("r1", "r2"):
@@ -150,28 +150,32 @@ class TestShell:
             "approved größe of r1",
             "approved größe of r2",
         ]
-        [left] = call(command, "events.pending")["events"]
-        assert left["name"] == "other"
+        [remaining] = call(command, "events.pending")["events"]
+        assert remaining["name"] == "other"
 
-    def test_it_does_nothing_where_nothing_waits(self, script: Path, command: Environment) -> None:
+    def test_it_does_nothing_if_no_event_is_pending(
+        self, script: Path, command: Environment
+    ) -> None:
         done = run(script, "deploy", env=command)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
-    def test_it_leaves_alone_what_takes_no_bool(self, script: Path, command: Environment) -> None:
+    def test_it_ignores_events_of_other_types_than_bool(
+        self, script: Path, command: Environment
+    ) -> None:
         call(command, "events.create", runName="r1", name="deploy", expectedType="str")
         assert run(script, "deploy", env=command).returncode == 0
         assert len(call(command, "events.pending")["events"]) == 1
 
-    def test_it_fails_where_nothing_can_be_listed(
+    def test_it_fails_if_events_cannot_be_listed(
         self, script: Path, command: Environment, store: Path
     ) -> None:
-        store.write_text("no store" * 1000)
+        store.write_text("not a store" * 1000)
         done = run(script, "deploy", env=command)
         assert done.returncode == 1
         assert done.stdout == ""
         assert done.stderr.startswith("store_unavailable: ")
 
-    def test_it_fails_where_a_command_is_missing(
+    def test_it_fails_if_the_sidecar_command_is_missing(
         self, script: Path, command: Environment, tmp_path: Path
     ) -> None:
         for tool in ("bash", "env", "jq"):
@@ -180,13 +184,13 @@ class TestShell:
         assert done.returncode not in (0, None)
         assert "flyte-sidecar" in done.stderr
 
-    def test_one_event_that_cannot_be_approved_does_not_keep_it_from_the_others(
+    def test_it_approves_the_other_events_if_one_approval_fails(
         self, script: Path, command: Environment, tmp_path: Path
     ) -> None:
         for run_name in ("r1", "r2", "r3"):
             call(command, "events.create", runName=run_name, name="deploy")
         sidecar = shutil.which("flyte-sidecar", path=command["PATH"])
-        # Somebody else answers between the listing and the approvals.
+        # Another client answers between the listing and the approvals.
         (tmp_path / "flyte-sidecar").write_text(
             "#!/bin/sh\n"
             f'[ $# = 0 ] || exec {sidecar} "$@"\n'
@@ -205,6 +209,6 @@ class TestShell:
             "approved deploy of r3",
         ]
 
-    def test_the_readme_shows_the_script(self, script: Path) -> None:
+    def test_the_readme_contains_the_script(self, script: Path) -> None:
         pipe = script.read_text().partition("\n\n")[2]
         assert f"```bash\nset -o pipefail\n{pipe}```" in (ROOT / "README.md").read_text()

@@ -1,4 +1,4 @@
-"""What is generated of the clients is what `schemas/` says."""
+"""The generated files of the clients are up to date."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.conftest import ROOT, needs, run
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_generated_file_is_what_the_schemas_say(path: Path) -> None:
-    assert path.read_text() == files()[path], "run `make generate` and commit what it changes"
+def test_a_generated_file_is_up_to_date(path: Path) -> None:
+    assert path.read_text() == files()[path], "run `make generate` and commit the changes"
 
 
 def test_all_packages_have_the_same_version() -> None:
@@ -41,16 +41,16 @@ def test_the_version_is_valid_for_pypi_npm_and_go() -> None:
 
 
 @pytest.fixture
-def grown(tmp_path: Path) -> Contract:
-    """A contract that has a method, a member and a word more."""
+def extended(tmp_path: Path) -> Contract:
+    """A contract with additional methods, an additional member and an additional enum value."""
     shutil.copytree(SCHEMAS, tmp_path / "schemas")
     table: dict[str, Any] = json.loads((SCHEMAS / "methods.json").read_text())
     types: dict[str, Any] = json.loads((SCHEMAS / "events.schema.json").read_text())
     [listing] = [row for row in table["methods"] if row["name"] == "events.list"]
-    bare = {"params": {"$ref": "#/$defs/Params"}, "result": {"type": "null"}}
+    no_params = {"params": {"$ref": "#/$defs/Params"}, "result": {"type": "null"}}
     table["methods"] += [
-        {**listing, "name": "events.overdue", "summary": "List what is late."},
-        {**listing, **bare, "name": "sidecar.rest", "summary": "Do nothing."},
+        {**listing, "name": "events.overdue", "summary": "List overdue events."},
+        {**listing, **no_params, "name": "sidecar.rest", "summary": "Do nothing."},
     ]
     types["$defs"]["Event"]["properties"]["urgency"] = {"description": "New.", "type": "integer"}
     types["$defs"]["Phase"]["enum"].append("POSTPONED")
@@ -59,7 +59,7 @@ def grown(tmp_path: Path) -> Contract:
     return Contract(tmp_path / "schemas")
 
 
-CALLS_IT = {
+PROGRAMS = {
     "ts": """
 import { Client } from "flyte-sidecar";
 
@@ -89,29 +89,31 @@ var _ = overdue
 
 
 @pytest.mark.timeout(BUILD_SECONDS)
-def test_what_is_new_in_the_schemas_reaches_the_go_client(grown: Contract, tmp_path: Path) -> None:
+def test_the_go_client_is_generated_from_additions_to_the_schemas(
+    extended: Contract, tmp_path: Path
+) -> None:
     folder = tmp_path / "go"
     shutil.copytree(CLIENTS / "go", folder)
-    for name, text in golang.files(grown).items():
+    for name, text in golang.files(extended).items():
         (folder / name).write_text(text)
-    (folder / "overdue.go").write_text(CALLS_IT["go"].lstrip())
+    (folder / "overdue.go").write_text(PROGRAMS["go"].lstrip())
     done = run(needs("go", GO), "vet", ".", env=dict(os.environ), cwd=folder, timeout=BUILD_SECONDS)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.timeout(BUILD_SECONDS)
-def test_what_is_new_in_the_schemas_reaches_the_typescript_client(
-    grown: Contract, typescript: Path, tmp_path: Path
+def test_the_typescript_client_is_generated_from_additions_to_the_schemas(
+    extended: Contract, typescript: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "typescript"
-    left_out = shutil.ignore_patterns("node_modules", "dist", "build")
-    shutil.copytree(typescript, folder, ignore=left_out)
+    ignored = shutil.ignore_patterns("node_modules", "dist", "build")
+    shutil.copytree(typescript, folder, ignore=ignored)
     (folder / "node_modules").symlink_to(typescript / "node_modules")
-    for name, text in typescript_files(grown).items():
+    for name, text in typescript_files(extended).items():
         (folder / "src" / "generated" / name).write_text(text)
     built = run(needs("npm"), "run", "build", env=dict(os.environ), cwd=folder)
     assert built.returncode == 0, built.stdout
-    (folder / "tests" / "overdue.mts").write_text(CALLS_IT["ts"].lstrip())
+    (folder / "tests" / "overdue.mts").write_text(PROGRAMS["ts"].lstrip())
     checked = run(
         needs("npm"), "exec", "tsc", "--", "-p", "tests", env=dict(os.environ), cwd=folder
     )

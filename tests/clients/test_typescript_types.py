@@ -1,4 +1,4 @@
-"""The types of the TypeScript client in other programs, which are strict."""
+"""The types of the TypeScript client compile in programs with strict settings."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tests.conftest import ROOT, needs, run, worker_lock
 
 pytestmark = pytest.mark.timeout(BUILD_SECONDS)
 
-LOWEST = Path(__file__).parent / "types"
+LOWEST = Path(__file__).parent / "lowest_typescript"
 Compile = Callable[..., str]
-"""Compiles the programs of a folder with the lowest or the newest version; returns the errors."""
+"""Compile the programs of a folder with the lowest or newest version, and return the errors."""
 
 PROGRAM = """
 import { Client, type Event, SidecarError, SpawnError } from "flyte-sidecar";
@@ -49,7 +49,7 @@ export async function attach(signal: AbortSignal): Promise<Client> {
 }
 """
 
-# What the examples of a README have from the ones before.
+# Declarations that the examples of a README take from earlier ones.
 GLOBALS = """
 declare const client: import("flyte-sidecar").Client;
 declare const target: { runName: string; name: string };
@@ -59,7 +59,7 @@ declare const signal: AbortSignal;
 
 @pytest.fixture(scope="session")
 def lowest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The lowest version of TypeScript."""
+    """The compiler of the lowest supported version of TypeScript."""
     modules = LOWEST / "node_modules"
     with worker_lock("lowest-typescript", tmp_path_factory):
         if not modules.exists():
@@ -70,7 +70,7 @@ def lowest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def package(typescript: Path, tmp_path: Path) -> Path:
-    """A folder in which the client is installed as npm would, and nothing else."""
+    """A folder in which only the client is installed, as by npm."""
     installed = tmp_path / "node_modules" / "flyte-sidecar"
     shutil.copytree(typescript / "dist", installed / "dist")
     shutil.copy(typescript / "package.json", installed)
@@ -102,7 +102,7 @@ VERSIONS = pytest.mark.parametrize("version", ["lowest", "newest"])
 
 @VERSIONS
 @pytest.mark.parametrize("target", ["es2020", "esnext"])
-def test_they_need_no_other_types(
+def test_the_types_need_no_other_types(
     version: str, target: str, package: Path, errors_of: Compile
 ) -> None:
     for name in ("module.mts", "common.cts"):
@@ -111,20 +111,20 @@ def test_they_need_no_other_types(
 
 
 @VERSIONS
-def test_they_are_found_for_a_bundler(version: str, package: Path, errors_of: Compile) -> None:
+def test_a_bundler_finds_the_types(version: str, package: Path, errors_of: Compile) -> None:
     (package / "program.ts").write_text(PROGRAM)
     assert errors_of(version, module="esnext", moduleResolution="bundler") == ""
 
 
 @VERSIONS
-def test_they_take_what_node_has(
+def test_the_types_accept_streams_and_options_of_node(
     version: str, typescript: Path, package: Path, errors_of: Compile
 ) -> None:
     for name in ("@types", "undici-types"):
         modules = typescript / "node_modules"
         (package / "node_modules" / name).symlink_to(modules / name)
     (package / "program.mts").write_text(WITH_NODE)
-    # These types of Node themselves need a later version than the lowest.
+    # These types of Node need a later version than the lowest.
     errors = errors_of(version, types=["node"], lib=["es2020"], skipLibCheck=version == "lowest")
     assert errors == ""
 
@@ -139,7 +139,7 @@ def test_the_examples_of_the_readmes_compile(
         examples += re.findall(r"^```js\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert len(examples) == 4
     for number, text in enumerate(examples):
-        # Without an import or export a file is a script, which may not await.
+        # A file without an import or export is a script, in which await is not allowed.
         (package / f"example{number}.mts").write_text(f"export {{}};\n{text}")
     (package / "globals.d.ts").write_text(GLOBALS)
     assert errors_of(version, target="es2022") == ""

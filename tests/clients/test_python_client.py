@@ -1,4 +1,4 @@
-"""The client that the package itself has."""
+"""The asyncio client of the package."""
 
 from __future__ import annotations
 
@@ -15,76 +15,76 @@ import pytest
 from flyte_sidecar import client as client_module
 from flyte_sidecar.client import Client, Disconnected
 from flyte_sidecar.errors import RequestCancelled, SidecarError
-from tests.clients import interrupted, player
+from tests.clients import fake_sidecar, interrupted_client
 from tests.conftest import TEST_TIMEOUT
 from tests.schema.test_transcripts import FOLDER, lines
 from tests.transcript_recorder.scenes import SCENES
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_the_client_gives_its_callers_what_a_transcript_says(name: str) -> None:
+def test_the_client_replays_a_transcript(name: str) -> None:
     asyncio.run(asyncio.wait_for(replay(FOLDER / f"{name}.jsonl", lines(name)[1:]), TEST_TIMEOUT))
 
 
-async def replay(transcript: Path, exchanged: Sequence[dict[str, Any]]) -> None:
-    command = (sys.executable, player.__file__, str(transcript))
-    asked: dict[Any, asyncio.Future[Any]] = {}
+async def replay(transcript: Path, messages: Sequence[dict[str, Any]]) -> None:
+    command = (sys.executable, fake_sidecar.__file__, str(transcript))
+    requests: dict[Any, asyncio.Future[Any]] = {}
     cancelled = set()
-    told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    notifications: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     async with Client.spawn(command=command) as client:
-        client.on_notification = lambda method, params: told.put_nowait(
+        client.on_notification = lambda method, params: notifications.put_nowait(
             {"jsonrpc": "2.0", "method": method, "params": params}
         )
-        for line in exchanged:
-            [(who, message)] = line.items()
+        for line in messages:
+            [(sender, message)] = line.items()
             method, params = message.get("method"), message.get("params", {})
-            if who == "sidecar":
+            if sender == "sidecar":
                 if method is not None:
-                    assert await told.get() == message
+                    assert await notifications.get() == message
                 elif message["id"] not in cancelled:
                     expected = {key: message[key] for key in ("result", "error") if key in message}
-                    assert await ended(asked[message["id"]]) == expected
+                    assert await outcome(requests[message["id"]]) == expected
             elif method == "$/cancelRequest":
-                asked[params["id"]].cancel()
+                requests[params["id"]].cancel()
                 cancelled.add(params["id"])
             elif "id" in message:
-                asked[message["id"]] = asyncio.ensure_future(client.request(method, **params))
-                await asyncio.sleep(0)  # it is sent with its first step
+                requests[message["id"]] = asyncio.ensure_future(client.request(method, **params))
+                await asyncio.sleep(0)  # its first step sends the request
             else:
                 client.notify(method, **params)
     assert client.process.returncode == 0
     for identity in cancelled:
-        assert asked[identity].cancelled()
+        assert requests[identity].cancelled()
 
 
-async def ended(asked: asyncio.Future[Any]) -> dict[str, Any]:
-    """Give what a request ended with, as its reply has it."""
+async def outcome(request: asyncio.Future[Any]) -> dict[str, Any]:
+    """Return the outcome of a request in the form of a response."""
     try:
-        return {"result": await asked}
+        return {"result": await request}
     except SidecarError as error:
         data = {"kind": error.kind, "retryable": error.retryable, **error.data}
         return {"error": {"code": error.code, "message": error.message, "data": data}}
 
 
-def test_ctrl_c_is_the_programs_which_still_has_its_sidecar_to_clean_up(store: Path) -> None:
+def test_the_sidecar_ignores_ctrl_c_so_that_the_program_can_clean_up(store: Path) -> None:
     async def interrupt() -> tuple[str, int]:
         program = await asyncio.create_subprocess_exec(
-            *(sys.executable, interrupted.__file__, str(store)),
+            *(sys.executable, interrupted_client.__file__, str(store)),
             stdout=asyncio.subprocess.PIPE,
             start_new_session=True,
         )
         assert program.stdout is not None
-        sidecar = int((await program.stdout.readline()).removeprefix(b"waiting on "))
+        sidecar = int((await program.stdout.readline()).removeprefix(b"waiting, sidecar "))
         assert os.getpgid(sidecar) != os.getpgid(program.pid)
-        os.killpg(program.pid, signal.SIGINT)  # to the group, as a terminal does
-        said, _ = await program.communicate()
-        return said.decode(), program.returncode or 0
+        os.killpg(program.pid, signal.SIGINT)  # to the process group, as a terminal does
+        output, _ = await program.communicate()
+        return output.decode(), program.returncode or 0
 
-    said, status = asyncio.run(asyncio.wait_for(interrupt(), TEST_TIMEOUT))
-    assert (said, status) == ("aborted: interrupted\nthe sidecar ended with 0\n", 0)
+    output, status = asyncio.run(asyncio.wait_for(interrupt(), TEST_TIMEOUT))
+    assert (output, status) == ("aborted: interrupted\nthe sidecar exited with 0\n", 0)
 
 
-def test_closing_ends_a_wait_however_long_it_would_take(store: Path) -> None:
+def test_closing_ends_a_long_wait(store: Path) -> None:
     async def close() -> None:
         async with Client.spawn("--store", str(store)) as client:
             await client.request("events.create", runName="r1", name="deploy")
@@ -100,7 +100,7 @@ def test_closing_ends_a_wait_however_long_it_would_take(store: Path) -> None:
     asyncio.run(asyncio.wait_for(close(), TEST_TIMEOUT))
 
 
-def test_a_sidecar_that_reads_nothing_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sidecar_that_does_not_read_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "CLOSE_TIMEOUT", 0.01)
 
     async def close() -> None:
@@ -108,7 +108,7 @@ def test_a_sidecar_that_reads_nothing_is_killed(monkeypatch: pytest.MonkeyPatch)
             command=(sys.executable, "-c", "import time; time.sleep(1e6)")
         ) as client:
             stuck = asyncio.ensure_future(client.request("a.b", text="x" * (1 << 20)))
-            await asyncio.sleep(0)  # it is sent with its first step
+            await asyncio.sleep(0)  # its first step sends the request
         assert client.process.returncode == -signal.SIGKILL
         with pytest.raises(Disconnected):
             await stuck

@@ -1,7 +1,9 @@
-"""A stand-in for a sidecar: plays a transcript to a client that speaks with LSP's headers.
+"""A fake sidecar that replays a transcript to a client that uses header framing.
 
-Its argument is the transcript. What the client sends must be what the transcript's client sent,
-but for the ids; otherwise it says so on stderr and ends with 1.
+Usage: fake_sidecar.py TRANSCRIPT
+
+Every message of the client must equal the one in the transcript, except for the ids. Otherwise an
+error is printed to stderr and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ def main(transcript: Path) -> None:
     decoder = HeaderDecoder(sys.maxsize)
     ids: dict[Any, Any] = {}
     for line in transcript.read_text().splitlines()[1:]:
-        [(who, message)] = json.loads(line).items()
-        if who == "sidecar":
+        [(sender, message)] = json.loads(line).items()
+        if sender == "sidecar":
             if "id" in message:
                 message["id"] = ids[message["id"]]
             sys.stdout.buffer.write(decoder.frame(json.dumps(message).encode()))

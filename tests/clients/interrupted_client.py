@@ -1,6 +1,6 @@
-"""A program that waits for an event and withdraws it when it is interrupted.
+"""A program that waits for an event, and aborts the event when it is interrupted.
 
-Its argument is the path of the store.
+Usage: interrupted_client.py STORE
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from flyte_sidecar.client import Client
 TARGET = {"runName": "r1", "name": "deploy"}
 
 
-def say(words: str) -> None:
-    sys.stdout.write(f"{words}\n")
+def print_line(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
@@ -23,13 +23,13 @@ async def main(store: str) -> None:
     with suppress(asyncio.CancelledError):
         async with Client.spawn("--store", store) as client:
             await client.request("events.create", **TARGET)
-            say(f"waiting on {client.process.pid}")
+            print_line(f"waiting, sidecar {client.process.pid}")
             try:
                 await client.request("events.wait", **TARGET)
             finally:
                 event = await client.request("events.abort", **TARGET, reason="interrupted")
-                say(f"aborted: {event['abortReason']}")
-    say(f"the sidecar ended with {client.process.returncode}")
+                print_line(f"aborted: {event['abortReason']}")
+    print_line(f"the sidecar exited with {client.process.returncode}")
 
 
 if __name__ == "__main__":

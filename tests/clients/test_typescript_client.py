@@ -1,4 +1,4 @@
-"""The TypeScript client: its own checks and tests."""
+"""The checks and tests of the TypeScript client."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ pytestmark = pytest.mark.timeout(BUILD_SECONDS)
 
 
 @pytest.mark.parametrize("script", ["check", "test"])
-def test_the_client_passes_its_own(script: str, typescript: Path, command: dict[str, str]) -> None:
+def test_the_client_passes_its_own_checks_and_tests(
+    script: str, typescript: Path, command: dict[str, str]
+) -> None:
     npm = needs("npm")
     done = run(npm, "run", script, env=command, cwd=typescript, timeout=BUILD_SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
