@@ -1,4 +1,4 @@
-"""An HTTP proxy that opens tunnels, to one server whatever host is asked for."""
+"""An HTTP proxy that connects to one server, whatever host is requested."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Self
 
 
 class ConnectProxy:
-    """Serves on a port of this machine, in threads.
+    """Serves on a local port, in threads.
 
     Attributes
     ----------
-    asked
+    requests
         The head of each request.
-    refuses
-        The status line of every response, where it opens no tunnels.
+    error
+        The status line of every response, if set.
     """
 
     def __init__(self, target: str) -> None:
@@ -24,8 +24,8 @@ class ConnectProxy:
         self._target = host, int(port)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        self.asked: list[str] = []
-        self.refuses = ""
+        self.requests: list[str] = []
+        self.error = ""
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -49,9 +49,9 @@ class ConnectProxy:
                 if not byte:
                     return
                 head += byte
-            self.asked.append(head.decode())
-            if self.refuses:
-                client.sendall(f"{self.refuses}\r\n\r\n".encode())
+            self.requests.append(head.decode())
+            if self.error:
+                client.sendall(f"{self.error}\r\n\r\n".encode())
                 return
             with socket.create_connection(self._target) as server:
                 client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")

@@ -36,8 +36,8 @@ from flyte_sidecar.protocol.results import encode
 from tests.events import states
 from tests.fake_runservice import idl
 
-BEGUN = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
-BEGUN_SECOND = BEGUN.replace(microsecond=0)
+CREATED = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+CREATED_SECOND = CREATED.replace(microsecond=0)
 ENDED = datetime(2026, 3, 1, 12, 0, 1, tzinfo=UTC)
 RUN = Run("acme", "local", "development", "r1")
 URL = "https://flyte.example.com/v2/runs/r1"
@@ -74,16 +74,16 @@ PAYLOADS = [
 
 
 def event(**members: Any) -> Event:
-    standing = {
+    defaults = {
         "name": "approve",
         "action_name": "e1",
         "expected_type": "bool",
-        "created_at": BEGUN,
+        "created_at": CREATED,
     }
-    return states.event(**{**standing, **members})
+    return states.event(**{**defaults, **members})
 
 
-def test_an_event_becomes_the_condition_action_that_flyte_would_list() -> None:
+def test_an_event_is_converted_to_the_action_that_flyte_lists() -> None:
     action = event_to_action(event(org="acme", group="g", phase="SUCCEEDED", ended_at=ENDED))
     assert json_format.MessageToDict(action) == {
         "id": {
@@ -104,7 +104,7 @@ def test_an_event_becomes_the_condition_action_that_flyte_would_list() -> None:
     }
 
 
-def test_what_is_unknown_of_an_event_is_left_out_of_its_action() -> None:
+def test_unknown_members_of_an_event_are_omitted_from_its_action() -> None:
     action = event_to_action(
         event(project=None, domain=None, parent=None, expected_type=None, created_at=None)
     )
@@ -116,7 +116,7 @@ def test_what_is_unknown_of_an_event_is_left_out_of_its_action() -> None:
 
 
 @pytest.mark.parametrize("number", phase_pb2.ActionPhase.values())
-def test_every_phase_of_flyte_survives_the_way_there_and_back(number: int) -> None:
+def test_every_phase_of_flyte_is_preserved_in_both_directions(number: int) -> None:
     phase = phase_pb2.ActionPhase.Name(number).removeprefix("ACTION_PHASE_")
     action = event_to_action(event(phase=phase))
     assert action.status.phase == number
@@ -124,7 +124,7 @@ def test_every_phase_of_flyte_survives_the_way_there_and_back(number: int) -> No
 
 
 @pytest.mark.parametrize("number", [11, 57, 999_999_999])
-def test_a_phase_that_is_not_known_here_keeps_its_number(number: int) -> None:
+def test_an_unknown_phase_keeps_its_number(number: int) -> None:
     action = run_definition_pb2.Action.FromString(
         run_definition_pb2.Action(status={"phase": number}).SerializeToString()
     )
@@ -133,16 +133,16 @@ def test_a_phase_that_is_not_known_here_keeps_its_number(number: int) -> None:
 
 
 @pytest.mark.parametrize("phase", ["", "UNKNOWN_", "UNKNOWN_x", "UNKNOWN_99999999999", "paused"])
-def test_a_word_that_is_no_phase_is_told_as_unspecified(phase: str) -> None:
+def test_an_invalid_phase_is_converted_to_unspecified(phase: str) -> None:
     assert action_phase(event_to_action(event(phase=phase))) == "UNSPECIFIED"
 
 
 @pytest.mark.parametrize("declared", ["bool", "int", "float", "str", None])
-def test_the_declared_type_survives_the_way_there_and_back(declared: Any) -> None:
+def test_the_declared_type_is_preserved_in_both_directions(declared: Any) -> None:
     assert action_expected_type(event_to_action(event(expected_type=declared))) == declared
 
 
-def test_a_type_that_no_payload_has_counts_as_not_told() -> None:
+def test_a_type_that_is_no_payload_type_is_ignored() -> None:
     action = run_definition_pb2.Action()
     assert action_expected_type(action) is None
     action.metadata.condition.type.simple = types_pb2.DATETIME
@@ -152,7 +152,7 @@ def test_a_type_that_no_payload_has_counts_as_not_told() -> None:
     assert action_expected_type(run_definition_pb2.Action(metadata={"task": {}})) is None
 
 
-def test_looking_at_an_action_changes_nothing_in_it() -> None:
+def test_reading_an_action_does_not_change_it() -> None:
     action = run_definition_pb2.Action(metadata={"task": {}})
     before = action.SerializeToString()
     action_expected_type(action)
@@ -162,7 +162,7 @@ def test_looking_at_an_action_changes_nothing_in_it() -> None:
 
 
 @pytest.mark.parametrize("kind", [0, 7, 99])
-def test_what_is_paused_is_an_event_unless_it_says_that_it_is_none(kind: int) -> None:
+def test_a_paused_action_is_an_event_unless_it_reports_another_type(kind: int) -> None:
     paused: Any = {"phase": "ACTION_PHASE_PAUSED"}
     action = run_definition_pb2.Action(metadata={"action_type": kind}, status=paused)
     assert listed_action(action, RUN).is_event is True
@@ -181,7 +181,7 @@ def test_what_is_paused_is_an_event_unless_it_says_that_it_is_none(kind: int) ->
             )
 
 
-def test_names_in_any_script_and_with_any_character_survive() -> None:
+def test_names_may_contain_any_character() -> None:
     name = "Genehmigt? \N{SNOWMAN} \N{GRINNING FACE} \0 \u202e"
     action = event_to_action(event(name=name, parent=name, run_name=name))
     assert action.metadata.condition.name == name
@@ -189,7 +189,7 @@ def test_names_in_any_script_and_with_any_character_survive() -> None:
     assert action.id.run.name == name
 
 
-def test_instants_keep_their_microseconds_far_from_now() -> None:
+def test_timestamps_keep_their_microseconds_in_any_year() -> None:
     for instant in (
         datetime(1970, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
         datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
@@ -199,8 +199,8 @@ def test_instants_keep_their_microseconds_far_from_now() -> None:
 
 
 def action(**members: Any) -> run_definition_pb2.Action:
-    """Give a condition as a watch tells of it; a member that is None is left out."""
-    standing: dict[str, Any] = {
+    """Return a condition as a watch reports it; members that are None are omitted."""
+    defaults: dict[str, Any] = {
         "id": {"name": "e1", "run": {"name": "r1"}},
         "metadata": {
             "parent": "a0",
@@ -209,9 +209,9 @@ def action(**members: Any) -> run_definition_pb2.Action:
             "funtion_name": "approve",
             "condition": {"name": "approve", "type": {"simple": types_pb2.BOOLEAN}},
         },
-        "status": {"phase": 9, "start_time": BEGUN},
+        "status": {"phase": 9, "start_time": CREATED},
     }
-    return run_definition_pb2.Action(**{**standing, **members})
+    return run_definition_pb2.Action(**{**defaults, **members})
 
 
 Signal = dict[str, Any]
@@ -219,11 +219,11 @@ Signal = dict[str, Any]
 
 
 def details(signal: Signal | None = None, **members: Any) -> run_definition_pb2.ActionDetails:
-    """Give a condition's details; a member that is None is left out."""
-    standing: dict[str, Any] = {
+    """Return a condition's details; members that are None are omitted."""
+    defaults: dict[str, Any] = {
         "id": {"name": "e1", "run": {"name": "r1"}},
         "metadata": {"parent": "a0", "group": "g", "action_type": CONDITION},
-        "status": {"phase": 9, "start_time": BEGUN},
+        "status": {"phase": 9, "start_time": CREATED},
         "condition": {
             "name": "approve",
             "type": {"simple": types_pb2.BOOLEAN},
@@ -233,14 +233,14 @@ def details(signal: Signal | None = None, **members: Any) -> run_definition_pb2.
             "timeout": timedelta(minutes=5),
         },
     }
-    made = run_definition_pb2.ActionDetails(**{**standing, **members})
+    made = run_definition_pb2.ActionDetails(**{**defaults, **members})
     if signal is not None:
         idl.set_signal_info(made, **signal)
     return made
 
 
-def told(**members: Any) -> Event:
-    """Give the event that a condition's details tell of."""
+def event_of(**members: Any) -> Event:
+    """Return the event in a condition's details."""
     event = event_from_details(details(**members), RUN, URL)
     assert event is not None
     return event
@@ -256,8 +256,8 @@ def literal(value: Any) -> literals_pb2.Literal:
     return literals_pb2.Literal(scalar={"primitive": {members[type(value)]: value}})
 
 
-def test_details_tell_all_of_an_event() -> None:
-    assert told() == Event(
+def test_details_contain_everything_about_an_event() -> None:
+    assert event_of() == Event(
         name="approve",
         action_name="e1",
         run_name="r1",
@@ -272,9 +272,9 @@ def test_details_tell_all_of_an_event() -> None:
         prompt="Deploy?",
         prompt_type="markdown",
         description="to production",
-        created_at=BEGUN_SECOND,
+        created_at=CREATED_SECOND,
         ended_at=None,
-        expires_at=BEGUN_SECOND + timedelta(minutes=5),
+        expires_at=CREATED_SECOND + timedelta(minutes=5),
         payload=None,
         signalled_by=None,
         abort_reason=None,
@@ -283,9 +283,9 @@ def test_details_tell_all_of_an_event() -> None:
     )
 
 
-def test_a_listing_tells_what_costs_no_call_of_its_own() -> None:
-    its = listed_action(action(status={"phase": 7, "start_time": BEGUN, "end_time": ENDED}), RUN)
-    assert event_from_listing(its, URL) == Event(
+def test_a_listed_action_is_converted_to_a_partial_event() -> None:
+    row = listed_action(action(status={"phase": 7, "start_time": CREATED, "end_time": ENDED}), RUN)
+    assert event_from_listing(row, URL) == Event(
         name="approve",
         action_name="e1",
         run_name="r1",
@@ -300,7 +300,7 @@ def test_a_listing_tells_what_costs_no_call_of_its_own() -> None:
         prompt=None,
         prompt_type=None,
         description=None,
-        created_at=BEGUN_SECOND,
+        created_at=CREATED_SECOND,
         ended_at=ENDED,
         expires_at=None,
         payload=None,
@@ -311,9 +311,9 @@ def test_a_listing_tells_what_costs_no_call_of_its_own() -> None:
     )
 
 
-def test_an_empty_action_tells_nothing_and_that_is_no_error() -> None:
-    its = listed_action(run_definition_pb2.Action(), RUN)
-    assert its == ListedAction(
+def test_an_empty_action_is_converted_without_an_error() -> None:
+    row = listed_action(run_definition_pb2.Action(), RUN)
+    assert row == ListedAction(
         run=RUN,
         action_name="",
         phase="UNSPECIFIED",
@@ -325,16 +325,16 @@ def test_an_empty_action_tells_nothing_and_that_is_no_error() -> None:
         group=None,
         created_at=None,
         ended_at=None,
-        listed_at=its.listed_at,
+        listed_at=row.listed_at,
     )
-    assert its.sort_key == (0.0, "")
+    assert row.sort_key == (0.0, "")
 
 
 def test_empty_details_are_no_event() -> None:
     assert event_from_details(run_definition_pb2.ActionDetails(), RUN, URL) is None
 
 
-def test_of_details_that_tell_but_the_kind_the_rest_is_unknown() -> None:
+def test_details_with_only_an_action_type_are_an_event_with_unknown_members() -> None:
     bare = run_definition_pb2.ActionDetails(metadata={"action_type": CONDITION})
     event = event_from_details(bare, Run(None, None, None, "r1"), None)
     assert event is not None
@@ -346,13 +346,13 @@ def test_of_details_that_tell_but_the_kind_the_rest_is_unknown() -> None:
 
 @pytest.mark.parametrize("member", ["id", "metadata", "status", "condition"])
 def test_every_part_of_details_may_be_missing(member: str) -> None:
-    event = told(**{member: None})
+    event = event_of(**{member: None})
     assert event.action_name == ("" if member == "id" else "e1")
     assert event.parent == (None if member == "metadata" else "a0")
     assert event.group == (None if member == "metadata" else "g")
     assert event.phase == ("UNSPECIFIED" if member == "status" else "PAUSED")
     assert event.pending
-    assert event.created_at == (None if member == "status" else BEGUN_SECOND)
+    assert event.created_at == (None if member == "status" else CREATED_SECOND)
     assert event.prompt == (None if member == "condition" else "Deploy?")
     assert event.expected_type == (None if member == "condition" else "bool")
     assert (event.expires_at is None) == (member in ("status", "condition"))
@@ -360,11 +360,11 @@ def test_every_part_of_details_may_be_missing(member: str) -> None:
 
 @pytest.mark.parametrize("member", ["id", "metadata", "status"])
 def test_every_part_of_a_listed_action_may_be_missing(member: str) -> None:
-    its = listed_action(action(**{member: None}), RUN)
-    assert its.action_name == ("" if member == "id" else "e1")
-    assert its.name == (None if member == "metadata" else "approve")
-    assert its.is_event  # by its kind, or since nothing else is paused
-    assert its.created_at == (None if member == "status" else BEGUN_SECOND)
+    row = listed_action(action(**{member: None}), RUN)
+    assert row.action_name == ("" if member == "id" else "e1")
+    assert row.name == (None if member == "metadata" else "approve")
+    assert row.is_event  # by its kind, or since nothing else is paused
+    assert row.created_at == (None if member == "status" else CREATED_SECOND)
 
 
 @pytest.mark.parametrize(
@@ -377,15 +377,15 @@ def test_every_part_of_a_listed_action_may_be_missing(member: str) -> None:
         ({"type": {"simple": types_pb2.STRING}}, {"condition": {}}, ""),
     ],
 )
-def test_the_name_is_found_wherever_it_stands(condition: Any, metadata: Any, name: str) -> None:
-    assert told(condition=condition, metadata=metadata).name == name
+def test_the_name_may_be_in_any_of_three_fields(condition: Any, metadata: Any, name: str) -> None:
+    assert event_of(condition=condition, metadata=metadata).name == name
 
 
-def test_a_type_that_only_the_metadata_declare_counts() -> None:
+def test_the_type_may_be_declared_only_in_the_metadata() -> None:
     metadata = {"condition": {"type": {"simple": types_pb2.FLOAT}}}
-    assert told(metadata=metadata, condition={"name": "a"}).expected_type == "float"
+    assert event_of(metadata=metadata, condition={"name": "a"}).expected_type == "float"
     both = {"name": "a", "type": {"simple": types_pb2.INTEGER}}
-    assert told(metadata=metadata, condition=both).expected_type == "int"
+    assert event_of(metadata=metadata, condition=both).expected_type == "int"
 
 
 @pytest.mark.parametrize(
@@ -408,12 +408,12 @@ def test_a_type_that_only_the_metadata_declare_counts() -> None:
         ({}, 5, None, None),
     ],
 )
-def test_a_row_tells_a_condition_from_a_task_as_far_as_its_action_does(
+def test_a_listed_action_is_a_condition_a_task_or_unknown(
     metadata: Any, phase: int, is_event: bool | None, name: str | None
 ) -> None:
-    its = listed_action(action(metadata=metadata, status={"phase": phase}), RUN)
-    assert (its.is_event, its.name) == (is_event, name)
-    assert its.sort_key == (0.0, "e1")
+    row = listed_action(action(metadata=metadata, status={"phase": phase}), RUN)
+    assert (row.is_event, row.name) == (is_event, name)
+    assert row.sort_key == (0.0, "e1")
 
 
 @pytest.mark.parametrize(
@@ -427,28 +427,28 @@ def test_a_row_tells_a_condition_from_a_task_as_far_as_its_action_does(
         {"abort_info": {"reason": "why"}},
     ],
 )
-def test_details_of_what_is_no_condition_are_no_event(members: Any) -> None:
+def test_details_of_other_actions_are_no_event(members: Any) -> None:
     bare = {"metadata": None, "condition": None, "status": {"phase": 4}}
     assert event_from_details(details(**{**bare, **members}), RUN, URL) is None
 
 
-def test_rows_are_in_order_by_second_and_then_by_id() -> None:
-    def place(name: str, start: datetime | None) -> tuple[float, str]:
+def test_listed_actions_are_sorted_by_second_and_then_by_id() -> None:
+    def sort_key(name: str, start: datetime | None) -> tuple[float, str]:
         status = {"start_time": start} if start else {}
         return listed_action(action(id={"name": name}, status=status), RUN).sort_key
 
-    later = BEGUN + timedelta(microseconds=1)
-    assert place("b", BEGUN) > place("a", later) > place("z", None)
-    assert place("a", BEGUN + timedelta(seconds=1)) > place("b", BEGUN)
+    later = CREATED + timedelta(microseconds=1)
+    assert sort_key("b", CREATED) > sort_key("a", later) > sort_key("z", None)
+    assert sort_key("a", CREATED + timedelta(seconds=1)) > sort_key("b", CREATED)
 
 
 @every_phase
-def test_a_phase_decides_on_the_end_in_listings_and_details_alike(number: int) -> None:
-    status = {"phase": number, "start_time": BEGUN, "end_time": ENDED}
+def test_the_phase_determines_the_end_in_listings_and_details(number: int) -> None:
+    status = {"phase": number, "start_time": CREATED, "end_time": ENDED}
     condition = {"name": "approve"}
     for event in (
         event_from_listing(listed_action(action(status=status), RUN), None),
-        told(status=status, condition=condition),
+        event_of(status=status, condition=condition),
     ):
         assert event.phase == PHASES[number]
         assert event.pending is (PHASES[number] not in FINAL)
@@ -456,12 +456,12 @@ def test_a_phase_decides_on_the_end_in_listings_and_details_alike(number: int) -
 
 
 @pytest.mark.parametrize("number", [11, 2**31 - 1, -1, -(2**31)])
-def test_of_a_phase_that_is_not_known_the_end_time_tells_whether_it_is_one(number: int) -> None:
+def test_the_end_time_determines_whether_an_unknown_phase_is_final(number: int) -> None:
     for end, pending in ({}, True), ({"end_time": ENDED}, False):
         status = {"phase": number, **end}
         listed = event_from_listing(listed_action(action(status=status), RUN), None)
         assert (listed.phase, listed.pending) == (f"UNKNOWN_{number}", pending)
-        event = told(status=status)
+        event = event_of(status=status)
         assert (event.phase, event.pending) == (f"UNKNOWN_{number}", pending)
         assert event.ended_at == listed.ended_at == end.get("end_time")
 
@@ -469,17 +469,13 @@ def test_of_a_phase_that_is_not_known_the_end_time_tells_whether_it_is_one(numbe
 @pytest.mark.parametrize(
     ("number", "prompt_type"), [(0, None), (1, "text"), (2, "markdown"), (3, None), (-1, None)]
 )
-def test_a_prompt_type_that_is_not_known_counts_as_not_told(
-    number: int, prompt_type: str | None
-) -> None:
-    assert told(condition={"prompt_type": number}).prompt_type == prompt_type
+def test_an_unknown_prompt_type_is_ignored(number: int, prompt_type: str | None) -> None:
+    assert event_of(condition={"prompt_type": number}).prompt_type == prompt_type
 
 
 @pytest.mark.parametrize("seconds", [0, 2**63 - 1, -(2**63), 253402300800, -62135596801])
 @pytest.mark.parametrize("nanos", [0, 999_999_999])
-def test_an_instant_that_is_none_or_in_no_year_of_python_s_counts_as_not_told(
-    seconds: int, nanos: int
-) -> None:
+def test_a_timestamp_that_is_unset_or_out_of_range_is_ignored(seconds: int, nanos: int) -> None:
     status = {
         "phase": 5,
         "start_time": {"seconds": seconds, "nanos": nanos},
@@ -487,26 +483,26 @@ def test_an_instant_that_is_none_or_in_no_year_of_python_s_counts_as_not_told(
     }
     for event in (
         event_from_listing(listed_action(action(status=status), RUN), None),
-        told(status=status),
+        event_of(status=status),
     ):
         assert (event.created_at, event.ended_at, event.expires_at) == (None, None, None)
         assert not event.pending
 
 
 @pytest.mark.parametrize("nanos", [-1, -(2**31), 10**9, 2**31 - 1])
-def test_nanoseconds_out_of_their_range_are_no_error(nanos: int) -> None:
+def test_nanoseconds_out_of_range_are_no_error(nanos: int) -> None:
     start = {"seconds": 1, "nanos": nanos}
-    event = told(status={"phase": 9, "start_time": start}, condition={"timeout": start})
+    event = event_of(status={"phase": 9, "start_time": start}, condition={"timeout": start})
     encode(event)
 
 
-def test_the_first_and_the_last_second_that_python_knows_are_told() -> None:
+def test_the_first_and_the_last_second_in_range_are_converted() -> None:
     for year, seconds in (1, -62135596800), (9999, 253402300799):
         status = {"phase": 9, "start_time": {"seconds": seconds}}
-        created_at = told(status=status).created_at
+        created_at = event_of(status=status).created_at
         assert created_at is not None
         assert created_at.year == year
-        assert b"T" in encode(told(status=status))
+        assert b"T" in encode(event_of(status=status))
 
 
 @pytest.mark.parametrize(
@@ -527,49 +523,49 @@ def test_the_first_and_the_last_second_that_python_knows_are_told() -> None:
 def test_the_deadline_counts_from_the_second_of_creation(
     seconds: int, nanos: int, expires: timedelta | None
 ) -> None:
-    event = told(condition={"timeout": {"seconds": seconds, "nanos": nanos}})
-    assert event.expires_at == (None if expires is None else BEGUN_SECOND + expires)
+    event = event_of(condition={"timeout": {"seconds": seconds, "nanos": nanos}})
+    assert event.expires_at == (None if expires is None else CREATED_SECOND + expires)
     assert event.pending
 
 
 def test_an_event_that_timed_out_ended_at_its_deadline() -> None:
-    status = {"phase": 8, "start_time": BEGUN, "end_time": BEGUN + timedelta(minutes=7)}
-    event = told(status=status)
+    status = {"phase": 8, "start_time": CREATED, "end_time": CREATED + timedelta(minutes=7)}
+    event = event_of(status=status)
     assert (event.phase, event.pending) == ("TIMED_OUT", False)
-    assert event.ended_at == event.expires_at == BEGUN_SECOND + timedelta(minutes=5)
-    without = told(status=status, condition={"name": "approve"})
-    assert (without.ended_at, without.expires_at) == (BEGUN + timedelta(minutes=7), None)
+    assert event.ended_at == event.expires_at == CREATED_SECOND + timedelta(minutes=5)
+    without = event_of(status=status, condition={"name": "approve"})
+    assert (without.ended_at, without.expires_at) == (CREATED + timedelta(minutes=7), None)
 
 
 @every_phase
 @pytest.mark.parametrize("payload", PAYLOADS, ids=repr)
-def test_an_answer_ends_an_event_whatever_its_phase(number: int, payload: Any) -> None:
-    event = told(status={"phase": number}, signal=signalled(payload))
+def test_an_answered_event_is_resolved_in_any_phase(number: int, payload: Any) -> None:
+    event = event_of(status={"phase": number}, signal=signalled(payload))
     assert (event.phase, event.pending, event.partial) == ("SUCCEEDED", False, False)
     assert same(event.payload, payload)
     assert event.abort_reason is None
 
 
-def test_an_answer_stands_before_its_end_does() -> None:
-    event = told(signal=signalled(True))
+def test_an_answer_may_be_reported_before_the_end_time() -> None:
+    event = event_of(signal=signalled(True))
     assert (event.phase, event.payload, event.ended_at) == ("SUCCEEDED", True, None)
-    later = told(
-        signal=signalled(True), status={"phase": 5, "start_time": BEGUN, "end_time": ENDED}
+    later = event_of(
+        signal=signalled(True), status={"phase": 5, "start_time": CREATED, "end_time": ENDED}
     )
     assert later.ended_at == ENDED
 
 
-def test_a_deadline_is_no_end_of_an_event_that_was_answered() -> None:
-    event = told(signal=signalled(True), status={"phase": 8, "start_time": BEGUN})
+def test_the_deadline_is_not_the_end_of_an_answered_event() -> None:
+    event = event_of(signal=signalled(True), status={"phase": 8, "start_time": CREATED})
     assert (event.phase, event.ended_at) == ("SUCCEEDED", None)
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=repr)
-def test_of_a_type_that_was_not_told_the_answer_tells(payload: Any) -> None:
-    event = told(condition={"name": "approve"}, signal=signalled(payload))
+def test_an_undeclared_type_is_taken_from_the_answer(payload: Any) -> None:
+    event = event_of(condition={"name": "approve"}, signal=signalled(payload))
     assert event.expected_type == type_of(payload)
     declared = {"name": "approve", "type": {"simple": types_pb2.STRING}}
-    assert told(condition=declared, signal=signalled(payload)).expected_type == "str"
+    assert event_of(condition=declared, signal=signalled(payload)).expected_type == "str"
 
 
 @pytest.mark.parametrize(
@@ -584,8 +580,8 @@ def test_of_a_type_that_was_not_told_the_answer_tells(payload: Any) -> None:
         ({"application": {"id": {"subject": "robot"}}}, "robot"),
     ],
 )
-def test_who_answered_is_a_user_or_an_application(by: Any, subject: str | None) -> None:
-    assert told(signal=signalled(True, by)).signalled_by == subject
+def test_an_event_is_signalled_by_a_user_or_an_application(by: Any, subject: str | None) -> None:
+    assert event_of(signal=signalled(True, by)).signalled_by == subject
 
 
 @pytest.mark.parametrize(
@@ -599,26 +595,26 @@ def test_who_answered_is_a_user_or_an_application(by: Any, subject: str | None) 
         ({"reason": " "}, " "),
     ],
 )
-def test_the_reason_of_an_abort_is_the_one_that_was_given(info: Any, reason: str | None) -> None:
-    status = {"phase": 7, "start_time": BEGUN, "end_time": ENDED}
-    event = told(status=status, abort_info=info)
+def test_the_backend_s_default_reason_of_an_abort_is_ignored(info: Any, reason: str | None) -> None:
+    status = {"phase": 7, "start_time": CREATED, "end_time": ENDED}
+    event = event_of(status=status, abort_info=info)
     assert (event.phase, event.pending, event.ended_at) == ("ABORTED", False, ENDED)
     assert event.abort_reason == reason
     assert event.payload is None
     assert event.signalled_by is None
 
 
-def test_a_reason_stands_with_an_abort_alone() -> None:
-    assert told(status={"phase": 6}, abort_info={"reason": "why"}).abort_reason is None
+def test_only_an_aborted_event_has_a_reason() -> None:
+    assert event_of(status={"phase": 6}, abort_info={"reason": "why"}).abort_reason is None
 
 
-def test_what_went_wrong_with_a_condition_is_no_answer() -> None:
-    event = told(status={"phase": 6, "end_time": ENDED}, error_info={"message": "oh no"})
+def test_a_failed_event_has_no_payload() -> None:
+    event = event_of(status={"phase": 6, "end_time": ENDED}, error_info={"message": "oh no"})
     assert (event.phase, event.pending, event.payload) == ("FAILED", False, None)
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=repr)
-def test_a_payload_goes_and_comes_exactly_as_it_is(payload: Any) -> None:
+def test_a_payload_is_sent_and_received_unchanged(payload: Any) -> None:
     sent = run_service_pb2.EventPayload.FromString(to_event_payload(payload).SerializeToString())
     ((field, value),) = sent.ListFields()
     assert same(value, payload)
@@ -637,7 +633,7 @@ def test_a_payload_goes_and_comes_exactly_as_it_is(payload: Any) -> None:
         {},
         {"scalar": {}},
         {"scalar": {"primitive": {}}},
-        {"scalar": {"primitive": {"datetime": BEGUN}}},
+        {"scalar": {"primitive": {"datetime": CREATED}}},
         {"scalar": {"primitive": {"duration": timedelta(1)}}},
         {"scalar": {"none_type": {}}},
         {"scalar": {"binary": {"value": b"x"}}},
@@ -649,21 +645,21 @@ def test_a_payload_goes_and_comes_exactly_as_it_is(payload: Any) -> None:
     ],
     ids=repr,
 )
-def test_a_literal_of_another_kind_is_no_payload_but_an_answer(other: Any) -> None:
+def test_an_answer_of_another_type_resolves_an_event_without_payload(other: Any) -> None:
     kind = literals_pb2.Literal(**other)
     assert from_literal(kind) is None
-    event = told(condition={"name": "approve"}, signal={"output": kind})
+    event = event_of(condition={"name": "approve"}, signal={"output": kind})
     assert (event.phase, event.pending, event.payload) == ("SUCCEEDED", False, None)
     assert event.expected_type is None
 
 
-def test_an_answer_without_its_value_is_an_answer() -> None:
-    event = told(signal={})
+def test_an_answer_without_a_value_resolves_an_event() -> None:
+    event = event_of(signal={})
     assert (event.phase, event.pending, event.payload) == ("SUCCEEDED", False, None)
     assert event.signalled_by is None
 
 
-def test_the_types_are_called_as_flyte_s_messages_call_them() -> None:
+def test_types_are_recognized_by_their_name_in_flyte_s_messages() -> None:
     assert {name: type_from_name(name) for name in types_pb2.SimpleType.keys()} == {  # noqa: SIM118
         **dict.fromkeys(types_pb2.SimpleType.keys()),
         "BOOLEAN": "bool",
@@ -675,11 +671,11 @@ def test_the_types_are_called_as_flyte_s_messages_call_them() -> None:
         assert type_from_name(word) is None
 
 
-def test_looking_at_details_changes_nothing_in_them() -> None:
-    for looked_at in (details(), details(condition=None), details(signal={})):
-        before = looked_at.SerializeToString(deterministic=True)
-        event_from_details(looked_at, RUN, URL)
-        assert looked_at.SerializeToString(deterministic=True) == before
+def test_reading_details_does_not_change_them() -> None:
+    for message in (details(), details(condition=None), details(signal={})):
+        before = message.SerializeToString(deterministic=True)
+        event_from_details(message, RUN, URL)
+        assert message.SerializeToString(deterministic=True) == before
 
 
 INT32S = st.integers(-(2**31), 2**31 - 1)
@@ -690,9 +686,9 @@ INSTANTS = st.none() | st.builds(
 TIMEOUTS = st.none() | st.builds(
     Duration, seconds=INT64S | st.integers(-10, 10**6), nanos=st.just(0) | INT32S
 )
-WORDS = st.just("") | st.text()
+NAMES = st.just("") | st.text()
 KINDS = st.none() | st.builds(types_pb2.LiteralType, simple=st.integers(0, 9) | INT32S)
-SUBJECTS = st.fixed_dictionaries({"id": st.fixed_dictionaries({"subject": WORDS})})
+SUBJECTS = st.fixed_dictionaries({"id": st.fixed_dictionaries({"subject": NAMES})})
 IDENTITIES = st.none() | st.one_of(
     st.builds(identity_pb2.EnrichedIdentity),
     st.builds(identity_pb2.EnrichedIdentity, user=SUBJECTS),
@@ -711,13 +707,13 @@ LITERALS = st.none() | st.one_of(
     st.builds(literals_pb2.Literal, scalar=st.just({"none_type": {}})),
     st.builds(literals_pb2.Literal, collection=st.just({})),
 )
-IDENTIFIERS = st.none() | st.fixed_dictionaries({"name": WORDS})
+IDENTIFIERS = st.none() | st.fixed_dictionaries({"name": NAMES})
 CONDITIONS = st.none() | st.builds(
     run_definition_pb2.ConditionAction,
-    name=WORDS,
+    name=NAMES,
     type=KINDS,
-    prompt=WORDS,
-    description=WORDS,
+    prompt=NAMES,
+    description=NAMES,
     prompt_type=INT32S | st.integers(0, 2),
     timeout=TIMEOUTS,
 )
@@ -725,15 +721,15 @@ SPECS: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.just({}),
     st.just({"task": {}}),
     st.just({"trace": {}}),
-    st.fixed_dictionaries({"condition": st.fixed_dictionaries({"name": WORDS, "type": KINDS})}),
+    st.fixed_dictionaries({"condition": st.fixed_dictionaries({"name": NAMES, "type": KINDS})}),
 )
 METADATA = st.none() | st.builds(
     lambda spec, **more: run_definition_pb2.ActionMetadata(**spec, **more),
     SPECS,
-    parent=WORDS,
-    group=WORDS,
+    parent=NAMES,
+    group=NAMES,
     action_type=st.integers(0, 3) | INT32S,
-    funtion_name=WORDS,
+    funtion_name=NAMES,
 )
 STATUSES = st.none() | st.builds(
     run_definition_pb2.ActionStatus,
@@ -744,7 +740,7 @@ STATUSES = st.none() | st.builds(
 RESULTS: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.just({}),
     st.just({"error_info": {}}),
-    st.fixed_dictionaries({"abort_info": st.fixed_dictionaries({"reason": WORDS})}),
+    st.fixed_dictionaries({"abort_info": st.fixed_dictionaries({"reason": NAMES})}),
     st.fixed_dictionaries(
         {"signal": st.fixed_dictionaries({"output": LITERALS, "by": IDENTITIES})},
     ),
@@ -768,7 +764,7 @@ def damaged(message: bytes, damage: list[tuple[int, bytes]]) -> bytes:
 
 
 def check(event: Event | None) -> None:
-    """Assert what holds of every event, and that it can be told."""
+    """Assert that an event is valid and can be encoded."""
     if event is None:
         return
     wire = msgspec.json.decode(encode(event), type=Event)
@@ -783,26 +779,26 @@ def check(event: Event | None) -> None:
 
 
 @given(DETAILS)
-def test_whatever_details_hold_is_an_event_that_can_be_told_or_none(
-    its: run_definition_pb2.ActionDetails,
+def test_any_details_are_converted_to_a_valid_event_or_none(
+    details: run_definition_pb2.ActionDetails,
 ) -> None:
-    event = event_from_details(its, RUN, URL)
+    event = event_from_details(details, RUN, URL)
     check(event)
-    if its.WhichOneof("spec") == "condition":
+    if details.WhichOneof("spec") == "condition":
         assert event is not None
 
 
 @given(ACTIONS)
-def test_whatever_an_action_holds_is_a_row_and_an_event_that_can_be_told(
-    its: run_definition_pb2.Action,
+def test_any_action_is_converted_to_a_valid_event(
+    action: run_definition_pb2.Action,
 ) -> None:
-    made = listed_action(its, RUN)
-    assert made.sort_key >= (-1e12, "")
-    check(event_from_listing(made, URL))
+    row = listed_action(action, RUN)
+    assert row.sort_key >= (-1e12, "")
+    check(event_from_listing(row, URL))
 
 
 @given(DETAILS | ACTIONS, DAMAGE)
-def test_messages_that_were_damaged_on_their_way_are_read_or_refused_by_protobuf(
+def test_damaged_messages_are_converted_or_rejected_by_protobuf(
     message: Any, damage: list[tuple[int, bytes]]
 ) -> None:
     data = damaged(message.SerializeToString(), damage)
@@ -815,8 +811,8 @@ def test_messages_that_were_damaged_on_their_way_are_read_or_refused_by_protobuf
 
 
 @given(st.booleans() | INT64S | st.floats() | st.text())
-def test_every_payload_comes_back_from_the_answer_that_it_was(payload: Any) -> None:
+def test_every_answer_is_converted_to_its_payload(payload: Any) -> None:
     read = literals_pb2.Literal.FromString(literal(payload).SerializeToString())
     assert same(from_literal(read), payload)
-    assert same(told(signal={"output": read}).payload, payload)
+    assert same(event_of(signal={"output": read}).payload, payload)
     to_event_payload(payload).SerializeToString()

@@ -1,4 +1,4 @@
-"""What a user may write for where a deployment is."""
+"""Valid and invalid endpoints of a deployment."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from flyte_sidecar.backends.flyte.endpoint import Deployment, org_from_host, spl
         ("[::ffff:10.0.0.7]", str(IPv6Address("::ffff:10.0.0.7")), None),
     ],
 )
-def test_an_endpoint_is_a_host_and_perhaps_a_port(
+def test_an_endpoint_is_a_host_with_an_optional_port(
     endpoint: str, host: str, port: int | None
 ) -> None:
     assert split_endpoint(endpoint) == (host, port)
@@ -43,22 +43,22 @@ def test_an_endpoint_is_a_host_and_perhaps_a_port(
 @pytest.mark.parametrize("scheme", ["dns:///", "dns://", "http://", "https://"])
 @pytest.mark.parametrize("rest", ["flyte.example.com", "flyte.example.com:8089", "[::1]:8089"])
 @pytest.mark.parametrize("end", ["", "/"])
-def test_a_scheme_is_dropped(scheme: str, rest: str, end: str) -> None:
+def test_a_scheme_is_ignored(scheme: str, rest: str, end: str) -> None:
     assert split_endpoint(scheme + rest + end) == split_endpoint(rest)
 
 
 @pytest.mark.parametrize("scheme", ["", "dns:///", "http://", "https://"])
-def test_insecure_alone_and_no_scheme_decides_on_the_default_port(scheme: str) -> None:
+def test_only_insecure_determines_the_default_port(scheme: str) -> None:
     assert Deployment(endpoint=f"{scheme}h.example").address == "h.example:443"
     assert Deployment(endpoint=f"{scheme}h.example", insecure=True).address == "h.example:80"
 
 
 @pytest.mark.parametrize("insecure", [False, True])
-def test_a_port_that_is_named_is_the_port(insecure: bool) -> None:
+def test_an_explicit_port_is_used(insecure: bool) -> None:
     assert Deployment(endpoint="h.example:8089", insecure=insecure).address == "h.example:8089"
 
 
-def test_an_ipv6_address_stands_in_brackets_before_its_port() -> None:
+def test_an_ipv6_address_is_written_in_brackets() -> None:
     assert Deployment(endpoint="[::1]").address == "[::1]:443"
     assert Deployment(endpoint="[::1]:8090", insecure=True).address == "[::1]:8090"
 
@@ -121,7 +121,7 @@ def test_an_ipv6_address_stands_in_brackets_before_its_port() -> None:
         "dns:h",
     ],
 )
-def test_what_is_no_host_and_port_is_refused(endpoint: str) -> None:
+def test_an_invalid_endpoint_is_rejected(endpoint: str) -> None:
     with pytest.raises(ValueError, match="endpoint"):
         split_endpoint(endpoint)
     with pytest.raises(ValueError, match="endpoint"):
@@ -129,10 +129,10 @@ def test_what_is_no_host_and_port_is_refused(endpoint: str) -> None:
 
 
 @pytest.mark.parametrize("endpoint", ["2001:db8::1", "::1", "[10.0.0.7]", "[h]"])
-def test_who_writes_an_address_wrongly_is_told_how_it_is_written(endpoint: str) -> None:
-    with pytest.raises(ValueError, match=re.escape("[IPv6 address][:port]")) as refused:
+def test_the_error_of_an_invalid_address_contains_the_expected_form(endpoint: str) -> None:
+    with pytest.raises(ValueError, match=re.escape("[IPv6 address][:port]")) as caught:
         split_endpoint(endpoint)
-    assert repr(endpoint) in str(refused.value)
+    assert repr(endpoint) in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -153,13 +153,13 @@ def test_who_writes_an_address_wrongly_is_told_how_it_is_written(endpoint: str) 
         "hunter2@h.example",
     ],
 )
-def test_an_endpoint_with_a_secret_is_refused_without_repeating_it(endpoint: str) -> None:
-    with pytest.raises(ValueError, match="must not contain a user or a password") as refused:
+def test_an_endpoint_with_a_password_is_rejected_without_repeating_it(endpoint: str) -> None:
+    with pytest.raises(ValueError, match="must not contain a user or a password") as caught:
         Deployment(endpoint=endpoint)
     for secret in ("amelie", "hun", "ter2"):
-        assert secret not in str(refused.value)
-    assert refused.value.__cause__ is None
-    assert refused.value.__context__ is None
+        assert secret not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
 
 
 @pytest.mark.parametrize(
@@ -180,11 +180,11 @@ def test_an_endpoint_with_a_secret_is_refused_without_repeating_it(endpoint: str
         ("fe80::1%eth0.a.b", None),
     ],
 )
-def test_the_org_is_the_first_of_three_labels_of_a_name(host: str, org: str | None) -> None:
+def test_the_org_is_the_first_label_of_a_host_name_with_three(host: str, org: str | None) -> None:
     assert org_from_host(host) == org
 
 
-def test_an_org_that_is_named_wins_over_the_host_name() -> None:
+def test_an_explicit_org_takes_precedence_over_the_host_name() -> None:
     endpoint = "dns:///Acme.Example.com:443"
     assert Deployment(endpoint=endpoint).default_org == "acme"
     assert Deployment(endpoint=endpoint, org="other").default_org == "other"
@@ -208,22 +208,22 @@ def test_an_org_that_is_named_wins_over_the_host_name() -> None:
         ("[::1]", True, "http://[::1]"),
     ],
 )
-def test_a_run_has_a_page_in_the_console(endpoint: str, insecure: bool, console: str) -> None:
+def test_a_run_has_a_url_in_the_console(endpoint: str, insecure: bool, console: str) -> None:
     deployment = Deployment(endpoint=endpoint, insecure=insecure)
-    page = f"{console}/v2/domain/development/project/flytesnacks/runs/r1"
-    assert deployment.run_url("flytesnacks", "development", "r1") == page
+    url = f"{console}/v2/domain/development/project/flytesnacks/runs/r1"
+    assert deployment.run_url("flytesnacks", "development", "r1") == url
 
 
-def test_names_with_any_character_are_quoted_in_the_address_of_the_page() -> None:
-    page = Deployment(endpoint="h.example").run_url("p/q", "d?e", "r #1/../ü%")
-    assert page == "https://h.example/v2/domain/d%3Fe/project/p%2Fq/runs/r%20%231%2F..%2F%C3%BC%25"
+def test_names_are_quoted_in_the_url() -> None:
+    url = Deployment(endpoint="h.example").run_url("p/q", "d?e", "r #1/../ü%")
+    assert url == "https://h.example/v2/domain/d%3Fe/project/p%2Fq/runs/r%20%231%2F..%2F%C3%BC%25"
 
 
 @given(st.text(min_size=1), st.text(min_size=1), st.text(min_size=1))
-def test_every_name_can_be_read_back_from_the_page(project: str, domain: str, run: str) -> None:
-    page = urlsplit(Deployment(endpoint="h.example:1").run_url(project, domain, run))
-    assert (page.netloc, page.query, page.fragment) == ("h.example:1", "", "")
-    parts = [unquote(part) for part in page.path.split("/")]
+def test_every_name_can_be_read_from_the_url(project: str, domain: str, run: str) -> None:
+    url = urlsplit(Deployment(endpoint="h.example:1").run_url(project, domain, run))
+    assert (url.netloc, url.query, url.fragment) == ("h.example:1", "", "")
+    parts = [unquote(part) for part in url.path.split("/")]
     assert parts == ["", "v2", "domain", domain, "project", project, "runs", run]
 
 
@@ -236,12 +236,12 @@ PIECES = st.sampled_from(
 @example("[::1]:80")
 @example("http://[")
 @example("//[v1.x]@")
-def test_whatever_is_written_for_an_endpoint_is_taken_or_is_a_value_error(endpoint: str) -> None:
+def test_any_text_is_a_valid_endpoint_or_a_value_error(endpoint: str) -> None:
     with suppress(ValueError):
         host, port = split_endpoint(endpoint)
         assert host
         assert port is None or 0 < port < 65536
         deployment = Deployment(endpoint=endpoint)
-        # What is made of it is an endpoint too, and the same one.
+        # The address is itself a valid endpoint.
         assert split_endpoint(deployment.address) == (host, port or 443)
         assert urlsplit(deployment.run_url("p", "d", "r")).path.startswith("/v2/")

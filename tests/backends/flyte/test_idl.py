@@ -42,15 +42,15 @@ def test_a_signal_without_value_or_identity_is_a_signal() -> None:
     assert not found.HasField("output")
 
 
-def test_a_signal_that_cannot_be_decoded_is_a_bad_response() -> None:
+def test_a_signal_that_cannot_be_decoded_is_an_invalid_response() -> None:
     response = idl.field(idl.SIGNAL_INFO, idl.field(idl.OUTPUT, b"\xff"))
-    with suppress(DecodeError):  # where the field is declared, protobuf itself refuses it
+    with suppress(DecodeError):  # if the field is declared, protobuf itself rejects it
         details = ActionDetails.FromString(response)
         with pytest.raises(InvalidResponse, match="cannot be decoded"):
             signal_info(details)
 
 
-def test_runs_with_paused_actions_are_asked_for() -> None:
+def test_the_filter_for_paused_actions_is_set() -> None:
     request = ListRunsRequest(org="o")
     assert not idl.paused_actions_only(request)
     set_paused_actions_only(request)
@@ -59,7 +59,7 @@ def test_runs_with_paused_actions_are_asked_for() -> None:
 
 
 @declared
-def test_a_release_that_declares_the_fields_reads_and_writes_the_same() -> None:
+def test_a_release_that_declares_the_fields_is_compatible() -> None:
     signal = run_definition_pb2.SignalInfo(output=ANSWER, signalled_by=ALICE)
     theirs = ActionDetails(signal_info=signal)
     found, ours = signal_info(theirs), ActionDetails()

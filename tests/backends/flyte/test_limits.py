@@ -1,4 +1,4 @@
-"""Listings and streams that never end: each ends with an error of the backend."""
+"""Endless listings and streams: each is an error of the backend."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @EVERY
 @every_one(ENDLESS_ACTIONS)
-async def test_a_listing_of_actions_that_never_ends_is_an_error(
+async def test_an_endless_listing_of_actions_is_an_error(
     client: Client, flyte: FlyteHarness, pages: Pages, reason: str
 ) -> None:
     for read in (client.get, lambda _: client.listing()):
@@ -87,7 +87,7 @@ async def test_a_listing_of_actions_that_never_ends_is_an_error(
 
 
 @every_one(ENDLESS_RUNS)
-async def test_a_listing_of_runs_that_never_ends_is_an_error(
+async def test_an_endless_listing_of_runs_is_an_error(
     client: Client, flyte: FlyteHarness, pages: Pages, reason: str
 ) -> None:
     for read in (client.pending_page, lambda: client.runs_page(limit=1000)):
@@ -97,7 +97,7 @@ async def test_a_listing_of_runs_that_never_ends_is_an_error(
         assert not failed.value.retryable
 
 
-async def test_a_wait_on_a_stream_of_ever_new_actions_is_an_error(
+async def test_a_wait_on_an_endless_stream_of_new_actions_is_an_error(
     client: Client, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
@@ -108,7 +108,7 @@ async def test_a_wait_on_a_stream_of_ever_new_actions_is_an_error(
     assert not failed.value.retryable
 
 
-async def test_a_stream_that_repeats_its_actions_has_no_limit(
+async def test_a_stream_that_repeats_its_actions_is_not_limited(
     client: Client, flyte: FlyteHarness
 ) -> None:
     ask(flyte)

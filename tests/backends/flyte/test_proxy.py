@@ -1,4 +1,4 @@
-"""The proxy that the environment names, for calls and for the certificate that is fetched."""
+"""HTTP proxies from environment variables, for calls and for fetching a certificate."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.fake_runservice.server import Server
 Environment = dict[str, str]
 
 HOST = "runs.flyte.test"
-"""A host that only the proxy can reach."""
+"""A host that is reachable only through the proxy."""
 
 SECRET = "hunter2"
 BASIC = b64encode(f"ada:{SECRET}/".encode()).decode()
@@ -31,14 +31,14 @@ def env(command: Environment) -> Environment:
 
 @pytest.fixture
 def proxy() -> Iterator[ConnectProxy]:
-    """A proxy on the way to a server that speaks plaintext."""
+    """A proxy to a plaintext server."""
     with Server(model()) as server, ConnectProxy(server.endpoint) as proxy:
         yield proxy
 
 
 @pytest.fixture
 def tls_proxy() -> Iterator[ConnectProxy]:
-    """A proxy on the way to a server with a certificate that nobody trusts."""
+    """A proxy to a TLS server with an untrusted certificate."""
     cert = trustme.CA().issue_cert(HOST)
     pem = cert.private_key_pem.bytes(), b"".join(blob.bytes() for blob in cert.cert_chain_pems)
     with Server(model(), tls=pem) as server, ConnectProxy(server.endpoint) as proxy:
@@ -46,9 +46,9 @@ def tls_proxy() -> Iterator[ConnectProxy]:
 
 
 def model() -> Model:
-    made = Model("2.0.43")
-    made.ask("r1", "approve", action="e1", project="p", domain="d")
-    return made
+    model = Model("2.0.43")
+    model.ask("r1", "approve", action="e1", project="p", domain="d")
+    return model
 
 
 def flyte(env: Environment, verb: str, *options: str, host: str = HOST) -> tuple[int, str]:
@@ -59,76 +59,78 @@ def flyte(env: Environment, verb: str, *options: str, host: str = HOST) -> tuple
 
 
 @every_variable
-def test_calls_go_through_the_proxy_in_upper_and_in_lower_case(
+def test_calls_use_the_proxy_of_any_variable(
     variable: str, env: Environment, proxy: ConnectProxy
 ) -> None:
     env[variable] = f"http://{proxy.address}"
-    status, told = flyte(env, "call", "--insecure")
-    assert status == 0, told
-    assert {head.split()[1] for head in proxy.asked} == {f"{HOST}:80"}
+    status, output = flyte(env, "call", "--insecure")
+    assert status == 0, output
+    assert {head.split()[1] for head in proxy.requests} == {f"{HOST}:80"}
 
 
-def test_the_certificate_is_fetched_through_the_proxy_that_the_calls_use(
+def test_the_certificate_is_fetched_through_the_same_proxy(
     env: Environment, tls_proxy: ConnectProxy
 ) -> None:
     env["HTTPS_PROXY"] = f"http://ada:{SECRET}%2F@{tls_proxy.address}"
-    status, told = flyte(env, "call", "--insecure-skip-verify")
-    assert status == 0, told
-    assert len(tls_proxy.asked) == 3  # two for the certificate and its names
-    for head in tls_proxy.asked:
+    status, output = flyte(env, "call", "--insecure-skip-verify")
+    assert status == 0, output
+    assert len(tls_proxy.requests) == 3  # two for the certificate and its names
+    for head in tls_proxy.requests:
         assert head.startswith(f"CONNECT {HOST}:443 HTTP/1.1\r\n")
         assert f"Proxy-Authorization: Basic {BASIC}\r\n".lower() in head.lower()
 
 
 @pytest.mark.parametrize("excluding", NO_PROXY_VARIABLES)
 @pytest.mark.parametrize("variable", ["https_proxy", "HTTPS_PROXY"])
-def test_an_excluded_host_is_called_directly(
+def test_an_excluded_host_is_called_without_the_proxy(
     variable: str, excluding: str, env: Environment, proxy: ConnectProxy
 ) -> None:
     env |= {variable: f"http://{proxy.address}", excluding: "a.test, .flyte.test"}
-    status, told = flyte(env, "doctor", "--insecure")
+    status, output = flyte(env, "doctor", "--insecure")
     assert status == 1
-    assert proxy.address not in told
-    assert proxy.asked == []
+    assert proxy.address not in output
+    assert proxy.requests == []
 
 
 @pytest.mark.parametrize("trust", ["--insecure", "--insecure-skip-verify"])
 @pytest.mark.parametrize("verb", ["call", "doctor"])
-def test_errors_and_doctor_name_the_proxy_without_its_password(
+def test_errors_and_doctor_show_the_proxy_without_its_password(
     verb: str, trust: str, env: Environment, proxy: ConnectProxy
 ) -> None:
-    proxy.refuses = "HTTP/1.1 407 Proxy Authentication Required"
+    proxy.error = "HTTP/1.1 407 Proxy Authentication Required"
     env["https_proxy"] = f"http://ada:{SECRET}@{proxy.address}"
-    status, told = flyte(env, verb, trust)
+    status, output = flyte(env, verb, trust)
     assert status == 1
-    assert f"(proxy {proxy.address})" in told
-    assert "407" in told
-    assert ("(https_proxy)" in told) == (verb == "doctor")
+    assert f"(proxy {proxy.address})" in output
+    assert "407" in output
+    assert ("(from https_proxy)" in output) == (verb == "doctor")
     for hidden in (SECRET, "ada", BASIC):
-        assert hidden not in told
+        assert hidden not in output
 
 
-def test_doctor_names_a_proxy_that_works(env: Environment, proxy: ConnectProxy) -> None:
+def test_doctor_shows_the_proxy(env: Environment, proxy: ConnectProxy) -> None:
     env["HTTPS_PROXY"] = proxy.address
-    status, told = flyte(env, "doctor", "--insecure")
-    assert status == 0, told
-    assert f"{proxy.address} (HTTPS_PROXY)" in told
+    status, output = flyte(env, "doctor", "--insecure")
+    assert status == 0, output
+    assert f"{proxy.address} (from HTTPS_PROXY)" in output
 
 
 @pytest.mark.parametrize(
     "value", ["socks5://ada:pw@h:1", "https://ada:pw@h", "http://", "h:x", "\udcff"]
 )
-def test_a_proxy_of_another_kind_is_refused_without_its_value(value: str, env: Environment) -> None:
+def test_an_unsupported_proxy_is_an_error_without_its_value(value: str, env: Environment) -> None:
     env["HTTPS_PROXY"] = value
-    status, told = flyte(env, "doctor")
+    status, output = flyte(env, "doctor")
     assert status == 2
-    assert "HTTPS_PROXY must be http://host:port" in told
-    assert "pw" not in told
-    assert run("flyte-sidecar", "doctor", env=env).returncode == 0  # nothing is asked there
+    assert "HTTPS_PROXY must be http://host:port" in output
+    assert "pw" not in output
+    assert (
+        run("flyte-sidecar", "doctor", env=env).returncode == 0
+    )  # the embedded store needs no proxy
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8", "::1"])
-def test_this_machine_is_called_directly(host: str) -> None:
+def test_localhost_is_called_without_the_proxy(host: str) -> None:
     assert proxy_for(host, {"https_proxy": "http://proxy:3128"}) is None
 
 
@@ -160,7 +162,7 @@ def test_no_proxy_excludes_hosts_domains_and_networks(
     assert (found is None) == direct
 
 
-def test_the_first_variable_that_has_a_value_counts() -> None:
+def test_the_first_variable_with_a_value_applies() -> None:
     values = {"grpc_proxy": " ", "HTTPS_PROXY": "http://[::1]:8080/", "http_proxy": "http://other"}
     found = proxy_for("h.example", values)
     assert found is not None

@@ -1,4 +1,4 @@
-"""Whom the connection trusts, over real TLS servers, and what it tells of others."""
+"""Which TLS servers are trusted, and the errors of the others."""
 
 from __future__ import annotations
 
@@ -69,19 +69,19 @@ async def works(endpoint: str, **how: Any) -> bool:
     return True
 
 
-async def refusal(endpoint: str, **how: Any) -> SidecarError:
-    """Give the error of a connection that must not come about."""
+async def error_of(endpoint: str, **how: Any) -> SidecarError:
+    """Return the error of a connection that must fail."""
     async with connected(endpoint, **how) as backend:
-        with pytest.raises(SidecarError) as told:
+        with pytest.raises(SidecarError) as caught:
             await backend.check()
-    assert endpoint in told.value.message
+    assert endpoint in caught.value.message
     for bytes_of in ("BEGIN", "MII", "PRIVATE"):
-        assert bytes_of not in f"{told.value.message}{told.value.data}"
-    return told.value
+        assert bytes_of not in f"{caught.value.message}{caught.value.data}"
+    return caught.value
 
 
 def is_final(error: SidecarError) -> bool:
-    """Tell whether it is the error that says that trying again cannot help."""
+    """Return whether the error reports that a retry cannot help."""
     return (
         isinstance(error, BackendUnavailable)
         and not error.retryable
@@ -94,25 +94,25 @@ async def test_a_server_whose_ca_is_in_the_file_is_trusted(ca: trustme.CA, ca_fi
         assert await works(server.endpoint, ca_cert_file=str(ca_file))
 
 
-async def test_the_host_may_be_a_name_and_the_port_any(ca: trustme.CA, ca_file: Path) -> None:
+async def test_a_host_name_and_any_port_are_accepted(ca: trustme.CA, ca_file: Path) -> None:
     with serving(ca.issue_cert("localhost")) as server:
         port = server.endpoint.rpartition(":")[2]
         assert await works(f"https://localhost:{port}", ca_cert_file=str(ca_file))
 
 
-async def test_an_ipv6_address_is_checked_like_any_other(ca: trustme.CA, ca_file: Path) -> None:
+async def test_an_ipv6_address_is_verified(ca: trustme.CA, ca_file: Path) -> None:
     with serving(ca.issue_cert("::1"), host="[::1]") as server:
         assert await works(server.endpoint, ca_cert_file=str(ca_file))
         assert await works(server.endpoint, insecure_skip_verify=True)
 
 
-async def test_the_ca_may_have_issued_by_another_one_between(ca: trustme.CA, ca_file: Path) -> None:
+async def test_an_intermediate_ca_is_accepted(ca: trustme.CA, ca_file: Path) -> None:
     with serving(ca.create_child_ca().issue_cert("127.0.0.1")) as server:
         assert await works(server.endpoint, ca_cert_file=str(ca_file))
         assert await works(server.endpoint, insecure_skip_verify=True)
 
 
-async def test_the_ca_file_may_hold_many_and_comments_in_any_script(
+async def test_the_ca_file_may_contain_many_certificates_and_comments(
     ca: trustme.CA, ca_file: Path
 ) -> None:
     other = trustme.CA().cert_pem.bytes()
@@ -121,33 +121,33 @@ async def test_the_ca_file_may_hold_many_and_comments_in_any_script(
         assert await works(server.endpoint, ca_cert_file=str(ca_file))
 
 
-async def test_a_server_that_the_system_does_not_trust_is_refused_with_the_remedy(
+async def test_a_server_that_the_system_does_not_trust_is_rejected_with_the_remedy(
     ca: trustme.CA,
 ) -> None:
     with serving(ca.issue_cert("127.0.0.1")) as server:
-        error = await refusal(server.endpoint)
+        error = await error_of(server.endpoint)
     assert is_final(error)
     assert "set ca-cert-file" in error.message
 
 
-async def test_a_server_of_another_ca_than_the_file_s_is_refused(
+async def test_a_server_of_another_ca_than_in_the_file_is_rejected(
     ca: trustme.CA, ca_file: Path
 ) -> None:
     with serving(trustme.CA().issue_cert("127.0.0.1")) as server:
-        assert is_final(await refusal(server.endpoint, ca_cert_file=str(ca_file)))
+        assert is_final(await error_of(server.endpoint, ca_cert_file=str(ca_file)))
 
 
-async def test_a_certificate_for_another_host_is_refused_and_called_that(
+async def test_a_certificate_for_another_host_is_rejected_as_such(
     ca: trustme.CA, ca_file: Path
 ) -> None:
     with serving(ca.issue_cert("flyte.example.com")) as server:
-        error = await refusal(server.endpoint, ca_cert_file=str(ca_file))
+        error = await error_of(server.endpoint, ca_cert_file=str(ca_file))
     assert is_final(error)
     assert "for another host" in error.message
 
 
 @pytest.mark.parametrize("skip", [False, True])
-async def test_a_certificate_that_has_expired_is_refused_and_called_that(
+async def test_an_expired_certificate_is_rejected_as_such(
     skip: bool, ca: trustme.CA, ca_file: Path
 ) -> None:
     past = datetime.now(UTC) - timedelta(days=1)
@@ -156,7 +156,7 @@ async def test_a_certificate_that_has_expired_is_refused_and_called_that(
     if not skip:
         how["ca_cert_file"] = str(ca_file)
     with serving(certificate) as server:
-        error = await refusal(server.endpoint, **how)
+        error = await error_of(server.endpoint, **how)
     assert is_final(error)
     assert "has expired" in error.message
 
@@ -177,21 +177,21 @@ async def test_a_certificate_that_has_expired_is_refused_and_called_that(
     ],
     ids=" ".join,
 )
-async def test_skip_verify_takes_a_certificate_of_any_ca_and_for_any_name(
+async def test_skip_verify_accepts_a_certificate_of_any_ca_and_for_any_name(
     names: list[str], ca: trustme.CA
 ) -> None:
     with serving(ca.issue_cert(*names)) as server:
         assert await works(server.endpoint, insecure_skip_verify=True)
         async with connected(server.endpoint, insecure_skip_verify=True) as backend:
-            assert await backend.healthy()  # another connection, the same trust
+            assert await backend.healthy()  # a second connection with the same trust
 
 
-async def test_skip_verify_takes_a_certificate_that_has_but_a_common_name(ca: trustme.CA) -> None:
+async def test_skip_verify_accepts_a_certificate_with_only_a_common_name(ca: trustme.CA) -> None:
     with serving(ca.issue_cert(common_name="flyte.example.com")) as server:
         assert await works(server.endpoint, insecure_skip_verify=True)
 
 
-async def test_skip_verify_takes_a_certificate_that_signed_itself(ca: trustme.CA) -> None:
+async def test_skip_verify_accepts_a_self_signed_certificate(ca: trustme.CA) -> None:
     itself = trustme.CA(organization_name="itself")
     key, certificate = itself.private_key_pem.bytes(), itself.cert_pem.bytes()
     with Server(Model("2.0.43"), tls=(key, certificate)) as server:
@@ -214,7 +214,7 @@ async def test_skip_verify_takes_a_certificate_that_signed_itself(ca: trustme.CA
         (["::1"], "::1"),
     ],
 )
-async def test_the_host_s_own_name_is_asked_for_wherever_the_certificate_is_good_for_it(
+async def test_the_host_name_is_overridden_only_if_the_certificate_is_not_valid_for_it(
     names: list[str], name: str | None, ca: trustme.CA
 ) -> None:
     with serving(ca.issue_cert(*names)) as server:
@@ -223,56 +223,56 @@ async def test_the_host_s_own_name_is_asked_for_wherever_the_certificate_is_good
         assert (await tls.load_trust(deployment)).host_name == name
 
 
-async def test_skip_verify_holds_to_the_certificate_that_it_saw(ca: trustme.CA) -> None:
+async def test_skip_verify_trusts_only_the_first_certificate_of_the_server(ca: trustme.CA) -> None:
     with serving(ca.issue_cert("127.0.0.1")) as server:
         async with connected(server.endpoint, insecure_skip_verify=True) as backend:
             await backend.check()
             server.stop()
             port = int(server.endpoint.rpartition(":")[2])
             other = trustme.CA().issue_cert("127.0.0.1")
-            shown = (other.private_key_pem.bytes(), other.cert_chain_pems[0].bytes())
-            with Server(server.model, port=port, tls=shown):
+            certificate = (other.private_key_pem.bytes(), other.cert_chain_pems[0].bytes())
+            with Server(server.model, port=port, tls=certificate):
                 error: SidecarError | None = None
-                while error is None or error.retryable:  # until it has connected again
-                    with pytest.raises(SidecarError) as told:
+                while error is None or error.retryable:  # until it has reconnected
+                    with pytest.raises(SidecarError) as caught:
                         await backend.check()
-                    error = told.value
+                    error = caught.value
     assert is_final(error)
     assert "not trusted" in error.message
 
 
-async def test_a_ca_file_wins_over_skip_verify(ca: trustme.CA, ca_file: Path) -> None:
+async def test_a_ca_file_takes_precedence_over_skip_verify(ca: trustme.CA, ca_file: Path) -> None:
     with serving(ca.issue_cert("127.0.0.1")) as server:
         how = {"ca_cert_file": str(ca_file), "insecure_skip_verify": True}
         assert await works(server.endpoint, **how)
     with serving(trustme.CA().issue_cert("127.0.0.1")) as server:
-        assert is_final(await refusal(server.endpoint, **how))
+        assert is_final(await error_of(server.endpoint, **how))
     with serving(ca.issue_cert("flyte.example.com")) as server:
-        assert "for another host" in (await refusal(server.endpoint, **how)).message
+        assert "for another host" in (await error_of(server.endpoint, **how)).message
 
 
-async def test_whoever_speaks_plaintext_to_tls_is_told_what_may_be_wrong(ca: trustme.CA) -> None:
+async def test_plaintext_to_a_tls_server_fails_with_a_hint(ca: trustme.CA) -> None:
     with serving(ca.issue_cert("127.0.0.1")) as server:
-        error = await refusal(server.endpoint, insecure=True)
+        error = await error_of(server.endpoint, insecure=True)
     assert isinstance(error, BackendUnavailable)
     assert "if the server uses TLS, unset insecure" in error.message
 
 
 @pytest.mark.parametrize("skip", [False, True])
-async def test_whoever_speaks_tls_to_plaintext_is_told_to_say_insecure(skip: bool) -> None:
+async def test_tls_to_a_plaintext_server_fails_with_a_hint(skip: bool) -> None:
     with serving(None) as server:
-        error = await refusal(server.endpoint, insecure_skip_verify=skip)
+        error = await error_of(server.endpoint, insecure_skip_verify=skip)
     assert is_final(error)
     assert "set insecure to connect without it" in error.message
 
 
 @pytest.mark.parametrize("how", [{}, {"insecure": True}, {"insecure_skip_verify": True}], ids=str)
-async def test_a_server_that_is_not_there_may_be_there_later(
+async def test_an_unreachable_server_is_a_retryable_error(
     how: dict[str, Any], ca: trustme.CA
 ) -> None:
-    with closing(socket.socket()) as taken:  # bound, so nobody else's, but never listening
+    with closing(socket.socket()) as taken:  # bound, but never listening
         taken.bind(("127.0.0.1", 0))
-        error = await refusal(f"127.0.0.1:{taken.getsockname()[1]}", **how)
+        error = await error_of(f"127.0.0.1:{taken.getsockname()[1]}", **how)
     assert isinstance(error, BackendUnavailable)
     assert error.retryable
     assert "cannot be reached" in error.message
@@ -282,10 +282,12 @@ async def test_a_server_that_is_not_there_may_be_there_later(
     "content",
     [b"", b"hello", b"\xff\xfe\0", b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"],
 )
-async def test_a_ca_file_that_holds_no_certificate_is_named(content: bytes, tmp_path: Path) -> None:
+async def test_a_ca_file_without_certificates_is_an_error_with_its_path(
+    content: bytes, tmp_path: Path
+) -> None:
     path = tmp_path / "ca.pem"
     put(path, content)
-    error = await refusal("127.0.0.1:1", ca_cert_file=str(path))
+    error = await error_of("127.0.0.1:1", ca_cert_file=str(path))
     assert isinstance(error, BackendError)
     assert not error.retryable
     assert error.data["outcome"] == "none"
@@ -295,28 +297,28 @@ async def test_a_ca_file_that_holds_no_certificate_is_named(content: bytes, tmp_
 @pytest.mark.parametrize(
     "path", ["missing.pem", ".", "~nobody-of-that-name/ca.pem", "nul\0.pem", "\ud800.pem", ""]
 )
-async def test_a_ca_file_that_cannot_be_read_is_named(
+async def test_an_unreadable_ca_file_is_an_error_with_its_path(
     path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    error = await refusal("127.0.0.1:1", ca_cert_file=path)
+    error = await error_of("127.0.0.1:1", ca_cert_file=path)
     assert isinstance(error, BackendError)
     assert not error.retryable
     assert f"the CA file {path} cannot be used" in error.message
 
 
-async def test_of_a_ca_file_with_a_private_key_nothing_is_repeated(
+async def test_errors_do_not_contain_the_content_of_a_ca_file(
     ca: trustme.CA, tmp_path: Path
 ) -> None:
     path = tmp_path / "ca.pem"
     key = ca.private_key_pem.bytes()
     put(path, key)
-    error = await refusal("127.0.0.1:1", ca_cert_file=str(path))
+    error = await error_of("127.0.0.1:1", ca_cert_file=str(path))
     for line in key.decode().splitlines():
         assert line not in error.message
 
 
-async def test_a_ca_file_is_read_anew_after_a_failure(ca: trustme.CA, ca_file: Path) -> None:
+async def test_a_ca_file_is_read_again_after_a_failure(ca: trustme.CA, ca_file: Path) -> None:
     put(ca_file, b"not yet")
     with serving(ca.issue_cert("127.0.0.1")) as server:
         async with connected(server.endpoint, ca_cert_file=str(ca_file)) as backend:
@@ -325,7 +327,7 @@ async def test_a_ca_file_is_read_anew_after_a_failure(ca: trustme.CA, ca_file: P
             assert await backend.healthy()
 
 
-def test_what_the_system_trusts_is_trusted(
+def test_the_system_s_certificates_are_trusted(
     ca: trustme.CA, ca_file: Path, command: dict[str, str]
 ) -> None:
     with serving(ca.issue_cert("127.0.0.1")) as server:
@@ -335,7 +337,7 @@ def test_what_the_system_trusts_is_trusted(
     assert '"actionName": "e1"' in done.stdout
 
 
-def test_the_certificates_of_the_current_folder_are_nobody_s(
+def test_certificates_in_the_current_folder_are_not_trusted(
     ca: trustme.CA, tmp_path: Path, command: dict[str, str]
 ) -> None:
     ca.cert_pem.write_to_path(tmp_path / "ca-certificates.crt")
@@ -348,22 +350,22 @@ def test_the_certificates_of_the_current_folder_are_nobody_s(
 
 
 @pytest.mark.parametrize("option", ["--insecure", "--insecure-skip-verify", "--ca-cert-file"])
-def test_a_request_to_a_server_that_never_speaks_ends_in_its_time(
+def test_a_request_to_a_silent_server_ends_at_its_timeout(
     option: str, ca_file: Path, command: dict[str, str]
 ) -> None:
     params = '{"runName": "r1", "name": "approve", "timeoutSeconds": 0.1}'
     words = (option, ca_file) if option == "--ca-cert-file" else (option,)
-    with mute() as endpoint:
+    with silent_server() as endpoint:
         done = call(endpoint, params, command, *words)
     assert done.returncode == 1
     assert done.stderr == "deadline_exceeded: timeoutSeconds has passed: 0.1\n"
 
 
 @pytest.mark.parametrize("insecure", [False, True])
-async def test_a_call_to_a_server_that_never_speaks_ends_by_its_own_deadline(
+async def test_a_call_to_a_silent_server_ends_at_its_deadline(
     insecure: bool, ca_file: Path
 ) -> None:
-    with mute() as endpoint:
+    with silent_server() as endpoint:
         deployment = Deployment(
             endpoint=endpoint, insecure=insecure, ca_cert_file=None if insecure else str(ca_file)
         )
@@ -376,33 +378,31 @@ async def test_a_call_to_a_server_that_never_speaks_ends_by_its_own_deadline(
     assert isinstance(as_error(failed.value, endpoint), DeadlineExceeded)
 
 
-async def test_skip_verify_waits_so_long_for_a_certificate_and_no_longer(
+async def test_skip_verify_limits_the_time_of_the_handshake(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(tls, "HANDSHAKE_TIMEOUT", 0.1)
-    with mute() as endpoint:
-        error = await refusal(endpoint, insecure_skip_verify=True)
+    with silent_server() as endpoint:
+        error = await error_of(endpoint, insecure_skip_verify=True)
     assert isinstance(error, BackendUnavailable)
     assert error.retryable
 
 
-async def test_looking_for_a_certificate_can_be_cancelled() -> None:
-    with mute() as endpoint:
+async def test_fetching_a_certificate_can_be_cancelled() -> None:
+    with silent_server() as endpoint:
         deployment = Deployment(endpoint=endpoint, insecure_skip_verify=True)
-        looking = asyncio.ensure_future(tls.load_trust(deployment))
+        fetching = asyncio.ensure_future(tls.load_trust(deployment))
         await asyncio.sleep(0)
-        looking.cancel()
+        fetching.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await looking
+            await fetching
 
 
-async def test_a_connection_that_takes_long_to_make_is_not_given_up(
-    ca: trustme.CA, ca_file: Path
-) -> None:
+async def test_a_slow_connection_attempt_is_not_abandoned(ca: trustme.CA, ca_file: Path) -> None:
     connections: list[asyncio.Task[None]] = []
 
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(0.5)  # the way is that long
+        await asyncio.sleep(0.5)  # a slow network
         there, back = await asyncio.open_connection(*server.endpoint.split(":"))
         await asyncio.gather(pump(reader, back), pump(there, writer))
 
@@ -418,7 +418,7 @@ async def test_a_connection_that_takes_long_to_make_is_not_given_up(
     assert len(connections) == 1
 
 
-def test_a_server_that_is_not_trusted_leaves_nothing_but_its_error_on_a_terminal(
+def test_only_the_error_of_an_untrusted_server_is_printed(
     ca: trustme.CA, command: dict[str, str]
 ) -> None:
     with serving(ca.issue_cert("127.0.0.1")) as server:
@@ -429,8 +429,8 @@ def test_a_server_that_is_not_trusted_leaves_nothing_but_its_error_on_a_terminal
 
 
 @contextmanager
-def mute() -> Iterator[str]:
-    """Give the endpoint of a server that lets clients connect, and never says anything."""
+def silent_server() -> Iterator[str]:
+    """Yield the endpoint of a server that accepts connections and never sends anything."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listening:
         yield f"127.0.0.1:{listening.getsockname()[1]}"
 
@@ -449,7 +449,7 @@ def put(path: Path, content: bytes) -> None:
 
 
 def call(endpoint: str, params: str, env: dict[str, str], *words: str | Path, **how: Any) -> Any:
-    """Have a process of its own get an event."""
+    """Get an event in a new process."""
     where = ("--backend", "flyte", "--endpoint", endpoint, "--project", "p", "--domain", "d")
     env = {name: value for name, value in env.items() if not name.startswith("GRPC_")}
     env.setdefault("PYTHONPATH", os.pathsep.join(sys.path))

@@ -1,4 +1,4 @@
-"""Streams over several HTTP/2 connections, each of which takes a limited number."""
+"""Limits on concurrent streams and calls, for each HTTP/2 connection and in total."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ STREAM = "WatchActions"
 
 
 def waiting_runs(flyte: FlyteHarness, count: int) -> list[Run]:
-    for place in range(count):
-        flyte.server.model.ask(f"r{place}", "q")
-    return [SCOPE.run(f"r{place}") for place in range(count)]
+    for number in range(count):
+        flyte.server.model.ask(f"r{number}", "q")
+    return [SCOPE.run(f"r{number}") for number in range(count)]
 
 
-async def test_more_streams_are_open_than_one_connection_takes(
+async def test_streams_beyond_the_limit_of_a_connection_use_more_connections(
     client: Client, flyte: FlyteHarness
 ) -> None:
-    count = 300  # the server takes 250 calls at once from a connection
+    count = 300  # the server accepts 250 concurrent calls on a connection
     for run in waiting_runs(flyte, count):
         client.watch(run)
     await until(lambda: flyte.server.open_streams[STREAM] == count)
@@ -36,7 +36,7 @@ async def test_more_streams_are_open_than_one_connection_takes(
     assert await client.get("q") is not None
 
 
-async def test_a_connection_takes_new_streams_when_old_ones_have_ended(
+async def test_a_connection_is_used_again_after_its_streams_have_ended(
     client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(grpc_transport, "STREAMS_PER_CONNECTION", 2)
@@ -65,7 +65,7 @@ async def test_a_write_does_not_wait_for_the_calls_of_reads(
     assert [one.name for one in await listing] == ["q"]
 
 
-async def test_runs_that_are_followed_leave_streams_to_snapshots(
+async def test_watches_leave_streams_to_snapshots(
     client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream_limiter, "MAX_LONG_LIVED", 2)
@@ -82,13 +82,13 @@ async def test_runs_that_are_followed_leave_streams_to_snapshots(
     assert flyte.server.calls[STREAM] == opened + 1
 
 
-def test_streams_that_fail_are_tried_again_at_a_rate_that_all_runs_share(
+def test_failing_streams_are_retried_at_a_rate_that_all_runs_share(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 0.0
     monkeypatch.setattr(stream_limiter, "monotonic", lambda: now)
     limiter = stream_limiter.StreamLimiter()
-    runs = [SCOPE.run(f"r{place}") for place in range(1000)]
+    runs = [SCOPE.run(f"r{number}") for number in range(1000)]
     for run in runs:
         assert limiter.acquire(run)
         limiter.release()
@@ -99,7 +99,7 @@ def test_streams_that_fail_are_tried_again_at_a_rate_that_all_runs_share(
     assert all(limiter.acquire(run) for run in runs[100:200])
 
 
-def test_where_there_is_no_such_method_no_stream_is_tried_for_minutes(
+def test_unsupported_streams_are_not_retried_for_minutes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 0.0
