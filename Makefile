@@ -1,46 +1,58 @@
-# Everything that a contributor and the CI call. `make run` and `make test` need Python 3.11
-# or later and nothing else; the tests of other languages' programs need their toolchains.
+# Entry points for contributors and CI. Python 3.11 or later is enough for `make run` and
+# `make test`; tests of other languages' clients are skipped if their toolchains are missing.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP_INSTALL := pip install --quiet --disable-pip-version-check
+PYTEST := pytest --numprocesses auto
 LOWEST := build/lowest
 FLYTEIDL2 := build/flyteidl2-2.0.42
 
-.PHONY: run test lint types unit versions fuzz generate version bench clean
+.DEFAULT_GOAL := help
+.PHONY: help run test lint types unit test-versions coverage fuzz generate version bench clean
 
-run: $(VENV)/.installed  ## Show two sidecars over one store
+help:  ## List the targets
+	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.installed  ## Run a demo: two sidecars on one store
 	$(BIN)/flyte-sidecar demo
 
-test: lint types unit versions  ## Everything that must hold
+test: lint types unit  ## Run all checks: lint, types, unit
 
-lint: $(VENV)/.dev
+lint: $(VENV)/.dev  ## Check style and format with ruff
 	$(BIN)/ruff check --output-format concise .
 	$(BIN)/ruff format --check .
 
-types: $(VENV)/.dev
+types: $(VENV)/.dev  ## Check types with mypy
 	$(BIN)/mypy
 
-unit: $(VENV)/.dev
-	$(BIN)/pytest --numprocesses auto
+unit: $(VENV)/.dev  ## Run the tests, including those of the clients
+	$(BIN)/$(PYTEST) -m "not old_release"
+
+# Property tests are left out with other versions: they take long, and test none of the dependencies.
+FLYTE_TESTS := -m "not old_release and not hypothesis" -k "not local" \
+  tests/backends/flyte tests/contract tests/fake_runservice
+
+test-versions: $(VENV)/.dev $(LOWEST)/.dev $(FLYTEIDL2)  ## Repeat the Flyte tests: old releases, other dependencies
+	$(BIN)/$(PYTEST) -m old_release
+	$(LOWEST)/bin/$(PYTEST) $(FLYTE_TESTS) \
+	  tests/schema tests/cli/test_command.py tests/test_environment.py
+	PYTHONPATH=$(CURDIR)/$(FLYTEIDL2) $(BIN)/$(PYTEST) $(FLYTE_TESTS)
+
+coverage: $(VENV)/.dev  ## Run the tests and report the branches they miss; fails below 95%
+	rm -rf build/coverage
+	$(BIN)/coverage run -m $(PYTEST) -m "not old_release"
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 ROUNDS ?= 100
 
-fuzz: $(VENV)/.dev  ## Run ROUNDS rounds of each fuzzer on inputs that were never tried
+fuzz: $(VENV)/.dev  ## Run the fuzzers on new inputs: make fuzz ROUNDS=1000 (default: 100)
 	FUZZ_ROUNDS=$(ROUNDS) FUZZ_SEED=$$($(BIN)/python -c 'import time; print(time.time_ns())') \
-	  $(BIN)/pytest -q --numprocesses auto tests/fuzz
+	  $(BIN)/$(PYTEST) -q tests/fuzz
 
-# Left out is what takes long and depends on no version: properties, and the older releases of the
-# backend, which differ in what the model of it does.
-PICKED := -m 'not hypothesis' -k 'not 2.0.28 and not 2.0.30 and not local'
-FLYTE_SUITES := tests/backends/flyte tests/contract tests/fake_runservice
-
-versions: $(LOWEST)/.dev $(FLYTEIDL2)  ## The Flyte suites beside other versions of dependencies
-	$(LOWEST)/bin/pytest --numprocesses auto $(PICKED) $(FLYTE_SUITES) \
-	  tests/schema tests/cli/test_command.py tests/test_environment.py
-	PYTHONPATH=$(CURDIR)/$(FLYTEIDL2) $(BIN)/pytest --numprocesses auto $(PICKED) $(FLYTE_SUITES)
-
-generate: $(VENV)/.dev  ## Make anew what is made of the code: schemas/, and of these the clients
+generate: $(VENV)/.dev  ## Generate schemas/ and the clients' types from the code
 	$(BIN)/python -m flyte_sidecar.schema schemas
 	$(BIN)/python -m tests.transcript_recorder
 	$(BIN)/python -m clients.generate
@@ -49,39 +61,37 @@ version: $(VENV)/.dev  ## Set the version of the package and the clients: make v
 	$(BIN)/hatchling version $(VERSION)
 	$(MAKE) generate
 
-bench: $(VENV)/.dev  ## Measure against peers, side by side
+bench: $(VENV)/.dev  ## Run the benchmarks against other servers
 	$(BIN)/python -m benchmarks
 
-clean:
+clean:  ## Delete what make and the tests have created
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
-	  { echo "Python 3.11 or later is needed: set PYTHON to one (PYTHON=$(PYTHON) is not)"; exit 1; }
+	  { echo "Python 3.11 or later is required, but PYTHON=$(PYTHON) is not"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
-	  { echo "the venv module is needed (Debian: apt-get install python3-venv)"; exit 1; }
+	  { echo "Python's venv module is required (Debian: apt-get install python3-venv)"; exit 1; }
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.python pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/$(PIP_INSTALL) --editable .
 	@touch $@
 
-# pip learned to read dependency groups in 25.1.
+# pip supports dependency groups since 25.1.
 $(VENV)/.dev: $(VENV)/.installed
-	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/pip install --quiet --disable-pip-version-check --group dev
+	$(BIN)/$(PIP_INSTALL) --upgrade 'pip>=25.1'
+	$(BIN)/$(PIP_INSTALL) --group dev
 	@touch $@
 
-# The lowest versions that pyproject.toml declares, flyteidl2 2.0.20 among them.
+# The lowest versions that pyproject.toml allows, including flyteidl2 2.0.20.
 $(LOWEST)/.dev: $(VENV)/.dev pyproject.toml
 	$(BIN)/python -m venv $(LOWEST)
 	sed -n '/^dependencies/,/^]/s/^ *"\(.*\)>=\(.*\)",/\1==\2/p' pyproject.toml >$(LOWEST)/versions
-	$(LOWEST)/bin/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(LOWEST)/bin/pip install --quiet --disable-pip-version-check \
-	  --constraint $(LOWEST)/versions --editable . --group dev
+	$(LOWEST)/bin/$(PIP_INSTALL) --upgrade 'pip>=25.1'
+	$(LOWEST)/bin/$(PIP_INSTALL) --constraint $(LOWEST)/versions --editable . --group dev
 	@touch $@
 
 # A release between the lowest and the newest.
 $(FLYTEIDL2): $(VENV)/.dev
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps \
-	  --target $@ $(subst -,==,$(notdir $@))
+	$(BIN)/$(PIP_INSTALL) --no-deps --target $@ $(subst -,==,$(notdir $@))
