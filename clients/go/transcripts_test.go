@@ -26,13 +26,13 @@ func TestTheStubsReplayEveryTranscript(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no transcripts in %s (%v)", transcripts, err)
 	}
-	helloResult := initializeResultOf(t, readTranscript(t, filepath.Join(transcripts, "hello.jsonl")))
+	initializeResult := initializeResultOf(t, readTranscript(t, filepath.Join(transcripts, "initialize.jsonl")))
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			lines := readTranscript(t, file)
 			own := initializeResultOf(t, lines)
 			if own == "" {
-				own = helloResult
+				own = initializeResult
 			}
 			client, fake := attachFake(t, own)
 			if same := canonical(json.RawMessage(own)); !reflect.DeepEqual(canonical(client.Server()), same) {

@@ -36,10 +36,10 @@ NOT_ON_A_TERMINAL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\
 class Reader:
     """A running verb, whose lines are read as they are printed."""
 
-    def __init__(self, env: Environment, *words: str, **how: Any) -> None:
-        given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **how}
+    def __init__(self, env: Environment, *arguments: str, **how: Any) -> None:
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **how}
         self.popen = subprocess.Popen(
-            [sys.executable, "-m", "flyte_sidecar", *words], env=env, **given
+            [sys.executable, "-m", "flyte_sidecar", *arguments], env=env, **streams
         )
         self._text = b""
         self._from = -1 if self.popen.stdout is None else self.popen.stdout.fileno()
@@ -76,10 +76,10 @@ class Reader:
 class Terminal(Reader):
     """A verb that runs on a terminal with a number of columns."""
 
-    def __init__(self, env: Environment, *words: str, columns: int = 100, **how: Any) -> None:
+    def __init__(self, env: Environment, *arguments: str, columns: int = 100, **how: Any) -> None:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        super().__init__(env, *words, stdout=slave, **how)
+        super().__init__(env, *arguments, stdout=slave, **how)
         os.close(slave)
         self._from = self.master
 
@@ -121,8 +121,8 @@ def env(command: Environment) -> Environment:
 
 @pytest.fixture
 def watch(env: Environment, started: Started) -> Any:
-    def watch(*words: str, **how: Any) -> Reader:
-        started.append(Reader(env, "watch", *words, **how))
+    def watch(*arguments: str, **how: Any) -> Reader:
+        started.append(Reader(env, "watch", *arguments, **how))
         return started[-1]
 
     return watch
@@ -130,10 +130,10 @@ def watch(env: Environment, started: Started) -> Any:
 
 @pytest.fixture
 def terminal(env: Environment, started: Started) -> Any:
-    def terminal(*words: str, also: Environment | None = None, **how: Any) -> Terminal:
-        made = Terminal({**env, **(also or {})}, *words, **how)
-        started.append(made)
-        return made
+    def terminal(*arguments: str, also: Environment | None = None, **how: Any) -> Terminal:
+        verb = Terminal({**env, **(also or {})}, *arguments, **how)
+        started.append(verb)
+        return verb
 
     return terminal
 
@@ -162,7 +162,7 @@ def edit_events(store: Path, **members: str) -> None:
             file.execute(change, (f"$.{name}", value))
 
 
-def words(line: str) -> list[str]:
+def cells_of(line: str) -> list[str]:
     """Return the cells of a line."""
     return re.split(r"  +", line)
 
@@ -170,17 +170,17 @@ def words(line: str) -> list[str]:
 def test_watch_prints_a_line_for_each_change_by_another_process(watch: Any, other: Process) -> None:
     ask(other, prompt="Deploy the model?")
     reader = watch()
-    time, *cells = words(reader.line())
+    time, *cells = cells_of(reader.line())
     assert re.fullmatch(r"\d\d:\d\d:\d\d|\d{4}-\d\d-\d\d", time)
     assert cells == ["created", "r", "deploy", "bool", "PAUSED", "Deploy the model?"]
     by = answer(other, True)["signalledBy"]
-    assert words(reader.line())[1:] == [
+    assert cells_of(reader.line())[1:] == [
         *("resolved", "r", "deploy", "bool", "SUCCEEDED", f"true, by {by}")
     ]
     ask(other, "threshold", expectedType="float", prompt="Which?")
-    assert words(reader.line())[1:] == ["created", "r", "threshold", "float", "PAUSED", "Which?"]
+    assert cells_of(reader.line())[1:] == ["created", "r", "threshold", "float", "PAUSED", "Which?"]
     other.call("events.abort", runName="r", name="threshold", reason="Not needed")
-    assert words(reader.line())[1:] == [
+    assert cells_of(reader.line())[1:] == [
         *("resolved", "r", "threshold", "float", "ABORTED", "Not needed")
     ]
 
@@ -190,17 +190,17 @@ def test_watching_a_run_includes_events_answered_before(watch: Any, other: Proce
     answer(other, False, run_name="mine")
     ask(other, run_name="theirs")
     reader = watch("mine")
-    assert words(reader.line())[1:6] == ["created", "mine", "deploy", "bool", "SUCCEEDED"]
+    assert cells_of(reader.line())[1:6] == ["created", "mine", "deploy", "bool", "SUCCEEDED"]
     ask(other, "again", run_name="theirs")
     ask(other, "again", run_name="mine")
-    assert words(reader.line())[1:4] == ["created", "mine", "again"]
+    assert cells_of(reader.line())[1:4] == ["created", "mine", "again"]
 
 
 def test_without_a_run_only_pending_events_are_printed(watch: Any, other: Process) -> None:
     ask(other, "answered")
     answer(other, True, "answered")
     ask(other, "open", run_name="another")
-    assert words(watch().line())[1:4] == ["created", "another", "open"]
+    assert cells_of(watch().line())[1:4] == ["created", "another", "open"]
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_an_answer_is_printed_by_its_type(
 ) -> None:
     ask(other, expectedType=kind)
     answer(other, payload)
-    assert words(watch("r").line())[-1].split(", by ")[0] == printed
+    assert cells_of(watch("r").line())[-1].split(", by ")[0] == printed
 
 
 def test_an_event_of_another_day_is_printed_with_its_date(
@@ -226,16 +226,16 @@ def test_an_event_of_another_day_is_printed_with_its_date(
 ) -> None:
     ask(other)
     edit_events(store, createdAt="2026-01-02T03:04:05.678Z")
-    assert words(watch().line())[:2] == ["2026-01-02", "created"]
+    assert cells_of(watch().line())[:2] == ["2026-01-02", "created"]
 
 
 def test_json_lines_are_notifications_as_on_the_wire(watch: Any, other: Process) -> None:
     ask(other, prompt="Deploy?")
     reader = watch("r", "--json")
-    told = reader.message()
+    message = reader.message()
     event = other.call("events.get", runName="r", name="deploy")
     params = {"watch": "watch", "sequence": 1, "change": "created", "event": event}
-    assert told == {"jsonrpc": "2.0", "method": "events.changed", "params": params}
+    assert message == {"jsonrpc": "2.0", "method": "events.changed", "params": params}
     assert reader.message() == {
         "jsonrpc": "2.0",
         "method": "events.synced",
@@ -265,10 +265,10 @@ def test_a_slow_reader_misses_nothing_and_delays_no_other_process(
     assert reader.message()["params"]["event"]["name"] == "n0"
     for number in range(100, 400):
         ask(other, f"n{number}", description=text)
-    told = [reader.message() for _ in range(400)]
-    names = {m["params"]["event"]["name"] for m in told if m["method"] == "events.changed"}
+    messages = [reader.message() for _ in range(400)]
+    names = {m["params"]["event"]["name"] for m in messages if m["method"] == "events.changed"}
     assert names == {f"n{number}" for number in range(1, 400)}
-    assert [m["params"]["sequence"] for m in told] == list(range(2, 402))
+    assert [m["params"]["sequence"] for m in messages] == list(range(2, 402))
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
@@ -348,8 +348,8 @@ def test_escape_sequences_in_prompts_and_answers_are_sanitized(
     started.append(Reader(env, *verb.split()))
     lines = [started[-1].line() for _ in range(3 if verb == "pending" else 2)]
     assert NOT_ON_A_TERMINAL.findall("".join(lines)) == []
-    told = r"Deploy?\x1b[2J\x1b]0;owned\x07 \x9b31m \u202e\x7f\x00end"
-    assert told in lines[-2]
+    printed = r"Deploy?\x1b[2J\x1b]0;owned\x07 \x9b31m \u202e\x7f\x00end"
+    assert printed in lines[-2]
 
 
 @pytest.mark.parametrize("verb", ["watch", "pending"])
@@ -373,8 +373,8 @@ def test_json_lines_contain_no_raw_controls_and_no_other_line_breaks(
     started.append(Reader(env, verb, "--json"))
     line = started[-1].line()
     assert NOT_ON_A_TERMINAL.findall(line) == []
-    told = json.loads(line)
-    event = told["params"]["event"] if verb == "watch" else told
+    decoded = json.loads(line)
+    event = decoded["params"]["event"] if verb == "watch" else decoded
     assert event["prompt"] == ESCAPES + "\x85\u2029"
 
 
@@ -458,13 +458,13 @@ def test_the_columns_of_the_table_are_aligned(env: Environment, other: Process) 
 def test_the_table_shows_age_and_expiry(env: Environment, other: Process) -> None:
     ask(other, prompt="Deploy?", expiresInSeconds=2 * 86400 + 3600)
     ask(other, "later", expectedType="int")
-    heads, first, second = run("flyte-sidecar", "pending", env=env).stdout.splitlines()
-    assert words(heads) == ["RUN", "NAME", "TYPE", "AGE", "EXPIRES", "PROMPT"]
-    cells = words(first)
+    headers, first, second = run("flyte-sidecar", "pending", env=env).stdout.splitlines()
+    assert cells_of(headers) == ["RUN", "NAME", "TYPE", "AGE", "EXPIRES", "PROMPT"]
+    cells = cells_of(first)
     assert cells[:3] == ["r", "deploy", "bool"]
     assert re.fullmatch(r"\d+[sm]", cells[3])
     assert cells[4:] == ["in 2d", "Deploy?"]
-    assert words(second)[4:] == ["never", "Approve?"]
+    assert cells_of(second)[4:] == ["never", "Approve?"]
 
 
 def test_all_pages_of_pending_events_are_listed(env: Environment, other: Process) -> None:
@@ -472,9 +472,12 @@ def test_all_pages_of_pending_events_are_listed(env: Environment, other: Process
         ask(other, f"n{number}", run_name=f"r{number % 7}")
     answer(other, True, "n5", "r5")
     lines = run("flyte-sidecar", "pending", env=env).stdout.splitlines()
-    assert len({words(line)[1] for line in lines[1:]}) == len(lines) - 1 == 1099
-    told = run("flyte-sidecar", "pending", "--json", env=env).stdout.splitlines()
-    assert [json.loads(line)["name"] for line in told] == [words(line)[1] for line in lines[1:]]
+    names = [cells_of(line)[1] for line in lines[1:]]
+    assert len(set(names)) == len(names) == 1099
+    json_lines = run("flyte-sidecar", "pending", "--json", env=env).stdout.splitlines()
+    assert [json.loads(line)["name"] for line in json_lines] == [
+        cells_of(line)[1] for line in lines[1:]
+    ]
 
 
 def test_pending_events_in_json_equal_those_of_a_listing(env: Environment, other: Process) -> None:
@@ -524,9 +527,9 @@ class Backend:
             while watch.available().done():  # it is not taken yet
                 await asyncio.sleep(0)
 
-        told = {name: None for name in Event.__struct_fields__}
-        told |= {"project": "p", "domain": "d", "run_name": "r", "name": "n", "action_name": "c"}
-        event = Event(**{**told, "pending": True, "partial": False, "phase": "QUEUED"})
+        members = {name: None for name in Event.__struct_fields__}
+        members |= {"project": "p", "domain": "d", "run_name": "r", "name": "n", "action_name": "c"}
+        event = Event(**{**members, "pending": True, "partial": False, "phase": "QUEUED"})
         await tell(watch.put, event)
         await tell(watch.sync)
         await tell(watch.disconnect, BackendUnavailable("it is\\x1b[2J away"))
@@ -545,8 +548,8 @@ sys.exit(main(["watch", *sys.argv[1:]]))
 """A watch whose backend disconnects and reconnects, and then finishes or fails."""
 
 
-def disconnecting(env: Environment, *words: str) -> subprocess.CompletedProcess[str]:
-    return run(sys.executable, "-c", DISCONNECTING, *words, env=env)
+def disconnecting(env: Environment, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return run(sys.executable, "-c", DISCONNECTING, *arguments, env=env)
 
 
 def test_a_disconnect_is_reported_on_stderr(env: Environment) -> None:
@@ -557,7 +560,7 @@ def test_a_disconnect_is_reported_on_stderr(env: Environment) -> None:
         "flyte-sidecar: found again, and all that was missed is told",
         r"permission_denied: no\x1b[2J more",
     ]
-    assert [words(line)[1:] for line in done.stdout.splitlines()] == [
+    assert [cells_of(line)[1:] for line in done.stdout.splitlines()] == [
         ["created", "r", "n", "?", "QUEUED"],
         ["updated", "r", "n", "?", "PAUSED", "Deploy?"],
         ["removed", "r", "n", "?", "QUEUED"],
@@ -568,13 +571,16 @@ def test_a_disconnect_is_reported_in_its_own_json_lines(
     env: Environment,
 ) -> None:
     done = disconnecting(env, "r", "--json")
-    told = [json.loads(line) for line in done.stdout.splitlines()]
+    messages = [json.loads(line) for line in done.stdout.splitlines()]
     changed = "events.changed"
-    assert [message["method"] for message in told] == [
+    assert [message["method"] for message in messages] == [
         *(changed, "events.synced", "events.disconnected", "events.resynced", changed, changed)
     ]
-    assert [message["params"]["sequence"] for message in told] == [1, 2, 3, 4, 5, 6]
-    assert told[2]["params"]["error"]["data"] == {"kind": "backend_unavailable", "retryable": True}
+    assert [message["params"]["sequence"] for message in messages] == [1, 2, 3, 4, 5, 6]
+    assert messages[2]["params"]["error"]["data"] == {
+        "kind": "backend_unavailable",
+        "retryable": True,
+    }
     assert (done.returncode, done.stderr) == (1, "permission_denied: no\\x1b[2J more\n")
 
 
@@ -606,8 +612,8 @@ def test_the_pipes_of_the_readme_work(
     try:
         assert shell.stdout is not None
         line = shell.stdout.readline().decode()
-        told = json.loads(line)["params"]["event"]["prompt"] if number else line.strip()
-        assert told == "Deploy?"
+        prompt = json.loads(line)["params"]["event"]["prompt"] if number else line.strip()
+        assert prompt == "Deploy?"
     finally:
         os.killpg(shell.pid, signal.SIGKILL)
         shell.communicate()

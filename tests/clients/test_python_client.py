@@ -18,10 +18,10 @@ from flyte_sidecar.errors import RequestCancelled, SidecarError
 from tests.clients import fake_sidecar, interrupted_client
 from tests.conftest import TEST_TIMEOUT
 from tests.schema.test_transcripts import FOLDER, lines
-from tests.transcript_recorder.scenes import SCENES
+from tests.transcript_recorder.conversations import CONVERSATIONS
 
 
-@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("name", CONVERSATIONS)
 def test_the_client_replays_a_transcript(name: str) -> None:
     asyncio.run(asyncio.wait_for(replay(FOLDER / f"{name}.jsonl", lines(name)[1:]), TEST_TIMEOUT))
 

@@ -1,4 +1,4 @@
-"""The examples of docs/editors-and-libraries.md, in the programs that they are for."""
+"""The examples of docs/editors-and-libraries.md, run by the programs that they are for."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def example(heading: str) -> str:
     return str(text)
 
 
-# What an editor runs after its example: each writes a line to stdout, as the programs do.
+# Scripts that an editor runs after its example. Like the programs, each prints one line.
 VIM_DRIVER = """
 function! s:Done(response) abort
-  let said = has_key(a:response, 'result')
+  let line = has_key(a:response, 'result')
         \\ ? json_encode(a:response.result.payload) : a:response.error.data.kind
-  call writefile([said], '/dev/stdout')
+  call writefile([line], '/dev/stdout')
   qall!
 endfunction
 call FlyteWait($RUN, $NAME, str2float($SECONDS), function('s:Done'))
@@ -51,13 +51,13 @@ end)
 vim.wait(1e8, function() return done end, 10)
 """
 EMACS_DRIVER = """
-(let (said)
+(let (line)
   (flyte-wait (getenv "RUN") (getenv "NAME") (string-to-number (getenv "SECONDS"))
               (lambda (err event)
-                (setq said (if err (plist-get (plist-get err :data) :kind)
+                (setq line (if err (plist-get (plist-get err :data) :kind)
                              (if (eq (plist-get event :payload) t) "true" "false")))))
-  (while (not said) (accept-process-output nil 0.01))
-  (princ said)
+  (while (not line) (accept-process-output nil 0.01))
+  (princ line)
   (terpri))
 """
 
@@ -134,13 +134,13 @@ PROGRAMS = [vim, neovim, emacs, node, java, jrpc2, sourcegraph, rust]
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_an_example_waits_for_an_answer_as_long_as_it_says(
+def test_an_example_waits_for_an_answer_until_its_timeout(
     program: Callable[[Path], Words], command: Environment, tmp_path: Path
 ) -> None:
     words = program(tmp_path)
 
     def waited(name: str, seconds: str) -> str:
-        # An editor takes from the environment what a program takes from its arguments.
+        # Editors read these values from the environment, programs from their arguments.
         env = {**command, "RUN": "r1", "NAME": name, "SECONDS": seconds}
         arguments = () if program in (vim, neovim, emacs) else ("r1", name, seconds)
         done = run(*words, *arguments, env=env, cwd=tmp_path)

@@ -1,4 +1,4 @@
-"""What tests of the schemas share."""
+"""Fixtures for the tests of the schemas."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import pytest
 
 from flyte_sidecar import schema
 
-Fits = Callable[[dict[str, Any], Any], None]
-"""Fails unless a value is of a schema, which may refer to the types."""
+Matches = Callable[[dict[str, Any], Any], None]
+"""Fails unless a value matches a schema, which may refer to the types."""
 
 
 @pytest.fixture(scope="session")
-def fits() -> Fits:
+def matches() -> Matches:
     types = schema.events_schema()
 
-    def check(of: dict[str, Any], value: Any) -> None:
-        jsonschema.Draft202012Validator({**types, **of}).validate(value)
+    def check(expected: dict[str, Any], value: Any) -> None:
+        jsonschema.Draft202012Validator({**types, **expected}).validate(value)
 
     return check

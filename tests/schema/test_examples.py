@@ -1,4 +1,4 @@
-"""The examples in the schemas are what a real sidecar answers."""
+"""The examples in the schemas are what a real sidecar returns."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from flyte_sidecar.protocol.methods import METHODS, Method
 from flyte_sidecar.protocol.results import encode
 from flyte_sidecar.schema.examples import THRESHOLD, examples
 from tests.e2e.process import Process
-from tests.schema.conftest import Fits
-from tests.transcript_recorder.normal import normal
+from tests.schema.conftest import Matches
+from tests.transcript_recorder.normalize import normalize
 
-STORY = examples()
-UNPLAYED = {"$/cancelRequest", "rpc.discover"}
-"""Nothing in the story is there to be cancelled; the document is shortened."""
+EXAMPLES = examples()
+NOT_PLAYED = {"$/cancelRequest", "rpc.discover"}
+"""There is no request to cancel, and the example of the document is shortened."""
 
 
 @pytest.fixture
@@ -31,38 +31,38 @@ def sidecar(store: Path) -> Iterator[Process]:
 
 
 def test_every_method_has_an_example() -> None:
-    assert set(STORY) == {method.name for method in METHODS}
+    assert set(EXAMPLES) == {method.name for method in METHODS}
 
 
-def test_the_story_of_the_examples_is_true(sidecar: Process) -> None:
-    told: dict[str, Any] = {}
+def test_a_real_sidecar_returns_the_results_of_the_examples(sidecar: Process) -> None:
+    received: dict[str, Any] = {}
 
-    def until(name: str) -> None:
-        while name not in told:
-            answer = sidecar.answer()
-            told[answer.get("id") or answer["method"]] = answer.get("result", "no result")
+    def receive_until(name: str) -> None:
+        while name not in received:
+            message = sidecar.answer()
+            received[message.get("id") or message["method"]] = message.get("result", "no result")
 
-    for method, example in STORY.items():
+    for method, example in EXAMPLES.items():
         if method == "events.abort":
-            sidecar.ask("withdrawn", "events.create", **_withdrawn())
-            until("withdrawn")
-        if method in UNPLAYED:
+            sidecar.ask("aborted", "events.create", **_event_to_abort())
+            receive_until("aborted")
+        if method in NOT_PLAYED:
             continue
         if example.result is UNSET:
             sidecar.send({"jsonrpc": "2.0", "method": method, "params": example.params})
             continue
         sidecar.ask(method, method, **example.params)
-        until("events.synced" if method == "events.watch" else method)
+        receive_until("events.synced" if method == "events.watch" else method)
     assert sidecar.status() == 0
     expected = {
         method: json.loads(encode(example.result))
-        for method, example in STORY.items()
-        if example.result is not UNSET and method not in UNPLAYED
+        for method, example in EXAMPLES.items()
+        if example.result is not UNSET and method not in NOT_PLAYED
     }
-    assert _comparable(told, expected) == _comparable(expected, expected)
+    assert _comparable(received, expected) == _comparable(expected, expected)
 
 
-def _withdrawn() -> dict[str, Any]:
+def _event_to_abort() -> dict[str, Any]:
     return {
         "runName": THRESHOLD.run_name,
         "name": THRESHOLD.name,
@@ -73,14 +73,14 @@ def _withdrawn() -> dict[str, Any]:
 
 def _comparable(results: dict[str, Any], methods: Iterable[str]) -> Any:
     text = json.dumps([results[method] for method in methods], separators=(",", ":"))
-    return json.loads(normal(text))
+    return json.loads(normalize(text))
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
-def test_an_example_fits_the_schemas(method: Method, fits: Fits) -> None:
-    example = STORY[method.name]
+def test_an_example_matches_the_schemas(method: Method, matches: Matches) -> None:
+    example = EXAMPLES[method.name]
     [row] = [row for row in schema.method_table()["methods"] if row["name"] == method.name]
-    fits(row["params"], example.params)
+    matches(row["params"], example.params)
     assert (example.result is UNSET) == (row["result"] is None)
     if example.result is not UNSET:
-        fits(row["result"], json.loads(encode(example.result)))
+        matches(row["result"], json.loads(encode(example.result)))

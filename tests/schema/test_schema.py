@@ -1,4 +1,4 @@
-"""schemas/ is what the code says, and what the sidecar does."""
+"""The schemas are up to date, and describe what the sidecar does."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from flyte_sidecar.protocol.hash import SCHEMA_HASH
 from tests.conftest import ROOT, run
 
 
-def test_the_committed_schemas_are_those_of_the_code() -> None:
+def test_the_committed_schemas_are_up_to_date() -> None:
     committed = {path.name: path.read_bytes() for path in (ROOT / "schemas").glob("*.json")}
     expected = schema.files()
     del expected[schema.DERIVED]
     assert committed == expected, "run `make generate` and commit what it changes"
-    told = (ROOT / "sidecar" / "flyte_sidecar" / "protocol" / "hash.py").read_text()
-    assert told == schema.hash_module(), "run `make generate` and commit what it changes"
+    module = (ROOT / "sidecar" / "flyte_sidecar" / "protocol" / "hash.py").read_text()
+    assert module == schema.hash_module(), "run `make generate` and commit what it changes"
 
 
 def test_the_schemas_are_valid_json_schema() -> None:
@@ -36,8 +36,8 @@ TYPES = schema.events_schema()["$defs"]
 @pytest.mark.parametrize("name", TYPES)
 def test_every_type_and_each_of_its_members_is_described(name: str) -> None:
     members = TYPES[name].get("properties", {})
-    bare = {member for member, given in members.items() if not {"description", "$ref"} & set(given)}
-    named = {member for member in bare if "$ref" in members[member].get("anyOf", [{}])[0]}
+    bare = {name for name, schema in members.items() if not {"description", "$ref"} & set(schema)}
+    named = {name for name in bare if "$ref" in members[name].get("anyOf", [{}])[0]}
     assert bare - named == set()
     assert TYPES[name]["description"]
 
@@ -56,7 +56,7 @@ def test_every_type_and_each_of_its_members_is_described(name: str) -> None:
         ({"actionName": "a1", "parent": "a0"}, False),
     ],
 )
-def test_a_target_names_an_event_in_one_way(
+def test_a_target_selects_an_event_by_id_or_by_name(
     target: dict[str, Any], valid: bool, store: Path
 ) -> None:
     params = {"runName": "r1", **target}
@@ -102,22 +102,22 @@ def test_error_codes_follow_the_order_of_the_contract() -> None:
     assert len(table) == 6 + len(own)
 
 
-def test_sets_of_words_are_open_in_results_and_closed_in_params() -> None:
+def test_enums_are_open_in_results_and_closed_in_params() -> None:
     reference = {"$ref": "#/$defs/ExpectedType"}
-    told, null = TYPES["Event"]["properties"]["expectedType"]["anyOf"][:2], {"type": "null"}
-    assert told == [reference, {"type": "string"}]
+    types, null = TYPES["Event"]["properties"]["expectedType"]["anyOf"][:2], {"type": "null"}
+    assert types == [reference, {"type": "string"}]
     assert TYPES["CreateParams"]["properties"]["expectedType"]["anyOf"] == [reference, null]
     assert set(TYPES["ExpectedType"]["enum"]) == {"bool", "int", "float", "str"}
 
 
-def test_params_take_no_unknown_members_and_results_do() -> None:
+def test_params_are_closed_and_results_are_open() -> None:
     lenient = {"InitializeParams", "LenientParams", "CancelParams"}
-    for name, given in TYPES.items():
+    for name, definition in TYPES.items():
         closed = name.endswith("Params") and name not in lenient
-        assert (given.get("additionalProperties") is False) == closed, name
+        assert (definition.get("additionalProperties") is False) == closed, name
 
 
-def test_the_kinds_of_errors_are_those_of_the_table() -> None:
+def test_the_schema_has_all_error_kinds() -> None:
     assert TYPES["ErrorKind"]["enum"] == [kind.kind for kind in errors.ERRORS]
 
 
@@ -133,7 +133,9 @@ def test_the_verb_prints_the_openrpc_document(command: dict[str, str]) -> None:
     assert (done.returncode, done.stdout) == (0, schema.files()["openrpc.json"])
 
 
-def test_the_verb_says_where_it_cannot_write(tmp_path: Path, command: dict[str, str]) -> None:
+def test_the_verb_names_a_folder_that_it_cannot_write_to(
+    tmp_path: Path, command: dict[str, str]
+) -> None:
     (tmp_path / "file").touch()
     done = run("flyte-sidecar", "schema", "--out", tmp_path / "file", env=command)
     assert done.returncode == 1
@@ -141,17 +143,17 @@ def test_the_verb_says_where_it_cannot_write(tmp_path: Path, command: dict[str, 
     assert "Traceback" not in done.stderr
 
 
-def test_the_verb_needs_no_deployment(command: dict[str, str]) -> None:
+def test_the_verb_uses_no_deployment(command: dict[str, str]) -> None:
     env = {**command, "FLYTE_SIDECAR_BACKEND": "flyte"}
     done = run("flyte-sidecar", "schema", env=env, text=False)
     assert (done.returncode, done.stdout) == (0, schema.files()["openrpc.json"])
 
 
-def test_the_verb_says_that_stdout_is_closed(command: dict[str, str]) -> None:
+def test_a_closed_stdout_is_a_one_line_error(command: dict[str, str]) -> None:
     done = run("sh", "-c", "flyte-sidecar schema >&-", env=command)
     assert (done.returncode, done.stderr) == (1, "flyte-sidecar: stdout is closed\n")
 
 
-def test_the_hash_differs_where_the_contract_differs() -> None:
+def test_the_method_table_has_the_current_hash_and_version() -> None:
     assert schema.method_table()["schemaHash"] == SCHEMA_HASH
     assert schema.method_table()["protocolVersion"] == PROTOCOL_VERSION

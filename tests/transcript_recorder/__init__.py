@@ -1,7 +1,6 @@
-"""Exchanges with a real sidecar, recorded into `schemas/transcripts/` by `make generate`.
+"""Records conversations with a real sidecar into `schemas/transcripts/`, for `make generate`.
 
-A file is JSON lines. Each line is an object with one member: `about` (the first line: what is
-shown), `client` (a message that the client sent) or `sidecar` (one that it was sent), in the
-order in which they went. What differs from one recording to the next (ids of events, instants,
-cursors, who answered) is replaced by what would do as well.
+A transcript is JSON lines. The first line has the member `about`. Every other line has one member,
+`client` or `sidecar`: the message that it sent. Values that differ between two recordings (ids of
+events, timestamps, cursors, the user) are replaced by constant ones.
 """

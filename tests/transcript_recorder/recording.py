@@ -1,4 +1,4 @@
-"""A conversation with a real sidecar, written down."""
+"""Plays a conversation with a real sidecar and records it."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.process import Process
-from tests.transcript_recorder.normal import normal
-from tests.transcript_recorder.scenes import CURSOR, SCENES, Step
+from tests.transcript_recorder.conversations import CONVERSATIONS, CURSOR, Step
+from tests.transcript_recorder.normalize import normalize
 
 
 def record(name: str, store: Path) -> str:
-    """Play a scene on a store that does not exist yet, and give its transcript."""
-    about, steps = SCENES[name]
+    """Play a conversation on a new store, and return its transcript."""
+    about, steps = CONVERSATIONS[name]
     sidecar = Process(store)
     try:
-        lines = [{"about": about}, *_played(sidecar, steps)]
+        lines = [{"about": about}, *_play(sidecar, steps)]
         sidecar.end_input()
         assert (sidecar.rest(), sidecar.status()) == ([], 0)
     finally:
         sidecar.clear()
     compact = (json.dumps(line, ensure_ascii=False, separators=(",", ":")) for line in lines)
-    return normal("".join(f"{line}\n" for line in compact))
+    return normalize("".join(f"{line}\n" for line in compact))
 
 
-def _played(sidecar: Process, steps: list[Step]) -> list[dict[str, Any]]:
+def _play(sidecar: Process, steps: list[Step]) -> list[dict[str, Any]]:
     lines = []
     cursor = None
     for step in steps:
@@ -34,8 +34,8 @@ def _played(sidecar: Process, steps: list[Step]) -> list[dict[str, Any]]:
             message = {**message, "params": {**message["params"], "cursor": cursor}}
         sidecar.send(message)
         lines.append({"client": message})
-        # Replies and notifications may come in any order: one is as good as the other.
-        for reply in sorted(sidecar.answers(step.awaited), key=lambda reply: "method" in reply):
-            lines.append({"sidecar": reply})
-            cursor = (reply.get("result") or {}).get("nextCursor", cursor)
+        # Responses and notifications may come in any order.
+        for received in sorted(sidecar.answers(step.awaited), key=lambda each: "method" in each):
+            lines.append({"sidecar": received})
+            cursor = (received.get("result") or {}).get("nextCursor", cursor)
     return lines

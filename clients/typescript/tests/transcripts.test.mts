@@ -28,7 +28,7 @@ test("there are transcripts", () => {
 
 async function replay(entries: Entry[]): Promise<void> {
   const { fake, client } = await FakeSidecar.attach(
-    initializeResultOf(entries) ?? initializeResultOf(read("hello.jsonl")),
+    initializeResultOf(entries) ?? initializeResultOf(read("initialize.jsonl")),
   );
   const calls = new Map<unknown, Call>();
   for (const entry of entries) {
