@@ -94,7 +94,7 @@ def test_doctor_tells_that_tls_was_not_meant(server: Server, env: Environment) -
     done = run("flyte-sidecar", "doctor", *words, env=env)
     assert (done.returncode, done.stderr) == (1, "")
     assert "TLS with the CA certificates of the system (FAILED" in done.stdout
-    assert "set insecure to connect without it" in done.stdout
+    assert "set the option insecure" in done.stdout
 
 
 @EVERY_RELEASE

@@ -154,11 +154,14 @@ def test_only_failures_of_the_backend_itself_are_read_for_its_database() -> None
 @pytest.mark.parametrize(
     ("words", "remedy"),
     [
-        ("CERTIFICATE_VERIFY_FAILED: unable to get local issuer certificate", "set ca-cert-file"),
+        (
+            "CERTIFICATE_VERIFY_FAILED: unable to get local issuer certificate",
+            "set the option ca-cert-file",
+        ),
         ("CERTIFICATE_VERIFY_FAILED: certificate has expired", "has expired"),
         ("Peer name h is not in peer certificate", "for another host"),
         ("Hostname Verification Check failed.", "for another host"),
-        ("SSL_ERROR_SSL: WRONG_VERSION_NUMBER", "set insecure"),
+        ("SSL_ERROR_SSL: WRONG_VERSION_NUMBER", "set the option insecure"),
         ("TLS handshake failed: bad record", "may not use TLS"),
     ],
 )
@@ -211,7 +214,10 @@ async def test_what_a_server_answers_with_reaches_the_client_as_an_error_of_the_
 def test_a_server_that_hangs_up_on_plaintext_may_want_tls() -> None:
     words = "failed to connect to all addresses; last error: UNAVAILABLE: h: Socket closed"
     error = as_error(RpcError("UNAVAILABLE", words), ADDRESS)
-    assert "if the server uses TLS, unset insecure" in error.message
+    assert error.message == (
+        f"{ADDRESS} cannot be reached: h: Socket closed; "
+        "if the server uses TLS, remove the option insecure"
+    )
     assert error.retryable
     # A connection that broke under a call has shown what it speaks.
     assert "TLS" not in as_error(RpcError("UNAVAILABLE", "Socket closed"), ADDRESS).message

@@ -127,7 +127,7 @@ async def test_a_server_that_the_system_does_not_trust_is_rejected_with_the_reme
     with serving(ca.issue_cert("127.0.0.1")) as server:
         error = await error_of(server.endpoint)
     assert is_final(error)
-    assert "set ca-cert-file" in error.message
+    assert "set the option ca-cert-file" in error.message
 
 
 async def test_a_server_of_another_ca_than_in_the_file_is_rejected(
@@ -255,7 +255,7 @@ async def test_plaintext_to_a_tls_server_fails_with_a_hint(ca: trustme.CA) -> No
     with serving(ca.issue_cert("127.0.0.1")) as server:
         error = await error_of(server.endpoint, insecure=True)
     assert isinstance(error, BackendUnavailable)
-    assert "if the server uses TLS, unset insecure" in error.message
+    assert "if the server uses TLS, remove the option insecure" in error.message
 
 
 @pytest.mark.parametrize("skip", [False, True])
@@ -263,7 +263,7 @@ async def test_tls_to_a_plaintext_server_fails_with_a_hint(skip: bool) -> None:
     with serving(None) as server:
         error = await error_of(server.endpoint, insecure_skip_verify=skip)
     assert is_final(error)
-    assert "set insecure to connect without it" in error.message
+    assert "set the option insecure" in error.message
 
 
 @pytest.mark.parametrize("how", [{}, {"insecure": True}, {"insecure_skip_verify": True}], ids=str)
@@ -346,7 +346,7 @@ def test_certificates_in_the_current_folder_are_not_trusted(
     with serving(ca.issue_cert("127.0.0.1")) as server:
         done = call(server.endpoint, GET, env, cwd=tmp_path)
     assert done.returncode == 1
-    assert "set ca-cert-file" in done.stderr
+    assert "set the option ca-cert-file" in done.stderr
 
 
 @pytest.mark.parametrize("option", ["--insecure", "--insecure-skip-verify", "--ca-cert-file"])

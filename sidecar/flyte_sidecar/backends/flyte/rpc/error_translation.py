@@ -57,14 +57,17 @@ _TLS_FAILURES = (
     ("certificate has expired", "the server's certificate has expired"),
     (
         "CERTIFICATE_VERIFY_FAILED",
-        "the server's certificate is not trusted: set ca-cert-file to the certificate of its CA",
+        "the server's certificate is not trusted: set the option ca-cert-file to that of its CA",
     ),
     ("not in peer certificate", "the server's certificate is for another host"),
     ("Hostname Verification Check failed", "the server's certificate is for another host"),
-    ("WRONG_VERSION_NUMBER", "the server does not use TLS: set insecure to connect without it"),
-    (TLS_HANDSHAKE_FAILED, "the server may not use TLS: set insecure to connect without it"),
+    ("WRONG_VERSION_NUMBER", "the server does not use TLS: set the option insecure"),
+    (TLS_HANDSHAKE_FAILED, "the server may not use TLS: set the option insecure in that case"),
 )
 """What gRPC's C core or `tls` reports when TLS fails, and what it means."""
+
+_GRPC_PREFIX = re.compile(r"failed to connect to all addresses; last error: [A-Z_]+: ")
+"""The part of gRPC's message that only repeats that it could not connect."""
 
 _SOCKET_CLOSED = ": Socket closed"
 """What gRPC's C core reports when the server disconnects before its first HTTP/2 frame."""
@@ -134,7 +137,8 @@ def retryable_error(error: RpcError, address: str) -> SidecarError:
 
 def as_error(error: RpcError, address: str) -> SidecarError:
     """Return the contract's error for a call to the address that failed."""
-    status, message = error.status, error.message.strip() or "no reason given"
+    status = error.status
+    message = _GRPC_PREFIX.sub("", error.message.strip()) or "no reason given"
     outcome = _outcome(error)
     data = {"grpcStatus": status, **outcome}
     if status == "UNAVAILABLE":
@@ -143,8 +147,9 @@ def as_error(error: RpcError, address: str) -> SidecarError:
             untrusted = BackendUnavailable(f"{address}: {tls_failure} ({message})", **data)
             untrusted.retryable = False
             return untrusted
-        hint = "; if the server uses TLS, unset insecure" if _SOCKET_CLOSED in message else ""
-        return BackendUnavailable(f"{address} cannot be reached: {message}{hint}", **data)
+        if _SOCKET_CLOSED in error.message:
+            message += "; if the server uses TLS, remove the option insecure"
+        return BackendUnavailable(f"{address} cannot be reached: {message}", **data)
     if status == "DEADLINE_EXCEEDED":
         return DeadlineExceeded(f"{address} did not respond in time", **outcome)
     if status == "UNAUTHENTICATED":
