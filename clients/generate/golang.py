@@ -44,7 +44,7 @@ def _types(contract: Contract) -> Iterator[list[str]]:
     ]
     subjects = {
         method.params.name: (
-            f"are the params of [{exported(method.service)}Service.{exported(method.verb)}]:"
+            f"are the params of [{_service_type(method.service)}.{exported(method.verb)}]:"
         )
         for method in contract.methods
         if method.params is not None
@@ -58,6 +58,11 @@ def _types(contract: Contract) -> Iterator[list[str]]:
             yield _constants(one, error_docs if one.name == "ErrorKind" else {})
         elif isinstance(one, Object):
             yield [*_comment(subject), *_struct(one)]
+
+
+def _service_type(service: str) -> str:
+    """Return the type of a service; `sidecar.SidecarService` would repeat the package's name."""
+    return f"{exported(service)}Service".removeprefix("Sidecar")
 
 
 def _to_be(name: str) -> str:
@@ -139,7 +144,7 @@ def _comment(prose: str, indent: str = "") -> list[str]:
 
 def _methods(contract: Contract) -> Iterator[list[str]]:
     yield ["import (", '\t"context"', '\t"encoding/json"', '\t"iter"', ")"]
-    services = {service: f"{exported(service)}Service" for service in contract.services}
+    services = {service: _service_type(service) for service in contract.services}
     yield [
         "// Services are the methods of the sidecar, by namespace.",
         "type Services struct {",

@@ -13,7 +13,7 @@ type Services struct {
 	Events  *EventsService
 	Runs    *RunsService
 	RPC     *RPCService
-	Sidecar *SidecarService
+	Sidecar *Service
 }
 
 func newServices(client *Client) Services {
@@ -21,7 +21,7 @@ func newServices(client *Client) Services {
 		Events:  &EventsService{client},
 		Runs:    &RunsService{client},
 		RPC:     &RPCService{client},
-		Sidecar: &SidecarService{client},
+		Sidecar: &Service{client},
 	}
 }
 
@@ -181,11 +181,11 @@ func (s *RPCService) Discover(ctx context.Context) (json.RawMessage, error) {
 	return callValue[json.RawMessage](ctx, s.client, "rpc.discover", nil)
 }
 
-// SidecarService has the methods sidecar.*.
-type SidecarService struct{ client *Client }
+// Service has the methods sidecar.*.
+type Service struct{ client *Client }
 
 // Status returns the status of the sidecar. It calls sidecar.status.
-func (s *SidecarService) Status(ctx context.Context) (*Status, error) {
+func (s *Service) Status(ctx context.Context) (*Status, error) {
 	return callObject[Status](ctx, s.client, "sidecar.status", nil)
 }
 
