@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.flyte import RELEASES, FlyteHarness
-from tests.contract.harness import Client, Harness
+from tests.contract.harness import BackendClient, Harness
 from tests.contract.local import LocalHarness
 
 
@@ -23,7 +23,7 @@ def harness(
 
 
 @pytest.fixture
-async def client(harness: Harness) -> AsyncIterator[Client]:
-    client = Client(harness)
+async def client(harness: Harness) -> AsyncIterator[BackendClient]:
+    client = BackendClient(harness)
     yield client
     await client.close()

@@ -167,7 +167,7 @@ class Watching:
             await self.feed
 
 
-class Client:
+class BackendClient:
     """A client of the harness's backend, with the shape of the wire's methods."""
 
     def __init__(self, harness: Harness) -> None:

@@ -14,7 +14,7 @@ from flyte_sidecar.events.backend import EventBackend
 from flyte_sidecar.events.model import SUCCEEDED, TIMED_OUT, Event, Run, Target
 from flyte_sidecar.events.watch_feed import WatchFeed
 from tests.conftest import TEST_TIMEOUT
-from tests.contract.harness import RUN, Client, settle
+from tests.contract.harness import RUN, BackendClient, settle
 
 LATER = Run(None, "local", "local", "later")
 
@@ -51,7 +51,7 @@ class Observed:
 
 
 @pytest.fixture
-def backend(client: Client) -> Observed:
+def backend(client: BackendClient) -> Observed:
     """The backend as the client's service sees it."""
     client.service.backend = observed = Observed(client.service.backend)  # type: ignore[assignment]
     return observed
@@ -74,7 +74,7 @@ async def begun(backend: Observed, *waits: Awaitable[Event]) -> list[asyncio.Fut
 
 
 async def test_an_event_is_awaited_before_and_after_its_creation(
-    client: Client, backend: Observed
+    client: BackendClient, backend: Observed
 ) -> None:
     [waiting] = await begun(backend, client.await_creation("q"))
     await client.make("other")
@@ -88,9 +88,9 @@ async def test_an_event_is_awaited_before_and_after_its_creation(
 
 
 async def test_an_event_that_another_client_creates_and_answers_at_once_is_found(
-    client: Client, backend: Observed
+    client: BackendClient, backend: Observed
 ) -> None:
-    other = Client(client.harness)
+    other = BackendClient(client.harness)
     [waiting] = await begun(backend, client.await_creation("q"))
     await other.make("q", "str")
     answered = await other.signal("q", "x")
@@ -98,7 +98,7 @@ async def test_an_event_that_another_client_creates_and_answers_at_once_is_found
 
 
 async def test_an_event_is_awaited_by_an_id_that_does_not_exist_yet(
-    client: Client, backend: Observed
+    client: BackendClient, backend: Observed
 ) -> None:
     action = "e00000000000000ff"
     [waiting] = await begun(backend, client.await_creation(action_name=action))
@@ -109,7 +109,9 @@ async def test_an_event_is_awaited_by_an_id_that_does_not_exist_yet(
     assert (await waiting).action_name == action
 
 
-async def test_only_an_event_under_the_parent_is_meant(client: Client, backend: Observed) -> None:
+async def test_only_an_event_under_the_parent_is_meant(
+    client: BackendClient, backend: Observed
+) -> None:
     [waiting] = await begun(backend, client.await_creation("q", parent="a2"))
     await client.make("q", parent="a1")
     await client.signal("q", True, parent="a1")
@@ -120,7 +122,7 @@ async def test_only_an_event_under_the_parent_is_meant(client: Client, backend: 
     assert (await waiting).payload is False
 
 
-async def test_the_run_may_not_exist_yet_either(client: Client, backend: Observed) -> None:
+async def test_the_run_may_not_exist_yet_either(client: BackendClient, backend: Observed) -> None:
     [waiting] = await begun(backend, client.await_creation("q", LATER))
     await client.make("q")
     await client.answer(await client.ask(LATER, "q"), False)
@@ -129,7 +131,7 @@ async def test_the_run_may_not_exist_yet_either(client: Client, backend: Observe
 
 
 async def test_runs_of_one_name_in_other_places_are_others(
-    client: Client, backend: Observed
+    client: BackendClient, backend: Observed
 ) -> None:
     elsewhere = Run(None, "other", "local", RUN.name)
     [waiting] = await begun(backend, client.await_creation("q", elsewhere))
@@ -140,7 +142,7 @@ async def test_runs_of_one_name_in_other_places_are_others(
 
 
 async def test_an_event_that_exists_is_awaited_as_by_any_wait(
-    client: Client, backend: Observed
+    client: BackendClient, backend: Observed
 ) -> None:
     await client.make("q")
     waiting = asyncio.ensure_future(client.await_creation("q"))
@@ -154,14 +156,14 @@ async def test_an_event_that_exists_is_awaited_as_by_any_wait(
     assert backend.watches == 0
 
 
-async def test_without_it_a_wait_for_what_does_not_exist_is_refused(client: Client) -> None:
+async def test_without_it_a_wait_for_what_does_not_exist_is_refused(client: BackendClient) -> None:
     with pytest.raises(EventNotFound):
         await client.wait("q")
 
 
 @pytest.mark.parametrize("look", [1, 2])
 async def test_an_event_created_right_after_a_look_is_not_missed(
-    client: Client, backend: Observed, look: int
+    client: BackendClient, backend: Observed, look: int
 ) -> None:
     async def create(looks: int) -> None:
         if looks == look:
@@ -175,7 +177,7 @@ async def test_an_event_created_right_after_a_look_is_not_missed(
 
 
 async def test_an_event_created_before_a_wait_joins_the_watch_of_its_run_is_not_missed(
-    client: Client, backend: Observed
+    client: BackendClient, backend: Observed
 ) -> None:
     async def create(looks: int) -> None:
         if looks == 3:
@@ -193,7 +195,7 @@ async def test_an_event_created_before_a_wait_joins_the_watch_of_its_run_is_not_
 
 
 async def test_several_events_created_before_the_name_is_resolved_are_ambiguous(
-    client: Client, backend: Observed
+    client: BackendClient, backend: Observed
 ) -> None:
     async def create(looks: int) -> None:
         if looks == 1:
@@ -207,7 +209,7 @@ async def test_several_events_created_before_the_name_is_resolved_are_ambiguous(
 
 
 async def test_a_name_means_the_event_that_it_was_resolved_to(
-    client: Client, backend: Observed
+    client: BackendClient, backend: Observed
 ) -> None:
     [waiting] = await begun(backend, client.await_creation("q"))
     first = await client.make("q", parent="a1")
@@ -219,7 +221,9 @@ async def test_a_name_means_the_event_that_it_was_resolved_to(
     assert await client.answer(first, True) == await waiting
 
 
-async def test_an_event_that_expires_ends_the_wait(client: Client, backend: Observed) -> None:
+async def test_an_event_that_expires_ends_the_wait(
+    client: BackendClient, backend: Observed
+) -> None:
     [waiting] = await begun(backend, client.await_creation("q"))
     await client.make("q", expires_in=60)
     await until(lambda: backend.watches == 0)
@@ -228,7 +232,7 @@ async def test_an_event_that_expires_ends_the_wait(client: Client, backend: Obse
 
 
 async def test_a_cancelled_wait_is_gone_and_the_others_stay(
-    client: Client, backend: Observed
+    client: BackendClient, backend: Observed
 ) -> None:
     waits = await begun(backend, *(client.await_creation("q") for _ in range(3)))
     waits[0].cancel()
@@ -241,7 +245,7 @@ async def test_a_cancelled_wait_is_gone_and_the_others_stay(
 
 
 async def test_the_last_wait_that_is_cancelled_leaves_nothing_behind(
-    client: Client, backend: Observed
+    client: BackendClient, backend: Observed
 ) -> None:
     waits = await begun(backend, client.await_creation("q"), client.await_creation("p"))
     for waiting in waits:
@@ -255,7 +259,9 @@ async def test_the_last_wait_that_is_cancelled_leaves_nothing_behind(
     assert await again == answered
 
 
-async def test_many_waits_in_a_run_share_one_watch(client: Client, backend: Observed) -> None:
+async def test_many_waits_in_a_run_share_one_watch(
+    client: BackendClient, backend: Observed
+) -> None:
     names = [f"q{place}" for place in range(50)]
     waits = await begun(backend, *(client.await_creation(name) for name in names * 4))
     assert backend.watches == 1
@@ -269,7 +275,7 @@ async def test_many_waits_in_a_run_share_one_watch(client: Client, backend: Obse
     await until(lambda: backend.watches == 0)
 
 
-async def test_a_wait_delays_no_write(client: Client, backend: Observed) -> None:
+async def test_a_wait_delays_no_write(client: BackendClient, backend: Observed) -> None:
     [waiting] = await begun(backend, client.await_creation("q"))
     await client.make("other")
     assert (await client.signal("other", True)).payload is True
@@ -277,7 +283,7 @@ async def test_a_wait_delays_no_write(client: Client, backend: Observed) -> None
 
 
 async def test_a_wait_sees_the_creation_that_was_sent_before_it(
-    client: Client, backend: Observed
+    client: BackendClient, backend: Observed
 ) -> None:
     creating = asyncio.ensure_future(client.make("q"))
     waiting = asyncio.ensure_future(client.await_creation("q"))
@@ -287,7 +293,7 @@ async def test_a_wait_sees_the_creation_that_was_sent_before_it(
 
 
 async def test_an_event_that_a_watch_did_not_report_before_the_end_of_its_run_is_found(
-    client: Client, backend: Observed
+    client: BackendClient, backend: Observed
 ) -> None:
     async def create() -> None:
         await until(lambda: backend.looks == 2)
@@ -300,7 +306,7 @@ async def test_an_event_that_a_watch_did_not_report_before_the_end_of_its_run_is
         await client.await_creation("p")
 
 
-async def test_waits_end_with_the_backend(client: Client, backend: Observed) -> None:
+async def test_waits_end_with_the_backend(client: BackendClient, backend: Observed) -> None:
     waits = await begun(backend, client.await_creation("q"), client.await_creation("p", LATER))
     await client.harness.close()
     for waiting in waits:

@@ -8,7 +8,7 @@ import pytest
 
 from flyte_sidecar.events.model import SUCCEEDED, TIMED_OUT, Event, Run, Scope, Target
 from flyte_sidecar.protocol.results import encode
-from tests.contract.harness import SCOPE, Client
+from tests.contract.harness import SCOPE, BackendClient
 
 ELSEWHERE = Scope(None, "elsewhere", "local")
 
@@ -21,7 +21,7 @@ def names(events: list[Event]) -> list[str]:
     return sorted(event.name for event in events)
 
 
-async def filled(client: Client, runs: int, events: int) -> list[Event]:
+async def filled(client: BackendClient, runs: int, events: int) -> list[Event]:
     """Make so many runs with so many pending events each, named 0.0, 0.1, ..."""
     return [
         await client.ask(run(one), f"{one}.{other}")
@@ -33,7 +33,7 @@ async def filled(client: Client, runs: int, events: int) -> list[Event]:
 # The watch of all that is pending.
 
 
-async def test_a_watch_of_what_is_pending_tells_of_all_runs(client: Client) -> None:
+async def test_a_watch_of_what_is_pending_tells_of_all_runs(client: BackendClient) -> None:
     one, two = await client.ask(run(1), "one"), await client.ask(run(2), "two")
     answered = await client.answer(await client.ask(run(2), "answered"))
     watching = client.watch(None)
@@ -42,7 +42,7 @@ async def test_a_watch_of_what_is_pending_tells_of_all_runs(client: Client) -> N
     assert answered.name not in picture.named()
 
 
-async def test_where_nothing_is_pending_a_watch_of_it_stays_open(client: Client) -> None:
+async def test_where_nothing_is_pending_a_watch_of_it_stays_open(client: BackendClient) -> None:
     watching = client.watch(None)
     picture = await watching.synced()
     assert picture.events == {}
@@ -51,7 +51,7 @@ async def test_where_nothing_is_pending_a_watch_of_it_stays_open(client: Client)
     assert not watching.feed.done()
 
 
-async def test_what_was_told_as_pending_is_told_once_as_resolved(client: Client) -> None:
+async def test_what_was_told_as_pending_is_told_once_as_resolved(client: BackendClient) -> None:
     watching = client.watch(None)
     await watching.synced()
     events = [await client.ask(run(place), f"q{place}") for place in range(3)]
@@ -71,8 +71,8 @@ def target(event: Event) -> Target:
     return Target(event.run, action_name=event.action_name)
 
 
-async def test_pending_events_that_another_client_answers_are_told(client: Client) -> None:
-    other = Client(client.harness)
+async def test_pending_events_that_another_client_answers_are_told(client: BackendClient) -> None:
+    other = BackendClient(client.harness)
     event = await client.ask(run(1), "q")
     watching = client.watch(None)
     await watching.pending(["q"])
@@ -83,7 +83,7 @@ async def test_pending_events_that_another_client_answers_are_told(client: Clien
     await watching.pending(["asked by it"])
 
 
-async def test_an_expiry_of_what_is_pending_is_told(client: Client) -> None:
+async def test_an_expiry_of_what_is_pending_is_told(client: BackendClient) -> None:
     await client.ask(run(1), "q", expires_in=60)
     await client.ask(run(2), "stays")
     watching = client.watch(None)
@@ -93,7 +93,7 @@ async def test_an_expiry_of_what_is_pending_is_told(client: Client) -> None:
     assert picture.named()["q"].phase == TIMED_OUT
 
 
-async def test_what_is_pending_under_a_parent_is_told_of_all_runs(client: Client) -> None:
+async def test_what_is_pending_under_a_parent_is_told_of_all_runs(client: BackendClient) -> None:
     for number in range(2):
         await client.ask(run(number), f"other{number}")
         await client.ask(run(number), f"q{number}", "a1")
@@ -105,7 +105,7 @@ async def test_what_is_pending_under_a_parent_is_told_of_all_runs(client: Client
     assert set(picture.named()) == {"q0", "q1", "q2"}
 
 
-async def test_what_is_pending_in_another_place_is_no_part_of_it(client: Client) -> None:
+async def test_what_is_pending_in_another_place_is_no_part_of_it(client: BackendClient) -> None:
     await client.make("here")
     there = await client.ask(run(1, ELSEWHERE), "there")
     here, other = client.watch(None), client.watch(None, scope=ELSEWHERE)
@@ -116,7 +116,9 @@ async def test_what_is_pending_in_another_place_is_no_part_of_it(client: Client)
     assert set(here.picture.named()) == {"here"}
 
 
-async def test_a_watch_of_what_is_pending_sees_the_writes_of_every_run(client: Client) -> None:
+async def test_a_watch_of_what_is_pending_sees_the_writes_of_every_run(
+    client: BackendClient,
+) -> None:
     event = await client.make("q")
     signalling = asyncio.ensure_future(client.answer(event))
     await asyncio.sleep(0)
@@ -125,7 +127,7 @@ async def test_a_watch_of_what_is_pending_sees_the_writes_of_every_run(client: C
     assert picture.events == {}
 
 
-async def test_a_thousand_pending_events_are_all_told(client: Client) -> None:
+async def test_a_thousand_pending_events_are_all_told(client: BackendClient) -> None:
     events = await filled(client, 10, 100)
     watching = client.watch(None)
     await watching.pending(names(events))
@@ -137,7 +139,7 @@ async def test_a_thousand_pending_events_are_all_told(client: Client) -> None:
 # Their listing.
 
 
-async def test_only_what_is_pending_is_listed_and_in_full(client: Client) -> None:
+async def test_only_what_is_pending_is_listed_and_in_full(client: BackendClient) -> None:
     assert await client.pending() == []
     events = await filled(client, 3, 2)
     expiring = await client.ask(run(0), "expires", expires_in=60)
@@ -151,7 +153,9 @@ async def test_only_what_is_pending_is_listed_and_in_full(client: Client) -> Non
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 8, 1000])
-async def test_pages_of_what_is_pending_hold_every_event_once(client: Client, limit: int) -> None:
+async def test_pages_of_what_is_pending_hold_every_event_once(
+    client: BackendClient, limit: int
+) -> None:
     events = await filled(client, 3, 3)
     await client.answer(events.pop())
     found: list[str] = []
@@ -167,7 +171,7 @@ async def test_pages_of_what_is_pending_hold_every_event_once(client: Client, li
 
 
 async def test_a_page_of_what_is_pending_ends_early_rather_than_outgrow_its_bytes(
-    client: Client,
+    client: BackendClient,
 ) -> None:
     events = await filled(client, 2, 20)
     one = max(len(encode(event)) for event in await client.pending())
@@ -184,7 +188,9 @@ async def test_a_page_of_what_is_pending_ends_early_rather_than_outgrow_its_byte
     assert len(await client.pending(max_bytes=1)) == len(events)
 
 
-async def test_a_listing_of_what_is_pending_sees_the_writes_of_every_run(client: Client) -> None:
+async def test_a_listing_of_what_is_pending_sees_the_writes_of_every_run(
+    client: BackendClient,
+) -> None:
     event = await client.make("q")
     signalling = asyncio.ensure_future(client.answer(event))
     await asyncio.sleep(0)

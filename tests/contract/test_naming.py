@@ -25,10 +25,10 @@ from flyte_sidecar.events.model import (
     NewEvent,
     Target,
 )
-from tests.contract.harness import RUN, Client
+from tests.contract.harness import RUN, BackendClient
 
 
-async def test_a_new_event_waits_for_an_answer(client: Client) -> None:
+async def test_a_new_event_waits_for_an_answer(client: BackendClient) -> None:
     event = await client.make("deploy", "int", parent="a7", expires_in=60)
     assert (event.name, event.parent, event.expected_type) == ("deploy", "a7", "int")
     assert (event.run_name, event.org, event.project, event.domain) == (
@@ -47,7 +47,7 @@ async def test_a_new_event_waits_for_an_answer(client: Client) -> None:
 
 
 @pytest.mark.parametrize("name", ["nope", "", "\0", "a\nb", "x" * 5000, "\U0001f600"])
-async def test_a_name_that_does_not_exist_is_not_found(client: Client, name: str) -> None:
+async def test_a_name_that_does_not_exist_is_not_found(client: BackendClient, name: str) -> None:
     await client.make("q")
     targets: list[dict[str, Any]] = [
         {"name": name},
@@ -63,7 +63,7 @@ async def test_a_name_that_does_not_exist_is_not_found(client: Client, name: str
             await client.wait(**target)
 
 
-async def test_events_of_other_runs_and_scopes_do_not_fit(client: Client) -> None:
+async def test_events_of_other_runs_and_scopes_do_not_fit(client: BackendClient) -> None:
     event = await client.make("q")
     for run in (
         type(RUN)("o", RUN.project, RUN.domain, RUN.name),
@@ -77,7 +77,7 @@ async def test_events_of_other_runs_and_scopes_do_not_fit(client: Client) -> Non
         assert (await client.page(run)).events == []
 
 
-async def test_get_gives_the_first_created_of_those_that_fit(client: Client) -> None:
+async def test_get_gives_the_first_created_of_those_that_fit(client: BackendClient) -> None:
     first = await client.make("q", parent="a1")
     second = await client.make("q", parent="a2")
     assert await client.get("q") == first
@@ -90,7 +90,7 @@ async def test_get_gives_the_first_created_of_those_that_fit(client: Client) -> 
 
 @pytest.mark.parametrize("act", ["signal", "wait", "abort"])
 async def test_a_name_means_the_only_unresolved_event(
-    client: Client, act: str, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, act: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await client.make("q", parent="a1")
     waiting = await client.make("q", parent="a2")
@@ -118,7 +118,7 @@ async def test_a_name_means_the_only_unresolved_event(
 
 @pytest.mark.parametrize("act", ["signal", "wait", "abort"])
 async def test_a_name_means_the_last_created_where_none_is_unresolved(
-    client: Client, act: str
+    client: BackendClient, act: str
 ) -> None:
     for parent in ("a1", "a2"):
         await client.make("q", parent=parent)
@@ -137,7 +137,7 @@ async def test_a_name_means_the_last_created_where_none_is_unresolved(
 @pytest.mark.parametrize("act", ["signal", "wait", "abort"])
 @pytest.mark.parametrize("count", [2, 20, 25])
 async def test_several_unresolved_events_are_ambiguous_and_the_first_20_are_told(
-    client: Client, act: str, count: int
+    client: BackendClient, act: str, count: int
 ) -> None:
     events = [await client.make("q", parent=f"a{place}") for place in range(count)]
     acts = {
@@ -153,7 +153,9 @@ async def test_several_unresolved_events_are_ambiguous_and_the_first_20_are_told
     assert (await client.signal("q", True, parent=parent)).action_name == events[-1].action_name
 
 
-async def test_a_name_is_free_under_another_parent_and_taken_under_its_own(client: Client) -> None:
+async def test_a_name_is_free_under_another_parent_and_taken_under_its_own(
+    client: BackendClient,
+) -> None:
     if not client.harness.can_create:
         pytest.skip("only runs make events here")
     event = await client.make("q", parent="a1")
@@ -178,7 +180,7 @@ VALUES: dict[str, tuple[Any, Any]] = {
 @pytest.mark.parametrize("declared", VALUES)
 @pytest.mark.parametrize("by_id", [True, False])
 async def test_the_same_value_again_changes_nothing_and_another_is_refused_with_the_event(
-    client: Client, declared: str, by_id: bool
+    client: BackendClient, declared: str, by_id: bool
 ) -> None:
     value, other = VALUES[declared]
     event = await client.make("q", declared)
@@ -197,13 +199,15 @@ async def test_the_same_value_again_changes_nothing_and_another_is_refused_with_
     assert repr(await client.get("q")) == repr(told)
 
 
-async def test_an_int_as_digits_is_the_same_value(client: Client) -> None:
+async def test_an_int_as_digits_is_the_same_value(client: BackendClient) -> None:
     await client.make("q", "int")
     told = await client.signal("q", 2**60)
     assert await client.signal("q", str(2**60)) == told
 
 
-async def test_an_aborted_event_takes_no_answer_and_keeps_its_first_reason(client: Client) -> None:
+async def test_an_aborted_event_takes_no_answer_and_keeps_its_first_reason(
+    client: BackendClient,
+) -> None:
     await client.make("q")
     told = await client.abort("q", "first")
     assert (told.phase, told.pending, told.abort_reason) == (ABORTED, False, "first")
@@ -215,13 +219,13 @@ async def test_an_aborted_event_takes_no_answer_and_keeps_its_first_reason(clien
     assert await client.get("q") == told
 
 
-async def test_an_event_may_be_aborted_without_a_reason(client: Client) -> None:
+async def test_an_event_may_be_aborted_without_a_reason(client: BackendClient) -> None:
     await client.make("q")
     assert (await client.abort("q")).abort_reason is None
     assert (await client.abort("q", "late")).abort_reason is None
 
 
-async def test_an_answered_event_cannot_be_aborted(client: Client) -> None:
+async def test_an_answered_event_cannot_be_aborted(client: BackendClient) -> None:
     await client.make("q")
     told = await client.signal("q", False)
     with pytest.raises(AlreadySignalled) as refused:
@@ -230,7 +234,7 @@ async def test_an_answered_event_cannot_be_aborted(client: Client) -> None:
     assert await client.get("q") == told
 
 
-async def test_an_expired_event_is_timed_out_for_everyone(client: Client) -> None:
+async def test_an_expired_event_is_timed_out_for_everyone(client: BackendClient) -> None:
     event = await client.make("q", expires_in=60)
     client.harness.pass_time(50)  # Flyte's instants are whole seconds: the 60th may come sooner
     assert await client.get("q") == event
@@ -251,7 +255,7 @@ async def test_an_expired_event_is_timed_out_for_everyone(client: Client) -> Non
 
 @pytest.mark.parametrize("ask", ["signal", "abort", "wait", "page", "phases"])
 async def test_every_request_sees_an_expiry_that_nobody_has_looked_at(
-    client: Client, ask: str
+    client: BackendClient, ask: str
 ) -> None:
     await client.make("q", expires_in=60)
     await client.get("q")
@@ -267,7 +271,9 @@ async def test_every_request_sees_an_expiry_that_nobody_has_looked_at(
             await (client.signal("q", True) if ask == "signal" else client.abort("q"))
 
 
-async def test_an_event_told_as_expired_stays_so_when_the_clock_steps_back(client: Client) -> None:
+async def test_an_event_told_as_expired_stays_so_when_the_clock_steps_back(
+    client: BackendClient,
+) -> None:
     await client.make("q", expires_in=60)
     client.harness.pass_time(61)
     told = await client.get("q")
@@ -278,7 +284,7 @@ async def test_an_event_told_as_expired_stays_so_when_the_clock_steps_back(clien
     assert await client.listing() == [told]
 
 
-async def test_an_expired_event_gives_way_to_one_that_waits(client: Client) -> None:
+async def test_an_expired_event_gives_way_to_one_that_waits(client: BackendClient) -> None:
     await client.make("q", parent="a1", expires_in=60)
     waiting = await client.make("q", parent="a2")
     client.harness.pass_time(61)

@@ -31,7 +31,7 @@ from flyte_sidecar.events.model import (
     Target,
 )
 from flyte_sidecar.events.service import EventService
-from tests.contract.harness import RUN, Client, settle
+from tests.contract.harness import RUN, BackendClient, settle
 
 runs = itertools.count()
 
@@ -54,7 +54,7 @@ class Unsure(Exception):
     """Events of one name that are made at once under several parents have no order."""
 
 
-class Model:
+class SequentialModel:
     """The events of a run where requests are carried out one after another."""
 
     def __init__(self) -> None:
@@ -158,10 +158,10 @@ def covers(seen: Any, expected: Any) -> bool:
 @given(REQUESTS)
 @settings(max_examples=60)
 async def test_requests_sent_together_mean_what_they_mean_one_after_another(
-    client: Client, requests: list[tuple[Any, ...]]
+    client: BackendClient, requests: list[tuple[Any, ...]]
 ) -> None:
     run = Run(None, "local", "local", f"order{next(runs)}")
-    model = Model()
+    model = SequentialModel()
 
     tasks = [asyncio.ensure_future(sent(client.service, run, *one)) for one in requests]
     results = await asyncio.gather(*tasks, return_exceptions=True)
@@ -177,7 +177,7 @@ class Held:
     """Holds a backend's signals until they are let go: before they are sent, or their results."""
 
     def __init__(
-        self, client: Client, monkeypatch: pytest.MonkeyPatch, *, results: bool = False
+        self, client: BackendClient, monkeypatch: pytest.MonkeyPatch, *, results: bool = False
     ) -> None:
         backend = client.harness.backend()
         signal = backend.signal
@@ -205,7 +205,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def test_a_write_waits_only_for_earlier_ones_that_may_mean_its_event(
-    client: Client, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = await client.make("q", parent="a1")
     await client.make("q", parent="a2")
@@ -235,7 +235,7 @@ async def test_a_write_waits_only_for_earlier_ones_that_may_mean_its_event(
 
 
 async def test_a_read_waits_for_the_writes_to_its_run_and_for_no_others(
-    client: Client, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await client.make("q")
     held = Held(client, monkeypatch)
@@ -253,7 +253,7 @@ async def test_a_read_waits_for_the_writes_to_its_run_and_for_no_others(
     assert signalling.done()
 
 
-async def test_a_write_that_failed_lets_the_next_one_go_on(client: Client) -> None:
+async def test_a_write_that_failed_lets_the_next_one_go_on(client: BackendClient) -> None:
     first = asyncio.ensure_future(client.signal("q", True))
     second = asyncio.ensure_future(client.signal("q", True))
     for task in (first, second):
@@ -263,7 +263,7 @@ async def test_a_write_that_failed_lets_the_next_one_go_on(client: Client) -> No
     assert (await client.signal("q", True)).phase == SUCCEEDED
 
 
-async def test_a_write_that_never_ran_is_ended_by_its_caller(client: Client) -> None:
+async def test_a_write_that_never_ran_is_ended_by_its_caller(client: BackendClient) -> None:
     await client.make("q")
     write = client.service.write(Target(RUN, name="q"))
     reading = asyncio.ensure_future(client.get("q"))
@@ -275,7 +275,7 @@ async def test_a_write_that_never_ran_is_ended_by_its_caller(client: Client) -> 
 
 
 async def test_what_is_known_of_a_write_follows_its_progress(
-    client: Client, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     event = await client.make("q")
     held = Held(client, monkeypatch)
@@ -288,7 +288,7 @@ async def test_what_is_known_of_a_write_follows_its_progress(
     await signalling
 
 
-async def test_a_refused_write_is_known_not_to_have_happened(client: Client) -> None:
+async def test_a_refused_write_is_known_not_to_have_happened(client: BackendClient) -> None:
     event = await client.make("q")
     write = client.service.write(Target(RUN, name="q"))
     with pytest.raises(SidecarError):
@@ -297,7 +297,7 @@ async def test_a_refused_write_is_known_not_to_have_happened(client: Client) -> 
 
 
 async def test_a_write_cancelled_before_its_turn_does_not_happen(
-    client: Client, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     event = await client.make("q")
     held = Held(client, monkeypatch)
@@ -315,7 +315,7 @@ async def test_a_write_cancelled_before_its_turn_does_not_happen(
 
 
 async def test_a_write_on_its_way_is_not_torn_off_and_its_result_is_told(
-    client: Client, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await client.make("q")
     held = Held(client, monkeypatch, results=True)
@@ -329,7 +329,7 @@ async def test_a_write_on_its_way_is_not_torn_off_and_its_result_is_told(
 
 
 async def test_a_write_that_stays_away_too_long_is_given_up_but_runs_on(
-    client: Client, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("flyte_sidecar.events.write_order.GRACE", 0.01)
     await client.make("q")
@@ -345,7 +345,7 @@ async def test_a_write_that_stays_away_too_long_is_given_up_but_runs_on(
     assert (await client.wait("q")).phase == SUCCEEDED
 
 
-async def test_ended_writes_are_forgotten(client: Client) -> None:
+async def test_ended_writes_are_forgotten(client: BackendClient) -> None:
     await client.make("q")
     for _ in range(3):
         await asyncio.gather(*(client.signal("q", True) for _ in range(20)))

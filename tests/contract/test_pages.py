@@ -13,21 +13,23 @@ from hypothesis import strategies as st
 from flyte_sidecar.errors import CursorExpired
 from flyte_sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, Run
 from flyte_sidecar.protocol.results import encode
-from tests.contract.harness import RUN, Client
+from tests.contract.harness import RUN, BackendClient
 
 
-async def filled(client: Client, count: int, **how: Any) -> list[str]:
+async def filled(client: BackendClient, count: int, **how: Any) -> list[str]:
     """Make events q0, q1, ... and give their ids."""
     return [(await client.make(f"q{place}", **how)).action_name for place in range(count)]
 
 
-async def test_a_run_that_is_not_known_lists_nothing(client: Client) -> None:
+async def test_a_run_that_is_not_known_lists_nothing(client: BackendClient) -> None:
     page = await client.page(Run(None, "local", "local", "nope"))
     assert (page.events, page.next_cursor) == ([], None)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 8, 100])
-async def test_pages_hold_every_event_once_in_creation_order(client: Client, limit: int) -> None:
+async def test_pages_hold_every_event_once_in_creation_order(
+    client: BackendClient, limit: int
+) -> None:
     ids = await filled(client, 7)
     found: list[str] = []
     cursor = None
@@ -41,7 +43,7 @@ async def test_pages_hold_every_event_once_in_creation_order(client: Client, lim
     assert found == ids
 
 
-async def test_a_listing_holds_only_events_under_its_parent(client: Client) -> None:
+async def test_a_listing_holds_only_events_under_its_parent(client: BackendClient) -> None:
     for place in range(6):
         await client.make(f"q{place}", parent=f"a{place % 2}")
     found = await client.listing(parent="a1", limit=1)
@@ -49,7 +51,7 @@ async def test_a_listing_holds_only_events_under_its_parent(client: Client) -> N
     assert await client.listing(parent="a9") == []
 
 
-async def test_a_listing_holds_only_events_in_its_phases(client: Client) -> None:
+async def test_a_listing_holds_only_events_in_its_phases(client: BackendClient) -> None:
     await filled(client, 5)
     await client.signal("q1", True)
     await client.abort("q3")
@@ -67,7 +69,7 @@ async def test_a_listing_holds_only_events_in_its_phases(client: Client) -> None
     assert await names(*map(str, range(50_000))) == []
 
 
-async def test_a_page_ends_early_rather_than_outgrow_its_bytes(client: Client) -> None:
+async def test_a_page_ends_early_rather_than_outgrow_its_bytes(client: BackendClient) -> None:
     for place in range(4):
         await client.make(f"q{place}", "str")
         await client.signal(f"q{place}", "é\0" * 10_000)
@@ -79,7 +81,7 @@ async def test_a_page_ends_early_rather_than_outgrow_its_bytes(client: Client) -
     assert [event.name for event in everything] == ["q0", "q1", "q2", "q3"]
 
 
-async def test_an_event_over_the_limit_still_comes_alone(client: Client) -> None:
+async def test_an_event_over_the_limit_still_comes_alone(client: BackendClient) -> None:
     await filled(client, 3, expected_type="str")
     await client.signal("q1", "x" * 3_000_000)
     sizes = []
@@ -93,7 +95,7 @@ async def test_an_event_over_the_limit_still_comes_alone(client: Client) -> None
     assert sizes == [["q0"], ["q1"], ["q2"]]
 
 
-async def test_a_cursor_of_another_listing_is_expired(client: Client) -> None:
+async def test_a_cursor_of_another_listing_is_expired(client: BackendClient) -> None:
     await filled(client, 3)
     cursor = (await client.page(limit=1)).next_cursor
     assert cursor is not None
@@ -110,14 +112,14 @@ async def test_a_cursor_of_another_listing_is_expired(client: Client) -> None:
     assert [event.name for event in (await client.page(cursor=cursor)).events] == ["q1", "q2"]
 
 
-async def test_phases_name_one_listing_in_whatever_order(client: Client) -> None:
+async def test_phases_name_one_listing_in_whatever_order(client: BackendClient) -> None:
     await filled(client, 3)
     cursor = (await client.page(limit=1, phases=[PAUSED, ABORTED])).next_cursor
     page = await client.page(phases=[ABORTED, PAUSED, ABORTED], cursor=cursor)
     assert [event.name for event in page.events] == ["q1", "q2"]
 
 
-async def test_what_never_was_a_cursor_is_expired(client: Client) -> None:
+async def test_what_never_was_a_cursor_is_expired(client: BackendClient) -> None:
     await filled(client, 2)
     cursor = (await client.page(limit=1)).next_cursor
     assert cursor is not None
@@ -144,7 +146,7 @@ STEPS = st.lists(
 )
 @settings(max_examples=60)
 async def test_a_listing_never_skips_nor_repeats_whatever_happens_between_its_pages(
-    client: Client, steps: list[tuple[str, int]], phases: tuple[str, ...] | None
+    client: BackendClient, steps: list[tuple[str, int]], phases: tuple[str, ...] | None
 ) -> None:
     parent = f"p{next(runs)}"  # a listing of its own in the same run
     made: list[str] = []
@@ -193,7 +195,7 @@ async def test_a_listing_never_skips_nor_repeats_whatever_happens_between_its_pa
         assert told == sorted(told, key=made.index)
 
 
-async def test_paging_while_others_write_tells_every_event_once(client: Client) -> None:
+async def test_paging_while_others_write_tells_every_event_once(client: BackendClient) -> None:
     ids = await filled(client, 300)
 
     async def disturb() -> None:

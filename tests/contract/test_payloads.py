@@ -19,7 +19,7 @@ from flyte_sidecar.errors import AlreadySignalled, InvalidParams, PayloadTypeMis
 from flyte_sidecar.events.payloads import same
 from flyte_sidecar.protocol.results import encode
 from flyte_sidecar.server.handlers import OVERFLOW, decode_payload
-from tests.contract.harness import Client
+from tests.contract.harness import BackendClient
 
 BIG = 2**53 + 1
 TYPES = ("bool", "int", "float", "str")
@@ -88,7 +88,7 @@ def shown(value: Any) -> str:
 
 @pytest.mark.parametrize(("declared", "text", "value"), ACCEPTED, ids=shown)
 async def test_an_accepted_payload_comes_back_as_it_was_sent(
-    client: Client, declared: str, text: str, value: Any
+    client: BackendClient, declared: str, text: str, value: Any
 ) -> None:
     await client.make("q", declared)
     told = await client.signal("q", decode_payload(Raw(text.encode())))
@@ -103,7 +103,7 @@ async def test_an_accepted_payload_comes_back_as_it_was_sent(
 
 @pytest.mark.parametrize(("declared", "text"), REFUSED, ids=shown)
 async def test_a_payload_of_another_type_is_refused_and_the_event_still_waits(
-    client: Client, declared: str, text: str
+    client: BackendClient, declared: str, text: str
 ) -> None:
     event = await client.make("q", declared)
     with pytest.raises(PayloadTypeMismatch) as refused:
@@ -127,7 +127,7 @@ def test_a_number_that_overflows_a_double_is_still_a_number(text: str) -> None:
 @pytest.mark.parametrize("declared", TYPES)
 @pytest.mark.parametrize("claimed", TYPES)
 async def test_payload_type_must_equal_the_declared_one(
-    client: Client, claimed: str, declared: str
+    client: BackendClient, claimed: str, declared: str
 ) -> None:
     values: dict[str, Any] = {"bool": True, "int": 3, "float": 3.5, "str": "x"}
     value = values[declared]
@@ -157,7 +157,7 @@ async def test_payload_type_must_equal_the_declared_one(
     ],
 )
 async def test_results_carry_numbers_in_a_form_that_every_json_reader_keeps(
-    client: Client, declared: str, value: Any, wire: str
+    client: BackendClient, declared: str, value: Any, wire: str
 ) -> None:
     await client.make("q", declared)
     told = encode(await client.signal("q", value))
@@ -166,7 +166,7 @@ async def test_results_carry_numbers_in_a_form_that_every_json_reader_keeps(
     assert f'"payload":{wire},'.encode() in page
 
 
-async def test_a_string_of_3_mb_comes_back_whole(client: Client) -> None:
+async def test_a_string_of_3_mb_comes_back_whole(client: BackendClient) -> None:
     text = "a\0\U0001f600é" * 400_000
     await client.make("q", "str")
     await client.signal("q", text)
@@ -176,7 +176,7 @@ async def test_a_string_of_3_mb_comes_back_whole(client: Client) -> None:
     assert (await client.signal("q", text)) == kept
 
 
-async def test_every_unicode_character_comes_back(client: Client) -> None:
+async def test_every_unicode_character_comes_back(client: BackendClient) -> None:
     text = "".join(map(chr, (*range(0xD800), *range(0xE000, 0x110000))))
     await client.make("q", "str")
     await client.signal("q", text)
@@ -185,7 +185,7 @@ async def test_every_unicode_character_comes_back(client: Client) -> None:
     assert kept.payload == text
 
 
-async def test_half_a_character_is_refused(client: Client) -> None:
+async def test_half_a_character_is_refused(client: BackendClient) -> None:
     await client.make("q", "str")
     with pytest.raises(PayloadTypeMismatch):
         await client.signal("q", "\ud800")
@@ -271,7 +271,7 @@ async def check_each(check: Callable[..., Awaitable[None]], cases: list[Any]) ->
 @given(st.lists(MATCHING, min_size=1, max_size=20))
 @EXAMPLES
 async def test_any_payload_of_its_type_goes_there_over_the_wire_and_back(
-    client: Client, cases: list[Sent]
+    client: BackendClient, cases: list[Sent]
 ) -> None:
     async def check(name: str, declared: str, text: str, value: Any) -> None:
         await client.make(name, declared)
@@ -295,7 +295,7 @@ async def test_any_payload_of_its_type_goes_there_over_the_wire_and_back(
 @given(st.lists(OTHERS, min_size=1, max_size=20))
 @EXAMPLES
 async def test_any_payload_of_another_type_is_refused(
-    client: Client, cases: list[tuple[str, str]]
+    client: BackendClient, cases: list[tuple[str, str]]
 ) -> None:
     async def check(name: str, declared: str, text: str) -> None:
         event = await client.make(name, declared)
@@ -319,7 +319,7 @@ async def test_any_payload_of_another_type_is_refused(
     ],
 )
 async def test_a_float_that_becomes_an_equal_double_is_the_same_answer(
-    client: Client, first: str, again: str
+    client: BackendClient, first: str, again: str
 ) -> None:
     await client.make("q", "float")
     told = await client.signal("q", decode_payload(Raw(first.encode())))

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from flyte_sidecar.errors import CursorExpired
 from flyte_sidecar.events.model import Event, RunInfo, Scope
 from flyte_sidecar.protocol.results import encode
-from tests.contract.harness import RUN, SCOPE, Client
+from tests.contract.harness import RUN, SCOPE, BackendClient
 from tests.contract.test_inbox import ELSEWHERE, filled, run
 
 # The runs.
 
 
-async def test_runs_are_listed_with_what_is_pending_in_them(client: Client) -> None:
+async def test_runs_are_listed_with_what_is_pending_in_them(client: BackendClient) -> None:
     assert await client.runs() == []
     events = await filled(client, 3, 3)
     await client.answer(events[0])
@@ -35,7 +35,7 @@ async def test_runs_are_listed_with_what_is_pending_in_them(client: Client) -> N
     assert await client.runs(ELSEWHERE) == []
 
 
-async def counts(client: Client, scope: Scope = SCOPE, **more: Any) -> dict[str, int]:
+async def counts(client: BackendClient, scope: Scope = SCOPE, **more: Any) -> dict[str, int]:
     """Give the runs' counts, having checked that the last created comes first."""
     found = await client.runs(scope, **more)
     made = [one.created_at for one in found if one.created_at is not None]
@@ -44,7 +44,7 @@ async def counts(client: Client, scope: Scope = SCOPE, **more: Any) -> dict[str,
     return {one.run_name: one.pending_events for one in found}
 
 
-async def test_an_event_that_expires_is_no_longer_counted(client: Client) -> None:
+async def test_an_event_that_expires_is_no_longer_counted(client: BackendClient) -> None:
     await client.ask(run(1), "q", expires_in=60)
     await client.ask(run(2), "stays")
     assert await counts(client) == {"run1": 1, "run2": 1}
@@ -53,7 +53,7 @@ async def test_an_event_that_expires_is_no_longer_counted(client: Client) -> Non
     assert await counts(client, pending_only=True) == {"run2": 1}
 
 
-async def test_a_run_of_very_many_events_is_counted_right(client: Client) -> None:
+async def test_a_run_of_very_many_events_is_counted_right(client: BackendClient) -> None:
     events = await filled(client, 1, 250)
     assert await counts(client) == {"run0": 250}
     for event in events[:30]:
@@ -61,7 +61,7 @@ async def test_a_run_of_very_many_events_is_counted_right(client: Client) -> Non
     assert await counts(client) == {"run0": 220}
 
 
-async def test_runs_of_other_places_are_no_part_of_a_listing(client: Client) -> None:
+async def test_runs_of_other_places_are_no_part_of_a_listing(client: BackendClient) -> None:
     await client.ask(run(1), "here")
     await client.ask(run(1, ELSEWHERE), "there")
     await client.ask(run(2, ELSEWHERE), "there too")
@@ -72,7 +72,7 @@ async def test_runs_of_other_places_are_no_part_of_a_listing(client: Client) -> 
 @pytest.mark.parametrize("pending_only", [False, True])
 @pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 1000])
 async def test_pages_of_runs_hold_every_run_once(
-    client: Client, limit: int, pending_only: bool
+    client: BackendClient, limit: int, pending_only: bool
 ) -> None:
     events = await filled(client, 7, 1)
     await client.answer(events[3])
@@ -91,7 +91,7 @@ async def test_pages_of_runs_hold_every_run_once(
 # Cursors.
 
 
-async def test_a_cursor_of_another_listing_is_expired(client: Client) -> None:
+async def test_a_cursor_of_another_listing_is_expired(client: BackendClient) -> None:
     await filled(client, 3, 3)
     for place in range(3):
         await client.make(f"q{place}")
@@ -134,10 +134,10 @@ STEPS = st.lists(
 )
 
 
-class Deployment:
+class RandomEvents:
     """The events of a place of its own, and which of them fitted a listing throughout."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: BackendClient) -> None:
         self.client = client
         self.scope = Scope(None, f"place{next(places)}", "local")
         self.pending: dict[str, Event] = {}
@@ -158,14 +158,14 @@ class Deployment:
         return {event.run_name for event in self.pending.values()}
 
 
-async def pages_of_pending(deployment: Deployment, cursor: str | None, limit: int) -> Any:
-    page = await deployment.client.pending_page(deployment.scope, limit=limit, cursor=cursor)
+async def pages_of_pending(events: RandomEvents, cursor: str | None, limit: int) -> Any:
+    page = await events.client.pending_page(events.scope, limit=limit, cursor=cursor)
     return [event.name for event in page.events], page.next_cursor
 
 
-async def pages_of_runs(deployment: Deployment, cursor: str | None, limit: int) -> Any:
-    page = await deployment.client.runs_page(
-        deployment.scope, limit=limit, cursor=cursor, pending_only=True
+async def pages_of_runs(events: RandomEvents, cursor: str | None, limit: int) -> Any:
+    page = await events.client.runs_page(
+        events.scope, limit=limit, cursor=cursor, pending_only=True
     )
     return [_counted(one) for one in page.runs], page.next_cursor
 
@@ -179,22 +179,22 @@ def _counted(info: RunInfo) -> str:
 @given(steps=STEPS)
 @settings(max_examples=40)
 async def test_a_listing_never_skips_nor_repeats_whatever_happens_between_its_pages(
-    client: Client, what: str, steps: list[tuple[str, int]]
+    client: BackendClient, what: str, steps: list[tuple[str, int]]
 ) -> None:
-    deployment = Deployment(client)
+    events = RandomEvents(client)
     read = pages_of_pending if what == "pending" else pages_of_runs
 
     def fitting() -> set[str]:
-        return set(deployment.pending) if what == "pending" else deployment.waiting()
+        return set(events.pending) if what == "pending" else events.waiting()
 
     told: list[str] = []
     throughout: set[str] | None = None
     cursor = None
     for verb, number in [*steps, *[("page", 3)] * (len(steps) + 1)]:
         if verb != "page":
-            await getattr(deployment, verb)(number)
+            await getattr(events, verb)(number)
         elif throughout is None or cursor is not None:
-            page, cursor = await read(deployment, cursor, number)
+            page, cursor = await read(events, cursor, number)
             throughout = fitting() if throughout is None else throughout
             told += page
             assert set(page) <= fitting()
@@ -206,7 +206,7 @@ async def test_a_listing_never_skips_nor_repeats_whatever_happens_between_its_pa
     assert throughout <= set(told)
 
 
-async def test_listing_while_others_write_tells_everything_once(client: Client) -> None:
+async def test_listing_while_others_write_tells_everything_once(client: BackendClient) -> None:
     events = await filled(client, 30, 5)
 
     async def disturb() -> None:
@@ -215,21 +215,21 @@ async def test_listing_while_others_write_tells_everything_once(client: Client) 
                 await client.answer(event)
             await client.ask(run(100 + place), "new")
 
-    async def slowly(read: Any, deployment: Deployment) -> AsyncIterator[str]:
+    async def slowly(read: Any, events: RandomEvents) -> AsyncIterator[str]:
         cursor = None
         while True:
-            found, cursor = await read(deployment, cursor, 3)
+            found, cursor = await read(events, cursor, 3)
             for one in found:
                 yield one
             if cursor is None:
                 return
             await asyncio.sleep(0)
 
-    deployment = Deployment(client)
-    deployment.scope = SCOPE
+    listed = RandomEvents(client)
+    listed.scope = SCOPE
     disturbing = asyncio.ensure_future(disturb())
-    pending = [name async for name in slowly(pages_of_pending, deployment)]
-    runs = [name async for name in slowly(pages_of_runs, deployment)]
+    pending = [name async for name in slowly(pages_of_pending, listed)]
+    runs = [name async for name in slowly(pages_of_runs, listed)]
     await disturbing
     stayed = {event.name for event in events if not event.name.endswith((".0", ".1"))}
     old = [name for name in pending if name != "new"]
@@ -239,7 +239,9 @@ async def test_listing_while_others_write_tells_everything_once(client: Client) 
     assert len(runs) == len(set(runs))
 
 
-async def test_a_page_of_runs_ends_early_rather_than_outgrow_its_bytes(client: Client) -> None:
+async def test_a_page_of_runs_ends_early_rather_than_outgrow_its_bytes(
+    client: BackendClient,
+) -> None:
     for place in range(4):
         await client.ask(SCOPE.run(f"run{place}-" + "x" * 900), "q")
     one = len(encode((await client.runs_page(limit=1)).runs[0]))

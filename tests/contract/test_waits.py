@@ -8,10 +8,10 @@ import pytest
 
 from flyte_sidecar.events.model import ABORTED, SUCCEEDED, TIMED_OUT
 from tests.conftest import TEST_TIMEOUT
-from tests.contract.harness import Client, settle
+from tests.contract.harness import BackendClient, settle
 
 
-async def test_a_resolved_event_ends_a_wait_at_once(client: Client) -> None:
+async def test_a_resolved_event_ends_a_wait_at_once(client: BackendClient) -> None:
     await client.make("q", "int")
     told = await client.signal("q", 5)
     assert await client.wait("q") == told
@@ -20,7 +20,7 @@ async def test_a_resolved_event_ends_a_wait_at_once(client: Client) -> None:
     assert await client.wait("gone") == aborted
 
 
-async def test_a_wait_ends_when_the_event_is_answered(client: Client) -> None:
+async def test_a_wait_ends_when_the_event_is_answered(client: BackendClient) -> None:
     await client.make("q", "int")
     waiting = asyncio.ensure_future(client.wait("q"))
     await settle(20)
@@ -30,15 +30,15 @@ async def test_a_wait_ends_when_the_event_is_answered(client: Client) -> None:
     assert told.phase == SUCCEEDED
 
 
-async def test_a_wait_ends_when_another_client_answers(client: Client) -> None:
-    other = Client(client.harness)
+async def test_a_wait_ends_when_another_client_answers(client: BackendClient) -> None:
+    other = BackendClient(client.harness)
     await client.make("q")
     waiting = asyncio.ensure_future(client.wait("q"))
     await settle(20)
     assert await other.signal("q", False) == await waiting
 
 
-async def test_a_wait_ends_when_the_event_is_aborted(client: Client) -> None:
+async def test_a_wait_ends_when_the_event_is_aborted(client: BackendClient) -> None:
     await client.make("q")
     waiting = asyncio.ensure_future(client.wait("q"))
     await settle(20)
@@ -47,7 +47,7 @@ async def test_a_wait_ends_when_the_event_is_aborted(client: Client) -> None:
     assert (told.phase, told.abort_reason) == (ABORTED, "why")
 
 
-async def test_a_wait_ends_when_the_event_expires(client: Client) -> None:
+async def test_a_wait_ends_when_the_event_expires(client: BackendClient) -> None:
     event = await client.make("q", expires_in=60)
     waiting = asyncio.ensure_future(client.wait("q"))
     await settle(20)
@@ -57,7 +57,7 @@ async def test_a_wait_ends_when_the_event_expires(client: Client) -> None:
 
 
 async def test_a_wait_ends_at_an_expiry_of_an_event_made_while_it_waits_for_another(
-    client: Client,
+    client: BackendClient,
 ) -> None:
     await client.make("long")
     long = asyncio.ensure_future(client.wait("long"))
@@ -72,7 +72,7 @@ async def test_a_wait_ends_at_an_expiry_of_an_event_made_while_it_waits_for_anot
     assert (await long).phase == SUCCEEDED
 
 
-async def test_a_cancelled_wait_is_gone_and_the_others_stay(client: Client) -> None:
+async def test_a_cancelled_wait_is_gone_and_the_others_stay(client: BackendClient) -> None:
     await client.make("q")
     waits = [asyncio.ensure_future(client.wait("q")) for _ in range(3)]
     await settle(20)
@@ -83,7 +83,7 @@ async def test_a_cancelled_wait_is_gone_and_the_others_stay(client: Client) -> N
     assert await asyncio.gather(*waits[1:]) == [told, told]
 
 
-async def test_an_answer_that_comes_with_the_cancellation_is_told(client: Client) -> None:
+async def test_an_answer_that_comes_with_the_cancellation_is_told(client: BackendClient) -> None:
     # Cancelled in the same turn of the loop in which the answer arrived.
     await client.make("q")
     event = await client.get("q")
@@ -99,7 +99,7 @@ async def test_an_answer_that_comes_with_the_cancellation_is_told(client: Client
         pytest.fail("the answer is lost")
 
 
-async def test_a_thousand_waits_end_together(client: Client) -> None:
+async def test_a_thousand_waits_end_together(client: BackendClient) -> None:
     for place in range(10):
         await client.make(f"q{place}")
     waits = [asyncio.ensure_future(client.wait(f"q{place % 10}")) for place in range(1000)]
@@ -108,7 +108,7 @@ async def test_a_thousand_waits_end_together(client: Client) -> None:
     assert await asyncio.gather(*waits) == told * 100
 
 
-async def test_a_wait_sees_the_writes_that_were_sent_before_it(client: Client) -> None:
+async def test_a_wait_sees_the_writes_that_were_sent_before_it(client: BackendClient) -> None:
     event = await client.make("q")
     signalling = asyncio.ensure_future(client.signal("q", True))
     await asyncio.sleep(0)
@@ -116,7 +116,7 @@ async def test_a_wait_sees_the_writes_that_were_sent_before_it(client: Client) -
     assert signalling.done()
 
 
-async def test_a_wait_delays_no_write(client: Client) -> None:
+async def test_a_wait_delays_no_write(client: BackendClient) -> None:
     await client.make("q")
     waiting = asyncio.ensure_future(client.wait("q"))
     await settle(20)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from flyte_sidecar.events import payloads as payloads
 from flyte_sidecar.events.model import ABORTED, SUCCEEDED, TIMED_OUT, Event, Run
-from tests.contract.harness import Client, Picture, Watching, settle
+from tests.contract.harness import BackendClient, Picture, Watching, settle
 
 UNKNOWN = Run(None, "local", "local", "nobody")
 
@@ -47,7 +47,7 @@ def of(picture: Picture, name: str) -> list[str]:
     return [change for change in found if change != "updated"]
 
 
-async def test_all_that_stands_is_told_first(client: Client) -> None:
+async def test_all_that_stands_is_told_first(client: BackendClient) -> None:
     waits = await client.make("waits", "int")
     await client.make("answered", "int")
     answered = await client.signal("answered", 5)
@@ -60,7 +60,7 @@ async def test_all_that_stands_is_told_first(client: Client) -> None:
     assert not watching.feed.done()
 
 
-async def test_an_event_that_waits_is_told_in_full(client: Client) -> None:
+async def test_an_event_that_waits_is_told_in_full(client: BackendClient) -> None:
     event = await client.make("q", "int", expires_in=3600)
     picture = await client.watch().pending(["q"])
     told = picture.named()["q"]
@@ -68,7 +68,7 @@ async def test_an_event_that_waits_is_told_in_full(client: Client) -> None:
     assert told == event
 
 
-async def test_a_run_that_is_not_known_is_empty_and_stays_watched(client: Client) -> None:
+async def test_a_run_that_is_not_known_is_empty_and_stays_watched(client: BackendClient) -> None:
     await client.make("q")
     watching = client.watch(UNKNOWN)
     picture = await watching.synced()
@@ -79,7 +79,7 @@ async def test_a_run_that_is_not_known_is_empty_and_stays_watched(client: Client
     assert not watching.feed.done()
 
 
-async def test_changes_are_told_as_they_happen(client: Client) -> None:
+async def test_changes_are_told_as_they_happen(client: BackendClient) -> None:
     watching = client.watch()
     await watching.synced()
     await client.make("q", "int")
@@ -94,8 +94,8 @@ async def test_changes_are_told_as_they_happen(client: Client) -> None:
     assert {event.phase for event in picture.events.values()} == {SUCCEEDED, ABORTED}
 
 
-async def test_changes_by_another_client_are_told(client: Client) -> None:
-    other = Client(client.harness)
+async def test_changes_by_another_client_are_told(client: BackendClient) -> None:
+    other = BackendClient(client.harness)
     await client.make("before", "str")
     watching = client.watch()
     await watching.pending(["before"])
@@ -105,7 +105,7 @@ async def test_changes_by_another_client_are_told(client: Client) -> None:
     await ended(watching, await other.abort("after"))
 
 
-async def test_an_expiry_is_told_as_the_end(client: Client) -> None:
+async def test_an_expiry_is_told_as_the_end(client: BackendClient) -> None:
     event = await client.make("q", expires_in=60)
     await client.make("stays")
     watching = client.watch()
@@ -117,7 +117,9 @@ async def test_an_expiry_is_told_as_the_end(client: Client) -> None:
     assert of(picture, "q") == ["created", "resolved"]
 
 
-async def test_an_expiry_of_an_event_made_while_it_is_watched_is_told(client: Client) -> None:
+async def test_an_expiry_of_an_event_made_while_it_is_watched_is_told(
+    client: BackendClient,
+) -> None:
     watching = client.watch()
     await watching.synced()
     await client.make("q", expires_in=60)
@@ -127,7 +129,7 @@ async def test_an_expiry_of_an_event_made_while_it_is_watched_is_told(client: Cl
     assert picture.named()["q"].phase == TIMED_OUT
 
 
-async def test_only_events_under_the_parent_are_told(client: Client) -> None:
+async def test_only_events_under_the_parent_are_told(client: BackendClient) -> None:
     await client.make("other")
     await client.make("before", parent="a1")
     watching = client.watch(parent="a1")
@@ -141,7 +143,7 @@ async def test_only_events_under_the_parent_are_told(client: Client) -> None:
     assert await client.watch(parent="a9").synced()
 
 
-async def test_events_of_one_name_are_told_each(client: Client) -> None:
+async def test_events_of_one_name_are_told_each(client: BackendClient) -> None:
     events = [await client.make("q", parent=f"a{place}") for place in range(3)]
     watching = client.watch()
     await watching.until(lambda picture: picture.synced and shows(picture, events))
@@ -149,7 +151,7 @@ async def test_events_of_one_name_are_told_each(client: Client) -> None:
     await watching.until(lambda picture: shows(picture, events))
 
 
-async def test_runs_of_one_name_in_other_places_are_others(client: Client) -> None:
+async def test_runs_of_one_name_in_other_places_are_others(client: BackendClient) -> None:
     elsewhere = Run(None, "elsewhere", "local", "r1")
     await client.make("here")
     there = await client.ask(elsewhere, "there")
@@ -177,7 +179,7 @@ async def test_runs_of_one_name_in_other_places_are_others(client: Client) -> No
     ],
 )
 async def test_an_answer_is_told_with_its_type(
-    client: Client, expected_type: str, payload: Any
+    client: BackendClient, expected_type: str, payload: Any
 ) -> None:
     await client.make("q", expected_type)
     watching = client.watch()
@@ -188,7 +190,7 @@ async def test_an_answer_is_told_with_its_type(
     assert told.expected_type == expected_type
 
 
-async def test_a_watch_sees_the_writes_that_were_sent_before_it(client: Client) -> None:
+async def test_a_watch_sees_the_writes_that_were_sent_before_it(client: BackendClient) -> None:
     await client.make("q")
     signalling = asyncio.ensure_future(client.signal("q", True))
     await asyncio.sleep(0)
@@ -198,7 +200,7 @@ async def test_a_watch_sees_the_writes_that_were_sent_before_it(client: Client) 
     assert picture.changes() == [("created", "q")]
 
 
-async def test_a_watch_delays_no_write(client: Client) -> None:
+async def test_a_watch_delays_no_write(client: BackendClient) -> None:
     watching = client.watch()
     event = await client.make("q")
     assert (await client.signal("q", True)).action_name == event.action_name
@@ -208,7 +210,7 @@ async def test_a_watch_delays_no_write(client: Client) -> None:
     await watching.pending([])
 
 
-async def test_a_watch_that_is_not_read_tells_only_the_last_of_each(client: Client) -> None:
+async def test_a_watch_that_is_not_read_tells_only_the_last_of_each(client: BackendClient) -> None:
     watching = client.watch()
     await watching.synced()
     for place in range(10):
@@ -220,7 +222,9 @@ async def test_a_watch_that_is_not_read_tells_only_the_last_of_each(client: Clie
     await watching.until(lambda picture: shows(picture, [*events, last]))
 
 
-async def test_a_watch_that_ended_is_told_nothing_and_the_others_go_on(client: Client) -> None:
+async def test_a_watch_that_ended_is_told_nothing_and_the_others_go_on(
+    client: BackendClient,
+) -> None:
     first, second = client.watch(), client.watch()
     await first.synced()
     await second.synced()
@@ -234,7 +238,7 @@ async def test_a_watch_that_ended_is_told_nothing_and_the_others_go_on(client: C
 
 
 async def test_a_watch_that_is_ended_before_it_began_leaves_nothing_behind(
-    client: Client,
+    client: BackendClient,
 ) -> None:
     await client.make("q")
     never = client.watch()
@@ -247,7 +251,7 @@ async def test_a_watch_that_is_ended_before_it_began_leaves_nothing_behind(
     assert never.picture.notes == []
 
 
-async def test_200_watches_of_one_run_are_told_alike(client: Client) -> None:
+async def test_200_watches_of_one_run_are_told_alike(client: BackendClient) -> None:
     await client.make("before")
     feeds = [client.watch() for _ in range(200)]
     for watching in feeds:
@@ -259,7 +263,7 @@ async def test_200_watches_of_one_run_are_told_alike(client: Client) -> None:
         await watching.until(lambda picture: shows(picture, events))
 
 
-async def test_watches_of_the_same_events_hold_the_same_objects(client: Client) -> None:
+async def test_watches_of_the_same_events_hold_the_same_objects(client: BackendClient) -> None:
     await client.make("q")
     await client.make("str", "str")
     pictures = [await client.watch().pending(["q", "str"])]
@@ -269,7 +273,7 @@ async def test_watches_of_the_same_events_hold_the_same_objects(client: Client) 
         assert len({id(picture.named()[name]) for picture in pictures}) == 1
 
 
-async def test_a_thousand_events_are_all_told(client: Client) -> None:
+async def test_a_thousand_events_are_all_told(client: BackendClient) -> None:
     count = 1000
     events = [await client.make(f"q{place}") for place in range(count)]
     watching = client.watch()
@@ -298,10 +302,10 @@ STEPS = st.lists(
 @given(steps=STEPS)
 @settings(max_examples=40)
 async def test_whatever_happens_every_watch_ends_with_what_a_listing_tells(
-    client: Client, steps: list[tuple[str, int]]
+    client: BackendClient, steps: list[tuple[str, int]]
 ) -> None:
     parent = f"p{next(parents)}"  # a run of its own within the same run
-    clients = [client, Client(client.harness)]
+    clients = [client, BackendClient(client.harness)]
 
     feeds = [client.watch(parent=parent)]
     made = 0

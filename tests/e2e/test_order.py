@@ -39,7 +39,7 @@ State = tuple[str, Any] | None
 """An event's phase and payload; None before it is created."""
 
 
-class Model:
+class PipelineModel:
     """What the writes of a pipeline do, one after the other.
 
     A read may see what was written after it too, but never less than what came before.
@@ -85,7 +85,7 @@ class Model:
 
 def check(steps: list[tuple[Any, ...]], answers: list[Any]) -> None:
     """Hold the answers, in the order of the steps, against the model."""
-    model = Model()
+    model = PipelineModel()
     for at, (step, answer) in enumerate(zip(steps, answers, strict=True)):
         if step[0] not in ("get", "list"):
             assert (kind(answer), shown(answer)) == model.write(at, step)

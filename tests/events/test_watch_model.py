@@ -36,7 +36,7 @@ STEPS = st.lists(
 )
 
 
-class Backend:
+class SimulatedBackend:
     """A backend that does what it is told, and knows how each event stands.
 
     Its events carry the number of the step that made their state as `group`.
@@ -112,7 +112,7 @@ def test_whatever_happens_the_notes_make_the_picture_that_is_true(
     watched: WatchSelector, steps: list[tuple[Any, ...]]
 ) -> None:
     watch = CoalescingQueue(watched)
-    backend = Backend(watch)
+    backend = SimulatedBackend(watch)
     picture = Picture()
 
     def take(count: float) -> None:

@@ -30,7 +30,7 @@ def responses_due(message: bytes) -> set[int]:
             text,
             parse_constant=_refuse,
             parse_int=float,  # numbers matter only by their being numbers
-            object_pairs_hook=_Members,
+            object_pairs_hook=_Object,
         )
     except (UnicodeDecodeError, json.JSONDecodeError, _NotJson):
         return ONE
@@ -50,7 +50,7 @@ def _sum_of_batch(entries: list[set[int]]) -> set[int]:
     return EITHER if EITHER in entries else NONE
 
 
-class _Members(dict[str, Any]):
+class _Object(dict[str, Any]):
     """An object that remembers whether a member came twice: readers differ on which one counts."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
@@ -59,7 +59,7 @@ class _Members(dict[str, Any]):
 
 
 def _of_one(message: Any) -> set[int]:
-    if not isinstance(message, _Members):
+    if not isinstance(message, _Object):
         return ONE
     if message.repeated:
         return EITHER

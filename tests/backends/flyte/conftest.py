@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from tests.contract.flyte import FlyteHarness
-from tests.contract.harness import Client
+from tests.contract.harness import BackendClient
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def flyte(release: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlyteHarnes
 
 
 @pytest.fixture
-async def client(flyte: FlyteHarness) -> AsyncIterator[Client]:
-    client = Client(flyte)
+async def client(flyte: FlyteHarness) -> AsyncIterator[BackendClient]:
+    client = BackendClient(flyte)
     yield client
     await client.close()

@@ -15,13 +15,13 @@ from flyte_sidecar.errors import BackendError, PermissionDenied
 from flyte_sidecar.events.model import ABORTED, SUCCEEDED
 from tests.backends.flyte.asking import EVERY, ask, prove
 from tests.contract.flyte import FlyteHarness
-from tests.contract.harness import RUN, Client
+from tests.contract.harness import RUN, BackendClient
 
 LISTED, DETAILS, STREAM, RUNS = "ListActions", "GetActionDetails", "WatchActions", "ListRuns"
 
 
 async def test_details_are_whole_after_a_listing_that_left_them_out(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     prove(flyte)
     for place in range(20):
@@ -33,7 +33,7 @@ async def test_details_are_whole_after_a_listing_that_left_them_out(
 
 
 async def test_a_listing_with_details_takes_no_snapshot(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     prove(flyte)
     for place in range(100):
@@ -44,7 +44,7 @@ async def test_a_listing_with_details_takes_no_snapshot(
 
 @EVERY
 async def test_the_details_of_what_has_ended_are_fetched_once(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     actions = [ask(flyte, f"q{place}") for place in range(5)]
     for action in actions[:3]:
@@ -59,7 +59,7 @@ async def test_the_details_of_what_has_ended_are_fetched_once(
 
 @EVERY
 async def test_an_answer_that_is_aborted_later_is_reported_as_aborted(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte)
     flyte.server.model.signal_directly(RUN.name, action, True)
@@ -71,7 +71,7 @@ async def test_an_answer_that_is_aborted_later_is_reported_as_aborted(
 @EVERY
 @pytest.mark.parametrize("size", ["RESOLVED_BYTES", "PENDING_BYTES"])
 async def test_an_event_that_no_cache_can_hold_is_reported_all_the_same(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch, size: str
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch, size: str
 ) -> None:
     monkeypatch.setattr(cache, size, 10)
     ask(flyte, "q", "str")
@@ -84,7 +84,7 @@ async def test_an_event_that_no_cache_can_hold_is_reported_all_the_same(
 
 
 async def test_an_answer_is_reported_once_it_can_be_read_and_from_then_on(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     flyte.server.model.signal_directly(RUN.name, ask(flyte), True)
     event = await client.get("q")
@@ -98,7 +98,7 @@ async def test_an_answer_is_reported_once_it_can_be_read_and_from_then_on(
 
 @EVERY
 async def test_tasks_of_the_same_name_are_looked_at_once(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     for _ in range(40):
         flyte.server.model.task(RUN.name, "q")
@@ -111,7 +111,7 @@ async def test_tasks_of_the_same_name_are_looked_at_once(
 
 @EVERY
 async def test_answered_events_of_the_same_name_cost_a_signal_no_details(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     actions = [ask(flyte) for _ in range(20)]
     for action in actions[:-1]:
@@ -124,7 +124,7 @@ async def test_answered_events_of_the_same_name_cost_a_signal_no_details(
 
 @EVERY
 async def test_an_event_is_found_by_its_name_where_the_backend_filters_no_names(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = calls.RunService.actions
 
@@ -144,7 +144,7 @@ async def test_an_event_is_found_by_its_name_where_the_backend_filters_no_names(
 
 
 async def test_only_runs_in_which_something_waits_are_looked_at_for_the_inbox(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     for place in range(20):
         flyte.server.model.task(f"work{place}", "work")
@@ -154,7 +154,7 @@ async def test_only_runs_in_which_something_waits_are_looked_at_for_the_inbox(
 
 
 async def test_a_listing_of_runs_that_is_refused_ends_with_the_refusal(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     flyte.server.model.ask("r1", "q")
     refused = (grpc.StatusCode.INVALID_ARGUMENT, "not so")
@@ -165,7 +165,7 @@ async def test_a_listing_of_runs_that_is_refused_ends_with_the_refusal(
 
 
 async def test_a_later_page_of_runs_that_is_denied_is_not_listed_in_another_way(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     for place in range(3):
         flyte.server.model.ask(f"r{place}", "q")

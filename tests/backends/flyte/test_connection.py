@@ -15,7 +15,7 @@ from flyte_sidecar.events.model import Target
 from tests.backends.flyte.asking import ask, until
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.flyte import FlyteHarness
-from tests.contract.harness import RUN, Client, settle
+from tests.contract.harness import RUN, BackendClient, settle
 
 
 def backend_at(endpoint: str) -> FlyteBackend:
@@ -89,7 +89,7 @@ async def test_a_host_that_does_not_exist_is_unavailable(monkeypatch: pytest.Mon
 
 
 async def test_a_call_that_is_not_answered_ends_by_its_deadline(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask(flyte)
     await client.get("q")
@@ -100,7 +100,7 @@ async def test_a_call_that_is_not_answered_ends_by_its_deadline(
 
 
 async def test_a_request_makes_few_calls_at_once_and_none_once_it_is_cancelled(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     await client.page()
     for place in range(200):
@@ -120,7 +120,7 @@ async def test_a_request_makes_few_calls_at_once_and_none_once_it_is_cancelled(
 
 
 async def test_closing_ends_calls_and_what_is_used_again_opens_again(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
     await client.get("q")

@@ -12,12 +12,14 @@ from flyte_sidecar.events.model import Event
 from tests.backends.flyte.asking import EVERY, OLD_AND_NEW, ask, until
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.flyte import FlyteHarness
-from tests.contract.harness import RUN, Client
+from tests.contract.harness import RUN, BackendClient
 
 STREAM = "WatchActions"
 
 
-async def begun(client: Client, flyte: FlyteHarness, name: str = "q") -> asyncio.Future[Event]:
+async def begun(
+    client: BackendClient, flyte: FlyteHarness, name: str = "q"
+) -> asyncio.Future[Event]:
     """Start a wait, and return it once the run's stream is open."""
     waiting = asyncio.ensure_future(client.await_creation(name))
     await until(lambda: flyte.server.open_streams[STREAM] > 0 or waiting.done())
@@ -26,7 +28,7 @@ async def begun(client: Client, flyte: FlyteHarness, name: str = "q") -> asyncio
 
 @EVERY
 async def test_a_wait_ends_when_the_run_is_over_without_the_event(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte, "other")
     waiting = await begun(client, flyte)
@@ -40,7 +42,7 @@ async def test_a_wait_ends_when_the_run_is_over_without_the_event(
 
 @OLD_AND_NEW
 async def test_an_event_created_while_the_backend_was_away_is_found(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calls, "PAUSE", (0.01, 0.02))
     ask(flyte, "other")
@@ -54,7 +56,7 @@ async def test_an_event_created_while_the_backend_was_away_is_found(
 
 @EVERY
 async def test_a_thousand_waits_in_a_run_cost_one_stream_and_few_calls_each(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte, "other")
     names = [f"q{place}" for place in range(1000)]

@@ -23,7 +23,7 @@ from flyte_sidecar.events.coalescing import Disconnected
 from flyte_sidecar.events.model import PAUSED, SUCCEEDED
 from tests.backends.flyte.asking import EVERY, OLD, OLD_AND_NEW, ask, until
 from tests.contract.flyte import FlyteHarness
-from tests.contract.harness import RUN, Client
+from tests.contract.harness import RUN, BackendClient
 
 STREAM, DETAILS = "WatchActions", "GetActionDetails"
 OUT_OF_INK = RpcError("INTERNAL", "pq: out of ink")
@@ -75,7 +75,7 @@ def details(flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch) -> Held:
 
 @EVERY
 async def test_a_watch_that_joins_while_a_wait_is_looked_after_is_told_all_first(
-    client: Client, flyte: FlyteHarness, details: Held
+    client: BackendClient, flyte: FlyteHarness, details: Held
 ) -> None:
     for place in range(5):
         flyte.server.model.signal_directly(RUN.name, ask(flyte, f"answered{place}"), True)
@@ -103,7 +103,7 @@ async def test_a_watch_that_joins_while_a_wait_is_looked_after_is_told_all_first
 
 @EVERY
 async def test_a_watch_that_joins_in_the_first_look_for_a_wait_is_told_all_first(
-    client: Client, flyte: FlyteHarness, details: Held
+    client: BackendClient, flyte: FlyteHarness, details: Held
 ) -> None:
     actions = [ask(flyte, f"q{place}") for place in range(5)]
     await details.begin()
@@ -119,7 +119,7 @@ async def test_a_watch_that_joins_in_the_first_look_for_a_wait_is_told_all_first
 
 
 async def test_a_watch_that_joins_as_the_last_one_leaves_is_told_all_first(
-    client: Client, flyte: FlyteHarness, details: Held
+    client: BackendClient, flyte: FlyteHarness, details: Held
 ) -> None:
     actions = [ask(flyte, f"q{place}") for place in range(5)]
     await details.begin()
@@ -140,7 +140,7 @@ async def test_a_watch_that_joins_as_the_last_one_leaves_is_told_all_first(
 
 @EVERY
 async def test_a_wait_for_what_a_watch_has_seen_resolved_ends_at_once(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedule, "LONGEST", 3600.0)
     action = ask(flyte)
@@ -156,7 +156,7 @@ async def test_a_wait_for_what_a_watch_has_seen_resolved_ends_at_once(
 
 @EVERY
 async def test_one_event_that_cannot_be_looked_at_keeps_no_other_from_being_told(
-    client: Client, flyte: FlyteHarness, details: Held
+    client: BackendClient, flyte: FlyteHarness, details: Held
 ) -> None:
     flyte.server.faults.lose_updates = True
     actions = [ask(flyte, f"q{place}") for place in range(150)]
@@ -176,7 +176,7 @@ async def test_one_event_that_cannot_be_looked_at_keeps_no_other_from_being_told
 @pytest.mark.parametrize("fault", [BROKEN, InvalidResponse("garbage"), OUT_OF_INK])
 @OLD_AND_NEW
 async def test_an_event_that_cannot_be_refreshed_for_a_moment_is_no_news_to_anybody(
-    client: Client, flyte: FlyteHarness, details: Held, fault: Exception
+    client: BackendClient, flyte: FlyteHarness, details: Held, fault: Exception
 ) -> None:
     actions = [ask(flyte, f"q{place}") for place in range(3)]
     await details.begin()
@@ -199,7 +199,7 @@ async def test_an_event_that_cannot_be_refreshed_for_a_moment_is_no_news_to_anyb
 )
 @OLD_AND_NEW
 async def test_an_event_that_can_never_be_refreshed_ends_only_the_waits_for_it(
-    client: Client,
+    client: BackendClient,
     flyte: FlyteHarness,
     details: Held,
     fault: Exception,
@@ -234,7 +234,7 @@ async def test_an_event_that_can_never_be_refreshed_ends_only_the_waits_for_it(
 
 @pytest.mark.parametrize("defects", [1, troubles.PERSISTENT])
 async def test_a_defect_in_refreshing_a_run_ends_its_subscribers_only_if_it_persists(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch, defects: int
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch, defects: int
 ) -> None:
     action = ask(flyte)
     waits = asyncio.ensure_future(client.wait("q"))
@@ -266,7 +266,7 @@ async def test_a_defect_in_refreshing_a_run_ends_its_subscribers_only_if_it_pers
 
 
 async def test_a_message_that_breaks_a_stream_leaves_the_run_to_polls(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     action = ask(flyte)
     waits = asyncio.ensure_future(client.wait("q"))
@@ -286,7 +286,7 @@ async def test_a_message_that_breaks_a_stream_leaves_the_run_to_polls(
 
 @EVERY
 async def test_an_event_of_one_run_that_can_never_be_refreshed_ends_no_inbox(
-    client: Client, flyte: FlyteHarness, details: Held
+    client: BackendClient, flyte: FlyteHarness, details: Held
 ) -> None:
     for place in range(3):
         flyte.server.model.ask(f"r{place}", f"q{place}", action=f"c{place}")
@@ -301,7 +301,7 @@ async def test_an_event_of_one_run_that_can_never_be_refreshed_ends_no_inbox(
 
 
 async def test_of_hundreds_of_waits_one_for_an_event_that_is_gone_ends(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedule, "LONGEST", 0.05)
     actions = [ask(flyte, f"q{place}") for place in range(10)]
@@ -320,7 +320,7 @@ async def test_of_hundreds_of_waits_one_for_an_event_that_is_gone_ends(
 
 @EVERY
 async def test_what_a_run_tells_after_its_part_of_an_inbox_failed_is_not_lost(
-    client: Client, flyte: FlyteHarness, details: Held
+    client: BackendClient, flyte: FlyteHarness, details: Held
 ) -> None:
     model = flyte.server.model
     action = model.ask("r1", "q")
@@ -342,7 +342,7 @@ def _retryable() -> BackendError:
 
 
 async def test_an_inbox_is_not_synced_before_every_run_was_told(
-    client: Client, flyte: FlyteHarness, details: Held
+    client: BackendClient, flyte: FlyteHarness, details: Held
 ) -> None:
     actions = [flyte.server.model.ask(f"r{place}", f"q{place}") for place in range(10)]
     await details.begin()
@@ -355,7 +355,7 @@ async def test_an_inbox_is_not_synced_before_every_run_was_told(
 
 
 async def test_a_deployment_that_limits_the_rate_is_not_stormed(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inbox, "POLL_SOON", 0.1)
     monkeypatch.setattr(calls, "PAUSE", (0.1, 0.5))
@@ -372,7 +372,7 @@ async def test_a_deployment_that_limits_the_rate_is_not_stormed(
 
 
 async def test_streams_that_break_soon_are_given_up_for_a_while(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     # As for a run of thousands, of which the second message fails.
     flyte.server.service.page_size = 2
@@ -393,7 +393,7 @@ async def test_streams_that_break_soon_are_given_up_for_a_while(
 
 
 async def test_a_proxy_that_passes_no_streams_is_lived_with(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     flyte.server.faults.errors[STREAM] = (grpc.StatusCode.UNAVAILABLE, "no streams here")
     action = ask(flyte)
@@ -406,7 +406,7 @@ async def test_a_proxy_that_passes_no_streams_is_lived_with(
 
 @pytest.mark.parametrize("code", ["RESOURCE_EXHAUSTED", "INTERNAL", "UNKNOWN", "ABORTED"])
 async def test_a_wait_survives_what_may_pass(
-    client: Client, flyte: FlyteHarness, code: str
+    client: BackendClient, flyte: FlyteHarness, code: str
 ) -> None:
     action = ask(flyte)
     waits = asyncio.ensure_future(client.wait("q"))
@@ -423,7 +423,7 @@ async def test_a_wait_survives_what_may_pass(
 
 @EVERY
 async def test_a_run_whose_phase_is_not_told_is_watched_on(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     denied = (grpc.StatusCode.PERMISSION_DENIED, "not for you")
     flyte.server.faults.errors["GetRunDetails"] = denied
@@ -438,7 +438,7 @@ async def test_a_run_whose_phase_is_not_told_is_watched_on(
 
 @OLD
 async def test_a_run_of_thousands_is_not_listed_every_second(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedule, "GROWTH", 1.0)
     for _ in range(2000):
@@ -472,7 +472,9 @@ async def test_a_request_that_waits_for_the_connection_is_told_that_it_closes(
         await checking
 
 
-async def test_a_row_that_is_told_twice_is_told_once(client: Client, flyte: FlyteHarness) -> None:
+async def test_a_row_that_is_told_twice_is_told_once(
+    client: BackendClient, flyte: FlyteHarness
+) -> None:
     ask(flyte)
     watching = client.watch()
     await watching.pending(["q"])

@@ -18,7 +18,7 @@ from flyte_sidecar.events.coalescing import Disconnected
 from flyte_sidecar.events.model import Target
 from tests.backends.flyte.asking import EVERY, OLD, until
 from tests.contract.flyte import FlyteHarness
-from tests.contract.harness import SCOPE, Client
+from tests.contract.harness import SCOPE, BackendClient
 from tests.fake_runservice import hostile
 
 LISTED, DETAILS, STREAM, RUNS = "ListActions", "GetActionDetails", "WatchActions", "ListRuns"
@@ -49,7 +49,7 @@ async def polled(flyte: FlyteHarness, times: int) -> None:
 
 
 async def test_an_idle_inbox_makes_no_calls_for_its_runs(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedule, "RESYNCS_PER_SECOND", NEVER)
     for place in range(60):
@@ -65,7 +65,7 @@ async def test_an_idle_inbox_makes_no_calls_for_its_runs(
 
 @EVERY
 async def test_runs_in_which_everything_is_answered_cost_an_idle_inbox_nothing(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedule, "RESYNCS_PER_SECOND", NEVER)
     model = flyte.server.model
@@ -84,7 +84,7 @@ async def test_runs_in_which_everything_is_answered_cost_an_idle_inbox_nothing(
 
 
 async def test_waits_in_many_runs_make_no_calls_while_streams_are_open(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedule, "RESYNCS_PER_SECOND", NEVER)
     runs = [SCOPE.run(f"r{place}") for place in range(20)]
@@ -105,7 +105,7 @@ async def test_waits_in_many_runs_make_no_calls_while_streams_are_open(
 
 @OLD
 async def test_releases_that_hide_answers_are_polled_at_a_rate_that_all_runs_share(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedule, "RESYNCS_PER_SECOND", NEVER)
     monkeypatch.setattr(schedule, "POLLS_PER_SECOND", NEVER)
@@ -121,7 +121,7 @@ async def test_releases_that_hide_answers_are_polled_at_a_rate_that_all_runs_sha
 
 @EVERY
 async def test_a_poll_of_hundreds_of_runs_reads_those_that_were_updated_last(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inbox, "RUNS_PER_SECOND", NEVER)  # they are all listed once
     monkeypatch.setattr(schedule, "RESYNCS_PER_SECOND", NEVER)
@@ -144,7 +144,7 @@ async def test_a_poll_of_hundreds_of_runs_reads_those_that_were_updated_last(
 
 
 async def test_more_new_runs_than_a_page_holds_are_all_found(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inbox, "RUNS_PER_SECOND", NEVER)
     flyte.server.model.ask("r", "q")
@@ -156,7 +156,7 @@ async def test_more_new_runs_than_a_page_holds_are_all_found(
 
 
 async def test_an_answer_of_which_no_stream_reports_is_found_by_the_listing_of_runs(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedule, "RESYNCS_PER_SECOND", NEVER)
     monkeypatch.setattr(schedule, "LONGEST", 3600.0)
@@ -170,7 +170,7 @@ async def test_an_answer_of_which_no_stream_reports_is_found_by_the_listing_of_r
 
 
 async def test_what_streams_miss_after_the_backend_lost_its_database_is_found_by_listings(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedule, "RESYNCS_PER_SECOND", NEVER)
     monkeypatch.setattr(schedule, "LONGEST", 0.05)
@@ -191,7 +191,7 @@ async def test_what_streams_miss_after_the_backend_lost_its_database_is_found_by
 
 
 async def test_a_deployment_that_cannot_sort_by_update_is_listed_whole(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = (await flyte.connected()).service
     runs = service.runs
@@ -211,7 +211,7 @@ async def test_a_deployment_that_cannot_sort_by_update_is_listed_whole(
 
 
 async def test_a_defect_in_polling_the_runs_ends_no_watch(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flyte.server.model.ask("r1", "q")
     watching = client.watch(None)
@@ -281,7 +281,7 @@ def test_a_thousand_hidden_events_are_polled_within_a_bounded_rate() -> None:
 
 @NEW
 async def test_the_details_of_a_pending_event_are_fetched_once(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     model = flyte.server.model
     actions = {
@@ -303,7 +303,7 @@ async def test_the_details_of_a_pending_event_are_fetched_once(
 
 @OLD
 async def test_where_listings_hide_answers_the_details_are_fetched_each_time(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = flyte.server.model.ask("r1", "q")
     flyte.server.model.ask("r2", "other")
@@ -313,7 +313,7 @@ async def test_where_listings_hide_answers_the_details_are_fetched_each_time(
 
 
 async def test_an_event_answered_long_after_the_first_page_is_on_no_later_page(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flyte.server.model.ask("r1", "first")
     action = flyte.server.model.ask("r2", "q")
@@ -327,7 +327,7 @@ async def test_an_event_answered_long_after_the_first_page_is_on_no_later_page(
 
 
 async def test_prompts_beyond_the_size_of_the_cache_are_fetched_again(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cache, "PENDING_BYTES", 20_000)
     for place in range(20):

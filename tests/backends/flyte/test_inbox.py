@@ -24,7 +24,7 @@ from flyte_sidecar.events.coalescing import Disconnected
 from flyte_sidecar.events.model import Scope
 from tests.backends.flyte.asking import EVERY, OLD, until
 from tests.contract.flyte import FlyteHarness
-from tests.contract.harness import SCOPE, Client
+from tests.contract.harness import SCOPE, BackendClient
 
 MODEL_SCOPE = {"project": SCOPE.project or "", "domain": SCOPE.domain or ""}
 
@@ -53,7 +53,7 @@ def fill(flyte: FlyteHarness, runs: int) -> list[str]:
 
 @EVERY
 async def test_what_waits_is_found_in_whichever_run_it_is(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     wanted = fill(flyte, 30)
     events = await client.pending(limit=3)
@@ -69,7 +69,9 @@ async def test_what_waits_is_found_in_whichever_run_it_is(
 
 
 @EVERY
-async def test_what_is_only_queued_does_not_wait_yet(client: Client, flyte: FlyteHarness) -> None:
+async def test_what_is_only_queued_does_not_wait_yet(
+    client: BackendClient, flyte: FlyteHarness
+) -> None:
     action = flyte.server.model.ask("r1", "q", queued=True)
     flyte.server.model.ask("r1", "other")
     assert [event.name for event in await client.pending()] == ["other"]
@@ -79,7 +81,7 @@ async def test_what_is_only_queued_does_not_wait_yet(client: Client, flyte: Flyt
 
 @EVERY
 async def test_runs_are_listed_newest_first_without_gap_while_new_ones_come(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     model = flyte.server.model
     for place in range(250):
@@ -102,7 +104,7 @@ async def test_runs_are_listed_newest_first_without_gap_while_new_ones_come(
 
 @EVERY
 async def test_hundreds_of_runs_of_one_second_are_all_listed(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     instant = flyte._now()
     flyte.server.model.now = lambda: instant
@@ -146,7 +148,7 @@ PLACES = itertools.count()
 @settings(max_examples=30)
 async def test_runs_are_listed_once_each_whatever_is_made_between_the_pages_of_the_backend(
     flyte: FlyteHarness,
-    client: Client,
+    client: BackendClient,
     monkeypatch: pytest.MonkeyPatch,
     filters: bool,
     seconds: list[int],
@@ -182,7 +184,7 @@ async def test_runs_are_listed_once_each_whatever_is_made_between_the_pages_of_t
 @settings(max_examples=30)
 async def test_runs_that_still_wait_are_listed_once_each_whatever_is_answered_between_the_pages(
     flyte: FlyteHarness,
-    client: Client,
+    client: BackendClient,
     monkeypatch: pytest.MonkeyPatch,
     seconds: list[int],
     answered: list[int],
@@ -213,7 +215,7 @@ async def test_runs_that_still_wait_are_listed_once_each_whatever_is_answered_be
 
 
 async def test_a_cursor_of_another_listing_of_runs_is_expired(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     fill(flyte, 9)
     cursor = (await client.runs_page(limit=1)).next_cursor
@@ -227,7 +229,7 @@ async def test_a_cursor_of_another_listing_of_runs_is_expired(
         await client.pending_page(cursor=cursor)
 
 
-async def test_a_place_without_project_is_refused(client: Client) -> None:
+async def test_a_place_without_project_is_refused(client: BackendClient) -> None:
     for ask in (client.pending_page, client.runs_page):
         with pytest.raises(InvalidParams) as refused:
             await ask(Scope(None, None, "d"))
@@ -238,7 +240,7 @@ async def test_a_place_without_project_is_refused(client: Client) -> None:
 
 @EVERY
 async def test_a_watch_of_all_tells_what_waits_and_what_comes(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     model = flyte.server.model
     wanted = fill(flyte, 12)
@@ -258,7 +260,9 @@ async def test_a_watch_of_all_tells_what_waits_and_what_comes(
 
 
 @EVERY
-async def test_an_expiry_is_told_to_a_watch_of_all(client: Client, flyte: FlyteHarness) -> None:
+async def test_an_expiry_is_told_to_a_watch_of_all(
+    client: BackendClient, flyte: FlyteHarness
+) -> None:
     flyte.server.model.ask("r1", "q", expires_in=60)
     watching = client.watch(None)
     await watching.pending(["q"])
@@ -269,7 +273,7 @@ async def test_an_expiry_is_told_to_a_watch_of_all(client: Client, flyte: FlyteH
 
 @EVERY
 async def test_runs_in_which_nothing_waits_any_more_are_followed_no_longer(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     model = flyte.server.model
     actions = [model.ask(f"r{place}", f"q{place}") for place in range(5)]
@@ -288,7 +292,7 @@ async def test_runs_in_which_nothing_waits_any_more_are_followed_no_longer(
 
 @EVERY
 async def test_a_watch_of_all_survives_a_server_that_goes_and_comes_back(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     model = flyte.server.model
     action = model.ask("r1", "q")
@@ -306,7 +310,7 @@ async def test_a_watch_of_all_survives_a_server_that_goes_and_comes_back(
 
 
 async def test_a_watch_of_all_ends_with_the_first_error_or_one_that_cannot_be_mended(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     flyte.server.model.ask("r1", "q")
     watching = client.watch(None)
@@ -319,7 +323,7 @@ async def test_a_watch_of_all_ends_with_the_first_error_or_one_that_cannot_be_me
 
 
 async def test_a_run_that_is_let_go_tells_nothing_of_which_nobody_would_tell_the_end(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     flyte.server.model.ask("r1", "q")
     watching = client.watch(None)
@@ -336,7 +340,7 @@ async def test_a_run_that_is_let_go_tells_nothing_of_which_nobody_would_tell_the
 
 @OLD
 async def test_answered_events_that_stay_paused_for_ever_do_not_wait(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     model = flyte.server.model
     for place in range(5):
@@ -352,7 +356,7 @@ async def test_answered_events_that_stay_paused_for_ever_do_not_wait(
 
 @pytest.mark.parametrize("release", ["hosted"])
 async def test_where_orgs_count_only_the_places_own_runs_are_told(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     flyte.server.model.ask("r1", "q", org="acme", **MODEL_SCOPE)
     flyte.server.model.ask("r2", "ours", **MODEL_SCOPE)
@@ -364,7 +368,7 @@ async def test_where_orgs_count_only_the_places_own_runs_are_told(
 
 
 async def test_an_instant_with_its_fraction_is_told_in_whole_seconds(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     flyte.server.model.ask("r1", "q", queued=True)
     (run,) = await client.runs()

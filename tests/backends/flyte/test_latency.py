@@ -11,7 +11,7 @@ import pytest
 from tests.backends.flyte.asking import ask, prove
 from tests.backends.flyte.slow_network import delayed
 from tests.contract.flyte import FlyteHarness
-from tests.contract.harness import Client
+from tests.contract.harness import BackendClient
 
 ONE_WAY = 0.25
 """Seconds; the five pages of a thousand actions, one after another, take ten times as long."""
@@ -20,11 +20,11 @@ DEFAULT_LIMIT = 100
 
 
 @asynccontextmanager
-async def far_away(flyte: FlyteHarness) -> AsyncIterator[Client]:
+async def far_away(flyte: FlyteHarness) -> AsyncIterator[BackendClient]:
     """Connect a client over a slow network."""
     async with delayed(flyte.server.endpoint, ONE_WAY) as endpoint:
         flyte.connect_through(endpoint)
-        client = Client(flyte)
+        client = BackendClient(flyte)
         yield client
         await client.close()
 

@@ -18,7 +18,7 @@ from flyte_sidecar.errors import BackendError
 from tests.backends.flyte.asking import EVERY, ask
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.flyte import FlyteHarness
-from tests.contract.harness import Client
+from tests.contract.harness import BackendClient
 from tests.fake_runservice.hostile import Response, endless, respond
 
 
@@ -77,7 +77,7 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 @EVERY
 @every_one(ENDLESS_ACTIONS)
 async def test_an_endless_listing_of_actions_is_an_error(
-    client: Client, flyte: FlyteHarness, pages: Pages, reason: str
+    client: BackendClient, flyte: FlyteHarness, pages: Pages, reason: str
 ) -> None:
     for read in (client.get, lambda _: client.listing()):
         flyte.server.hostile.script("ListActions", pages())
@@ -88,7 +88,7 @@ async def test_an_endless_listing_of_actions_is_an_error(
 
 @every_one(ENDLESS_RUNS)
 async def test_an_endless_listing_of_runs_is_an_error(
-    client: Client, flyte: FlyteHarness, pages: Pages, reason: str
+    client: BackendClient, flyte: FlyteHarness, pages: Pages, reason: str
 ) -> None:
     for read in (client.pending_page, lambda: client.runs_page(limit=1000)):
         flyte.server.hostile.script("ListRuns", pages())
@@ -98,7 +98,7 @@ async def test_an_endless_listing_of_runs_is_an_error(
 
 
 async def test_a_wait_on_an_endless_stream_of_new_actions_is_an_error(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
     flyte.server.hostile.script("WatchActions", repeat(endless(watched)))
@@ -109,7 +109,7 @@ async def test_a_wait_on_an_endless_stream_of_new_actions_is_an_error(
 
 
 async def test_a_stream_that_repeats_its_actions_is_not_limited(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
     again = asyncio.Event()
@@ -124,5 +124,5 @@ async def test_a_stream_that_repeats_its_actions_is_not_limited(
     waiting = asyncio.ensure_future(client.wait("q"))
     await again.wait()
     assert not waiting.done()
-    await Client(flyte).signal("q", True)
+    await BackendClient(flyte).signal("q", True)
     assert (await waiting).payload is True

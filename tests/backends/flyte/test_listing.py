@@ -16,7 +16,7 @@ from flyte_sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, Event
 from tests.backends.flyte.asking import EVERY, OLD, OLD_AND_NEW, ask, prove
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.flyte import FlyteHarness
-from tests.contract.harness import RUN, Client
+from tests.contract.harness import RUN, BackendClient
 
 LEFT_OUT = ("prompt", "prompt_type", "description", "expires_at", "payload", "signalled_by")
 
@@ -31,7 +31,7 @@ def told(event: Event) -> dict[str, object]:
 
 
 async def test_a_thousand_events_that_listings_prove_take_five_listings_and_one_snapshot(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     prove(flyte)
     for place in range(999):
@@ -47,7 +47,9 @@ async def test_a_thousand_events_that_listings_prove_take_five_listings_and_one_
     assert flyte.server.calls == Counter(ListActions=5)
 
 
-async def test_what_no_listing_proves_is_checked_once(client: Client, flyte: FlyteHarness) -> None:
+async def test_what_no_listing_proves_is_checked_once(
+    client: BackendClient, flyte: FlyteHarness
+) -> None:
     for place in range(1000):
         ask(flyte, f"q{place}")
     for calls in (1000, 0):
@@ -59,7 +61,7 @@ async def test_what_no_listing_proves_is_checked_once(client: Client, flyte: Fly
 
 @OLD_AND_NEW
 async def test_details_are_asked_for_where_they_are_wanted(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     for place in range(100):
         ask(flyte, f"q{place}", description="why")
@@ -70,7 +72,7 @@ async def test_details_are_asked_for_where_they_are_wanted(
 
 
 async def test_few_events_of_many_are_checked_one_by_one(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     for place in range(1000):
         ask(flyte, f"q{place}")
@@ -81,7 +83,7 @@ async def test_few_events_of_many_are_checked_one_by_one(
 
 @pytest.mark.parametrize("release", ["2.0.43", "hosted"])
 async def test_a_partial_event_tells_the_same_as_the_whole_but_for_what_it_leaves_out(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     prove(flyte)
     for place in range(40):
@@ -98,7 +100,7 @@ async def test_a_partial_event_tells_the_same_as_the_whole_but_for_what_it_leave
 
 @OLD
 async def test_no_event_is_partial_where_a_phase_is_not_to_be_relied_on(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     actions = [ask(flyte, f"q{place}") for place in range(5)]
     flyte.server.model.signal_directly(RUN.name, actions[2], False)
@@ -112,7 +114,9 @@ async def test_no_event_is_partial_where_a_phase_is_not_to_be_relied_on(
 
 
 @EVERY
-async def test_thousands_of_tasks_cost_no_details(client: Client, flyte: FlyteHarness) -> None:
+async def test_thousands_of_tasks_cost_no_details(
+    client: BackendClient, flyte: FlyteHarness
+) -> None:
     for place in range(3000):
         flyte.server.model.task(RUN.name, "work", phase="SUCCEEDED" if place % 2 else "RUNNING")
     actions = [ask(flyte, f"q{place}") for place in range(3)]
@@ -126,7 +130,7 @@ async def test_thousands_of_tasks_cost_no_details(client: Client, flyte: FlyteHa
 
 @EVERY
 async def test_a_row_that_moves_between_two_pages_pushes_none_out(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     instant = flyte._now().replace(microsecond=1)  # all is made in one second
     flyte.server.model.now = lambda: instant
@@ -149,7 +153,7 @@ async def test_a_row_that_moves_between_two_pages_pushes_none_out(
 
 
 async def test_a_run_that_never_stands_still_is_told_as_such(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     instant = flyte._now().replace(microsecond=1)  # all is made in one second
     flyte.server.model.now = lambda: instant
@@ -173,7 +177,7 @@ async def test_a_run_that_never_stands_still_is_told_as_such(
 
 @OLD_AND_NEW
 async def test_a_snapshot_that_fails_is_made_up_for_by_details(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     prove(flyte)
     for place in range(40):
@@ -187,7 +191,7 @@ async def test_a_snapshot_that_fails_is_made_up_for_by_details(
 
 
 async def test_a_deployment_without_snapshots_is_asked_for_one_once(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     flyte.server.faults.unimplemented.add("WatchActions")
     for run in ("r1", "r2", "r3"):
@@ -201,7 +205,7 @@ async def test_a_deployment_without_snapshots_is_asked_for_one_once(
 
 
 async def test_a_snapshot_in_which_events_are_missing_is_completed_by_details(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(snapshot, "TIMEOUT", 0.05)
     prove(flyte)
@@ -221,7 +225,7 @@ async def test_a_snapshot_in_which_events_are_missing_is_completed_by_details(
 
 
 async def test_a_snapshot_is_waited_for_as_long_as_asking_would_take(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(snapshot, "TIMEOUT", 0.0)
     monkeypatch.setattr(snapshot, "DETAILS_COST", 1e6)
@@ -235,7 +239,7 @@ async def test_a_snapshot_is_waited_for_as_long_as_asking_would_take(
 
 
 async def test_a_run_whose_stream_stays_empty_is_not_asked_for_a_snapshot_again(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(snapshot, "FIRST_TIMEOUT", 0.05)
     prove(flyte)
@@ -247,7 +251,9 @@ async def test_a_run_whose_stream_stays_empty_is_not_asked_for_a_snapshot_again(
     assert flyte.server.calls["WatchActions"] == 1
 
 
-async def test_no_stream_stays_open_after_a_snapshot(client: Client, flyte: FlyteHarness) -> None:
+async def test_no_stream_stays_open_after_a_snapshot(
+    client: BackendClient, flyte: FlyteHarness
+) -> None:
     prove(flyte)
     for place in range(40):
         ask(flyte, f"q{place}")
@@ -260,7 +266,7 @@ async def test_no_stream_stays_open_after_a_snapshot(client: Client, flyte: Flyt
 
 @pytest.mark.parametrize("release", ["2.0.43", "hosted"])
 async def test_a_later_page_makes_no_call_and_adds_what_has_become_known_since(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     prove(flyte)
     actions = [ask(flyte, f"q{place}") for place in range(40)]
@@ -281,7 +287,7 @@ async def test_a_later_page_makes_no_call_and_adds_what_has_become_known_since(
 
 
 async def test_a_cursor_is_good_for_some_minutes_only(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instant = 1000.0
     monkeypatch.setattr(cursors, "monotonic", lambda: instant)
@@ -299,7 +305,7 @@ async def test_a_cursor_is_good_for_some_minutes_only(
 
 
 async def test_listings_that_are_kept_are_bounded(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cursors, "ROWS", 50)
     for place in range(20):
@@ -316,7 +322,7 @@ async def test_listings_that_are_kept_are_bounded(
 
 @pytest.mark.parametrize("release", ["2.0.43", "hosted"])
 async def test_only_what_is_in_the_phases_is_looked_at_closer(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     actions = [ask(flyte, f"q{place}") for place in range(300)]
     for action in actions[:297]:

@@ -26,7 +26,7 @@ from flyte_sidecar.errors import (
 from flyte_sidecar.events.model import ABORTED, Event, Target
 from tests.backends.flyte.asking import EVERY, ask, until
 from tests.contract.flyte import FlyteHarness
-from tests.contract.harness import RUN, Client, settle
+from tests.contract.harness import RUN, BackendClient, settle
 from tests.fake_runservice.hostile import executed, held, meanwhile, respond, served, status
 
 REJECTIONS = (
@@ -44,7 +44,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(write, "CATCH_UP", (0.0, 0.0))
 
 
-async def asked(client: Client, flyte: FlyteHarness, declared: str = "bool") -> Event:
+async def asked(client: BackendClient, flyte: FlyteHarness, declared: str = "bool") -> Event:
     """Return an event as a write to it finds it."""
     event = await client.get(action_name=ask(flyte, "q", declared))
     assert event is not None
@@ -56,7 +56,7 @@ async def asked(client: Client, flyte: FlyteHarness, declared: str = "bool") -> 
 
 @every_rejection
 async def test_a_signal_that_was_lost_and_then_rejected_is_found_to_stand(
-    client: Client, flyte: FlyteHarness, rejection: str
+    client: BackendClient, flyte: FlyteHarness, rejection: str
 ) -> None:
     ask(flyte)
     flyte.server.hostile.script("SignalEvent", [LOST, status(rejection)])
@@ -65,7 +65,7 @@ async def test_a_signal_that_was_lost_and_then_rejected_is_found_to_stand(
 
 @every_rejection
 async def test_a_signal_that_was_lost_and_then_rejected_is_of_unknown_outcome_if_unread(
-    client: Client, flyte: FlyteHarness, rejection: str
+    client: BackendClient, flyte: FlyteHarness, rejection: str
 ) -> None:
     event = await asked(client, flyte)
     flyte.server.hostile.script("SignalEvent", [LOST, status(rejection)])
@@ -79,7 +79,7 @@ async def test_a_signal_that_was_lost_and_then_rejected_is_of_unknown_outcome_if
 
 @every_rejection
 async def test_a_signal_that_may_have_been_lost_is_never_certain_to_be_rejected(
-    client: Client, flyte: FlyteHarness, rejection: str
+    client: BackendClient, flyte: FlyteHarness, rejection: str
 ) -> None:
     ask(flyte)
     flyte.server.hostile.script("SignalEvent", [AWAY, status(rejection)])
@@ -101,7 +101,7 @@ async def test_a_signal_that_may_have_been_lost_is_never_certain_to_be_rejected(
     ],
 )
 async def test_the_rejection_of_a_first_attempt_is_certain(
-    client: Client, flyte: FlyteHarness, rejection: str, error: type[SidecarError]
+    client: BackendClient, flyte: FlyteHarness, rejection: str, error: type[SidecarError]
 ) -> None:
     ask(flyte)
     flyte.server.hostile.script("SignalEvent", [status(rejection)])
@@ -112,7 +112,7 @@ async def test_the_rejection_of_a_first_attempt_is_certain(
 
 
 async def test_a_signal_that_was_lost_to_another_answer_is_judged_by_that(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     event = await asked(client, flyte, "int")
 
@@ -127,7 +127,7 @@ async def test_a_signal_that_was_lost_to_another_answer_is_judged_by_that(
 
 
 async def test_a_signal_that_was_lost_is_of_unknown_outcome_if_the_record_lacks_the_answer(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     event = await asked(client, flyte)
     details = GetActionDetailsResponse()
@@ -141,7 +141,7 @@ async def test_a_signal_that_was_lost_is_of_unknown_outcome_if_the_record_lacks_
 
 
 async def test_a_lost_signal_of_a_wrong_type_is_a_mismatch(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     event = await asked(client, flyte, "float")
     flyte.server.hostile.script("SignalEvent", [AWAY])
@@ -150,7 +150,7 @@ async def test_a_lost_signal_of_a_wrong_type_is_a_mismatch(
 
 
 async def test_a_lost_signal_to_an_event_that_is_gone_is_not_found(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     event = await asked(client, flyte)
     flyte.server.hostile.script("SignalEvent", [AWAY, status("NOT_FOUND")])
@@ -165,7 +165,7 @@ async def test_a_lost_signal_to_an_event_that_is_gone_is_not_found(
 @EVERY
 @pytest.mark.parametrize("unread", ["UNAVAILABLE", "UNAUTHENTICATED", "INTERNAL"])
 async def test_an_abort_that_was_lost_is_not_retried_until_the_event_was_read(
-    client: Client, flyte: FlyteHarness, unread: str
+    client: BackendClient, flyte: FlyteHarness, unread: str
 ) -> None:
     event = await asked(client, flyte)
 
@@ -185,7 +185,7 @@ async def test_an_abort_that_was_lost_is_not_retried_until_the_event_was_read(
 
 @every_rejection
 async def test_an_abort_that_arrived_late_and_was_then_rejected_is_found_to_stand(
-    client: Client, flyte: FlyteHarness, rejection: str
+    client: BackendClient, flyte: FlyteHarness, rejection: str
 ) -> None:
     event = await asked(client, flyte)
 
@@ -199,7 +199,7 @@ async def test_an_abort_that_arrived_late_and_was_then_rejected_is_found_to_stan
 
 @every_rejection
 async def test_an_abort_that_may_have_been_lost_is_never_certain_to_be_rejected(
-    client: Client, flyte: FlyteHarness, rejection: str
+    client: BackendClient, flyte: FlyteHarness, rejection: str
 ) -> None:
     ask(flyte)
     flyte.server.hostile.script("AbortAction", [AWAY, status(rejection)])
@@ -214,7 +214,7 @@ async def test_an_abort_that_may_have_been_lost_is_never_certain_to_be_rejected(
 
 @pytest.mark.parametrize("method", ["SignalEvent", "AbortAction"])
 async def test_a_write_is_not_retried_once_its_request_was_cancelled(
-    client: Client, flyte: FlyteHarness, method: str
+    client: BackendClient, flyte: FlyteHarness, method: str
 ) -> None:
     event = await asked(client, flyte)
     gate = threading.Event()
@@ -235,7 +235,7 @@ async def test_a_write_is_not_retried_once_its_request_was_cancelled(
 
 @pytest.mark.parametrize("method", ["SignalEvent", "AbortAction"])
 async def test_a_write_that_waits_behind_others_is_not_sent_once_its_request_was_cancelled(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch, method: str
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     monkeypatch.setattr(grpc_transport, "MAX_WRITES", 1)
     first, second = await asked(client, flyte), await asked(client, flyte)

@@ -17,13 +17,13 @@ from flyte_sidecar.errors import AlreadyCompleted, InvalidParams, UnsupportedByB
 from flyte_sidecar.events.model import PAUSED, SUCCEEDED, TIMED_OUT, NewEvent, Run, Target
 from tests.backends.flyte.asking import EVERY, OLD, OLD_AND_NEW, ask, until
 from tests.contract.flyte import FlyteHarness
-from tests.contract.harness import RUN, Client
+from tests.contract.harness import RUN, BackendClient
 from tests.fake_runservice.hostile import Execute
 
 
 @OLD_AND_NEW
 async def test_an_event_is_got_by_name_in_two_calls_whatever_the_size_of_the_run(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     for place in range(2_000):
         ask(flyte, f"q{place}")
@@ -36,14 +36,18 @@ async def test_an_event_is_got_by_name_in_two_calls_whatever_the_size_of_the_run
 
 
 @OLD_AND_NEW
-async def test_an_event_is_got_by_id_in_one_call(client: Client, flyte: FlyteHarness) -> None:
+async def test_an_event_is_got_by_id_in_one_call(
+    client: BackendClient, flyte: FlyteHarness
+) -> None:
     action = ask(flyte)
     assert (await client.get(action_name=action)) is not None
     assert flyte.server.calls == Counter(GetActionDetails=1)
 
 
 @OLD_AND_NEW
-async def test_a_name_that_nobody_has_costs_one_call(client: Client, flyte: FlyteHarness) -> None:
+async def test_a_name_that_nobody_has_costs_one_call(
+    client: BackendClient, flyte: FlyteHarness
+) -> None:
     ask(flyte)
     assert await client.get("nope") is None
     assert flyte.server.calls == Counter(ListActions=1)
@@ -51,7 +55,7 @@ async def test_a_name_that_nobody_has_costs_one_call(client: Client, flyte: Flyt
 
 @pytest.mark.parametrize("text", ["", "\0", "a\0b", "\ud800"])
 async def test_what_can_be_no_name_costs_no_call(
-    client: Client, flyte: FlyteHarness, text: str
+    client: BackendClient, flyte: FlyteHarness, text: str
 ) -> None:
     ask(flyte)
     if text:  # an event may have an empty name
@@ -65,7 +69,7 @@ async def test_what_can_be_no_name_costs_no_call(
 
 @EVERY
 async def test_an_empty_name_is_reported_and_found_by_itself(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte, "named", action="c1")
     ask(flyte, "", action="c2")
@@ -88,7 +92,9 @@ async def test_an_empty_name_is_reported_and_found_by_itself(
 
 
 @EVERY
-async def test_tasks_of_the_same_name_are_no_events(client: Client, flyte: FlyteHarness) -> None:
+async def test_tasks_of_the_same_name_are_no_events(
+    client: BackendClient, flyte: FlyteHarness
+) -> None:
     model = flyte.server.model
     for _ in range(40):
         model.task(RUN.name, "q")
@@ -104,7 +110,7 @@ async def test_tasks_of_the_same_name_are_no_events(client: Client, flyte: Flyte
 
 
 @EVERY
-async def test_a_name_is_compared_to_the_letter(client: Client, flyte: FlyteHarness) -> None:
+async def test_a_name_is_compared_to_the_letter(client: BackendClient, flyte: FlyteHarness) -> None:
     for name in ("q%", "Q", "q_", "qq", " q"):
         ask(flyte, name)
     assert await client.get("q") is None
@@ -115,7 +121,7 @@ async def test_a_name_is_compared_to_the_letter(client: Client, flyte: FlyteHarn
 
 @EVERY
 async def test_events_of_one_second_are_in_the_order_of_their_ids(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     # The later ones are queued: what the backend calls their creation is not yet cut.
     for action in ("zz", "b", "mm"):
@@ -134,7 +140,7 @@ async def test_events_of_one_second_are_in_the_order_of_their_ids(
 
 @EVERY
 async def test_the_first_of_a_second_is_found_on_whichever_page_it_is(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     for place in range(300):
         ask(flyte, action=f"m{place:03}")
@@ -149,7 +155,7 @@ async def test_the_first_of_a_second_is_found_on_whichever_page_it_is(
 
 @EVERY
 async def test_the_first_of_hundreds_of_one_name_is_found_and_the_last_too(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     actions = [ask(flyte, parent=f"a{place}") for place in range(450)]
     first = await client.get("q")
@@ -162,7 +168,7 @@ async def test_the_first_of_hundreds_of_one_name_is_found_and_the_last_too(
 
 @EVERY
 async def test_the_only_unresolved_of_many_of_one_name_is_meant(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     actions = [ask(flyte) for _ in range(70)]
     for action in (*actions[:50], *actions[51:]):
@@ -176,7 +182,7 @@ async def test_the_only_unresolved_of_many_of_one_name_is_meant(
 
 @OLD_AND_NEW
 async def test_an_answer_makes_an_event_resolved_whatever_its_phase(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     flyte.server.model.phase_lag = 3600
     action = ask(flyte, "q", "int")
@@ -191,7 +197,7 @@ async def test_an_answer_makes_an_event_resolved_whatever_its_phase(
 
 @OLD
 async def test_before_2_0_43_an_expiry_is_told_after_a_minute_of_grace(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "EXPIRY_GRACE", timedelta(minutes=1))
     ask(flyte, expires_in=60)
@@ -207,7 +213,7 @@ async def test_before_2_0_43_an_expiry_is_told_after_a_minute_of_grace(
 
 @OLD
 async def test_before_2_0_43_a_refused_signal_tells_of_the_expiry_sooner(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "EXPIRY_GRACE", timedelta(minutes=1))
     ask(flyte, expires_in=60)
@@ -220,7 +226,7 @@ async def test_before_2_0_43_a_refused_signal_tells_of_the_expiry_sooner(
 
 
 async def test_from_2_0_43_on_the_backend_alone_tells_of_an_expiry(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask(flyte, expires_in=60)
     real = events.now
@@ -233,7 +239,7 @@ async def test_from_2_0_43_on_the_backend_alone_tells_of_an_expiry(
 
 @OLD
 async def test_an_expiry_that_was_only_computed_does_not_keep_an_answer_from_the_backend(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask(flyte, expires_in=60)
     real = events.now
@@ -248,7 +254,7 @@ async def test_an_expiry_that_was_only_computed_does_not_keep_an_answer_from_the
 
 @EVERY
 async def test_a_thousand_gets_at_once_all_find_their_event(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     for place in range(100):
         ask(flyte, f"q{place}")
@@ -256,7 +262,9 @@ async def test_a_thousand_gets_at_once_all_find_their_event(
     assert [event and event.name for event in found] == [f"q{n % 100}" for n in range(1000)]
 
 
-async def test_calls_carry_a_request_id_and_who_calls(client: Client, flyte: FlyteHarness) -> None:
+async def test_calls_carry_a_request_id_and_who_calls(
+    client: BackendClient, flyte: FlyteHarness
+) -> None:
     ask(flyte)
     await client.get("q")
     identities = []
@@ -269,7 +277,7 @@ async def test_calls_carry_a_request_id_and_who_calls(client: Client, flyte: Fly
 
 @pytest.mark.parametrize("release", ["hosted"])
 async def test_a_filter_that_is_refused_is_asked_for_once(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
     await client.get("q")
@@ -280,7 +288,7 @@ async def test_a_filter_that_is_refused_is_asked_for_once(
 
 
 async def test_a_request_that_is_wrong_with_and_without_filters_teaches_nothing(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
     flyte.server.faults.errors["ListActions"] = (
@@ -305,7 +313,7 @@ async def test_no_event_is_made_on_flyte(flyte: FlyteHarness) -> None:
     ("project", "domain", "path"), [(None, "d", "/project"), ("p", None, "/domain")]
 )
 async def test_a_run_without_project_or_domain_is_refused(
-    client: Client, project: str | None, domain: str | None, path: str
+    client: BackendClient, project: str | None, domain: str | None, path: str
 ) -> None:
     run = Run(None, project, domain, "r")
     with pytest.raises(InvalidParams) as refused:
@@ -315,7 +323,7 @@ async def test_a_run_without_project_or_domain_is_refused(
 
 @pytest.mark.parametrize("release", ["hosted"])
 async def test_where_orgs_count_an_event_is_found_in_its_org_alone(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte, org="acme")
     theirs = Run("acme", RUN.project, RUN.domain, RUN.name)
@@ -328,7 +336,7 @@ async def test_where_orgs_count_an_event_is_found_in_its_org_alone(
 
 
 async def test_an_event_that_a_listing_reported_as_resolved_is_not_pending_for_an_older_read(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte)
     await client.get("q")  # since then a listing needs no details for its name

@@ -15,7 +15,7 @@ from tests.backends.flyte.asking import ask, until
 from tests.backends.flyte.test_connection import backend_at
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.flyte import FlyteHarness
-from tests.contract.harness import RUN, Client
+from tests.contract.harness import RUN, BackendClient
 from tests.fake_runservice.hostile import compressed, executed, respond, served, status
 
 GARBAGE = [
@@ -60,7 +60,7 @@ async def test_no_encoding_but_identity_is_accepted() -> None:
 
 @garbage
 async def test_a_read_whose_response_cannot_be_decoded_is_retried(
-    client: Client, flyte: FlyteHarness, response: object
+    client: BackendClient, flyte: FlyteHarness, response: object
 ) -> None:
     ask(flyte)
     for method in ("ListActions", "GetActionDetails"):
@@ -70,7 +70,7 @@ async def test_a_read_whose_response_cannot_be_decoded_is_retried(
 
 @garbage
 async def test_a_read_that_can_never_be_decoded_is_an_error_of_the_backend(
-    client: Client, flyte: FlyteHarness, response: object, caplog: pytest.LogCaptureFixture
+    client: BackendClient, flyte: FlyteHarness, response: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     ask(flyte)
     flyte.server.hostile.script("GetActionDetails", repeat(response))
@@ -87,7 +87,7 @@ async def test_a_read_that_can_never_be_decoded_is_an_error_of_the_backend(
 
 @garbage
 async def test_a_write_whose_response_cannot_be_decoded_is_looked_up(
-    client: Client, flyte: FlyteHarness, response: object
+    client: BackendClient, flyte: FlyteHarness, response: object
 ) -> None:
     for name in ("signalled", "aborted"):
         ask(flyte, name)
@@ -99,13 +99,13 @@ async def test_a_write_whose_response_cannot_be_decoded_is_looked_up(
 
 @garbage
 async def test_a_wait_outlives_streams_that_cannot_be_decoded(
-    client: Client, flyte: FlyteHarness, response: object
+    client: BackendClient, flyte: FlyteHarness, response: object
 ) -> None:
     ask(flyte)
     flyte.server.hostile.script("WatchActions", [response] * 2)
     waiting = asyncio.ensure_future(client.wait("q"))
     await until(lambda: flyte.server.hostile.calls["WatchActions"] == 2)
-    await Client(flyte).signal("q", True)
+    await BackendClient(flyte).signal("q", True)
     async with asyncio.timeout(TEST_TIMEOUT):
         ended: Event = await waiting
     assert ended.payload is True
@@ -113,7 +113,7 @@ async def test_a_wait_outlives_streams_that_cannot_be_decoded(
 
 @pytest.mark.parametrize("size", [100, 1 << 26])
 async def test_a_compressed_response_is_refused_and_never_unpacked(
-    client: Client, flyte: FlyteHarness, size: int
+    client: BackendClient, flyte: FlyteHarness, size: int
 ) -> None:
     ask(flyte)
     response = compressed(respond(bytes(size)))
@@ -122,7 +122,9 @@ async def test_a_compressed_response_is_refused_and_never_unpacked(
         await client.get("q")
 
 
-async def test_a_response_that_is_too_large_is_refused(client: Client, flyte: FlyteHarness) -> None:
+async def test_a_response_that_is_too_large_is_refused(
+    client: BackendClient, flyte: FlyteHarness
+) -> None:
     ask(flyte)
     flyte.server.hostile.script("ListActions", repeat(respond(bytes(1 << 26))))
     with pytest.raises(BackendError, match="larger than max") as failed:
@@ -136,7 +138,7 @@ UNREAD = status("NOT_FOUND", "action not found: failed to get action: unexpected
 
 @pytest.mark.parametrize("lost", [DATABASE_LOST, UNREAD], ids=["INTERNAL", "NOT_FOUND"])
 async def test_a_read_is_retried_while_the_backend_has_lost_its_database(
-    client: Client, flyte: FlyteHarness, lost: object
+    client: BackendClient, flyte: FlyteHarness, lost: object
 ) -> None:
     action = ask(flyte)
     flyte.server.hostile.script("ListActions", [DATABASE_LOST] * (calls.ATTEMPTS - 1))
@@ -150,7 +152,7 @@ async def test_a_read_is_retried_while_the_backend_has_lost_its_database(
 
 
 async def test_an_event_that_cannot_be_read_without_a_database_still_exists(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte)
     flyte.server.hostile.script("GetActionDetails", chain([served()], repeat(UNREAD)))
@@ -167,7 +169,7 @@ async def test_an_event_that_cannot_be_read_without_a_database_still_exists(
 
 
 async def test_a_write_that_lost_its_database_is_retryable_and_not_retried(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte)
     flyte.server.hostile.script("SignalEvent", [DATABASE_LOST])

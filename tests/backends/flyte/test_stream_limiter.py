@@ -12,7 +12,7 @@ from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.events.model import Run, Target
 from tests.backends.flyte.asking import prove, until
 from tests.contract.flyte import FlyteHarness
-from tests.contract.harness import RUN, SCOPE, Client
+from tests.contract.harness import RUN, SCOPE, BackendClient
 from tests.fake_runservice.hostile import held, served
 
 STREAM = "WatchActions"
@@ -25,7 +25,7 @@ def waiting_runs(flyte: FlyteHarness, count: int) -> list[Run]:
 
 
 async def test_streams_beyond_the_limit_of_a_connection_use_more_connections(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     count = 300  # the server accepts 250 concurrent calls on a connection
     for run in waiting_runs(flyte, count):
@@ -37,7 +37,7 @@ async def test_streams_beyond_the_limit_of_a_connection_use_more_connections(
 
 
 async def test_a_connection_is_used_again_after_its_streams_have_ended(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(grpc_transport, "STREAMS_PER_CONNECTION", 2)
     for _ in range(3):
@@ -50,7 +50,7 @@ async def test_a_connection_is_used_again_after_its_streams_have_ended(
 
 
 async def test_a_write_does_not_wait_for_the_calls_of_reads(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(grpc_transport, "MAX_CALLS", 1)
     event = await client.get(action_name=flyte.server.model.ask(RUN.name, "q"))
@@ -66,7 +66,7 @@ async def test_a_write_does_not_wait_for_the_calls_of_reads(
 
 
 async def test_watches_leave_streams_to_snapshots(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream_limiter, "MAX_LONG_LIVED", 2)
     followed = waiting_runs(flyte, 3)

@@ -15,7 +15,7 @@ from flyte_sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, TIMED_OUT, Ev
 from tests.backends.flyte.asking import ask, prove, until
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.flyte import FlyteHarness
-from tests.contract.harness import RUN, Client
+from tests.contract.harness import RUN, BackendClient
 
 pytestmark = pytest.mark.parametrize("release", ["2.0.28", "2.0.42"])
 
@@ -63,15 +63,15 @@ def phases(events: list[Event]) -> dict[str, str]:
     return {event.name: event.phase for event in events}
 
 
-async def by_listing(client: Client) -> dict[str, str]:
+async def by_listing(client: BackendClient) -> dict[str, str]:
     return phases(await client.listing(details=False))
 
 
-async def by_details(client: Client) -> dict[str, str]:
+async def by_details(client: BackendClient) -> dict[str, str]:
     return phases(await client.listing(details=True))
 
 
-async def by_phases(client: Client) -> dict[str, str]:
+async def by_phases(client: BackendClient) -> dict[str, str]:
     found = {}
     for phase in (PAUSED, SUCCEEDED, ABORTED, TIMED_OUT):
         of_phase = await client.listing(phases=[phase], details=False)
@@ -80,14 +80,14 @@ async def by_phases(client: Client) -> dict[str, str]:
     return found
 
 
-async def by_watch(client: Client) -> dict[str, str]:
+async def by_watch(client: BackendClient) -> dict[str, str]:
     watching = client.watch()
     found = phases([*(await watching.synced()).events.values()])
     await watching.close()
     return found
 
 
-async def by_get(client: Client) -> dict[str, str]:
+async def by_get(client: BackendClient) -> dict[str, str]:
     listed = await client.listing(details=False)
     found = [await client.get(event.name) for event in listed]
     return phases([event for event in found if event is not None])
@@ -98,7 +98,9 @@ ASK = (by_listing, by_details, by_phases, by_watch, by_get)
 
 @pytest.mark.parametrize("first", ASK)
 async def test_all_methods_agree_on_what_ended_before_an_upgrade(
-    client: Client, flyte: FlyteHarness, first: Callable[[Client], Awaitable[dict[str, str]]]
+    client: BackendClient,
+    flyte: FlyteHarness,
+    first: Callable[[BackendClient], Awaitable[dict[str, str]]],
 ) -> None:
     expected = leave(flyte)
     await upgrade(flyte)
@@ -119,7 +121,7 @@ async def test_all_methods_agree_on_what_ended_before_an_upgrade(
 
 
 async def test_runs_in_which_all_was_answered_before_an_upgrade_have_nothing_pending(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     for run in ("r1", "r2"):
         action = flyte.server.model.ask(run, "q")
@@ -137,7 +139,7 @@ async def test_runs_in_which_all_was_answered_before_an_upgrade_have_nothing_pen
 
 
 async def test_each_doubtful_event_is_checked_once_whichever_method_asks(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     for place in range(300):
         action = ask(flyte, f"q{place}")
@@ -154,7 +156,7 @@ async def test_each_doubtful_event_is_checked_once_whichever_method_asks(
 
 
 async def test_what_was_created_after_an_end_that_only_the_new_release_records_is_not_checked(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     left = leave(flyte, "old-")
     await upgrade(flyte)
@@ -168,7 +170,7 @@ async def test_what_was_created_after_an_end_that_only_the_new_release_records_i
 
 
 async def test_an_earlier_event_that_ended_later_proves_nothing(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     model = flyte.server.model
     earlier = ask(flyte, "earlier")
@@ -182,7 +184,7 @@ async def test_an_earlier_event_that_ended_later_proves_nothing(
 
 
 async def test_an_event_that_was_answered_before_it_was_paused_proves_nothing(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     model = flyte.server.model
     model.signal_directly(RUN.name, ask(flyte, "quick", queued=True), True)
@@ -193,7 +195,7 @@ async def test_an_event_that_was_answered_before_it_was_paused_proves_nothing(
     assert await by_listing(client) == expected
 
 
-async def test_an_abort_proves_nothing(client: Client, flyte: FlyteHarness) -> None:
+async def test_an_abort_proves_nothing(client: BackendClient, flyte: FlyteHarness) -> None:
     model = flyte.server.model
     aborted = ask(flyte, "aborted")
     flyte.pass_time(100)
@@ -206,7 +208,7 @@ async def test_an_abort_proves_nothing(client: Client, flyte: FlyteHarness) -> N
 
 
 async def test_an_answer_whose_phase_lags_outlives_what_is_remembered_of_the_event(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     await upgrade(flyte)
     prove(flyte)
@@ -225,7 +227,7 @@ async def test_an_answer_whose_phase_lags_outlives_what_is_remembered_of_the_eve
 
 @pytest.mark.parametrize("source", ["listing", "runs"])
 async def test_a_timeout_before_an_upgrade_is_computed_once_the_backends_clock_shows_it(
-    client: Client, flyte: FlyteHarness, source: str
+    client: BackendClient, flyte: FlyteHarness, source: str
 ) -> None:
     ask(flyte, "late", expires_in=5)
     flyte.pass_time(70)
@@ -242,7 +244,7 @@ async def test_a_timeout_before_an_upgrade_is_computed_once_the_backends_clock_s
 
 
 async def test_a_connection_that_outlives_an_upgrade_learns_of_it(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instant = 1000.0
     monkeypatch.setattr(listing, "monotonic", lambda: instant)
@@ -266,7 +268,7 @@ async def test_a_connection_that_outlives_an_upgrade_learns_of_it(
 
 
 async def test_checks_that_were_made_before_a_downgrade_count_no_longer(
-    client: Client, flyte: FlyteHarness, release: str, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, release: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instant = 1000.0
     monkeypatch.setattr(listing, "monotonic", lambda: instant)
@@ -283,7 +285,7 @@ async def test_checks_that_were_made_before_a_downgrade_count_no_longer(
 
 
 async def test_counting_what_is_pending_learns_of_an_upgrade_too(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instant = 1000.0
     monkeypatch.setattr(listing, "monotonic", lambda: instant)
@@ -299,7 +301,7 @@ async def test_counting_what_is_pending_learns_of_an_upgrade_too(
 
 
 async def test_what_is_remembered_of_checks_is_bounded(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(release_proof, "CONFIRMED", 10)
     await upgrade(flyte)
@@ -312,7 +314,7 @@ async def test_what_is_remembered_of_checks_is_bounded(
 
 
 async def test_waits_across_an_upgrade_end_with_what_was_answered_before_it(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instant = 1000.0
     monkeypatch.setattr(listing, "monotonic", lambda: instant)

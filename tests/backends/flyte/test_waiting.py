@@ -21,7 +21,7 @@ from flyte_sidecar.errors import (
 from flyte_sidecar.events.model import ABORTED, SUCCEEDED, TIMED_OUT, Event
 from tests.backends.flyte.asking import EVERY, OLD, OLD_AND_NEW, ask, until
 from tests.contract.flyte import FlyteHarness
-from tests.contract.harness import RUN, Client
+from tests.contract.harness import RUN, BackendClient
 
 STREAM = "WatchActions"
 
@@ -32,7 +32,9 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedule, "SHORTEST", 0.05)
 
 
-async def begun(client: Client, flyte: FlyteHarness, name: str = "q") -> asyncio.Future[Event]:
+async def begun(
+    client: BackendClient, flyte: FlyteHarness, name: str = "q"
+) -> asyncio.Future[Event]:
     """Wait for an event, and give that once its stream is open."""
     before = flyte.server.calls[STREAM]
     waits = asyncio.ensure_future(client.wait(name))
@@ -47,7 +49,7 @@ async def nothing_left(flyte: FlyteHarness) -> None:
 
 @EVERY
 async def test_an_answer_from_elsewhere_ends_a_wait_and_its_stream(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte, "q", "str")
     waits = await begun(client, flyte)
@@ -58,7 +60,9 @@ async def test_an_answer_from_elsewhere_ends_a_wait_and_its_stream(
 
 
 @EVERY
-async def test_an_abort_from_elsewhere_ends_a_wait(client: Client, flyte: FlyteHarness) -> None:
+async def test_an_abort_from_elsewhere_ends_a_wait(
+    client: BackendClient, flyte: FlyteHarness
+) -> None:
     action = ask(flyte)
     waits = await begun(client, flyte)
     flyte.server.model.abort_directly(RUN.name, action, "why")
@@ -67,7 +71,7 @@ async def test_an_abort_from_elsewhere_ends_a_wait(client: Client, flyte: FlyteH
 
 
 async def test_a_thousand_waits_in_a_run_cost_one_stream(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     actions = [ask(flyte, f"q{place}") for place in range(1000)]
     waits = [asyncio.ensure_future(client.wait(action_name=action)) for action in actions]
@@ -82,7 +86,7 @@ async def test_a_thousand_waits_in_a_run_cost_one_stream(
 
 
 async def test_many_waits_for_an_event_share_one_stream(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte)
     waits = [await begun(client, flyte)]
@@ -99,7 +103,7 @@ async def test_many_waits_for_an_event_share_one_stream(
 
 
 async def test_a_wait_that_is_cancelled_leaves_no_stream(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
     for _ in range(3):
@@ -117,7 +121,7 @@ async def test_a_wait_that_is_cancelled_leaves_no_stream(
 
 
 async def test_a_wait_that_begins_as_the_last_one_leaves_is_answered(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte)
     event = await client.get("q")
@@ -136,7 +140,7 @@ async def test_a_wait_that_begins_as_the_last_one_leaves_is_answered(
 @pytest.mark.parametrize("fault", ["drop_streams", "break_streams"])
 @EVERY
 async def test_a_wait_survives_streams_that_end(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch, fault: str
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     monkeypatch.setattr(stream, "SOON", 0.0)  # each lived long enough to be worth having
     action = ask(flyte)
@@ -154,7 +158,7 @@ async def test_a_wait_survives_streams_that_end(
 
 @EVERY
 async def test_a_wait_survives_a_server_that_goes_and_comes_back(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte)
     waits = await begun(client, flyte)
@@ -169,7 +173,7 @@ async def test_a_wait_survives_a_server_that_goes_and_comes_back(
 
 @EVERY
 async def test_an_answer_of_which_no_stream_tells_is_found_by_looking(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedule, "LONGEST", 0.05)
     flyte.server.faults.lose_updates = True
@@ -182,7 +186,7 @@ async def test_an_answer_of_which_no_stream_tells_is_found_by_looking(
 
 @OLD
 async def test_an_expiry_of_which_nothing_tells_ends_a_wait(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte, expires_in=60)
     waits = await begun(client, flyte)
@@ -190,7 +194,9 @@ async def test_an_expiry_of_which_nothing_tells_ends_a_wait(
     assert (await waits).phase == TIMED_OUT
 
 
-async def test_a_backend_without_streams_is_looked_at(client: Client, flyte: FlyteHarness) -> None:
+async def test_a_backend_without_streams_is_looked_at(
+    client: BackendClient, flyte: FlyteHarness
+) -> None:
     flyte.server.faults.unimplemented.add(STREAM)
     action = ask(flyte)
     waits = asyncio.ensure_future(client.wait("q"))
@@ -213,7 +219,7 @@ async def test_a_backend_without_streams_is_looked_at(client: Client, flyte: Fly
 )
 @OLD_AND_NEW
 async def test_a_wait_ends_with_what_no_look_can_mend(
-    client: Client, flyte: FlyteHarness, code: Any, error: type[Exception]
+    client: BackendClient, flyte: FlyteHarness, code: Any, error: type[Exception]
 ) -> None:
     ask(flyte)
     waits = [await begun(client, flyte), asyncio.ensure_future(client.wait("q"))]
@@ -227,7 +233,7 @@ async def test_a_wait_ends_with_what_no_look_can_mend(
 
 
 async def test_a_stream_that_is_refused_alone_does_not_end_a_wait(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     flyte.server.faults.errors[STREAM] = (grpc.StatusCode.PERMISSION_DENIED, "no streams")
     action = ask(flyte)
@@ -239,7 +245,7 @@ async def test_a_stream_that_is_refused_alone_does_not_end_a_wait(
 
 
 async def test_an_answer_given_here_ends_the_waits_here_without_a_call(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
     flyte.server.faults.lose_updates = True
@@ -249,7 +255,7 @@ async def test_an_answer_given_here_ends_the_waits_here_without_a_call(
 
 
 async def test_whoever_sees_an_event_resolved_ends_the_waits_for_it(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte)
     flyte.server.faults.lose_updates = True
@@ -259,7 +265,7 @@ async def test_whoever_sees_an_event_resolved_ends_the_waits_for_it(
     assert await waits == found
 
 
-async def test_closing_ends_waits_and_streams(client: Client, flyte: FlyteHarness) -> None:
+async def test_closing_ends_waits_and_streams(client: BackendClient, flyte: FlyteHarness) -> None:
     for place in range(3):
         ask(flyte, f"q{place}")
     waits = [await begun(client, flyte, "q0")]
@@ -276,7 +282,7 @@ async def test_closing_ends_waits_and_streams(client: Client, flyte: FlyteHarnes
 
 
 async def test_an_event_that_is_resolved_opens_no_stream(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
     told = await client.signal("q", True)
@@ -286,7 +292,7 @@ async def test_an_event_that_is_resolved_opens_no_stream(
 
 @OLD
 async def test_looks_are_paced_however_many_wait(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     actions = [ask(flyte, f"q{place}") for place in range(50)]
     monkeypatch.setattr(schedule, "POLLS_PER_SECOND", 0.001)

@@ -20,7 +20,7 @@ from flyte_sidecar.events.model import ABORTED, PAUSED, SUCCEEDED
 from tests.backends.flyte.asking import EVERY, OLD_AND_NEW, ask, until
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.flyte import FlyteHarness
-from tests.contract.harness import RUN, Client, Watching
+from tests.contract.harness import RUN, BackendClient, Watching
 from tests.fake_runservice.actions import StatusError
 from tests.fake_runservice.hostile import meanwhile, served, status
 
@@ -33,7 +33,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedule, "SHORTEST", 0.05)
 
 
-async def begun(client: Client, flyte: FlyteHarness) -> Watching:
+async def begun(client: BackendClient, flyte: FlyteHarness) -> Watching:
     """Watch the run, and give that once all was told that stands and the stream is open."""
     watching = client.watch()
     await watching.synced()
@@ -42,7 +42,7 @@ async def begun(client: Client, flyte: FlyteHarness) -> Watching:
 
 
 async def test_all_watches_and_waits_of_a_run_share_one_stream(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     actions = [ask(flyte, f"q{place}") for place in range(20)]
     watching = [client.watch() for _ in range(50)]
@@ -63,7 +63,7 @@ async def test_all_watches_and_waits_of_a_run_share_one_stream(
 
 @EVERY
 async def test_pending_events_are_told_whole_and_answers_with_them(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte, "q", "int", prompt="How many?", expires_in=3600)
     watching = await begun(client, flyte)
@@ -77,7 +77,7 @@ async def test_pending_events_are_told_whole_and_answers_with_them(
 
 @EVERY
 async def test_a_queued_event_is_told_again_once_it_is_paused(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     watching = await begun(client, flyte)
     action = ask(flyte, queued=True)
@@ -89,7 +89,7 @@ async def test_a_queued_event_is_told_again_once_it_is_paused(
 
 @pytest.mark.parametrize("release", ["2.0.43", "hosted"])
 async def test_what_is_resolved_when_a_watch_begins_costs_no_details(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     for place in range(300):
         flyte.server.model.signal_directly(RUN.name, ask(flyte, f"q{place}"), True)
@@ -103,7 +103,7 @@ async def test_what_is_resolved_when_a_watch_begins_costs_no_details(
 @pytest.mark.parametrize("fault", ["drop_streams", "break_streams"])
 @EVERY
 async def test_what_changed_while_the_stream_was_lost_is_told_before_resynced(
-    client: Client, flyte: FlyteHarness, fault: str
+    client: BackendClient, flyte: FlyteHarness, fault: str
 ) -> None:
     actions = [ask(flyte, f"q{place}") for place in range(3)]
     watching = await begun(client, flyte)
@@ -118,7 +118,7 @@ async def test_what_changed_while_the_stream_was_lost_is_told_before_resynced(
 
 @EVERY
 async def test_a_server_that_goes_and_comes_back_is_told_and_found_again(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     actions = [ask(flyte, f"q{place}") for place in range(3)]
     watching = await begun(client, flyte)
@@ -135,7 +135,7 @@ async def test_a_server_that_goes_and_comes_back_is_told_and_found_again(
 
 
 async def test_an_error_before_all_was_told_ends_a_watch(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     await asyncio.to_thread(flyte.server.stop)
     assert isinstance(await client.watch().error(), BackendUnavailable)
@@ -143,7 +143,7 @@ async def test_an_error_before_all_was_told_ends_a_watch(
 
 @OLD_AND_NEW
 async def test_an_error_that_cannot_be_mended_ends_a_watch(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
     watching = await begun(client, flyte)
@@ -157,7 +157,7 @@ async def test_an_error_that_cannot_be_mended_ends_a_watch(
 
 @EVERY
 async def test_a_run_whose_stream_never_works_is_watched_by_looking(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     unknown = (grpc.StatusCode.UNKNOWN, "parent node [x] not found for action [y]")
     flyte.server.faults.errors[STREAM] = unknown
@@ -174,7 +174,7 @@ async def test_a_run_whose_stream_never_works_is_watched_by_looking(
 
 @EVERY
 async def test_changes_of_which_the_stream_does_not_tell_are_found(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedule, "LONGEST", 0.05)
     flyte.server.faults.lose_updates = True
@@ -188,7 +188,7 @@ async def test_changes_of_which_the_stream_does_not_tell_are_found(
 
 @EVERY
 async def test_a_watch_finishes_when_its_run_is_over_and_all_is_resolved(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     actions = [ask(flyte, f"q{place}") for place in range(2)]
     watching = await begun(client, flyte)
@@ -210,7 +210,7 @@ async def test_a_watch_finishes_when_its_run_is_over_and_all_is_resolved(
 
 
 async def test_a_watch_does_not_finish_without_what_was_answered_just_before_its_run_ended(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     model = flyte.server.model
     first = ask(flyte)
@@ -231,7 +231,7 @@ async def test_a_watch_does_not_finish_without_what_was_answered_just_before_its
 
 
 async def test_an_event_that_cannot_be_found_at_once_is_reported_later(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedule, "LONGEST", 0.05)
     watching = await begun(client, flyte)
@@ -242,7 +242,7 @@ async def test_an_event_that_cannot_be_found_at_once_is_reported_later(
 
 
 async def test_an_unknown_run_is_watched_until_it_comes(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     watching = client.watch()
     await watching.synced()
@@ -251,7 +251,7 @@ async def test_an_unknown_run_is_watched_until_it_comes(
 
 
 async def test_streams_are_bounded_and_runs_without_one_are_looked_at(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream_limiter, "MAX_LONG_LIVED", 2)
     runs = [type(RUN)(RUN.org, RUN.project, RUN.domain, f"run{place}") for place in range(6)]
@@ -268,7 +268,7 @@ async def test_streams_are_bounded_and_runs_without_one_are_looked_at(
 
 
 async def test_what_is_done_here_is_told_though_no_stream_tells_of_it(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     flyte.server.faults.lose_updates = True
     ask(flyte)
@@ -277,7 +277,7 @@ async def test_what_is_done_here_is_told_though_no_stream_tells_of_it(
     await watching.pending([])
 
 
-async def test_closing_ends_watches(client: Client, flyte: FlyteHarness) -> None:
+async def test_closing_ends_watches(client: BackendClient, flyte: FlyteHarness) -> None:
     ask(flyte)
     watching = [await begun(client, flyte), client.watch()]
     await watching[1].synced()
@@ -348,7 +348,7 @@ async def test_after_a_thousand_steps_over_an_unreliable_stream_every_picture_is
 
     its = await flyte.connected()
     monkeypatch.setattr(its.service, "_transport", Unreliable(its.service._transport, random))
-    client = Client(flyte)
+    client = BackendClient(flyte)
     watching = [client.watch(run) for _ in range(3)]
     for one in watching:
         await one.synced()

@@ -22,7 +22,7 @@ from flyte_sidecar.errors import (
 from flyte_sidecar.events.model import ABORTED, SUCCEEDED, TIMED_OUT, Event, Target
 from tests.backends.flyte.asking import EVERY, OLD_AND_NEW, ask
 from tests.contract.flyte import FlyteHarness
-from tests.contract.harness import RUN, Client
+from tests.contract.harness import RUN, BackendClient
 
 VALUES = [("bool", False), ("int", 2**63 - 1), ("float", 3), ("str", "\0")]
 
@@ -32,7 +32,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, "PAUSE", (0.0, 0.0))
 
 
-async def found(client: Client, action: str) -> Event:
+async def found(client: BackendClient, action: str) -> Event:
     event = await client.get(action_name=action)
     assert event is not None
     return event
@@ -41,7 +41,7 @@ async def found(client: Client, action: str) -> Event:
 @pytest.mark.parametrize(("declared", "value"), VALUES)
 @EVERY
 async def test_a_payload_is_sent_exactly_as_its_type_and_to_its_place(
-    client: Client, flyte: FlyteHarness, declared: str, value: Any
+    client: BackendClient, flyte: FlyteHarness, declared: str, value: Any
 ) -> None:
     action = ask(flyte, "q", declared, parent="a7")
     told = await client.signal("q", value)
@@ -56,7 +56,7 @@ async def test_a_payload_is_sent_exactly_as_its_type_and_to_its_place(
 
 @EVERY
 async def test_a_signal_whose_reply_is_lost_is_told_and_applied_once(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte)
     flyte.server.faults.unavailable_after["SignalEvent"] = 2
@@ -67,7 +67,7 @@ async def test_a_signal_whose_reply_is_lost_is_told_and_applied_once(
 
 @EVERY
 async def test_a_signal_whose_replies_are_all_lost_is_found_to_stand(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
     flyte.server.faults.unavailable_after["SignalEvent"] = 1000
@@ -76,7 +76,7 @@ async def test_a_signal_whose_replies_are_all_lost_is_found_to_stand(
 
 @EVERY
 async def test_a_signal_that_never_arrives_is_unavailable_and_changes_nothing(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte)
     flyte.server.faults.unavailable["SignalEvent"] = 1000
@@ -91,10 +91,10 @@ async def test_a_signal_that_never_arrives_is_unavailable_and_changes_nothing(
 
 @EVERY
 async def test_of_two_answers_at_once_one_wins_and_the_other_is_told_of_it(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte, "q", "int")
-    others = [Client(flyte) for _ in range(10)]
+    others = [BackendClient(flyte) for _ in range(10)]
     results = await asyncio.gather(
         *(one.signal("q", place) for place, one in enumerate(others)), return_exceptions=True
     )
@@ -107,7 +107,7 @@ async def test_of_two_answers_at_once_one_wins_and_the_other_is_told_of_it(
 
 @EVERY
 async def test_an_answer_that_lost_while_its_event_stood_open_here_is_told_of_the_other(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte, "q", "int")
     event = await found(client, action)
@@ -122,7 +122,7 @@ async def test_an_answer_that_lost_while_its_event_stood_open_here_is_told_of_th
 
 @EVERY
 async def test_an_answer_is_told_before_the_backends_record_has_it(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     flyte.server.model.lag = 3600
     ask(flyte, "q", "str")
@@ -139,7 +139,7 @@ async def test_an_answer_is_told_before_the_backends_record_has_it(
 
 @EVERY
 async def test_a_conflict_is_told_once_the_record_has_caught_up(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = flyte.server.model
     model.lag = 60
@@ -164,7 +164,7 @@ async def test_a_conflict_is_told_once_the_record_has_caught_up(
 
 @EVERY
 async def test_a_conflict_with_a_record_that_never_catches_up_is_no_pending_event(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(write, "CATCH_UP", (0.0, 0.0))
     flyte.server.model.lag = 3600
@@ -179,7 +179,7 @@ async def test_a_conflict_with_a_record_that_never_catches_up_is_no_pending_even
 
 @EVERY
 async def test_a_signal_to_what_was_answered_and_collected_is_judged_by_what_stands(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte, "q", "int")
     event = await found(client, action)
@@ -192,7 +192,7 @@ async def test_a_signal_to_what_was_answered_and_collected_is_judged_by_what_sta
 
 @EVERY
 async def test_a_signal_to_what_was_aborted_meanwhile_is_too_late(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte)
     event = await found(client, action)
@@ -205,7 +205,7 @@ async def test_a_signal_to_what_was_aborted_meanwhile_is_too_late(
 
 @EVERY
 async def test_a_signal_to_what_timed_out_meanwhile_is_too_late(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte, expires_in=60)
     event = await found(client, action)
@@ -217,7 +217,7 @@ async def test_a_signal_to_what_timed_out_meanwhile_is_too_late(
 
 
 @pytest.mark.parametrize("release", ["2.0.43", "hosted"])
-async def test_a_failed_event_is_told_as_failed(client: Client, flyte: FlyteHarness) -> None:
+async def test_a_failed_event_is_told_as_failed(client: BackendClient, flyte: FlyteHarness) -> None:
     action = ask(flyte)
     event = await found(client, action)
     flyte.server.model.fail(RUN.name, action)
@@ -228,7 +228,7 @@ async def test_a_failed_event_is_told_as_failed(client: Client, flyte: FlyteHarn
 
 @EVERY
 async def test_an_event_that_is_gone_is_not_found(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     action = ask(flyte)
     event = await found(client, action)
@@ -242,7 +242,7 @@ async def test_an_event_that_is_gone_is_not_found(
 
 
 async def test_a_type_that_is_not_told_is_told_by_the_backends_refusal(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte, "q", "float")
     event = await found(client, action)
@@ -253,7 +253,7 @@ async def test_a_type_that_is_not_told_is_told_by_the_backends_refusal(
 
 @pytest.mark.parametrize("release", ["2.0.27"])
 async def test_a_release_without_signals_is_told_as_such(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
     with pytest.raises(UnsupportedByBackend, match=r"2\.0\.28"):
@@ -261,7 +261,7 @@ async def test_a_release_without_signals_is_told_as_such(
 
 
 async def test_a_refusal_of_another_kind_is_told_in_the_backends_words(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
     flyte.server.faults.errors["SignalEvent"] = (grpc.StatusCode.INTERNAL, "pq: out of ink")
@@ -273,7 +273,7 @@ async def test_a_refusal_of_another_kind_is_told_in_the_backends_words(
 
 
 @OLD_AND_NEW
-async def test_only_a_pending_event_is_aborted(client: Client, flyte: FlyteHarness) -> None:
+async def test_only_a_pending_event_is_aborted(client: BackendClient, flyte: FlyteHarness) -> None:
     for name in ("answered", "aborted", "expired"):
         ask(flyte, name, expires_in=60)
     await client.signal("answered", True)
@@ -290,7 +290,7 @@ async def test_only_a_pending_event_is_aborted(client: Client, flyte: FlyteHarne
 
 @EVERY
 async def test_an_abort_whose_reply_is_lost_is_found_to_stand(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
     flyte.server.faults.unavailable_after["AbortAction"] = 1
@@ -301,7 +301,7 @@ async def test_an_abort_whose_reply_is_lost_is_found_to_stand(
 
 @EVERY
 async def test_an_abort_that_did_not_arrive_is_sent_again_while_the_event_is_pending(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
     flyte.server.faults.unavailable["AbortAction"] = 2
@@ -311,7 +311,7 @@ async def test_an_abort_that_did_not_arrive_is_sent_again_while_the_event_is_pen
 
 @EVERY
 async def test_an_abort_that_did_not_arrive_ends_no_event_that_was_answered_meanwhile(
-    client: Client, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     action = ask(flyte)
     event = await found(client, action)
@@ -324,7 +324,7 @@ async def test_an_abort_that_did_not_arrive_ends_no_event_that_was_answered_mean
 
 
 async def test_an_abort_that_never_arrives_is_unavailable(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
     flyte.server.faults.unavailable["AbortAction"] = 1000
@@ -335,7 +335,7 @@ async def test_an_abort_that_never_arrives_is_unavailable(
 
 @OLD_AND_NEW
 async def test_the_outcome_of_a_write_says_whether_it_was_sent(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte)
     flyte.server.faults.unavailable["GetActionDetails"] = 1000
@@ -352,7 +352,7 @@ async def test_the_outcome_of_a_write_says_whether_it_was_sent(
 
 @EVERY
 async def test_calls_that_change_nothing_are_made_again_while_the_backend_is_away(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
     flyte.server.faults.unavailable = {"ListActions": 4, "GetActionDetails": 4}
