@@ -10,10 +10,13 @@ from typing import Any
 
 import jsonschema
 import pytest
+from msgspec import NODEFAULT, Struct, structs
 
 from flyte_sidecar import errors, schema
+from flyte_sidecar.events.model import NewEvent, PendingQuery, Query, RunsQuery
 from flyte_sidecar.protocol import PROTOCOL_VERSION
 from flyte_sidecar.protocol.hash import SCHEMA_HASH
+from flyte_sidecar.protocol.params import CreateParams, ListParams, PendingParams, RunsParams
 from tests.conftest import ROOT, run
 
 
@@ -115,6 +118,28 @@ def test_params_are_closed_and_results_are_open() -> None:
     for name, definition in TYPES.items():
         closed = name.endswith("Params") and name not in lenient
         assert (definition.get("additionalProperties") is False) == closed, name
+
+
+@pytest.mark.parametrize(
+    ("params", "model"),
+    [
+        (CreateParams, NewEvent),
+        (ListParams, Query),
+        (PendingParams, PendingQuery),
+        (RunsParams, RunsQuery),
+    ],
+)
+def test_params_have_the_default_values_of_the_model(
+    params: type[Struct], model: type[Struct]
+) -> None:
+    of_model = {field.name: field.default for field in structs.fields(model)}
+    members = TYPES[params.__name__]["properties"]
+    shared = [field for field in structs.fields(params) if field.name in of_model]
+    assert shared
+    for field in shared:
+        default = of_model[field.name]
+        assert field.default == default
+        assert members[field.encode_name].get("default", NODEFAULT) == default
 
 
 def test_the_schema_has_all_error_kinds() -> None:

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 from flyte_sidecar._version import VERSION
-from flyte_sidecar.rpc.malformed import MAX_MESSAGE_BYTES
 from flyte_sidecar.server.settings import (
     BACKEND_VARIABLE,
     STORE_VARIABLE,
@@ -22,6 +21,8 @@ from flyte_sidecar.server.settings import (
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
+
+DEFAULTS = dict(zip(Options.__struct_fields__, Options.__struct_defaults__, strict=True))
 
 DESCRIPTION = """\
 See and answer the events of Flyte workflow runs from any language. flyte-sidecar is a
@@ -142,7 +143,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--backend",
         choices=get_args(BackendKind),
         help="the embedded store, or a Flyte deployment"
-        f" (environment: {BACKEND_VARIABLE}; default: local)",
+        f" (environment: {BACKEND_VARIABLE}; default: {DEFAULTS['backend']})",
     )
     backend.add_argument(
         "--store",
@@ -176,13 +177,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--framing",
         choices=["auto", "header", "line"],
         help="framing of messages: LSP headers, or one JSON text per line"
-        " (default: auto, detected from the first byte)",
+        f" (default: {DEFAULTS['framing']}, detected from the first byte)",
     )
     server.add_argument(
         "--max-message-bytes",
         type=_positive,
         metavar="N",
-        help=f"largest message to accept, in bytes (default: {MAX_MESSAGE_BYTES})",
+        help=f"largest message to accept, in bytes (default: {DEFAULTS['max_message_bytes']})",
     )
     server.add_argument(
         "--parent-pid",
@@ -197,7 +198,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     server.add_argument(
         "--log-level",
         choices=["debug", "info", "warning", "error", "critical"],
-        help="log level (default: warning)",
+        help=f"log level (default: {DEFAULTS['log_level']})",
     )
     server.add_argument("--log-file", metavar="PATH", type=_path, help="log file (default: stderr)")
 
@@ -225,7 +226,7 @@ def _positive(argument: str) -> int:
 
 def _options(values: dict[str, Any]) -> Options:
     options = {name: values.pop(name) for name in Options.__struct_fields__ if name in values}
-    backend = options.setdefault("backend", os.environ.get(BACKEND_VARIABLE) or "local")
+    backend = options.setdefault("backend", os.environ.get(BACKEND_VARIABLE) or DEFAULTS["backend"])
     if backend not in get_args(BackendKind):
         choices = ", ".join(get_args(BackendKind))
         usage_error(f"{BACKEND_VARIABLE}: invalid choice: {backend!r} (choose from {choices})")
