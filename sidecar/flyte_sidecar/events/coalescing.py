@@ -17,8 +17,8 @@ from msgspec import Struct, json
 
 from flyte_sidecar._futures import try_set_result
 from flyte_sidecar.errors import SidecarError
-from flyte_sidecar.events.intern_pool import EVENT_POOL, EventKey, InternPool, event_key
-from flyte_sidecar.events.model import Event, without_details
+from flyte_sidecar.events.intern_pool import EVENT_POOL, EventKey, InternPool, action_key, event_key
+from flyte_sidecar.events.model import Event, Run, without_details
 from flyte_sidecar.events.watch_feed import WatchSelector
 
 Change: TypeAlias = Literal["created", "resolved", "removed", "updated"]
@@ -126,6 +126,10 @@ class CoalescingQueue:
     @property
     def full(self) -> bool:
         return self._bytes > HIGH_WATER_BYTES
+
+    def has_event(self, run: Run, action_name: str) -> bool:
+        key = action_key(run, action_name)
+        return key in self._reported or key in self._queue
 
     async def room(self) -> None:
         """Wait while the client is far behind."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Generic, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
-from flyte_sidecar.events.model import Event
+from flyte_sidecar.events.model import Event, Run
 
 T = TypeVar("T")
 
@@ -19,6 +19,11 @@ def event_key(event: Event) -> EventKey:
     """Return the event's full name as one string, which all tables share."""
     scope = (event.org, event.project, event.domain)
     return sys.intern(repr((*scope, event.run_name, event.action_name)))
+
+
+def action_key(run: Run, action_name: str) -> EventKey:
+    """Return the key of an event, as `event_key`, by its action."""
+    return repr((run.org, run.project, run.domain, run.name, action_name))
 
 
 class InternPool(Generic[T]):

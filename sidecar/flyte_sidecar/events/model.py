@@ -131,6 +131,11 @@ class Run(Struct, frozen=True):
     domain: str | None
     name: str
 
+    @property
+    def scope(self) -> Scope:
+        """Where the run is."""
+        return Scope(self.org, self.project, self.domain)
+
 
 class Scope(Struct, frozen=True):
     """Where runs are."""

@@ -72,5 +72,8 @@ class WatchFeed(Feed, Protocol):
     def full(self) -> bool:
         """Whether so many bytes are queued that changes should be put later if possible."""
 
+    def has_event(self, run: Run, action_name: str) -> bool:
+        """Return whether the event was put: a watch of pending events ignores the end of others."""
+
     async def room(self) -> None:
         """Wait while the client is far behind."""

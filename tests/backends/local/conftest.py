@@ -15,6 +15,7 @@ from flyte_sidecar._futures import resolve
 from flyte_sidecar.backends.local import LocalBackend
 from flyte_sidecar.events.model import Event, NewEvent, Target
 from flyte_sidecar.events.service import EventService
+from tests.backends.local.feeds import Feeds
 from tests.backends.local.worker import RUN
 from tests.conftest import ROOT
 
@@ -72,6 +73,13 @@ async def opened() -> AsyncIterator[Stores]:
     stores = Stores()
     yield stores
     await stores.close()
+
+
+@pytest.fixture
+async def watched() -> AsyncIterator[Feeds]:
+    feeds = Feeds()
+    yield feeds
+    await feeds.close()
 
 
 async def make(backend: LocalBackend, name: str = "q", **more: Any) -> Event:

@@ -160,11 +160,6 @@ async def refused(backend: LocalBackend, event: Event) -> None:
             await write
 
 
-@pytest.fixture
-def watched() -> Feeds:
-    return Feeds()
-
-
 @BAD
 async def test_a_damaged_document_is_left_out_of_listings_and_logged_once(
     opened: Stores,
@@ -439,7 +434,7 @@ async def test_a_damaged_run_is_left_out_of_a_listing(
     ("index", "column"),
     [
         ("pending_by_expiry", "expires_at = expires_at + 1"),
-        ("event_by_revision", "revision = 99"),
+        ("event_by_change", "revision = 99"),
         ("pending_by_run", "run = 99"),
     ],
 )
@@ -479,7 +474,7 @@ def entries(store: Path) -> list[bool]:
         for index, condition in (
             ("pending_by_expiry", "phase = 'PAUSED' AND expires_at > 0"),
             ("pending_by_run", "phase = 'PAUSED' AND run > 0"),
-            ("event_by_revision", "revision > 0"),
+            ("event_by_change", "revision > 0"),
         )
     ]
     db.close()

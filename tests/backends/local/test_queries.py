@@ -55,7 +55,7 @@ async def test_every_statement_goes_by_an_index_and_sorts_nothing(
         WatchSelector(scope=place, run_name=RUN.name, parent="a0"),
     ):
         listings.watched(backend._reader, (watched, 0))
-    backend._reader.changed_since(0, lambda *_: True)
+    backend._reader.changes(0, 1 << 62, [1])
     await signal(backend, True)
     await make(backend, "another")
     plans = sqlite3.connect(store)
@@ -81,7 +81,7 @@ async def test_a_read_does_not_hide_what_others_write(opened: Stores, store: Pat
         lambda: backend._reader.choices(Target(RUN, name="q0")),
         lambda: listings.page(backend._reader, Query(run=RUN, limit=1)),
         lambda: listings.page(backend._reader, Query(run=RUN, max_bytes=1)),
-        lambda: backend._reader.changed_since(0, lambda *_: True),
+        lambda: backend._reader.changes(0, 1 << 62, [1]),
         lambda: listings.runs(backend._reader, RunsQuery(scope=Scope("", "", ""), limit=1)),
         lambda: listings.pending(
             backend._reader, PendingQuery(scope=Scope(RUN.org, RUN.project, RUN.domain), limit=1)

@@ -223,7 +223,7 @@ async def test_a_wait_goes_on_where_a_look_meets_a_lock(
     waiting = asyncio.ensure_future(waits.resolved(event))
     await asyncio.sleep(0)
     assert waits._reader is not None
-    look = waits._reader.changed_since
+    look = waits._reader.changes
     locked = sqlite3.OperationalError("locked")
     locked.sqlite_errorcode = sqlite3.SQLITE_BUSY
     failures = [locked, locked]
@@ -233,7 +233,7 @@ async def test_a_wait_goes_on_where_a_look_meets_a_lock(
             raise failures.pop()
         return look(*words)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(waits._reader, "changed_since", look_or_fail)
+    monkeypatch.setattr(waits._reader, "changes", look_or_fail)
     told = await other.signal(event, True)
     assert await asyncio.wait_for(waiting, TEST_TIMEOUT) == told
     assert failures == []
@@ -251,7 +251,7 @@ async def test_a_wait_ends_with_an_error_where_the_store_fails(
     def fail(*_: object) -> object:
         raise sqlite3.OperationalError("disk I/O error")
 
-    monkeypatch.setattr(waits._reader, "changed_since", fail)
+    monkeypatch.setattr(waits._reader, "changes", fail)
     await other.signal(event, True)
     with pytest.raises(StoreUnavailable) as ended:
         await asyncio.wait_for(waiting, TEST_TIMEOUT)

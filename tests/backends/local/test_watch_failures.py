@@ -19,11 +19,6 @@ from tests.conftest import TEST_TIMEOUT
 from tests.contract.harness import settle
 
 
-@pytest.fixture
-def watched() -> Feeds:
-    return Feeds()
-
-
 @pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
 @pytest.mark.parametrize("how", ["deleted", "replaced"])
 async def test_a_store_that_is_gone_ends_its_watches(
@@ -124,7 +119,7 @@ async def test_a_locked_store_delays_changes_and_loses_none(
 
 
 READS = (
-    *((reader.StoreReader, name) for name in ("changed_since", "next_expiry", "data_version")),
+    *((reader.StoreReader, name) for name in ("changes", "next_expiry", "data_version")),
     *((reader.StoreReader, name) for name in ("recheck", "revision")),
     (listings, "watched"),
 )
@@ -176,7 +171,7 @@ async def test_a_store_that_fails_ends_a_watch_with_the_reason(
     def fail(*_: object) -> object:
         raise sqlite3.OperationalError("disk I/O error")
 
-    monkeypatch.setattr(watches._reader, "changed_since", fail)
+    monkeypatch.setattr(watches._reader, "changes", fail)
     await make(writes)
     error = await watching.error()
     assert isinstance(error, StoreUnavailable)

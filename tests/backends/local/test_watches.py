@@ -22,11 +22,6 @@ from tests.contract.harness import Watching, settle
 PROCESSES, EVENTS = 50, 40
 
 
-@pytest.fixture
-def watched() -> Feeds:
-    return Feeds()
-
-
 # What other processes write.
 
 

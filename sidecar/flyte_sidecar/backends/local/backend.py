@@ -19,7 +19,7 @@ from flyte_sidecar.backends.local.error_translation import (
     unavailable,
 )
 from flyte_sidecar.backends.local.reader import Overdue, StoreReader
-from flyte_sidecar.backends.local.writer import Change, StoreWriter
+from flyte_sidecar.backends.local.writer import Mutation, StoreWriter
 from flyte_sidecar.errors import EventNotFound, ShuttingDown, SidecarError, StoreUnavailable
 from flyte_sidecar.events.model import (
     Event,
@@ -170,7 +170,7 @@ class LocalBackend:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, 0.05)
 
-    async def _change(self, change: Change[T]) -> T:
+    async def _change(self, change: Mutation[T]) -> T:
         await self._opened()
         assert self._writer is not None
         try:
@@ -192,7 +192,7 @@ class LocalBackend:
     async def _open(self) -> StoreReader:
         try:
             if self._writer is None:
-                self._writer = StoreWriter(self.path, self._look)
+                self._writer = StoreWriter(self.path, self._deliver_changes)
             reader = self._reader = StoreReader(await self._writer.open())
             self._changes = ChangeFeed(reader, self.path, self._expire, self._let_go)
             return reader
@@ -216,9 +216,9 @@ class LocalBackend:
         assert self._changes is not None
         return self._changes.watch(watch)
 
-    def _look(self) -> None:
+    def _deliver_changes(self) -> None:
         if self._changes is not None:
-            self._changes.look()
+            self._changes.deliver()
 
     def _expire(self) -> asyncio.Future[Any]:
         return asyncio.ensure_future(self._try_to_expire())
@@ -232,7 +232,7 @@ class LocalBackend:
         damaged = await self._change(mutations.expire)
         if self._reader is not None and self._changes is not None:
             for identity in damaged:
-                self._changes.give_up(self._reader.damage.meet(identity))
+                self._changes.fail_waits(self._reader.damage.meet(identity))
 
 
 def _put_some(reader: StoreReader, what: tuple[WatchFeed, int]) -> int | None:

@@ -1,31 +1,38 @@
-"""Telling waits and watches what any process has changed.
+"""The change feed: delivers to waits and watches what any process has changed.
 
-SQLite tells nobody of a commit, so while someone waits or watches, one tick asks it whether
-another process has written: a few system calls and microseconds each time.
+SQLite notifies nobody of a commit. So while there are waits or watches, one timer polls whether
+another process has written, which takes a few system calls and microseconds each time.
+
+Only the changes of runs with a wait or a watch are selected. The event itself is read and decoded
+only if a wait or a watch will report the change.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from flyte_sidecar._futures import retrieve_exception, try_set_exception, try_set_result
-from flyte_sidecar.backends.local import rows
+from flyte_sidecar.backends.local import reader, rows
 from flyte_sidecar.backends.local.documents import DamagedEvent
 from flyte_sidecar.backends.local.error_translation import SQLITE_ERRORS, as_error, is_busy
-from flyte_sidecar.backends.local.reader import StoreReader
+from flyte_sidecar.backends.local.reader import ChangedRow, StoreReader
 from flyte_sidecar.errors import SidecarError
-from flyte_sidecar.events.model import PAUSED, Event
+from flyte_sidecar.events.model import Event, Run, Scope
 
 if TYPE_CHECKING:
     from flyte_sidecar.events.watch_feed import WatchFeed
 
 RECHECK_INTERVAL = 0.4
-"""Seconds for which a quiet store is trusted to be still in its place."""
+"""Seconds for which an unchanged store is trusted to be still in its place."""
 
-TICK = 0.04
-"""Seconds between two looks; a waiter hears of a change within 50 ms."""
+MAX_RUNS = 100
+"""Runs up to which changes are selected by run; a longer list costs more than it spares."""
+
+POLL_INTERVAL = 0.04
+"""Seconds between two polls, so that a change is delivered within 50 ms."""
 
 _UNSEEN = -1
 
@@ -35,146 +42,208 @@ class ChangeFeed:
 
     Parameters
     ----------
-    reader
+    store
         Reads the store.
     path
-        The store's, for errors.
+        The store's path, for errors.
     expire
-        Asks for events past their time to be recorded as such; the future is done after it.
-    lost
-        Told that the store cannot be used any longer; it calls `fail`.
+        Records events past their time as expired; the future is done after that.
+    on_lost
+        Called when the store can no longer be used; it calls `fail`.
     """
 
     def __init__(
         self,
-        reader: StoreReader,
+        store: StoreReader,
         path: str,
         expire: Callable[[], asyncio.Future[Any]],
-        lost: Callable[[SidecarError], None],
+        on_lost: Callable[[SidecarError], None],
     ) -> None:
-        self._reader = reader
+        self._store = store
         self._path = path
         self._expire = expire
-        self._lost = lost
-        self._waiters: dict[str, set[asyncio.Future[Event]]] = {}
-        self._watches: dict[asyncio.Future[None], WatchFeed] = {}
+        self._on_lost = on_lost
+        self._waits: dict[str, set[asyncio.Future[Event]]] = {}  # by action, unique in a store
+        self._watches: dict[Run | Scope, dict[asyncio.Future[None], WatchFeed]] = {}
+        self._subscriptions: Counter[Run | Scope] = Counter()  # waits and watches
         self._revision = 0
         self._data_version = _UNSEEN
         self._next_expiry: int | None = None
         self._expiring: asyncio.Future[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._look_soon: asyncio.Handle | None = None
+        self._next_page: asyncio.Handle | None = None
 
     def wait(self, event: Event) -> asyncio.Future[Event]:
-        """Give a future of the event as it stands once it is resolved.
+        """Return a future of the event's state once it is resolved.
 
-        A change made before this call may go untold: look at the event again after it.
+        A change before this call may be missed: read the event again after it.
         """
-        self._begin()
+        run, action_name = event.run, event.action_name  # not the event, which may be large
+        self._start(run)
         future: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
-        key = event.action_name
-        self._waiters.setdefault(key, set()).add(future)
-        future.add_done_callback(lambda done: self._forget(key, done))
+        self._waits.setdefault(action_name, set()).add(future)
+        future.add_done_callback(lambda done: self._end_wait(run, action_name, done))
         return future
 
     def watch(self, watch: WatchFeed) -> asyncio.Future[None]:
-        """Put what changes from now on into a watch, until the future that this gives is done.
+        """Put what changes from now on into a watch, until the returned future is done.
 
-        It fails when the store is lost, and is to be cancelled when the watch ends.
+        The future fails if the store is lost; cancel it when the watch ends.
         """
-        self._begin()
+        key = watch.selector.run or watch.selector.scope
+        self._start(key)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._watches[future] = watch
-        future.add_done_callback(self._forget_watch)
+        self._watches.setdefault(key, {})[future] = watch
+        future.add_done_callback(lambda done: self._end_watch(key, done))
         return future
 
-    def look(self) -> None:
-        """Tell what has changed since the last look."""
-        self._look_soon = None
-        if not self._waiters and not self._watches:
+    def deliver(self) -> None:
+        """Deliver what has changed since the last call, in the order of the changes."""
+        self._next_page = None
+        if not self._subscriptions:
             return
-        if any(watch.full for watch in self._watches.values()):
+        if any(watch.full for watch in self._all_watches()):
             # The client of all of them does not read. Changes stay in the store until it does.
-            self._data_version = _UNSEEN  # the next tick looks again
+            self._data_version = _UNSEEN  # the next poll calls this again
             return
+        size = 0
         try:
-            # Last, for what it gives is given once.
-            self._next_expiry = self._reader.next_expiry()
-            self._revision, changed, more = self._reader.changed_since(self._revision, self._wants)
+            self._next_expiry = self._store.next_expiry()
+            latest = self._store.revision()  # first: a run of an earlier change has an id by then
+            changes = self._store.changes(self._revision, latest, self._run_ids())
+            for change in changes:
+                size += self._deliver(change)
+                self._revision = change.revision
+                if size > reader.BATCH_BYTES:
+                    break
         except SQLITE_ERRORS as error:
             self._fail_unless_busy(error)
             return
-        for event in changed:
-            if isinstance(event, DamagedEvent):
-                self.give_up(event)
-                continue
-            for watch in self._watches.values():
-                watch.put(event)
-            if not event.pending:
-                for future in self._waiters.get(event.action_name, ()):
-                    try_set_result(future, event)
-        if more and self._look_soon is None:
-            self._look_soon = asyncio.get_running_loop().call_soon(self.look)
+        if size <= reader.BATCH_BYTES and len(changes) < reader.BATCH_EVENTS:
+            self._revision = latest
+        elif self._next_page is None:
+            self._next_page = asyncio.get_running_loop().call_soon(self.deliver)
 
-    def give_up(self, error: DamagedEvent) -> None:
+    def fail_waits(self, error: DamagedEvent) -> None:
         """End the waits for an event that is damaged."""
-        for future in self._waiters.get(error.data["actionName"], ()):
+        for future in self._waits.get(error.data["actionName"], ()):
             try_set_exception(future, error)
-
-    def _begin(self) -> None:
-        """Look from now on, unless somebody has asked for it already."""
-        if not self._waiters and not self._watches:
-            self._revision = self._reader.revision()
-            self._data_version = _UNSEEN
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(TICK, self._tick)
-
-    def _wants(self, action: str, phase: str) -> bool:
-        return bool(self._watches) or (phase != PAUSED and action in self._waiters)
 
     def fail(self, error: BaseException) -> None:
         """End every wait and watch with this error."""
-        ending: list[asyncio.Future[Any]] = [*self._watches]
-        for waits in self._waiters.values():
-            ending += waits
-        for future in ending:
+        futures: list[asyncio.Future[Any]] = []
+        for waits in self._waits.values():
+            futures += waits
+        for watches in self._watches.values():
+            futures += watches
+        for future in futures:
             try_set_exception(future, error)
 
-    def _tick(self) -> None:
-        self._timer = None
-        if not self._waiters and not self._watches:
-            return
-        self._timer = asyncio.get_running_loop().call_later(TICK, self._tick)
+    def _run_ids(self) -> list[int] | None:
+        """Return the ids of the runs that have a wait or a watch; None stands for all runs."""
+        if len(self._subscriptions) > MAX_RUNS:
+            return None
+        ids = []
+        for key in self._subscriptions:
+            if isinstance(key, Scope):
+                return None
+            run_id = self._store.run_id(key)
+            if run_id is not None:
+                ids.append(run_id)
+        return ids
+
+    def _deliver(self, change: ChangedRow) -> int:
+        """Deliver one change, and return the event's size if the event was read."""
+        watches = self._watches_of(change)
+        waits = () if change.pending else self._waits.get(change.action_name, ())
+        if not watches and not waits and not change.broken:
+            return 0
         try:
-            version = self._reader.data_version()
+            event = self._store.event(change.id)
+        except DamagedEvent as error:
+            self.fail_waits(error)
+            return 0
+        for watch in watches:
+            watch.put(event)
+        if not event.pending:
+            for future in waits:
+                try_set_result(future, event)
+        return event.size
+
+    def _watches_of(self, change: ChangedRow) -> Collection[WatchFeed]:
+        """Return the watches that will report the change."""
+        if not self._watches:
+            return ()
+        run = self._store.run(change.run_id)
+        if run is None:  # damaged: only the event itself tells its run
+            return [*self._all_watches()]
+        watches = self._watches.get(run, {}).values()
+        inboxes = self._watches.get(run.scope)
+        if inboxes is None:
+            return watches
+        # The end of an event that was never pending there is not reported.
+        return [*watches] + [
+            inbox
+            for inbox in inboxes.values()
+            if change.pending or inbox.has_event(run, change.action_name)
+        ]
+
+    def _all_watches(self) -> Iterator[WatchFeed]:
+        for watches in self._watches.values():
+            yield from watches.values()
+
+    def _start(self, key: Run | Scope) -> None:
+        """Start with the changes from now on, unless others wait or watch already."""
+        if not self._subscriptions:
+            self._revision = self._store.revision()
+            self._data_version = _UNSEEN
+        self._subscriptions[key] += 1
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(POLL_INTERVAL, self._poll)
+
+    def _poll(self) -> None:
+        self._timer = None
+        if not self._subscriptions:
+            return
+        self._timer = asyncio.get_running_loop().call_later(POLL_INTERVAL, self._poll)
+        try:
+            version = self._store.data_version()
             # A newer release's migration shows as a change, a file that is gone does not.
-            self._reader.recheck(0.0 if version != self._data_version else RECHECK_INTERVAL)
+            self._store.recheck(0.0 if version != self._data_version else RECHECK_INTERVAL)
         except SidecarError as error:
-            self._lost(error)
+            self._on_lost(error)
             return
         except SQLITE_ERRORS as error:
             self._fail_unless_busy(error)
             return
         if version != self._data_version:
             self._data_version = version
-            self.look()
+            self.deliver()
         expiring = self._expiring is not None and not self._expiring.done()
         if self._next_expiry is not None and self._next_expiry <= rows.now() and not expiring:
             self._expiring = self._expire()
 
     def _fail_unless_busy(self, error: Exception) -> None:
         if is_busy(error):
-            self._data_version = _UNSEEN  # the next tick looks again
+            self._data_version = _UNSEEN  # the next poll tries again
         else:
             self.fail(as_error(error, self._path, "none"))
 
-    def _forget_watch(self, future: asyncio.Future[None]) -> None:
-        del self._watches[future]
+    def _end(self, key: Run | Scope, future: asyncio.Future[Any]) -> None:
         retrieve_exception(future)
+        self._subscriptions[key] -= 1
+        if not self._subscriptions[key]:
+            del self._subscriptions[key]
 
-    def _forget(self, key: str, future: asyncio.Future[Event]) -> None:
-        waiting = self._waiters[key]
-        waiting.discard(future)
-        if not waiting:
-            del self._waiters[key]
-        retrieve_exception(future)
+    def _end_wait(self, run: Run, action_name: str, future: asyncio.Future[Event]) -> None:
+        self._end(run, future)
+        waits = self._waits[action_name]
+        waits.discard(future)
+        if not waits:
+            del self._waits[action_name]
+
+    def _end_watch(self, key: Run | Scope, future: asyncio.Future[None]) -> None:
+        self._end(key, future)
+        del self._watches[key][future]
+        if not self._watches[key]:
+            del self._watches[key]

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from flyte_sidecar.backends.local import documents, queries, rows
 from flyte_sidecar.backends.local.documents import Connection
 from flyte_sidecar.backends.local.error_translation import dooms, is_damage
-from flyte_sidecar.backends.local.writer import Change
+from flyte_sidecar.backends.local.writer import Mutation
 from flyte_sidecar.errors import EventExists, EventNotFound
 from flyte_sidecar.events.model import (
     ABORTED,
@@ -54,7 +54,7 @@ def expire(db: Connection) -> list[int]:
     return damaged
 
 
-def create(new: NewEvent) -> Change[Event]:
+def create(new: NewEvent) -> Mutation[Event]:
     """Make an event, and its run if this is the first of it."""
 
     def change(db: Connection) -> Event:
@@ -84,7 +84,7 @@ def create(new: NewEvent) -> Change[Event]:
     return change
 
 
-def signal(event: Event, payload: Payload) -> Change[Event]:
+def signal(event: Event, payload: Payload) -> Mutation[Event]:
     """Answer an event that waits."""
 
     def change(db: Connection) -> Event:
@@ -97,7 +97,7 @@ def signal(event: Event, payload: Payload) -> Change[Event]:
     return change
 
 
-def abort(event: Event, reason: str | None) -> Change[Event]:
+def abort(event: Event, reason: str | None) -> Mutation[Event]:
     """End an event that waits, without an answer."""
 
     def change(db: Connection) -> Event:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from flyte_sidecar.backends.local import documents, queries, rows, tables
-from flyte_sidecar.backends.local.documents import Damage, DamagedEvent
+from flyte_sidecar.backends.local.documents import Damage
 from flyte_sidecar.backends.local.file import OpenFile
 from flyte_sidecar.events.backend import CANDIDATES
 from flyte_sidecar.events.model import PAUSED, Event, Run, Target
@@ -22,13 +22,15 @@ RECHECK_INTERVAL = 0.05
 """Seconds for which a read trusts that the store is still in its place."""
 
 RUN_CACHE_SIZE = 1000
-"""How many runs' ids are cached at most."""
+"""How many runs are cached at most."""
 
 BATCH_EVENTS = 500
 """How many events are read at once for a watch."""
 
 BATCH_BYTES = 1 << 20
-"""Bytes of JSON after which no more events are read at once."""
+"""Bytes of events after which no more are read at once."""
+
+_PAUSED = PAUSED.encode()
 
 
 class Overdue(Exception):
@@ -36,6 +38,25 @@ class Overdue(Exception):
 
     It must be recorded before it is reported, so that a clock set back reverts nothing.
     """
+
+
+class ChangedRow(NamedTuple):
+    """Which event has changed, as far as that is known without reading the event itself.
+
+    Attributes
+    ----------
+    run_id
+        The id of the run's row.
+    broken
+        Whether the row cannot be read, so that only `id` and `revision` are known.
+    """
+
+    id: int
+    revision: int
+    run_id: int
+    action_name: str
+    pending: bool
+    broken: bool
 
 
 class StoreReader:
@@ -60,7 +81,9 @@ class StoreReader:
         self.damage = Damage(self.db)
         self._file = file
         self._checked = -math.inf
-        self._run_ids: dict[Run, int] = {}  # runs are never deleted, so their ids stay true
+        # Runs are never deleted, so what is cached of them stays true.
+        self._run_ids: dict[Run, int] = {}
+        self._runs: dict[int, Run] = {}
 
     def check(self) -> None:
         """Raise if the store was replaced, or migrated by a newer release."""
@@ -128,38 +151,49 @@ class StoreReader:
         found: int = self.db.execute("PRAGMA data_version").fetchone()[0]
         return found
 
-    def changed_since(
-        self, revision: int, wanted: Callable[[str, str], bool]
-    ) -> tuple[int, list[Event | DamagedEvent], bool]:
-        """Return those events changed after a revision that are wanted, in the order of change.
+    def changes(self, after: int, until: int, runs: Collection[int] | None) -> list[ChangedRow]:
+        """Return the changes between two revisions, in order, `BATCH_EVENTS` at most.
 
-        The result starts with the revision up to which all was read, and ends with whether there
-        may be more. `wanted` is called with the name of an action, unique in a store, and a phase.
+        Parameters
+        ----------
+        runs
+            The ids of the runs' rows; None selects all runs.
         """
         changed = documents.read(
             self.db,
-            f"FROM event WHERE revision > ? AND revision < {rows.BEYOND} ORDER BY revision LIMIT ?",
-            (revision, BATCH_EVENTS),
+            queries.changes(runs),
+            (after, until, BATCH_EVENTS),
             keys="id, revision",
-            columns="action_name, phase, document",
+            columns="run, action_name, phase",
         )
-        events: list[Event | DamagedEvent] = []
-        count = size = 0
-        with closing(changed):
-            for identity, at, action, phase, document in changed:
-                revision = at
-                count += 1
-                if phase is not None and not wanted(rows.text(action), rows.text(phase)):
-                    continue
-                try:
-                    events.append(rows.event(document))
-                except rows.Undecodable:
-                    events.append(self.damage.meet(identity))
-                    continue
-                size += len(document)
-                if size > BATCH_BYTES:
-                    return revision, events, True
-        return revision, events, count == BATCH_EVENTS
+        return [
+            ChangedRow(identity, revision, run, rows.text(action), phase == _PAUSED, phase is None)
+            for identity, revision, run, action, phase in changed
+        ]
+
+    def event(self, identity: int) -> Event:
+        """Return the event of a row.
+
+        Raises
+        ------
+        DamagedEvent
+        """
+        columns = documents.read_alone(self.db, identity, "document")
+        try:
+            return rows.event(columns and columns[0])
+        except rows.Undecodable:
+            raise self.damage.meet(identity) from None
+
+    def run(self, run_id: int) -> Run | None:
+        """Return the run of a row, None if it is damaged."""
+        run = self._runs.get(run_id)
+        if run is None:
+            run = rows.run(self.db, run_id)
+            if run is not None:
+                if len(self._runs) >= RUN_CACHE_SIZE:
+                    self._runs.clear()
+                self._runs[run_id] = run
+        return run
 
     def run_id(self, run: Run) -> int | None:
         """Return the id of a run's row, None if no event of the run was ever created."""
@@ -186,7 +220,7 @@ class StoreReader:
         for identity, document, phase, expires_at in found:
             event = documents.event(self.db, identity, document)
             if _is_due(event):
-                if phase == PAUSED.encode() and expires_at in range(rows.now() + 1):
+                if phase == _PAUSED and expires_at in range(rows.now() + 1):
                     raise Overdue
                 raise documents.damaged(self.db, identity)  # no write finds that it is due
             events.append(event)

@@ -15,6 +15,7 @@ from typing import Any
 from msgspec import json
 from msgspec.structs import replace
 
+from flyte_sidecar.backends.local.error_translation import is_damage
 from flyte_sidecar.errors import PayloadTypeMismatch
 from flyte_sidecar.events import payloads as payloads
 from flyte_sidecar.events.model import (
@@ -137,6 +138,20 @@ def find_run(db: sqlite3.Connection, run: Run) -> int | None:
         run_key(run),
     ).fetchone()
     return None if row is None else int(row[0])
+
+
+def run(db: sqlite3.Connection, run_id: int) -> Run | None:
+    """Return the run of a row, None if the row is damaged."""
+    try:
+        row = db.execute("SELECT org, project, domain, name FROM run WHERE id = ?", (run_id,))
+        org, project, domain, name = (column.decode() for column in row.fetchone())
+    except sqlite3.Error as error:
+        if not is_damage(error):
+            raise
+        return None
+    except (TypeError, AttributeError, UnicodeDecodeError):
+        return None
+    return Run(org or None, project or None, domain or None, name)
 
 
 def where(run: int, target: Target) -> tuple[str, tuple[int | str, ...]]:

@@ -58,6 +58,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # Runs are listed by their ids, which it ends with.
         "CREATE INDEX run_by_place ON run (org, project, domain)",
     ),
+    (
+        # All that the change feed reads of an event which nobody waits for or watches.
+        "CREATE INDEX event_by_change ON event (revision, run, action_name, phase)",
+        "DROP INDEX event_by_revision",
+    ),
 )
 
 VERSION = len(MIGRATIONS)

@@ -22,7 +22,7 @@ from flyte_sidecar.backends.local.file import OpenFile
 from flyte_sidecar.errors import SidecarError, StoreBusy, StoreUnavailable
 
 T = TypeVar("T")
-Change = Callable[[Connection], T]
+Mutation = Callable[[Connection], T]
 """What is done inside a transaction; a SidecarError that it raises is its result."""
 
 GROUP = 256
@@ -67,7 +67,7 @@ class StoreWriter:
         """Open the store, anew if it was open; the caller has let go of `OpenFile.reading`."""
         return self._submit(_Job(self._open, is_change=False))
 
-    def change(self, change: Change[T]) -> asyncio.Future[T]:
+    def change(self, change: Mutation[T]) -> asyncio.Future[T]:
         """Commit a change; the future is done once it is durable, or has failed."""
         return self._submit(_Job(change, is_change=True))
 
