@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 from flyte_sidecar._version import VERSION
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
 DEFAULTS = dict(zip(Options.__struct_fields__, Options.__struct_defaults__, strict=True))
+
+HELP_WIDTH = 78
+"""Columns. To find the terminal's width, argparse would import shutil at every start."""
+
+_AddArguments = Callable[[argparse.ArgumentParser], None]
 
 DESCRIPTION = """\
 See and answer the events of Flyte workflow runs from any language. flyte-sidecar is a
@@ -77,6 +83,20 @@ class _Parser(argparse.ArgumentParser):
         (file or sys.stderr).write(message)
 
 
+class _VerbParser(_Parser):
+    """The parser of a verb. It adds its arguments when it parses, because that takes time."""
+
+    def __init__(self, *, verb: str, add_arguments: _AddArguments, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.set_defaults(verb=verb)
+        self._add_arguments = add_arguments
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        _add_options(self)
+        self._add_arguments(self)
+        return super().parse_known_args(args, namespace)
+
+
 def _parser() -> argparse.ArgumentParser:
     """Return the parser. It accepts options before and after the verb."""
     top = _Parser(
@@ -84,56 +104,77 @@ def _parser() -> argparse.ArgumentParser:
         usage="flyte-sidecar [VERB] [OPTION]...",
         description=DESCRIPTION,
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=partial(argparse.RawDescriptionHelpFormatter, width=HELP_WIDTH),
     )
     top.add_argument("--version", action="version", version=f"flyte-sidecar {VERSION}")
-    verbs = top.add_subparsers(title="verbs", metavar="VERB")
+    verbs = top.add_subparsers(title="verbs", metavar="VERB", parser_class=_VerbParser)
     _add_options(top)
 
-    def verb(name: str, summary: str, operands: str = "") -> argparse.ArgumentParser:
-        parser = verbs.add_parser(
+    def verb(
+        name: str,
+        summary: str,
+        operands: str = "",
+        add_arguments: _AddArguments = lambda parser: None,
+    ) -> None:
+        verbs.add_parser(
             name,
+            verb=name,
+            add_arguments=add_arguments,
             usage=f"flyte-sidecar {name} {operands}[OPTION]...",
+            formatter_class=partial(argparse.HelpFormatter, width=HELP_WIDTH),
             help=summary,
             description=f"{summary[0].upper()}{summary[1:]}.",
         )
-        parser.set_defaults(verb=name)
-        _add_options(parser)
-        return parser
 
     verb("serve", "serve one client on stdin and stdout (the default verb)")
-    call = verb("call", "send one request and print its result", "METHOD [JSON] ")
-    call.add_argument("method", metavar="METHOD", type=_text, help="for example events.list")
-    call.add_argument(
+    verb("call", "send one request and print its result", "METHOD [JSON] ", _add_call)
+    verb("watch", "print the current events, then every change", "[RUN] ", _add_watch)
+    verb("pending", "list the pending events of all runs", "", _add_pending)
+    verb("schema", "print the wire contract as an OpenRPC document", "", _add_schema)
+    verb("demo", "show two processes that share a store: one waits, the other answers")
+    verb("doctor", "check configuration and connectivity")
+    return top
+
+
+def _add_call(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("method", metavar="METHOD", type=_text, help="for example events.list")
+    parser.add_argument(
         "params",
         metavar="JSON",
         nargs="?",
         type=_text,
         help="params of the request; - reads them from stdin (default: no params)",
     )
-    watch = verb("watch", "print the current events, then every change", "[RUN] ")
-    watch.add_argument(
+
+
+def _add_watch(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "run_name",
         metavar="RUN",
         nargs="?",
         type=_text,
         help="name of the run (default: the pending events of all runs)",
     )
-    pending = verb("pending", "list the pending events of all runs")
-    for parser, content in ((watch, "notification of events.watch"), (pending, "event")):
-        parser.add_argument(
-            "--json", dest="as_json", action="store_true", help=f"print one {content} per line"
-        )
-    schema = verb("schema", "print the wire contract as an OpenRPC document")
-    schema.add_argument(
+    _add_json(parser, "notification of events.watch")
+
+
+def _add_pending(parser: argparse.ArgumentParser) -> None:
+    _add_json(parser, "event")
+
+
+def _add_json(parser: argparse.ArgumentParser, content: str) -> None:
+    parser.add_argument(
+        "--json", dest="as_json", action="store_true", help=f"print one {content} per line"
+    )
+
+
+def _add_schema(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--out",
         metavar="DIR",
         type=_path,
         help="write the OpenRPC document, the JSON Schema and the method table into this folder",
     )
-    verb("demo", "show two processes that share a store: one waits, the other answers")
-    verb("doctor", "check configuration and connectivity")
-    return top
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ other module can print to them, and starts faster.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -14,12 +15,15 @@ from importlib import import_module
 from typing import NoReturn
 
 from flyte_sidecar.cli import standard_streams
-from flyte_sidecar.cli.arguments import parse
 from flyte_sidecar.errors import SidecarError
+
+GC_THRESHOLD = 10_000
+"""New objects per collection: with Python's 700, collections take 5% of the time of a start."""
 
 
 def entry_point() -> NoReturn:
     """Run the command and exit, even if PYTHONINSPECT is set."""
+    gc.set_threshold(GC_THRESHOLD)
     status = main()
     if sys.flags.inspect:
         import logging
@@ -32,6 +36,8 @@ def entry_point() -> NoReturn:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     standard_streams.prepare()
+    from flyte_sidecar.cli.arguments import parse
+
     try:
         verb, options, parameters = parse(arguments)
         run = getattr(import_module(f"flyte_sidecar.cli.{verb}"), verb)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from msgspec import DecodeError, Raw, Struct, ValidationError, defstruct, json, structs
@@ -30,7 +30,8 @@ def params_decoder(shape: type[T]) -> Callable[[Raw], T]:
 
     The reader raises InvalidParams, which names the culprit by a JSON Pointer.
     """
-    decode = json.Decoder(shape).decode
+    # It compiles the shape at its first use, where a `json.Decoder` would delay the start.
+    decode: Callable[[bytes | Raw], T] = partial(json.decode, type=shape)
 
     def read_params(raw: Raw) -> T:
         try:
