@@ -44,8 +44,8 @@ def reference(contract: Contract, transcripts: Path = SCHEMAS / "transcripts") -
 def _methods(contract: Contract) -> Iterator[str]:
     yield "## Methods\n"
     yield (
-        "`initialize`, `initialized`, `shutdown`, `exit` and `$/cancelRequest` are those of the"
-        " Language Server Protocol.\nEvery request may carry `timeoutSeconds`.\n"
+        "`initialize`, `initialized`, `shutdown`, `exit` and `$/cancelRequest` are methods of the"
+        " Language Server Protocol.\nEvery request except `shutdown` accepts `timeoutSeconds`.\n"
     )
     for method in contract.methods:
         yield f"### {method.name}\n"
