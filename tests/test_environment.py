@@ -154,7 +154,7 @@ def test_without_a_home_folder_a_store_must_be_chosen(tmp_path: Path) -> None:
     words = [sys.executable, "-c", HOMELESS, "call", "sidecar.status"]
     done = run(*words, env=env, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "choose an absolute --store" in done.stderr
+    assert "pass an absolute path as --store" in done.stderr
     assert os.listdir(tmp_path) == []
 
 
