@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measure, and print what was found."""
+"""`python -m benchmarks`: run the benchmarks and print their figures."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-from benchmarks import alone, effort, peers
+from benchmarks import peers, run_size, sidecar_only
+from benchmarks.client_overhead import clients
 from benchmarks.comparison import compare
 from benchmarks.flyte import flyte
-from benchmarks.overhead import clients
-from benchmarks.watching import watches
+from benchmarks.watches import watches
 
-BENCHMARKS: dict[str, Callable[[Path, effort.Effort], str]] = {
+BENCHMARKS: dict[str, Callable[[Path, run_size.RunSize], str]] = {
     "compare": compare,
-    "listing": alone.listing,
-    "memory": alone.memory,
-    "waits": alone.waits,
-    "idle": alone.idle,
-    "signals": alone.signals,
+    "listing": sidecar_only.listing,
+    "memory": sidecar_only.memory,
+    "waits": sidecar_only.waits,
+    "idle": sidecar_only.idle,
+    "signals": sidecar_only.signals,
     "watches": watches,
     "flyte": flyte,
     "clients": clients,
@@ -31,19 +31,27 @@ BENCHMARKS: dict[str, Callable[[Path, effort.Effort], str]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, for a first look")
+    parser.add_argument("--quick", action="store_true", help="run fewer and shorter rounds")
     parser.add_argument(
-        "--only", metavar="NAME", action="append", choices=BENCHMARKS, help=", ".join(BENCHMARKS)
+        "--only",
+        metavar="NAME",
+        action="append",
+        choices=BENCHMARKS,
+        help=f"run only this benchmark (may be repeated): {', '.join(BENCHMARKS)}",
     )
-    parser.add_argument("--dir", metavar="PATH", help="where stores are made (the temp folder)")
+    parser.add_argument(
+        "--dir",
+        metavar="PATH",
+        help="folder for the stores (default: the folder for temporary files)",
+    )
     options = parser.parse_args()
-    chosen = effort.QUICK if options.quick else effort.FULL
+    chosen = run_size.QUICK if options.quick else run_size.FULL
     python = f"{platform.python_implementation()} {platform.python_version()}"
     machine = [f"{os.cpu_count()} CPUs", f"load {os.getloadavg()[0]:.1f}", platform.machine()]
     facts = [date.today().isoformat(), *machine, platform.system(), python, *peers.versions()]
     print(", ".join(facts), flush=True)
     with tempfile.TemporaryDirectory(prefix="benchmarks-", dir=options.dir) as folder:
-        # Servers start from compiled files, as installed packages do, and with Python's defaults.
+        # Servers start from bytecode, as installed packages do, and with Python's defaults.
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         os.environ.pop("PYTHONUNBUFFERED", None)
         os.environ["PYTHONPYCACHEPREFIX"] = str(Path(folder) / "compiled")

@@ -1,7 +1,7 @@
-"""A client that costs less than what it measures.
+"""A client with less overhead than the servers that it measures.
 
-Requests are encoded before the clock starts, bytes are read in blocks as large as a pipe, and
-replies are checked after the clock has stopped.
+Requests are encoded before the measurement starts, and responses are checked after it ends. Bytes
+are read in blocks as large as a pipe's buffer.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ import msgspec
 import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
-"""Where servers are started: the folder that holds the `sidecar` package."""
+"""Working directory of the servers."""
 
 BLOCK = 1 << 16
-"""Bytes asked of a pipe at once: what it holds by default on Linux."""
+"""Bytes read at once: the default capacity of a pipe on Linux."""
 
 SETTLE = 0.5
-"""Seconds after which a server that was not asked anything is at rest."""
+"""Seconds after which a server without requests is idle."""
 
-PATIENCE = 15.0
-"""Seconds that a server has to end once its input is closed."""
+CLOSE_TIMEOUT = 15.0
+"""Seconds after closing stdin until a server that has not ended is killed."""
 
 
 class Framing(ABC):
-    """How messages are told apart in a stream of bytes; one object reads one stream."""
+    """The framing of one stream of messages."""
 
     name: ClassVar[str]
 
@@ -46,15 +46,15 @@ class Framing(ABC):
     @staticmethod
     @abstractmethod
     def wrap(body: bytes) -> bytes:
-        """Give the body as it goes over the wire."""
+        """Return the body in its frame."""
 
     @abstractmethod
     def feed(self, data: bytes) -> list[bytes]:
-        """Give the bodies that these bytes complete."""
+        """Return the bodies that these bytes complete."""
 
 
 class Line(Framing):
-    """One JSON text a line."""
+    """One JSON text per line."""
 
     name = "newline"
 
@@ -68,7 +68,7 @@ class Line(Framing):
 
 
 class Header(Framing):
-    """LSP's headers before each JSON text."""
+    """A `Content-Length` header before each JSON text, as in LSP."""
 
     name = "Content-Length"
 
@@ -97,11 +97,11 @@ class Header(Framing):
 
 
 class ServerError(Exception):
-    """A server ended too early, or answered something else than was asked."""
+    """A server ended early, or sent an unexpected response."""
 
 
-class Reply(msgspec.Struct):
-    """A JSON-RPC response, its result still encoded."""
+class Response(msgspec.Struct):
+    """A JSON-RPC response, with its result not decoded."""
 
     id: int | None
     result: msgspec.Raw = msgspec.Raw()
@@ -109,19 +109,19 @@ class Reply(msgspec.Struct):
 
 
 def encode(method: str, many_params: Iterable[Mapping[str, Any]]) -> list[bytes]:
-    """Encode a request for each params, with the ids 0, 1, 2, ..."""
+    """Encode one request for each of the params, with the ids 0, 1, 2, ..."""
     return [
         msgspec.json.encode({"jsonrpc": "2.0", "id": place, "method": method, "params": params})
         for place, params in enumerate(many_params)
     ]
 
 
-def results(replies: Sequence[bytes]) -> list[msgspec.Raw]:
-    """Give the results in the order of the requests' ids, each of which must have one."""
-    by_id = {reply.id: reply.result for reply in map(_decode, replies)}
-    if by_id.keys() != set(range(len(replies))):
-        raise ServerError(f"{len(replies)} replies do not answer the ids from 0 on, once each")
-    return [by_id[place] for place in range(len(replies))]
+def results(responses: Sequence[bytes]) -> list[msgspec.Raw]:
+    """Return the results in the order of the ids; each request must have exactly one."""
+    by_id = {response.id: response.result for response in map(_decode, responses)}
+    if by_id.keys() != set(range(len(responses))):
+        raise ServerError(f"{len(responses)} responses do not have the ids from 0 on, once each")
+    return [by_id[place] for place in range(len(responses))]
 
 
 class Server:
@@ -132,7 +132,7 @@ class Server:
     command
         The program and its arguments.
     framing
-        What the client speaks to it.
+        The framing of its stdin and stdout.
     """
 
     def __init__(self, command: Sequence[str], framing: type[Framing]) -> None:
@@ -158,7 +158,7 @@ class Server:
         with suppress(OSError):
             self._stdin.close()
         try:
-            self._process.wait(PATIENCE)
+            self._process.wait(CLOSE_TIMEOUT)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -170,7 +170,7 @@ class Server:
         return float(self._usage.memory_info().rss) / 1e6
 
     def load_at_rest(self, seconds: float) -> float:
-        """Give the processor time used while nothing is asked, in % of a core."""
+        """Return the CPU time that an idle server uses, in % of a core."""
         time.sleep(SETTLE)
         used, start = self._cpu_seconds(), time.perf_counter()
         time.sleep(seconds)
@@ -185,58 +185,58 @@ class Server:
         self._write(self._framing.wrap(body))
 
     def receive(self) -> bytes:
-        """Wait for the next reply."""
+        """Return the next response."""
         while not self._bodies:
             self._bodies.extend(self._read())
         return self._bodies.popleft()
 
     def request(self, method: str, **params: Any) -> Any:
-        """Ask once and decode the result."""
+        """Send one request and return the decoded result."""
         [body] = encode(method, [params])
         self.send(body)
         return msgspec.json.decode(_decode(self.receive()).result)
 
     def one_at_a_time(self, requests: Sequence[bytes]) -> tuple[list[float], list[bytes]]:
-        """Send each request once the one before is answered.
+        """Send each request after the response to the previous one.
 
         Returns
         -------
-        The round trips in seconds, and the replies.
+        The round-trip times in seconds, and the responses.
         """
-        times, replies = [], []
+        times, responses = [], []
         for request in map(self._framing.wrap, requests):
             start = time.perf_counter()
             self._write(request)
-            reply = self.receive()
+            response = self.receive()
             times.append(time.perf_counter() - start)
-            replies.append(reply)
-        return times, replies
+            responses.append(response)
+        return times, responses
 
     def pipelined(self, requests: Sequence[bytes]) -> tuple[float, list[bytes]]:
-        """Send all requests without waiting for replies.
+        """Send all requests without waiting for responses.
 
         Returns
         -------
-        The seconds from the first request written to the last reply read, and the replies.
+        The seconds from the first request written to the last response read, and the responses.
         """
         wire = b"".join(map(self._framing.wrap, requests))
-        writer = Thread(target=self._write_or_leave, args=(wire,), daemon=True)
-        replies: list[bytes] = []
+        writer = Thread(target=self._write_until_closed, args=(wire,), daemon=True)
+        responses: list[bytes] = []
         start = time.perf_counter()
         writer.start()
-        while len(replies) < len(requests):
-            replies += self._read()
+        while len(responses) < len(requests):
+            responses += self._read()
         seconds = time.perf_counter() - start
         writer.join()
-        return seconds, replies
+        return seconds, responses
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
             view = view[os.write(self._stdin.fileno(), view) :]
 
-    def _write_or_leave(self, data: bytes) -> None:
-        # A server that is gone is told by the reader.
+    def _write_until_closed(self, data: bytes) -> None:
+        # If the server has ended, the reader reports it.
         with suppress(OSError):
             self._write(data)
 
@@ -247,11 +247,11 @@ class Server:
         return self._framing.feed(data)
 
 
-_decoder = msgspec.json.Decoder(Reply)
+_decoder = msgspec.json.Decoder(Response)
 
 
-def _decode(body: bytes) -> Reply:
-    reply = _decoder.decode(body)
-    if reply.error is not None:
-        raise ServerError(f"answered with an error: {reply.error}")
-    return reply
+def _decode(body: bytes) -> Response:
+    response = _decoder.decode(body)
+    if response.error is not None:
+        raise ServerError(f"responded with an error: {response.error}")
+    return response

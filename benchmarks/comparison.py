@@ -1,4 +1,4 @@
-"""One reply, asked of the sidecar and of its peers in turn."""
+"""`events.get` on the sidecar and its peers, in turn."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ import msgspec
 
 from benchmarks import peers
 from benchmarks.client import SETTLE, Framing, Header, Line, Server, results
-from benchmarks.effort import Effort
-from benchmarks.peers import Contender
+from benchmarks.peers import Peer
 from benchmarks.report import Figure, figures, number, percentile, table
+from benchmarks.run_size import RunSize
 from benchmarks.store import EVENTS, fill, gets, named, serve
 
-FIRST = "first reply after spawn, ms"
+FIRST = "first response after spawn, ms"
 P50 = "round trip p50, ms"
 P99 = "round trip p99, ms"
 RATE = "pipelined, requests/s"
 REST = "RSS at rest, MB"
 LOADED = "RSS after load, MB"
 
-Visit = dict[str, float]
-"""What was measured of one process, by the figures above."""
+Measurement = dict[str, float]
+"""The figures above of one process."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A contender and its visits, one a round."""
+    """A peer and its measurements, one per round."""
 
-    contender: Contender
-    visits: list[Visit] = field(default_factory=list)
+    peer: Peer
+    measurements: list[Measurement] = field(default_factory=list)
 
     def rounds(self, figure: str) -> list[float]:
-        """Give a figure of every round."""
-        return [visit[figure] for visit in self.visits]
+        """Return a figure of every round."""
+        return [visit[figure] for visit in self.measurements]
 
     def over(self, other: Column, figure: str) -> list[float]:
-        """Give the ratio of every round: a drift of the machine cancels out."""
+        """Return the ratio of every round, which cancels out changes in the machine's speed."""
         pairs = zip(self.rounds(figure), other.rounds(figure), strict=True)
         return [own / theirs for own, theirs in pairs]
 
 
 Group = dict[str, Column]
-"""Columns of one framing by their names, the sidecar's first."""
+"""The columns of one framing by name, the sidecar's first."""
 
 
-def compare(folder: Path, effort: Effort) -> str:
-    """Measure `events.get` by name, every contender in every round, and tell the medians."""
+def compare(folder: Path, size: RunSize) -> str:
+    """Measure `events.get` by name on every peer in every round, and return the medians."""
     store, event = folder / "compared.db", folder / "event.json"
     with serve(store) as server:
         fill(server, EVENTS)
@@ -62,12 +62,12 @@ def compare(folder: Path, effort: Effort) -> str:
     )
     columns = [*lines.values(), *headers.values()]
     for column in columns:
-        visit(column.contender, 0.01, 1)  # so that all programs are compiled and in memory
-    for _ in range(effort.rounds):
+        measure(column.peer, 0.01, 1)  # so that all programs are compiled and cached
+    for _ in range(size.rounds):
         for column in columns:
-            column.visits.append(visit(column.contender, effort.load, effort.round_trips))
+            column.measurements.append(measure(column.peer, size.load, size.round_trips))
     parts = [
-        f"events.get by name, {EVENTS:,} events; medians of {effort.rounds} interleaved rounds",
+        f"events.get by name, {EVENTS:,} events; medians of {size.rounds} interleaved rounds",
         *notes,
         _side_by_side(lines),
         _side_by_side(headers),
@@ -76,31 +76,31 @@ def compare(folder: Path, effort: Effort) -> str:
     return "\n\n".join(parts)
 
 
-def visit(contender: Contender, load: float, round_trips: int) -> Visit:
-    """Spawn a contender, measure it and let it end.
+def measure(peer: Peer, load: float, round_trips: int) -> Measurement:
+    """Spawn a peer and measure it until it has ended.
 
     Parameters
     ----------
     load
-        The share of the contender's pipelined requests that is sent.
+        Fraction of the peer's pipelined requests that is sent.
     round_trips
-        How many requests are sent one at a time.
+        Number of requests that are sent one at a time.
     """
     [first] = gets(1)
-    singles, many = gets(round_trips), gets(int(contender.load * load))
+    singles, many = gets(round_trips), gets(int(peer.load * load))
     start = time.perf_counter()
-    with Server(contender.command, contender.framing) as server:
+    with Server(peer.command, peer.framing) as server:
         server.send(first)
-        reply = server.receive()
+        response = server.receive()
         first_reply = time.perf_counter() - start
-        results([reply])
+        results([response])
         time.sleep(SETTLE)
         at_rest = server.rss
-        times, replies = server.one_at_a_time(singles)
-        results(replies)
-        seconds, replies = server.pipelined(many)
+        times, responses = server.one_at_a_time(singles)
+        results(responses)
+        seconds, responses = server.pipelined(many)
         loaded = server.rss
-        results(replies)
+        results(responses)
     return {
         FIRST: first_reply * 1e3,
         P50: percentile(times, 50) * 1e3,
@@ -114,25 +114,25 @@ def visit(contender: Contender, load: float, round_trips: int) -> Visit:
 def _group(
     store: Path,
     framing: type[Framing],
-    makers: Sequence[Callable[[], Contender]],
+    makers: Sequence[Callable[[], Peer]],
     notes: list[str],
 ) -> Group:
-    """Give the sidecar and those of its peers that are here; note the others."""
+    """Return the sidecar and its installed peers, and add a note for each of the others."""
     group = {"sidecar": Column(peers.sidecar(store, framing))}
     for make in makers:
         try:
-            contender = make()
-        except peers.Missing as missing:
+            peer = make()
+        except peers.NotInstalled as missing:
             notes.append(f"NOTE: {missing}")
         else:
-            group[contender.name] = Column(contender)
+            group[peer.name] = Column(peer)
     return group
 
 
 def _side_by_side(group: Group) -> str:
     own, *others = group.values()
-    rows = [[f"{own.contender.framing.name} framing", *group]]
-    for figure in own.visits[0]:
+    rows = [[f"{own.peer.framing.name} framing", *group]]
+    for figure in own.measurements[0]:
         rows.append([figure, *(_median(column.rounds(figure)) for column in group.values())])
         rows.append(["  sidecar / peer", "", *(_median(own.over(o, figure)) for o in others)])
     return table(rows)
@@ -153,7 +153,7 @@ def _goals(lines: Group, headers: Group) -> list[Figure]:
     if pygls := headers.get("pygls"):
         found += [
             Figure("pipelined, times pygls", own.over(pygls, RATE), "at least 40"),
-            Figure("first reply, times sooner than pygls", pygls.over(own, FIRST), "at least 4"),
+            Figure("first response, times faster than pygls", pygls.over(own, FIRST), "at least 4"),
         ]
     if vscode := headers.get("vscode-jsonrpc"):
         rate = own.over(vscode, RATE)

@@ -1,8 +1,7 @@
-"""A Flyte deployment to measure against, and a backend on it that counts its calls.
+"""A fake Flyte deployment, and a backend that counts its calls.
 
-It is the tests' fake of Flyte's RunService (`tests.fake_runservice`), in a process of its own: no
-benchmark can bring a real deployment along. What a call costs there says little of Flyte, so
-look at the ratios, and at how many calls are made.
+The deployment is the tests' fake RunService (`tests.fake_runservice`) in its own process. The
+duration of its calls says little about Flyte: the ratios and the numbers of calls count.
 """
 
 from __future__ import annotations
@@ -21,25 +20,25 @@ from flyte_sidecar.backends.flyte import Deployment, FlyteBackend
 from flyte_sidecar.events.model import Run
 
 MANY, SOME = 10_000, 1_000
-"""Events in the two runs of the deployment."""
+"""Numbers of events in the two runs of the deployment."""
 
 PROJECT, DOMAIN = "p", "d"
 
 
 @contextmanager
 def deployment(state: Path, release: str) -> Iterator[str]:
-    """Start a deployment with both runs; gives its endpoint."""
+    """Start a deployment with both runs, and yield its endpoint."""
     asked = [
         {"run": name(count), "name": event(place), "project": PROJECT, "domain": DOMAIN}
         for count in (MANY, SOME)
         for place in range(count)
     ]
     state.write_text(json.dumps(asked))
-    words = ("-m", "tests.fake_runservice", "--release", release, "--state", str(state))
+    arguments = ("-m", "tests.fake_runservice", "--release", release, "--state", str(state))
     with subprocess.Popen(
-        [sys.executable, *words],
+        [sys.executable, *arguments],
         cwd=ROOT,
-        stdin=subprocess.PIPE,  # it ends with us
+        stdin=subprocess.PIPE,  # it ends with this process
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
@@ -63,7 +62,7 @@ def run(count: int) -> Run:
 
 
 class Counted:
-    """A transport that counts the calls made over another one."""
+    """A transport that counts the calls of the transport that it wraps."""
 
     def __init__(self, transport: Any, calls: Counter[str]) -> None:
         self._transport = transport
@@ -83,11 +82,11 @@ class Counted:
 
 
 class CountedBackend(FlyteBackend):
-    """A backend that knows which calls it made."""
+    """A backend that counts its calls."""
 
     def __init__(self, endpoint: str) -> None:
-        its = Deployment(endpoint=endpoint, insecure=True, project=PROJECT, domain=DOMAIN)
-        super().__init__(its, "flyte-sidecar-benchmarks")
+        deployment = Deployment(endpoint=endpoint, insecure=True, project=PROJECT, domain=DOMAIN)
+        super().__init__(deployment, "flyte-sidecar-benchmarks")
         self.calls: Counter[str] = Counter()
 
     async def _make(self) -> Any:
@@ -100,7 +99,7 @@ class CountedBackend(FlyteBackend):
 
 @asynccontextmanager
 async def connected(endpoint: str) -> AsyncIterator[CountedBackend]:
-    """Give a backend that has its connection, and remembers nothing yet."""
+    """Yield a connected backend with empty caches."""
     backend = CountedBackend(endpoint)
     await backend.check()
     backend.calls.clear()

@@ -1,4 +1,4 @@
-"""The Flyte backend beside the bare calls that it makes, on the fake of Flyte's RunService."""
+"""The Flyte backend compared with direct calls, on the fake RunService."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from typing import Any
 
 import psutil
 
-from benchmarks.bare import CONCURRENT, SCANNED, Bare
 from benchmarks.client import ROOT, Line, Server, encode, results
 from benchmarks.deployment import (
     DOMAIN,
@@ -30,42 +29,43 @@ from benchmarks.deployment import (
     name,
     run,
 )
-from benchmarks.effort import Effort
+from benchmarks.direct_calls import CONCURRENT, SCANNED, DirectCalls
 from benchmarks.report import Figure, figures
+from benchmarks.run_size import RunSize
 from flyte_sidecar._futures import MaybeAwaitable, resolve
 from flyte_sidecar.backends.flyte import FlyteBackend
 from flyte_sidecar.events.model import Event, Query, Target
 
 CURRENT, FIRST = "2.0.43", "2.0.28"
-"""Releases of Flyte's backend: a current one, and the first that takes signals."""
+"""Releases of Flyte's backend: a current one, and the first that supports signals."""
 
 GETS = 100
-"""Events that are asked for in a round, one after the other."""
+"""Events that are requested per round, one after the other."""
 
 Times = dict[str, list[float]]
-"""What was measured in every round: seconds, or numbers of calls."""
+"""The measured values of all rounds: seconds, or numbers of calls."""
 
 
-def flyte(folder: Path, effort: Effort) -> str:
-    """Measure a current release, and listings with details on the first that takes signals."""
-    return asyncio.run(_measure(folder, effort))  # gRPC wants one loop for all
+def flyte(folder: Path, size: RunSize) -> str:
+    """Measure a current release, and listings with details on the first that supports signals."""
+    return asyncio.run(_measure(folder, size))  # gRPC requires one loop for all of it
 
 
-async def _measure(folder: Path, effort: Effort) -> str:
+async def _measure(folder: Path, size: RunSize) -> str:
     times: Times = {}
     with deployment(folder / "current.json", CURRENT) as endpoint:
-        await _in_process(endpoint, CURRENT, effort.rounds, times)
-        _in_processes(endpoint, effort.rounds, times)
-    parts = [_gets_told(times), _page_told(times), _details_told(times, CURRENT)]
-    parts.append(_process_told(times))
+        await _in_process(endpoint, CURRENT, size.rounds, times)
+        _in_processes(endpoint, size.rounds, times)
+    parts = [_gets_report(times), _page_report(times), _details_report(times, CURRENT)]
+    parts.append(_process_report(times))
     times = {}
     with deployment(folder / "first.json", FIRST) as endpoint:
-        await _in_process(endpoint, FIRST, effort.rounds, times)
-    return "\n\n".join([*parts, _details_told(times, FIRST)])
+        await _in_process(endpoint, FIRST, size.rounds, times)
+    return "\n\n".join([*parts, _details_report(times, FIRST)])
 
 
 async def _in_process(endpoint: str, release: str, rounds: int, times: Times) -> None:
-    """Measure the backend and the bare calls in turn."""
+    """Measure the backend and the direct calls in turn."""
 
     async def timed(figure: str, work: Callable[[], Awaitable[Any]]) -> Any:
         start = time.perf_counter()
@@ -73,30 +73,30 @@ async def _in_process(endpoint: str, release: str, rounds: int, times: Times) ->
         times.setdefault(figure, []).append(time.perf_counter() - start)
         return result
 
-    bare = Bare(endpoint, PROJECT, DOMAIN, by_type=release == CURRENT)
+    direct = DirectCalls(endpoint, PROJECT, DOMAIN, by_type=release == CURRENT)
     for each in range(rounds + 1):
         if each == 1:
             times.clear()  # the first round warms up
-        wanted = [event((each * 7919 + place * 97) % MANY) for place in range(GETS)]
+        names = [event((each * 7919 + place * 97) % MANY) for place in range(GETS)]
         async with connected(endpoint) as backend:
-            await timed("get", partial(_gets, backend, wanted))
+            await timed("get", partial(_gets, backend, names))
             _count(times, "get", backend, GETS)
-        await timed("bare get", partial(bare.gets, name(MANY), wanted))
-        await timed("scan", partial(bare.scan, name(MANY)))
+        await timed("direct get", partial(direct.gets, name(MANY), names))
+        await timed("scan", partial(direct.scan, name(MANY)))
         async with connected(endpoint) as backend:
             await timed("list", partial(_page, backend))
             _count(times, "list", backend)
             await timed("list again", partial(_page, backend))
-        await timed("bare list", partial(bare.listing, name(SOME), SOME))
+        await timed("direct list", partial(direct.listing, name(SOME), SOME))
         async with connected(endpoint) as backend:
             await timed("details", partial(_page, backend, details=True))
             _count(times, "details", backend)
-        ids = await bare.ids(name(SOME))
-        await timed("bare details", partial(bare.details, name(SOME), ids))
+        ids = await direct.ids(name(SOME))
+        await timed("direct details", partial(direct.details, name(SOME), ids))
         for count in (SOME, MANY):
-            ids = await bare.ids(name(count))
-            await timed(f"snapshot {count}", partial(bare.snapshot, name(count), ids))
-    await bare.close()
+            ids = await direct.ids(name(count))
+            await timed(f"snapshot {count}", partial(direct.snapshot, name(count), ids))
+    await direct.close()
 
 
 def _count(times: Times, figure: str, backend: CountedBackend, requests: int = 1) -> None:
@@ -116,7 +116,7 @@ async def _page(backend: FlyteBackend, details: bool = False) -> None:
 
 
 def _in_processes(endpoint: str, rounds: int, times: Times) -> None:
-    """Measure what needs a fresh process each time."""
+    """Measure what requires a new process each time."""
     for each in range(rounds + 1):
         measured = _one_each(endpoint)
         if each:  # the first round warms up
@@ -125,30 +125,38 @@ def _in_processes(endpoint: str, rounds: int, times: Times) -> None:
 
 
 def _one_each(endpoint: str) -> dict[str, float]:
-    words = ("--endpoint", endpoint, "--insecure", "--project", PROJECT, "--domain", DOMAIN)
-    command = (sys.executable, "-m", "flyte_sidecar", "--backend", "flyte", *words)
+    arguments = ("--endpoint", endpoint, "--insecure", "--project", PROJECT, "--domain", DOMAIN)
+    command = (sys.executable, "-m", "flyte_sidecar", "--backend", "flyte", *arguments)
     measured: dict[str, float] = {}
-    asked = {"runName": name(MANY), "name": event(0)}
-    for method, params in (("initialize", {}), ("events.get", asked)):
+    target = {"runName": name(MANY), "name": event(0)}
+    for method, params in (("initialize", {}), ("events.get", target)):
         [request] = encode(method, [params])
         start = time.perf_counter()
         with Server(command, Line) as server:
             server.send(request)
-            reply = server.receive()
+            response = server.receive()
             measured[f"first {method}"] = time.perf_counter() - start
-            results([reply])
+            results([response])
             measured["RSS"] = server.rss
     start = time.perf_counter()
-    bare = (sys.executable, "-m", "benchmarks.bare", endpoint, PROJECT, DOMAIN, name(MANY))
-    subprocess.run([*bare, event(0)], cwd=ROOT, check=True)
-    measured["first bare get"] = time.perf_counter() - start
+    direct = (
+        sys.executable,
+        "-m",
+        "benchmarks.direct_calls",
+        endpoint,
+        PROJECT,
+        DOMAIN,
+        name(MANY),
+    )
+    subprocess.run([*direct, event(0)], cwd=ROOT, check=True)
+    measured["first direct get"] = time.perf_counter() - start
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         measured["at once"], measured["added"] = pool.submit(at_once, endpoint).result()
     return measured
 
 
 def at_once(endpoint: str) -> tuple[float, float]:
-    """Get 1,000 events at once, in this process; gives the seconds, and the MB that it added."""
+    """Get 1,000 events at once in this process, and return the seconds and the added MB of RSS."""
 
     async def gather() -> tuple[float, float]:
         async with connected(endpoint) as backend:
@@ -166,48 +174,50 @@ def at_once(endpoint: str) -> tuple[float, float]:
     return asyncio.run(gather())
 
 
-def _gets_told(times: Times) -> str:
+def _gets_report(times: Times) -> str:
     calls = math.ceil((MANY + 1) / SCANNED)
     return figures(
         f"Flyte {CURRENT}: events.get by name, {MANY:,} events",
         [
             _ms("one after the other, ms", times["get"], GETS),
-            _ms("bare ListActions and GetActionDetails, ms", times["bare get"], GETS),
-            Figure("times the bare calls", _over(times["get"], times["bare get"])),
+            _ms("direct ListActions and GetActionDetails, ms", times["direct get"], GETS),
+            Figure("ratio to direct calls", _over(times["get"], times["direct get"])),
             Figure("calls each", times["get calls"]),
             _ms(f"pages of {SCANNED} without names, {calls} calls, ms", times["scan"]),
             _ms(f"{SOME:,} at once, no errors, ms", times["at once"]),
-            Figure("RSS that they add, MB", times["added"]),
+            Figure("RSS added by them, MB", times["added"]),
         ],
     )
 
 
-def _page_told(times: Times) -> str:
+def _page_report(times: Times) -> str:
     return figures(
         f"Flyte {CURRENT}: events.list, {SOME:,} events on a page",
         [
             _ms("first time, ms", times["list"]),
-            _ms("bare pages and snapshot, ms", times["bare list"]),
-            Figure("times the bare calls", _over(times["list"], times["bare list"]), "at most 2"),
+            _ms("direct pages and snapshot, ms", times["direct list"]),
+            Figure(
+                "ratio to direct calls", _over(times["list"], times["direct list"]), "at most 2"
+            ),
             Figure("calls", times["list calls"]),
             _ms("again, ms", times["list again"]),
         ],
     )
 
 
-def _details_told(times: Times, release: str) -> str:
-    each = [seconds / SOME for seconds in times["bare details"]]
+def _details_report(times: Times, release: str) -> str:
+    each = [seconds / SOME for seconds in times["direct details"]]
     return figures(
         f"Flyte {release}: events.list with details, {SOME:,} events",
         [
             _ms("first time, ms", times["details"]),
-            _ms(f"bare GetActionDetails, {CONCURRENT} at once, ms", times["bare details"]),
-            Figure("times the bare calls", _over(times["details"], times["bare details"])),
+            _ms(f"direct GetActionDetails, {CONCURRENT} at once, ms", times["direct details"]),
+            Figure("ratio to direct calls", _over(times["details"], times["direct details"])),
             Figure("calls", times["details calls"]),
             Figure("calls without details", times["list calls"]),
             *(
                 Figure(
-                    f"bare details in the time of a snapshot of {count:,}",
+                    f"direct details in the time of a snapshot of {count:,}",
                     _over(times[f"snapshot {count}"], each),
                 )
                 for count in (SOME, MANY)
@@ -216,13 +226,13 @@ def _details_told(times: Times, release: str) -> str:
     )
 
 
-def _process_told(times: Times) -> str:
+def _process_report(times: Times) -> str:
     return figures(
-        f"Flyte {CURRENT}: a process from its spawning",
+        f"Flyte {CURRENT}: time since the start of a process",
         [
-            _ms("initialize answered, ms", times["first initialize"]),
-            _ms("events.get answered, ms", times["first events.get"]),
-            _ms("a script of the two bare calls, ended, ms", times["first bare get"]),
+            _ms("response to initialize, ms", times["first initialize"]),
+            _ms("response to events.get, ms", times["first events.get"]),
+            _ms("end of a script with the two direct calls, ms", times["first direct get"]),
             Figure("RSS after events.get, MB", times["RSS"]),
         ],
     )
@@ -233,5 +243,5 @@ def _ms(label: str, seconds: list[float], part: int = 1) -> Figure:
 
 
 def _over(own: list[float], other: list[float]) -> list[float]:
-    """Give the ratio of every round."""
+    """Return the ratio of every round."""
     return [mine / theirs for mine, theirs in zip(own, other, strict=True)]

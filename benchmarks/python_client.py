@@ -1,6 +1,7 @@
-"""`python -m benchmarks.python_client STORE COUNT`: `flyte_sidecar.client` over the bare pipe.
+"""The Python client compared with the raw pipe.
 
-Prints what `benchmarks.overhead` reads.
+`python -m benchmarks.python_client STORE COUNT` prints the figures for
+`benchmarks.client_overhead`.
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ WARM = 1_000
 
 
 async def main(store: Path, count: int) -> None:
-    """Measure both ways, and print it."""
+    """Measure the client and the raw pipe, and print the figures."""
     async with Client.spawn("--store", str(store)) as client:
         await client.request("events.create", **TARGET)
-        through = await measure(lambda: client.request("events.get", **TARGET), count)
-    measured = {"raw": raw(store, count), "client": through}
+        client_figures = await measure(lambda: client.request("events.get", **TARGET), count)
+    measured = {"raw": raw(store, count), "client": client_figures}
     sys.stdout.write(f"{msgspec.json.encode(measured).decode()}\n")
 
 
 async def measure(get: Callable[[], Awaitable[Any]], count: int) -> dict[str, float]:
-    """Give the figures of a request."""
+    """Return the figures of a request."""
     for _ in range(WARM):
         await get()
     times = []
@@ -42,11 +43,11 @@ async def measure(get: Callable[[], Awaitable[Any]], count: int) -> dict[str, fl
         times.append(time.perf_counter() - start)
     start = time.perf_counter()
     await asyncio.gather(*(get() for _ in range(count)))
-    return told(times, count / (time.perf_counter() - start))
+    return summarize(times, count / (time.perf_counter() - start))
 
 
 def raw(store: Path, count: int) -> dict[str, float]:
-    """Give the figures of the same requests, written and read as bytes, their results decoded."""
+    """Return the figures of the same requests on the raw pipe, with the results decoded."""
     command = (sys.executable, "-P", "-m", "flyte_sidecar", "--store", str(store))
     with Server(command, Line) as server:
         for _ in range(WARM):
@@ -57,16 +58,16 @@ def raw(store: Path, count: int) -> dict[str, float]:
             server.request("events.get", **TARGET)
             times.append(time.perf_counter() - start)
         request = {"jsonrpc": "2.0", "id": 0, "method": "events.get", "params": TARGET}
-        seconds, replies = server.pipelined([msgspec.json.encode(request)] * count)
+        seconds, responses = server.pipelined([msgspec.json.encode(request)] * count)
         start = time.perf_counter()
-        for reply in replies:
-            msgspec.json.decode(reply)
+        for response in responses:
+            msgspec.json.decode(response)
         seconds += time.perf_counter() - start
-    return told(times, count / seconds)
+    return summarize(times, count / seconds)
 
 
-def told(times: list[float], per_second: float) -> dict[str, float]:
-    """Give the figures by their names; times are in seconds."""
+def summarize(times: list[float], per_second: float) -> dict[str, float]:
+    """Return the figures by name; `times` is in seconds."""
     return {
         "p50": percentile(times, 50) * 1e3,
         "p99": percentile(times, 99) * 1e3,

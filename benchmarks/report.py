@@ -1,4 +1,4 @@
-"""Numbers to text."""
+"""Format figures as text."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Figure:
-    """What was measured, in every round, next to what the project wants it to be.
-
-    Nothing depends on the goal.
-    """
+    """The measured values of all rounds, and the goal, which is only printed."""
 
     name: str
     rounds: Sequence[float]
@@ -21,19 +18,19 @@ class Figure:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """Give the smallest value that at least `percent` of the values do not exceed."""
+    """Return the smallest value that at least `percent` of the values do not exceed."""
     ranked = sorted(values)
     return ranked[max(math.ceil(len(ranked) * percent / 100) - 1, 0)]
 
 
 def number(value: float) -> str:
-    """Write three significant digits, and all those of a large number's whole part."""
+    """Format a number with three significant digits, or all digits of a larger integer part."""
     decimals = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
     return f"{value:,.{min(decimals, 3)}f}"
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
-    """Align columns: the first to the left, the others to the right."""
+    """Align the first column to the left and the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = (
         "  ".join(
@@ -46,7 +43,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def figures(title: str, found: Sequence[Figure]) -> str:
-    """Set medians, the span of their rounds, and goals side by side."""
+    """Format a table of medians, ranges of the rounds, and goals."""
     several = any(len(figure.rounds) > 1 for figure in found)
     goals = any(figure.goal for figure in found)
     rows = [(title, "median", "rounds" if several else "", "goal" if goals else "")]

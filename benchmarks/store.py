@@ -1,4 +1,4 @@
-"""Sidecars on stores of their own, and the events that they are asked for."""
+"""Sidecars on embedded stores, and requests for their events."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.client import Framing, Line, Server, encode, results
 from benchmarks.peers import sidecar
 
 EVENTS = 10_000
-"""Events in the run that is asked for one of them, and listed."""
+"""Number of events in the run that is read."""
 
 RUN = "benchmark"
 
@@ -26,16 +26,16 @@ def serve(store: Path, framing: type[Framing] = Line) -> Server:
 
 
 def named(place: int, run: str = RUN) -> dict[str, str]:
-    """Give params that mean one event; all are of one length."""
+    """Return params that name one event; all have the same length."""
     return {"runName": run, "name": f"event-{place:06}"}
 
 
 def fill(server: Server, count: int, run: str = RUN) -> float:
-    """Create events through the server; give the seconds that it took."""
-    seconds, replies = server.pipelined(
+    """Create events, and return the seconds that it took."""
+    seconds, responses = server.pipelined(
         encode("events.create", (named(place, run) for place in range(count)))
     )
-    results(replies)
+    results(responses)
     return seconds
 
 
@@ -46,25 +46,25 @@ def gets(count: int) -> list[bytes]:
 
 
 def answer(place: int, run: str = RUN) -> Mapping[str, object]:
-    """Give the params that signal an event."""
+    """Return the params that signal an event."""
     return {**named(place, run), "payload": True}
 
 
 def signalled(signaller: Server, place: int, listener: Server) -> tuple[float, bytes]:
-    """Signal in one process; give the seconds until another one said something, and what."""
+    """Signal in one process, and return the seconds until the next message of another, and it."""
     [signal] = encode("events.signal", [answer(place)])
-    # Long enough for a wait to stand, and never in step with the listener's looks at the store.
+    # Long enough for a wait to start, and never in step with the listener's poll interval.
     time.sleep(random.uniform(0.05, 0.1))
     start = time.perf_counter()
     signaller.send(signal)
-    told = listener.receive()
+    message = listener.receive()
     seconds = time.perf_counter() - start
     results([signaller.receive()])
-    return seconds, told
+    return seconds, message
 
 
 def disk(folder: Path) -> str:
-    """Tell what a durable commit costs there at the least."""
+    """Return the file system and the time of a synced write, the lower bound of a commit."""
     mounts = psutil.disk_partitions(all=True)
     holding = [mount for mount in mounts if folder.is_relative_to(mount.mountpoint)]
     kind = max(holding, key=lambda mount: len(mount.mountpoint)).fstype if holding else "unknown"

@@ -1,4 +1,4 @@
-"""The command in environments that are out of the ordinary."""
+"""The command in unusual environments."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMES = ("LOGNAME", "USER", "LNAME", "USERNAME")
 
 
 @pytest.mark.parametrize("variable", NAMES)
-def test_a_user_whose_name_is_not_utf_8_can_answer(variable: str, command: Environment) -> None:
+def test_a_user_whose_name_is_not_utf_8_can_signal(variable: str, command: Environment) -> None:
     env = {name: value for name, value in command.items() if name not in NAMES}
     env[variable] = LATIN_1
     run("flyte-sidecar", "call", "events.create", CREATE, env=env)
@@ -35,7 +35,7 @@ def test_a_user_whose_name_is_not_utf_8_can_answer(variable: str, command: Envir
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         ["--project", LATIN_1],
         ["--domain", LATIN_1],
@@ -52,17 +52,17 @@ def test_a_user_whose_name_is_not_utf_8_can_answer(variable: str, command: Envir
         [LATIN_1],
     ],
 )
-def test_an_argument_that_is_not_utf_8_is_refused_with_2(
-    words: list[str], command: Environment, tmp_path: Path
+def test_an_argument_that_is_not_utf_8_is_rejected_with_status_2(
+    arguments: list[str], command: Environment, tmp_path: Path
 ) -> None:
-    done = run("flyte-sidecar", *words, env=command, input="", cwd=tmp_path)
+    done = run("flyte-sidecar", *arguments, env=command, input="", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert r"caf\udce9" in done.stderr
     assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize(
-    ("variable", "words"),
+    ("variable", "arguments"),
     [
         ("FLYTE_SIDECAR_STORE", []),
         ("FLYTE_SIDECAR_BACKEND", []),
@@ -72,41 +72,41 @@ def test_an_argument_that_is_not_utf_8_is_refused_with_2(
         ("TMPDIR", ["demo"]),
     ],
 )
-def test_an_environment_that_is_not_utf_8_works_or_is_refused_with_2(
-    variable: str, words: list[str], command: Environment, tmp_path: Path
+def test_an_environment_that_is_not_utf_8_works_or_is_rejected_with_status_2(
+    variable: str, arguments: list[str], command: Environment, tmp_path: Path
 ) -> None:
-    there = tmp_path / LATIN_1
-    there.mkdir()
+    folder = tmp_path / LATIN_1
+    folder.mkdir()
     env = {name: value for name, value in command.items() if not name.startswith("XDG_")}
     if variable in ("HOME", "XDG_STATE_HOME"):
         del env["FLYTE_SIDECAR_STORE"]
-    env[variable] = str(there) if variable != "FLYTE_SIDECAR_BACKEND" else LATIN_1
-    asked = '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}\n'
-    done = run("flyte-sidecar", *words, env=env, input=asked, cwd=there)
+    env[variable] = str(folder) if variable != "FLYTE_SIDECAR_BACKEND" else LATIN_1
+    request = '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}\n'
+    done = run("flyte-sidecar", *arguments, env=env, input=request, cwd=folder)
     assert (done.returncode, done.stdout) == (2, "")
     assert r"caf\udce9" in done.stderr
     assert "Traceback" not in done.stderr
     elsewhere = run(
-        "flyte-sidecar", "--store", tmp_path / "x.db", "--backend", "local", env=env, input=asked
+        "flyte-sidecar", "--store", tmp_path / "x.db", "--backend", "local", env=env, input=request
     )
     assert elsewhere.returncode == 0, elsewhere.stderr
     assert "result" in json.loads(elsewhere.stdout)
 
 
-def test_arguments_are_utf_8_whatever_the_locale_is(command: Environment) -> None:
+def test_arguments_are_utf_8_in_any_locale(command: Environment) -> None:
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     create = json.dumps({"runName": "r", "name": "é日"}, ensure_ascii=False)
-    words = ["flyte-sidecar", "--project", "ü", "call", "events.create", create]
-    done = run(*words, env={**command, **ascii_only})
-    told = json.loads(done.stdout)
-    assert (told["project"], told["name"]) == ("ü", "é日")
+    arguments = ["flyte-sidecar", "--project", "ü", "call", "events.create", create]
+    done = run(*arguments, env={**command, **ascii_only})
+    event = json.loads(done.stdout)
+    assert (event["project"], event["name"]) == ("ü", "é日")
 
 
-def test_a_tilde_is_expanded_in_every_option_that_takes_a_path(
+def test_a_tilde_is_expanded_in_every_option_for_a_path(
     command: Environment, tmp_path: Path
 ) -> None:
     env = {**command, "HOME": str(tmp_path)}
-    words = [
+    arguments = [
         "--store",
         "~/s.db",
         "--log-file",
@@ -116,22 +116,22 @@ def test_a_tilde_is_expanded_in_every_option_that_takes_a_path(
         "--parent-pid",
         "1",
     ]
-    assert run("flyte-sidecar", *words, env=env, input="").returncode == 0
+    assert run("flyte-sidecar", *arguments, env=env, input="").returncode == 0
     assert run("flyte-sidecar", "schema", "--out", "~/out", env=env).returncode == 0
     env["FLYTE_SIDECAR_STORE"] = "~/t.db"
     assert run("flyte-sidecar", "call", "events.list", '{"runName":"r"}', env=env).returncode == 0
     ca = ["--backend", "flyte", "--endpoint", "localhost:1", "--ca-cert-file", "~/ca"]
     assert f"{tmp_path}/ca" in run("flyte-sidecar", *ca, "doctor", env=env).stdout
-    made = {"log", "out", "t.db"}
-    assert made <= set(os.listdir(tmp_path))
+    created = {"log", "out", "t.db"}
+    assert created <= set(os.listdir(tmp_path))
 
 
 @pytest.mark.parametrize("option", ["--store", "--log-file", "--ca-cert-file"])
-def test_a_home_folder_that_is_unknown_is_refused_and_no_folder_called_tilde_is_made(
+def test_an_unknown_home_folder_is_rejected_and_no_folder_named_tilde_is_created(
     option: str, command: Environment, tmp_path: Path
 ) -> None:
-    words = ["flyte-sidecar", option, "~nobody-of-that-name/x", "call", "sidecar.status"]
-    done = run(*words, env=command, cwd=tmp_path)
+    arguments = ["flyte-sidecar", option, "~nobody-of-that-name/x", "call", "sidecar.status"]
+    done = run(*arguments, env=command, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "home folder" in done.stderr
     assert os.listdir(tmp_path) == []
@@ -147,19 +147,19 @@ sys.exit(main())
 """
 
 
-def test_without_a_home_folder_a_store_must_be_chosen(tmp_path: Path) -> None:
+def test_without_a_home_folder_the_store_option_is_required(tmp_path: Path) -> None:
     env = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
     for name in ("FLYTE_SIDECAR_STORE", "HOME"):
         env.pop(name, None)
-    words = [sys.executable, "-c", HOMELESS, "call", "sidecar.status"]
-    done = run(*words, env=env, cwd=tmp_path)
+    arguments = [sys.executable, "-c", HOMELESS, "call", "sidecar.status"]
+    done = run(*arguments, env=env, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "pass an absolute path as --store" in done.stderr
     assert os.listdir(tmp_path) == []
 
 
-def test_a_sigint_that_is_ignored_from_the_start_stays_ignored(command: Environment) -> None:
-    """A shell starts background jobs so: the Ctrl-C is not meant for them."""
+def test_a_sigint_that_is_ignored_at_the_start_stays_ignored(command: Environment) -> None:
+    """A shell starts background jobs with SIGINT ignored, so that Ctrl-C does not end them."""
     process = subprocess.Popen(
         ["sh", "-c", "trap '' INT; exec flyte-sidecar"],
         stdin=subprocess.PIPE,
@@ -179,29 +179,31 @@ def test_a_sigint_that_is_ignored_from_the_start_stays_ignored(command: Environm
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("words", [["call", "sidecar.status"], ["--version"], ["call"], []])
-def test_pythoninspect_does_not_keep_it_alive(words: list[str], command: Environment) -> None:
+@pytest.mark.parametrize("arguments", [["call", "sidecar.status"], ["--version"], ["call"], []])
+def test_pythoninspect_does_not_keep_the_process_alive(
+    arguments: list[str], command: Environment
+) -> None:
     master, slave = pty.openpty()
-    plain = run("flyte-sidecar", *words, env=command, input="")
+    plain = run("flyte-sidecar", *arguments, env=command, input="")
     process = subprocess.Popen(
-        ["flyte-sidecar", *words],
-        stdin=slave if words else subprocess.DEVNULL,
+        ["flyte-sidecar", *arguments],
+        stdin=slave if arguments else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**command, "PYTHONINSPECT": "1"},
         text=True,
     )
-    told, said = process.communicate()
+    output, errors = process.communicate()
     for end in (master, slave):
         os.close(end)
     assert process.returncode == plain.returncode
-    assert told.splitlines()[:1] == plain.stdout.splitlines()[:1]
-    assert said == plain.stderr
+    assert output.splitlines()[:1] == plain.stdout.splitlines()[:1]
+    assert errors == plain.stderr
 
 
 @pytest.mark.parametrize("zone", ["A24", "X-167", "AAA-24:59:59", ":/etc/passwd", "No/Where", ""])
 @pytest.mark.parametrize("verb", ["watch", "pending"])
-def test_times_are_told_in_any_time_zone(zone: str, verb: str, command: Environment) -> None:
+def test_times_are_printed_in_any_time_zone(zone: str, verb: str, command: Environment) -> None:
     env = {**command, "TZ": zone}
     assert run("flyte-sidecar", "call", "events.create", CREATE, env=env).returncode == 0
     process = subprocess.Popen(
@@ -214,8 +216,8 @@ def test_times_are_told_in_any_time_zone(zone: str, verb: str, command: Environm
     process.communicate()
 
 
-def test_call_takes_params_with_a_byte_order_mark(command: Environment) -> None:
+def test_call_accepts_params_with_a_byte_order_mark(command: Environment) -> None:
     params = b"\xef\xbb\xbf" + CREATE.encode()
-    words = ["flyte-sidecar", "call", "events.create", "-"]
-    done = run(*words, env=command, input=params, text=False)
+    arguments = ["flyte-sidecar", "call", "events.create", "-"]
+    done = run(*arguments, env=command, input=params, text=False)
     assert done.returncode == 0, done.stderr

@@ -25,12 +25,12 @@ print(event.wait())
 """
 
 
-def pip(python: Path | str, *words: str) -> subprocess.CompletedProcess[str]:
-    return run(python, "-m", "pip", *words, NO_VERSION_CHECK, env=dict(os.environ), timeout=300)
+def pip(python: Path | str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return run(python, "-m", "pip", *arguments, NO_VERSION_CHECK, env=dict(os.environ), timeout=300)
 
 
-def flyte_version(wanted: str) -> str:
-    """Return the version of the SDK that the registry has."""
+def flyte_version(requirement: str) -> str:
+    """Return the version of the SDK that the registry offers."""
     found = pip(
         sys.executable,
         "install",
@@ -40,7 +40,7 @@ def flyte_version(wanted: str) -> str:
         "--ignore-installed",
         "--report",
         "-",
-        wanted,
+        requirement,
     )
     if found.returncode != 0:
         skip_or_fail("no package registry can be reached")
@@ -49,9 +49,9 @@ def flyte_version(wanted: str) -> str:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("wanted", ["flyte==2.3.8", "flyte"], ids=["2.3.8", "newest"])
-def test_the_wheel_is_installed_and_works_beside_the_sdk(wanted: str, tmp_path: Path) -> None:
-    version = flyte_version(wanted)
+@pytest.mark.parametrize("requirement", ["flyte==2.3.8", "flyte"], ids=["2.3.8", "newest"])
+def test_the_wheel_works_in_one_environment_with_the_sdk(requirement: str, tmp_path: Path) -> None:
+    version = flyte_version(requirement)
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     python = tmp_path / "venv" / "bin" / "python"
     wheel = pip(sys.executable, "wheel", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT))

@@ -1,4 +1,4 @@
-"""The servers that the sidecar is compared with, and what each needs to run."""
+"""The servers with which the sidecar is compared, and how each is started."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ VSCODE = HERE / "vscode"
 
 
 @dataclass(frozen=True)
-class Contender:
+class Peer:
     """A server that answers `events.get`.
 
     Attributes
     ----------
     load
-        How many requests are pipelined to it: about half a second's worth.
+        Number of pipelined requests, which take about half a second.
     """
 
     name: str
@@ -34,46 +34,46 @@ class Contender:
     load: int
 
 
-class Missing(Exception):
-    """What a peer needs is not here."""
+class NotInstalled(Exception):
+    """A program that a peer needs is not installed."""
 
 
-def sidecar(store: Path, framing: type[Framing]) -> Contender:
-    """Give the sidecar on the store, spoken to in the framing."""
+def sidecar(store: Path, framing: type[Framing]) -> Peer:
+    """Return the sidecar on the store, with this framing."""
     command = (sys.executable, "-m", "flyte_sidecar", "--store", str(store))
-    return Contender("sidecar", framing, command, load=50_000)
+    return Peer("sidecar", framing, command, load=50_000)
 
 
-def floor(event: Path) -> Contender:
-    """Give an asyncio protocol with msgspec and nothing else."""
+def floor(event: Path) -> Peer:
+    """Return an asyncio protocol with msgspec and nothing else."""
     command = (sys.executable, str(HERE / "floor.py"), str(event))
-    return Contender("floor", Line, command, load=50_000)
+    return Peer("floor", Line, command, load=50_000)
 
 
-def pygls(event: Path) -> Contender:
-    """Give pygls, or raise `Missing`."""
+def pygls(event: Path) -> Peer:
+    """Return pygls, or raise `NotInstalled`."""
     if importlib.util.find_spec("pygls") is None:
-        raise Missing("pygls is not installed: its column is left out")
+        raise NotInstalled("pygls is not installed: skipped")
     command = (sys.executable, str(HERE / "pygls_server.py"), str(event))
-    return Contender("pygls", Header, command, load=1_000)
+    return Peer("pygls", Header, command, load=1_000)
 
 
-def vscode(event: Path) -> Contender:
-    """Give vscode-jsonrpc, installed on first use, or raise `Missing`."""
+def vscode(event: Path) -> Peer:
+    """Return vscode-jsonrpc, which is installed on first use, or raise `NotInstalled`."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
-        raise Missing("Node.js with npm is not installed: vscode-jsonrpc is left out")
+        raise NotInstalled("Node.js with npm is not installed: vscode-jsonrpc is skipped")
     if not (VSCODE / "node_modules" / "vscode-jsonrpc").is_dir():
         installed = subprocess.run([npm, "ci"], cwd=VSCODE, capture_output=True, text=True)
         if installed.returncode != 0:
             reason = " ".join(installed.stderr.split())
-            raise Missing(f"npm ci failed, vscode-jsonrpc is left out: {reason}")
+            raise NotInstalled(f"npm ci failed, vscode-jsonrpc is skipped: {reason}")
     command = (node, str(VSCODE / "server.mjs"), str(event))
-    return Contender("vscode-jsonrpc", Header, command, load=50_000)
+    return Peer("vscode-jsonrpc", Header, command, load=50_000)
 
 
 def versions() -> Iterator[str]:
-    """Name the peers, and Node.js, that are here, with their versions."""
+    """Yield the names and versions of the installed peers and of Node.js."""
     if importlib.util.find_spec("pygls") is not None:
         yield f"pygls {importlib.metadata.version('pygls')}"
     if (node := shutil.which("node")) is not None:

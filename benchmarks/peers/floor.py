@@ -1,6 +1,7 @@
-"""The floor: an asyncio protocol and msgspec, with no framework and no work to do.
+"""The floor: an asyncio protocol with msgspec, without a framework and without any work.
 
-Answers every request, one JSON text a line, with the object in the file that is its argument.
+Responds to every request, one JSON text per line, with the object in the file that its argument
+names.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ class Request(msgspec.Struct):
     params: object = None
 
 
-class Reply(msgspec.Struct):
+class Response(msgspec.Struct):
     jsonrpc: str
     id: int
     result: msgspec.Struct
@@ -42,7 +43,7 @@ class Floor(asyncio.Protocol):
 
     def _answer(self, line: bytes) -> bytes:
         request = self._decode(line)
-        return self._encode(Reply("2.0", request.id, self._result)) + b"\n"
+        return self._encode(Response("2.0", request.id, self._result)) + b"\n"
 
 
 async def serve(event: dict[str, object]) -> None:

@@ -1,4 +1,4 @@
-"""pygls with one handler added, which answers with the object in the file that is its argument."""
+"""pygls with one handler, which responds with the object in the file that its argument names."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Values made from the contract's JSON Schemas, and values that break them.
+"""Values generated from the contract's JSON Schemas, and values that violate them.
 
-hypothesis-jsonschema would make the valid ones, but its last release does not run on the Hypothesis
-of today. The schemas of params use few keywords; one that is not known here fails.
+hypothesis-jsonschema could generate the valid ones, but its last release does not support current
+releases of Hypothesis. The schemas of params use few keywords; an unknown keyword is an error.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ NAMED = {
     "timeoutSeconds": (0.01, 0.2),
     "processId": (None,),
 }
-"""Valid values that lead requests to the same few events."""
+"""Valid values, few enough that many requests name the same events."""
 
 ALWAYS = {"timeoutSeconds", "processId"}
-"""Params with no other values: a deadline delays the end, and a process that is gone hastens it."""
+"""Params that only have the values above: others would delay or hasten the end of the process."""
 
 KEYWORDS = {
     *("anyOf", "type", "$ref", "items", "enum", "default", "title", "description", "examples"),
@@ -52,7 +52,7 @@ def valid_params(random: Random, method: str) -> dict[str, Any]:
 
 
 def nearly_valid_params(random: Random, method: str) -> dict[str, Any]:
-    """Return params that are valid but for one member."""
+    """Return params of which one member is invalid."""
     params = valid_params(random, method)
     kind = random.choice(("add", "drop", "change", "change", "rename"))
     name = random.choice([*params, "x"])

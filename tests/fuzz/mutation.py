@@ -1,4 +1,4 @@
-"""Messages of real conversations, damaged."""
+"""Mutations of messages from the transcripts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from random import Random
 from tests.conftest import ROOT
 
 NEVER = {"shutdown", "exit"}
-"""Methods whose effect would hide what comes after them."""
+"""Methods after which the sidecar handles no messages."""
 
 
 def _seeds() -> list[bytes]:
@@ -41,15 +41,15 @@ TOKENS = (
 )
 
 
-def mutated(random: Random) -> bytes:
-    """Return a message with up to four damages, or as it is."""
+def mutated_message(random: Random) -> bytes:
+    """Return a message with up to four mutations."""
     data = random.choice(SEEDS)
     for _ in range(random.choice((0, 1, 1, 1, 2, 4))):
-        data = _damage(random, data)
+        data = _mutate(random, data)
     return data
 
 
-def _damage(random: Random, data: bytes) -> bytes:
+def _mutate(random: Random, data: bytes) -> bytes:
     start = random.randint(0, len(data))
     end = random.randint(start, min(len(data), start + 24))
     kind = random.choice(("insert", "insert", "replace", "cut", "repeat", "splice", "byte"))

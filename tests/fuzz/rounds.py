@@ -1,4 +1,4 @@
-"""Rounds of a fuzzer: their seeds, and the reduction of a failing round to few messages."""
+"""Run the rounds of a fuzzer, and reduce a failing round to few messages."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "6"))
 """Rounds of each fuzzer."""
 
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
-"""The seed of the first round; the next has the next seed."""
+"""Seed of the first round; each further round increments it."""
 
 
 def run_rounds(make: Callable[[random.Random], list[T]], check: Callable[[list[T]], None]) -> None:
-    """Run the rounds, and fail with the fewest messages that make a check fail.
+    """Run the rounds, and fail with as few messages as still make the check fail.
 
     Parameters
     ----------
     make
-        Makes the messages of a round.
+        Returns the messages of a round.
     check
-        Sends messages to a new process, and raises AssertionError where it misbehaves.
+        Sends messages to a new process, and raises AssertionError if its output is wrong.
     """
     for seed in range(SEED, SEED + ROUNDS):
         messages = make(random.Random(seed))
@@ -46,7 +46,7 @@ def _failure(check: Callable[[list[T]], None], messages: list[T]) -> str | None:
 
 
 def _reduced(check: Callable[[list[T]], None], messages: list[T]) -> list[T]:
-    """Leave out whatever part is not needed for a failure, from halves to single messages."""
+    """Remove parts that the failure does not need, from halves down to single messages."""
     size = len(messages) // 2
     while size:
         start = 0

@@ -1,4 +1,4 @@
-"""Whatever the input, the output is protocol, and every request has exactly one response."""
+"""Any input leads to valid output, and to exactly one response per request."""
 
 from __future__ import annotations
 
@@ -7,22 +7,24 @@ from typing import Any
 
 import pytest
 
-from tests.fuzz.conversation import converse, framed, lines
-from tests.fuzz.due import responses_due
-from tests.fuzz.mutation import mutated
+from tests.fuzz.expected_responses import expected_responses
+from tests.fuzz.mutation import mutated_message
+from tests.fuzz.process import framed, lines, run_sidecar
 from tests.fuzz.rounds import run_rounds
 
 MESSAGES = 400
-"""Messages of a round."""
+"""Messages per round."""
 
 FIRST = b'{"jsonrpc":"2.0","id":"first","method":"sidecar.status"}'
-"""An undamaged request: the first byte of the input chooses the framing."""
+"""A valid request: the first byte of the input selects the framing."""
 
-pytestmark = pytest.mark.timeout(0)  # a round has its own; there may be any number of them
+pytestmark = pytest.mark.timeout(
+    0
+)  # each process has its own timeout, and the number of rounds varies
 
 
 def many(random: Random) -> list[bytes]:
-    return [mutated(random) for _ in range(MESSAGES)]
+    return [mutated_message(random) for _ in range(MESSAGES)]
 
 
 def header(body: bytes) -> bytes:
@@ -30,11 +32,11 @@ def header(body: bytes) -> bytes:
 
 
 def check_all(sent: list[bytes], received: list[Any]) -> None:
-    """Check the number of responses to these messages, and the form of each."""
-    due = [responses_due(message) for message in sent]
+    """Check the number and the form of the responses to these messages."""
+    expected = [expected_responses(message) for message in sent]
     responses = [message for message in received if not is_notification(message)]
     check_forms(received)
-    assert sum(map(min, due)) <= len(responses) <= sum(map(max, due))
+    assert sum(map(min, expected)) <= len(responses) <= sum(map(max, expected))
 
 
 def check_forms(received: list[Any]) -> None:
@@ -57,10 +59,10 @@ def check_form(response: dict[str, Any]) -> None:
         assert response["error"]["data"]["kind"] != "internal_error"
 
 
-def test_damaged_lines_get_exactly_the_responses_that_they_are_due() -> None:
-    def check(damaged: list[bytes]) -> None:
-        data = b"\n".join([FIRST, *damaged]) + b"\n"
-        done = converse(data)
+def test_mutated_lines_get_exactly_the_responses_that_the_rules_require() -> None:
+    def check(mutated: list[bytes]) -> None:
+        data = b"\n".join([FIRST, *mutated]) + b"\n"
+        done = run_sidecar(data)
         sent = (line.strip(b" \t\r\n") for line in data.split(b"\n"))
         check_all([line for line in sent if line], lines(done.stdout))
         assert done.status == 0
@@ -68,19 +70,19 @@ def test_damaged_lines_get_exactly_the_responses_that_they_are_due() -> None:
     run_rounds(many, check)
 
 
-def test_damaged_bodies_get_exactly_the_responses_that_they_are_due() -> None:
-    def check(damaged: list[bytes]) -> None:
-        sent = [FIRST, *damaged]
-        done = converse(b"".join(map(header, sent)))
+def test_mutated_bodies_get_exactly_the_responses_that_the_rules_require() -> None:
+    def check(mutated: list[bytes]) -> None:
+        sent = [FIRST, *mutated]
+        done = run_sidecar(b"".join(map(header, sent)))
         check_all(sent, framed(done.stdout))
         assert done.status == 0
 
     run_rounds(many, check)
 
 
-def test_damaged_headers_lead_to_nothing_but_responses() -> None:
-    def damaged(random: Random) -> list[bytes]:
-        frames = [header(mutated(random)) for _ in range(MESSAGES // 8)]
+def test_mutated_headers_lead_to_nothing_but_responses() -> None:
+    def mutated_frames(random: Random) -> list[bytes]:
+        frames = [header(mutated_message(random)) for _ in range(MESSAGES // 8)]
         at = random.randrange(len(frames))
         cut = random.randrange(30)
         frames[at] = (
@@ -89,8 +91,8 @@ def test_damaged_headers_lead_to_nothing_but_responses() -> None:
         return frames
 
     def check(frames: list[bytes]) -> None:
-        done = converse(header(FIRST) + b"".join(frames))
+        done = run_sidecar(header(FIRST) + b"".join(frames))
         check_forms(framed(done.stdout))
         assert done.status in (0, 1)
 
-    run_rounds(damaged, check)
+    run_rounds(mutated_frames, check)

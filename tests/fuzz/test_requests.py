@@ -1,4 +1,4 @@
-"""Requests made from the contract's document get exactly one response each, which it allows."""
+"""Each request generated from the OpenRPC document gets one response, which the document allows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.fuzz.conversation import converse, lines
 from tests.fuzz.generation import (
     DOCUMENT,
     METHODS,
@@ -18,27 +17,30 @@ from tests.fuzz.generation import (
     nearly_valid_params,
     valid_params,
 )
+from tests.fuzz.process import lines, run_sidecar
 from tests.fuzz.rounds import run_rounds
 
 REQUESTS = 300
-"""Requests of a round."""
+"""Requests per round."""
 
 LENIENT = {"initialize", "shutdown", "initialized", "exit"}
-"""LSP's methods ignore what they do not know."""
+"""LSP methods, which ignore unknown params."""
 
 IGNORED = {"workDoneToken", "partialResultToken", "_meta"}
 """Params that are ignored everywhere."""
 
 ABSENT = (None, [], [None])
-"""What counts as no params."""
+"""Values that count as no params."""
 
-NOTIFICATIONS = {told["name"]: told for told in DOCUMENT["x-notifications"]}
+NOTIFICATIONS = {method["name"]: method for method in DOCUMENT["x-notifications"]}
 
-pytestmark = pytest.mark.timeout(0)  # a round has its own; there may be any number of them
+pytestmark = pytest.mark.timeout(
+    0
+)  # each process has its own timeout, and the number of rounds varies
 
 
 def requests(random: Random) -> list[dict[str, Any]]:
-    """Make requests, with ids from 1 on; the first chooses the framing and is valid."""
+    """Return requests with ascending ids; the first is valid and selects the framing."""
     methods = [name for name in METHODS if name not in ("shutdown", "exit")]
     made: list[dict[str, Any]] = [request_of(0, "sidecar.status", {})]
     for identity in range(1, REQUESTS):
@@ -58,7 +60,7 @@ def request_of(identity: int, method: str, params: Any) -> dict[str, Any]:
 
 @cache
 def validator(schema: str) -> Draft202012Validator:
-    """Return the validator of a schema, given as JSON, within the contract's document."""
+    """Return the validator of a schema, written as JSON, of the document."""
     return Draft202012Validator({"components": DOCUMENT["components"], **json.loads(schema)})
 
 
@@ -72,13 +74,13 @@ def allowed(method: str, params: Any) -> bool:
         params = {}
     if not isinstance(params, dict):
         return False
-    told = {param["name"]: param for param in METHODS[method]["params"]}
-    unknown = params.keys() - told.keys()
-    required = {name for name, param in told.items() if param["required"]}
+    declared = {param["name"]: param for param in METHODS[method]["params"]}
+    unknown = params.keys() - declared.keys()
+    required = {name for name, param in declared.items() if param["required"]}
     return (
         (method in LENIENT or unknown <= IGNORED)
         and required <= params.keys()
-        and all(fits(told[name]["schema"], params[name]) for name in params.keys() - unknown)
+        and all(fits(declared[name]["schema"], params[name]) for name in params.keys() - unknown)
     )
 
 
@@ -91,7 +93,10 @@ def check_response(request: dict[str, Any], response: dict[str, Any]) -> None:
     error = response["error"]
     assert fits({"$ref": "#/components/schemas/Error"}, error), response
     kind = error["data"]["kind"]
-    assert kind in {told["$ref"].rpartition("/")[2] for told in method["errors"]}, (request, error)
+    assert kind in {error["$ref"].rpartition("/")[2] for error in method["errors"]}, (
+        request,
+        error,
+    )
     assert kind != "internal_error"
     assert error["code"] == DOCUMENT["components"]["errors"][kind]["code"]
     if not allowed(request["method"], request["params"]):
@@ -99,9 +104,11 @@ def check_response(request: dict[str, Any], response: dict[str, Any]) -> None:
 
 
 def check_notification(message: dict[str, Any]) -> None:
-    told = {param["name"]: param["schema"] for param in NOTIFICATIONS[message["method"]]["params"]}
-    assert message["params"].keys() == told.keys()
-    assert all(fits(told[name], value) for name, value in message["params"].items()), message
+    declared = {
+        param["name"]: param["schema"] for param in NOTIFICATIONS[message["method"]]["params"]
+    }
+    assert message["params"].keys() == declared.keys()
+    assert all(fits(declared[name], value) for name, value in message["params"].items()), message
 
 
 def test_every_request_gets_one_response_that_the_document_allows() -> None:
@@ -109,7 +116,7 @@ def test_every_request_gets_one_response_that_the_document_allows() -> None:
     failed: set[str] = set()
 
     def check(asked: list[dict[str, Any]]) -> None:
-        done = converse("".join(json.dumps(one) + "\n" for one in asked).encode())
+        done = run_sidecar("".join(json.dumps(one) + "\n" for one in asked).encode())
         responses: dict[int, dict[str, Any]] = {}
         for message in lines(done.stdout):
             if "method" in message:
@@ -125,7 +132,7 @@ def test_every_request_gets_one_response_that_the_document_allows() -> None:
         assert done.status == 0
 
     run_rounds(requests, check)
-    # Requests that all fail at the door would test the door alone.
-    reached = {name for name, told in METHODS.items() if "result" in told} - {"shutdown"}
+    # If all requests of a method failed, the check of its params alone would be tested.
+    reached = {name for name, method in METHODS.items() if "result" in method} - {"shutdown"}
     assert succeeded == reached
     assert failed == reached

@@ -1,4 +1,4 @@
-"""What a client library costs over the pipe that it speaks on, in each language."""
+"""The overhead of each client library compared with raw reads and writes on the pipe."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from statistics import median
 
 from benchmarks import peers
 from benchmarks.client import ROOT
-from benchmarks.effort import Effort
 from benchmarks.report import number, table
+from benchmarks.run_size import RunSize
 
 CLIENTS = ROOT / "clients"
 
@@ -23,24 +23,24 @@ Measured = dict[str, dict[str, float]]
 """`raw` and `client`: each `p50` and `p99` in ms, and `perSecond`."""
 
 
-def clients(folder: Path, effort: Effort) -> str:
-    """Measure `events.get` of one event, in every language in every round, and tell the medians.
+def clients(folder: Path, size: RunSize) -> str:
+    """Measure `events.get` of one event with every client in every round, and return the medians.
 
-    Each program measures both ways, a sidecar process each, one after the other.
+    Each program measures the raw pipe and the client, with one sidecar process each.
     """
     programs, notes = {}, []
     for name, make in (("Node", _node), ("Go", _go), ("Python", _python)):
         try:
             programs[name] = make(folder)
-        except peers.Missing as missing:
+        except peers.NotInstalled as missing:
             notes.append(f"NOTE: {missing}")
     rounds: dict[str, list[Measured]] = {name: [] for name in programs}
-    for _ in range(effort.rounds):
+    for _ in range(size.rounds):
         for name, command in programs.items():
-            with tempfile.TemporaryDirectory(dir=folder) as place:
-                store = str(Path(place) / "events.db")
-                rounds[name].append(_run([*command, store, str(effort.round_trips)]))
-    head = f"clients over the bare pipe; medians of {effort.rounds} interleaved rounds"
+            with tempfile.TemporaryDirectory(dir=folder) as stores:
+                store = str(Path(stores) / "events.db")
+                rounds[name].append(_run([*command, store, str(size.round_trips)]))
+    head = f"clients compared with the raw pipe; medians of {size.rounds} interleaved rounds"
     return "\n\n".join([head, *notes, _side_by_side(rounds)])
 
 
@@ -49,13 +49,14 @@ def _side_by_side(rounds: dict[str, list[Measured]]) -> str:
     for label, key in (
         ("round trip p50, ms", "p50"),
         ("round trip p99, ms", "p99"),
-        ("all at once, requests/s", "perSecond"),
+        ("pipelined, requests/s", "perSecond"),
     ):
         for way in ("raw", "client"):
-            cells = (median(one[way][key] for one in told) for told in rounds.values())
+            cells = (median(one[way][key] for one in measured) for measured in rounds.values())
             rows.append([f"{label}, {way}", *map(number, cells)])
         ratios = (
-            median(one["client"][key] / one["raw"][key] for one in told) for told in rounds.values()
+            median(one["client"][key] / one["raw"][key] for one in measured)
+            for measured in rounds.values()
         )
         rows.append(["  client / raw", *map(number, ratios)])
     return table(rows)
@@ -72,16 +73,16 @@ def _run(command: Sequence[str]) -> Measured:
 def _node(_: Path) -> list[str]:
     node, folder = shutil.which("node"), CLIENTS / "typescript"
     if node is None:
-        raise peers.Missing("Node.js is not installed: its client is left out")
+        raise peers.NotInstalled("Node.js is not installed: the Node client is skipped")
     if not (folder / "dist").is_dir():
-        raise peers.Missing("the TypeScript client is not built (npm ci there): it is left out")
+        raise peers.NotInstalled("clients/typescript is not built (run npm ci there): skipped")
     return [node, str(folder / "bench" / "overhead.mjs")]
 
 
 def _go(folder: Path) -> list[str]:
     go = shutil.which("go")
     if go is None:
-        raise peers.Missing("Go is not installed: its client is left out")
+        raise peers.NotInstalled("Go is not installed: the Go client is skipped")
     program = folder / "overhead"
     build = [go, "build", "-o", str(program), "./bench"]
     subprocess.run(build, cwd=CLIENTS / "go", check=True)

@@ -1,4 +1,4 @@
-"""How much a run measures."""
+"""The sizes of a benchmark run."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Effort:
-    """Sizes of one run; a figure is the median of its rounds.
+class RunSize:
+    """Sizes of one run; each figure is the median of its rounds.
 
     Attributes
     ----------
     rounds
-        How often each server is spawned and measured, and each listing and load repeated.
+        Number of times that each server is spawned and measured, and each listing repeated.
     round_trips
-        Requests sent one at a time in a round.
+        Requests sent one at a time per round.
     load
-        The share of a server's pipelined requests that is sent.
+        Fraction of a peer's pipelined requests that is sent.
     many_events
-        Events in the run that is listed for its memory.
+        Events of the run that the memory benchmark lists.
     signals
-        Signals pipelined in a round; a tenth as many are sent one at a time.
+        Signals pipelined per round; a tenth as many are sent one at a time.
     waits
         Waits that are ended from another process.
     idle_seconds
-        How long an idle sidecar is watched.
+        Seconds for which an idle sidecar is observed.
     """
 
     rounds: int
@@ -36,7 +36,7 @@ class Effort:
     idle_seconds: float
 
 
-FULL = Effort(
+FULL = RunSize(
     rounds=9,
     round_trips=2_000,
     load=1.0,
@@ -46,7 +46,7 @@ FULL = Effort(
     idle_seconds=20.0,
 )
 
-QUICK = Effort(
+QUICK = RunSize(
     rounds=3,
     round_trips=500,
     load=0.4,

@@ -1,4 +1,4 @@
-"""One sidecar process that reads its whole input at once, and what it wrote."""
+"""A sidecar process that gets its whole input at once, and the parsers of its output."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ TIMEOUT = 100.0
 """Seconds after which a process counts as hanging."""
 
 
-class Conversation(Struct, frozen=True):
-    """What a process wrote to stdout, and its exit status."""
+class Finished(Struct, frozen=True):
+    """The output and the exit status of a process."""
 
     stdout: bytes
     status: int
 
 
-def converse(data: bytes, *words: str) -> Conversation:
-    """Send everything to a new sidecar over a new store, and wait for its end."""
+def run_sidecar(data: bytes, *arguments: str) -> Finished:
+    """Send all data to a new sidecar on a new store, and wait until it has ended."""
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "events.db"
         process = subprocess.Popen(
-            [*COMMAND, "--store", str(store), *words],
+            [*COMMAND, "--store", str(store), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -39,10 +39,10 @@ def converse(data: bytes, *words: str) -> Conversation:
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise AssertionError("the process hangs") from None
-    said = stderr.decode()
-    assert "Traceback" not in said, said
-    assert "internal error" not in said, said
-    return Conversation(stdout, process.returncode)
+    log = stderr.decode()
+    assert "Traceback" not in log, log
+    assert "internal error" not in log, log
+    return Finished(stdout, process.returncode)
 
 
 def lines(stream: bytes) -> list[Any]:

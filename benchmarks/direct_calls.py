@@ -1,7 +1,7 @@
-"""The calls that the Flyte backend makes, by hand: Flyte's stubs and nothing else.
+"""The calls of the Flyte backend, made directly with Flyte's stubs.
 
-As a program (`python -m benchmarks.bare ENDPOINT PROJECT DOMAIN RUN EVENT`) it gets one event
-by its name, as a script would.
+`python -m benchmarks.direct_calls ENDPOINT PROJECT DOMAIN RUN EVENT` gets one event by name, as a
+script would.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from flyteidl2.workflow.run_service_pb2_grpc import RunServiceStub
 from grpc import aio
 
 PAGE = 200
-"""The most that ListActions gives at once."""
+"""Maximum page size of ListActions."""
 
 SCANNED = 100
-"""What Flyte's SDK asks for at once."""
+"""Page size of Flyte's SDK."""
 
 CONCURRENT = 32
-"""Details that are asked for at once."""
+"""Number of concurrent calls of GetActionDetails."""
 
 _CREATED = {"key": "created_at", "direction": "ASCENDING"}
 
 
-class Bare:
-    """A channel, and what is asked over it; every method makes the fewest calls that do.
+class DirectCalls:
+    """A client whose methods make as few calls as possible.
 
-    `by_type` says whether the deployment can list conditions alone.
+    `by_type` states whether the deployment can list only conditions.
     """
 
     def __init__(self, endpoint: str, project: str, domain: str, by_type: bool) -> None:
@@ -41,10 +41,10 @@ class Bare:
         self._conditions = [{"field": "action_type", "values": ["3"]}] if by_type else []
 
     async def get(self, run: str, name: str) -> Any:
-        """Give the details of the first event of that name."""
+        """Return the details of the first event with this name."""
         named = {"field": "function_name", "values": [name]}
-        asked = {"limit": PAGE, "sort_by": _CREATED, "filters": [named]}
-        page = await self._list(run, asked)
+        query = {"limit": PAGE, "sort_by": _CREATED, "filters": [named]}
+        page = await self._list(run, query)
         action = {"run": {**self._scope, "name": run}, "name": page.actions[0].id.name}
         answer = await self._stub.GetActionDetails(pb.GetActionDetailsRequest(action_id=action))
         return answer.details
@@ -54,7 +54,7 @@ class Bare:
             assert (await self.get(run, name)).metadata.condition.name == name
 
     async def scan(self, run: str) -> None:
-        """Look through all pages for a name that none of them tells."""
+        """Read all pages in search of a name; none of them contains names."""
         token, calls = "", 0
         while token or not calls:
             page = await self._list(run, {"limit": SCANNED, "token": token})
@@ -62,18 +62,18 @@ class Bare:
             token, calls = page.token, calls + 1
 
     async def ids(self, run: str) -> list[str]:
-        """List a run of conditions and its root, in order of creation; gives the conditions."""
-        asked = {"limit": PAGE, "sort_by": _CREATED, "filters": self._conditions}
+        """Return the ids of the run's conditions in order of creation."""
+        query = {"limit": PAGE, "sort_by": _CREATED, "filters": self._conditions}
         found: list[str] = []
         token, first = "", True
         while token or first:
-            page = await self._list(run, {**asked, "token": token})
+            page = await self._list(run, {**query, "token": token})
             found += [action.id.name for action in page.actions]
             token, first = page.token, False
         return [one for one in found if one != "a0"]
 
     async def snapshot(self, run: str, ids: Collection[str]) -> dict[str, Any]:
-        """Watch the run until all these actions have come."""
+        """Watch the run until all these actions have been received."""
         missing = set(ids)
         found: dict[str, Any] = {}
         request = pb.WatchActionsRequest(run_id={**self._scope, "name": run})
@@ -86,13 +86,13 @@ class Bare:
         return found
 
     async def listing(self, run: str, count: int) -> None:
-        """Give all events with names: pages, then a snapshot."""
+        """Get all events with their names: pages, then a snapshot."""
         ids = await self.ids(run)
         found = await self.snapshot(run, ids)
         assert len([found[one].metadata.condition.name for one in ids]) == count
 
     async def details(self, run: str, ids: Sequence[str]) -> None:
-        """Ask for the details of each, `CONCURRENT` at once."""
+        """Get the details of each, `CONCURRENT` at a time."""
         left = iter(ids)
 
         async def work() -> None:
@@ -104,15 +104,15 @@ class Bare:
         await asyncio.gather(*(work() for _ in range(CONCURRENT)))
 
     async def signal(self, run: str, action: str) -> None:
-        """Answer a condition that takes a bool."""
-        its = {"run": {**self._scope, "name": run}, "name": action}
+        """Signal a condition of the type bool."""
+        action_id = {"run": {**self._scope, "name": run}, "name": action}
         request = pb.SignalEventRequest(
-            action_id=its, parent_action_name="a0", payload={"bool_value": True}
+            action_id=action_id, parent_action_name="a0", payload={"bool_value": True}
         )
         await self._stub.SignalEvent(request)
 
     async def ended(self, run: str, count: int) -> AsyncGenerator[str, None]:
-        """Watch the run; gives the actions that succeed after `count` of them have been told."""
+        """Watch the run, and yield the actions that succeed after the first `count` rows."""
         call = self._stub.WatchActions(pb.WatchActionsRequest(run_id={**self._scope, "name": run}))
         seen: set[str] = set()
         try:
@@ -134,7 +134,7 @@ class Bare:
 
 
 async def main(endpoint: str, project: str, domain: str, run: str, name: str) -> None:
-    bare = Bare(endpoint, project, domain, by_type=False)
+    bare = DirectCalls(endpoint, project, domain, by_type=False)
     await bare.gets(run, [name])
     await bare.close()
 

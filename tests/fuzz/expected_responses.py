@@ -1,7 +1,7 @@
-"""How many responses a message is due, by JSON-RPC and the contract alone.
+"""The number of responses that JSON-RPC and the contract require for a message.
 
-This is a second reading of the rules, on Python's own JSON parser, so that a mistake of the
-sidecar's reading is not repeated here.
+This is a second implementation of the rules, based on Python's JSON parser, so that it does not
+repeat a mistake of the sidecar.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ def _refuse(word: str) -> Any:
     raise _NotJson
 
 
-def responses_due(message: bytes) -> set[int]:
-    """Return the numbers of responses that are right for one message, framing removed."""
+def expected_responses(message: bytes) -> set[int]:
+    """Return the correct numbers of responses to one message, without its framing."""
     try:
         text = message.decode()
         parsed = json.loads(
             text,
             parse_constant=_refuse,
-            parse_int=float,  # numbers matter only by their being numbers
+            parse_int=float,  # the values of numbers do not matter
             object_pairs_hook=_Object,
         )
     except (UnicodeDecodeError, json.JSONDecodeError, _NotJson):
@@ -44,14 +44,14 @@ def responses_due(message: bytes) -> set[int]:
 
 
 def _sum_of_batch(entries: list[set[int]]) -> set[int]:
-    """Return what the one array of a batch is due: nothing only if no entry is due anything."""
+    """Return the number of arrays for a batch: none if no entry requires a response."""
     if ONE in entries:
         return ONE
     return EITHER if EITHER in entries else NONE
 
 
 class _Object(dict[str, Any]):
-    """An object that remembers whether a member came twice: readers differ on which one counts."""
+    """An object that records whether a member occurs twice, which parsers treat differently."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
@@ -72,7 +72,7 @@ def _of_one(message: Any) -> set[int]:
 
 
 def _encodable(message: dict[str, Any]) -> bool:
-    """Return whether no string has an unpaired surrogate: where it is, the contract leaves open."""
+    """Return whether all strings can be encoded; if not, the contract allows both."""
     try:
         json.dumps(message, ensure_ascii=False).encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""What the sidecar does by itself: listings, memory, waits, idling, signals."""
+"""Benchmarks without peers: listings, memory, waits, idle load, signals."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.client import SETTLE, Server, encode, results
-from benchmarks.effort import Effort
 from benchmarks.report import Figure, figures, percentile
+from benchmarks.run_size import RunSize
 from benchmarks.store import EVENTS, RUN, answer, disk, fill, named, serve, signalled
 
 PAGE = 1_000
-"""The largest page that may be asked for."""
+"""Maximum page size."""
 
 
 class Page(msgspec.Struct, rename="camel"):
-    """A page whose events are counted, not decoded."""
+    """A page whose events are counted but not decoded."""
 
     events: list[msgspec.Raw]
     next_cursor: str | None
 
 
-def listing(folder: Path, effort: Effort) -> str:
-    """Time the listing of a whole run."""
+def listing(folder: Path, size: RunSize) -> str:
+    """Measure the listing of a whole run."""
     times = []
     with serve(folder / "listed.db") as server:
         fill(server, EVENTS)
-        for _ in range(effort.rounds):
+        for _ in range(size.rounds):
             start = time.perf_counter()
             found = sum(_pages(server))
             times.append(time.perf_counter() - start)
@@ -43,9 +43,9 @@ def listing(folder: Path, effort: Effort) -> str:
     )
 
 
-def memory(folder: Path, effort: Effort) -> str:
-    """Weigh a sidecar before and while it lists a long run that another one made."""
-    store, count = folder / "many.db", effort.many_events
+def memory(folder: Path, size: RunSize) -> str:
+    """Measure the memory of a sidecar that lists a large run, which another sidecar created."""
+    store, count = folder / "many.db", size.many_events
     with serve(store) as creator:
         creating = fill(creator, count)
         created = creator.rss
@@ -63,29 +63,29 @@ def memory(folder: Path, effort: Effort) -> str:
     return figures(
         f"one run of {count:,} events",
         [
-            Figure("made by pipelined events.create, events/s", [count / creating]),
-            Figure("RSS of the sidecar that made them, MB", [created]),
+            Figure("created by pipelined events.create, events/s", [count / creating]),
+            Figure("RSS of the sidecar that created them, MB", [created]),
             Figure("whole listing by another sidecar, ms", [seconds * 1e3]),
-            Figure("its RSS before, MB", [before]),
-            Figure("added at the listing's peak, MB", [peak - before], "at most 10"),
+            Figure("RSS before the listing, MB", [before]),
+            Figure("RSS added during the listing, MB", [peak - before], "at most 10"),
         ],
     )
 
 
-def waits(folder: Path, effort: Effort) -> str:
-    """Time a signal written to one process until another one's wait is answered."""
+def waits(folder: Path, size: RunSize) -> str:
+    """Measure the time from a signal in one process to the response to a wait in another."""
     store = folder / "waited.db"
     times = []
     with serve(store) as signaller, serve(store) as waiter:
-        fill(signaller, effort.waits)
-        for place in range(effort.waits):
+        fill(signaller, size.waits)
+        for place in range(size.waits):
             [wait] = encode("events.wait", [named(place)])
             waiter.send(wait)
             seconds, waited = signalled(signaller, place, waiter)
             times.append(seconds)
             results([waited])
     return figures(
-        f"signal in one process to wait in another, {effort.waits} times",
+        f"signal in one process to wait in another, {size.waits} times",
         [
             Figure("p50, ms", [percentile(times, 50) * 1e3], "below 50"),
             Figure("p99, ms", [percentile(times, 99) * 1e3], "below 50"),
@@ -93,36 +93,36 @@ def waits(folder: Path, effort: Effort) -> str:
     )
 
 
-def idle(folder: Path, effort: Effort) -> str:
-    """Watch a sidecar that has nothing to do but one wait."""
+def idle(folder: Path, size: RunSize) -> str:
+    """Measure the CPU load of a sidecar with one open wait."""
     with serve(folder / "idle.db") as server:
         fill(server, 1)
-        [wait] = encode("events.wait", [{**named(0), "timeoutSeconds": effort.idle_seconds + 1}])
+        [wait] = encode("events.wait", [{**named(0), "timeoutSeconds": size.idle_seconds + 1}])
         server.send(wait)
-        load = server.load_at_rest(effort.idle_seconds)
+        load = server.load_at_rest(size.idle_seconds)
     return figures(
-        f"one open wait, idle for {effort.idle_seconds:.0f} s",
-        [Figure("processor time, % of a core", [load], "below 1")],
+        f"one open wait, idle for {size.idle_seconds:.0f} s",
+        [Figure("CPU time, % of a core", [load], "below 1")],
     )
 
 
-def signals(folder: Path, effort: Effort) -> str:
-    """Answer events, each by a durable commit before its reply."""
-    many, few = effort.signals, effort.signals // 10
+def signals(folder: Path, size: RunSize) -> str:
+    """Measure signals, each committed durably before its response."""
+    many, few = size.signals, size.signals // 10
     together, singly = [], []
     with serve(folder / "signalled.db") as server:
-        for place in range(effort.rounds):
+        for place in range(size.rounds):
             run = f"{RUN}-{place}"
             fill(server, many + few, run)
             requests = encode("events.signal", (answer(place, run) for place in range(many)))
-            seconds, replies = server.pipelined(requests)
-            results(replies)
+            seconds, responses = server.pipelined(requests)
+            results(responses)
             together.append(many / seconds)
             places = range(many, many + few)
-            times, replies = server.one_at_a_time(
+            times, responses = server.one_at_a_time(
                 encode("events.signal", (answer(place, run) for place in places))
             )
-            results(replies)
+            results(responses)
             singly.append(few / sum(times))
     return figures(
         f"events.signal, durable ({disk(folder)})",
@@ -134,7 +134,7 @@ def signals(folder: Path, effort: Effort) -> str:
 
 
 def _pages(server: Server) -> Iterator[int]:
-    """List the whole run; give the number of events on each page."""
+    """List the whole run, and yield the number of events of each page."""
     cursor = None
     while True:
         params = {"runName": RUN, "limit": PAGE, "cursor": cursor}
