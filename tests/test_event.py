@@ -39,7 +39,7 @@ def store(tmp_path: Path) -> Iterator[Path]:
 
 
 def start(text: str, *arguments: object) -> subprocess.Popen[str]:
-    """Start a script in a process of its own, where warnings of fork itself do not count."""
+    """Start a script in a process of its own, without the warnings of `fork` itself."""
     return subprocess.Popen(
         [
             *(sys.executable, "-W", "ignore::DeprecationWarning", "-c", textwrap.dedent(text)),
@@ -626,7 +626,7 @@ class TestTheProcess:
             Event.create("second", "r1")
             next(suspended)
 
-            while not _init.service._brief:  # until the wait is open
+            while not _init.service._cancelled_by_pause:  # until the wait is open
                 pass
             go, told = os.pipe(), os.pipe()
             child = os.fork()
@@ -685,7 +685,7 @@ class TestTheProcess:
             """
             import os, sys, threading, flyte_sidecar
             from flyte_sidecar import Event
-            from flyte_sidecar._sync import background
+            from flyte_sidecar._sync import background_loop
 
             flyte_sidecar.init(store=sys.argv[1])
             forked, made = threading.Event(), []
@@ -702,7 +702,7 @@ class TestTheProcess:
             for _ in range(20):
                 child = os.fork()
                 if child == 0:
-                    os._exit(background._left_behind[-1] is not None)
+                    os._exit(background_loop._left_behind[-1] is not None)
                 assert os.waitpid(child, 0)[1] == 0
             forked.set()
             for thread in threads:

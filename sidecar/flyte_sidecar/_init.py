@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import get_args
 
-from flyte_sidecar._sync import Shared, run
+from flyte_sidecar._sync import SharedResource, run_sync
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.server.settings import (
     BackendKind,
@@ -69,7 +69,7 @@ def init(
         domain=domain,
     )
     make_backend(options)  # what cannot be used is told here, not at the first call
-    run(service.change(lambda: EventService(make_backend(options))))
+    run_sync(service.replace(lambda: EventService(make_backend(options))))
 
 
 def _path(path: str | os.PathLike[str]) -> str:
@@ -84,5 +84,5 @@ async def _close(its: EventService) -> None:
     await its.backend.close()
 
 
-service = Shared(_make_default, _close)
+service = SharedResource(_make_default, _close)
 """The event core over the backend in use."""

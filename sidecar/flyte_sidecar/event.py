@@ -17,7 +17,7 @@ from msgspec import Meta, ValidationError, convert
 
 from flyte_sidecar._futures import resolve, wait_all
 from flyte_sidecar._init import service as chosen
-from flyte_sidecar._sync import Pages, blocking, paging
+from flyte_sidecar._sync import Pages, syncify, syncify_pages
 from flyte_sidecar.backends.flyte.rpc import event_conversion
 from flyte_sidecar.errors import DeadlineExceeded, ShuttingDown
 from flyte_sidecar.events import model
@@ -90,7 +90,7 @@ class Event:
         name = event_conversion.action_expected_type(self.pb2)
         return next((kind for kind in _TYPES if kind.__name__ == name), None)
 
-    @blocking
+    @syncify
     @classmethod
     async def get(cls, name: str, /, run_name: str, action_name: str | None = None) -> Event | None:
         """Give the first event created under that name, or None.
@@ -109,7 +109,7 @@ class Event:
             found = await resolve(service.get(target))
         return None if found is None else cls(event_conversion.event_to_action(found))
 
-    @paging
+    @syncify_pages
     @classmethod
     def listall(
         cls, /, run_name: str, action_name: str | None = None, limit: int = model.DEFAULT_LIMIT
@@ -143,7 +143,7 @@ class Event:
             if cursor is None:
                 return
 
-    @blocking
+    @syncify
     @classmethod
     async def create(
         cls,
@@ -197,7 +197,7 @@ class Event:
             write = service.write(Target(new.run, name=new.name, parent=new.parent))
             return cls(event_conversion.event_to_action(await service.create(write, new)))
 
-    @blocking
+    @syncify
     async def signal(self, payload: EventPayload) -> None:
         """Answer the event; answering it again with the same value changes nothing.
 
@@ -217,7 +217,7 @@ class Event:
             write = service.write(self._target(service))
             self._show(await service.signal(write, value, claimed))
 
-    @blocking
+    @syncify
     async def wait(self, timeout: float | None = None) -> EventPayload:
         """Wait for the answer, and give it.
 
@@ -265,14 +265,14 @@ class Event:
         """Wait until the event is no longer pending; a pause in between does not show."""
         loop = asyncio.get_running_loop()
         deadline = None if timeout is None else loop.time() + timeout
-        make = chosen.make
+        make = chosen.factory
         while True:
             async with chosen.use() as service:
-                if chosen.make is not make:
+                if chosen.factory is not make:
                     raise ShuttingDown("another backend was chosen")
                 target = self._target(service)
                 await resolve(service.get(target))  # opens the store
-                waiting = chosen.until_pause(_wait(service, target))
+                waiting = chosen.start_until_pause(_wait(service, target))
                 left = None if deadline is None else max(0.0, deadline - loop.time())
                 try:
                     ended, _ = await asyncio.wait([waiting], timeout=left)

@@ -1,15 +1,30 @@
-"""Methods that block when called, and are asynchronous under ``.aio``.
+"""Methods that block when called, and whose asynchronous version is ``.aio``.
 
-    methods      the two forms of a method
-    background   the event loop on which the work runs
-    shared       what all calls share
+    syncify           the decorators that make both versions of a method
+    background_loop   the event loop on which all calls run, in a thread of its own
+    shared_resource   what all calls share, closed while the process forks
 
-The synchronicity package does this too, but it needs generated stubs to be typed exactly, does
-not survive a fork, and takes two to three times as long a call and 10 ms more to import.
+The synchronicity package also does this. But it needs generated stubs for exact types, does not
+survive a fork, takes two to three times as long for a call, and 10 ms longer to import.
 """
 
-from flyte_sidecar._sync.aio import AsyncItems, Items, Pages, blocking, paging
-from flyte_sidecar._sync.background import bridge, run
-from flyte_sidecar._sync.shared import Shared
+from flyte_sidecar._sync.background_loop import run_async, run_sync
+from flyte_sidecar._sync.shared_resource import SharedResource
+from flyte_sidecar._sync.syncify import (
+    AsyncPageIterator,
+    PageIterator,
+    Pages,
+    syncify,
+    syncify_pages,
+)
 
-__all__ = ["AsyncItems", "Items", "Pages", "Shared", "blocking", "bridge", "paging", "run"]
+__all__ = [
+    "AsyncPageIterator",
+    "PageIterator",
+    "Pages",
+    "SharedResource",
+    "run_async",
+    "run_sync",
+    "syncify",
+    "syncify_pages",
+]

@@ -1,4 +1,4 @@
-"""Methods with two forms."""
+"""Decorators that make the blocking and the asynchronous version of a method."""
 
 from __future__ import annotations
 
@@ -7,39 +7,41 @@ import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast
 
-from flyte_sidecar._sync.background import bridge, run
+from flyte_sidecar._sync.background_loop import run_async, run_sync
 
 P = ParamSpec("P")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 Pages = AsyncGenerator[Sequence[T], None]
-"""What a paging method gives; its callers see single items, and wait once a page."""
+"""What a method returns that lists items in pages. Its callers iterate over single items."""
 
 
-class Both(Protocol[P, T_co]):
-    """A method in both its forms."""
+class Syncified(Protocol[P, T_co]):
+    """A method that blocks, with its asynchronous version."""
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T_co: ...
 
     def aio(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T_co]: ...
 
 
-class BothIterate(Protocol[P, T_co]):
-    """A method that iterates, in both its forms."""
+class SyncifiedPages(Protocol[P, T_co]):
+    """A method that returns an iterator, with its asynchronous version."""
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Items[T_co]: ...
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> PageIterator[T_co]: ...
 
-    def aio(self, *args: P.args, **kwargs: P.kwargs) -> AsyncItems[T_co]: ...
+    def aio(self, *args: P.args, **kwargs: P.kwargs) -> AsyncPageIterator[T_co]: ...
 
 
-class blocking(Generic[P, T]):  # noqa: N801  a decorator, as property is
-    """Give an asynchronous method its two forms; goes above ``@classmethod``.
+class syncify(Generic[P, T]):  # noqa: N801  a decorator, as property is
+    """Make an asynchronous method block when called; ``.aio`` is its asynchronous version.
+
+    Write it above ``@classmethod``.
 
     Examples
     --------
     >>> class Clock:
-    ...     @blocking
+    ...     @syncify
     ...     async def tick(self) -> int:
     ...         return 1
     >>> Clock().tick()
@@ -52,49 +54,49 @@ class blocking(Generic[P, T]):  # noqa: N801  a decorator, as property is
         self.__doc__ = method.__doc__
         self._method = method
 
-    def __get__(self, instance: object, owner: type) -> Both[P, T]:
+    def __get__(self, instance: object, owner: type) -> Syncified[P, T]:
         bound = _bound(self._method, instance, owner)
 
         @functools.wraps(bound)
         def call(*args: Any, **kwargs: Any) -> T:
             coroutine: Coroutine[Any, Any, T] = bound(*args, **kwargs)
-            return run(coroutine)
+            return run_sync(coroutine)
 
         @functools.wraps(bound)
         async def aio(*args: Any, **kwargs: Any) -> T:
             coroutine: Coroutine[Any, Any, T] = bound(*args, **kwargs)
-            return await bridge(coroutine)
+            return await run_async(coroutine)
 
         vars(call).update(aio=aio)
-        return cast("Both[P, T]", call)
+        return cast("Syncified[P, T]", call)
 
 
-class paging(Generic[P, T]):  # noqa: N801
-    """Give a method of `Pages` its two forms, which iterate over single items."""
+class syncify_pages(Generic[P, T]):  # noqa: N801
+    """Make a method of `Pages` return an iterator of items; ``.aio`` returns an async iterator."""
 
     def __init__(self, method: Callable[Concatenate[Any, P], Pages[T]]) -> None:
         self.__doc__ = method.__doc__
         self._method = method
 
-    def __get__(self, instance: object, owner: type) -> BothIterate[P, T]:
+    def __get__(self, instance: object, owner: type) -> SyncifiedPages[P, T]:
         bound = _bound(self._method, instance, owner)
 
         @functools.wraps(bound)
-        def call(*args: Any, **kwargs: Any) -> Items[T]:
-            return Items(bound(*args, **kwargs))
+        def call(*args: Any, **kwargs: Any) -> PageIterator[T]:
+            return PageIterator(bound(*args, **kwargs))
 
         @functools.wraps(bound)
-        def aio(*args: Any, **kwargs: Any) -> AsyncItems[T]:
-            return AsyncItems(bound(*args, **kwargs))
+        def aio(*args: Any, **kwargs: Any) -> AsyncPageIterator[T]:
+            return AsyncPageIterator(bound(*args, **kwargs))
 
         function, is_bound = getattr(bound, "__func__", bound), bound is not self._method
         vars(call).update(aio=aio, __signature__=_signature(function, is_bound, "Iterator"))
         vars(aio).update(__signature__=_signature(function, is_bound, "AsyncIterator"))
-        return cast("BothIterate[P, T]", call)
+        return cast("SyncifiedPages[P, T]", call)
 
 
-class Items(Iterator[T_co]):
-    """The single items of pages. Dropped early, the background loop closes the pages."""
+class PageIterator(Iterator[T_co]):
+    """Iterates over the items of pages. The background loop closes the pages."""
 
     def __init__(self, pages: Pages[T_co]) -> None:
         self._pages = pages
@@ -104,19 +106,22 @@ class Items(Iterator[T_co]):
         while True:
             for item in self._page:
                 return item
-            page = run(_next(self._pages))
+            page = run_sync(_next(self._pages))
             if page is None:
                 raise StopIteration
             self._page = iter(page)
 
     def close(self) -> None:
-        """Give no more items."""
+        """End the iteration."""
         self._page = iter(())
-        run(self._pages.aclose())
+        run_sync(self._pages.aclose())
 
 
-class AsyncItems(AsyncIterator[T_co]):
-    """As `Items`, from asyncio; no generator, as the caller's loop may end before its end."""
+class AsyncPageIterator(AsyncIterator[T_co]):
+    """The asynchronous version of `PageIterator`.
+
+    It is not a generator, because the caller's loop may be closed before the iteration ends.
+    """
 
     def __init__(self, pages: Pages[T_co]) -> None:
         self._pages = pages
@@ -126,15 +131,15 @@ class AsyncItems(AsyncIterator[T_co]):
         while True:
             for item in self._page:
                 return item
-            page = await bridge(_next(self._pages))
+            page = await run_async(_next(self._pages))
             if page is None:
                 raise StopAsyncIteration
             self._page = iter(page)
 
     async def aclose(self) -> None:
-        """Give no more items."""
+        """End the iteration."""
         self._page = iter(())
-        await bridge(self._pages.aclose())
+        await run_async(self._pages.aclose())
 
 
 def _bound(method: Any, instance: object, owner: type) -> Callable[..., Any]:
@@ -143,12 +148,12 @@ def _bound(method: Any, instance: object, owner: type) -> Callable[..., Any]:
 
 
 @functools.cache
-def _signature(function: Callable[..., Any], is_bound: bool, gives: str) -> inspect.Signature:
-    """Give the signature of a paging method as its caller sees it: without the pages."""
+def _signature(function: Callable[..., Any], is_bound: bool, iterator: str) -> inspect.Signature:
+    """Return the signature of a method of pages as its callers see it: an iterator of items."""
     signature = inspect.signature(function)
     parameters = list(signature.parameters.values())[is_bound:]
-    given = signature.return_annotation.replace("Pages[", f"{gives}[")
-    return signature.replace(parameters=parameters, return_annotation=given)
+    annotation = signature.return_annotation.replace("Pages[", f"{iterator}[")
+    return signature.replace(parameters=parameters, return_annotation=annotation)
 
 
 async def _next(pages: Pages[T]) -> Sequence[T] | None:

@@ -1,7 +1,7 @@
-"""One event loop in a thread of its own, which starts with the first call.
+"""One event loop in a thread of its own, which the first call starts.
 
-Before the process forks, and when it ends, the thread pauses with everything shared closed:
-a child that inherited an open store could lose its commits.
+Before the process forks, and when it exits, the thread pauses and all shared resources are closed:
+a child process that inherited an open store could lose its commits.
 """
 
 from __future__ import annotations
@@ -16,66 +16,66 @@ from contextlib import AsyncExitStack, suppress
 from typing import Any, Generic, NoReturn, TypeVar
 
 from flyte_sidecar._futures import retrieve_exception, try_set_result, wait_all
-from flyte_sidecar._sync import shared
+from flyte_sidecar._sync.shared_resource import all_resources
 
 T = TypeVar("T")
 
-PATIENCE = 10.0
-"""Seconds that the interpreter's exit waits for what is under way."""
+EXIT_TIMEOUT = 10.0
+"""Seconds that the exit of the interpreter waits for open calls."""
 
-LOOK_UP = 0.1
-"""Seconds for which an interrupt may go unnoticed."""
+INTERRUPT_POLL_INTERVAL = 0.1
+"""Seconds for which an interrupt may remain unnoticed."""
 
 
-def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run the coroutine on the background loop and wait for it.
+def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run the coroutine on the background loop, and block until it has ended.
 
-    An interrupted wait cancels the coroutine and lets it end; interrupted again, it leaves.
+    An interrupt cancels the coroutine and waits for its end. A second interrupt does not wait.
 
     Raises
     ------
     RuntimeError
-        If called on the background loop, which would wait for itself.
+        If called on the background loop itself: that would be a deadlock.
     """
     ended = threading.Lock()  # an interrupt can break a threading.Event, but not a lock
     ended.acquire()
-    work = _Work(coroutine, ended.release)
+    call = _Call(coroutine, ended.release)
     try:
-        work.start()
-        _wait(work, ended)
+        call.start()
+        _wait(call, ended)
     except BaseException:
-        if work.cancel():
-            _wait(work, ended)
+        if call.cancel():
+            _wait(call, ended)
         raise
-    return work.result()
+    return call.result()
 
 
-async def bridge(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run the coroutine on the background loop and await it on the caller's.
+async def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run the coroutine on the background loop, and await it on the loop of the caller.
 
-    Cancelling the caller cancels the coroutine; the caller goes on once it has ended.
+    Cancelling the caller cancels the coroutine and awaits its end.
     """
     loop = asyncio.get_running_loop()
     if _background is not None and loop is _background.loop:
         return await coroutine
     ended: asyncio.Future[None] = loop.create_future()
 
-    def tell() -> None:
-        with suppress(RuntimeError):  # the caller's loop may have been closed
+    def notify() -> None:
+        with suppress(RuntimeError):  # the loop of the caller may be closed
             loop.call_soon_threadsafe(try_set_result, ended, None)
 
-    work = _Work(coroutine, tell)
+    call = _Call(coroutine, notify)
     try:
-        work.start()
-        await asyncio.wait([ended])
+        call.start()
+        await wait_all([ended])
     except BaseException as error:
-        if work.cancel() and isinstance(error, asyncio.CancelledError):
-            await asyncio.wait([ended])
+        if call.cancel() and isinstance(error, asyncio.CancelledError):
+            await wait_all([ended])
         raise
-    return work.result()
+    return call.result()
 
 
-class _Background:
+class _BackgroundLoop:
     """The event loop and its thread."""
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class _Background:
         self.quiet = False
         self._stop: asyncio.Future[None] = self.loop.create_future()
         self._pausing: asyncio.Task[None] | None = None
-        self._go_on = threading.Event()
+        self._resume = threading.Event()
         self._thread = threading.Thread(target=self._run, name="flyte-sidecar-loop", daemon=True)
         try:
             self._thread.start()
@@ -95,37 +95,37 @@ class _Background:
         return threading.get_ident() == self._thread.ident
 
     def park(self) -> None:
-        """Pause the work and hold the thread, until `go_on`."""
+        """Pause all calls and block the thread until `resume`."""
         if not self.is_current():
-            self._go_on = threading.Event()
-            self._pause(self._go_on).wait()
+            self._resume = threading.Event()
+            self._pause(self._resume).wait()
 
-    def go_on(self) -> None:
-        self._go_on.set()
+    def resume(self) -> None:
+        self._resume.set()
 
     def end(self) -> None:
-        """Pause the work for good and end the thread."""
-        # Who still waits is a daemon thread: woken now, it could only fail, and print that.
+        """Pause all calls for good and end the thread."""
+        # Any caller that still waits is a daemon thread: it could only fail, and print the failure.
         self.quiet = True
-        self._pause(None).wait(PATIENCE)
+        self._pause(None).wait(EXIT_TIMEOUT)
         self.loop.call_soon_threadsafe(self._stop.set_result, None)
-        self._thread.join(PATIENCE)
+        self._thread.join(EXIT_TIMEOUT)
 
-    def _pause(self, go_on: threading.Event | None) -> threading.Event:
-        """Pause until `go_on`, for good if there is none; gives what is set once it has begun."""
+    def _pause(self, resume: threading.Event | None) -> threading.Event:
+        """Pause until `resume` is set, or for good. Set the returned event once all is paused."""
         paused = threading.Event()
 
         async def pause() -> None:
             async with AsyncExitStack() as stack:
                 try:
-                    for each in shared.every:
-                        await stack.enter_async_context(each.paused())
+                    for resource in all_resources:
+                        await stack.enter_async_context(resource.paused())
                 finally:
                     paused.set()
-                if go_on is None:
-                    await self.loop.create_future()  # until everything is cancelled
+                if resume is None:
+                    await self.loop.create_future()  # until it is cancelled
                 else:
-                    go_on.wait()
+                    resume.wait()
 
         def start() -> None:
             self._pausing = self.loop.create_task(pause())
@@ -145,12 +145,12 @@ class _Background:
         left = asyncio.all_tasks() - {asyncio.current_task()}
         for task in left:
             task.cancel()
-        await wait_all(left, PATIENCE)
+        await wait_all(left, EXIT_TIMEOUT)
         await self.loop.shutdown_asyncgens()
 
 
-class _Work(Generic[T]):
-    """A coroutine on the background loop for a caller elsewhere; `ended` tells the caller."""
+class _Call(Generic[T]):
+    """A coroutine on the background loop. It calls `ended` at its end, for the caller."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, T], ended: Callable[[], None]) -> None:
         self._coroutine = coroutine
@@ -160,7 +160,7 @@ class _Work(Generic[T]):
         try:
             self._background = _started()
             if self._background.is_current():
-                raise RuntimeError("a blocking call on sidecar's own event loop: use .aio")
+                raise RuntimeError("a blocking call on the background event loop: use .aio")
         except BaseException:
             coroutine.close()
             raise
@@ -173,7 +173,7 @@ class _Work(Generic[T]):
             _refuse()
 
     def cancel(self) -> bool:
-        """Cancel it, even before it began; gives whether its end will be told."""
+        """Cancel the coroutine, even before it started. Return whether `ended` will be called."""
         try:
             self._background.loop.call_soon_threadsafe(self._cancel)
         except RuntimeError:
@@ -193,47 +193,47 @@ class _Work(Generic[T]):
             self._task.cancel()
         else:
             self._coroutine.close()
-            self._tell()
+            self._end_call()
 
     def _finish(self, task: asyncio.Task[T]) -> None:
         retrieve_exception(task)
         if not self._background.quiet:
-            self._tell()
+            self._end_call()
 
-    def _tell(self) -> None:
+    def _end_call(self) -> None:
         self.done = True
         self._ended()
 
 
-_background: _Background | None = None
+_background: _BackgroundLoop | None = None
 _starting = threading.Lock()
 _exiting = False
 _left_behind: list[object] = []
 
 
-def _started() -> _Background:
+def _started() -> _BackgroundLoop:
     global _background
     background = _background
     if background is None:
         with _starting:
             if not _exiting:
-                background = _background = _background or _Background()
+                background = _background = _background or _BackgroundLoop()
     return background or _refuse()
 
 
 def _refuse() -> NoReturn:
     if threading.current_thread() is not threading.main_thread():
-        # A daemon thread, which the interpreter is about to stop in the same way.
+        # A daemon thread: the interpreter is about to stop it anyway.
         threading.Event().wait()
     raise RuntimeError("the interpreter is exiting")
 
 
-def _wait(work: _Work[Any], ended: threading.Lock) -> None:
-    # The main thread takes the interrupts. One that comes just before a wait does not end it,
-    # on Windows none does: so it looks up now and then.
+def _wait(call: _Call[Any], ended: threading.Lock) -> None:
+    # Interrupts arrive in the main thread. One just before `acquire` does not end it, and on
+    # Windows none does, so the main thread polls.
     is_main = threading.current_thread() is threading.main_thread()
-    while not work.done:
-        ended.acquire(timeout=LOOK_UP if is_main else -1)
+    while not call.done:
+        ended.acquire(timeout=INTERRUPT_POLL_INTERVAL if is_main else -1)
 
 
 def _before_fork() -> None:
@@ -244,15 +244,15 @@ def _before_fork() -> None:
 
 def _after_fork_in_parent() -> None:
     if _background is not None:
-        _background.go_on()
+        _background.resume()
     _starting.release()
 
 
 def _after_fork_in_child() -> None:
-    """Start afresh: the thread is not here, and the loop's descriptors are the parent's too."""
+    """Start anew: the thread does not exist here, and the parent uses the loop's descriptors."""
     global _background, _starting
-    # To close these, as their garbage collection would, would reach into the parent's.
-    _left_behind.extend([_background, *(each.start_afresh() for each in shared.every)])
+    # Their garbage collection would close descriptors that the parent uses.
+    _left_behind.extend([_background, *(resource.reset() for resource in all_resources)])
     _background, _starting = None, threading.Lock()
 
 

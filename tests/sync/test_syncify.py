@@ -1,4 +1,4 @@
-"""The two forms of a method, and the background loop that runs them."""
+"""The blocking and the asynchronous version of a method, and the loop that runs both."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 import flyte_sidecar
-from flyte_sidecar._sync import Pages, Shared, blocking, paging, run
+from flyte_sidecar._sync import Pages, SharedResource, run_sync, syncify, syncify_pages
 from tests.conftest import TEST_TIMEOUT
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
@@ -30,36 +30,36 @@ colour = contextvars.ContextVar("colour", default="none")
 
 
 class Probe:
-    """Methods in both forms, and what became of them."""
+    """Methods in both versions; records what happened to them."""
 
     def __init__(self) -> None:
         self.entered = threading.Event()
         self.ended = threading.Event()
         self.closed = threading.Event()
-        self.pages_given = 0
+        self.pages_requested = 0
 
-    @blocking
+    @syncify
     async def add(self, one: int, /, other: int = 1) -> int:
         """Add two numbers."""
         await asyncio.sleep(0)
         return one + other
 
-    @blocking
+    @syncify
     @classmethod
     async def make(cls) -> Probe:
         """Make one."""
         return cls()
 
-    @blocking
+    @syncify
     async def fail(self) -> None:
         raise KeyError("lost")
 
-    @blocking
+    @syncify
     async def seen(self) -> str:
         return colour.get()
 
-    @blocking
-    async def wait_for_ever(self) -> None:
+    @syncify
+    async def wait_forever(self) -> None:
         self.entered.set()
         try:
             await asyncio.Event().wait()
@@ -67,7 +67,7 @@ class Probe:
             await asyncio.sleep(0)
             self.ended.set()
 
-    @blocking
+    @syncify
     async def linger(self, leave: threading.Event) -> None:
         self.entered.set()
         try:
@@ -77,19 +77,19 @@ class Probe:
             self.ended.set()
             raise KeyError("lost")
 
-    @blocking
+    @syncify
     async def meet(self, barrier: asyncio.Barrier) -> None:
         await barrier.wait()
 
-    @blocking
+    @syncify
     async def block_inside(self) -> int:
         return self.add(1)
 
-    @blocking
+    @syncify
     async def await_inside(self) -> int:
         return await self.add.aio(1)
 
-    @paging
+    @syncify_pages
     def count(self, pages: int, size: int = 3) -> Pages[int]:
         """Count upwards."""
         if pages < 0:
@@ -99,7 +99,7 @@ class Probe:
     async def _count(self, pages: int, size: int) -> Pages[int]:
         try:
             for page in range(pages):
-                self.pages_given += 1
+                self.pages_requested += 1
                 yield range(page * size, (page + 1) * size)
         finally:
             await asyncio.sleep(0)
@@ -117,7 +117,7 @@ def in_thread(work: Callable[[], Any]) -> threading.Thread:
 
 
 def script(text: str) -> subprocess.CompletedProcess[str]:
-    """Run a script in a process of its own, where warnings of fork itself do not count."""
+    """Run a script in a process of its own, without the warnings of `fork` itself."""
     return subprocess.run(
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", textwrap.dedent(text)],
         env={**os.environ, "PYTHONPATH": str(Path(flyte_sidecar.__file__).parents[1])},
@@ -132,13 +132,13 @@ def test_a_method_blocks_when_called() -> None:
     assert Probe().add(1, other=2) == 3
 
 
-def test_its_aio_form_is_awaited() -> None:
+def test_aio_is_the_asynchronous_version() -> None:
     assert asyncio.run(Probe().add.aio(1, 2)) == 3
     assert inspect.iscoroutinefunction(Probe.add.aio)
     assert not inspect.iscoroutinefunction(Probe.add)
 
 
-def test_a_class_method_is_given_the_subclass() -> None:
+def test_a_class_method_receives_the_subclass() -> None:
     assert type(Special.make()) is Special
     assert type(Special().make()) is Special
     assert type(asyncio.run(Special.make.aio())) is Special
@@ -148,14 +148,14 @@ def test_a_method_can_be_called_through_its_class() -> None:
     assert Probe.add(Probe(), 1, 2) == 3  # type: ignore[call-arg, arg-type]
 
 
-def test_an_error_comes_through_as_it_was_raised() -> None:
+def test_an_error_is_raised_unchanged() -> None:
     with pytest.raises(KeyError, match="lost"):
         Probe().fail()
     with pytest.raises(KeyError, match="lost"):
         asyncio.run(Probe().fail.aio())
 
 
-def test_wrong_arguments_are_refused_by_the_call_itself() -> None:
+def test_wrong_arguments_raise_in_the_call_itself() -> None:
     with pytest.raises(TypeError, match="missing 1 required positional argument"):
         Probe().add()  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="must not be negative"):
@@ -164,7 +164,7 @@ def test_wrong_arguments_are_refused_by_the_call_itself() -> None:
         Probe().count.aio(-1)
 
 
-def test_signature_and_documentation_are_the_methods_own() -> None:
+def test_signature_and_docstring_are_those_of_the_method() -> None:
     assert str(inspect.signature(Probe().add)) == "(one: 'int', /, other: 'int' = 1) -> 'int'"
     assert str(inspect.signature(Probe.add)).startswith("(self, one: 'int'")
     assert str(inspect.signature(Probe.make)) == "() -> 'Probe'"
@@ -173,20 +173,20 @@ def test_signature_and_documentation_are_the_methods_own() -> None:
     assert "Make one." in pydoc.plain(pydoc.render_doc(Probe))
 
 
-def test_a_signature_tells_of_items_where_the_method_gives_pages() -> None:
+def test_the_signature_of_a_method_of_pages_shows_an_iterator_of_items() -> None:
     arguments = "(pages: 'int', size: 'int' = 3)"
     assert str(inspect.signature(Probe().count)) == f"{arguments} -> 'Iterator[int]'"
     assert str(inspect.signature(Probe().count.aio)) == f"{arguments} -> 'AsyncIterator[int]'"
     assert str(inspect.signature(Probe.count)).startswith("(self, pages")
 
 
-def test_the_callers_context_is_seen() -> None:
+def test_the_context_of_the_caller_is_used() -> None:
     colour.set("red")
     assert Probe().seen() == "red"
     assert asyncio.run(Probe().seen.aio()) == "red"
 
 
-def test_calls_from_two_loops_and_a_thread_run_at_once() -> None:
+def test_calls_from_two_loops_and_a_thread_run_concurrently() -> None:
     probe, barrier = Probe(), asyncio.Barrier(3)
     threads = [
         in_thread(lambda: asyncio.run(probe.meet.aio(barrier))),
@@ -198,12 +198,12 @@ def test_calls_from_two_loops_and_a_thread_run_at_once() -> None:
         assert not thread.is_alive()
 
 
-def test_many_threads_call_at_once() -> None:
+def test_many_threads_can_call_concurrently() -> None:
     with ThreadPoolExecutor(32) as threads:
         assert list(threads.map(Probe().add, range(500))) == list(range(1, 501))
 
 
-def test_a_blocking_call_works_where_a_loop_is_running() -> None:
+def test_a_blocking_call_works_while_a_loop_is_running() -> None:
     async def main() -> int:
         return Probe().add(1)
 
@@ -216,11 +216,11 @@ def test_a_blocking_call_on_the_background_loop_raises() -> None:
     assert Probe().await_inside() == 2
 
 
-def test_cancelling_the_callers_task_cancels_the_work_and_lets_it_end() -> None:
+def test_cancelling_the_caller_cancels_the_call_and_awaits_its_end() -> None:
     probe = Probe()
 
     async def main() -> None:
-        task = asyncio.create_task(probe.wait_for_ever.aio())
+        task = asyncio.create_task(probe.wait_forever.aio())
         await asyncio.to_thread(probe.entered.wait, TEST_TIMEOUT)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -230,7 +230,7 @@ def test_cancelling_the_callers_task_cancels_the_work_and_lets_it_end() -> None:
     asyncio.run(main())
 
 
-def test_a_task_that_is_cancelled_twice_does_not_wait_for_the_work() -> None:
+def test_a_caller_that_is_cancelled_twice_does_not_await_the_end() -> None:
     probe, leave = Probe(), threading.Event()
 
     async def main() -> None:
@@ -249,12 +249,12 @@ def test_a_task_that_is_cancelled_twice_does_not_wait_for_the_work() -> None:
     assert probe.ended.wait(TEST_TIMEOUT)
 
 
-def test_a_timeout_of_the_callers_loop_ends_the_work() -> None:
+def test_a_timeout_of_the_caller_cancels_the_call() -> None:
     probe = Probe()
 
     async def main() -> None:
         async with asyncio.timeout(0.01):
-            await probe.wait_for_ever.aio()
+            await probe.wait_forever.aio()
 
     with pytest.raises(TimeoutError):
         asyncio.run(main())
@@ -262,11 +262,11 @@ def test_a_timeout_of_the_callers_loop_ends_the_work() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no signal can be sent to one thread")
-def test_an_interrupt_ends_the_work_of_a_blocking_call() -> None:
+def test_an_interrupt_cancels_a_blocking_call() -> None:
     done = script(
         """
         import asyncio, signal, threading
-        from flyte_sidecar._sync import run
+        from flyte_sidecar._sync import run_sync
 
         async def work():
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
@@ -277,7 +277,7 @@ def test_an_interrupt_ends_the_work_of_a_blocking_call() -> None:
                 raise
 
         try:
-            run(work())
+            run_sync(work())
         except KeyboardInterrupt:
             print("interrupted")
         """
@@ -285,12 +285,12 @@ def test_an_interrupt_ends_the_work_of_a_blocking_call() -> None:
     assert (done.stdout, done.stderr) == ("cancelled\ninterrupted\n", "")
 
 
-def test_an_iterator_gives_single_items_and_asks_for_a_page_at_a_time() -> None:
+def test_an_iterator_returns_items_and_requests_one_page_at_a_time() -> None:
     probe = Probe()
     numbers = probe.count(2)
-    assert probe.pages_given == 0
+    assert probe.pages_requested == 0
     assert [next(numbers) for _ in range(3)] == [0, 1, 2]
-    assert probe.pages_given == 1
+    assert probe.pages_requested == 1
     assert list(numbers) == [3, 4, 5]
 
     async def main() -> list[int]:
@@ -301,7 +301,7 @@ def test_an_iterator_gives_single_items_and_asks_for_a_page_at_a_time() -> None:
 
 def test_an_empty_page_does_not_end_the_iteration() -> None:
     class Gaps:
-        @paging
+        @syncify_pages
         async def items(self) -> Pages[int]:
             yield []
             yield [1]
@@ -338,7 +338,7 @@ def test_leaving_an_async_for_loop_closes_the_generator() -> None:
     assert other.closed.wait(TEST_TIMEOUT)
 
 
-def test_an_iterator_that_was_never_used_leaves_nothing() -> None:
+def test_an_unused_iterator_is_garbage_collected() -> None:
     numbers = Probe().count(3)
     gone = weakref.ref(numbers)
     del numbers
@@ -346,22 +346,22 @@ def test_an_iterator_that_was_never_used_leaves_nothing() -> None:
     assert gone() is None
 
 
-def test_a_loop_that_is_closed_under_way_disturbs_nobody() -> None:
+def test_a_loop_that_is_closed_during_a_call_affects_no_other_call() -> None:
     probe = Probe()
     loop = asyncio.new_event_loop()
-    call = probe.wait_for_ever.aio()
+    call = probe.wait_forever.aio()
     task = loop.create_task(call)
     loop.run_until_complete(asyncio.to_thread(probe.entered.wait, TEST_TIMEOUT))
     loop.run_until_complete(loop.shutdown_default_executor())
     loop.close()
-    call.close()  # as the garbage collector would
+    call.close()  # as the garbage collector does
     assert probe.ended.wait(TEST_TIMEOUT)
     assert Probe().add(1) == 2
     assert not task.done()
     task._log_destroy_pending = False  # type: ignore[attr-defined]
 
 
-def test_a_failure_that_nobody_waits_for_is_not_logged(
+def test_a_failure_that_nobody_awaits_is_not_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     probe, leave = Probe(), threading.Event()
@@ -383,11 +383,11 @@ def test_a_failure_that_nobody_waits_for_is_not_logged(
 
 
 @needs_fork
-def test_a_forked_child_has_a_loop_of_its_own_and_the_parent_goes_on() -> None:
+def test_a_forked_child_has_its_own_loop_and_the_parent_continues() -> None:
     done = script(
         """
         import asyncio, os, threading
-        from flyte_sidecar._sync import run
+        from flyte_sidecar._sync import run_sync
 
         asked, answered = threading.Event(), []
 
@@ -402,53 +402,53 @@ def test_a_forked_child_has_a_loop_of_its_own_and_the_parent_goes_on() -> None:
             await released.wait()
             return "answered"
 
-        thread = threading.Thread(target=lambda: answered.append(run(wait())))
+        thread = threading.Thread(target=lambda: answered.append(run_sync(wait())))
         thread.start()
         asked.wait()
-        before = run(loop())
+        before = run_sync(loop())
         child = os.fork()
         if child == 0:
-            print("another loop" if run(loop()) != before else "the same", flush=True)
+            print("another loop" if run_sync(loop()) != before else "the same", flush=True)
             os._exit(0)
         _, status = os.waitpid(child, 0)
         release()
         thread.join()
-        print(status, answered, run(loop()) == before)
+        print(status, answered, run_sync(loop()) == before)
         """
     )
     assert (done.stdout, done.stderr) == ("another loop\n0 ['answered'] True\n", "")
 
 
 @needs_fork
-def test_what_is_shared_is_closed_while_the_process_forks() -> None:
+def test_a_shared_resource_is_closed_while_the_process_forks() -> None:
     done = script(
         """
         import asyncio, os
-        from flyte_sidecar._sync import Shared, run
+        from flyte_sidecar._sync import SharedResource, run_sync
 
-        told = []
+        log = []
 
         async def close(one):
-            told.append(f"closing {one}")
+            log.append(f"closing {one}")
             await asyncio.sleep(0.01)
-            told.append("closed")
+            log.append("closed")
 
         async def use():
             async with shared.use() as one:
                 await asyncio.sleep(0)
-                told.append(f"using {one}")
+                log.append(f"using {one}")
 
-        shared = Shared(lambda: len(told), close)
-        os.register_at_fork(before=lambda: told.append("before"))
-        run(use())
+        shared = SharedResource(lambda: len(log), close)
+        os.register_at_fork(before=lambda: log.append("before"))
+        run_sync(use())
         child = os.fork()
         if child == 0:
-            run(use())
-            print(told, flush=True)
+            run_sync(use())
+            print(log, flush=True)
             os._exit(0)
         os.waitpid(child, 0)
-        run(use())
-        print(told)
+        run_sync(use())
+        print(log)
         """
     )
     assert (done.stdout, done.stderr) == (
@@ -458,11 +458,11 @@ def test_what_is_shared_is_closed_while_the_process_forks() -> None:
 
 
 @needs_fork
-def test_forks_in_close_succession_hold_nobody_up() -> None:
+def test_forks_in_quick_succession_do_not_deadlock() -> None:
     done = script(
         """
         import asyncio, os, threading
-        from flyte_sidecar._sync import run
+        from flyte_sidecar._sync import run_sync
 
         def fork():
             for _ in range(50):
@@ -471,22 +471,22 @@ def test_forks_in_close_succession_hold_nobody_up() -> None:
                     os._exit(0)
                 os.waitpid(child, 0)
 
-        run(asyncio.sleep(0))
+        run_sync(asyncio.sleep(0))
         threads = [threading.Thread(target=fork) for _ in range(4)]
         for thread in threads:
             thread.start()
         while any(thread.is_alive() for thread in threads):
-            run(asyncio.sleep(0))
+            run_sync(asyncio.sleep(0))
         """
     )
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_interpreter_ends_quietly_whatever_is_under_way() -> None:
+def test_the_interpreter_exits_quietly_during_calls() -> None:
     done = script(
         """
         import asyncio, atexit, threading
-        from flyte_sidecar._sync import Items, bridge, run
+        from flyte_sidecar._sync import PageIterator, run_async, run_sync
 
         entered = [threading.Event() for _ in range(2)]
 
@@ -501,19 +501,19 @@ def test_the_interpreter_ends_quietly_whatever_is_under_way() -> None:
         async def answer():
             return "answered"
 
-        for work in (lambda: run(wait(0)), lambda: asyncio.run(bridge(wait(1)))):
+        for work in (lambda: run_sync(wait(0)), lambda: asyncio.run(run_async(wait(1)))):
             threading.Thread(target=work, daemon=True).start()
         for each in entered:
             each.wait()
-        suspended = Items(pages())
+        suspended = PageIterator(pages())
         next(suspended)
-        atexit.register(lambda: print(run(answer())))
+        atexit.register(lambda: print(run_sync(answer())))
         """
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "answered\n", "")
 
 
-def test_a_daemon_thread_that_calls_after_the_end_is_stopped_quietly() -> None:
+def test_a_daemon_thread_that_calls_after_the_exit_is_stopped_quietly() -> None:
     done = script(
         """
         import asyncio, atexit, threading
@@ -522,7 +522,7 @@ def test_a_daemon_thread_that_calls_after_the_end_is_stopped_quietly() -> None:
 
         def work():
             ended.wait()
-            run(asyncio.sleep(0))
+            run_sync(asyncio.sleep(0))
 
         def late():
             ended.set()
@@ -530,7 +530,7 @@ def test_a_daemon_thread_that_calls_after_the_end_is_stopped_quietly() -> None:
             print(thread.is_alive())
 
         atexit.register(late)  # before the import: so after the end of the loop
-        from flyte_sidecar._sync import run
+        from flyte_sidecar._sync import run_sync
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
         """
@@ -538,14 +538,14 @@ def test_a_daemon_thread_that_calls_after_the_end_is_stopped_quietly() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
 
 
-def test_a_call_after_the_end_is_refused() -> None:
+def test_a_call_after_the_exit_raises() -> None:
     done = script(
         """
         import atexit
 
         def late():
             try:
-                run(work())
+                run_sync(work())
             except RuntimeError as error:
                 print(error)
 
@@ -553,56 +553,56 @@ def test_a_call_after_the_end_is_refused() -> None:
             pass
 
         atexit.register(late)  # before the import: so after the end of the loop
-        from flyte_sidecar._sync import run
-        run(work())
+        from flyte_sidecar._sync import run_sync
+        run_sync(work())
         """
     )
     assert (done.stdout, done.stderr) == ("the interpreter is exiting\n", "")
 
 
-def test_work_until_a_pause_is_cancelled_by_it_and_other_work_is_awaited() -> None:
-    told = []
+def test_a_pause_cancels_work_that_was_started_until_then_and_awaits_other_work() -> None:
+    log = []
 
     async def close(one: str) -> None:
-        told.append(f"closed {one}")
+        log.append(f"closed {one}")
 
     async def main() -> None:
-        shared = Shared(lambda: "a", close)
+        shared = SharedResource(lambda: "a", close)
         release = asyncio.Event()
 
-        async def brief() -> None:
+        async def cancellable() -> None:
             async with shared.use():
-                work = shared.until_pause(asyncio.Event().wait())
+                work = shared.start_until_pause(asyncio.Event().wait())
                 await asyncio.wait([work])
-                told.append("left" if work.cancelled() else "done")
+                log.append("left" if work.cancelled() else "done")
 
         async def steady() -> None:
             async with shared.use():
                 await release.wait()
-                late_work = shared.until_pause(asyncio.Event().wait())
+                late_work = shared.start_until_pause(asyncio.Event().wait())
                 await asyncio.wait([late_work])
-                told.append("finished" if late_work.cancelled() else "done")
+                log.append("finished" if late_work.cancelled() else "done")
 
         async def late() -> None:
             async with shared.use() as one:
-                told.append(f"using {one}")
+                log.append(f"using {one}")
 
-        users = [asyncio.create_task(each()) for each in (brief, steady)]
+        users = [asyncio.create_task(each()) for each in (cancellable, steady)]
         await asyncio.sleep(0)
-        changing = asyncio.create_task(shared.change(lambda: "b"))
+        changing = asyncio.create_task(shared.replace(lambda: "b"))
         await asyncio.wait([users[0]])
         users.append(asyncio.create_task(late()))
         await asyncio.sleep(0)
-        assert told == ["left"]
+        assert log == ["left"]
         release.set()
         await asyncio.gather(changing, *users)
 
-    run(main())
-    assert told == ["left", "finished", "closed a", "using b"]
+    run_sync(main())
+    assert log == ["left", "finished", "closed a", "using b"]
 
 
-def test_run_gives_what_a_plain_coroutine_gives() -> None:
+def test_run_sync_returns_the_result_of_a_plain_coroutine() -> None:
     async def work() -> str:
         return threading.current_thread().name
 
-    assert run(work()) == "flyte-sidecar-loop"
+    assert run_sync(work()) == "flyte-sidecar-loop"
