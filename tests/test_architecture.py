@@ -35,13 +35,15 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 FLYTE_MAY_IMPORT: dict[str, set[str]] = {
     "proxy": set(),
+    "timing": set(),
     "endpoint": {"proxy"},
-    "rpc": {"endpoint", "proxy"},
-    "read": {"rpc"},
-    "write": {"endpoint", "read", "rpc"},
-    "watch": {"read", "rpc"},
-    "session": {"endpoint", "read", "rpc", "watch", "write"},
-    "backend": {"endpoint", "read", "rpc", "session", "watch", "write"},
+    "rpc": {"endpoint", "proxy", "timing"},
+    "cache": {"rpc"},
+    "read": {"cache", "rpc", "timing"},
+    "write": {"read", "rpc"},
+    "watch": {"cache", "read", "rpc", "timing"},
+    "session": {"cache", "endpoint", "read", "rpc", "timing", "watch", "write"},
+    "backend": {"endpoint", "rpc", "session", "timing"},
     "__init__": {"backend", "endpoint", "proxy"},
 }
 """The same within `flyte_sidecar.backends.flyte`."""

@@ -18,7 +18,7 @@ def harness(
     if request.param == "local":
         yield LocalHarness(tmp_path, monkeypatch)
         return
-    with FlyteHarness(request.param, monkeypatch) as flyte:
+    with FlyteHarness(request.param) as flyte:
         yield flyte
 
 

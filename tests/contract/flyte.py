@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from flyte_sidecar.backends.flyte import Deployment, FlyteBackend
-from flyte_sidecar.backends.flyte.read import events
 from flyte_sidecar.backends.flyte.session import FlyteSession
-from flyte_sidecar.backends.flyte.watch import inbox, schedule
+from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.errors import EventExists
 from flyte_sidecar.events.backend import EventBackend
 from flyte_sidecar.events.model import Event, NewEvent, Run, Target
@@ -28,11 +28,21 @@ RELEASES = (
 `make test` leaves out the old ones, `make test-versions` runs them.
 """
 
+FAST = Timing(
+    max_clock_skew=0.0,  # the model and the backend share a clock
+    retry_delay=0.01,
+    max_retry_delay=0.02,
+    poll_interval=0.05,
+    inbox_interval=0.05,
+    max_inbox_interval=0.1,
+)
+"""Short intervals, for tests."""
+
 
 class AskingBackend(FlyteBackend):
-    """Lets a client of the tests make events, which on Flyte only a run does."""
+    """Lets a client of the tests create events, which on Flyte only a run does."""
 
-    def __init__(self, server: Server, endpoint: str | None = None) -> None:
+    def __init__(self, server: Server, timing: Timing, endpoint: str | None = None) -> None:
         assert RUN.project is not None
         assert RUN.domain is not None
         super().__init__(
@@ -43,17 +53,18 @@ class AskingBackend(FlyteBackend):
                 domain=RUN.domain,
             ),
             "flyte-sidecar-tests",
+            timing,
         )
         self._model = server.model
         self._used: dict[tuple[Run, str, str], str] = {}
         self.next_id: str | None = None
 
     async def create(self, new: NewEvent) -> Event:
-        place = (new.run, new.parent, new.name)
-        if place in self._used:
-            used = await self._found(new.run, self._used[place])
+        key = (new.run, new.parent, new.name)
+        if key in self._used:
+            used = await self._found(new.run, self._used[key])
             raise EventExists("the name was used before", event=used)
-        self._used[place] = self._model.ask(
+        self._used[key] = self._model.ask(
             new.run.name,
             new.name,
             new.expected_type,
@@ -64,7 +75,7 @@ class AskingBackend(FlyteBackend):
             action=self.next_id,
         )
         self.next_id = None
-        return await self._found(new.run, self._used[place])
+        return await self._found(new.run, self._used[key])
 
     async def _found(self, run: Run, action: str) -> Event:
         found = await self.find(Target(run, action_name=action))
@@ -73,21 +84,25 @@ class AskingBackend(FlyteBackend):
 
 
 class FlyteHarness:
+    """A deployment of one release, and a backend connected to it.
+
+    Attributes
+    ----------
+    clock_skew
+        By how much the backend's own clock is ahead of the deployment's.
+    """
+
     can_create = False
 
-    def __init__(self, release: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, release: str, timing: Timing = FAST) -> None:
+        self.clock_skew = timedelta()
         self._offset = timedelta()
-        # One clock for both sides, so that nothing has to be allowed for its steps.
-        monkeypatch.setattr(events, "now", self._now)
-        monkeypatch.setattr(events, "EXPIRY_GRACE", timedelta())
-        monkeypatch.setattr(schedule, "SHORTEST", 0.05)
-        monkeypatch.setattr(inbox, "POLL", 0.1)
-        monkeypatch.setattr(inbox, "POLL_SOON", 0.05)
+        self._timing = replace(timing, now=lambda: self._now() + self.clock_skew)
         self.server = Server(Model(release, self._now))
 
     def __enter__(self) -> FlyteHarness:
         self.server.start()
-        self._backend = AskingBackend(self.server)
+        self._backend = AskingBackend(self.server, self._timing)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -97,12 +112,12 @@ class FlyteHarness:
         return self._backend
 
     async def connected(self) -> FlyteSession:
-        """Give the backend's open connection."""
+        """Return the backend's session."""
         return await self._backend._connect()
 
     def connect_through(self, endpoint: str) -> None:
-        """Have the backend reach its server by another way."""
-        self._backend = AskingBackend(self.server, endpoint)
+        """Let the backend connect to its server through another endpoint."""
+        self._backend = AskingBackend(self.server, self._timing, endpoint)
 
     def choose_id(self, action: str) -> None:
         self._backend.next_id = action

@@ -54,8 +54,8 @@ def test_doctor_tells_that_the_deployment_works(
 @pytest.mark.parametrize(
     ("projects", "says"),
     [
-        ({"q": ["d"]}, "there is no project 'p'"),
-        ({"p": ["development", "e"]}, "'p' has no domain 'd', only development, e"),
+        ({"q": ["d"]}, "project 'p' does not exist"),
+        ({"p": ["development", "e"]}, "project 'p' has no domain 'd'; it has: development, e"),
     ],
 )
 def test_doctor_detects_a_project_or_domain_that_does_not_exist(

@@ -1,4 +1,4 @@
-"""Shorthands for the tests of the Flyte backend."""
+"""Short forms for the tests of the Flyte backend."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from flyte_sidecar.backends.flyte.read.release_proof import UNPAUSED
+from flyte_sidecar.backends.flyte.timing import Timing
 from tests.conftest import TEST_TIMEOUT
-from tests.contract.flyte import OLD_RELEASES, RELEASES, FlyteHarness
+from tests.contract.flyte import FAST, OLD_RELEASES, RELEASES, FlyteHarness
 from tests.contract.harness import RUN
 
 OLD = pytest.mark.parametrize("release", OLD_RELEASES)
@@ -18,8 +20,13 @@ OLD_AND_NEW = pytest.mark.parametrize("release", ["2.0.28", "2.0.43"])
 EVERY = pytest.mark.parametrize("release", RELEASES)
 
 
+def timed(base: Timing = FAST, **changes: float) -> pytest.MarkDecorator:
+    """Run a test with other intervals than those of `base`."""
+    return pytest.mark.parametrize("timing", [replace(base, **changes)], ids=["timed"])
+
+
 def ask(flyte: FlyteHarness, name: str = "q", *more: Any, **how: Any) -> str:
-    """Have the run ask; gives the id of the condition."""
+    """Let the run ask; return the id of the condition."""
     return flyte.server.model.ask(RUN.name, name, *more, **how)
 
 
@@ -36,7 +43,7 @@ def prove(flyte: FlyteHarness, run: str = RUN.name) -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait until a condition holds that another thread brings about."""
+    """Wait until a condition holds that another thread changes."""
     async with asyncio.timeout(TEST_TIMEOUT):
         while not condition():  # noqa: ASYNC110 - what it waits for is no event of this loop
             await asyncio.sleep(0.001)

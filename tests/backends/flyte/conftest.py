@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.contract.flyte import FlyteHarness
+from flyte_sidecar.backends.flyte.timing import Timing
+from tests.contract.flyte import FAST, FlyteHarness
 from tests.contract.harness import BackendClient
 
 
@@ -15,8 +16,14 @@ def release() -> str:
 
 
 @pytest.fixture
-def flyte(release: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlyteHarness]:
-    with FlyteHarness(release, monkeypatch) as harness:
+def timing() -> Timing:
+    """The intervals of the backend; a test that needs others parametrizes them with `timed`."""
+    return FAST
+
+
+@pytest.fixture
+def flyte(release: str, timing: Timing) -> Iterator[FlyteHarness]:
+    with FlyteHarness(release, timing) as harness:
         yield harness
 
 

@@ -8,7 +8,7 @@ import grpc
 import pytest
 from msgspec.structs import replace
 
-from flyte_sidecar.backends.flyte.read import cache
+from flyte_sidecar.backends.flyte import cache
 from flyte_sidecar.backends.flyte.rpc import run_service as calls
 from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.errors import BackendError, PermissionDenied
@@ -69,11 +69,10 @@ async def test_an_answer_that_is_aborted_later_is_reported_as_aborted(
 
 
 @EVERY
-@pytest.mark.parametrize("size", ["RESOLVED_BYTES", "PENDING_BYTES"])
 async def test_an_event_that_no_cache_can_hold_is_reported_all_the_same(
-    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch, size: str
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, size, 10)
+    monkeypatch.setattr(cache, "DETAILS_BYTES", 10)
     ask(flyte, "q", "str")
     (pending,) = await client.listing()
     assert await client.get("q") == pending
@@ -90,10 +89,10 @@ async def test_an_answer_is_reported_once_it_can_be_read_and_from_then_on(
     event = await client.get("q")
     assert event is not None
     unfinished = replace(event, payload=None)
-    remembered = cache.EventCache()
-    assert remembered.keep(unfinished) == unfinished
-    assert remembered.keep(event) == event
-    assert remembered.keep(unfinished) == event
+    remembered = cache.EventCache(row_freshness=15.0)
+    assert remembered.update(unfinished) == unfinished
+    assert remembered.update(event) == event
+    assert remembered.update(unfinished) == event
 
 
 @EVERY

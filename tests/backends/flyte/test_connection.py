@@ -9,10 +9,9 @@ import pytest
 
 from flyte_sidecar.backends.flyte import Deployment, FlyteBackend
 from flyte_sidecar.backends.flyte.read import events
-from flyte_sidecar.backends.flyte.rpc import run_service as calls
 from flyte_sidecar.errors import BackendUnavailable, DeadlineExceeded, SidecarError
 from flyte_sidecar.events.model import Target
-from tests.backends.flyte.asking import ask, until
+from tests.backends.flyte.asking import ask, timed, until
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, BackendClient, settle
@@ -64,7 +63,6 @@ async def test_a_server_that_is_slow_to_greet_is_reached(flyte: FlyteHarness) ->
 async def test_a_server_that_is_away_is_found_when_it_comes(
     flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calls, "PAUSE", (0.01, 0.01))
     ask(flyte)
     flyte.server.stop()
     backend = flyte.backend()
@@ -81,20 +79,19 @@ async def test_a_server_that_is_away_is_found_when_it_comes(
 
 
 async def test_a_host_that_does_not_exist_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "PAUSE", (0.01, 0.01))
     backend = backend_at("no-such-host.invalid:1")
     with pytest.raises(BackendUnavailable, match=r"no-such-host\.invalid:1"):
         await backend.find(Target(RUN, name="q"))
     await backend.close()
 
 
+@timed(call_timeout=2.0)
 async def test_a_call_that_is_not_answered_ends_by_its_deadline(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask(flyte)
     await client.get("q")
     flyte.server.faults.delay["GetActionDetails"] = 3600.0
-    monkeypatch.setattr(calls, "DEADLINE", 0.05)
     with pytest.raises(DeadlineExceeded):
         await client.get("q")
 

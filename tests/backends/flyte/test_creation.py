@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 
-from flyte_sidecar.backends.flyte.rpc import run_service as calls
 from flyte_sidecar.errors import EventNotFound
 from flyte_sidecar.events.model import Event
 from tests.backends.flyte.asking import EVERY, OLD_AND_NEW, ask, until
@@ -44,7 +43,6 @@ async def test_a_wait_ends_when_the_run_is_over_without_the_event(
 async def test_an_event_created_while_the_backend_was_away_is_found(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calls, "PAUSE", (0.01, 0.02))
     ask(flyte, "other")
     waiting = await begun(client, flyte)
     flyte.server.stop()

@@ -9,9 +9,8 @@ from typing import Any
 import grpc
 import pytest
 
-from flyte_sidecar.backends.flyte.rpc import run_service as calls
 from flyte_sidecar.backends.flyte.rpc.transport import InvalidResponse, RpcError
-from flyte_sidecar.backends.flyte.watch import inbox, informer, schedule, stream, troubles
+from flyte_sidecar.backends.flyte.watch import informer, stream, troubles
 from flyte_sidecar.errors import (
     BackendError,
     EventNotFound,
@@ -21,19 +20,13 @@ from flyte_sidecar.errors import (
 )
 from flyte_sidecar.events.coalescing import Disconnected
 from flyte_sidecar.events.model import PAUSED, SUCCEEDED
-from tests.backends.flyte.asking import EVERY, OLD, OLD_AND_NEW, ask, until
+from tests.backends.flyte.asking import EVERY, OLD, OLD_AND_NEW, ask, timed, until
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, BackendClient
 
 STREAM, DETAILS = "WatchActions", "GetActionDetails"
 OUT_OF_INK = RpcError("INTERNAL", "pq: out of ink")
 BROKEN = ValueError("a payload that no log line may have")
-
-
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "PAUSE", (0.01, 0.02))
-    monkeypatch.setattr(schedule, "SHORTEST", 0.05)
 
 
 class Held:
@@ -138,11 +131,11 @@ async def test_a_watch_that_joins_as_the_last_one_leaves_is_told_all_first(
     waits.cancel()
 
 
+@timed(resync_interval=3600.0)
 @EVERY
 async def test_a_wait_for_what_a_watch_has_seen_resolved_ends_at_once(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "LONGEST", 3600.0)
     action = ask(flyte)
     event = await client.get("q")
     assert event is not None
@@ -300,10 +293,10 @@ async def test_an_event_of_one_run_that_can_never_be_refreshed_ends_no_inbox(
     await watching.pending(["q0", "q1", "q2"])
 
 
+@timed(resync_interval=0.05)
 async def test_of_hundreds_of_waits_one_for_an_event_that_is_gone_ends(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "LONGEST", 0.05)
     actions = [ask(flyte, f"q{place}") for place in range(10)]
     waits = [asyncio.ensure_future(client.wait(action_name=action)) for action in actions]
     await until(lambda: flyte.server.open_streams[STREAM] == 1)
@@ -328,8 +321,8 @@ async def test_what_a_run_tells_after_its_part_of_an_inbox_failed_is_not_lost(
     await details.begin()
     watching = client.watch(None)
     await watching.pending(["q", "other"])
-    its = await flyte.connected()
-    informer = next(one for run, one in its.informers._informers.items() if run.name == "r1")
+    session = await flyte.connected()
+    informer = next(one for run, one in session.informers._informers.items() if run.name == "r1")
     informer.subscribers.fail(_retryable())
     model.signal_directly("r1", action, True)  # and the run is in no list any more
     await watching.pending(["other"])
@@ -354,11 +347,10 @@ async def test_an_inbox_is_not_synced_before_every_run_was_told(
     assert not watching.picture.synced
 
 
+@timed(inbox_interval=0.1, retry_delay=0.1, max_retry_delay=0.5)
 async def test_a_deployment_that_limits_the_rate_is_not_stormed(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox, "POLL_SOON", 0.1)
-    monkeypatch.setattr(calls, "PAUSE", (0.1, 0.5))
     flyte.server.model.ask("r1", "q")
     watching = client.watch(None)
     await watching.pending(["q"])
@@ -436,11 +428,11 @@ async def test_a_run_whose_phase_is_not_told_is_watched_on(
     assert not watching.feed.done()
 
 
+@timed(interval_growth=1.0)
 @OLD
 async def test_a_run_of_thousands_is_not_listed_every_second(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "GROWTH", 1.0)
     for _ in range(2000):
         flyte.server.model.task(RUN.name, "work", phase="SUCCEEDED")
     action = ask(flyte)
@@ -464,7 +456,7 @@ async def test_a_request_that_waits_for_the_connection_is_told_that_it_closes(
         connecting.set()
         await asyncio.get_running_loop().create_future()
 
-    monkeypatch.setattr(backend, "_make", never)
+    monkeypatch.setattr(backend, "_open", never)
     checking = asyncio.ensure_future(backend.check())
     await connecting.wait()
     await flyte.close()

@@ -6,32 +6,31 @@ import asyncio
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from flyte_sidecar._futures import resolve
-from flyte_sidecar.backends.flyte.read import cache
-from flyte_sidecar.backends.flyte.rpc import run_service as calls
+from flyte_sidecar.backends.flyte import cache
 from flyte_sidecar.backends.flyte.rpc.stream_limiter import StreamLimiter
-from flyte_sidecar.backends.flyte.watch import inbox, schedule
+from flyte_sidecar.backends.flyte.rpc.transport import RpcError
+from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.backends.flyte.watch.schedule import Load, Schedule
 from flyte_sidecar.backends.flyte.watch.troubles import PERSISTENT
 from flyte_sidecar.events.coalescing import Disconnected
 from flyte_sidecar.events.model import Target
-from tests.backends.flyte.asking import EVERY, OLD, until
-from tests.contract.flyte import FlyteHarness
+from tests.backends.flyte.asking import EVERY, OLD, timed, until
+from tests.contract.flyte import FAST, FlyteHarness
 from tests.contract.harness import SCOPE, BackendClient
 from tests.fake_runservice import hostile
 
 LISTED, DETAILS, STREAM, RUNS = "ListActions", "GetActionDetails", "WatchActions", "ListRuns"
 NEVER = 1e-9  # a rate
+IDLE = replace(FAST, max_inbox_interval=0.05, inbox_interval=0.01)
 NEW = pytest.mark.parametrize("release", ["2.0.43", "hosted"])
 
 
-@pytest.fixture(autouse=True)
-def short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "PAUSE", (0.01, 0.02))
-    monkeypatch.setattr(schedule, "SHORTEST", 0.05)
-    monkeypatch.setattr(inbox, "POLL", 0.05)
-    monkeypatch.setattr(inbox, "POLL_SOON", 0.01)
+@pytest.fixture
+def timing() -> Timing:
+    return IDLE
 
 
 async def settled(flyte: FlyteHarness, method: str) -> None:
@@ -48,10 +47,10 @@ async def polled(flyte: FlyteHarness, times: int) -> None:
     await until(lambda: flyte.server.calls[RUNS] >= wanted)
 
 
+@timed(IDLE, resyncs_per_second=NEVER)
 async def test_an_idle_inbox_makes_no_calls_for_its_runs(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "RESYNCS_PER_SECOND", NEVER)
     for place in range(60):
         flyte.server.model.ask(f"r{place}", f"q{place}")
     watching = client.watch(None)
@@ -63,11 +62,11 @@ async def test_an_idle_inbox_makes_no_calls_for_its_runs(
     assert flyte.server.open_streams[STREAM] == 60
 
 
+@timed(IDLE, resyncs_per_second=NEVER)
 @EVERY
 async def test_runs_in_which_everything_is_answered_cost_an_idle_inbox_nothing(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "RESYNCS_PER_SECOND", NEVER)
     model = flyte.server.model
     for place in range(40):
         model.signal_directly(f"r{place}", model.ask(f"r{place}", "q"), True)
@@ -83,10 +82,10 @@ async def test_runs_in_which_everything_is_answered_cost_an_idle_inbox_nothing(
     await watching.pending(["again"])
 
 
+@timed(IDLE, resyncs_per_second=NEVER)
 async def test_waits_in_many_runs_make_no_calls_while_streams_are_open(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "RESYNCS_PER_SECOND", NEVER)
     runs = [SCOPE.run(f"r{place}") for place in range(20)]
     actions = [flyte.server.model.ask(run.name, "q") for run in runs]
     waits = []
@@ -103,12 +102,11 @@ async def test_waits_in_many_runs_make_no_calls_while_streams_are_open(
         one.cancel()
 
 
+@timed(IDLE, resyncs_per_second=NEVER, polls_per_second=NEVER)
 @OLD
 async def test_releases_that_hide_answers_are_polled_at_a_rate_that_all_runs_share(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "RESYNCS_PER_SECOND", NEVER)
-    monkeypatch.setattr(schedule, "POLLS_PER_SECOND", NEVER)
     for place in range(20):
         flyte.server.model.ask(f"r{place}", f"q{place}")
     watching = client.watch(None)
@@ -119,13 +117,11 @@ async def test_releases_that_hide_answers_are_polled_at_a_rate_that_all_runs_sha
     assert {*flyte.server.calls} == {RUNS}
 
 
+@timed(IDLE, resyncs_per_second=NEVER, polls_per_second=NEVER, runs_per_second=NEVER)
 @EVERY
 async def test_a_poll_of_hundreds_of_runs_reads_those_that_were_updated_last(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox, "RUNS_PER_SECOND", NEVER)  # they are all listed once
-    monkeypatch.setattr(schedule, "RESYNCS_PER_SECOND", NEVER)
-    monkeypatch.setattr(schedule, "POLLS_PER_SECOND", NEVER)
     model = flyte.server.model
     model.task("oldest", "work")
     client.harness.pass_time(5)
@@ -143,10 +139,10 @@ async def test_a_poll_of_hundreds_of_runs_reads_those_that_were_updated_last(
     assert {(one.request.sort_by.key, one.request.token) for one in asked} == {("updated_at", "")}
 
 
+@timed(IDLE, runs_per_second=NEVER)
 async def test_more_new_runs_than_a_page_holds_are_all_found(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox, "RUNS_PER_SECOND", NEVER)
     flyte.server.model.ask("r", "q")
     watching = client.watch(None)
     await watching.pending(["q"])
@@ -155,11 +151,10 @@ async def test_more_new_runs_than_a_page_holds_are_all_found(
     await watching.pending(["q", *(f"q{place}" for place in range(250))])
 
 
+@timed(IDLE, resync_interval=3600.0, resyncs_per_second=NEVER)
 async def test_an_answer_of_which_no_stream_reports_is_found_by_the_listing_of_runs(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "RESYNCS_PER_SECOND", NEVER)
-    monkeypatch.setattr(schedule, "LONGEST", 3600.0)
     flyte.server.faults.lose_updates = True
     action = flyte.server.model.ask("r1", "q")
     flyte.server.model.ask("r2", "other")
@@ -169,11 +164,10 @@ async def test_an_answer_of_which_no_stream_reports_is_found_by_the_listing_of_r
     await watching.pending(["other"])
 
 
+@timed(IDLE, resync_interval=0.05, resyncs_per_second=NEVER)
 async def test_what_streams_miss_after_the_backend_lost_its_database_is_found_by_listings(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "RESYNCS_PER_SECOND", NEVER)
-    monkeypatch.setattr(schedule, "LONGEST", 0.05)
     names = [f"q{place}" for place in range(20)]
     for name in names:
         flyte.server.model.ask(f"run of {name}", name)
@@ -198,7 +192,7 @@ async def test_a_deployment_that_cannot_sort_by_update_is_listed_whole(
 
     async def refuses(*words: Any) -> Any:
         if "updated_at" in words:
-            raise calls.RpcError("INVALID_ARGUMENT", "invalid sort field: updated_at")
+            raise RpcError("INVALID_ARGUMENT", "invalid sort field: updated_at")
         return await runs(*words)
 
     monkeypatch.setattr(service, "runs", refuses)
@@ -234,16 +228,15 @@ async def test_a_defect_in_polling_the_runs_ends_no_watch(
 
 
 def test_idle_runs_are_resynced_at_a_rate_that_all_of_them_share() -> None:
-    load = Load(StreamLimiter())
+    load = Load(StreamLimiter(), Timing())
     load.streams.open = 1000
     intervals = [Schedule(load).resync(streaming=True, rows=1) for _ in range(1000)]
     assert sum(1 / interval for interval in intervals) < 1.5
     assert max(intervals) - min(intervals) > 500  # for all may have begun at once
 
 
-def test_a_run_that_has_changed_is_resynced_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schedule, "SHORTEST", 1.0)
-    load = Load(StreamLimiter())
+def test_a_run_that_has_changed_is_resynced_soon() -> None:
+    load = Load(StreamLimiter(), Timing())
     load.streams.open = 1000
     its = Schedule(load)
     its.changed()
@@ -252,11 +245,8 @@ def test_a_run_that_has_changed_is_resynced_soon(monkeypatch: pytest.MonkeyPatch
     assert its.resync(streaming=True, rows=1) > 15
 
 
-def test_poll_intervals_grow_from_a_second_to_less_than_fifteen(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(schedule, "SHORTEST", 1.0)
-    its = Schedule(Load(StreamLimiter()))
+def test_poll_intervals_grow_from_a_second_to_less_than_fifteen() -> None:
+    its = Schedule(Load(StreamLimiter(), Timing()))
     found = []
     for _ in range(20):
         found.append(its.poll(hidden=1))
@@ -268,12 +258,12 @@ def test_poll_intervals_grow_from_a_second_to_less_than_fifteen(
 
 
 def test_a_thousand_hidden_events_are_polled_within_a_bounded_rate() -> None:
-    load = Load(StreamLimiter())
+    load = Load(StreamLimiter(), Timing())
     schedules = [Schedule(load) for _ in range(1000)]
     for one in schedules:
         one.poll(hidden=1)
     rate = sum(1 / one.poll(hidden=1) for one in schedules)
-    assert rate < 1.5 * schedule.POLLS_PER_SECOND
+    assert rate < 1.5 * Timing().polls_per_second
     for one in schedules:
         one.close()
     assert (load.runs, load.hidden) == (0, 0)
@@ -312,6 +302,7 @@ async def test_where_listings_hide_answers_the_details_are_fetched_each_time(
     assert [event.name for event in await client.pending()] == ["other"]
 
 
+@timed(IDLE, row_freshness=-1.0)
 async def test_an_event_answered_long_after_the_first_page_is_on_no_later_page(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -321,7 +312,6 @@ async def test_an_event_answered_long_after_the_first_page_is_on_no_later_page(
     page = await client.pending_page(limit=1)
     assert [event.name for event in page.events] == ["first"]
     flyte.server.model.signal_directly("r2", action, True)
-    monkeypatch.setattr(cache, "FRESH", -1.0)
     page = await client.pending_page(limit=1, cursor=page.next_cursor)
     assert page.events == []
 
@@ -329,7 +319,7 @@ async def test_an_event_answered_long_after_the_first_page_is_on_no_later_page(
 async def test_prompts_beyond_the_size_of_the_cache_are_fetched_again(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "PENDING_BYTES", 20_000)
+    monkeypatch.setattr(cache, "DETAILS_BYTES", 20_000)
     for place in range(20):
         flyte.server.model.ask("r1", f"q{place}", prompt="p" * 4000)
     first = await client.pending()

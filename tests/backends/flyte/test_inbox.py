@@ -17,8 +17,7 @@ from msgspec.structs import replace
 
 from flyte_sidecar.backends.flyte.rpc import run_service as calls
 from flyte_sidecar.backends.flyte.rpc.transport import RpcError
-from flyte_sidecar.backends.flyte.watch import inbox, schedule
-from flyte_sidecar.backends.flyte.watch.part import Part
+from flyte_sidecar.backends.flyte.watch.inbox import RunFeed
 from flyte_sidecar.errors import BackendUnavailable, CursorExpired, InvalidParams, PermissionDenied
 from flyte_sidecar.events.coalescing import Disconnected
 from flyte_sidecar.events.model import Scope
@@ -27,14 +26,6 @@ from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import SCOPE, BackendClient
 
 MODEL_SCOPE = {"project": SCOPE.project or "", "domain": SCOPE.domain or ""}
-
-
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "PAUSE", (0.01, 0.02))
-    monkeypatch.setattr(schedule, "SHORTEST", 0.05)
-    monkeypatch.setattr(inbox, "POLL", 0.1)
-    monkeypatch.setattr(inbox, "POLL_SOON", 0.05)
 
 
 def fill(flyte: FlyteHarness, runs: int) -> list[str]:
@@ -282,12 +273,14 @@ async def test_runs_in_which_nothing_waits_any_more_are_followed_no_longer(
     for place, action in enumerate(actions):
         model.signal_directly(f"r{place}", action, True)
     await watching.pending([])
-    its = await flyte.connected()
-    if its.lister.phases_follow is False:  # until its end such a run is listed as one that waits
-        assert len(its.informers._informers) == 5
+    session = await flyte.connected()
+    if (
+        session.lister.phases_follow is False
+    ):  # until its end such a run is listed as one that waits
+        assert len(session.informers._informers) == 5
         for place in range(5):
             model.finish_run(f"r{place}")
-    await until(lambda: not its.informers._informers)
+    await until(lambda: not session.informers._informers)
 
 
 @EVERY
@@ -328,12 +321,13 @@ async def test_a_run_that_is_let_go_tells_nothing_of_which_nobody_would_tell_the
     flyte.server.model.ask("r1", "q")
     watching = client.watch(None)
     await watching.pending(["q"])
-    (informer,) = (await flyte.connected()).informers._informers.values()
-    (part,) = informer.subscribers.watches
-    assert isinstance(part, Part)
+    session = await flyte.connected()
+    (informer,) = session.informers._informers.values()
+    (subscription,) = informer.subscribers.watches
+    assert isinstance(subscription.feed, RunFeed)
     (event,) = watching.picture.events.values()
-    part.stop()
-    part.put(replace(event, action_name="late", name="late"))
+    subscription.feed.close()
+    session.reader.cache.update(replace(event, action_name="late", name="late"))
     watching.take()
     assert watching.picture.pending() == {"q"}
 

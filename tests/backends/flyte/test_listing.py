@@ -13,7 +13,7 @@ import pytest
 from flyte_sidecar.backends.flyte.read import cursors, snapshot
 from flyte_sidecar.errors import BackendError, CursorExpired
 from flyte_sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, Event
-from tests.backends.flyte.asking import EVERY, OLD, OLD_AND_NEW, ask, prove
+from tests.backends.flyte.asking import EVERY, OLD, OLD_AND_NEW, ask, prove, timed
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, BackendClient
@@ -204,10 +204,10 @@ async def test_a_deployment_without_snapshots_is_asked_for_one_once(
     assert flyte.server.calls["WatchActions"] == 1
 
 
+@timed(snapshot_gap=0.05)
 async def test_a_snapshot_in_which_events_are_missing_is_completed_by_details(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot, "TIMEOUT", 0.05)
     prove(flyte)
     for place in range(40):
         ask(flyte, f"q{place}")
@@ -224,10 +224,10 @@ async def test_a_snapshot_in_which_events_are_missing_is_completed_by_details(
     assert flyte.server.calls == Counter(ListActions=1, WatchActions=1, GetActionDetails=2)
 
 
+@timed(snapshot_gap=0.0)
 async def test_a_snapshot_is_waited_for_as_long_as_asking_would_take(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot, "TIMEOUT", 0.0)
     monkeypatch.setattr(snapshot, "DETAILS_COST", 1e6)
     flyte.server.service.page_size = 3
     prove(flyte)
@@ -238,10 +238,10 @@ async def test_a_snapshot_is_waited_for_as_long_as_asking_would_take(
     assert flyte.server.calls == Counter(ListActions=1, WatchActions=1)
 
 
+@timed(snapshot_timeout=0.05)
 async def test_a_run_whose_stream_stays_empty_is_not_asked_for_a_snapshot_again(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot, "FIRST_TIMEOUT", 0.05)
     prove(flyte)
     flyte.server.faults.delay["WatchActions"] = 3600.0
     for count in (40, 80):

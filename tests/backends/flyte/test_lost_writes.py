@@ -8,10 +8,10 @@ from itertools import repeat
 
 import pytest
 from flyteidl2.workflow.run_service_pb2 import GetActionDetailsResponse
+from msgspec.structs import replace
 
-from flyte_sidecar.backends.flyte import write
 from flyte_sidecar.backends.flyte.rpc import grpc_transport
-from flyte_sidecar.backends.flyte.rpc import run_service as calls
+from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.errors import (
     AlreadySignalled,
     BackendError,
@@ -25,7 +25,7 @@ from flyte_sidecar.errors import (
 )
 from flyte_sidecar.events.model import ABORTED, Event, Target
 from tests.backends.flyte.asking import EVERY, ask, until
-from tests.contract.flyte import FlyteHarness
+from tests.contract.flyte import FAST, FlyteHarness
 from tests.contract.harness import RUN, BackendClient, settle
 from tests.fake_runservice.hostile import executed, held, meanwhile, respond, served, status
 
@@ -38,10 +38,9 @@ AWAY = status("UNAVAILABLE")
 LOST = executed(AWAY)
 
 
-@pytest.fixture(autouse=True)
-def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "PAUSE", (0.0, 0.0))
-    monkeypatch.setattr(write, "CATCH_UP", (0.0, 0.0))
+@pytest.fixture
+def timing() -> Timing:
+    return replace(FAST, retry_delay=0.0, record_delays=(0.0, 0.0))
 
 
 async def asked(client: BackendClient, flyte: FlyteHarness, declared: str = "bool") -> Event:

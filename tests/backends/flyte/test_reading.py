@@ -12,10 +12,9 @@ import grpc
 import pytest
 
 from flyte_sidecar._futures import resolve
-from flyte_sidecar.backends.flyte.read import events
 from flyte_sidecar.errors import AlreadyCompleted, InvalidParams, UnsupportedByBackend
 from flyte_sidecar.events.model import PAUSED, SUCCEEDED, TIMED_OUT, NewEvent, Run, Target
-from tests.backends.flyte.asking import EVERY, OLD, OLD_AND_NEW, ask, until
+from tests.backends.flyte.asking import EVERY, OLD, OLD_AND_NEW, ask, timed, until
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, BackendClient
 from tests.fake_runservice.hostile import Execute
@@ -196,10 +195,10 @@ async def test_an_answer_makes_an_event_resolved_whatever_its_phase(
 
 
 @OLD
+@timed(max_clock_skew=60.0)
 async def test_before_2_0_43_an_expiry_is_told_after_a_minute_of_grace(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "EXPIRY_GRACE", timedelta(minutes=1))
     ask(flyte, expires_in=60)
     client.harness.pass_time(100)
     found = await client.get("q")
@@ -212,10 +211,10 @@ async def test_before_2_0_43_an_expiry_is_told_after_a_minute_of_grace(
 
 
 @OLD
+@timed(max_clock_skew=60.0)
 async def test_before_2_0_43_a_refused_signal_tells_of_the_expiry_sooner(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "EXPIRY_GRACE", timedelta(minutes=1))
     ask(flyte, expires_in=60)
     client.harness.pass_time(70)
     with pytest.raises(AlreadyCompleted) as refused:
@@ -229,8 +228,7 @@ async def test_from_2_0_43_on_the_backend_alone_tells_of_an_expiry(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask(flyte, expires_in=60)
-    real = events.now
-    monkeypatch.setattr(events, "now", lambda: real() + timedelta(days=1))  # ours is wrong
+    flyte.clock_skew = timedelta(days=1)
     found = await client.get("q")
     assert found is not None
     assert found.pending
@@ -242,8 +240,7 @@ async def test_an_expiry_that_was_only_computed_does_not_keep_an_answer_from_the
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask(flyte, expires_in=60)
-    real = events.now
-    monkeypatch.setattr(events, "now", lambda: real() + timedelta(days=1))
+    flyte.clock_skew = timedelta(days=1)
     found = await client.get("q")
     assert found is not None
     assert found.phase == TIMED_OUT

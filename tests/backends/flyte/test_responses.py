@@ -7,14 +7,16 @@ import logging
 from itertools import chain, repeat
 
 import pytest
+from msgspec.structs import replace
 
-from flyte_sidecar.backends.flyte.rpc import run_service as calls
+from flyte_sidecar.backends.flyte.rpc import retry
+from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.errors import BackendError, UnsupportedByBackend
 from flyte_sidecar.events.model import Event
 from tests.backends.flyte.asking import ask, until
 from tests.backends.flyte.test_connection import backend_at
 from tests.conftest import TEST_TIMEOUT
-from tests.contract.flyte import FlyteHarness
+from tests.contract.flyte import FAST, FlyteHarness
 from tests.contract.harness import RUN, BackendClient
 from tests.fake_runservice.hostile import compressed, executed, respond, served, status
 
@@ -28,9 +30,9 @@ GARBAGE = [
 garbage = pytest.mark.parametrize("response", GARBAGE)
 
 
-@pytest.fixture(autouse=True)
-def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "PAUSE", (0.0, 0.0))
+@pytest.fixture
+def timing() -> Timing:
+    return replace(FAST, retry_delay=0.0)
 
 
 async def test_no_encoding_but_identity_is_accepted() -> None:
@@ -64,7 +66,7 @@ async def test_a_read_whose_response_cannot_be_decoded_is_retried(
 ) -> None:
     ask(flyte)
     for method in ("ListActions", "GetActionDetails"):
-        flyte.server.hostile.script(method, [response] * (calls.ATTEMPTS - 1))
+        flyte.server.hostile.script(method, [response] * (retry.ATTEMPTS - 1))
     assert await client.get("q") is not None
 
 
@@ -78,7 +80,7 @@ async def test_a_read_that_can_never_be_decoded_is_an_error_of_the_backend(
         await client.get("q")
     assert failed.value.retryable
     assert failed.value.data["grpcStatus"] == "INTERNAL"
-    assert flyte.server.hostile.calls["GetActionDetails"] == calls.ATTEMPTS
+    assert flyte.server.hostile.calls["GetActionDetails"] == retry.ATTEMPTS
     assert caplog.records
     for record in caplog.records:
         assert record.levelno == logging.WARNING
@@ -141,8 +143,8 @@ async def test_a_read_is_retried_while_the_backend_has_lost_its_database(
     client: BackendClient, flyte: FlyteHarness, lost: object
 ) -> None:
     action = ask(flyte)
-    flyte.server.hostile.script("ListActions", [DATABASE_LOST] * (calls.ATTEMPTS - 1))
-    flyte.server.hostile.script("GetActionDetails", [lost] * (calls.ATTEMPTS - 1))
+    flyte.server.hostile.script("ListActions", [DATABASE_LOST] * (retry.ATTEMPTS - 1))
+    flyte.server.hostile.script("GetActionDetails", [lost] * (retry.ATTEMPTS - 1))
     assert await client.get("q") is not None
     flyte.server.hostile.script("GetActionDetails", repeat(lost))
     for target in ({"name": "q"}, {"action_name": action}):
@@ -157,7 +159,7 @@ async def test_an_event_that_cannot_be_read_without_a_database_still_exists(
     action = ask(flyte)
     flyte.server.hostile.script("GetActionDetails", chain([served()], repeat(UNREAD)))
     waiting = asyncio.ensure_future(client.wait("q"))
-    await until(lambda: flyte.server.hostile.calls["GetActionDetails"] > 1 + calls.ATTEMPTS)
+    await until(lambda: flyte.server.hostile.calls["GetActionDetails"] > 1 + retry.ATTEMPTS)
     for write in (client.signal(None, True, action_name=action), client.abort(action_name=action)):
         with pytest.raises(BackendError):
             await write

@@ -9,10 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from flyte_sidecar.backends.flyte.read import listing, release_proof
-from flyte_sidecar.backends.flyte.rpc import run_service as calls
-from flyte_sidecar.backends.flyte.watch import schedule
 from flyte_sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, TIMED_OUT, Event
-from tests.backends.flyte.asking import ask, prove, until
+from tests.backends.flyte.asking import ask, prove, timed, until
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, BackendClient
@@ -20,12 +18,6 @@ from tests.contract.harness import RUN, BackendClient
 pytestmark = pytest.mark.parametrize("release", ["2.0.28", "2.0.42"])
 
 DETAILS = "GetActionDetails"
-
-
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "PAUSE", (0.01, 0.02))
-    monkeypatch.setattr(schedule, "SHORTEST", 0.05)
 
 
 async def upgrade(flyte: FlyteHarness) -> None:
@@ -313,12 +305,12 @@ async def test_what_is_remembered_of_checks_is_bounded(
     assert len(its._confirmed) == 10
 
 
+@timed(poll_interval=3600.0)
 async def test_waits_across_an_upgrade_end_with_what_was_answered_before_it(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instant = 1000.0
     monkeypatch.setattr(listing, "monotonic", lambda: instant)
-    monkeypatch.setattr(schedule, "SHORTEST", 3600.0)  # only a resync sees the answers
     actions = [ask(flyte, f"q{place}") for place in range(5)]
     waiting = [asyncio.ensure_future(client.wait(action_name=action)) for action in actions]
     await until(lambda: flyte.server.open_streams["WatchActions"] == 1)

@@ -9,8 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
-from flyte_sidecar.backends.flyte.rpc import run_service as calls
-from flyte_sidecar.backends.flyte.watch import schedule, stream
+from flyte_sidecar.backends.flyte.watch import stream
 from flyte_sidecar.errors import (
     BackendUnavailable,
     EventNotFound,
@@ -19,17 +18,11 @@ from flyte_sidecar.errors import (
     UnsupportedByBackend,
 )
 from flyte_sidecar.events.model import ABORTED, SUCCEEDED, TIMED_OUT, Event
-from tests.backends.flyte.asking import EVERY, OLD, OLD_AND_NEW, ask, until
+from tests.backends.flyte.asking import EVERY, OLD, OLD_AND_NEW, ask, timed, until
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, BackendClient
 
 STREAM = "WatchActions"
-
-
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "PAUSE", (0.01, 0.02))
-    monkeypatch.setattr(schedule, "SHORTEST", 0.05)
 
 
 async def begun(
@@ -137,12 +130,12 @@ async def test_a_wait_that_begins_as_the_last_one_leaves_is_answered(
     assert (await second).payload is True
 
 
+@timed(stream_lifetime=0.0)
 @pytest.mark.parametrize("fault", ["drop_streams", "break_streams"])
 @EVERY
 async def test_a_wait_survives_streams_that_end(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
-    monkeypatch.setattr(stream, "SOON", 0.0)  # each lived long enough to be worth having
     action = ask(flyte)
     waits = await begun(client, flyte)
     for _ in range(5):
@@ -171,11 +164,11 @@ async def test_a_wait_survives_a_server_that_goes_and_comes_back(
     assert (await waits).payload is True
 
 
+@timed(resync_interval=0.05)
 @EVERY
 async def test_an_answer_of_which_no_stream_tells_is_found_by_looking(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "LONGEST", 0.05)
     flyte.server.faults.lose_updates = True
     action = ask(flyte, "q", "int")
     await client.listing()  # since then it is known whether streams tell of answers
@@ -290,12 +283,12 @@ async def test_an_event_that_is_resolved_opens_no_stream(
     assert flyte.server.calls[STREAM] == 0
 
 
+@timed(polls_per_second=0.001)
 @OLD
 async def test_looks_are_paced_however_many_wait(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     actions = [ask(flyte, f"q{place}") for place in range(50)]
-    monkeypatch.setattr(schedule, "POLLS_PER_SECOND", 0.001)
     waits = [asyncio.ensure_future(client.wait(action_name=action)) for action in actions]
     await until(lambda: flyte.server.calls["GetActionDetails"] >= 100)  # each was looked at twice
     calls_then = Counter(flyte.server.calls)

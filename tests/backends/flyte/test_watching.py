@@ -11,13 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flyte_sidecar.backends.flyte.rpc import run_service as calls
 from flyte_sidecar.backends.flyte.rpc import stream_limiter
-from flyte_sidecar.backends.flyte.watch import schedule, stream
+from flyte_sidecar.backends.flyte.watch import stream
 from flyte_sidecar.errors import BackendUnavailable, PermissionDenied, ShuttingDown
 from flyte_sidecar.events.coalescing import Disconnected
 from flyte_sidecar.events.model import ABORTED, PAUSED, SUCCEEDED
-from tests.backends.flyte.asking import EVERY, OLD_AND_NEW, ask, until
+from tests.backends.flyte.asking import EVERY, OLD_AND_NEW, ask, timed, until
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, BackendClient, Watching
@@ -25,12 +24,6 @@ from tests.fake_runservice.actions import StatusError
 from tests.fake_runservice.hostile import meanwhile, served, status
 
 STREAM = "WatchActions"
-
-
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "PAUSE", (0.01, 0.02))
-    monkeypatch.setattr(schedule, "SHORTEST", 0.05)
 
 
 async def begun(client: BackendClient, flyte: FlyteHarness) -> Watching:
@@ -172,11 +165,11 @@ async def test_a_run_whose_stream_never_works_is_watched_by_looking(
     assert flyte.server.calls[STREAM] <= stream.TRIES
 
 
+@timed(resync_interval=0.05)
 @EVERY
 async def test_changes_of_which_the_stream_does_not_tell_are_found(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "LONGEST", 0.05)
     flyte.server.faults.lose_updates = True
     actions = [ask(flyte, f"q{place}") for place in range(3)]
     watching = await begun(client, flyte)
@@ -230,10 +223,10 @@ async def test_a_watch_does_not_finish_without_what_was_answered_just_before_its
     assert {*watching.picture.named()} == {"q", "last"}
 
 
+@timed(resync_interval=0.05)
 async def test_an_event_that_cannot_be_found_at_once_is_reported_later(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "LONGEST", 0.05)
     watching = await begun(client, flyte)
     missing = status("NOT_FOUND", "action not found: action not found")
     flyte.server.hostile.script("GetActionDetails", [missing] * 2)
@@ -315,13 +308,13 @@ class Unreliable:
                 held.clear()
 
 
+@timed(resync_interval=0.3)
 @pytest.mark.parametrize("release", ["2.0.30", "2.0.43"])
 @given(seed=st.integers(0, 2**32))
 @settings(max_examples=2, derandomize=True)
 async def test_after_a_thousand_steps_over_an_unreliable_stream_every_picture_is_the_backends(
     flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    monkeypatch.setattr(schedule, "LONGEST", 0.3)
     random = Random(seed)
     run = type(RUN)(RUN.org, RUN.project, RUN.domain, f"run{seed}")
     model = flyte.server.model

@@ -7,9 +7,10 @@ from typing import Any
 
 import grpc
 import pytest
+from msgspec.structs import replace
 
-from flyte_sidecar.backends.flyte import write
-from flyte_sidecar.backends.flyte.rpc import run_service as calls
+from flyte_sidecar.backends.flyte.rpc import retry
+from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.errors import (
     AlreadyCompleted,
     AlreadySignalled,
@@ -20,16 +21,16 @@ from flyte_sidecar.errors import (
     UnsupportedByBackend,
 )
 from flyte_sidecar.events.model import ABORTED, SUCCEEDED, TIMED_OUT, Event, Target
-from tests.backends.flyte.asking import EVERY, OLD_AND_NEW, ask
-from tests.contract.flyte import FlyteHarness
+from tests.backends.flyte.asking import EVERY, OLD_AND_NEW, ask, timed
+from tests.contract.flyte import FAST, FlyteHarness
 from tests.contract.harness import RUN, BackendClient
 
 VALUES = [("bool", False), ("int", 2**63 - 1), ("float", 3), ("str", "\0")]
 
 
-@pytest.fixture(autouse=True)
-def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "PAUSE", (0.0, 0.0))
+@pytest.fixture
+def timing() -> Timing:
+    return replace(FAST, retry_delay=0.0)
 
 
 async def found(client: BackendClient, action: str) -> Event:
@@ -84,7 +85,7 @@ async def test_a_signal_that_never_arrives_is_unavailable_and_changes_nothing(
         await client.signal("q", True)
     assert refused.value.retryable
     assert refused.value.data == {"grpcStatus": "UNAVAILABLE", "outcome": "unknown"}
-    assert flyte.server.calls["SignalEvent"] == calls.ATTEMPTS
+    assert flyte.server.calls["SignalEvent"] == retry.ATTEMPTS
     flyte.server.faults.unavailable.clear()
     assert (await found(client, action)).pending
 
@@ -162,11 +163,11 @@ async def test_a_conflict_is_told_once_the_record_has_caught_up(
     assert refused.value.data["event"].payload == 1
 
 
+@timed(record_delays=(0.0, 0.0))
 @EVERY
 async def test_a_conflict_with_a_record_that_never_catches_up_is_no_pending_event(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(write, "CATCH_UP", (0.0, 0.0))
     flyte.server.model.lag = 3600
     action = ask(flyte, "q", "int")
     event = await found(client, action)

@@ -1,9 +1,14 @@
-"""A Flyte deployment as a backend, through its RunService.
+"""A Flyte deployment, through its RunService.
 
-backend, session    the EventBackend, and the objects behind it, which the first request loads
-endpoint, proxy     where the deployment is, and the proxy through which it is reached
-rpc                 calls: transports, TLS, retries, error translation, conversion of messages
-read, watch, write  what requests do with events and runs
+endpoint, proxy   its address, and the proxy on the way there
+backend           the EventBackend; imports the rest when it is first used
+session           one connection: assembles the rest
+timing            intervals, timeouts and rates
+cache             the events that responses have shown; delivers changes to subscribers
+rpc               calls: transports, retries, error translation, conversion
+read              single events, listings, pages, runs
+write             signals and aborts
+watch             informers and inboxes: the runs that are waited for or watched
 """
 
 from flyte_sidecar.backends.flyte.backend import FlyteBackend

@@ -1,18 +1,18 @@
-"""Answers and aborts, and finding out what became of them."""
+"""Signals and aborts, and finding out what became of them."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
 
-from flyte_sidecar.backends.flyte.read.events import EventReader, now, timed_out
+from flyte_sidecar.backends.flyte.read.events import EventReader, timed_out
 from flyte_sidecar.backends.flyte.rpc.enums import type_from_name
 from flyte_sidecar.backends.flyte.rpc.error_translation import is_unreachable, unconfirmed_attempt
 from flyte_sidecar.backends.flyte.rpc.payload_conversion import to_event_payload
-from flyte_sidecar.backends.flyte.rpc.run_service import ATTEMPTS, RunService, pause
+from flyte_sidecar.backends.flyte.rpc.retry import retry_write
+from flyte_sidecar.backends.flyte.rpc.run_service import RunService
 from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.errors import (
     AlreadySignalled,
@@ -23,13 +23,6 @@ from flyte_sidecar.errors import (
 from flyte_sidecar.events.model import ABORTED, SUCCEEDED, Event, Payload, Target
 from flyte_sidecar.events.payloads import type_of
 from flyte_sidecar.events.service import aborted_again, completed, signalled_again
-from flyte_sidecar.events.write_order import is_abandoned
-
-CATCH_UP = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
-"""Seconds before each look at a record that is known to be behind what has happened."""
-
-GLANCE = 2.0
-"""Seconds that a look is given at what a write has done: that it was done is known."""
 
 _MISMATCH = re.compile(r"does not match declared condition type (\w+)")
 
@@ -40,73 +33,51 @@ class EventWriter:
     def __init__(self, service: RunService, reader: EventReader) -> None:
         self._service = service
         self._reader = reader
+        self._timing = reader.timing
 
     async def signal(self, event: Event, payload: Payload) -> Event:
-        """Answer an event, and give it as it then stands."""
+        """Signal an event, and return its state after that."""
         message = to_event_payload(payload)
 
         async def send() -> None:
             await self._service.signal(event.run, event.action_name, event.parent or "", message)
 
-        try:
-            await self._send(send)
-        except RpcError as failure:
-            return await self._judge_signal(event, payload, failure)
-        stands = await self._look_once(event)
-        if stands is None or stands.pending or stands.payload is None:
-            stands = self._answered(event, payload)
-        return stands
+        with self._reader.writing(event.run, event.action_name):
+            try:
+                await retry_write(send, self._timing)
+            except RpcError as failure:
+                return await self._judge_signal(event, payload, failure)
+            current = await self._read_back(event)
+            if current is None or current.pending or current.payload is None:
+                current = self._answered(event, payload)
+            return current
 
     async def abort(self, event: Event, reason: str | None) -> Event:
-        """End an event without an answer, and give it as it then stands."""
+        """Abort an event, and return its state after that."""
 
         async def send() -> None:
             await self._service.abort(event.run, event.action_name, reason or "")
 
         async def is_pending() -> bool:
-            stands = await self._reader.event(event.run, event.action_name)
-            return stands is not None and stands.pending
+            current = await self._reader.event(event.run, event.action_name)
+            return current is not None and current.pending
 
-        try:
-            # A second abort would end an event that was answered after the first was lost.
-            await self._send(send, is_pending)
-        except RpcError as failure:
-            return await self._judge_abort(event, failure)
-        stands = await self._look_once(event)
-        if stands is None or stands.pending:
-            ended = replace(event, phase=ABORTED, pending=False, abort_reason=reason)
-            stands = self._keep(ended)
-        return stands
-
-    async def _send(
-        self,
-        send: Callable[[], Awaitable[None]],
-        may_retry: Callable[[], Awaitable[bool]] | None = None,
-    ) -> None:
-        """Send a write; retry while the backend is away and the client waits.
-
-        Raises
-        ------
-        RpcError
-            The last failure; its `lost` is set if an earlier attempt may have been executed.
-        """
-        lost: RpcError | None = None
-        for attempt in range(1, ATTEMPTS + 1):
+        with self._reader.writing(event.run, event.action_name):
+            if self._reader.cache.is_chosen(event.run, event.action_name):
+                # The cache may lag, and the backend would abort even an answered event.
+                current = await self._reader.event(event.run, event.action_name)
+                if current is not None and not current.pending:
+                    return aborted_again(current)
             try:
-                await send()
-                return
+                # A second abort would end an event that was answered after the first was lost.
+                await retry_write(send, self._timing, is_pending)
             except RpcError as failure:
-                failure.unconfirmed = lost
-                if not is_unreachable(failure) or attempt == ATTEMPTS:
-                    raise
-                lost = lost or failure
-            await asyncio.sleep(pause(attempt))
-            try:
-                goes_on = may_retry is None or await may_retry()
-            except RpcError:
-                goes_on = False
-            if not goes_on or is_abandoned():
-                raise lost
+                return await self._judge_abort(event, failure)
+            current = await self._read_back(event)
+            if current is None or current.pending:
+                ended = replace(event, phase=ABORTED, pending=False, abort_reason=reason)
+                current = self._store(ended)
+            return current
 
     async def _judge_signal(self, event: Event, payload: Payload, failure: RpcError) -> Event:
         """Find out what became of a signal that seems to have failed.
@@ -117,32 +88,31 @@ class EventWriter:
             If that remains unknown, or the signal was rejected for another reason than the
             state of the event.
         """
-        status, said = failure.status, failure.message
+        status, message = failure.status, failure.message
         lost = unconfirmed_attempt(failure)
         if lost is not None:
-            stands = await self._after_loss(event, failure, lost, behind=True)
+            current = await self._after_loss(event, failure, lost, behind=True)
         elif status in ("NOT_FOUND", "FAILED_PRECONDITION"):
-            stands = await self._look(event, behind="already signalled" in said)
+            current = await self._ended(event, behind="already signalled" in message)
         else:
-            stands = None
-        if stands is not None and not stands.pending:
-            return signalled_again(stands, payload)
-        if status == "INVALID_ARGUMENT" and (found := _MISMATCH.search(said)):
+            current = None
+        if current is not None and not current.pending:
+            return signalled_again(current, payload)
+        if status == "INVALID_ARGUMENT" and (found := _MISMATCH.search(message)):
             declared = type_from_name(found[1]) or event.expected_type
-            raise PayloadTypeMismatch(said, expectedType=declared) from failure
-        if status == "FAILED_PRECONDITION" and "already signalled" in said:
-            raise AlreadySignalled(said, event=self._answered(event, None)) from failure
-        if lost is not None and not (status == "NOT_FOUND" and stands is None):
+            raise PayloadTypeMismatch(message, expectedType=declared) from failure
+        if status == "FAILED_PRECONDITION" and "already signalled" in message:
+            raise AlreadySignalled(message, event=self._answered(event, None)) from failure
+        if lost is not None and not (status == "NOT_FOUND" and current is None):
             raise failure
         if status in ("NOT_FOUND", "FAILED_PRECONDITION"):
-            if "already completed" in said or is_overdue(event):
+            if "already completed" in message or self._is_overdue(event):
                 ended = timed_out(event) if event.expires_at is not None else _failed(event)
-                raise completed(self._keep(ended)) from failure
-            raise EventNotFound(f"there is no {_target(event)}: {said}") from failure
+                raise completed(self._store(ended)) from failure
+            raise EventNotFound(f"there is no {_target(event)}: {message}") from failure
         if status == "UNIMPLEMENTED":
             raise UnsupportedByBackend(
-                f"this Flyte takes no signals, its releases from 2.0.28 on do: {said}",
-                grpcStatus=status,
+                f"signals require Flyte 2.0.28 or newer: {message}", grpcStatus=status
             ) from failure
         raise failure
 
@@ -150,11 +120,11 @@ class EventWriter:
         """Find out what became of an abort that seems to have failed; raises as above."""
         lost = unconfirmed_attempt(failure)
         if lost is not None:
-            stands = await self._after_loss(event, failure, lost, behind=False)
-            if stands is not None:
-                if stands.pending:
+            current = await self._after_loss(event, failure, lost, behind=False)
+            if current is not None:
+                if current.pending:
                     raise failure
-                return aborted_again(stands)
+                return aborted_again(current)
         if failure.status == "NOT_FOUND":
             raise EventNotFound(f"there is no {_target(event)}") from failure
         raise failure
@@ -169,45 +139,48 @@ class EventWriter:
         RpcError
             `lost`, if the event cannot be read, or its record lacks the answer.
         """
-        unread: RpcError | None = None
+        unread: Exception | None = None
         try:
-            # Where the backend was away for all attempts, one more will do.
-            attempts = 1 if is_unreachable(failure) else ATTEMPTS
-            stands = await self._look(event, behind=behind, attempts=attempts)
-            if stands is None or stands.phase != SUCCEEDED or stands.payload is not None:
-                return stands
-        except RpcError as another:
+            # Where the backend was away for all attempts, there is no use in many more.
+            limit = self._timing.read_back_timeout if is_unreachable(failure) else None
+            async with asyncio.timeout(limit):
+                current = await self._ended(event, behind=behind)
+            if current is None or current.phase != SUCCEEDED or current.payload is not None:
+                return current
+        except (RpcError, TimeoutError) as another:
             unread = another
         if lost is failure:
             raise failure from unread
         raise RpcError(lost.status, f"{lost.message}; the retry failed: {failure}") from unread
 
-    async def _look(self, event: Event, *, behind: bool, attempts: int = ATTEMPTS) -> Event | None:
-        """Give the event as it stands once its record shows that it has ended, if that comes.
+    async def _ended(self, event: Event, *, behind: bool) -> Event | None:
+        """Return the event once its record shows that it has ended, or as it is after a while.
 
         `behind` says that the record is sure to follow. Before 2.0.43 a phase never does.
         """
-        stands = None
-        for wait in CATCH_UP if behind or self._reader.lister.phases_follow else CATCH_UP[:1]:
-            await asyncio.sleep(wait)
-            stands = await self._reader.event(event.run, event.action_name, attempts=attempts)
-            if stands is None:
+        current = None
+        delays = self._timing.record_delays
+        for delay in delays if behind or self._reader.lister.phases_follow else delays[:1]:
+            await asyncio.sleep(delay)
+            current = await self._reader.event(event.run, event.action_name)
+            if current is None:
                 return None
-            if not stands.pending and (stands.phase != SUCCEEDED or stands.payload is not None):
+            if not current.pending and (current.phase != SUCCEEDED or current.payload is not None):
                 break
-        return stands
+        return current
 
-    async def _look_once(self, event: Event) -> Event | None:
-        """Give the event as it stands, None where that cannot be told soon."""
+    async def _read_back(self, event: Event) -> Event | None:
+        """Return the event after a write that succeeded, None where it cannot be read soon."""
         try:
-            return await self._reader.event(event.run, event.action_name, GLANCE, attempts=1)
-        except RpcError:
+            async with asyncio.timeout(self._timing.read_back_timeout):
+                return await self._reader.event(event.run, event.action_name)
+        except (RpcError, TimeoutError):
             return None
 
     def _answered(self, event: Event, payload: Payload | None) -> Event:
-        """Give the event as one with this answer, of which its record does not tell yet."""
+        """Return the event with an answer that its record lacks so far."""
         known = None if payload is None else type_of(payload)
-        return self._keep(
+        return self._store(
             replace(
                 event,
                 phase=SUCCEEDED,
@@ -217,17 +190,16 @@ class EventWriter:
             )
         )
 
-    def _keep(self, event: Event) -> Event:
-        return self._reader.memory.keep(event)
+    def _store(self, ended: Event) -> Event:
+        return self._reader.cache.update(ended) or ended
 
-
-def is_overdue(event: Event) -> bool:
-    """Tell whether the event is past its time by our clock."""
-    return event.expires_at is not None and now() > event.expires_at
+    def _is_overdue(self, event: Event) -> bool:
+        """Return whether the event's deadline has passed by our clock."""
+        return event.expires_at is not None and self._timing.now() > event.expires_at
 
 
 def _failed(event: Event) -> Event:
-    """Give the event as one that ended in a way of which its record does not tell."""
+    """Return the event as one that ended in a way that its record does not show."""
     return replace(event, phase="FAILED", pending=False)
 
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from msgspec.structs import replace
 
-from flyte_sidecar.backends.flyte.read.cache import EventCache
+from flyte_sidecar.backends.flyte.cache import EventCache
 from flyte_sidecar.backends.flyte.read.listing import Lister
-from flyte_sidecar.backends.flyte.rpc.event_conversion import event_from_details
+from flyte_sidecar.backends.flyte.read.single_flight import SingleFlight
+from flyte_sidecar.backends.flyte.rpc.event_conversion import event_from_details, event_from_listing
 from flyte_sidecar.backends.flyte.rpc.listed_action import EventMetadata, ListedAction
-from flyte_sidecar.backends.flyte.rpc.run_service import ATTEMPTS, RunService
+from flyte_sidecar.backends.flyte.rpc.run_service import RunService
 from flyte_sidecar.backends.flyte.rpc.transport import RpcError
+from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.events.backend import CANDIDATES
 from flyte_sidecar.events.model import TIMED_OUT, Event, Run, Target
+from flyte_sidecar.events.write_order import is_writing
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -24,61 +28,117 @@ U = TypeVar("U")
 AT_ONCE = 100
 """Calls for details that one request makes concurrently; a backend takes about 250."""
 
-EXPIRY_GRACE = timedelta(minutes=1)
-"""By so much the clocks of this machine and of the backend may differ."""
-
 
 class EventReader:
-    """Reads events; every method raises `RpcError` alone.
+    """Reads events into the cache; every method raises `RpcError` alone.
 
     Parameters
     ----------
-    service, lister, memory
-        What it asks, and what is known.
     url
-        Gives a run's page in the console.
+        Returns a run's page in the console.
+
+    Attributes
+    ----------
+    on_written
+        Called when a write to an event of a run is no longer under way.
     """
 
     def __init__(
         self,
         service: RunService,
         lister: Lister,
-        memory: EventCache,
+        cache: EventCache,
         url: Callable[[Run], str | None],
+        timing: Timing,
     ) -> None:
         self.lister = lister
-        self.memory = memory
+        self.cache = cache
         self.url = url
+        self.timing = timing
+        self.on_written: Callable[[Run], None] = lambda run: None
         self._service = service
+        # Writes have calls of their own to read with, which must not wait for others.
+        self._reads = SingleFlight[tuple[Run, str, bool], "Event | None"](self._read)
+        self._writes: dict[tuple[Run, str], object] = {}
 
-    async def event(
-        self, run: Run, action: str, timeout: float | None = None, attempts: int = ATTEMPTS
-    ) -> Event | None:
-        """Give the event behind an action as it stands, None where there is none."""
-        event = await self._read(run, action, timeout, attempts)
-        if event is not None and event.pending and self.memory.has_ended(run, action):
-            # Its end was reported while these details, which are older, were on their way.
-            event = await self._read(run, action, timeout, attempts)
-        return event
+    async def event(self, run: Run, action: str) -> Event | None:
+        """Return the event behind an action, None if there is none."""
+        return await self._reads((run, action, is_writing()))
 
-    async def _read(
-        self, run: Run, action: str, timeout: float | None, attempts: int
-    ) -> Event | None:
+    async def _read(self, key: tuple[Run, str, bool]) -> Event | None:
+        run, action, _ = key
+        event = await self._fetch(run, action)
+        if event is None or (stored := self.cache.update(event)) is not None:
+            return event and stored
+        # Its end was reported while these details, which are older, were on their way.
+        event = await self._fetch(run, action)
+        return event and self.cache.update(event, reread=True)
+
+    async def _fetch(self, run: Run, action: str) -> Event | None:
         ends_recorded = self.lister.phases_follow
         try:
-            details = await self._service.details(run, action, timeout, attempts)
+            details = await self._service.details(run, action)
         except RpcError as failure:
             if failure.status == "NOT_FOUND":
                 return None
             raise
         event = event_from_details(details, run, self.url(run))
         if event is None:
-            self.memory.learn(run, action, EventMetadata(False))
+            self.cache.learn(run, action, EventMetadata(False))
             return None
-        event = await self.told(run, event)
+        event = await self._expired(run, event)
         if ends_recorded and event.pending and not self._may_be_over(event):
             self.lister.proof.confirm(event)
         return event
+
+    async def _expired(self, run: Run, event: Event) -> Event:
+        """Return the event, timed out if its deadline has passed.
+
+        Releases before 2.0.43 do not record that an event has timed out, and an upgrade does not
+        add it. The deadline is by the backend's clock. Where every end is recorded, only that
+        clock counts; ours counts elsewhere, after a grace period.
+        """
+        expires = event.expires_at
+        if not event.pending or expires is None:
+            return event
+        due = expires + timedelta(seconds=self.timing.max_clock_skew)
+        if self.timing.now() > due:
+            await self.lister.learn(run)
+        clock = self.lister.proof.clock if self.lister.phases_follow else self.timing.now()
+        return timed_out(event) if clock > due else event
+
+    def _may_be_over(self, event: Event) -> bool:
+        """Return whether the deadline of an event has passed by one of the two clocks."""
+        expires = event.expires_at
+        return expires is not None and self._latest() > expires
+
+    def _latest(self) -> datetime:
+        return max(self.timing.now(), self.lister.proof.clock)
+
+    @contextmanager
+    def writing(self, run: Run, action: str) -> Iterator[None]:
+        """Keep the run's informer from reading an event that a write is about to read back.
+
+        Not for long, since the write may hang.
+        """
+        key, write = (run, action), object()
+
+        def end() -> None:
+            if self._writes.get(key) is write:
+                del self._writes[key]
+                self.on_written(run)
+
+        self._writes[key] = write
+        timer = asyncio.get_running_loop().call_later(self.timing.read_back_timeout, end)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            end()
+
+    def is_written(self, run: Run, action: str) -> bool:
+        """Return whether a write to an event is under way."""
+        return (run, action) in self._writes
 
     def shows_pending(self, row: ListedAction) -> bool:
         """Return whether a listed row alone proves that its event is pending.
@@ -89,17 +149,17 @@ class EventReader:
         return (
             not row.ended
             and bool(self.lister.phases_follow)
-            and not self.memory.has_ended(row.run, row.action_name)
+            and not self.cache.has_ended(row.run, row.action_name)
             and self.lister.proof.covers(row)
         )
 
     async def events(
         self, actions: Sequence[tuple[Run, str]], failures: dict[str, Exception] | None = None
     ) -> list[Event | None]:
-        """Give the events behind some actions, asking for `AT_ONCE` of them at once.
+        """Return the events behind some actions, with at most `AT_ONCE` calls at once.
 
-        The first failure is raised. Where there are `failures`, whatever goes wrong with an
-        action is added to them instead, and None is returned in its place.
+        The first failure is raised. With `failures`, whatever goes wrong with an action is added
+        to them instead, and None is returned in its place.
         """
 
         async def one(action: tuple[Run, str]) -> Event | None:
@@ -113,81 +173,105 @@ class EventReader:
 
         return await each(actions, one)
 
-    async def told(self, run: Run, event: Event) -> Event:
-        """Return an event that the backend reported in the form in which it is reported on.
+    async def resolve_rows(
+        self,
+        rows: Sequence[ListedAction],
+        *,
+        details: Callable[[ListedAction], bool],
+        wants: Callable[[str], bool] = lambda _: True,
+        failures: dict[str, Exception] | None = None,
+    ) -> list[Event | None]:
+        """Return the events of listed rows, None for tasks and events in unwanted phases.
 
-        Releases before 2.0.43 do not record that an event has timed out, and an upgrade does not
-        add it. The deadline is by the backend's clock. Where every end is recorded, only that
-        clock counts; ours counts elsewhere, after a grace period.
+        Parameters
+        ----------
+        details
+            Returns whether the details of a row are wanted even if they cost a call.
+        wants
+            Returns whether a phase is wanted.
+        failures
+            As for `events`.
         """
-        expires = event.expires_at
-        if event.pending and expires is not None:
-            if now() > expires + EXPIRY_GRACE:
-                await self.lister.learn(run)
-            clock = self.lister.proof.clock if self.lister.phases_follow else now()
-            if clock > expires + EXPIRY_GRACE:
-                event = timed_out(event)
-        return self.memory.keep(event)
-
-    def _may_be_over(self, event: Event) -> bool:
-        """Return whether the deadline of an event has passed by one of the two clocks."""
-        expires = event.expires_at
-        return expires is not None and max(now(), self.lister.proof.clock) > expires
+        found: list[Event | None] = [None] * len(rows)
+        unknown: list[int] = []
+        for index, row in enumerate(rows):
+            event = self.cache.resolved(row)
+            phase = event.phase if event is not None else row.phase
+            certain = event is not None or row.ended or self.shows_pending(row)
+            if row.is_event is False or (certain and not wants(phase)):
+                continue
+            if event is None and certain:
+                if not details(row) and row.is_complete:
+                    event = event_from_listing(row, self.url(row.run))
+                elif not row.ended:
+                    event = self.cache.pending(row)
+            if event is None:
+                unknown.append(index)
+            else:
+                found[index] = self.cache.update(event)
+        actions = [(rows[index].run, rows[index].action_name) for index in unknown]
+        events = await self.events(actions, failures)
+        for index, event in zip(unknown, events, strict=True):
+            if event is not None and wants(event.phase):
+                found[index] = event
+        return found
 
     async def find(self, target: Target) -> Event | None:
-        """Give the first event created that fits."""
+        """Return the first event created that matches."""
         run = target.run
         if target.action_name is not None:
             return await self.event(run, target.action_name)
         assert target.name is not None
         async for rows in self.lister.named(run, target.name):
-            async for event in self._of_name(target, self._fitting(rows, target)):
+            async for event in self._named(target, self._matching(rows, target)):
                 return event
         return None
 
     async def choices(self, target: Target) -> list[Event]:
-        """Give the unresolved events that fit, or else the last created."""
+        """Return the unresolved events that match, or else the last created."""
         run = target.run
         if target.action_name is not None:
-            event = await self.event(run, target.action_name)
+            # The backend checks a signal itself; waits and aborts read the event once more.
+            chosen = self.cache.choose(run, target.action_name)
+            event = chosen or await self.event(run, target.action_name)
             return [] if event is None else [event]
-        rows = self._fitting(await self.lister.every(run, target.name), target)
-        unresolved = [row for row in rows if not row.ended and self.memory.resolved(row) is None]
+        rows = self._matching(await self.lister.every(run, target.name), target)
+        unresolved = [row for row in rows if not row.ended and self.cache.resolved(row) is None]
         found: list[Event] = []
-        async for event in self._of_name(target, unresolved):
+        async for event in self._named(target, unresolved):
             if event.pending:
                 found.append(event)
             if len(found) > CANDIDATES:
                 break
         if not found:
-            async for event in self._of_name(target, rows[::-1]):
+            async for event in self._named(target, rows[::-1]):
                 return [event]
         return found
 
-    async def _of_name(self, target: Target, rows: Sequence[ListedAction]) -> AsyncIterator[Event]:
-        """Give the events behind rows, without the tasks and whatever has another name."""
+    async def _named(self, target: Target, rows: Sequence[ListedAction]) -> AsyncIterator[Event]:
+        """Yield the events behind rows, without tasks and events of other names."""
         # As a rule the first one is all that is wanted; if it was a task, many more may be.
         for chunk in (rows[:1], *chunks(rows[1:], AT_ONCE)):
             for event in await self.events([(row.run, row.action_name) for row in chunk]):
                 if event is not None and event.name == target.name:
                     yield event
 
-    def _fitting(self, rows: Sequence[ListedAction], target: Target) -> list[ListedAction]:
-        """Give those rows that may fit a name, as far as is known."""
-        fitting = []
+    def _matching(self, rows: Sequence[ListedAction], target: Target) -> list[ListedAction]:
+        """Return the rows that may match a name, as far as is known."""
+        matching = []
         for row in rows:
-            self.memory.complete(row)
+            self.cache.complete(row)
             if (
                 row.is_event is not False
                 and row.name in (None, target.name)
                 and target.parent in (None, row.parent)
             ):
-                fitting.append(row)
-        return fitting
+                matching.append(row)
+        return matching
 
 
 async def each(items: Sequence[T], work: Callable[[T], Awaitable[U]]) -> list[U]:
-    """Do the work for each item, `AT_ONCE` at once, and give the results in their order."""
+    """Return the results of the work for each item, in order; `AT_ONCE` run at once."""
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(item: T) -> U:
@@ -199,20 +283,15 @@ async def each(items: Sequence[T], work: Callable[[T], Awaitable[U]]) -> list[U]
         return await asyncio.gather(*tasks)
     finally:
         for task in tasks:
-            task.cancel()  # those that are left when one has failed
+            task.cancel()
 
 
 def timed_out(event: Event) -> Event:
-    """Give the event as one that nobody answered in time."""
+    """Return the event as one that was not answered in time."""
     return replace(event, phase=TIMED_OUT, pending=False, ended_at=event.expires_at)
 
 
-def now() -> datetime:
-    """Give the instant by this machine's clock."""
-    return datetime.now(UTC)
-
-
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """Give the items in order, so many at a time."""
+    """Yield the items in order, so many at a time."""
     for start in range(0, len(items), size):
         yield items[start : start + size]

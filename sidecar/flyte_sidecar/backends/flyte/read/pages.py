@@ -12,7 +12,6 @@ from msgspec import json
 
 from flyte_sidecar.backends.flyte.read.cursors import Cursors, KeptListing
 from flyte_sidecar.backends.flyte.read.events import AT_ONCE, EventReader
-from flyte_sidecar.backends.flyte.read.resolve_rows import resolve_rows
 from flyte_sidecar.backends.flyte.read.runs import Runs
 from flyte_sidecar.backends.flyte.read.snapshot import Snapshots
 from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction
@@ -74,8 +73,8 @@ class Pages:
         size = 0
         while offset < len(listing.rows) and len(page) < query.limit:
             ahead = listing.rows[offset : offset + min(AT_ONCE, query.limit - len(page))]
-            for event in await resolve_rows(
-                self._reader, ahead, details=lambda _: details, wants=wants
+            for event in await self._reader.resolve_rows(
+                ahead, details=lambda _: details, wants=wants
             ):
                 if event is not None:
                     size += len(json.encode(event)) + 1
@@ -90,7 +89,7 @@ class Pages:
         return (
             bool(self._reader.lister.phases_follow)
             and wants(row.phase)
-            and self._reader.memory.resolved(row) is None
+            and self._reader.cache.resolved(row) is None
             and (row.ended or self._reader.shows_pending(row))
         )
 

@@ -123,7 +123,7 @@ class Runs:
     async def _count(self, run: Run) -> int:
         """Return the number of the run's pending events."""
         rows = await self._reader.lister.paused(run)
-        rows = [row for row in rows if not self._reader.memory.has_ended(run, row.action_name)]
+        rows = [row for row in rows if not self._reader.cache.has_ended(run, row.action_name)]
         if rows:
             await self._reader.lister.learn(run)
         doubtful = [row for row in rows if not self._reader.shows_pending(row)]

@@ -10,11 +10,12 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 
-from flyte_sidecar.backends.flyte.read.cache import EventCache
+from flyte_sidecar.backends.flyte.cache import EventCache
 from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction, event_metadata
 from flyte_sidecar.backends.flyte.rpc.run_service import RunService
 from flyte_sidecar.backends.flyte.rpc.stream_limiter import StreamLimiter
 from flyte_sidecar.backends.flyte.rpc.transport import RpcError
+from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.events.model import Run
 
 DETAILS_COST = 2.1
@@ -26,20 +27,17 @@ ACTION_COST = 0.015
 STREAM_COST = 5.0
 """Milliseconds for a snapshot, however small. All three were measured on release 2.0.43."""
 
-FIRST_TIMEOUT = 20.0
-"""Seconds until the first actions must have arrived, as for the response to any call."""
-
-TIMEOUT = 2.0
-"""Seconds until further actions must have arrived, unless asking for them takes longer."""
-
 
 class Snapshots:
     """Completes rows from snapshots."""
 
-    def __init__(self, service: RunService, memory: EventCache, streams: StreamLimiter) -> None:
+    def __init__(
+        self, service: RunService, cache: EventCache, streams: StreamLimiter, timing: Timing
+    ) -> None:
         self._service = service
-        self._memory = memory
+        self._cache = cache
         self._streams = streams
+        self._timing = timing
 
     async def complete(
         self, run: Run, rows: Sequence[ListedAction], wants_name: Callable[[ListedAction], bool]
@@ -50,7 +48,7 @@ class Snapshots:
         `wants_name` returns true. Rows that the snapshot lacks stay incomplete.
         """
         for one in rows:
-            self._memory.complete(one)
+            self._cache.complete(one)
         missing = {
             one.action_name
             for one in rows
@@ -61,7 +59,7 @@ class Snapshots:
         if count * DETAILS_COST <= cost or not self._streams.acquire(run):
             return
         try:
-            await self._take(run, {one.action_name: one for one in rows}, missing)
+            await self._read(run, {one.action_name: one for one in rows}, missing)
         except RpcError as failure:
             if failure.status in ("UNKNOWN", "UNIMPLEMENTED"):
                 self._streams.mark_failing(run, failure)
@@ -72,13 +70,13 @@ class Snapshots:
         finally:
             self._streams.release()
 
-    async def _take(self, run: Run, rows: Mapping[str, ListedAction], missing: set[str]) -> None:
+    async def _read(self, run: Run, rows: Mapping[str, ListedAction], missing: set[str]) -> None:
         """Read a snapshot until nothing is missing or nothing missing has arrived for some time.
 
         Nothing marks the end of a snapshot, and the changes that follow it may never pause.
         """
         loop = asyncio.get_running_loop()
-        due = loop.time() + FIRST_TIMEOUT
+        due = loop.time() + self._timing.snapshot_timeout
         async with aclosing(self._service.watch_actions(run)) as stream:
             while missing:
                 async with asyncio.timeout_at(due):
@@ -88,9 +86,10 @@ class Snapshots:
                 before = len(missing)
                 for enriched in message:
                     name, known = enriched.action.id.name, event_metadata(enriched.action)
-                    self._memory.learn(run, name, known)
+                    self._cache.learn(run, name, known)
                     if name in rows:
                         rows[name].add_metadata(known)
                     missing.discard(name)
                 if len(missing) < before:
-                    due = loop.time() + max(TIMEOUT, len(missing) * DETAILS_COST / 1000)
+                    gap = max(self._timing.snapshot_gap, len(missing) * DETAILS_COST / 1000)
+                    due = loop.time() + gap

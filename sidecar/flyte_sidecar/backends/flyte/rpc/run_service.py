@@ -5,8 +5,6 @@ Deadlines, what is sent again, and headers are here; what an answer means is not
 
 from __future__ import annotations
 
-import asyncio
-import random
 import uuid
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -39,27 +37,16 @@ from google.protobuf.message import Message
 from flyte_sidecar.backends.flyte.rpc import limits
 from flyte_sidecar.backends.flyte.rpc.error_translation import (
     is_database_failure,
-    is_transient,
     with_corrected_status,
 )
 from flyte_sidecar.backends.flyte.rpc.idl import set_paused_actions_only
+from flyte_sidecar.backends.flyte.rpc.retry import ATTEMPTS, retry_read
 from flyte_sidecar.backends.flyte.rpc.transport import RpcError, RpcMethod, Transport
+from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.events.model import Run, Scope
 
 Q = TypeVar("Q", bound=Message)
 R = TypeVar("R", bound=Message)
-
-DEADLINE = 20.0
-"""Seconds that a call is given, each time it is made."""
-
-HEALTH_DEADLINE = 5.0
-"""Seconds that a call is given that only asks whether the backend answers."""
-
-ATTEMPTS = 5
-"""How often a call is made that finds the backend unavailable."""
-
-PAUSE = (0.2, 5.0)
-"""Seconds at most after a first failure, and after one of many."""
 
 PAGE = 200
 """The most actions that the backend lists at once."""
@@ -76,12 +63,6 @@ _PROJECT = RpcMethod(
 )
 
 
-def pause(failures: int) -> float:
-    """Give the seconds to wait after so many failures in a row, never in step with others."""
-    longest = min(PAUSE[1], PAUSE[0] * 2.0 ** min(failures - 1, 30))
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311  nothing is hidden by it
-
-
 class RunService:
     """Flyte's RunService; every method raises `RpcError` alone.
 
@@ -91,9 +72,10 @@ class RunService:
         Called when a call shows that the backend has lost its database.
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, timing: Timing) -> None:
         self.on_lost_database: Callable[[], None] = lambda: None
         self._transport = transport
+        self._timing = timing
 
     async def actions(
         self, run: Run, filters: Sequence[list_pb2.Filter], token: str
@@ -105,12 +87,10 @@ class RunService:
             _LIST_ACTIONS, ListActionsRequest(request=asked, run_id=run_identifier(run))
         )
 
-    async def details(
-        self, run: Run, action: str, timeout: float | None = None, attempts: int = ATTEMPTS
-    ) -> ActionDetails:
-        """Give all that is known of one action."""
+    async def details(self, run: Run, action: str) -> ActionDetails:
+        """Return everything that the backend records of one action."""
         request = GetActionDetailsRequest(action_id=identifier(run, action))
-        return (await self._call(_DETAILS, request, timeout, attempts)).details
+        return (await self._call(_DETAILS, request)).details
 
     async def signal(self, run: Run, action: str, parent: str, payload: EventPayload) -> None:
         """Signal a condition; not retried here."""
@@ -168,7 +148,7 @@ class RunService:
     async def check(self, scope: Scope) -> None:
         """Make a call that costs little."""
         request = ListRunsRequest(request=list_pb2.ListRequest(limit=1), project_id=_project(scope))
-        await self._call(_LIST_RUNS, request, HEALTH_DEADLINE, attempts=1)
+        await self._call(_LIST_RUNS, request, self._timing.health_timeout, attempts=1)
 
     async def domains(self, project: str, org: str | None) -> list[str] | None:
         """Return the domains of a project; None if there is no such project.
@@ -180,7 +160,7 @@ class RunService:
         """
         request = GetProjectRequest(id=project, org=org or "")
         try:
-            found = await self._call(_PROJECT, request, HEALTH_DEADLINE, attempts=1)
+            found = await self._call(_PROJECT, request, self._timing.health_timeout, attempts=1)
         except RpcError as failure:
             if failure.status == "NOT_FOUND":
                 return None
@@ -197,19 +177,19 @@ class RunService:
         timeout: float | None = None,
         attempts: int = ATTEMPTS,
     ) -> R:
-        timeout = timeout or DEADLINE
+        timeout = timeout or self._timing.call_timeout
         metadata = _metadata()
-        for attempt in range(1, attempts + 1):
+
+        async def call() -> R:
             try:
                 return await self._transport.call(rpc, request, timeout, metadata)
             except RpcError as reported:
                 failure = with_corrected_status(reported)
                 if is_database_failure(failure):
                     self.on_lost_database()
-                if not is_transient(failure) or attempt == attempts:
-                    raise failure from None
-            await asyncio.sleep(pause(attempt))
-        raise AssertionError("a call is made once at least")
+                raise failure from None
+
+        return await retry_read(call, attempts, self._timing)
 
     def _stream(self, rpc: RpcMethod[Q, R], request: Q) -> AsyncGenerator[R, None]:
         return self._transport.stream(rpc, request, _metadata())

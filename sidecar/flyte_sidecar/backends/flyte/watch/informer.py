@@ -1,50 +1,54 @@
-"""Following a run, for all who wait for or watch its events.
+"""Following a run: list, watch, resync.
 
-One stream tells of changes, but it is lossy, it breaks, for some runs it never works, and before
-2.0.43 it does not tell of answers. So it only tells where to look, and beside it all is looked at
-again now and then: a change may be heard of late, and is never lost.
+A stream reports changes, but it is lossy, it breaks, for some runs it never works, and before
+2.0.43 it does not report answers. It only marks actions as dirty, which are then read; and now and
+then the run is listed again. A change may be found late, and is never lost. Whatever is read
+goes into the cache, which alone delivers it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
+from collections.abc import Container, Iterable, Sequence
 from contextlib import suppress
 from itertools import islice
 
 from flyteidl2.workflow import run_definition_pb2
 
 from flyte_sidecar._futures import retrieve_exception
-from flyte_sidecar.backends.flyte.read.events import EventReader
+from flyte_sidecar.backends.flyte.read.events import EventReader, chunks
 from flyte_sidecar.backends.flyte.rpc.enums import FINAL, phase_name
 from flyte_sidecar.backends.flyte.rpc.error_translation import (
     as_error,
     may_recover,
     retryable_error,
 )
-from flyte_sidecar.backends.flyte.rpc.listed_action import event_metadata
-from flyte_sidecar.backends.flyte.rpc.run_service import RunService, pause
+from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction, event_metadata
+from flyte_sidecar.backends.flyte.rpc.run_service import PAGE, RunService
 from flyte_sidecar.backends.flyte.rpc.transport import RpcError
-from flyte_sidecar.backends.flyte.watch.refreshing import Refresher
-from flyte_sidecar.backends.flyte.watch.schedule import LONGEST, Load, Schedule
+from flyte_sidecar.backends.flyte.watch.schedule import Load, Schedule
 from flyte_sidecar.backends.flyte.watch.stream import Stream
 from flyte_sidecar.backends.flyte.watch.subscribers import Subscribers
-from flyte_sidecar.backends.flyte.watch.troubles import PERSISTENT, Trouble, defect
-from flyte_sidecar.events.model import SUCCEEDED, Run
+from flyte_sidecar.backends.flyte.watch.troubles import PERSISTENT, Troubles, internal_error
+from flyte_sidecar.errors import EventNotFound
+from flyte_sidecar.events.model import SUCCEEDED, Event, Run, Target
 
-AT_A_TIME = 1000
-"""Events refreshed before it is checked again whether the stream broke."""
+BATCH = 1000
+"""Dirty events refreshed before it is checked again whether the stream broke."""
+
+CONCURRENT_REFRESHES = 64
+"""Events that are refreshed at once, and rows whose details are rather fetched than awaited."""
 
 
 class RunInformer:
-    """Follows one run until it is stopped.
+    """Keeps the cache up to date with one run until it is stopped.
 
     Parameters
     ----------
     run, service, reader, address
-        The run, and how to ask for it where.
+        The run, and how to read it from where.
     load
-        What the connection's informers ask for together.
+        What the connection's informers share.
     """
 
     def __init__(
@@ -54,38 +58,43 @@ class RunInformer:
         self._run = run
         self._service = service
         self._reader = reader
+        self._cache = reader.cache
         self._address = address
         self._load = load
+        self._timing = load.timing
         self._schedule = Schedule(load)
-        self._stream = Stream(run, service, load.streams, self._hear, self.wake)
-        self._refresher = Refresher(
-            run, reader, self.subscribers, self._stream, self._rest, address
-        )
-        self._stirred = asyncio.Event()
-        self._look_now = False
-        self._ended: set[str] = set()  # those of whose end any stream has told
-        self._heard: dict[str, str] = {}  # those that are to be looked at, with their phases
+        self._stream = Stream(run, service, load, self._on_action, self.wake)
+        self._troubles = Troubles(run, address, load.timing)
+        self._woken = asyncio.Event()
+        self._dirty: dict[str, str] = {}  # the phase in which each was reported
+        self._tasks: set[str] = set()  # actions that are no events
+        self._rows = 0  # in the last listing
+        self._resync_now = False
         self._run_over = False
-        self._changes: int | None = None  # as of the subscribers, once all was told first
+        self._defects = 0  # in a row
+        self._changes: int | None = None  # when it was last checked; None before the first sync
         self._task = asyncio.ensure_future(self._follow())
         self._task.add_done_callback(lambda _: self._schedule.close())
 
-    def look(self, action: str | None = None) -> None:
-        """Look at all soon; or at an action, if it may have ended between a look and this call."""
-        known = None if action is None else self.subscribers.picture.get(action)
-        if action is None:
-            self._look_now = True
-        elif action in self._ended or (known is not None and not known.pending):
-            self._heard[action] = SUCCEEDED
+    def resync(self) -> None:
+        """List the run soon."""
+        self._resync_now = True
+        self._schedule.changed()
+        self.wake()
+
+    def refresh(self, action: str) -> None:
+        """Read an event soon if it may have ended since it was read."""
+        if self._cache.is_chosen(self._run, action) or self._cache.has_ended(self._run, action):
+            self._dirty[action] = SUCCEEDED
         self._schedule.changed()
         self.wake()
 
     def wake(self) -> None:
-        """Check anew what is due: something was heard, or the intervals have changed."""
-        self._stirred.set()
+        """Check what is due: something is dirty, or the intervals have changed."""
+        self._woken.set()
 
     def stop(self) -> asyncio.Future[None]:
-        """Stop following; gives a future of the end."""
+        """Stop following; return a future of the end."""
         self._task.cancel()
         return self._task
 
@@ -93,118 +102,229 @@ class RunInformer:
         """Go on, whatever fails; the more often that happens, the slower."""
         loop = asyncio.get_running_loop()
         failures = 0
-        trouble = Trouble(0, 0.0)
         while True:
             begun = loop.time()
             try:
-                await self._follow_until_it_fails(trouble)
+                await self._follow_until_failure()
             except RpcError as failure:
-                self._lose(failure)
+                if may_recover(failure):
+                    self.subscribers.disconnect(retryable_error(failure, self._address))
+                else:
+                    self.subscribers.fail(as_error(failure, self._address))
             except Exception as fault:
-                trouble.failures += 1
-                error = defect(fault, f"run {self._run.name!r}", trouble)
-                if trouble.failures >= PERSISTENT:  # nobody must wait for nothing
+                self._defects += 1
+                error = internal_error(fault, f"run {self._run.name!r}", self._defects)
+                if self._defects >= PERSISTENT:  # nobody must wait for nothing
                     self.subscribers.fail(error)
-            failures = 1 if loop.time() - begun > LONGEST else failures + 1
-            jitter = random.uniform(0.5, 1.0)  # noqa: S311  nothing is hidden by it
-            await asyncio.sleep(max(pause(failures), self._load.pause * jitter))
+            failures = 1 if loop.time() - begun > self._timing.resync_interval else failures + 1
+            await asyncio.sleep(max(self._timing.backoff(failures), self._load.retry_interval))
 
-    async def _follow_until_it_fails(self, trouble: Trouble) -> None:
-        listening = asyncio.ensure_future(self._stream.listen())
-        listening.add_done_callback(retrieve_exception)
+    async def _follow_until_failure(self) -> None:
+        streaming = asyncio.ensure_future(self._stream.follow())
+        streaming.add_done_callback(retrieve_exception)
         try:
             while True:
-                await self._look_at_all()
-                trouble.failures = 0
-                self._stream.looked()
+                await self._resync()
+                self._defects = 0
+                self._stream.calls_work()
                 await self._end_if_over()
-                await self._until_due(listening)
+                await self._refresh_until_resync(streaming)
         finally:
-            listening.cancel()
+            streaming.cancel()
 
-    async def _look_at_all(self) -> None:
-        self._look_now = False
-        async with self._load.refreshes:
-            await self._refresher.all()
+    async def _resync(self) -> None:
+        """Read whatever the subscribers need, and report to the watches that this was done."""
+        self._resync_now = False
+        subscriptions = [*self.subscribers.watches]
+        async with self._load.resyncs:
+            await (self._list() if subscriptions else self._read_waits())
+        while subscriptions and self._troubles.unsettled():
+            await asyncio.sleep(self._timing.backoff(1))
+            await self._refresh(self._troubles.due())
+        self.subscribers.sync(subscriptions)
 
-    async def _until_due(self, listening: asyncio.Future[None]) -> None:
-        """Look at what is heard of, until it is time to look at all again."""
+    async def _refresh_until_resync(self, streaming: asyncio.Future[None]) -> None:
+        """Read what is dirty, until it is time to list the run again."""
         loop = asyncio.get_running_loop()
         begun = polled = loop.time()
-        while not self._look_now:
+        while not self._resync_now:
             if self._changes not in (None, self.subscribers.changes):
                 self._schedule.changed()
             self._changes = self.subscribers.changes
-            # All of these change while it waits, as the stream breaks or is had again.
-            hidden = [] if self._reader.lister.phases_follow else self.subscribers.unresolved
-            due = begun + self._schedule.resync(self._stream.live, self._refresher.rows)
+            # All of these change while it waits, as the stream breaks or is reopened.
+            hidden = [] if self._reader.lister.phases_follow else self._unresolved()
+            due = begun + self._schedule.resync(self._stream.live, self._rows)
             poll_due = polled + self._schedule.poll(len(hidden))
             now = loop.time()
             if now >= due:
                 break
-            if listening.done():
-                listening.result()
-            heard = self._take_heard()
-            news = [name for name, phase in heard.items() if self._refresher.is_news(name, phase)]
-            news += [name for name in self._refresher.troubles.due() if name not in news]
+            if streaming.done():
+                streaming.result()
+            dirty = len(self._dirty)
+            names = dict.fromkeys([*self._take_dirty(), *self._troubles.due()])
             if hidden and now >= poll_due:
-                news += [name for name in hidden if name not in news]
+                names |= dict.fromkeys(hidden)
                 polled = now
                 self._schedule.polled()
-            if news:
-                await self._refresher.events(news)
+            if names:
+                await self._refresh([*names])
                 await self._end_if_over()
-            if not news and not self._heard and not self._look_now:
-                await self._rest(self._next(due, poll_due if hidden else None) - now)
+            elif len(self._dirty) == dirty:  # all of it waits for writes
+                times = (due, poll_due if hidden else None, self._troubles.next())
+                await self._wait(min(when for when in times if when is not None) - now)
         self._schedule.resynced(streaming=self._stream.live)
 
-    def _take_heard(self) -> dict[str, str]:
-        """Return what is heard of, and no more than takes a moment to refresh."""
-        heard = dict(islice(self._heard.items(), AT_A_TIME))
-        for name in heard:
-            del self._heard[name]
-        return heard
-
-    def _next(self, due: float, poll_due: float | None) -> float:
-        """Return when there is something to be done if nothing is heard before."""
-        retry = self._refresher.troubles.next()
-        return min(when for when in (due, poll_due, retry) if when is not None)
-
-    async def _rest(self, seconds: float) -> None:
-        """Wait until something is heard, but not longer."""
-        self._stirred.clear()
+    async def _wait(self, seconds: float) -> None:
+        """Wait until there may be something to do, but not longer."""
+        self._woken.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._stirred.wait()
+                await self._woken.wait()
 
-    def _hear(self, action: run_definition_pb2.Action) -> None:
+    def _on_action(self, action: run_definition_pb2.Action) -> None:
+        """Mark an action as dirty if the stream reports something new."""
         name, phase = action.id.name, phase_name(action.status.phase)
         known = event_metadata(action)
-        self._reader.memory.learn(self._run, name, known)
+        self._cache.learn(self._run, name, known)
         if not action.metadata.parent and phase in FINAL and not self._run_over:
-            self._run_over = self._look_now = True
+            self._run_over = self._resync_now = True
         if known.is_event is False:
-            self._refresher.tasks.add(name)
-        if name in self._refresher.tasks:
+            self._tasks.add(name)
+        if name in self._tasks:
             return
-        if phase in FINAL:
-            self._ended.add(name)
-        if self._heard.get(name) not in FINAL and self._refresher.is_news(name, phase):
-            self._heard[name] = phase
+        if known.is_event and phase in FINAL:
+            self._cache.mark_ended(self._run, name)
+        if self._dirty.get(name) not in FINAL and self._is_news(name, phase):
+            self._dirty[name] = phase
+
+    def _take_dirty(self) -> list[str]:
+        """Return events to be read, and no more than takes a moment."""
+        taken = []
+        for name, phase in [*islice(self._dirty.items(), BATCH)]:
+            if not self._reader.is_written(self._run, name):  # else it is read after the write
+                del self._dirty[name]
+                if self._is_news(name, phase):
+                    taken.append(name)
+        return taken
+
+    def _is_news(self, name: str, phase: str) -> bool:
+        """Return whether a subscriber needs an event to be read that was reported in a phase."""
+        known = self._cache.watched(self._run).get(name)
+        if name in self.subscribers.waits and (phase in FINAL or (known and not known.pending)):
+            return True
+        if known is None:
+            return bool(self.subscribers.watches)
+        return phase != known.phase and (known.pending or phase in FINAL)
+
+    async def _refresh(self, names: Sequence[str]) -> None:
+        """Read some events by their details."""
+        failures: dict[str, Exception] = {}
+        for some in chunks(names, CONCURRENT_REFRESHES):
+            events = await self._reader.events([(self._run, name) for name in some], failures)
+            self._settle(some, events, failures)
+        self._fail_waits(failures)
+
+    async def _list(self) -> None:
+        """Read all events by listing the run."""
+        former = [*self._cache.watched(self._run)]
+        rows = await self._reader.lister.every(self._run)
+        self._rows = len(rows)
+        self._complete(rows)
+        news = [row for row in rows if self._is_news_in(row)]
+        await self._await_names(news)
+        failures: dict[str, Exception] = {}
+        for some in chunks(news, CONCURRENT_REFRESHES):
+            events = await self._reader.resolve_rows(
+                some, details=self._wants_details, failures=failures
+            )
+            self._settle([row.action_name for row in some], events, failures)
+        self._fail_waits(failures)
+        listed = {row.action_name for row in rows}
+        self._remove(name for name in former if name not in listed)
+        await self._refresh([name for name in self.subscribers.waits if name not in listed])
+
+    async def _read_waits(self) -> None:
+        """Read the events that somebody waits for; a page of rows costs as much as one."""
+        await self._reader.lister.learn(self._run)
+        names = [*self.subscribers.waits]
+        if self._reader.lister.phases_follow and len(names) > 1 + self._rows / PAGE:
+            rows = await self._reader.lister.every(self._run)
+            self._rows = len(rows)
+            pending = {row.action_name for row in rows if self._reader.shows_pending(row)}
+            names = [name for name in names if name not in pending]
+        await self._refresh(names)
+
+    def _settle(
+        self, names: Iterable[str], events: Iterable[Event | None], failures: Container[str]
+    ) -> None:
+        """Record what became of reading some events; the cache has delivered them."""
+        for name, event in zip(names, events, strict=True):
+            if name not in failures:
+                self._troubles.passed(name)
+                if event is None and self._cache.is_task(self._run, name):
+                    self._tasks.add(name)
+                elif event is None and name in self.subscribers.waits:  # else it may come yet
+                    self._remove([name])
+
+    def _fail_waits(self, failures: dict[str, Exception]) -> None:
+        for name, error in self._troubles.failed(failures).items():
+            self.subscribers.fail_waits(name, error)
+
+    def _remove(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._cache.remove(self._run, name)
+            target = Target(self._run, action_name=name)
+            error = EventNotFound(f"there is no {target} any longer")
+            self.subscribers.fail_waits(name, error)
+
+    def _is_news_in(self, row: ListedAction) -> bool:
+        if row.is_event is False or row.action_name in self._tasks:
+            return False
+        known = self._cache.watched(self._run).get(row.action_name)
+        doubtful = known is not None and known.pending and not self._reader.shows_pending(row)
+        return doubtful or self._is_news(row.action_name, row.phase)
+
+    def _wants_details(self, row: ListedAction) -> bool:
+        """Return whether the answer is not known yet, or the event is pending."""
+        known = self._cache.watched(self._run).get(row.action_name)
+        was_pending = known is not None and known.pending
+        return not row.ended or was_pending or row.action_name in self.subscribers.waits
+
+    async def _await_names(self, rows: Sequence[ListedAction]) -> None:
+        """Wait for the stream to report names that many rows lack: details of each cost more."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._timing.names_timeout
+        while self._stream.open and (left := until - loop.time()) > 0:
+            missing = [row for row in rows if row.action_name not in self._stream.reported]
+            if sum(not row.is_complete for row in missing) <= CONCURRENT_REFRESHES:
+                break
+            await self._wait(left)
+        self._complete(rows)
+
+    def _complete(self, rows: Sequence[ListedAction]) -> None:
+        for row in rows:
+            self._cache.complete(row)
+            if row.action_name in self._tasks:
+                row.is_event = False
+
+    def _unresolved(self) -> list[str]:
+        """Return the events that are pending, as far as any subscriber needs them."""
+        watched = self._cache.watched(self._run).items()
+        pending = dict.fromkeys(name for name, event in watched if event.pending)
+        return [*(pending | dict.fromkeys(self.subscribers.waits))]
+
+    def _is_over(self) -> bool:
+        """Return whether a watch is synced, and all watched events are resolved."""
+        events = self._cache.watched(self._run).values()
+        return self.subscribers.synced and not any(event.pending for event in events)
 
     async def _end_if_over(self) -> None:
         """End the watches where the run is over, and all its events are resolved."""
-        if not self.subscribers.over:
+        if not self._is_over():
             return
         phase = await self._service.run_phase(self._run)
         if phase is not None and phase_name(phase) in FINAL:
             # Only now is it certain that no event will be created any more.
-            await self._look_at_all()
-            if self.subscribers.over:
+            await self._resync()
+            if self._is_over():
                 self.subscribers.finish()
-
-    def _lose(self, failure: RpcError) -> None:
-        if may_recover(failure):
-            self.subscribers.disconnect(retryable_error(failure, self._address))
-        else:
-            self.subscribers.fail(as_error(failure, self._address))

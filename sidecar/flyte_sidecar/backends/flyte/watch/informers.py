@@ -1,107 +1,130 @@
-"""Waits and watches of one connection: an informer for each run that they are about."""
+"""The informers of one connection: one for each run that somebody waits for or watches."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from flyte_sidecar._futures import prefer_result, wait_all
 from flyte_sidecar.backends.flyte.read.events import EventReader
 from flyte_sidecar.backends.flyte.rpc.run_service import RunService
-from flyte_sidecar.backends.flyte.rpc.stream_limiter import StreamLimiter
 from flyte_sidecar.backends.flyte.watch.informer import RunInformer
 from flyte_sidecar.backends.flyte.watch.schedule import Load
+from flyte_sidecar.backends.flyte.watch.subscribers import Subscription
 from flyte_sidecar.errors import ShuttingDown
 from flyte_sidecar.events.model import Event, Run
 from flyte_sidecar.events.watch_feed import Feed
 
 
 class Informers:
-    """The runs that are followed.
+    """Starts an informer with the first subscriber of a run, and stops it with the last."""
 
-    Parameters
-    ----------
-    service, reader, address, streams
-        What informers ask where; the reader's memory tells of every event seen resolved.
-    """
-
-    def __init__(
-        self, service: RunService, reader: EventReader, address: str, streams: StreamLimiter
-    ) -> None:
+    def __init__(self, service: RunService, reader: EventReader, address: str, load: Load) -> None:
         self._service = service
         self._reader = reader
+        self._cache = reader.cache
         self._address = address
-        self._load = Load(streams)
+        self._load = load
         self._informers: dict[Run, RunInformer] = {}
         self._closed = False
-        reader.memory.on_resolved = self._tell
-        service.on_lost_database = self._suspect_streams
+        reader.on_written = self._wake
+        service.on_lost_database = self._distrust_streams
 
     async def resolved(self, event: Event) -> Event:
-        """Wait until the event is no longer pending, and give it as it then stands.
+        """Wait until the event is no longer pending, and return its state then.
 
         Raises
         ------
         SidecarError
             If it can no longer be followed.
         """
-        informer = self._following(event.run)
-        waiting = informer.subscribers.add_wait(event.action_name)
-        informer.look(event.action_name)
+        run, action = event.run, event.action_name
+        informer = self._following(run)
+        waiting = informer.subscribers.add_wait(action)
+        informer.refresh(action)
         try:
             return await prefer_result(waiting)
         finally:
-            informer.subscribers.drop_wait(event.action_name, waiting)
-            self._leave(event.run, informer)
-
-    async def watch(self, watch: Feed, run: Run) -> None:
-        """Feed a watch with a run's events until nothing can change any more; raises as above."""
-        informer = self._following(run)
-        done = informer.subscribers.add_watch(watch)
-        informer.look()
-        try:
-            await done
-        finally:
-            informer.subscribers.drop_watch(watch)
+            informer.subscribers.remove_wait(action, waiting)
             self._leave(run, informer)
 
-    def look(self, run: Run) -> None:
-        """Have a run that is followed looked at soon."""
+    async def watch(self, feed: Feed, run: Run) -> None:
+        """Feed a watch with a run's events until nothing can change any more; raises as above."""
+        subscription = self.subscribe(feed, run)
+        for event in self.events(run).values():
+            feed.put(event)
+        try:
+            await subscription.done
+        finally:
+            self.unsubscribe(subscription, run)
+
+    def subscribe(self, feed: Feed, run: Run) -> Subscription:
+        """Feed a watch with what changes in a run from now on, until `unsubscribe`.
+
+        `sync` follows once all current events are in `events`.
+        """
+        informer = self._following(run)
+        self._cache.watch(run)
+        subscription = informer.subscribers.add_watch(feed)
+        informer.resync()
+        return subscription
+
+    def unsubscribe(self, subscription: Subscription, run: Run) -> None:
         informer = self._informers.get(run)
-        if informer is not None:
-            informer.look()
+        if informer is not None and subscription in informer.subscribers.watches:
+            informer.subscribers.remove_watch(subscription)
+            self._leave(run, informer)
+
+    def events(self, run: Run) -> Mapping[str, Event]:
+        """Return the events of a run that is watched, as far as they are known, by action."""
+        return self._cache.watched(run)
+
+    def resync(self, run: Run) -> None:
+        """List a run soon that is followed."""
+        if run in self._informers:
+            self._informers[run].resync()
 
     async def close(self) -> None:
         """End every wait and watch."""
         self._closed = True
-        informers = [*self._informers.values()]
+        informers = {**self._informers}
         self._informers.clear()
-        for informer in informers:
-            informer.subscribers.fail(_closed())
-        await wait_all([informer.stop() for informer in informers])
+        for run, informer in informers.items():
+            informer.subscribers.fail(closing())
+            self._cache.unfollow(run)
+        await wait_all([informer.stop() for informer in informers.values()])
 
-    def _suspect_streams(self) -> None:
-        """Have every run listed again soon: open streams may have missed changes."""
-        self._load.suspect()
+    def _distrust_streams(self) -> None:
+        """Resync every run soon: open streams may have missed changes."""
+        self._load.distrust_streams()
         for informer in self._informers.values():
             informer.wake()
 
+    def _wake(self, run: Run) -> None:
+        if run in self._informers:
+            self._informers[run].wake()
+
     def _following(self, run: Run) -> RunInformer:
         if self._closed:
-            raise _closed()
-        if run not in self._informers:
-            self._informers[run] = RunInformer(
+            raise closing()
+        informer = self._informers.get(run)
+        if informer is None:
+            informer = self._informers[run] = RunInformer(
                 run, self._service, self._reader, self._address, self._load
             )
-        return self._informers[run]
+            self._cache.follow(run, informer.subscribers)
+        return informer
 
     def _leave(self, run: Run, informer: RunInformer) -> None:
-        if not informer.subscribers and self._informers.get(run) is informer:
+        if self._informers.get(run) is not informer:
+            return
+        if not informer.subscribers.watches:
+            self._cache.watch(run, False)  # the next one must not begin with what has aged
+        if not informer.subscribers:
             del self._informers[run]
+            self._cache.unfollow(run)
             informer.stop()
 
-    def _tell(self, event: Event) -> None:
-        informer = self._informers.get(event.run)
-        if informer is not None:
-            informer.subscribers.tell(event)
 
-
-def _closed() -> ShuttingDown:
+def closing() -> ShuttingDown:
+    """Return the error of waits and watches that end with their connection."""
     return ShuttingDown("the connection is being closed")

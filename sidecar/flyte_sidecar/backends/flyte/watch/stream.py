@@ -1,4 +1,4 @@
-"""The stream of a run's changes, opened again and again."""
+"""The stream of a run's changes: opened, and reopened when it breaks."""
 
 from __future__ import annotations
 
@@ -8,20 +8,14 @@ from contextlib import aclosing
 
 from flyteidl2.workflow import run_definition_pb2
 
-from flyte_sidecar.backends.flyte.rpc.run_service import RunService, pause
-from flyte_sidecar.backends.flyte.rpc.stream_limiter import StreamLimiter
+from flyte_sidecar.backends.flyte.rpc.run_service import RunService
 from flyte_sidecar.backends.flyte.rpc.transport import RpcError
-from flyte_sidecar.backends.flyte.watch.troubles import defect
+from flyte_sidecar.backends.flyte.watch.schedule import Load
+from flyte_sidecar.backends.flyte.watch.troubles import internal_error
 from flyte_sidecar.events.model import Run
 
 TRIES = 3
-"""How often in a row a stream may fail soon, before looking must do for some time."""
-
-SOON = 10.0
-"""Seconds that a stream lives which is worth having."""
-
-AGAIN = 10.0
-"""Seconds until it is asked again whether a stream may be opened."""
+"""How often in a row a stream may fail soon before polls replace it for some time."""
 
 
 class Stream:
@@ -29,9 +23,9 @@ class Stream:
 
     Parameters
     ----------
-    hear
-        Called with each action that is told, first all of them in no order.
-    heard
+    on_action
+        Called with each action that is reported; at first these are all, in no order.
+    wake
         Called after each message, and when the stream ends.
 
     Attributes
@@ -39,87 +33,88 @@ class Stream:
     open
         Whether there is a stream now.
     live
-        Whether it has told something: a proxy may hold back a stream without a word.
-    seen
-        The actions that it has told of.
+        Whether it has reported something: a proxy may hold back a stream without an error.
+    reported
+        The actions that it has reported.
     """
 
     def __init__(
         self,
         run: Run,
         service: RunService,
-        streams: StreamLimiter,
-        hear: Callable[[run_definition_pb2.Action], None],
-        heard: Callable[[], None],
+        load: Load,
+        on_action: Callable[[run_definition_pb2.Action], None],
+        wake: Callable[[], None],
     ) -> None:
         self.open = False
         self.live = False
-        self.seen: set[str] = set()
+        self.reported: set[str] = set()
         self._run = run
         self._service = service
-        self._streams = streams
-        self._hear = hear
-        self._heard = heard
+        self._limiter = load.streams
+        self._timing = load.timing
+        self._on_action = on_action
+        self._wake = wake
         self._failures = 0
-        self._looks_work = False
+        self._calls_work = False
 
-    def looked(self) -> None:
-        """Note that the backend answers otherwise: a stream that breaks now breaks alone."""
-        self._looks_work = True
+    def calls_work(self) -> None:
+        """Record that other calls succeed: if the stream breaks now, only the stream fails."""
+        self._calls_work = True
 
-    async def listen(self) -> None:
-        """Hear of changes until the stream breaks.
+    async def follow(self) -> None:
+        """Report actions; reopen the stream whenever only the stream fails.
 
         Raises
         ------
         RpcError
-            If a stream that told something breaks, or the backend is away.
+            If a stream breaks after it reported something, or the backend is away.
         """
         while True:
-            while not self._streams.acquire(self._run, long_lived=True):
+            while not self._limiter.acquire(self._run, long_lived=True):
                 await self._do_without()
             try:
-                await self._hear_out()
+                await self._read()
             except RpcError as failure:
-                lost = bool(self.seen) or failure.status == "UNAVAILABLE"
+                lost = bool(self.reported) or failure.status == "UNAVAILABLE"
                 # For some runs it fails at once, each time; and some proxies pass no streams.
-                self._failures += self._looks_work or not lost
-                self._looks_work = False
+                self._failures += self._calls_work or not lost
+                self._calls_work = False
                 if self._failures >= TRIES or failure.status == "UNIMPLEMENTED":
                     self._failures = 0
-                    self._streams.mark_failing(self._run, failure)
+                    self._limiter.mark_failing(self._run, failure)
                 elif lost:
                     raise
-            except Exception as fault:  # a message that breaks this must not end who listens
-                defect(fault, f"the stream of run {self._run.name!r}")
-                self._streams.mark_failing(self._run, RpcError("INTERNAL", type(fault).__name__))
+            except Exception as fault:  # a message that breaks this must not end the informer
+                internal_error(fault, f"the stream of run {self._run.name!r}")
+                self._limiter.mark_failing(self._run, RpcError("INTERNAL", type(fault).__name__))
             finally:
-                self._streams.release()
-            await asyncio.sleep(pause(self._failures + 1))
+                self._limiter.release()
+            await asyncio.sleep(self._timing.backoff(self._failures + 1))
 
     async def _do_without(self) -> None:
-        self._streams.without += 1
+        self._limiter.without += 1
         try:
-            await asyncio.sleep(AGAIN)
+            await asyncio.sleep(self._timing.stream_interval)
         finally:
-            self._streams.without -= 1
+            self._limiter.without -= 1
 
-    async def _hear_out(self) -> None:
+    async def _read(self) -> None:
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        self.seen.clear()
+        self.reported.clear()
         self.open = True
         try:
             async with aclosing(self._service.watch_actions(self._run)) as messages:
                 async for message in messages:
                     self.live = True
                     for enriched in message:
-                        self.seen.add(enriched.action.id.name)
-                        self._hear(enriched.action)
-                    self._heard()
+                        self.reported.add(enriched.action.id.name)
+                        self._on_action(enriched.action)
+                    self._wake()
             raise RpcError("UNAVAILABLE", "the stream of changes has ended")
         finally:
             self.open = self.live = False
-            self._heard()
-            if loop.time() - begun > SOON:
+            self._wake()
+            if loop.time() - begun > self._timing.stream_lifetime:
                 self._failures = 0

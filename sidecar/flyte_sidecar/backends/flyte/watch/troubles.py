@@ -9,16 +9,13 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from flyte_sidecar.backends.flyte.rpc.error_translation import as_error, may_recover
-from flyte_sidecar.backends.flyte.rpc.run_service import pause
 from flyte_sidecar.backends.flyte.rpc.transport import InvalidResponse, RpcError
+from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.errors import InternalError, SidecarError
 from flyte_sidecar.events.model import Run
 
 PERSISTENT = 3
 """Failures in a row after which an event alone is affected, and not its run."""
-
-RETRY = 13.0
-"""Seconds until such an event is tried again."""
 
 logger = logging.getLogger(__name__)
 
@@ -26,16 +23,17 @@ logger = logging.getLogger(__name__)
 class Trouble(Struct):
     """An event's failures in a row, and when to try again by the loop's clock."""
 
-    failures: int
-    due: float
+    failures: int = 0
+    due: float = 0.0
 
 
 class Troubles:
     """The events of a run whose refresh has failed."""
 
-    def __init__(self, run: Run, address: str) -> None:
+    def __init__(self, run: Run, address: str, timing: Timing) -> None:
         self._run = run
         self._address = address
+        self._timing = timing
         self._events: dict[str, Trouble] = {}
 
     def passed(self, name: str) -> None:
@@ -48,16 +46,17 @@ class Troubles:
         Raises
         ------
         RpcError
-            For a failure that is no trouble of one event, as far as is known.
+            For a failure that, as far as is known, affects more than one event.
         """
         now = asyncio.get_running_loop().time()
         hopeless: dict[str, SidecarError] = {}
         raised: RpcError | None = None
         for name, failure in failures.items():
-            trouble = self._events.setdefault(name, Trouble(0, 0.0))
+            trouble = self._events.setdefault(name, Trouble())
             trouble.failures += 1
             lasting = trouble.failures >= PERSISTENT
-            trouble.due = now + (RETRY if lasting else pause(trouble.failures))
+            delay = self._timing.backoff(trouble.failures)
+            trouble.due = now + (self._timing.event_retry_interval if lasting else delay)
             if isinstance(failure, InvalidResponse):
                 error = as_error(failure, self._address)
             elif isinstance(failure, RpcError):
@@ -65,7 +64,9 @@ class Troubles:
                     raised = raised or failure
                 continue
             else:
-                error = defect(failure, f"event {name!r} of run {self._run.name!r}", trouble)
+                error = internal_error(
+                    failure, f"event {name!r} of run {self._run.name!r}", trouble.failures
+                )
             if lasting:
                 hopeless[name] = error
         if raised is not None:
@@ -86,9 +87,9 @@ class Troubles:
         return any(trouble.failures < PERSISTENT for trouble in self._events.values())
 
 
-def defect(fault: Exception, what: str, trouble: Trouble | None = None) -> InternalError:
-    """Return the error for a defect; log it on one line, once while the trouble lasts."""
-    if trouble is None or trouble.failures == 1:
+def internal_error(fault: Exception, what: str, failures: int = 1) -> InternalError:
+    """Return the error for a defect; log it on one line, at the first of its failures in a row."""
+    if failures == 1:
         logger.error("internal error, will be retried: %s: %s", what, type(fault).__name__)
         logger.debug("the fault", exc_info=fault)
     error = InternalError(f"{what} cannot be refreshed")

@@ -1,0 +1,98 @@
+"""How long the backend waits for what: intervals, timeouts and rates, which tests can shorten."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+
+def now() -> datetime:
+    """Return the instant by this machine's clock."""
+    return datetime.now(UTC)
+
+
+class Timing(Struct, frozen=True, kw_only=True):
+    """Intervals, timeouts and delays in seconds; rates per second.
+
+    Attributes
+    ----------
+    now
+        The clock of this machine.
+    max_clock_skew
+        The most by which that clock and the backend's may differ.
+    call_timeout, health_timeout
+        Timeout of each attempt at a call, and of a call that only checks the connection.
+    retry_delay, max_retry_delay
+        Longest delay before a first retry, which doubles with each failure, and its maximum.
+    read_back_timeout
+        Timeout of reading an event back after a write that succeeded.
+    record_delays
+        Delays before each read of an event whose record lags behind a write.
+    row_freshness
+        How long a listed row proves that an event is still pending.
+    snapshot_timeout, snapshot_gap
+        Timeout of the first actions of a stream that is read for names, and of further ones.
+    poll_interval, resync_interval
+        Shortest and longest interval between polls of what no stream covers; it grows while
+        nothing changes. The longest is also the interval between resyncs of a run that has just
+        changed: with its jitter, a lost change is found within 15 seconds.
+    interval_growth
+        The factor by which an interval grows while nothing changes.
+    resyncs_per_second
+        Rate of the resyncs of all idle runs together for which a stream is open.
+    polls_per_second, rows_per_second
+        Rate of the polls of all runs and events that no stream covers, and of the rows listed in
+        those of one run.
+    distrust_streams
+        How long open streams may miss changes after the backend lost its database: it listens to
+        the database again within a minute.
+    names_timeout
+        How long a stream may take to report names and types before details are fetched instead.
+    event_retry_interval
+        Interval between attempts at an event that alone cannot be read.
+    stream_lifetime
+        A stream that breaks sooner has failed.
+    stream_interval
+        Interval between attempts to open a stream where the limit is reached.
+    inbox_interval, max_inbox_interval
+        Interval between polls for runs with pending events: after a change, and at most.
+    runs_per_second
+        Rate at which all runs with pending events are listed again and again.
+    unknown_run_interval
+        Interval between checks whether a watched run exists.
+    """
+
+    now: Callable[[], datetime] = now
+    max_clock_skew: float = 60.0
+    call_timeout: float = 20.0
+    health_timeout: float = 5.0
+    retry_delay: float = 0.2
+    max_retry_delay: float = 5.0
+    read_back_timeout: float = 2.0
+    record_delays: tuple[float, ...] = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+    row_freshness: float = 15.0
+    snapshot_timeout: float = 20.0
+    snapshot_gap: float = 2.0
+    poll_interval: float = 1.0
+    resync_interval: float = 13.0
+    interval_growth: float = 1.5
+    resyncs_per_second: float = 1.0
+    polls_per_second: float = 75.0
+    rows_per_second: float = 1000.0
+    distrust_streams: float = 75.0
+    names_timeout: float = 2.0
+    event_retry_interval: float = 13.0
+    stream_lifetime: float = 10.0
+    stream_interval: float = 10.0
+    inbox_interval: float = 1.0
+    max_inbox_interval: float = 13.0
+    runs_per_second: float = 100.0
+    unknown_run_interval: float = 5.0
+
+    def backoff(self, failures: int) -> float:
+        """Return the delay in seconds after so many failures in a row, with jitter."""
+        longest = min(self.max_retry_delay, self.retry_delay * 2.0 ** min(failures - 1, 30))
+        return longest * random.uniform(0.5, 1.0)  # noqa: S311  jitter is no secret
