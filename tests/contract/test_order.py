@@ -331,7 +331,7 @@ async def test_a_write_on_its_way_is_not_torn_off_and_its_result_is_told(
 async def test_a_write_that_stays_away_too_long_is_given_up_but_runs_on(
     client: BackendClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flyte_sidecar.events.write_order.GRACE", 0.01)
+    monkeypatch.setattr("flyte_sidecar.events.write_order.CANCELLED_WRITE_TIMEOUT", 0.01)
     await client.make("q")
     held = Held(client, monkeypatch, results=True)
     write = client.service.write(Target(RUN, name="q"))

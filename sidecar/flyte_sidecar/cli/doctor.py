@@ -11,7 +11,7 @@ from flyte_sidecar._futures import resolve
 from flyte_sidecar._version import VERSION
 from flyte_sidecar.backends.flyte import FlyteBackend
 from flyte_sidecar.backends.local import LocalBackend
-from flyte_sidecar.backends.local.file import check_place
+from flyte_sidecar.backends.local.file import check_location
 from flyte_sidecar.backends.local.mutations import user_name
 from flyte_sidecar.cli.terminal import sanitize
 from flyte_sidecar.errors import SidecarError
@@ -81,7 +81,7 @@ def _try_store(path: str) -> tuple[bool, str]:
         if os.path.exists(path):
             asyncio.run(_open_store(path))
             return True, "ok"
-        check_place(path)
+        check_location(path)
     except SidecarError as error:
         return False, f"FAILED: {error.message}"
     folder = os.path.dirname(path)

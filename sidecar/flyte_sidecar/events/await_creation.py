@@ -1,7 +1,7 @@
 """Waiting for events that do not exist yet.
 
-A client may wait for many events of a run before the run creates any of them, so all its waits in
-a run share one watch.
+A client may wait for many events of a run before the run creates any of them, so all of its waits
+in a run share one watch.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ class Creations:
 
     def __init__(self, backend: EventBackend) -> None:
         self._backend = backend
-        self._runs: dict[Run, _Arrivals] = {}
+        self._runs: dict[Run, _RunCreations] = {}
 
     async def choices(self, target: Target) -> Sequence[Event]:
-        """Return the events that the target may mean, as soon as there are any.
+        """Return the events that match the target, as soon as there are any.
 
-        Empty if the run is over without such an event. Raises what `EventBackend.choices` and
+        Empty if the run ends without such an event. Raises what `EventBackend.choices` and
         `EventBackend.watch` raise.
         """
         found = await resolve(self._backend.choices(target))
         if found:
             return found
         with self._subscribed(target) as (watching, created):
-            # Only a look after subscribing misses no creation.
+            # A read before subscribing could miss a creation.
             found = await resolve(self._backend.choices(target))
             while not found:
                 action = await created.get()
@@ -48,29 +48,29 @@ class Creations:
     @contextmanager
     def _subscribed(self, target: Target) -> Iterator[tuple[asyncio.Future[None], _Created]]:
         run = target.run
-        arrivals = self._runs.get(run)
-        if arrivals is None or arrivals.watching.done():
-            arrivals = self._runs[run] = _Arrivals(self._backend, run)
+        creations = self._runs.get(run)
+        if creations is None or creations.watching.done():
+            creations = self._runs[run] = _RunCreations(self._backend, run)
         created: _Created = asyncio.Queue()
-        arrivals.subscribers.setdefault(target, set()).add(created)
+        creations.subscribers.setdefault(target, set()).add(created)
         try:
-            yield arrivals.watching, created
+            yield creations.watching, created
         finally:
-            arrivals.subscribers[target].remove(created)
-            if not arrivals.subscribers[target]:
-                del arrivals.subscribers[target]
-            if not arrivals.subscribers:
-                arrivals.watching.cancel()
-                if self._runs.get(run) is arrivals:
+            creations.subscribers[target].remove(created)
+            if not creations.subscribers[target]:
+                del creations.subscribers[target]
+            if not creations.subscribers:
+                creations.watching.cancel()
+                if self._runs.get(run) is creations:
                     del self._runs[run]
 
 
 _Created = asyncio.Queue[str | None]
-"""The ids of events that a target means; None at the end of the watch."""
+"""The ids of new events that match a target; None at the end of the watch."""
 
 
-class _Arrivals:
-    """The feed of a run's watch: passes each event to those who wait for it."""
+class _RunCreations:
+    """The feed of a run's watch: notifies the subscribers of each event."""
 
     full = False
 
@@ -105,7 +105,7 @@ class _Arrivals:
         return False
 
     async def room(self) -> None:
-        await asyncio.sleep(0)  # nothing is queued here: only let others run
+        await asyncio.sleep(0)  # nothing is queued here: only let other tasks run
 
     def _end(self, watching: asyncio.Future[None]) -> None:
         retrieve_exception(watching)

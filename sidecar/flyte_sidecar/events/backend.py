@@ -1,4 +1,4 @@
-"""The port between the event core and whatever keeps the events."""
+"""The port between the event core and the backends, which store the events."""
 
 from __future__ import annotations
 
@@ -22,23 +22,22 @@ if TYPE_CHECKING:
     from flyte_sidecar.events.watch_feed import WatchFeed
 
 CANDIDATES = 20
-"""How many of the events that fit an ambiguous name are told."""
+"""How many of the events that match an ambiguous name are reported."""
 
 
 class EventBackend(Protocol):
-    """What a backend does; the rules of the events are in `EventService`.
+    """A backend; the rules of events are in `EventService`.
 
-    Every method raises the errors of `flyte_sidecar.errors` alone. Writes (`create`, `signal`,
-    `abort`) are durable once they return, and check and change in one step, whoever else
-    writes.
+    Every method raises only the errors of `flyte_sidecar.errors`. Writes (`create`, `signal`,
+    `abort`) are durable once they return, and check and change atomically.
 
     Attributes
     ----------
     kind, endpoint, org, project, domain
-        As clients are told them.
+        As reported to clients.
     knows_expiry
-        Whether an event told as timed out takes no answer for certain. Else that may have been
-        found by another clock than the backend's, which is left to refuse a signal.
+        Whether an event reported as timed out is certain to reject a signal. Otherwise the expiry
+        may be due to clock skew, and the backend decides about the signal.
     """
 
     kind: str
@@ -49,43 +48,43 @@ class EventBackend(Protocol):
     knows_expiry: bool
 
     def find(self, target: Target) -> MaybeAwaitable[Event | None]:
-        """Give the first event created that fits, or None."""
+        """Return the first event created that matches, or None."""
 
     def choices(self, target: Target) -> MaybeAwaitable[Sequence[Event]]:
-        """Give the events that a write or a wait may mean, a few more than `CANDIDATES` at most.
+        """Return the events that a write or a wait may refer to, few more than `CANDIDATES`.
 
-        For an id: the event itself. For a name: those that are still unresolved, first
-        created first; where none is, only the last created. Empty where nothing fits.
+        For an id: the event itself. For a name: the unresolved events, first created first, or if
+        there are none, only the last created event. Empty if nothing matches.
         """
 
     def page(self, query: Query) -> MaybeAwaitable[EventPage]:
-        """Give one page of a listing.
+        """Return one page of a listing.
 
         Raises
         ------
         CursorExpired
-            If the query's cursor does not stand for a place in this listing.
+            If the query's cursor does not belong to this listing.
         """
 
     def pending(self, query: PendingQuery) -> MaybeAwaitable[EventPage]:
-        """Give one page of the events of all runs that wait for an answer; raises as `page`."""
+        """Return one page of the pending events of all runs; raises as `page`."""
 
     def runs(self, query: RunsQuery) -> MaybeAwaitable[RunPage]:
-        """Give one page of runs, the last created first; raises as `page`."""
+        """Return one page of runs, the last created first; raises as `page`."""
 
     def create(self, new: NewEvent) -> Awaitable[Event]:
-        """Make an event that waits for an answer.
+        """Create a pending event.
 
         Raises
         ------
         EventExists
-            If the name was used before under the same parent.
+            If the parent already has an event of that name.
         UnsupportedByBackend
-            If only runs make events here.
+            If only runs create events in this backend.
         """
 
     def signal(self, event: Event, payload: Payload) -> Awaitable[Event]:
-        """Answer the event with a payload that fits its type, and give it as it then stands.
+        """Answer the event with a payload of its type, and return its new state.
 
         The same answer again is no error and changes nothing.
 
@@ -95,7 +94,7 @@ class EventBackend(Protocol):
         """
 
     def abort(self, event: Event, reason: str | None) -> Awaitable[Event]:
-        """End the event without an answer; aborting again keeps the first reason.
+        """Abort the event and return its new state; aborting again keeps the first reason.
 
         Raises
         ------
@@ -103,20 +102,20 @@ class EventBackend(Protocol):
         """
 
     async def resolved(self, event: Event) -> Event:
-        """Wait until the event is no longer pending, and give it as it then stands.
+        """Wait until the event is no longer pending, and return its state.
 
-        The event that is passed in may be partial.
+        The `event` parameter may be partial.
         """
 
     async def watch(self, watch: WatchFeed) -> None:
-        """Put the events watched as they stand, `sync`, then go on to put those that change.
+        """Put the current events into the feed, call `sync`, then put every change.
 
-        Returns once nothing can change any more. A backend that is lost is told by `lose`, and
-        found again by itself. Raises what cannot be mended.
+        Returns once nothing can change any more. If the backend is unreachable it calls
+        `disconnect` and reconnects by itself. Raises errors for which that is no use.
         """
 
     async def healthy(self) -> bool:
-        """Tell whether the backend answers now."""
+        """Return whether the backend responds."""
 
     async def close(self) -> None:
-        """Let go of everything; no method is called after it."""
+        """Release all resources; no method is called afterwards."""

@@ -1,7 +1,7 @@
-"""What an event is, and how one is named.
+"""Events, how requests refer to them, and the queries and pages of listings.
 
-The vocabulary is Flyte's: a run is made of actions, and an event is backed by a condition
-action. Instants are aware datetimes in UTC.
+The terms are Flyte's: a run consists of actions, and each event belongs to a condition action.
+Instants are aware datetimes in UTC.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Phase = Annotated[
 ]
 Instant = Annotated[datetime, Meta(tz=True)]
 Payload = bool | int | float | str
-"""A value that can answer an event."""
+"""The value of an answer."""
 
 PAUSED = "PAUSED"
 SUCCEEDED = "SUCCEEDED"
@@ -98,14 +98,14 @@ class Event(Struct, frozen=True, kw_only=True, rename="camel", weakref=True):
 
     @property
     def run(self) -> Run:
-        """The run that asks, by its full name."""
+        """The full name of the run that the event belongs to."""
         return Run(self.org, self.project, self.domain, self.run_name)
 
     @property
     def size(self) -> int:
-        """About how many bytes it takes in memory: what is long in it, and the rest."""
-        words = (self.payload, self.prompt, self.description, self.abort_reason)
-        return 1500 + sum(len(word) for word in words if isinstance(word, str))
+        """The approximate size in memory, in bytes."""
+        long = (self.payload, self.prompt, self.description, self.abort_reason)
+        return 1500 + sum(len(text) for text in long if isinstance(text, str))
 
 
 def without_details(event: Event) -> Event:
@@ -124,7 +124,7 @@ def without_details(event: Event) -> Event:
 
 
 class Run(Struct, frozen=True):
-    """A run's full name."""
+    """The full name of a run."""
 
     org: str | None
     project: str | None
@@ -133,26 +133,26 @@ class Run(Struct, frozen=True):
 
     @property
     def scope(self) -> Scope:
-        """Where the run is."""
+        """The scope of the run."""
         return Scope(self.org, self.project, self.domain)
 
 
 class Scope(Struct, frozen=True):
-    """Where runs are."""
+    """The organization, project and domain of runs."""
 
     org: str | None
     project: str | None
     domain: str | None
 
     def run(self, name: str) -> Run:
-        """Name a run there in full."""
+        """Return the full name of a run in the scope."""
         return Run(self.org, self.project, self.domain, name)
 
 
 class Target(Struct, frozen=True):
-    """The event that a request means: by its id (`action_name`), or by `name`.
+    """The event that a request refers to, by id (`action_name`) or by `name`.
 
-    A name may be narrowed to the events under one `parent`.
+    A `name` can be restricted to the events under one `parent`.
     """
 
     run: Run
@@ -162,16 +162,16 @@ class Target(Struct, frozen=True):
 
     def __str__(self) -> str:
         if self.action_name is not None:
-            words = f"event {self.action_name!r}"
+            text = f"event {self.action_name!r}"
         else:
-            words = f"event named {self.name!r}"
+            text = f"event named {self.name!r}"
         if self.parent is not None:
-            words += f" under {self.parent!r}"
-        return f"{words} in run {self.run.name!r}"
+            text += f" under {self.parent!r}"
+        return f"{text} in run {self.run.name!r}"
 
 
 class NewEvent(Struct, frozen=True, kw_only=True):
-    """What `create` needs to know; `expires_in` is in seconds."""
+    """The parameters of a new event; `expires_in` is in seconds."""
 
     run: Run
     name: str
@@ -185,10 +185,9 @@ class NewEvent(Struct, frozen=True, kw_only=True):
 
 
 class Query(Struct, frozen=True, kw_only=True):
-    """Which events of a run a listing wants, and how much of them at once.
+    """A page of a listing of the events of a run.
 
-    A page holds at most `limit` events and ends early rather than outgrow `max_bytes` of
-    JSON, but holds one event at least.
+    A page has at most `limit` events and `max_bytes` of JSON, but always at least one event.
     """
 
     run: Run
@@ -210,7 +209,7 @@ class EventPage(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class RunsQuery(Struct, frozen=True, kw_only=True):
-    """Which runs a listing wants, and how much of them at once, as with `Query`."""
+    """A page of a listing of runs; `limit` and `max_bytes` as in `Query`."""
 
     scope: Scope
     pending_only: bool = False
@@ -220,9 +219,9 @@ class RunsQuery(Struct, frozen=True, kw_only=True):
 
 
 class PendingQuery(Struct, frozen=True, kw_only=True):
-    """How many of the pending events of all runs of a scope a listing wants at once.
+    """A page of a listing of the pending events of a scope.
 
-    A page ends early rather than outgrow `max_bytes` of JSON, as with `Query`.
+    `limit` and `max_bytes` as in `Query`.
     """
 
     scope: Scope

@@ -1,4 +1,4 @@
-"""Payloads keep their type: which value answers which declared type.
+"""The types of payloads: which value can answer an event of which type.
 
 JSON has one kind of number, and encoders write doubles such as 2^60 as integers that no double
 holds (1152921504606847000). A number for a float event is therefore rounded to the nearest
@@ -40,31 +40,32 @@ def fit(value: Payload, declared: ExpectedType | None, claimed: ExpectedType | N
     value
         What the client sent. An int may have any size.
     declared
-        The event's type, None where the backend does not tell.
+        The event's type, None if the backend does not report it.
     claimed
-        The type that the client says it sends, None where it does not say.
+        The type that the client declares for the payload, if any.
 
     Raises
     ------
     PayloadTypeMismatch
-        If the value does not match the type, or the client claims another one.
+        If the value does not match the type, or the client declares another one.
     """
     if declared is not None and claimed is not None and claimed != declared:
         raise PayloadTypeMismatch(
-            f"the event takes {_NAMES[declared]}, the payload is said to be {_NAMES[claimed]}",
+            f"the event expects {_NAMES[declared]}, the payload is declared as {_NAMES[claimed]}",
             expectedType=declared,
         )
     wanted = declared or claimed or type_of(value)
     fitted = _FITS[wanted](value)
     if fitted is None:
         raise PayloadTypeMismatch(
-            f"the event takes {_NAMES[wanted]}, got {_told(value, wanted)}", expectedType=wanted
+            f"the event expects {_NAMES[wanted]}, got {_describe(value, wanted)}",
+            expectedType=wanted,
         )
     return fitted
 
 
 def type_of(value: Payload) -> ExpectedType:
-    """Name the type of a payload."""
+    """Return the type of a payload."""
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int):
@@ -73,14 +74,14 @@ def type_of(value: Payload) -> ExpectedType:
 
 
 def same(one: Payload | None, other: Payload | None) -> bool:
-    """Tell whether two payloads are one answer; NaN is the same as NaN."""
+    """Return whether two payloads are the same answer; NaN equals NaN."""
     if type(one) is not type(other):
         return False
     return one == other or (one != one and other != other)
 
 
 def for_json(value: Payload | None) -> Payload | None:
-    """Give the payload in the form that no JSON reader rounds or refuses."""
+    """Return the payload in a form that no JSON reader rounds or rejects."""
     if type(value) is int and not -SAFE <= value <= SAFE:
         return str(value)
     if type(value) is float and not math.isfinite(value):
@@ -114,7 +115,7 @@ def _fit_str(value: Payload) -> str | None:
     try:
         value.encode()
     except UnicodeEncodeError:
-        return None  # Python knows halves of characters, nobody else does
+        return None  # only Python accepts unpaired surrogates
     return value
 
 
@@ -145,8 +146,8 @@ def _is_int64(value: int) -> bool:
     return -(2**63) <= value < 2**63
 
 
-def _told(value: Payload, wanted: ExpectedType) -> str:
-    """Describe what came without repeating a payload, which may be a secret."""
+def _describe(value: Payload, wanted: ExpectedType) -> str:
+    """Describe a value without repeating it: it may be a secret."""
     if isinstance(value, str):
         return _STRINGS[wanted]
     if _is_int(value):

@@ -1,4 +1,4 @@
-"""The rules of events, whatever backend keeps them."""
+"""The rules of events, independent of the backend."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ T = TypeVar("T")
 
 
 class EventService:
-    """What one client may do with events.
+    """The operations on events for one client.
 
-    Calls count in the order in which they are made, not in which they are awaited: that is
-    why a write first takes its place with `write`, and the reads are no coroutines.
+    Their order is that of the calls, not of the awaits. That is why a write first registers with
+    `write`, and why the reads are no coroutines.
     """
 
     def __init__(self, backend: EventBackend) -> None:
@@ -56,28 +56,28 @@ class EventService:
         self._order = WriteOrder()
 
     def scope(self, org: str | None, project: str | None, domain: str | None) -> Scope:
-        """Name a scope in full, by the connection's own where the caller leaves it out."""
+        """Return the full scope, with the backend's defaults for what is omitted."""
         backend = self.backend
         return Scope(org or backend.org, project or backend.project, domain or backend.domain)
 
     def run(self, name: str, org: str | None, project: str | None, domain: str | None) -> Run:
-        """Name a run in full, as `scope`."""
+        """Return the full name of a run, with the defaults of `scope`."""
         return self.scope(org, project, domain).run(name)
 
     def get(self, target: Target) -> MaybeAwaitable[Event | None]:
-        """Give the first event created that fits, or None."""
+        """Return the first event created that matches, or None."""
         return self._read(target.run, self.backend.find, target)
 
     def page(self, query: Query) -> MaybeAwaitable[EventPage]:
-        """Give one page of the events of a run, in creation order."""
+        """Return one page of the events of a run, in creation order."""
         return self._read(query.run, self.backend.page, query)
 
     def pending(self, query: PendingQuery) -> MaybeAwaitable[EventPage]:
-        """Give one page of the events of all runs that wait for an answer."""
+        """Return one page of the pending events of all runs."""
         return self._read(None, self.backend.pending, query)
 
     def runs(self, query: RunsQuery) -> MaybeAwaitable[RunPage]:
-        """Give one page of runs, the last created first."""
+        """Return one page of runs, the last created first."""
         return self._read(None, self.backend.runs, query)
 
     def wait(self, target: Target, await_creation: bool = False) -> MaybeAwaitable[Event]:
@@ -89,21 +89,21 @@ class EventService:
         return self._after(self._order.before(target.run), partial(self._wait, choose), target)
 
     def watch(self, watch: CoalescingQueue) -> Coroutine[Any, Any, None]:
-        """Feed a watch for as long as anything can change."""
+        """Feed a watch as long as anything can change."""
         return self._after(self._order.before(watch.selector.run), self.backend.watch, watch)
 
     def _read(
-        self, run: Run | None, read: Callable[[A], MaybeAwaitable[T]], what: A
+        self, run: Run | None, read: Callable[[A], MaybeAwaitable[T]], argument: A
     ) -> MaybeAwaitable[T]:
-        """Read once the earlier writes to the run have ended; at once where there are none."""
+        """Read once the earlier writes to the run have ended; immediately if there are none."""
         earlier = self._order.before(run)
-        return self._after(earlier, read, what) if earlier else read(what)
+        return self._after(earlier, read, argument) if earlier else read(argument)
 
     async def _after(
-        self, earlier: list[Write], read: Callable[[A], MaybeAwaitable[T]], what: A
+        self, earlier: list[Write], read: Callable[[A], MaybeAwaitable[T]], argument: A
     ) -> T:
         await ended(earlier)
-        return await resolve(read(what))
+        return await resolve(read(argument))
 
     async def _wait(self, choose: Callable[[Target], Awaitable[Event]], target: Target) -> Event:
         from flyte_sidecar.events.intern_pool import (  # most clients never wait
@@ -119,14 +119,14 @@ class EventService:
         return EVENT_POOL.intern(event_key(event), event)
 
     def write(self, target: Target) -> Write:
-        """Take a place among the writes, to be handed to the write that follows."""
+        """Register a write in the order of writes; pass it to the method that performs it."""
         return self._order.enter(target)
 
     async def create(self, write: Write, new: NewEvent) -> Event:
-        """Make an event that waits for an answer."""
+        """Create a pending event."""
         async with write:
             await write.turn()
-            return await write.carry_out(self.backend.create(new))
+            return await write.perform(self.backend.create(new))
 
     async def signal(
         self, write: Write, payload: Payload, payload_type: ExpectedType | None = None
@@ -144,17 +144,17 @@ class EventService:
                 if not event.pending:
                     raise completed(event) from None
                 raise
-            return await write.carry_out(self.backend.signal(event, value))
+            return await write.perform(self.backend.signal(event, value))
 
     async def abort(self, write: Write, reason: str | None) -> Event:
-        """End an event without an answer."""
+        """Abort an event."""
         async with write:
             await write.turn()
             event = await self._choose(write.target)
             write.action_name = event.action_name
             if not event.pending:
                 return aborted_again(event)
-            return await write.carry_out(self.backend.abort(event, reason))
+            return await write.perform(self.backend.abort(event, reason))
 
     async def _choose(self, target: Target) -> Event:
         return _only(target, await resolve(self.backend.choices(target)))
@@ -164,7 +164,7 @@ class EventService:
 
     @cached_property
     def _creations(self) -> Creations:
-        """Loaded with the first wait that needs it."""
+        """The waits for future events; the module is imported when the first one needs it."""
         from flyte_sidecar.events.await_creation import Creations
 
         return Creations(self.backend)
@@ -175,7 +175,7 @@ def _only(target: Target, choices: Sequence[Event]) -> Event:
         raise EventNotFound(f"there is no {target}")
     if len(choices) > 1:
         raise AmbiguousEvent(
-            f"several unresolved events fit: {target}; say which by actionName",
+            f"several unresolved events match the {target}: specify `actionName`",
             candidates=list(choices[:CANDIDATES]),
         )
     return choices[0]
@@ -184,14 +184,14 @@ def _only(target: Target, choices: Sequence[Event]) -> Event:
 def signalled_again(
     event: Event, payload: Payload, payload_type: ExpectedType | None = None
 ) -> Event:
-    """Judge a signal to an event that is no longer pending.
+    """Return an event that is no longer pending if the signal repeats its answer.
 
     Raises
     ------
     AlreadySignalled
         If the event has another answer.
     AlreadyCompleted
-        If it ended without one.
+        If the event ended without an answer.
     """
     if event.phase != SUCCEEDED:
         raise completed(event)
@@ -201,24 +201,24 @@ def signalled_again(
         value = None
     if not payloads.same(value, event.payload):
         raise AlreadySignalled(
-            f"{_named(event)} was already signalled with another value", event=event
+            f"{_describe(event)} was already signalled with another value", event=event
         )
     return event
 
 
 def aborted_again(event: Event) -> Event:
-    """Judge an abort of an event that is no longer pending; raises as `signalled_again`."""
+    """Return an event that is no longer pending if it was aborted; raises as `signalled_again`."""
     if event.phase == ABORTED:
         return event
     if event.phase == SUCCEEDED:
-        raise AlreadySignalled(f"{_named(event)} was already signalled", event=event)
+        raise AlreadySignalled(f"{_describe(event)} was already signalled", event=event)
     raise completed(event)
 
 
 def completed(event: Event) -> AlreadyCompleted:
-    """Say that the event ended without an answer."""
-    return AlreadyCompleted(f"{_named(event)} already ended: {event.phase}", event=event)
+    """Return the error of an event that ended without an answer."""
+    return AlreadyCompleted(f"{_describe(event)} already ended: {event.phase}", event=event)
 
 
-def _named(event: Event) -> str:
+def _describe(event: Event) -> str:
     return f"event {event.name!r} ({event.action_name}) of run {event.run_name!r}"

@@ -1,7 +1,7 @@
-"""In which order the writes of one client take effect, and what is known of each.
+"""The order in which the writes of one client take effect, and the outcome of each.
 
-A client may send requests without waiting for answers. A request then sees every write to
-its run that was sent before it, while a write waits only for those that may mean its event.
+A client may pipeline requests. A read waits for every earlier write to its run, and a write waits
+only for the earlier writes that may refer to the same event.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from flyte_sidecar.events.model import Run, Target
 
 T = TypeVar("T")
 
-GRACE = 10.0
-"""Seconds that a cancelled request waits for a write that is already on its way."""
+CANCELLED_WRITE_TIMEOUT = 10.0
+"""Seconds for which a cancelled request still waits for a write that the backend has begun."""
 
 
 _current: ContextVar[Write | None] = ContextVar("current", default=None)
-"""The write that the running task carries out."""
+"""The write that the running task performs."""
 
 
 def is_writing() -> bool:
-    """Return whether the running task carries out a write."""
+    """Return whether the running task performs a write."""
     return _current.get() is not None
 
 
 def is_abandoned() -> bool:
-    """Return whether the client stopped waiting for the write that the running task carries out.
+    """Return whether the client stopped waiting for the write that the running task performs.
 
     The client may have received a response by then: a backend must not retry the write.
     """
@@ -41,7 +41,7 @@ def is_abandoned() -> bool:
 
 
 class Write:
-    """One write: its place in the order, and what can be said of it should it break off."""
+    """One write: its position in the order, and its outcome if it is interrupted."""
 
     def __init__(self, order: WriteOrder, target: Target, earlier: list[Write]) -> None:
         self.target = target
@@ -54,22 +54,22 @@ class Write:
 
     @property
     def abandoned(self) -> bool:
-        """Whether the request was cancelled while the write was being carried out."""
+        """Whether the request was cancelled while the write was being performed."""
         return self._result is not None and self._result.cancelled()
 
     def describe(self) -> dict[str, Any]:
-        """Say what a caller needs to know to send the write again safely."""
+        """Return what a caller needs to know to retry the write safely."""
         return {"outcome": "unknown" if self._sent else "none", "actionName": self.action_name}
 
     async def turn(self) -> None:
-        """Wait for the earlier writes that may mean the same event."""
+        """Wait for the earlier writes that may refer to the same event."""
         await ended(self._earlier)
 
-    async def carry_out(self, work: Awaitable[T]) -> T:
-        """Give what `work` gives, and do not tear it off when the caller is cancelled.
+    async def perform(self, work: Awaitable[T]) -> T:
+        """Return the result of `work`, which is not cancelled together with the caller.
 
-        Once the write is with the backend, whether it happens is no longer ours to decide:
-        its result is awaited for a while and told.
+        Once the backend has begun the write, it may take effect. Its result is therefore awaited
+        for a while, and returned in spite of the cancellation.
         """
         self._sent = True
         token = _current.set(self)
@@ -81,17 +81,17 @@ class Write:
             return await result
         except asyncio.CancelledError:
             if not sent.done():
-                await asyncio.wait({sent}, timeout=GRACE)
+                await asyncio.wait({sent}, timeout=CANCELLED_WRITE_TIMEOUT)
             if sent.done():
                 return sent.result()
             raise
 
     def end(self) -> None:
-        """Let the later ones go on; ending twice is ending once."""
+        """Let the later writes proceed; idempotent."""
         if not self._ended.done():
             self._ended.set_result(None)
             self._order.forget(self)
-            self._earlier.clear()  # else each would keep all before it alive
+            self._earlier.clear()  # else each would keep all earlier ones in memory
 
     async def __aenter__(self) -> Write:
         return self
@@ -112,18 +112,18 @@ class WriteOrder:
         self._runs: dict[Run, tuple[_Writes, _Writes]] = {}
 
     def enter(self, target: Target) -> Write:
-        """Take the next place; the caller sees to it that `Write.end` is called."""
-        alike, others, word = self._where(target)
-        same = alike.setdefault(word, [])
+        """Append a write to the order; the caller must call `Write.end`."""
+        alike, others, key = self._tables(target)
+        same = alike.setdefault(key, [])
         earlier = [one for one in same if _may_share_parent(one.target, target)]
-        # What an id means to those who say names, and the other way round, nobody knows yet.
+        # Which event has both a given id and a given name is not known yet.
         earlier += chain.from_iterable(others.values())
         write = Write(self, target, earlier)
         same.append(write)
         return write
 
     def before(self, run: Run | None) -> list[Write]:
-        """Give the writes that a read of the run, or of all runs, must wait for."""
+        """Return the writes that a read of the run, or of all runs, must wait for."""
         if run is None:
             kinds = list(chain.from_iterable(self._runs.values()))
         elif run in self._runs:
@@ -133,16 +133,16 @@ class WriteOrder:
         return [write for kind in kinds for same in kind.values() for write in same]
 
     def forget(self, write: Write) -> None:
-        """Take an ended write out."""
-        alike, others, word = self._where(write.target)
-        alike[word].remove(write)
-        if not alike[word]:
-            del alike[word]
+        """Remove an ended write."""
+        alike, others, key = self._tables(write.target)
+        alike[key].remove(write)
+        if not alike[key]:
+            del alike[key]
         if not alike and not others:
             del self._runs[write.target.run]
 
-    def _where(self, target: Target) -> tuple[_Writes, _Writes, str]:
-        """Give the writes that name events as the target does, the others, and its word."""
+    def _tables(self, target: Target) -> tuple[_Writes, _Writes, str]:
+        """Return the writes that use the same kind of key (name or id), the others, and the key."""
         by_name, by_id = self._runs.setdefault(target.run, ({}, {}))
         if target.action_name is not None:
             return by_id, by_name, target.action_name
@@ -157,5 +157,5 @@ def _may_share_parent(one: Target, other: Target) -> bool:
 
 
 async def ended(writes: Iterable[Write]) -> None:
-    """Wait until all these writes have ended, however they did."""
+    """Wait until all these writes have ended, successfully or not."""
     await wait_all(write._ended for write in writes)

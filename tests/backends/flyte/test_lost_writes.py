@@ -71,7 +71,7 @@ async def test_a_signal_that_was_lost_and_then_rejected_is_of_unknown_outcome_if
     flyte.server.hostile.script("GetActionDetails", repeat(status("UNAUTHENTICATED")))
     write = client.service.write(Target(RUN, action_name=event.action_name))
     with pytest.raises(BackendUnavailable, match=rejection) as failed:
-        await write.carry_out(flyte.backend().signal(event, True))
+        await write.perform(flyte.backend().signal(event, True))
     assert {**write.describe(), **failed.value.data}["outcome"] == "unknown"
     write.end()
 
@@ -175,7 +175,7 @@ async def test_an_abort_that_was_lost_is_not_retried_until_the_event_was_read(
     flyte.server.hostile.script("GetActionDetails", repeat(status(unread)))
     write = client.service.write(Target(RUN, action_name=event.action_name))
     with pytest.raises(BackendUnavailable) as failed:
-        await write.carry_out(flyte.backend().abort(event, "why"))
+        await write.perform(flyte.backend().abort(event, "why"))
     assert {**write.describe(), **failed.value.data}["outcome"] == "unknown"
     write.end()
     assert flyte.server.calls["AbortAction"] == 0
@@ -221,7 +221,7 @@ async def test_a_write_is_not_retried_once_its_request_was_cancelled(
     write = client.service.write(Target(RUN, action_name=event.action_name))
     backend = flyte.backend()
     work = backend.signal(event, True) if method == "SignalEvent" else backend.abort(event, None)
-    request = asyncio.ensure_future(write.carry_out(work))
+    request = asyncio.ensure_future(write.perform(work))
     await until(lambda: flyte.server.hostile.calls[method] == 1)
     request.cancel()
     gate.set()
@@ -246,7 +246,7 @@ async def test_a_write_that_waits_behind_others_is_not_sent_once_its_request_was
         write = client.service.write(Target(RUN, action_name=event.action_name))
         signals = method == "SignalEvent"
         work = backend.signal(event, True) if signals else backend.abort(event, None)
-        requests.append(asyncio.ensure_future(write.carry_out(work)))
+        requests.append(asyncio.ensure_future(write.perform(work)))
     await until(lambda: flyte.server.hostile.calls[method] == 1)
     requests[1].cancel()
     await settle()

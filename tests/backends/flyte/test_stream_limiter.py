@@ -60,7 +60,7 @@ async def test_a_write_does_not_wait_for_the_calls_of_reads(
     listing = asyncio.ensure_future(client.listing())
     await until(lambda: flyte.server.hostile.calls["ListActions"] == 1)
     write = client.service.write(Target(RUN, action_name=event.action_name))
-    assert (await write.carry_out(flyte.backend().signal(event, True))).payload is True
+    assert (await write.perform(flyte.backend().signal(event, True))).payload is True
     gate.set()
     assert [one.name for one in await listing] == ["q"]
 

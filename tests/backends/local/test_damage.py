@@ -263,7 +263,7 @@ async def test_a_document_of_an_enormous_size_is_passed_over(
 ) -> None:
     events = await filled(store, document=changed(prompt="x" * 1_000_000))
     assert await listed(opened(store)) == ["one", "bad", "two"]
-    monkeypatch.setattr(file, "LARGEST", 100_000)
+    monkeypatch.setattr(file, "MAX_ROW_BYTES", 100_000)
     backend = opened(store)
     assert await listed(backend) == ["one", "two"]
     await refused(backend, events["bad"])
@@ -606,7 +606,7 @@ async def test_expiry_that_never_ends_refuses_a_read_instead_of_repeating_it_for
     opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await filled(store, document="x", expires_at=1)
-    monkeypatch.setattr(documents, "MOST", 0)
+    monkeypatch.setattr(documents, "MAX_REMEMBERED", 0)
     monkeypatch.setattr(file, "BUSY_TIMEOUT", 0.2)
     with pytest.raises(StoreUnavailable) as met:
         await listed(opened(store))

@@ -112,5 +112,5 @@ async def test_a_refusal_names_the_file_and_the_file_system(
     opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mounts, "file_system", lambda _: "virtiofs")
-    with pytest.raises(StoreUnavailable, match=r"other machines share.*\(virtiofs\)"):
+    with pytest.raises(StoreUnavailable, match=r"shared with other machines.*\(virtiofs\)"):
         await get(opened(store))

@@ -41,12 +41,12 @@ T = TypeVar("T")
 
 
 class LocalBackend:
-    """Keeps events in one SQLite file; opens it when it is first needed.
+    """Stores events in one SQLite file, which it opens when it is first needed.
 
     Parameters
     ----------
     path
-        The store's file. It is made, private to the user, where there is none.
+        The store's file. If it does not exist it is created, private to the user.
     """
 
     kind = "local"
@@ -106,10 +106,10 @@ class LocalBackend:
         try:
             offset: int | None = 0
             while offset is not None:
-                # What is read last is never older than what a change has put meanwhile.
-                offset = await self._read_with_retries(_put_some, (watch, offset))
+                # What is read here is never older than what a change has put meanwhile.
+                offset = await self._read_with_retries(_put_current, (watch, offset))
                 await watch.room()
-                if changing.done():  # the store is lost: another may be in its place
+                if changing.done():  # the store is lost: another may have replaced it
                     changing.result()
             watch.sync()
             await changing
@@ -128,39 +128,39 @@ class LocalBackend:
             await wait_all([self._opening])
         if self._writer is not None:
             writer, self._writer = self._writer, None
-            self._let_go()
+            self._detach()
             await writer.close()
 
-    def _read(self, read: Callable[[StoreReader, A], T], what: A) -> MaybeAwaitable[T]:
-        """Read at once if the store is open and nothing stands in the way."""
+    def _read(self, read: Callable[[StoreReader, A], T], argument: A) -> MaybeAwaitable[T]:
+        """Read immediately if the store is open and neither locked nor overdue."""
         if self._reader is not None:
             try:
-                return read(self._reader, what)
+                return read(self._reader, argument)
             except (Overdue, *SQLITE_ERRORS):
                 pass
             except DamagedEvent:
                 raise
             except StoreUnavailable as error:
-                self._let_go(error)
+                self._detach(error)
                 raise
-        return self._read_with_retries(read, what)
+        return self._read_with_retries(read, argument)
 
-    async def _read_with_retries(self, read: Callable[[StoreReader, A], T], what: A) -> T:
+    async def _read_with_retries(self, read: Callable[[StoreReader, A], T], argument: A) -> T:
         loop = asyncio.get_running_loop()
         deadline, pause = loop.time() + file.BUSY_TIMEOUT, 0.001
         while True:
             reader = await self._opened()
             try:
-                return read(reader, what)
+                return read(reader, argument)
             except Overdue:
                 if loop.time() > deadline:
-                    detail = "events expire that it does not let end"
+                    detail = "expired events cannot be recorded as such"
                     raise unavailable("io", self.path, "none", detail) from None
                 await self._record_expiry()
             except DamagedEvent:
                 raise
             except StoreUnavailable as error:
-                self._let_go(error)
+                self._detach(error)
                 raise
             except SQLITE_ERRORS as error:
                 if not is_busy(error) or loop.time() > deadline:
@@ -170,18 +170,18 @@ class LocalBackend:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, 0.05)
 
-    async def _change(self, change: Mutation[T]) -> T:
+    async def _change(self, mutation: Mutation[T]) -> T:
         await self._opened()
         assert self._writer is not None
         try:
-            return await self._writer.change(change)
+            return await self._writer.commit(mutation)
         except StoreUnavailable as error:
             if error.data["reason"] == "replaced":
-                self._let_go(error)
+                self._detach(error)
             raise
 
     async def _opened(self) -> StoreReader:
-        """Open the store unless it is open; after a failure the next request tries again."""
+        """Open the store unless it is open; after a failure the next request retries."""
         if self._reader is not None:
             return self._reader
         if self._opening is None:
@@ -194,15 +194,15 @@ class LocalBackend:
             if self._writer is None:
                 self._writer = StoreWriter(self.path, self._deliver_changes)
             reader = self._reader = StoreReader(await self._writer.open())
-            self._changes = ChangeFeed(reader, self.path, self._expire, self._let_go)
+            self._changes = ChangeFeed(reader, self.path, self._expire, self._detach)
             return reader
         except RuntimeError as error:  # no thread can be started
             raise unavailable("io", self.path, "none", str(error)) from error
         finally:
             self._opening = None
 
-    def _let_go(self, error: SidecarError | None = None) -> None:
-        """Stop using the store that is open; the next request opens what stands in its place."""
+    def _detach(self, error: SidecarError | None = None) -> None:
+        """Stop using the open store; the next request opens what is at the path by then."""
         if self._reader is not None and self._changes is not None:
             self._reader.close()
             self._changes.fail(error or ShuttingDown("the store is being closed"))
@@ -224,7 +224,7 @@ class LocalBackend:
         return asyncio.ensure_future(self._try_to_expire())
 
     async def _try_to_expire(self) -> None:
-        # Who waits goes on waiting, and the next tick tries again.
+        # Waits go on, and the next poll retries.
         with suppress(SidecarError):
             await self._record_expiry()
 
@@ -232,15 +232,15 @@ class LocalBackend:
         damaged = await self._change(mutations.expire)
         if self._reader is not None and self._changes is not None:
             for identity in damaged:
-                self._changes.fail_waits(self._reader.damage.meet(identity))
+                self._changes.fail_waits(self._reader.damage.add(identity))
 
 
-def _put_some(reader: StoreReader, what: tuple[WatchFeed, int]) -> int | None:
-    """Put some events after a offset into a watch, and return the offset of the next, if any.
+def _put_current(reader: StoreReader, watch_and_offset: tuple[WatchFeed, int]) -> int | None:
+    """Put the current events after an offset into a watch, and return the next offset if any.
 
-    They are not kept here: a watch that waits for a slow client would hold them for itself.
+    The caller holds none of them: a watch that waits for a slow client would keep them in memory.
     """
-    watch, after = what
+    watch, after = watch_and_offset
     events, offset = listings.watched(reader, (watch.selector, after))
     for event in events:
         watch.put(event)

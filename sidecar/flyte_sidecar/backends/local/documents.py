@@ -1,7 +1,7 @@
 """Reading events where some of them are damaged.
 
-SQLite has no checksums. What a disk has changed is found when a document is decoded, or when
-SQLite itself meets a row that is broken. It must affect the one event alone.
+SQLite has no checksums. What a disk has changed is detected when a document is decoded, or when
+SQLite itself reads a broken row. It must affect only that event.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from flyte_sidecar.backends.local.error_translation import SQLITE_ERRORS, dooms,
 from flyte_sidecar.errors import StoreUnavailable
 from flyte_sidecar.events.model import Event
 
-MOST = 10_000
+MAX_REMEMBERED = 10_000
 """How many damaged events are remembered at most."""
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class Connection(sqlite3.Connection):
     Attributes
     ----------
     broken
-        The ids of rows that its transactions must not read: none that has met one can commit.
+        The ids of rows that transactions must not read: one that has read such a row cannot commit.
     """
 
     broken: frozenset[int] = frozenset()
@@ -46,21 +46,21 @@ def read(
     keys: str = "id",
     columns: str = "document",
 ) -> Generator[tuple[Any, ...], None, None]:
-    """Yield the keys and the columns of each row selected; the columns of a broken row are None.
+    """Yield the keys and the columns of each selected row; the columns of a broken row are None.
 
-    Close it if it is not read to the end.
+    Close the generator if it is not read to the end.
 
     Parameters
     ----------
     selection
-        SQL from FROM on, by an index that also has the keys.
+        SQL from FROM on, which reads only an index that also has the keys.
     keys
-        The id of the row, and perhaps more.
+        The id of the row, and possibly more columns of the index.
 
     Raises
     ------
     sqlite3.Error
-        If more than rows is broken, or a row is and a transaction is open.
+        If more than rows is broken, or if a row is broken and a transaction is open.
     """
     done = set()
     try:
@@ -78,7 +78,7 @@ def read(
 
 
 def find_broken(db: Connection) -> bool:
-    """Return whether there are overdue rows that no transaction can read, and note which.
+    """Return whether there are overdue rows that no transaction can read, and exclude them.
 
     No transaction may be open.
     """
@@ -102,30 +102,29 @@ def event(db: Connection, identity: int, document: object) -> Event:
 
 
 def damaged(db: Connection, identity: int) -> DamagedEvent:
-    """Return the error of an event that is damaged; it names the event as well as it can."""
+    """Return the error of a damaged event, which names the event if its columns are readable."""
     action = run = None
     query = "SELECT action_name, (SELECT name FROM run WHERE run.id = run) FROM event WHERE id = ?"
     with suppress(*SQLITE_ERRORS, TypeError):
         action, run = db.execute(query, (identity,)).fetchone()
     if not isinstance(action, bytes) or not isinstance(run, bytes):
         return named(f"event number {identity}", None)
-    words = f"event {rows.text(action)!r} in run {rows.text(run)!r}"
-    return named(words, rows.text(action))
+    return named(f"event {rows.text(action)!r} in run {rows.text(run)!r}", rows.text(action))
 
 
-def named(words: str, action: str | None) -> DamagedEvent:
-    """Return the error of an event that is damaged, by what it is called."""
-    sentence = f"{words} cannot be read: its record in the store is damaged"
-    return DamagedEvent(sentence, reason="io", outcome="none", actionName=action)
+def named(description: str, action: str | None) -> DamagedEvent:
+    """Return the error of a damaged event with a description."""
+    message = f"{description} cannot be read: its record in the store is damaged"
+    return DamagedEvent(message, reason="io", outcome="none", actionName=action)
 
 
 def read_alone(db: Connection, identity: int, columns: str) -> tuple[Any, ...] | None:
-    """Return the columns of one row, None if it is broken.
+    """Return the columns of one row, None if the row is missing or broken.
 
     Raises
     ------
     sqlite3.Error
-        If not even the row's place can be reached: then it is the table that is broken.
+        If the row cannot even be located: then the table itself is broken.
     """
     try:
         row = db.execute(f"SELECT {columns} FROM event WHERE id = ?", (identity,)).fetchone()
@@ -138,7 +137,7 @@ def read_alone(db: Connection, identity: int, columns: str) -> tuple[Any, ...] |
 
 
 class Damage:
-    """The damaged events that the reads of one store have met: each is logged once."""
+    """The damaged events that reads of one store have found; each is logged once."""
 
     def __init__(self, db: Connection) -> None:
         self._db = db
@@ -146,23 +145,23 @@ class Damage:
         self._logged: set[str] = set()
         self._clause: str | None = ""
 
-    def meet(self, identity: int) -> DamagedEvent:
-        """Remember an event that a read passes over; returns the error of it."""
+    def add(self, identity: int) -> DamagedEvent:
+        """Remember a damaged event, log it, and return its error."""
         error = damaged(self._db, identity)
-        if identity not in self._events and len(self._events) < MOST:
+        if identity not in self._events and len(self._events) < MAX_REMEMBERED:
             self._events.add(identity)
             self._clause = None
         self.log_once(error.message)
         return error
 
-    def log_once(self, sentence: str) -> None:
-        if sentence not in self._logged and len(self._logged) < MOST:
-            self._logged.add(sentence)
-            logger.error("%s", sentence)
+    def log_once(self, message: str) -> None:
+        if message not in self._logged and len(self._logged) < MAX_REMEMBERED:
+            self._logged.add(message)
+            logger.error("%s", message)
 
     @property
     def clause(self) -> str:
-        """SQL that leaves them out of a count."""
+        """SQL that excludes them from a count."""
         if self._clause is None:
             self._clause = f" AND event.id NOT IN ({', '.join(map(str, self._events))})"
         return self._clause

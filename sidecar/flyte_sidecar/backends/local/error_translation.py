@@ -1,4 +1,4 @@
-"""What SQLite and the operating system raise, as the errors of the contract."""
+"""Translating the errors of SQLite and the operating system into those of the contract."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from contextlib import contextmanager, suppress
 
 from flyte_sidecar.errors import SidecarError, StoreBusy, StoreUnavailable
 
-ROOM = 1 << 18
-"""Bytes that a new store, its log and the log's index take together, and some more."""
+MIN_FREE_BYTES = 1 << 18
+"""Free bytes that a new store needs: the store, its log and the log's index, with a margin."""
 
 
 SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
-"""What SQLite's statements raise; the second where a message quotes a damaged schema."""
+"""What SQL statements raise; the second if a message quotes a damaged schema."""
 
 
 @contextmanager
 def translate_errors(path: str, outcome: str = "none") -> Iterator[None]:
-    """Turn what is raised inside into the errors of the contract.
+    """Translate what is raised inside into the errors of the contract.
 
-    `outcome` is what is known of a write that fails so.
+    `outcome` is reported for a write that fails with such an error.
     """
     try:
         yield
@@ -35,28 +35,28 @@ def translate_errors(path: str, outcome: str = "none") -> Iterator[None]:
 
 
 def as_error(error: Exception, path: str, outcome: str) -> SidecarError:
-    """Give the contract's error for one of SQLite's."""
+    """Return the contract's error for an error of SQLite."""
     if is_busy(error):
-        return StoreBusy(f"another process keeps the store {path} locked", outcome="none")
+        return StoreBusy(f"the store {path} is locked by another process", outcome="none")
     code = _code(error)
     if code in _REASONS:
         return unavailable(_REASONS[code], path, "none", str(error))
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or isinstance(error, UnicodeError):
-        # It was a store when it was opened: nobody must think that it can be deleted.
-        return unavailable("io", path, outcome, f"it is damaged: {error}")
+        # It was a store when it was opened: the message must not suggest to delete it.
+        return unavailable("io", path, outcome, f"the file is damaged: {error}")
     reason = "io"
     if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and is_full(path):
-        reason = "full"  # SQLite says so itself only of the database and its log
+        reason = "full"  # SQLite reports that itself only for the database and its log
     return unavailable(reason, path, outcome, str(error))
 
 
 def is_busy(error: Exception) -> bool:
-    """Tell whether the same statement may succeed in a moment."""
+    """Return whether the same statement may succeed if it is retried."""
     return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Return whether one row may be the cause: broken, enormous, or unfit for its table."""
+    """Return whether one row may be the cause: broken, too large, or invalid in its table."""
     return _code(error) in (
         sqlite3.SQLITE_CORRUPT,
         sqlite3.SQLITE_TOOBIG,
@@ -65,14 +65,14 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 
 def unavailable(reason: str, path: str, outcome: str, detail: str) -> StoreUnavailable:
-    """Say why the store cannot be used, in a sentence."""
+    """Return the error of a store that cannot be used, with a reason of the contract."""
     return StoreUnavailable(
         f"the store {path} {_SENTENCES[reason]} ({detail})", reason=reason, outcome=outcome
     )
 
 
 def dooms(error: sqlite3.Error) -> bool:
-    """Return whether SQLite lets no transaction commit that has met the error."""
+    """Return whether a transaction in which the error occurred can no longer commit."""
     return bool(getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_CORRUPT)
 
 
@@ -81,18 +81,18 @@ def _code(error: Exception) -> int:
 
 
 def is_full(path: str) -> bool:
-    """Tell whether the disk has no room for the files that SQLite makes beside a store."""
+    """Return whether the disk has no room for the files that SQLite creates beside a store."""
     with suppress(OSError):
-        return shutil.disk_usage(os.path.dirname(os.path.realpath(path))).free < ROOM
+        return shutil.disk_usage(os.path.dirname(os.path.realpath(path))).free < MIN_FREE_BYTES
     return False
 
 
 _SENTENCES = {
     "not_a_store": "is not a flyte-sidecar store",
-    "newer": "was made by a newer flyte-sidecar: use that one",
+    "newer": "was written by a newer flyte-sidecar: upgrade this one",
     "full": "is on a disk that is full",
     "read_only": "cannot be written to",
-    "network": "is on a file system that other machines share, where SQLite's log does not work",
+    "network": "is on a file system shared with other machines, where SQLite's log does not work",
     "replaced": "was deleted or replaced while it was in use",
     "permissions": "is not safe to use",
     "io": "cannot be read or written",
@@ -110,7 +110,7 @@ _REASONS_OS = {
     errno.EROFS: "read_only",
     errno.EACCES: "read_only",
     errno.EPERM: "read_only",
-    errno.EEXIST: "not_a_store",  # a file stands where a folder must
+    errno.EEXIST: "not_a_store",  # a file where a folder is expected
     errno.EISDIR: "not_a_store",
     errno.ENOTDIR: "not_a_store",
 }

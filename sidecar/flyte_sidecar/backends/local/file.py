@@ -2,7 +2,7 @@
 
 While a connection to it is open, only SQLite may open the file: closing any other
 descriptor of it in this process drops SQLite's locks (POSIX), and another process then
-deletes the log beneath it. So a file that is already open here is not looked into again.
+deletes the log that is in use. So a file that is already open here is not read directly.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from flyte_sidecar.errors import StoreUnavailable
 BUSY_TIMEOUT = 10.0
 """Seconds to wait for a lock that another process holds."""
 
-LARGEST = 1 << 28
-"""Bytes of the largest row: a damaged one may claim more than there is memory."""
+MAX_ROW_BYTES = 1 << 28
+"""Bytes of the largest row: a damaged row may claim more than there is memory."""
 
 _opening = threading.Lock()
 
 
 class Identity(NamedTuple):
-    """Which file it is, whatever it is called."""
+    """Identifies a file regardless of its path."""
 
     device: int
     inode: int
@@ -44,14 +44,14 @@ _open: dict[Identity, int] = {}  # how many stores of this process have each fil
 
 
 class OpenFile:
-    """The store's file with the two connections that a process needs of it.
+    """The store's file with the two connections that a process needs.
 
     Attributes
     ----------
     writing
-        For the thread that commits.
+        The connection of the thread that commits.
     reading
-        For the event loop: it never waits for a lock.
+        The connection of the event loop, which never waits for a lock.
     """
 
     def __init__(self, path: str) -> None:
@@ -71,7 +71,7 @@ class OpenFile:
                     # SQLite keeps its log and the log's index in place for as long as it is open.
                     self._names = (path, real + ownership.LOG, real + ownership.INDEX)
                     self._identities = tuple(map(_identity, self._names))
-                    ownership.check_files(real)  # again: SQLite may have found others than before
+                    ownership.check_files(real)  # again: SQLite may have opened other files
                     ownership.make_private(real)
                 except BaseException:
                     self.reading.close()
@@ -91,10 +91,10 @@ class OpenFile:
                 raise
             found = ()
         if found != self._identities:
-            raise unavailable("replaced", self.path, outcome, "another file is in its place")
+            raise unavailable("replaced", self.path, outcome, "another file is at this path now")
 
     def close(self) -> None:
-        """Close both connections; the event loop has let go of `reading`."""
+        """Close both connections; the event loop must no longer use `reading`."""
         with _opening:
             self.reading.close()
             self.writing.close()
@@ -109,8 +109,8 @@ def _identity(path: str) -> Identity:
     return Identity(status.st_dev, status.st_ino)
 
 
-def check_place(path: str) -> None:
-    """Raise if no store should be at the path, whether there is one or not.
+def check_location(path: str) -> None:
+    """Raise if the path is unsuitable for a store, whether or not one exists there.
 
     Raises
     ------
@@ -124,23 +124,23 @@ def check_place(path: str) -> None:
 
 
 def _prepare(path: str) -> None:
-    """Make the file if there is none, private to its user; refuse one that is not ours.
+    """Create the file if it does not exist, private to its user; reject a file that is no store.
 
-    Nothing is written to a file that is refused.
+    Nothing is written to a file that is rejected.
     """
     folder = os.path.dirname(path)
-    check_place(path)
+    check_location(path)
     if not os.path.isdir(folder):
         os.makedirs(folder, mode=0o700, exist_ok=True)
     ownership.check_files(path)
     if is_full(path) and not os.path.exists(path + ownership.INDEX):
-        # SQLite would find out in the middle of making its files, and leave them there.
-        raise unavailable("full", path, "none", "there is no room for its log")
+        # SQLite would fail while it creates its files, and leave them there.
+        raise unavailable("full", path, "none", "there is no room for the log")
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         return
     except FileExistsError:
-        ownership.check_files(path)  # again: it may be there only now
+        ownership.check_files(path)  # again: it may have been created just now
     if not (os.access(path, os.W_OK) and os.access(folder, os.W_OK)):
         raise unavailable("read_only", path, "none", "no permission to write")
     if _identity(path) not in _open:
@@ -160,19 +160,19 @@ def _connect(path: str, busy_timeout: float) -> Connection:
         factory=Connection,
     )
     db.text_factory = bytes  # a damaged text must not fail a statement
-    db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST)
+    db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_ROW_BYTES)
     return db
 
 
 def _store_id(db: sqlite3.Connection) -> str:
     row = db.execute("SELECT id FROM store").fetchone()
     if row is None:
-        raise sqlite3.DatabaseError("its identity is missing")
+        raise sqlite3.DatabaseError("the store's identity is missing")
     return rows.text(row[0])
 
 
 def _set_modes(db: sqlite3.Connection) -> None:
-    """Let readers and a writer work at once, and make each commit survive a power loss."""
+    """Allow reads during a write, and make each commit survive a power loss."""
     deadline = time.monotonic() + BUSY_TIMEOUT
     while True:
         try:
@@ -184,7 +184,7 @@ def _set_modes(db: sqlite3.Connection) -> None:
                 raise
             time.sleep(0.01)
     if mode != b"wal":
-        raise sqlite3.OperationalError(f"its journal mode stays {rows.text(mode)}")
+        raise sqlite3.OperationalError(f"the journal mode stays {rows.text(mode)}")
     db.execute("PRAGMA synchronous = FULL")
     if sys.platform == "darwin":
         db.execute("PRAGMA fullfsync = 1")

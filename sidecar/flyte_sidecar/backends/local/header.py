@@ -1,4 +1,4 @@
-"""Judging a file before SQLite opens it: one that is refused is not touched.
+"""Checking a file before SQLite opens it: a file that is rejected is not modified.
 
 The formats are those of https://www.sqlite.org/fileformat.html.
 """
@@ -17,7 +17,7 @@ _SIZE = 100
 _FRAME = 24
 
 _START = 1 << 16
-"""Bytes in which a store has its tables' definitions and its first events."""
+"""Bytes that contain the definitions of a store's tables and its first events."""
 
 _MARKS = (tables.MIGRATIONS[0][0].encode(), b'"actionName":"e')
 
@@ -30,16 +30,16 @@ def check(path: str) -> None:
     if not header:
         return  # an empty file is an empty database
     if not any(header) and os.path.exists(path + JOURNAL):
-        return  # its first transaction broke off, and SQLite will take it back
+        return  # its first transaction was interrupted, and SQLite will roll it back
     if len(header) == _SIZE and header.startswith(_MAGIC) and _is_marked(header):
         tables.check_version(_version(header), path)
         with suppress(FileNotFoundError):
             _check_log(path)
     elif _may_be_damaged(start):
-        raise unavailable("io", path, "none", "it is damaged: its first page cannot be read")
+        raise unavailable("io", path, "none", "the file is damaged: its first page cannot be read")
     else:
-        what = "another program's" if header.startswith(_MAGIC) else "no SQLite"
-        raise unavailable("not_a_store", path, "none", f"it is {what} database")
+        what = "another program's" if header.startswith(_MAGIC) else "not an SQLite"
+        raise unavailable("not_a_store", path, "none", f"the file is {what} database")
 
 
 def _is_marked(header: bytes) -> bool:
@@ -47,10 +47,10 @@ def _is_marked(header: bytes) -> bool:
 
 
 def _may_be_damaged(start: bytes) -> bool:
-    """Return whether there is any sign of a store in what is not one as it stands.
+    """Return whether a file that is not a valid store has any sign of one.
 
-    A user who believes that it is something else may delete it. What a failing disk or a crash
-    leaves of a page is often zero.
+    A user who takes it for something else may delete it. After a disk failure or a crash, pages
+    are often filled with zeros.
     """
     if not any(start) or _is_marked(start):
         return True
@@ -63,9 +63,9 @@ def _version(header: bytes) -> int:
 
 
 def _check_log(path: str) -> None:
-    """Look for a newer version in the log.
+    """Raise if the log contains a newer version of the schema.
 
-    SQLite would say it too, but closing the file again would empty the log into it.
+    SQLite would report it too, but closing the file would write the log into it.
     """
     with open(path + LOG, "rb") as file:
         start = file.read(32)

@@ -144,7 +144,7 @@ def _select(
                 try:
                     events.append(rows.event(document))
                 except rows.Undecodable:
-                    store.damage.meet(identity)
+                    store.damage.add(identity)
                 after = identity
         if count <= limit:
             return events, None

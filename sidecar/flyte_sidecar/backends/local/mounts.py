@@ -1,7 +1,7 @@
 """Which file systems a store may be on.
 
 SQLite's log needs memory that all processes of a store share, so a store must be on a file system
-that one kernel alone has mounted. Elsewhere it is damaged, often within minutes.
+that only one kernel has mounted. Elsewhere it is damaged, often within minutes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _BY_HOST_AND_GUEST = (
     "9p drvfs fakeowner grpcfuse hostfs osxfs p9fs prl_fs vboxsf virtio-fs virtiofs vmhgfs"
 )
 _REMOTE = "remote"
-"""What the platform itself calls remote, without a name for the file system."""
+"""The platform reports a remote file system without its name."""
 
 _SHARED = frozenset(f"{_BY_SEVERAL_HOSTS} {_BY_HOST_AND_GUEST} {_REMOTE}".split())
 
@@ -31,11 +31,11 @@ _FUSE_OVER_LOCAL_DISKS = frozenset(
         *("gocryptfs", "mergerfs", "ntfs", "ntfs-3g", "securefs", "unionfs", "unionfs-fuse"),
     )
 )
-"""The programs behind FUSE are countless, and most lead to other hosts: these do not."""
+"""FUSE programs that use local disks. There are countless others, most of them for other hosts."""
 
 
 def check(path: str) -> None:
-    """Raise unless the path, which may not exist yet, is on a file system of this host alone."""
+    """Raise unless the path, which may not exist yet, is on a file system of only this host."""
     kind = file_system(path)
     if kind is None or kind in _FUSE_OVER_LOCAL_DISKS:
         return
@@ -52,9 +52,9 @@ def file_system(path: str) -> str | None:
 
 
 def _of_linux(path: str) -> str | None:
-    """Ask the kernel for the mount of an open file.
+    """Return the kind of the mount that the kernel reports for an open file.
 
-    To compare paths instead is wrong where one mount covers another.
+    Comparing paths would be wrong if one mount covers another.
     """
     descriptor = _open_nearest(path)
     try:
@@ -70,9 +70,9 @@ def _of_linux(path: str) -> str | None:
 
 
 def _open_nearest(path: str) -> int:
-    """Open the path, or its nearest parent that exists, without touching what it leads to.
+    """Open the path, or its nearest parent that exists, without opening the file itself.
 
-    O_PATH blocks at no FIFO, and closing such a descriptor drops no locks of SQLite's.
+    O_PATH does not block at a FIFO, and closing such a descriptor drops none of SQLite's locks.
     """
     while True:
         try:

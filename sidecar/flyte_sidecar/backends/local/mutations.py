@@ -1,4 +1,7 @@
-"""The changes that the store knows; each checks and changes inside one transaction."""
+"""The mutations of a store: create, signal, abort and expire.
+
+Each checks and changes inside one transaction.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +35,10 @@ _NEXT = f"(SELECT coalesce(max(revision), 0) + 1 FROM event WHERE revision < {ro
 
 
 def expire(db: Connection) -> list[int]:
-    """Record the end of every event that is past its time.
+    """Record the expiry of every event that is past its time.
 
-    Returns the ids of those that are damaged: they stay as they are, for nobody can tell what
-    was in them, and hold up no other.
+    Returns the ids of those that are damaged. They stay unchanged, because their content is
+    unknown, and do not block others.
     """
     now = rows.now()
     damaged = [*db.broken]
@@ -43,26 +46,26 @@ def expire(db: Connection) -> list[int]:
         try:
             event = rows.event(document)
             if not rows.is_due(event, now):
-                raise rows.Undecodable  # the document and the columns beside it contradict
-            _put(db, identity, _ended(event, TIMED_OUT, ended_at=event.expires_at))
+                raise rows.Undecodable  # the document and the columns contradict each other
+            _update(db, identity, _resolved(event, TIMED_OUT, ended_at=event.expires_at))
         except rows.Undecodable:
             damaged.append(identity)
         except sqlite3.Error as error:
             if not is_damage(error) or dooms(error):
                 raise
-            damaged.append(identity)  # an index contradicts; the statement has undone itself
+            damaged.append(identity)  # an index contradicts the row; the statement was rolled back
     return damaged
 
 
 def create(new: NewEvent) -> Mutation[Event]:
-    """Make an event, and its run if this is the first of it."""
+    """Create an event, and its run if this is the first event of the run."""
 
-    def change(db: Connection) -> Event:
+    def mutate(db: Connection) -> Event:
         expire(db)
         target = Target(new.run, name=new.name, parent=new.parent)
-        used = _find(db, target)
-        if used is not None:
-            raise EventExists(f"there was an {target} before", event=used[1])
+        found = _find(db, target)
+        if found is not None:
+            raise EventExists(f"an {target} already exists", event=found[1])
         event = _event(new)
         expires = event.expires_at
         db.execute(
@@ -81,39 +84,39 @@ def create(new: NewEvent) -> Mutation[Event]:
         )
         return event
 
-    return change
+    return mutate
 
 
 def signal(event: Event, payload: Payload) -> Mutation[Event]:
-    """Answer an event that waits."""
+    """Answer a pending event."""
 
-    def change(db: Connection) -> Event:
-        identity, stands = _stands(db, event)
-        if not stands.pending:
-            return signalled_again(stands, payload)
-        answered = _ended(stands, SUCCEEDED, payload=payload, signalled_by=user_name())
-        return _put(db, identity, answered)
+    def mutate(db: Connection) -> Event:
+        identity, current = _current(db, event)
+        if not current.pending:
+            return signalled_again(current, payload)
+        answered = _resolved(current, SUCCEEDED, payload=payload, signalled_by=user_name())
+        return _update(db, identity, answered)
 
-    return change
+    return mutate
 
 
 def abort(event: Event, reason: str | None) -> Mutation[Event]:
-    """End an event that waits, without an answer."""
+    """Abort a pending event."""
 
-    def change(db: Connection) -> Event:
-        identity, stands = _stands(db, event)
-        if not stands.pending:
-            return aborted_again(stands)
-        return _put(db, identity, _ended(stands, ABORTED, abort_reason=reason))
+    def mutate(db: Connection) -> Event:
+        identity, current = _current(db, event)
+        if not current.pending:
+            return aborted_again(current)
+        return _update(db, identity, _resolved(current, ABORTED, abort_reason=reason))
 
-    return change
+    return mutate
 
 
 def _event(new: NewEvent) -> Event:
     at = rows.instant(rows.now())
     return Event(
         name=new.name,
-        # Random: an id from a store that is gone never means an event of this one.
+        # Random: an id from a deleted store never refers to an event of this one.
         action_name=f"e{os.urandom(8).hex()}",
         run_name=new.run.name,
         org=new.run.org,
@@ -138,13 +141,13 @@ def _event(new: NewEvent) -> Event:
     )
 
 
-def _ended(event: Event, phase: str, **members: Any) -> Event:
+def _resolved(event: Event, phase: str, **members: Any) -> Event:
     members.setdefault("ended_at", rows.instant(rows.now()))
     return replace(event, phase=phase, pending=False, **members)
 
 
-def _stands(db: Connection, event: Event) -> tuple[int, Event]:
-    """Give the event as it stands now, and its place in the table."""
+def _current(db: Connection, event: Event) -> tuple[int, Event]:
+    """Return the row id and the current state of an event."""
     expire(db)
     target = Target(event.run, action_name=event.action_name)
     found = _find(db, target)
@@ -170,7 +173,7 @@ def _find(db: Connection, target: Target) -> tuple[int, Event] | None:
     return None
 
 
-def _put(db: Connection, identity: int, event: Event) -> Event:
+def _update(db: Connection, identity: int, event: Event) -> Event:
     db.execute(
         f"UPDATE event SET phase = ?, document = ?, revision = {_NEXT} WHERE id = ?",
         (event.phase, rows.document(event), identity),
@@ -192,7 +195,7 @@ def _run_id(db: Connection, run: Run) -> int:
 def user_name() -> str | None:
     r"""Return the name of the process's user, with bytes that are not UTF-8 as ``\x`` escapes.
 
-    None where the user has no name, as in some containers.
+    None if the user has no name, as in some containers.
     """
     try:
         name = getpass.getuser()

@@ -1,6 +1,6 @@
-"""Who may change a store: its owner alone. Anyone else could give answers in a user's name.
+"""Who may change a store: only its owner. Anyone else could answer events in the user's name.
 
-Where files have no owners and modes (Windows), only the types of the files are checked.
+On Windows, where files have no such owners and modes, only the types of the files are checked.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ import stat
 from flyte_sidecar.backends.local.error_translation import unavailable
 
 LOG, INDEX, JOURNAL = "-wal", "-shm", "-journal"
-"""What SQLite adds to a store's name for its log, the log's index, and its older journal."""
+"""The suffixes of SQLite's log, the log's index, and the older rollback journal."""
 
 
 def check_folder(path: str) -> None:
     """Raise if anyone may replace the store in its folder.
 
-    A group may: the folders of a user's own group are writable by it on many systems. So may the
-    owner of the folder, who is often somebody else where containers share it.
+    A group is allowed to: on many systems a user's folders are writable by the user's own group.
+    So is the owner of the folder, often another user if containers share it.
     """
     folder = os.path.dirname(path)
     mode = os.stat(folder).st_mode
     if os.name == "posix" and mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        detail = f"every user may replace files in {folder}: use a folder of your own in it"
+        detail = f"every user may replace files in {folder}: create a private folder for the store"
         raise unavailable("permissions", path, "none", detail)
 
 
 def check_files(path: str) -> None:
-    """Raise unless the files that a store consists of, where they exist, are only its owner's.
+    """Raise unless those files of the store that exist belong only to its owner.
 
     Nothing is opened: a FIFO would block, and closing the store would drop SQLite's locks.
     """
@@ -48,7 +48,7 @@ def check_files(path: str) -> None:
 
 
 def make_private(path: str) -> None:
-    """Withdraw the permission to read from others."""
+    """Remove the read permission of other users."""
     for name in (path, path + LOG, path + INDEX):
         status = os.stat(name)
         if os.name == "posix" and status.st_mode & 0o077 and status.st_uid == os.geteuid():
@@ -65,15 +65,15 @@ def _status(name: str) -> os.stat_result | None:
 def _check_owner(
     path: str, name: str, status: os.stat_result, store: os.stat_result | None
 ) -> None:
-    """Judge one file by its owner and mode, and by the owner of the store if there is one yet."""
+    """Check the owner and mode of one file against the owner of the store, if it exists yet."""
     if os.name != "posix":
         return
     user, mode = os.geteuid(), stat.S_IMODE(status.st_mode)
     owner = user if store is None else store.st_uid
     if user not in (0, owner) or status.st_uid not in (user, owner):
-        detail = f"{name} belongs to another user, with the id {status.st_uid}"
+        detail = f"{name} belongs to another user (uid {status.st_uid})"
         raise unavailable("permissions", path, "none", detail)
-    # Root may use what belongs to another user, but not make it private in that user's place.
+    # Root may use another user's file, but must not change its mode for that user.
     if mode & (0o022 if status.st_uid == user else 0o077):
-        detail = f"{name} is not private to its owner: its mode is {mode:04o}"
+        detail = f"{name} is not private to its owner (mode {mode:04o})"
         raise unavailable("permissions", path, "none", detail)

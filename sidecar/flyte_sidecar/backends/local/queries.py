@@ -21,14 +21,14 @@ NEXT_EXPIRY = (
 
 
 def overdue(broken: Collection[int]) -> str:
-    """Return the SQL from FROM on that selects the events to be ended at an instant.
+    """Return the SQL from FROM on that selects the events that have expired at an instant.
 
-    `broken` are the ids of rows that it leaves out.
+    The rows with the ids `broken` are excluded.
     """
-    but = f" AND id NOT IN ({', '.join(map(str, broken))})" if broken else ""
+    excluded = f" AND id NOT IN ({', '.join(map(str, broken))})" if broken else ""
     return (
         "FROM event INDEXED BY pending_by_expiry"
-        f" WHERE phase = '{PAUSED}' AND expires_at <= ?{but} ORDER BY expires_at"
+        f" WHERE phase = '{PAUSED}' AND expires_at <= ?{excluded} ORDER BY expires_at"
     )
 
 

@@ -182,7 +182,7 @@ class StoreReader:
         try:
             return rows.event(columns and columns[0])
         except rows.Undecodable:
-            raise self.damage.meet(identity) from None
+            raise self.damage.add(identity) from None
 
     def run(self, run_id: int) -> Run | None:
         """Return the run of a row, None if it is damaged."""

@@ -1,7 +1,7 @@
-"""Events to rows and back.
+"""Converting events to rows and back.
 
-An event is kept as the JSON document that goes over the wire: one column is read and decoded
-in half the time that as many columns as an event has members would take.
+An event is stored as the JSON document that goes over the wire: one column is read and decoded
+in half the time that one column for each of its members would take.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 BEYOND = 1 << 62
-"""Above any instant or revision, and below every text: a damaged column may hold either."""
+"""Above any instant or revision, and below every text: a damaged column may contain either."""
 
 _decode: Callable[[Any], Event] = json.Decoder(Event).decode
 _encode = json.Encoder().encode
@@ -54,7 +54,7 @@ def event(document: object) -> Event:
     Raises
     ------
     Undecodable
-        If it is no document of an event, or contradicts itself.
+        If the document is not that of an event, or contradicts itself.
     """
     try:
         found = _decode(document)
@@ -74,37 +74,37 @@ def event(document: object) -> Event:
 
 
 def is_due(event: Event, at: int) -> bool:
-    """Return whether an event that waits is past its time, at an instant in microseconds."""
+    """Return whether a pending event has expired at an instant in microseconds."""
     return event.pending and event.expires_at is not None and event.expires_at <= instant(at)
 
 
 def text(column: object) -> str:
-    """Return a column's text, readable even where it is damaged."""
+    """Return a column's text, readable even if it is damaged."""
     return column.decode("utf-8", "replace") if isinstance(column, bytes) else str(column)
 
 
 def document(event: Event) -> str:
-    """Give the document of an event."""
+    """Return the document of an event."""
     return _encode(replace(event, payload=payloads.for_json(event.payload))).decode()
 
 
 def instant(microseconds: int) -> datetime:
-    """Give the instant so many microseconds after 1970 began."""
+    """Return the instant of a number of microseconds since 1970."""
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def microseconds(instant: datetime) -> int:
-    """Give how many microseconds after 1970 began the instant is."""
+    """Return the number of microseconds from 1970 to an instant."""
     return (instant - _EPOCH) // _MICROSECOND
 
 
 def now() -> int:
-    """Give the instant as the store keeps it, in microseconds since 1970."""
+    """Return the current time as the store has it, in microseconds since 1970."""
     return time.time_ns() // 1000
 
 
 def run_info(scope: Scope, name: object, created_at: object, pending: int) -> RunInfo:
-    """Return what a listing reports of a run, from its columns; raises as `event`."""
+    """Return the entry of a run in a listing, from the run's columns; raises as `event`."""
     if not isinstance(name, bytes) or not isinstance(created_at, int):
         raise Undecodable
     try:
@@ -122,17 +122,17 @@ def run_info(scope: Scope, name: object, created_at: object, pending: int) -> Ru
 
 
 def run_key(run: Run) -> tuple[str, str, str, str]:
-    """Give a run's org, project, domain and name as columns hold them."""
+    """Return a run's org, project, domain and name as stored in columns."""
     return (run.org or "", run.project or "", run.domain or "", run.name)
 
 
 def scope_key(scope: Scope) -> tuple[str, str, str]:
-    """Give a scope's org, project and domain as columns hold them."""
+    """Return a scope's org, project and domain as stored in columns."""
     return (scope.org or "", scope.project or "", scope.domain or "")
 
 
 def find_run(db: sqlite3.Connection, run: Run) -> int | None:
-    """Give the run's id, or None where no event of it was ever made."""
+    """Return the id of a run's row, None if no event of the run was ever created."""
     row = db.execute(
         "SELECT id FROM run WHERE org = ? AND project = ? AND domain = ? AND name = ?",
         run_key(run),
@@ -155,7 +155,7 @@ def run(db: sqlite3.Connection, run_id: int) -> Run | None:
 
 
 def where(run: int, target: Target) -> tuple[str, tuple[int | str, ...]]:
-    """Give the SQL from FROM on that selects what a target stands for, and its parameters."""
+    """Return the SQL from FROM on that selects the events of a target, and its parameters."""
     if target.action_name is not None:
         return _BY_ACTION, (run, target.action_name)
     if target.parent is None:
@@ -163,7 +163,7 @@ def where(run: int, target: Target) -> tuple[str, tuple[int | str, ...]]:
     return _BY_PARENT, (run, target.parent, target.name or "")
 
 
-# The planner has no statistics: left alone, it may take an index that fits half the run.
+# The planner has no statistics: on its own, it may use an index that matches half the run.
 _BY_ACTION = "FROM event INDEXED BY event_by_action WHERE run = ? AND action_name = ?"
 _BY_NAME = "FROM event INDEXED BY event_by_name WHERE run = ? AND name = ?"
 _BY_PARENT = (

@@ -1,4 +1,4 @@
-"""The store's tables, and how an older store is brought up to date."""
+"""The store's schema, and its migrations."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import sqlite3
 from flyte_sidecar.backends.local.error_translation import unavailable
 
 APPLICATION_ID = 0x464C5345
-"""Marks the file as ours in SQLite's header: "FLSE"."""
+"""Identifies a store in SQLite's header: "FLSE"."""
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
-        # An identity of the store itself, by which a cursor knows where it belongs.
+        # Identifies the store, so that a cursor of another store is rejected.
         "CREATE TABLE store (id TEXT NOT NULL) STRICT",
         """
         CREATE TABLE run (
@@ -25,7 +25,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             UNIQUE (org, project, domain, name)
         ) STRICT
         """,
-        # The document is the event as JSON; the columns are what queries select by. Ids rise
+        # The document is the event as JSON; queries select by the other columns. Ids increase
         # in creation order, the revision with every change to any event, and expires_at is
         # in microseconds since 1970.
         """
@@ -43,7 +43,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE UNIQUE INDEX event_by_action ON event (run, action_name)",
         "CREATE UNIQUE INDEX event_by_parent_and_name ON event (run, parent, name)",
-        # Every index ends with the id, by which listings and "the first created" go.
+        # Every index ends with the id, which orders listings and determines "the first created".
         "CREATE INDEX event_by_name ON event (run, name)",
         "CREATE INDEX event_by_run ON event (run)",
         "CREATE INDEX event_by_parent ON event (run, parent)",
@@ -55,7 +55,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
     ),
     (
-        # Runs are listed by their ids, which it ends with.
+        # Runs are listed in the order of their ids, with which the index ends.
         "CREATE INDEX run_by_place ON run (org, project, domain)",
     ),
     (
@@ -69,20 +69,20 @@ VERSION = len(MIGRATIONS)
 
 
 def version(db: sqlite3.Connection) -> int:
-    """Read the version of the store's schema; 0 for an empty file."""
+    """Return the version of the store's schema; 0 for an empty file."""
     found: int = db.execute("PRAGMA user_version").fetchone()[0]
     return found
 
 
 def check_version(found: int, path: str) -> None:
-    """Refuse a store that a newer release has made or migrated."""
+    """Raise if a newer release has created or migrated the store."""
     if found > VERSION:
-        detail = f"it has schema version {found}, this release knows {VERSION}"
+        detail = f"its schema version is {found}, this release supports {VERSION}"
         raise unavailable("newer", path, "none", detail)
 
 
 def migrate(db: sqlite3.Connection, path: str) -> None:
-    """Bring the store to this release's schema, in one transaction."""
+    """Migrate the store to this release's schema, in one transaction."""
     if version(db) == VERSION:
         return
     db.execute("BEGIN IMMEDIATE")

@@ -1,7 +1,7 @@
-"""Committing changes: a thread of its own, many changes to a commit.
+"""Committing mutations in a thread of its own, many in one commit.
 
-A commit waits for the disk, microseconds on one machine and milliseconds on another, and
-must never hold up the event loop.
+A commit waits for the disk, microseconds on one machine and milliseconds on another, and must
+never block the event loop.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from flyte_sidecar.errors import SidecarError, StoreBusy, StoreUnavailable
 
 T = TypeVar("T")
 Mutation = Callable[[Connection], T]
-"""What is done inside a transaction; a SidecarError that it raises is its result."""
+"""A function that runs inside a transaction; a SidecarError that it raises is its result."""
 
-GROUP = 256
-"""How many changes go into one commit at most."""
+MAX_GROUP = 256
+"""How many mutations are committed together at most."""
 
 
 class _Job:
-    def __init__(self, work: Callable[..., Any], is_change: bool) -> None:
+    def __init__(self, work: Callable[..., Any], is_mutation: bool) -> None:
         self.work = work
-        self.is_change = is_change
+        self.is_mutation = is_mutation
         self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.outcome: Any = None
 
@@ -44,19 +44,19 @@ class _Job:
 
 
 class StoreWriter:
-    """A thread that opens the store and carries out changes in the order they are given.
+    """A thread that opens the store and runs mutations in the order in which they are submitted.
 
     Parameters
     ----------
     path
         The store's file.
-    committed
-        Called on the event loop after every commit, before the results are told.
+    on_commit
+        Called on the event loop after every commit, before the results are set.
     """
 
-    def __init__(self, path: str, committed: Callable[[], None]) -> None:
+    def __init__(self, path: str, on_commit: Callable[[], None]) -> None:
         self._path = path
-        self._committed = committed
+        self._on_commit = on_commit
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._ended: asyncio.Future[None] = self._loop.create_future()
@@ -64,15 +64,15 @@ class StoreWriter:
         threading.Thread(target=self._work, name="store-writer", daemon=True).start()
 
     def open(self) -> asyncio.Future[OpenFile]:
-        """Open the store, anew if it was open; the caller has let go of `OpenFile.reading`."""
-        return self._submit(_Job(self._open, is_change=False))
+        """Open the store, or reopen it; the caller must no longer use `OpenFile.reading`."""
+        return self._submit(_Job(self._open, is_mutation=False))
 
-    def change(self, change: Mutation[T]) -> asyncio.Future[T]:
-        """Commit a change; the future is done once it is durable, or has failed."""
-        return self._submit(_Job(change, is_change=True))
+    def commit(self, mutation: Mutation[T]) -> asyncio.Future[T]:
+        """Commit a mutation; the future is done once it is durable, or has failed."""
+        return self._submit(_Job(mutation, is_mutation=True))
 
     async def close(self) -> None:
-        """Carry out what was given, then close the store."""
+        """Run what was submitted, then close the store."""
         self._jobs.put(None)
         await self._ended
 
@@ -84,55 +84,55 @@ class StoreWriter:
         ending = False
         while not ending:
             group = [self._jobs.get()]
-            while len(group) < GROUP and not self._jobs.empty():
+            while len(group) < MAX_GROUP and not self._jobs.empty():
                 group.append(self._jobs.get())
             jobs = [job for job in group if job is not None]
             ending = len(jobs) < len(group)
-            self._carry_out(jobs)
-            self._tell(self._deliver, jobs)
+            self._run(jobs)
+            self._call_on_loop(self._deliver, jobs)
         if self._file is not None:
             self._file.close()
-        self._tell(self._ended.set_result, None)
+        self._call_on_loop(self._ended.set_result, None)
 
-    def _tell(self, callback: Callable[[T], None], argument: T) -> None:
-        # Where the loop is gone, nobody is left to be told.
+    def _call_on_loop(self, callback: Callable[[T], None], argument: T) -> None:
+        # If the loop is closed, nobody waits for the result any more.
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(callback, argument)
 
     def _deliver(self, jobs: list[_Job]) -> None:
-        if any(job.is_change for job in jobs):
-            self._committed()
+        if any(job.is_mutation for job in jobs):
+            self._on_commit()
         for job in jobs:
             job.deliver()
 
-    def _carry_out(self, jobs: list[_Job]) -> None:
-        changes: list[_Job] = []
+    def _run(self, jobs: list[_Job]) -> None:
+        mutations: list[_Job] = []
         for job in jobs:
-            if job.is_change:
-                changes.append(job)
+            if job.is_mutation:
+                mutations.append(job)
                 continue
-            self._commit(changes)
-            changes = []
+            self._commit_group(mutations)
+            mutations = []
             try:
                 job.outcome = job.work()
             except Exception as error:
                 job.outcome = error
-        self._commit(changes)
+        self._commit_group(mutations)
 
-    def _commit(self, jobs: list[_Job]) -> None:
-        """Commit a group as one; where one of them breaks it, each alone."""
+    def _commit_group(self, jobs: list[_Job]) -> None:
+        """Commit a group together; if a member fails the transaction, commit each alone."""
         if not jobs:
             return
         try:
             self._transaction(jobs)
-        except _Broken as broken:
+        except _GroupFailed as failed:
             if self._finds_broken_rows():
-                self._commit(jobs)
+                self._commit_group(jobs)
             elif len(jobs) == 1:
-                jobs[0].outcome = broken.error
+                jobs[0].outcome = failed.error
             else:
                 for job in jobs:
-                    self._commit([job])
+                    self._commit_group([job])
         except Exception as error:
             for job in jobs:
                 job.outcome = error
@@ -156,13 +156,13 @@ class StoreWriter:
                 db.execute("COMMIT")
             file.check_in_place("unknown")
         except StoreUnavailable as error:
-            # A disk that is full for the group may have room for some of its members.
+            # A disk without room for the group may have room for some of its members.
             if error.data["reason"] == "full" and error.data["outcome"] == "none":
-                raise _Broken(error) from error
+                raise _GroupFailed(error) from error
             raise
         finally:
             if db.in_transaction:
-                with suppress(sqlite3.Error):  # what broke the group is what is told
+                with suppress(sqlite3.Error):  # the error that failed the group is reported
                     db.execute("ROLLBACK")
 
     def _result(self, job: _Job, db: Connection) -> Any:
@@ -173,11 +173,11 @@ class StoreWriter:
                     raise sqlite3.OperationalError("SQLite ended the transaction")
                 return result
         except (StoreBusy, StoreUnavailable) as error:
-            raise _Broken(error) from error
+            raise _GroupFailed(error) from error
         except SidecarError as error:
             return error
         except Exception as error:
-            raise _Broken(error) from error
+            raise _GroupFailed(error) from error
 
     def _open(self) -> OpenFile:
         if self._file is not None:
@@ -187,8 +187,8 @@ class StoreWriter:
         return self._file
 
 
-class _Broken(Exception):
-    """One member broke the group's transaction; nothing of the group has happened."""
+class _GroupFailed(Exception):
+    """A member failed the group's transaction, and the whole group was rolled back."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(str(error))
