@@ -417,7 +417,7 @@ def test_a_terminal_shows_when_all_current_events_are_printed(
     ask(other)
     reader = terminal("watch", stderr=subprocess.STDOUT)
     assert "deploy" in reader.line()
-    assert reader.line().startswith("flyte-sidecar: that is all for now")
+    assert reader.line().startswith("flyte-sidecar: these are the current events")
 
 
 def width(line: str) -> int:
@@ -512,7 +512,7 @@ def test_unknown_arguments_of_a_verb_are_rejected(env: Environment, line: str) -
 
 DISCONNECTING = """
 import asyncio, os, sys
-import flyte_sidecar.cli.watch
+import flyte_sidecar.server.serve
 from msgspec.structs import replace
 from flyte_sidecar.cli.main import main
 from flyte_sidecar.errors import BackendUnavailable, PermissionDenied
@@ -542,7 +542,7 @@ class Backend:
     async def close(self):
         pass
 
-flyte_sidecar.cli.watch.make_backend = lambda options: Backend()
+flyte_sidecar.server.serve.make_backend = lambda options: Backend()
 sys.exit(main(["watch", *sys.argv[1:]]))
 """
 """A watch whose backend disconnects and reconnects, and then finishes or fails."""
@@ -556,8 +556,8 @@ def test_a_disconnect_is_reported_on_stderr(env: Environment) -> None:
     done = disconnecting(env)
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        r"flyte-sidecar: lost for now: backend_unavailable: it is\x1b[2J away",
-        "flyte-sidecar: found again, and all that was missed is told",
+        r"flyte-sidecar: disconnected: backend_unavailable: it is\x1b[2J away",
+        "flyte-sidecar: reconnected; every change is shown",
         r"permission_denied: no\x1b[2J more",
     ]
     assert [cells_of(line)[1:] for line in done.stdout.splitlines()] == [

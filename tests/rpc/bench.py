@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -13,33 +15,29 @@ from flyte_sidecar.errors import BackendUnavailable, InvalidParams
 from flyte_sidecar.protocol.params import Params
 from flyte_sidecar.rpc.connection import Connection
 from flyte_sidecar.rpc.decode_params import params_decoder
-from flyte_sidecar.rpc.requests import Call, Handler
+from flyte_sidecar.rpc.memory_transport import MemoryTransport
+from flyte_sidecar.rpc.requests import Context, Counters, Deferred, Handler, PendingRequest, Request
+from flyte_sidecar.rpc.transport import StreamProtocol
 from tests.conftest import TEST_TIMEOUT
 
 
-class FakeTransport:
-    """Keeps what is written."""
+class RecordingTransport(MemoryTransport):
+    """A transport in memory that records whether reading was resumed or paused."""
 
-    def __init__(self) -> None:
-        self.written: list[bytes] = []
-        self.wrote = asyncio.Event()
-        self.turns: list[bool] = []  # reading resumed or paused
-
-    def write(self, data: bytes) -> None:
-        self.written.append(data)
-        self.wrote.set()
+    def __init__(self, protocol: StreamProtocol) -> None:
+        self.turns: list[bool] = []
+        super().__init__(protocol, sys.maxsize)
 
     def pause_reading(self) -> None:
+        super().pause_reading()
         self.turns.append(False)
 
     def resume_reading(self) -> None:
+        super().resume_reading()
         self.turns.append(True)
 
-    async def drained(self) -> None:
-        return
 
-
-class FakeEffect:
+class FakeWrite:
     def __init__(self) -> None:
         self.outcome = "none"
         self.action_name: str | None = None
@@ -52,88 +50,109 @@ class FakeEffect:
         self.ends += 1
 
 
+class BenchConnection(Connection):
+    """A connection that shows its handlers the id of the request that they start."""
+
+    starting = ""
+
+    def _start(self, request: Request, *more: Any) -> Any:
+        self.starting = request.id.decode() or "none"
+        return super()._start(request, *more)
+
+
 class Bench:
     """A connection whose methods do what the test says.
 
     `work`, `light` and `wait` end when `release` is called with their id; `write` likewise, having
-    an effect that is sent once it has begun, and `stubborn`, whatever cancels it.
+    a write that is sent once it has begun, and `stubborn`, whatever cancels it.
     """
 
     def __init__(self) -> None:
-        self.transport = FakeTransport()
         self.gates: dict[str, asyncio.Future[Any]] = {}
-        self.effects: list[FakeEffect] = []
+        self.writes: list[FakeWrite] = []
         self.begun: list[str] = []
         self.notes = 0
-        read = params_decoder(Params)
-        self.connection = Connection(
-            {
-                "now": Handler(read, lambda _, call: "now"),
-                "fail": Handler(read, self._fail),
-                "crash": Handler(read, self._crash),
-                "crash.later": Handler(read, lambda _, call: self._crash_later()),
-                "unencodable": Handler(read, lambda _, call: object()),
-                "work": Handler(read, self._work),
-                "light": Handler(read, self._work, light=True),
-                "stubborn": Handler(read, self._stubborn),
-                "future": Handler(read, self._future),
-                "write": Handler(read, self._write),
-                "refused": Handler(read, self._refused),
-                "wait": Handler(read, self._work, open_ended=True),
-                "alone": Handler(read, lambda _, call: "alone", in_batch=False),
-                "note": Handler(read, self._note, notification=True),
-            },
-            fast.Encoder().encode,
-        )
-        self.connection.connection_made(self.transport)
+        self.connection = BenchConnection(self.handlers(), fast.Encoder().encode)
+        self.shutdown = self.connection.shutdown
+        self.transport = RecordingTransport(self.connection)
 
-    def _fail(self, _: Any, call: Call) -> Any:
+    @property
+    def tasks(self) -> Mapping[asyncio.Future[Any], PendingRequest]:
+        return self.connection.runner.tasks
+
+    @property
+    def counters(self) -> Counters:
+        return self.connection.counters()
+
+    def handlers(self) -> dict[str, Handler]:
+        decode = params_decoder(Params)
+        return {
+            "now": Handler(decode, lambda _, context: "now"),
+            "fail": Handler(decode, self._fail),
+            "crash": Handler(decode, self._crash),
+            "crash.later": Handler(decode, lambda _, context: self._crash_later()),
+            "unencodable": Handler(decode, lambda _, context: object()),
+            "work": Handler(decode, self._work),
+            "light": Handler(decode, self._work, light=True),
+            "stubborn": Handler(decode, self._stubborn),
+            "future": Handler(decode, self._future),
+            "write": Handler(decode, self._write),
+            "refused": Handler(decode, self._refused),
+            "wait": Handler(decode, self._work, open_ended=True),
+            "alone": Handler(decode, lambda _, context: "alone", in_batch=False),
+            "note": Handler(decode, self._note, notification=True),
+        }
+
+    def _fail(self, _: Any, context: Context) -> Any:
         raise BackendUnavailable("down", grpcStatus="UNAVAILABLE")
 
-    def _crash(self, _: Any, call: Call) -> Any:
+    def _crash(self, _: Any, context: Context) -> Any:
         raise RuntimeError("secret token")
 
     async def _crash_later(self) -> Any:
         raise RuntimeError("secret token")
 
-    def _note(self, _: Any, call: Call) -> None:
+    def _note(self, _: Any, context: Context) -> None:
         self.notes += 1
 
-    def _gate(self, call: Call) -> asyncio.Future[Any]:
-        made = asyncio.get_running_loop().create_future()
-        self.gates[(call.id or b"none").decode()] = made
-        return made
+    def _gate(self) -> asyncio.Future[Any]:
+        gate = asyncio.get_running_loop().create_future()
+        self.gates[self.connection.starting] = gate
+        return gate
 
-    def _work(self, _: Any, call: Call) -> Any:
-        return self._passed(self._gate(call), call)
+    def _work(self, _: Any, context: Context) -> Any:
+        return self._passed(self._gate(), self.connection.starting)
 
-    async def _passed(self, gate: asyncio.Future[Any], call: Call) -> Any:
-        self.begun.append((call.id or b"none").decode())
+    async def _passed(self, gate: asyncio.Future[Any], identity: str) -> Any:
+        self.begun.append(identity)
         return await gate
 
-    def _future(self, _: Any, call: Call) -> Any:
-        return self._gate(call)
+    def _future(self, _: Any, context: Context) -> Any:
+        return self._gate()
 
-    def _write(self, _: Any, call: Call) -> Any:
-        call.effect = effect = FakeEffect()
-        self.effects.append(effect)
-        return self._written(self._gate(call), effect)
+    def _write(self, _: Any, context: Context) -> Any:
+        write = FakeWrite()
+        self.writes.append(write)
+        return Deferred(self._written(self._gate(), write), write)
 
-    async def _written(self, gate: asyncio.Future[Any], effect: FakeEffect) -> Any:
-        effect.outcome, effect.action_name = "unknown", "a7"
+    async def _written(self, gate: asyncio.Future[Any], write: FakeWrite) -> Any:
+        write.outcome, write.action_name = "unknown", "a7"
         return await gate
 
-    def _stubborn(self, _: Any, call: Call) -> Any:
-        return self._unmoved(self._gate(call))
+    def _stubborn(self, _: Any, context: Context) -> Any:
+        return self._unmoved(self._gate())
 
     async def _unmoved(self, gate: asyncio.Future[Any]) -> Any:
         while not gate.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.shield(gate)
 
-    def _refused(self, _: Any, call: Call) -> Any:
-        call.effect = effect = FakeEffect()
-        self.effects.append(effect)
+    def _refused(self, _: Any, context: Context) -> Any:
+        write = FakeWrite()
+        self.writes.append(write)
+        return Deferred(self._refuse(), write)
+
+    async def _refuse(self) -> Any:
         raise InvalidParams("no", path="/x")
 
     async def close(self) -> None:
@@ -155,18 +174,22 @@ class Bench:
 
     def answers(self) -> list[Any]:
         """Give what was answered since the last time."""
-        data = b"".join(self.transport.written)
-        self.transport.written.clear()
-        self.transport.wrote.clear()
-        return [json.loads(line) for line in data.splitlines()]
+        return [json.loads(line) for line in self.transport.read().splitlines()]
 
     async def soon(self, count: int) -> list[Any]:
-        """Wait for so many answers."""
+        """Wait for so many responses."""
         answers = self.answers()
         while len(answers) < count:
-            await asyncio.wait_for(self.transport.wrote.wait(), TEST_TIMEOUT)
+            await asyncio.wait_for(self.transport.wait_readable(), TEST_TIMEOUT)
             answers += self.answers()
         return answers
+
+    def exit(self) -> None:
+        self.send({"jsonrpc": "2.0", "method": "exit"})
+
+    async def status(self) -> int:
+        """Wait for the exit status."""
+        return await asyncio.wait_for(asyncio.shield(self.shutdown.ended), TEST_TIMEOUT)
 
 
 def request(identity: Any, method: str, **params: Any) -> dict[str, Any]:

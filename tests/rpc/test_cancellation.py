@@ -19,7 +19,7 @@ async def test_a_cancelled_request_is_answered_once(bench: Bench) -> None:
     await settled()
     (answer,) = bench.answers()
     assert answer["error"]["code"] == -32800
-    assert not bench.connection.tasks
+    assert not bench.tasks
 
 
 async def test_a_request_cancelled_before_it_began_never_begins(bench: Bench) -> None:
@@ -32,7 +32,7 @@ async def test_a_request_cancelled_before_it_began_never_begins(bench: Bench) ->
     assert (first["error"]["code"], second["error"]["code"]) == (-32800, -32800)
     assert second["error"]["data"]["outcome"] == "none"
     assert second["error"]["data"]["actionName"] is None
-    assert bench.effects[0].ends
+    assert bench.writes[0].ends
 
 
 @pytest.mark.parametrize("method", ["future", "work", "wait", "write"])
@@ -69,17 +69,18 @@ async def test_a_write_under_way_tells_what_is_known_when_it_is_cancelled(bench:
     await settled()
     data = bench.answers()[0]["error"]["data"]
     assert (data["outcome"], data["actionName"]) == ("unknown", "a7")
-    assert bench.effects[0].ends == 1
+    assert bench.writes[0].ends == 1
 
 
 async def test_a_refused_write_tells_no_outcome_and_gives_its_place_up(bench: Bench) -> None:
     bench.ask(1, "refused")
+    await settled()
     assert bench.answers()[0]["error"]["data"] == {
         "kind": "invalid_params",
         "retryable": False,
         "path": "/x",
     }
-    assert bench.effects[0].ends == 1
+    assert bench.writes[0].ends == 1
 
 
 async def test_past_its_timeout_a_request_is_answered_at_once(bench: Bench) -> None:
@@ -88,8 +89,8 @@ async def test_past_its_timeout_a_request_is_answered_at_once(bench: Bench) -> N
     answers = await bench.soon(4)
     assert {kind(answer) for answer in answers} == {"deadline_exceeded"}
     await settled()
-    assert not bench.connection.tasks
-    assert bench.connection.waits == 0
+    assert not bench.tasks
+    assert bench.counters.waits == 0
 
 
 async def test_a_timeout_that_did_not_pass_changes_nothing(bench: Bench) -> None:

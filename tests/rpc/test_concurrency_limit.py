@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from flyte_sidecar.rpc.concurrency_limit import MAX_RESULT_BYTES, MIN_RESULT_BYTES, ConcurrencyLimit
-from flyte_sidecar.rpc.shutdown import Shutdown
 from flyte_sidecar.rpc.task_runner import INITIAL_RESULT_BYTES, MAX_UNFINISHED
 from tests.rpc.bench import Bench, request, settled, told
 
@@ -73,7 +72,7 @@ async def test_no_work_begins_while_its_result_could_not_be_written(bench: Bench
 async def test_work_that_has_not_begun_can_be_cancelled(bench: Bench) -> None:
     bench.send(*(request(n, "write") for n in range(WRITES + 3)))
     await settled()
-    begun = [effect.outcome for effect in bench.effects]
+    begun = [effect.outcome for effect in bench.writes]
     assert begun == ["unknown"] * WRITES + ["none"] * 3
     bench.cancel(WRITES + 1)
     await settled()
@@ -85,8 +84,8 @@ async def test_work_that_has_not_begun_can_be_cancelled(bench: Bench) -> None:
             bench.release(n)
     await settled()
     assert len(bench.answers()) == WRITES + 2
-    assert all(effect.ends for effect in bench.effects)
-    assert bench.effects[WRITES + 1].outcome == "none"
+    assert all(write.ends for write in bench.writes)
+    assert bench.writes[WRITES + 1].outcome == "none"
 
 
 async def test_stuck_work_delays_no_wait_no_write_and_nothing_small(bench: Bench) -> None:
@@ -97,7 +96,7 @@ async def test_stuck_work_delays_no_wait_no_write_and_nothing_small(bench: Bench
     bench.ask("now", "now")
     await settled()
     assert bench.begun[AT_FIRST:] == ['"wait"', '"light"']
-    assert [effect.outcome for effect in bench.effects] == ["unknown"]
+    assert [effect.outcome for effect in bench.writes] == ["unknown"]
     for identity in ("light", "write", "wait"):
         bench.release(identity)
     await settled()
@@ -108,13 +107,12 @@ async def test_stuck_work_delays_no_wait_no_write_and_nothing_small(bench: Bench
 
 
 async def test_stuck_writes_do_not_delay_the_answer_to_a_shutdown(bench: Bench) -> None:
-    Shutdown(bench.connection)
     bench.send(*(request(n, "stubborn") for n in range(AT_FIRST)))
     await settled()
     bench.ask("end", "shutdown")
     answers = await bench.soon(AT_FIRST + 1)
     assert dict(told(answers))["end"] == "result"
-    assert len(bench.connection.tasks) == AT_FIRST
+    assert len(bench.tasks) == AT_FIRST
     for n in range(AT_FIRST):
         bench.release(n)
     await settled()

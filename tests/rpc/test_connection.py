@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
-from flyte_sidecar.rpc.requests import Notice
 from tests.rpc.bench import Bench, kind, request, settled, told
 
 
 async def test_a_result_that_is_there_is_answered_without_a_task(bench: Bench) -> None:
     bench.ask(1, "now")
     assert bench.answers() == [{"jsonrpc": "2.0", "id": 1, "result": "now"}]
-    assert not bench.connection.tasks
+    assert not bench.tasks
 
 
 async def test_answers_come_as_they_are_decided(bench: Bench) -> None:
@@ -44,7 +43,7 @@ async def test_ids_are_echoed_as_they_were_sent(bench: Bench) -> None:
     ]
     for text in texts:
         bench.connection.data_received(b'{"jsonrpc":"2.0","id":%b,"method":"now"}\n' % text)
-    lines = b"".join(bench.transport.written).splitlines()
+    lines = b"".join(bench.transport.unread).splitlines()
     assert lines == [b'{"jsonrpc":"2.0","id":%b,"result":"now"}' % text for text in texts]
 
 
@@ -112,9 +111,9 @@ async def test_an_id_is_echoed_in_one_line_whatever_it_holds(bench: Bench) -> No
     bench.ask(identity, "now")
     bench.send([request(identity, "now"), request(identity, "now")])
     bench.ask(identity, "gone")
-    bench.connection.output.put(Notice("note", {"text": identity}))
+    bench.connection.notify("note", {"text": identity})
     await settled()
-    lines = b"".join(bench.transport.written).decode().splitlines()
+    lines = b"".join(bench.transport.unread).decode().splitlines()
     assert len(lines) == 4
     one, batch, error, note = map(json.loads, lines)
     assert one["id"] == batch[0]["id"] == error["id"] == identity
@@ -147,7 +146,7 @@ async def test_notifications_are_never_answered(bench: Bench) -> None:
     await settled()
     assert bench.answers() == []
     assert bench.notes == 1
-    assert bench.connection.waits == 0
+    assert bench.counters.waits == 0
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ async def test_any_message_leads_to_one_line_of_json_at_most(messages: list[Any]
         bench.answers()
         bench.connection.data_received(mutated(text, mutations) + b"\n")
         await settled()
-        data = b"".join(bench.transport.written)
+        data = b"".join(bench.transport.unread)
         lines = data.decode().splitlines()
         assert len(lines) <= 1
         assert data.count(b"\n") == len(lines)
@@ -64,4 +64,4 @@ async def test_any_message_leads_to_one_line_of_json_at_most(messages: list[Any]
                 assert isinstance(one["id"], str | int | float | None)
                 assert ("result" in one) != ("error" in one)
             line.encode("utf-8", "strict")
-    assert not bench.connection.tasks
+    assert not bench.tasks

@@ -64,8 +64,8 @@ async def test_every_request_has_exactly_one_answer_whatever_happens(steps: list
                 await asyncio.sleep(0)
     if paused:
         bench.connection.resume_writing()
-    while bench.connection.tasks or bench.connection._decoder.next() is not None:
-        for task in list(bench.connection.tasks):
+    while bench.tasks or bench.connection._decoder.next() is not None:
+        for task in list(bench.tasks):
             task.cancel()
         await settled()
     await settled()
@@ -75,4 +75,4 @@ async def test_every_request_has_exactly_one_answer_whatever_happens(steps: list
     assert len(answers) == expected
     for identity, count in Counter(answer["id"] for answer in answers).items():
         assert identity in (None, "first", 77) or count <= named[identity]
-    assert all(effect.ends for effect in bench.effects)
+    assert all(write.ends for write in bench.writes)

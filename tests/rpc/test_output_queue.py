@@ -7,36 +7,33 @@ import json
 
 import pytest
 
+from flyte_sidecar.rpc.memory_transport import MemoryTransport
 from flyte_sidecar.rpc.output_queue import FLUSH_BYTES, OutputQueue
-from flyte_sidecar.rpc.requests import Notice
 from tests.conftest import TEST_TIMEOUT
-from tests.rpc.bench import Bench, FakeTransport, request, settled, told
+from tests.rpc.bench import Bench, request, settled, told
 
 
-class Small(FakeTransport):
-    """A transport that has room for so many bytes, and tells of it as asyncio's do."""
+class Writer:
+    """A protocol that only writes, through an output queue."""
 
-    def __init__(self, output: OutputQueue[bytes], limit: int) -> None:
-        super().__init__()
-        self.output = output
-        self.limit = limit
+    def __init__(self) -> None:
+        self.output = OutputQueue()
 
-    def write(self, data: bytes) -> None:
-        super().write(data)
-        if sum(map(len, self.written)) > self.limit:
-            self.output.full = True
+    def connection_made(self, transport: MemoryTransport) -> None:
+        self.output.transport = transport
 
-    def read(self) -> bytes:
-        """Read everything that was written."""
-        data = b"".join(self.written)
-        self.written.clear()
+    def pause_writing(self) -> None:
+        self.output.full = True
+
+    def resume_writing(self) -> None:
         self.output.resume()
-        return data
 
 
-def small(limit: int) -> tuple[OutputQueue[bytes], Small]:
-    output: OutputQueue[bytes] = OutputQueue(lambda message: message)
-    output.transport = transport = Small(output, limit)
+def small(limit: int) -> tuple[OutputQueue, MemoryTransport]:
+    """Return a queue whose transport takes so many bytes before they are read."""
+    writer = Writer()
+    transport = MemoryTransport(writer, limit)
+    output = writer.output
     return output, transport
 
 
@@ -49,7 +46,7 @@ async def test_where_there_is_room_nobody_waits_for_it() -> None:
 
 async def test_all_who_wait_for_room_hear_of_it() -> None:
     output, transport = small(0)
-    output.put(b"x")
+    output.put(bytes, b"x")
     output.flush()
     waiting = [asyncio.ensure_future(output.wait_for_room()) for _ in range(3)]
     await settled()
@@ -60,7 +57,7 @@ async def test_all_who_wait_for_room_hear_of_it() -> None:
 
 async def test_who_stops_waiting_for_room_leaves_the_others_waiting() -> None:
     output, transport = small(0)
-    output.full = True
+    transport.write(b"x")
     first, second = (asyncio.ensure_future(output.wait_for_room()) for _ in range(2))
     await settled()
     first.cancel()
@@ -75,9 +72,9 @@ async def test_who_stops_waiting_for_room_leaves_the_others_waiting() -> None:
 
 async def test_room_that_waiting_answers_take_up_is_none() -> None:
     output, transport = small(FLUSH_BYTES)
-    output.full = True
-    output.put(b"a" * (FLUSH_BYTES + 1))
-    output.put(b"b" * (FLUSH_BYTES + 1))
+    transport.write(b"x" * (FLUSH_BYTES + 1))
+    output.put(bytes, b"a" * (FLUSH_BYTES + 1))
+    output.put(bytes, b"b" * (FLUSH_BYTES + 1))
     waiting = asyncio.ensure_future(output.wait_for_room())
     await settled()
     transport.read()
@@ -99,7 +96,7 @@ async def test_of_many_who_wait_for_room_none_writes_beyond_it() -> None:
         nonlocal sent
         for _ in range(5):
             await output.wait_for_room()
-            output.put(message)
+            output.put(bytes, message)
             sent += 1
 
     telling = asyncio.gather(*(tell() for _ in range(20)))
@@ -107,7 +104,7 @@ async def test_of_many_who_wait_for_room_none_writes_beyond_it() -> None:
     while not telling.done():
         await settled()
         assert not output._waiting
-        assert sum(map(len, transport.written)) <= transport.limit + FLUSH_BYTES + len(message)
+        assert sum(map(len, transport.unread)) <= FLUSH_BYTES + FLUSH_BYTES + len(message)
         read += len(transport.read())
     output.flush()
     read += len(transport.read())
@@ -115,19 +112,19 @@ async def test_of_many_who_wait_for_room_none_writes_beyond_it() -> None:
 
 
 async def test_once_nobody_reads_nobody_waits_for_room() -> None:
-    output, _ = small(0)
-    output.full = True
+    output, transport = small(0)
+    transport.write(b"x")
     waiting = asyncio.ensure_future(output.wait_for_room())
     await settled()
     output.close()
     await asyncio.wait_for(waiting, TEST_TIMEOUT)
-    output.put(b"x")
+    output.put(bytes, b"x")
     await settled()
     await asyncio.wait_for(output.wait_for_room(), TEST_TIMEOUT)
 
 
 async def test_a_notice_is_a_notification(bench: Bench) -> None:
-    bench.connection.output.put(Notice("events.synced", {"watch": "w", "sequence": 1}))
+    bench.connection.notify("events.synced", {"watch": "w", "sequence": 1})
     await settled()
     assert bench.answers() == [
         {
@@ -141,13 +138,13 @@ async def test_a_notice_is_a_notification(bench: Bench) -> None:
 async def test_a_notice_stands_among_the_answers_in_the_order_of_their_sending(
     bench: Bench,
 ) -> None:
-    output = bench.connection.output
-    output.put(Notice("first", {}))
+    connection = bench.connection
+    connection.notify("first", {})
     bench.ask(1, "now")
-    output.put(Notice("second", {}))
+    connection.notify("second", {})
     bench.connection.pause_writing()
-    output.put(Notice("third", {}))
-    output.put(Notice("fourth", {}))
+    connection.notify("third", {})
+    connection.notify("fourth", {})
     bench.ask(2, "now")
     bench.connection.resume_writing()
     await settled()
@@ -158,17 +155,17 @@ async def test_a_notice_stands_among_the_answers_in_the_order_of_their_sending(
 async def test_a_notice_has_the_framing_that_the_client_chose(bench: Bench) -> None:
     body = json.dumps(request(1, "now")).encode()
     bench.connection.data_received(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
-    bench.connection.output.put(Notice("note", {"a": "é"}))
+    bench.connection.notify("note", {"a": "é"})
     await settled()
-    data = b"".join(bench.transport.written)
+    data = b"".join(bench.transport.unread)
     notice = '{"jsonrpc":"2.0","method":"note","params":{"a":"é"}}'.encode()
     assert data.endswith(b"Content-Length: %d\r\n\r\n%b" % (len(notice), notice))
 
 
 async def test_notices_count_as_neither_requests_nor_errors(bench: Bench) -> None:
     for _ in range(3):
-        bench.connection.output.put(Notice("note", {}))
+        bench.connection.notify("note", {})
     bench.ask(1, "now")
     await settled()
     assert told([bench.answers()[-1]]) == [(1, "result")]
-    assert (bench.connection.requests, bench.connection.errors) == (1, 0)
+    assert (bench.counters.requests, bench.counters.errors) == (1, 0)

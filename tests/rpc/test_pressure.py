@@ -14,11 +14,11 @@ async def test_while_output_is_stuck_no_message_is_taken_and_nothing_is_lost(ben
     bench.ask("before", "work")
     await settled()
     bench.connection.pause_writing()
-    taken = bench.connection.requests
+    taken = bench.counters.requests
     bench.send(*(request(n, "now") for n in range(500)))
     bench.release("before")
     await settled()
-    assert bench.connection.requests == taken
+    assert bench.counters.requests == taken
     assert bench.transport.turns == [False]
     assert bench.answers() == []
     bench.connection.resume_writing()
@@ -45,11 +45,11 @@ async def test_answers_are_made_only_when_there_is_room(bench: Bench) -> None:
 async def test_too_many_unfinished_requests_pause_the_reading(bench: Bench) -> None:
     bench.send(*(request(n, "work") for n in range(MAX_UNFINISHED + 50)))
     await settled()
-    assert len(bench.connection.tasks) == MAX_UNFINISHED
+    assert len(bench.tasks) == MAX_UNFINISHED
     assert bench.transport.turns == [False]
     bench.release(0)
     await settled()
-    assert len(bench.connection.tasks) == MAX_UNFINISHED
+    assert len(bench.tasks) == MAX_UNFINISHED
     assert bench.transport.turns == [False]
     for n in range(1, MAX_UNFINISHED):
         bench.release(n)
@@ -78,7 +78,7 @@ async def test_waits_do_not_pause_the_reading_and_one_too_many_is_refused(bench:
     await settled()
     bench.ask("y", "wait")
     assert told(bench.answers()) == [("x", "result"), (5, "request_cancelled")]
-    assert bench.connection.waits == MAX_WAITS
+    assert bench.counters.waits == MAX_WAITS
     for gate in bench.gates.values():
         gate.cancel()
     await settled()
@@ -86,7 +86,7 @@ async def test_waits_do_not_pause_the_reading_and_one_too_many_is_refused(bench:
 
 async def test_the_end_of_input_is_told_once_all_messages_are_taken(bench: Bench) -> None:
     ends: list[int] = []
-    bench.connection.on_input_end = ends.append
+    bench.shutdown.input_ended = ends.append  # type: ignore[method-assign]
     bench.connection.pause_writing()
     bench.send(request(1, "now"), request(2, "now"))
     bench.connection.eof_received()
@@ -98,33 +98,31 @@ async def test_the_end_of_input_is_told_once_all_messages_are_taken(bench: Bench
 
 async def test_stuck_work_does_not_hide_the_end_of_input(bench: Bench) -> None:
     ends: list[int] = []
-    bench.connection.on_input_end = ends.append
+    bench.shutdown.input_ended = ends.append  # type: ignore[method-assign]
     bench.send(*(request(n, "work") for n in range(MAX_UNFINISHED + 20)))
     bench.connection.eof_received()
     assert ends == [0]
-    assert len(bench.connection.tasks) == MAX_UNFINISHED + 20
+    assert len(bench.tasks) == MAX_UNFINISHED + 20
 
 
 async def test_after_a_head_without_a_length_nothing_more_is_taken_or_kept(bench: Bench) -> None:
     ends: list[int] = []
-    bench.connection.on_input_end = ends.append
+    bench.shutdown.input_ended = ends.append  # type: ignore[method-assign]
     bench.connection.data_received(b"hello\r\n")
     assert ends == [1]
     assert bench.transport.turns == [False]
     bench.connection.data_received(b'Content-Length: 2\r\n\r\n{}{"x":1}')
     bench.connection.eof_received()
     assert ends == [1]
-    assert b"".join(bench.transport.written).count(b"Content-Length") == 1
+    assert b"".join(bench.transport.unread).count(b"Content-Length") == 1
 
 
 async def test_once_nobody_reads_nothing_is_kept(bench: Bench) -> None:
-    lost: list[bool] = []
-    bench.connection.on_lost = lambda: lost.append(True)
     bench.ask(1, "work")
     await settled()
     bench.connection.pause_writing()
     bench.connection.connection_lost(None)
     bench.release(1)
     await settled()
-    assert lost == [True]
+    assert bench.shutdown.ended.result() == 0
     await asyncio.wait_for(bench.connection.output.drained(), TEST_TIMEOUT)

@@ -10,52 +10,54 @@ import pytest
 from flyte_sidecar.errors import BackendUnavailable, RequestCancelled, SidecarError
 from flyte_sidecar.protocol.params import Params
 from flyte_sidecar.rpc.decode_params import params_decoder
-from flyte_sidecar.rpc.requests import Call, Handler
-from tests.rpc.bench import kind, request, settled, told
-from tests.rpc.ending import Ending
+from flyte_sidecar.rpc.requests import Context, Deferred, Handler
+from tests.rpc.bench import Bench, kind, request, settled, told
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
 
-class Watched(Ending):
-    """A bench with `watch`, which says by its result why it ended.
+class Watched(Bench):
+    """A bench with `watch`, whose result says why it ended.
 
-    It ends by itself once its gate is open. `stubborn` takes its time to notice its end.
+    It ends by itself when its gate opens. `stubborn` ignores its cancellation for long.
     """
 
     def __init__(self) -> None:
-        super().__init__()
         self.stubborn: list[asyncio.Future[None]] = []
-        for name, handle in {"watch": self._watch, "stubborn": self._stubborn}.items():
-            handler = Handler(params_decoder(Params), handle, open_ended=True, in_batch=False)
-            self.connection.handlers[name] = handler
+        super().__init__()
 
-    def _watch(self, given: Any, call: Call) -> Any:
-        call.when_ended = _reason
-        # As a task: it has begun its way before the connection knows of it.
-        return asyncio.ensure_future(self._passed(self._gate(call), call))
+    def handlers(self) -> dict[str, Handler]:
+        added = {"watch": self._watch, "stubborn": self._stubborn}
+        return super().handlers() | {
+            name: Handler(params_decoder(Params), handle, open_ended=True, in_batch=False)
+            for name, handle in added.items()
+        }
 
-    def _stubborn(self, given: Any, call: Call) -> Any:
-        call.when_ended = _reason
-        return self._never()
+    def _watch(self, params: Any, context: Context) -> Deferred:
+        # As a task: it is scheduled before the connection knows of it.
+        work = asyncio.ensure_future(self._passed(self._gate(), self.connection.starting))
+        return Deferred(work, result_when_cancelled=_reason)
+
+    def _stubborn(self, params: Any, context: Context) -> Deferred:
+        return Deferred(self._never(), result_when_cancelled=_reason)
 
     async def _never(self) -> None:
-        patience = asyncio.get_running_loop().create_future()
-        self.stubborn.append(patience)
-        while not patience.done():
+        released = asyncio.get_running_loop().create_future()
+        self.stubborn.append(released)
+        while not released.done():
             try:
-                await asyncio.shield(patience)
+                await asyncio.shield(released)
             except asyncio.CancelledError:
                 continue
 
     async def close(self) -> None:
-        for patience in self.stubborn:
-            patience.set_result(None)
+        for released in self.stubborn:
+            released.set_result(None)
         await settled()
 
 
-def _reason(ending: SidecarError) -> str:
-    return "cancelled" if isinstance(ending, RequestCancelled) else "shutdown"
+def _reason(reason: SidecarError) -> str:
+    return "cancelled" if isinstance(reason, RequestCancelled) else "shutdown"
 
 
 def results(answers: list[Any]) -> dict[Any, Any]:
@@ -76,7 +78,7 @@ async def test_being_cancelled_is_a_result(bench: Watched) -> None:
     bench.cancel(1)
     await settled()
     assert results(bench.answers()) == {1: "cancelled"}
-    assert (bench.connection.waits, bench.connection.errors) == (0, 0)
+    assert (bench.counters.waits, bench.counters.errors) == (0, 0)
 
 
 async def test_being_cancelled_before_it_began_is_the_same_result(bench: Watched) -> None:
@@ -117,7 +119,7 @@ async def test_past_its_timeout_it_is_late_as_any_request(bench: Watched) -> Non
     answers = await bench.soon(1)
     assert results(answers) == {1: "deadline_exceeded"}
     await settled()
-    assert (bench.answers(), bench.connection.waits) == ([], 0)
+    assert (bench.answers(), bench.counters.waits) == ([], 0)
 
 
 async def test_with_a_timeout_it_can_be_cancelled_all_the_same(bench: Watched) -> None:
@@ -167,7 +169,7 @@ async def test_shutdown_in_the_same_read_is_a_result_too(bench: Watched) -> None
 async def test_a_signal_is_a_result(bench: Watched) -> None:
     bench.ask(1, "watch")
     bench.ask(2, "watch", timeoutSeconds=3600)
-    bench.lifecycle.terminate()
+    bench.shutdown.terminate()
     assert await bench.status() == 0
     assert results(bench.answers()) == {1: "shutdown", 2: "shutdown"}
 
@@ -178,7 +180,7 @@ async def test_one_that_does_not_notice_its_end_in_time_has_the_same_result(
     bench.ask(1, "stubborn")
     bench.ask(2, "watch")
     await settled()
-    bench.lifecycle.terminate()
+    bench.shutdown.terminate()
     assert await bench.status() == 0
     assert results(bench.answers()) == {1: "shutdown", 2: "shutdown"}
 
@@ -188,7 +190,7 @@ async def test_when_nobody_reads_there_is_no_result(bench: Watched) -> None:
     await settled()
     bench.connection.connection_lost(None)
     assert await bench.status() == 0
-    for task in bench.connection.tasks:
+    for task in bench.tasks:
         task.cancel()
     await settled()
     assert bench.answers() == []
@@ -200,12 +202,12 @@ async def test_it_counts_as_a_wait_and_not_as_work(bench: Watched) -> None:
     bench.ask("last", "now")
     await settled()
     assert results(bench.answers()) == {"last": "now"}
-    assert bench.connection.waits == 300
+    assert bench.counters.waits == 300
     for identity in range(300):
         bench.release(identity, "finished")
     await settled()
     assert set(results(bench.answers()).values()) == {"finished"}
-    assert bench.connection.waits == 0
+    assert bench.counters.waits == 0
 
 
 async def test_as_a_notification_or_in_a_batch_it_does_not_begin(bench: Watched) -> None:

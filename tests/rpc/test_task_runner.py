@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from msgspec import Raw
+
 from flyte_sidecar.errors import DeadlineExceeded
-from flyte_sidecar.rpc.requests import Call
+from flyte_sidecar.rpc.requests import Deferred, Handler, Request
 from flyte_sidecar.rpc.task_runner import TaskRunner
 
 
@@ -19,13 +21,13 @@ async def test_late_work_gets_no_further_than_what_was_said_of_it() -> None:
         await turn
         went_on.append("the write was sent")
 
-    work = TaskRunner(lambda call, outcome: settled.append(outcome))
-    call = Call()
-    work.start(call, write(), 3600)
+    runner = TaskRunner(lambda _, outcome: settled.append(outcome), lambda: None)
+    request = Request(b"1", b"1", "write", Raw(b"{}"), 0)
+    handler = Handler(lambda raw: None, lambda params, context: None)
+    pending = runner.start(request, handler, Deferred(write()), 3600)
     await asyncio.sleep(0)
     turn.set_result(None)  # its turn comes in the moment in which its time is up
-    work._late(call, 3600)
-    assert call.task is not None
-    await asyncio.wait({call.task})
+    runner._time_out(pending, 3600)
+    await asyncio.wait({pending.task})
     assert isinstance(settled[0], DeadlineExceeded)
     assert went_on == []

@@ -18,49 +18,54 @@ _WHITE_SPACE = b" \t\r\n"
 
 
 class Decoder(Protocol):
-    """Takes bytes as they come and gives messages."""
+    """Decodes a stream of bytes into messages, and frames messages."""
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes."""
+        """Append the next bytes of the stream."""
 
     def next(self) -> Frame | None:
-        """Give the next message, None if more bytes are needed."""
+        """Return the next message, or None if more bytes are needed."""
 
     def end(self) -> Frame | None:
-        """Say that no more bytes come, and give what the last ones stand for."""
+        """Return what the last bytes are, after the end of the stream."""
 
-    def safe(self, message: bytes) -> bytes:
-        """Return the JSON text in a form that this framing carries whole."""
+    def escape(self, message: bytes) -> bytes:
+        """Return the JSON text in a form that can be framed."""
 
     def frame(self, message: bytes) -> bytes:
-        """Put a safe message into this framing."""
+        """Return an escaped message in this framing."""
 
 
 class StreamDecoder:
-    """The decoder of a whole stream: skips what stands before it, and chooses the framing."""
+    """Decodes a whole stream: skips white space and a byte order mark, and chooses the framing.
+
+    Attributes
+    ----------
+    escape, frame
+        As of the framing that the client chose; until then, that of lines.
+    """
 
     def __init__(self, framing: Framing = "auto", max_bytes: int = MAX_MESSAGE_BYTES) -> None:
+        self.escape = LineDecoder.escape
+        self.frame = LineDecoder.frame
         self._framing = framing
         self._max = max_bytes
-        self._head = b""  # what may yet become a byte order mark
-        self._begun = False
+        self._head = b""  # what may become a byte order mark
+        self._started = False
         self._chosen: Decoder | None = None
 
     def feed(self, data: bytes) -> None:
         if self._chosen is None:
             data = (self._head + data).lstrip(_WHITE_SPACE)
-            if not self._begun:
+            if not self._started:
                 if len(data) < len(_BOM) and _BOM.startswith(data):
                     self._head = data
                     return
-                data, self._head, self._begun = (
-                    data.removeprefix(_BOM).lstrip(_WHITE_SPACE),
-                    b"",
-                    True,
-                )
+                self._head, self._started = b"", True
+                data = data.removeprefix(_BOM).lstrip(_WHITE_SPACE)
             if not data:
                 return
-            self._chosen = self._choose(data[:1])
+            self._chosen = self._choose(data)
         self._chosen.feed(data)
 
     def next(self) -> Frame | None:
@@ -71,18 +76,12 @@ class StreamDecoder:
             return self._chosen.end()
         if not self._head:
             return None
-        self._chosen = self._choose(self._head)
-        self._chosen.feed(self._head)
-        return self._chosen.next() or self._chosen.end()
+        chosen = self._choose(self._head)
+        chosen.feed(self._head)
+        return chosen.next() or chosen.end()
 
-    # Until the client has chosen, a message is sent as a line.
-
-    def safe(self, message: bytes) -> bytes:
-        return (self._chosen or LineDecoder).safe(message)
-
-    def frame(self, message: bytes) -> bytes:
-        return (self._chosen or LineDecoder).frame(message)
-
-    def _choose(self, first: bytes) -> Decoder:
-        line = first in (b"{", b"[") if self._framing == "auto" else self._framing == "line"
-        return LineDecoder(self._max) if line else HeaderDecoder(self._max)
+    def _choose(self, data: bytes) -> Decoder:
+        line = data[:1] in (b"{", b"[") if self._framing == "auto" else self._framing == "line"
+        chosen = LineDecoder(self._max) if line else HeaderDecoder(self._max)
+        self.escape, self.frame = chosen.escape, chosen.frame
+        return chosen

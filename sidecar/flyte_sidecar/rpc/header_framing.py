@@ -56,10 +56,12 @@ class HeaderDecoder:
             return _no_length("the input ended within a header block")
         return None
 
-    def safe(self, message: bytes) -> bytes:
+    @staticmethod
+    def escape(message: bytes) -> bytes:
         return message
 
-    def frame(self, message: bytes) -> bytes:
+    @staticmethod
+    def frame(message: bytes) -> bytes:
         return b"Content-Length: %d\r\n\r\n%b" % (len(message), message)
 
     def _begin(self, length: int) -> None:

@@ -41,7 +41,7 @@ class LineDecoder:
         return self._complete(b"")
 
     @staticmethod
-    def safe(message: bytes) -> bytes:
+    def escape(message: bytes) -> bytes:
         """Escape the characters at which some readers of lines break.
 
         JSON escapes the other ones (the control characters) anyway.

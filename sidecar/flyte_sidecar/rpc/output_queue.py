@@ -1,115 +1,97 @@
-"""Answers on their way to the transport."""
+"""Responses and notifications that wait to be written."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Any
 
 from flyte_sidecar._futures import try_set_result
-
-T = TypeVar("T")
+from flyte_sidecar.rpc.transport import Transport
 
 FLUSH_BYTES = 1 << 16
-"""Messages that have gathered to so much are written before more are made."""
+"""Size of the gathered messages above which they are written before more are encoded."""
 
 
-class Transport(Protocol):
-    """Where bytes go and come from.
+class OutputQueue:
+    """Gathers small messages into large writes, and encodes messages only while there is room.
 
-    As asyncio's transports do, it tells its protocol by `pause_writing` and `resume_writing`
-    how the writing goes.
-    """
+    A message is encoded when it can be written, not before: thousands of results may wait while
+    the client reads nothing.
 
-    def write(self, data: bytes) -> None:
-        """Write the data, now or later."""
-
-    def pause_reading(self) -> None:
-        """Bring no more data."""
-
-    def resume_reading(self) -> None:
-        """Go on to bring data."""
-
-    async def drained(self) -> None:
-        """Wait until everything is written."""
-
-
-class OutputQueue(Generic[T]):
-    """Gathers small messages into large writes, and answers only while there is room.
-
-    An answer is turned into bytes when it can be written, not before: thousands may be
-    decided while the client reads nothing.
-
-    Parameters
+    Attributes
     ----------
-    render
-        Gives an answer's message, framed; None for none.
+    full
+        Whether the transport asked not to be written to.
     """
 
-    def __init__(self, render: Callable[[T], bytes | None]) -> None:
+    def __init__(self) -> None:
         self.transport: Transport | None = None
         self.full = False
-        self._render = render
-        self._waiting: deque[T] = deque()
+        self._waiting: deque[tuple[Callable[..., bytes | None], tuple[Any, ...]]] = deque()
         self._gathered: list[bytes] = []
         self._bytes = 0
-        self._flush_soon: asyncio.Handle | None = None
+        self._flush_scheduled: asyncio.Handle | None = None
         self._room: asyncio.Future[None] | None = None
 
     async def wait_for_room(self) -> None:
-        """Wait until something can be written at once."""
+        """Wait until a message can be written at once."""
         while self.full:
             if self._room is None or self._room.done():
                 self._room = asyncio.get_running_loop().create_future()
             await asyncio.shield(self._room)
 
-    def put(self, answer: T) -> None:
-        """Send an answer once there is room."""
+    def put(self, encode: Callable[..., bytes | None], *arguments: Any) -> None:
+        """Send the message that `encode` returns for the arguments, once there is room.
+
+        It returns None to send nothing.
+        """
         if self.full:
-            self._waiting.append(answer)
+            self._waiting.append((encode, arguments))
             return
-        message = self._render(answer)
+        message = encode(*arguments)
         if message is None:
             return
         self._gathered.append(message)
         self._bytes += len(message)
         if self._bytes > FLUSH_BYTES:
             self.flush()
-        elif self._flush_soon is None:
-            self._flush_soon = asyncio.get_running_loop().call_soon(self.flush)
+        elif self._flush_scheduled is None:
+            self._flush_scheduled = asyncio.get_running_loop().call_soon(self.flush)
 
     def flush(self) -> None:
-        """Hand what was gathered to the transport."""
-        if self._flush_soon is not None:
-            self._flush_soon.cancel()
-            self._flush_soon = None
+        """Write the gathered messages."""
+        if self._flush_scheduled is not None:
+            self._flush_scheduled.cancel()
+            self._flush_scheduled = None
         if self._gathered and self.transport is not None:
             data, self._gathered, self._bytes = b"".join(self._gathered), [], 0
             self.transport.write(data)
 
     def resume(self) -> None:
-        """There is room again."""
+        """Send what waits, because there is room again."""
         self.full = False
         while self._waiting and not self.full:
-            self.put(self._waiting.popleft())
+            encode, arguments = self._waiting.popleft()
+            self.put(encode, *arguments)
         self.flush()
-        self._tell_of_room()
+        self._wake()
 
     def close(self) -> None:
-        """Nobody reads any more: drop what waits, and whatever comes."""
+        """Drop everything, now and later, because nobody reads any more."""
         self.transport = None
         self.full = False
         self._waiting.clear()
         self._gathered.clear()
-        self._tell_of_room()
+        self._wake()
 
-    def _tell_of_room(self) -> None:
+    def _wake(self) -> None:
         if not self.full and self._room is not None:
             try_set_result(self._room, None)
 
     async def drained(self) -> None:
-        """Wait until everything that was answered is written."""
+        """Wait until everything is written."""
         self.flush()
         while self.transport is not None and (self.full or self._waiting or self._gathered):
             await self.transport.drained()

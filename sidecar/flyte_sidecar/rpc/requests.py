@@ -1,148 +1,201 @@
-"""A request from its reading to its answer."""
+"""Requests: what was read, how it is handled, and what is known until it is completed."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from msgspec import Raw, Struct, field
 
+from flyte_sidecar._futures import AWAITABLE
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.rpc.concurrency_limit import ConcurrencyLimit
 
 
-class WriteOutcome(Protocol):
-    """What a request may have changed."""
-
-    def describe(self) -> dict[str, Any]:
-        """Say what is known of it, as members of an error's data."""
-
-    def end(self) -> None:
-        """The request is over, whether or not it ever ran."""
-
-
-class Call(Struct, eq=False):
-    """A request from its reading to its answer.
+class Request(Struct, frozen=True, eq=False):
+    """A request or notification, as it was read.
 
     Attributes
     ----------
     id
-        Its JSON text, None for a notification.
+        JSON text of the id that the response carries; empty for a notification.
     key
-        One form for all ways to write the same id.
-    method
-        Of a notification, for the log.
+        Canonical form of the id; None if there is no valid and unique id.
     size
-        Bytes of the message; of a batch's entry, of the entry.
-    page_bytes
-        What a reply that can end early should not outgrow.
-    open_ended, light
-        As of its handler.
-    silent
-        Whether it is a notification, to which nothing is ever answered.
-    effect
-        Set by the handler of a write.
-    outcome, known
-        What was decided: a result or a SidecarError, and what the effect then knew.
-    reply
-        The JSON text of its answer, in a batch once it is settled.
-    reserved
-        Bytes that the batch's array has for its answer, whatever happens.
-    window, turn
-        What admits its work, if anything does. `turn` is done once the work may begin; None
-        where it could begin at once.
-    ending
-        Why its task was cancelled, once it was.
-    when_ended
-        Gives the result of a task that was cancelled; by default the reason is an error.
+        Size of the message in bytes; of an entry of a batch, the size of the entry.
+    entry
+        Position in a batch, None outside of one.
     """
 
-    id: bytes | None = None
-    key: bytes | None = None
-    method: str = ""
-    size: int = 0
-    page_bytes: int = 0
-    batch: Batch | None = None
-    effect: WriteOutcome | None = None
-    task: asyncio.Future[Any] | None = None
-    window: ConcurrencyLimit | None = None
-    turn: asyncio.Future[None] | None = None
-    timer: asyncio.TimerHandle | None = None
-    ending: SidecarError | None = None
-    when_ended: Callable[[SidecarError], Any] | None = None
-    open_ended: bool = False
-    light: bool = False
-    settled: bool = False
-    silent: bool = False
-    outcome: Any = None
-    known: dict[str, Any] | None = None
-    reply: bytes = b""
-    reserved: int = 0
-
-    @property
-    def sent(self) -> bool:
-        """Whether it may have changed something by now."""
-        return self.effect is not None and self.effect.describe()["outcome"] != "none"
-
-    def cut_short(self, why: SidecarError) -> Any:
-        """Give the outcome of work that was ended for this reason."""
-        return why if self.when_ended is None else self.when_ended(why)
-
-    def stop(self, why: SidecarError) -> None:
-        """Cancel its work; what it gives all the same is still its answer."""
-        if self.task is None or self.ending is not None:
-            return
-        self.ending = why
-        coroutine = self.task.get_coro() if isinstance(self.task, asyncio.Task) else None
-        if getattr(coroutine, "cr_suspended", False):
-            # What it waits for may just have come, and would be lost.
-            self.task.get_loop().call_soon(self.task.cancel)
-        else:
-            self.task.cancel()
+    id: bytes
+    key: bytes | None
+    method: str
+    params: Raw
+    size: int
+    entry: BatchEntry | None = None
 
 
 class Batch(Struct, eq=False):
-    """The calls of one array, answered by one array once all are settled.
+    """The requests of one array, answered by one array once all are completed.
 
     Attributes
     ----------
+    responses
+        JSON texts of the responses, empty for those that are not completed.
+    keys
+        Ids that are in flight until the array is answered.
+    incomplete
+        Number of requests that are not completed, plus one while the array is being read.
     size
-        Bytes of the answers so far, and of the errors that the others may become.
+        Bytes of the responses, and of the errors that the other requests may end with.
     """
 
-    calls: list[Call] = field(default_factory=list)
-    unsettled: int = 1  # the array is not answered before it is read
+    responses: list[bytes] = field(default_factory=list)
+    keys: list[bytes] = field(default_factory=list)
+    incomplete: int = 1
     size: int = 0
 
 
-class Notice(Struct, frozen=True):
-    """A notification to the client: its method, and what it carries."""
+class BatchEntry(Struct, frozen=True, eq=False):
+    """The position of one response in the array; `reserved` bytes are kept free for it."""
 
-    method: str
-    params: object
+    batch: Batch
+    index: int
+    reserved: int
 
 
-class Handler(Struct, frozen=True):
-    """How a method is carried out.
+class WriteOutcome(Protocol):
+    """What a write may have changed."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return what is known of the write, as members of an error's data."""
+
+    def end(self) -> None:
+        """Mark the write as over, whether or not it ever ran."""
+
+
+class Deferred(Struct, frozen=True, eq=False):
+    """What a handler returns if its result comes later.
 
     Attributes
     ----------
-    read
-        Makes the params from their JSON; raises InvalidParams.
-    handle
-        Gives the result, or a coroutine or future of it; raises SidecarError.
-    open_ended
-        Whether it stays open until something happens, and so does not count as work.
-    light
-        Whether its result is always small, so that it begins at once, whatever else goes on.
-    in_batch
-        Whether it may stand in a batch.
+    work
+        Coroutine or future of the result.
+    write
+        What the request may change, if it is a write.
+    result_when_cancelled
+        Returns the result of a request that was cancelled for a reason; by default, a cancelled
+        request fails with the reason.
     """
 
-    read: Callable[[Raw], Any]
-    handle: Callable[[Any, Call], Any]
+    work: Awaitable[Any]
+    write: WriteOutcome | None = None
+    result_when_cancelled: Callable[[SidecarError], Any] | None = None
+
+
+DEFERRED = (*AWAITABLE, Deferred)
+"""The types that a handler returns instead of a result."""
+
+
+class Counters(Struct, frozen=True):
+    """What a connection has counted, and what runs now.
+
+    Attributes
+    ----------
+    requests, errors
+        Number of received requests and notifications, and of failed ones.
+    in_flight, waits
+        Number of running tasks, and how many of these are open-ended.
+    """
+
+    requests: int
+    errors: int
+    in_flight: int
+    waits: int
+
+
+class Context(Struct, frozen=True, eq=False):
+    """What a handler can use of its connection.
+
+    Attributes
+    ----------
+    page_bytes
+        Size in bytes that the result of a listing should not exceed.
+    notify
+        Sends a notification: its method and params.
+    wait_for_room
+        Waits until a notification can be written at once, because the client has read enough.
+    counters
+        Returns the connection's counters.
+    end_with_process
+        Ends the connection when the process with this id ends.
+    """
+
+    page_bytes: int
+    notify: Callable[[str, object], None]
+    wait_for_room: Callable[[], Awaitable[None]]
+    counters: Callable[[], Counters]
+    end_with_process: Callable[[int], None]
+
+
+class Handler(Struct, frozen=True):
+    """How a method is handled.
+
+    Attributes
+    ----------
+    decode
+        Decodes the params; raises InvalidParams.
+    handle
+        Returns the result, or a coroutine, a future or `Deferred`; raises SidecarError.
+    notification
+        Whether the method is a notification: it takes no id.
+    open_ended
+        Whether requests stay open until something happens. They do not count as unfinished.
+    light
+        Whether the result is always small, so that the request starts at once.
+    in_batch
+        Whether the method is allowed in a batch.
+    """
+
+    decode: Callable[[Raw], Any]
+    handle: Callable[[Any, Context], Any]
     notification: bool = False
     open_ended: bool = False
     light: bool = False
     in_batch: bool = True
+
+
+class PendingRequest(Struct, eq=False):
+    """A request whose result is not known yet.
+
+    Attributes
+    ----------
+    task
+        The work. It may go on after the request is completed.
+    timer
+        Completes the request at its deadline.
+    limit, turn
+        Limits how many such requests run at once. `turn` is done once the work may start; None
+        if it could start at once.
+    cancel_reason
+        Why the task was cancelled. It determines the outcome; the task's exception does not.
+    completed
+        Whether the outcome is decided.
+    """
+
+    request: Request
+    handler: Handler
+    deferred: Deferred
+    task: asyncio.Future[Any]
+    limit: ConcurrencyLimit | None = None
+    turn: asyncio.Future[None] | None = None
+    timer: asyncio.TimerHandle | None = None
+    cancel_reason: SidecarError | None = None
+    completed: bool = False
+
+    @property
+    def may_have_written(self) -> bool:
+        """Whether the request is a write that may have happened."""
+        write = self.deferred.write
+        return write is not None and write.describe()["outcome"] != "none"

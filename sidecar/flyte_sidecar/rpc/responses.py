@@ -1,4 +1,4 @@
-"""Outcomes to replies."""
+"""Encoding responses and notifications, and collecting the responses of batches."""
 
 from __future__ import annotations
 
@@ -10,137 +10,146 @@ from typing import Any
 from msgspec import json
 
 from flyte_sidecar.errors import MessageTooLarge, MethodNotFound, SidecarError
+from flyte_sidecar.rpc.concurrency_limit import ConcurrencyLimit
 from flyte_sidecar.rpc.error_messages import quote
 from flyte_sidecar.rpc.framing import StreamDecoder
-from flyte_sidecar.rpc.requests import Batch, Call, Notice
+from flyte_sidecar.rpc.requests import Batch, BatchEntry, Request
 from flyte_sidecar.rpc.task_runner import internal_error
 
 logger = logging.getLogger(__name__)
 
 
 MAX_BATCH_BYTES = 64 << 20
-"""Of the array that answers a batch."""
+"""Size of the array that answers a batch."""
 
 MAX_HELD_BYTES = 4 * MAX_BATCH_BYTES
-"""Of the answers that all batches together hold until they are complete."""
+"""Size of the responses that all open batches hold together."""
 
 ERROR_BYTES = 512
-"""What an error that answers an entry of a batch takes beside the id, at most."""
+"""Largest size of an error that answers an entry of a batch, without its id."""
 
 
 class ResponseEncoder:
-    """Makes the messages that answer.
+    """Encodes what the connection sends.
 
     Parameters
     ----------
     encode
-        Gives the JSON of a result or of an error's data.
-    decoder
-        Knows the framing that the client chose.
-    in_flight
-        The unanswered requests, by their ids.
+        Encodes a result, or the data of an error, as JSON.
+    framing
+        Has the framing that the client chose.
     """
 
-    def __init__(
-        self,
-        encode: Callable[[object], bytes],
-        decoder: StreamDecoder,
-        in_flight: dict[bytes, Call],
-    ) -> None:
+    def __init__(self, encode: Callable[[object], bytes], framing: StreamDecoder) -> None:
         self._encode = encode
-        self._decoder = decoder
-        self._in_flight = in_flight
+        self._framing = framing
         self._held = 0
 
-    def render(self, what: Call | Batch | Notice) -> bytes | None:
-        """Return the message that says it; None where nothing is to be said."""
-        if isinstance(what, Notice):
-            message = notification(what.method, self._encode(what.params))
-            return self._decoder.frame(self._decoder.safe(message))
-        if isinstance(what, Batch):
-            for call in what.calls:
-                self._in_flight.pop(call.key or b"", None)
-            replies = [call.reply for call in what.calls]
-            self._held -= sum(map(len, replies))
-            return self._decoder.frame(b"[%b]" % b",".join(replies)) if replies else None
-        if what.silent:
-            _note_failure(what)
-            return None
-        # The id is free before the client can know the answer.
-        if what.task is not None and what.key is not None:
-            self._in_flight.pop(what.key, None)
-        return self._decoder.frame(self._reply(what))
+    def response(
+        self,
+        identity: bytes,
+        outcome: Any,
+        write: dict[str, Any] | None = None,
+        limit: ConcurrencyLimit | None = None,
+    ) -> bytes:
+        """Return the framed response to a request.
 
-    def join(self, call: Call, batch: Batch, identity: bytes | None) -> None:
-        """Have the call's answer in the batch's array, which always has room for an error."""
-        batch.calls.append(call)
-        batch.unsettled += 1
-        call.reserved = ERROR_BYTES + len(identity or b"")
-        batch.size += call.reserved
-
-    def settle(self, call: Call, batch: Batch) -> None:
-        """Make the answer of a batch's call, which is kept until all are made.
-
-        A read whose result does not fit is refused. A write is not: it has happened.
+        Parameters
+        ----------
+        identity
+            JSON text of the id.
+        outcome
+            The result, or a SidecarError.
+        write
+            What is known of the write that the request was.
+        limit
+            Records the size of the response.
         """
-        call.reply = self._reply(call)
-        size = len(call.reply)
-        fits = batch.size - call.reserved + size <= MAX_BATCH_BYTES
-        if call.effect is None and not (fits and self._held + size <= MAX_HELD_BYTES):
-            call.outcome = MessageTooLarge(
+        return self._framing.frame(self._text(identity, outcome, write, limit))
+
+    def notification(self, method: str, params: object) -> bytes:
+        """Return a framed notification."""
+        text = notification(method, self._encode(params))
+        return self._framing.frame(self._framing.escape(text))
+
+    def array(self, batch: Batch) -> bytes | None:
+        """Return the framed response to a batch; None if it had only notifications."""
+        self._held -= sum(map(len, batch.responses))
+        if not batch.responses:
+            return None
+        return self._framing.frame(b"[%b]" % b",".join(batch.responses))
+
+    def reserve(self, batch: Batch, identity: bytes) -> BatchEntry:
+        """Reserve room for a response of a batch, enough for an error."""
+        entry = BatchEntry(batch, len(batch.responses), ERROR_BYTES + len(identity))
+        batch.responses.append(b"")
+        batch.incomplete += 1
+        batch.size += entry.reserved
+        return entry
+
+    def add(
+        self,
+        entry: BatchEntry,
+        identity: bytes,
+        outcome: Any,
+        write: dict[str, Any] | None = None,
+        limit: ConcurrencyLimit | None = None,
+    ) -> None:
+        """Encode a response of a batch, which is held until all are complete.
+
+        A read whose result does not fit fails. A write does not: it has happened.
+        """
+        text = self._text(identity, outcome, write, limit)
+        batch = entry.batch
+        fits = batch.size - entry.reserved + len(text) <= MAX_BATCH_BYTES
+        if write is None and not (fits and self._held + len(text) <= MAX_HELD_BYTES):
+            error = MessageTooLarge(
                 f"the results of the batch exceed {MAX_BATCH_BYTES} bytes", limit=MAX_BATCH_BYTES
             )
-            call.reply = self._reply(call)
-        batch.size += len(call.reply) - call.reserved
-        self._held += len(call.reply)
-        call.outcome = None
+            text = self._text(identity, error, write, limit)
+        batch.responses[entry.index] = text
+        batch.size += len(text) - entry.reserved
+        self._held += len(text)
 
-    def _reply(self, call: Call) -> bytes:
+    def _text(
+        self,
+        identity: bytes,
+        outcome: Any,
+        write: dict[str, Any] | None,
+        limit: ConcurrencyLimit | None,
+    ) -> bytes:
         try:
-            if not isinstance(call.outcome, SidecarError):
-                text = reply(call.id or b"null", self._encode(call.outcome))
+            if isinstance(outcome, SidecarError):
+                text = self._error(identity, outcome, write)
             else:
-                text = error_reply(call.id, call.outcome, self._encode, call.known)
+                text = b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (identity, self._encode(outcome))
         except Exception as error:
-            text = error_reply(call.id, internal_error(error), self._encode, call.known)
-        if call.window is not None:
-            call.window.record_size(len(text))
-        return text if text.isascii() else self._decoder.safe(text)
+            text = self._error(identity, internal_error(error), write)
+        if limit is not None:
+            limit.record_size(len(text))
+        return text if text.isascii() else self._framing.escape(text)
 
-
-def _note_failure(call: Call) -> None:
-    """Log a notification that failed: nobody else hears of it."""
-    if isinstance(call.outcome, SidecarError):
-        # Clients of LSP send notifications that only some servers know, and cancel to the last.
-        usual = isinstance(call.outcome, MethodNotFound) or call.method == "$/cancelRequest"
-        level = logging.INFO if usual else logging.WARNING
-        with suppress(Exception):  # nothing that logging does may prevent an answer
-            logger.log(level, "notification %s failed: %s", quote(call.method), call.outcome.kind)
-
-
-def reply(identity: bytes, result: bytes) -> bytes:
-    """Give the reply to a request that succeeded, from JSON texts."""
-    return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (identity, result)
+    def _error(self, identity: bytes, error: SidecarError, write: dict[str, Any] | None) -> bytes:
+        data = {"kind": error.kind, "retryable": error.retryable}
+        if write is not None and (error.reports_outcome or "outcome" in error.data):
+            data |= write
+        return b'{"jsonrpc":"2.0","id":%b,"error":{"code":%d,"message":%b,"data":%b}}' % (
+            identity,
+            error.code,
+            json.encode(error.message),
+            self._encode(data | error.data),
+        )
 
 
 def notification(method: str, params: bytes) -> bytes:
-    """Give a notification, from the JSON text of its params."""
+    """Return a notification with the JSON text of its params."""
     return b'{"jsonrpc":"2.0","method":%b,"params":%b}' % (json.encode(method), params)
 
 
-def error_reply(
-    identity: bytes | None, error: SidecarError, encode: Callable[[object], bytes], known: Any
-) -> bytes:
-    """Give the reply to a request that failed.
-
-    `known` is what can be said of a write that was under way.
-    """
-    data = {"kind": error.kind, "retryable": error.retryable}
-    if known is not None and (error.reports_outcome or "outcome" in error.data):
-        data |= known
-    return b'{"jsonrpc":"2.0","id":%b,"error":{"code":%d,"message":%b,"data":%b}}' % (
-        identity or b"null",
-        error.code,
-        json.encode(error.message),
-        encode(data | error.data),
-    )
+def log_failure(request: Request, error: SidecarError) -> None:
+    """Log that a notification failed, because nothing is sent about it."""
+    # Clients of LSP send notifications that only some servers know, and cancel to the last.
+    usual = isinstance(error, MethodNotFound) or request.method == "$/cancelRequest"
+    level = logging.INFO if usual else logging.WARNING
+    with suppress(Exception):  # nothing that logging does may prevent a response
+        logger.log(level, "notification %s failed: %s", quote(request.method), error.kind)

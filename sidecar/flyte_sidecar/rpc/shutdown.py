@@ -1,4 +1,4 @@
-"""The end of a connection: however it comes, what was taken is answered first."""
+"""The end of a connection: requests that were read are answered first, within time limits."""
 
 from __future__ import annotations
 
@@ -11,132 +11,150 @@ from msgspec import Struct
 
 from flyte_sidecar._futures import try_set_result, wait_all
 from flyte_sidecar.errors import ShuttingDown
-from flyte_sidecar.rpc.connection import Connection
+from flyte_sidecar.rpc.cancellation import cancel, outcome_when_cancelled
 from flyte_sidecar.rpc.decode_params import params_decoder
-from flyte_sidecar.rpc.requests import Call, Handler
+from flyte_sidecar.rpc.output_queue import OutputQueue
+from flyte_sidecar.rpc.parent_process import watch_parent
+from flyte_sidecar.rpc.requests import Context, Handler, PendingRequest
+from flyte_sidecar.rpc.task_runner import TaskRunner
 
 DRAIN_TIMEOUT = 5.0
-"""Seconds that requests are given after the end of input."""
+"""Seconds that requests may take after the end of input."""
 
 WRITE_DRAIN_TIMEOUT = 10.0
-"""Seconds that a write already on its way is given after the end of input."""
+"""Seconds that a write already sent may take after the end of input."""
 
 SHUTDOWN_TIMEOUT = 1.0
-"""Seconds that anything is given after `shutdown` or a signal."""
+"""Seconds that requests may take after `shutdown` or a signal."""
 
 DRAIN_POLL_INTERVAL = 0.05
-"""Seconds after which it is looked whether the client still reads."""
+"""Seconds between two checks whether the client still reads."""
 
 CANCEL_TIMEOUT = 0.1
-"""Seconds that work is given to notice that it was cancelled."""
+"""Seconds that a cancelled task may take to end."""
 
 FLUSH_TIMEOUT = 5.0
-"""Seconds that a slow reader is given after `shutdown` or a signal."""
+"""Seconds that a slow reader may take after `shutdown` or a signal."""
 
 
-class _Nothing(Struct, frozen=True):
+class _NoParams(Struct, frozen=True):
     pass
 
 
 class Shutdown:
-    """Ends a connection, and tells with which exit status.
+    """Ends a connection and determines the exit status.
 
     Attributes
     ----------
+    started
+        Whether further requests are refused.
     ended
-        Done once there is nothing left to do; its result is the exit status.
+        Done once nothing is left to do; its result is the exit status.
     at_once
-        Whether nobody is left, so that nothing more may be waited for.
+        Whether nobody is left to be answered, so that nothing more may be waited for.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, runner: TaskRunner, output: OutputQueue) -> None:
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.started = False
         self.at_once = False
-        self._connection = connection
-        self._winding_down: asyncio.Future[None] | None = None
-        self._leaving: list[asyncio.Future[None]] = []
-        nothing = params_decoder(_Nothing)
-        exit_handler = Handler(nothing, self._exit, notification=True, in_batch=False)
-        connection.handlers["shutdown"] = Handler(
-            nothing, self._shutdown, light=True, in_batch=False
-        )
-        connection.handlers["exit"] = exit_handler
-        connection.on_input_end = self._input_ended
-        connection.on_lost = self.end_now
+        self._runner = runner
+        self._output = output
+        self._drained: asyncio.Future[None] | None = None  # by the request `shutdown`
+        self._endings: list[asyncio.Future[None]] = []
 
-    def end_now(self) -> None:
-        """End at once: nobody is left to be answered."""
+    def handlers(self) -> dict[str, Handler]:
+        """Return the handlers of `shutdown` and `exit`."""
+        decode = params_decoder(_NoParams)
+        return {
+            "shutdown": Handler(decode, self._shutdown, light=True, in_batch=False),
+            "exit": Handler(decode, self._exit, notification=True, in_batch=False),
+        }
+
+    def end_now(self, status: int = 0) -> None:
+        """End at once, because nobody is left to be answered."""
         self.at_once = not self.ended.done()
-        self._end(self._connection.lost_status)
+        self._end(status)
+
+    def end_with_process(self, pid: int) -> None:
+        """End at once when the process ends."""
+        watch_parent(pid, self.end_now)
 
     def terminate(self) -> None:
-        """Do as after `shutdown` and `exit`: a signal asks for it."""
-        self._connection.accepting = False
-        self._leave(self._wind_down(SHUTDOWN_TIMEOUT, SHUTDOWN_TIMEOUT), FLUSH_TIMEOUT, 0)
+        """End as after `shutdown` and `exit`, because of a signal."""
+        self.started = True
+        self._end_after(self._drain(SHUTDOWN_TIMEOUT, SHUTDOWN_TIMEOUT), FLUSH_TIMEOUT, 0)
 
-    def _shutdown(self, _: Any, call: Call) -> asyncio.Future[None]:
-        self._connection.accepting = False
-        work = self._wind_down(SHUTDOWN_TIMEOUT, SHUTDOWN_TIMEOUT, but=call)
-        self._winding_down = asyncio.ensure_future(work)
-        return asyncio.shield(self._winding_down)
-
-    def _exit(self, _: Any, __: Call) -> None:
-        if self._winding_down is not None:
-            self._leave(self._winding_down, FLUSH_TIMEOUT, 0)
+    def input_ended(self, status: int) -> None:
+        """End with the status, because no more messages come."""
+        if self._drained is not None:
+            self._end_after(self._drained, FLUSH_TIMEOUT, status)
         else:
-            self._connection.accepting = False
-            self._leave(self._wind_down(SHUTDOWN_TIMEOUT, SHUTDOWN_TIMEOUT), FLUSH_TIMEOUT, 1)
+            work = self._drain(DRAIN_TIMEOUT, WRITE_DRAIN_TIMEOUT, keep_timed_waits=True)
+            self._end_after(work, None, status)
 
-    def _input_ended(self, status: int) -> None:
-        if self._winding_down is not None:
-            self._leave(self._winding_down, FLUSH_TIMEOUT, status)
+    def _shutdown(self, _: Any, __: Context) -> asyncio.Future[None]:
+        self.started = True
+        self._drained = asyncio.ensure_future(self._drain(SHUTDOWN_TIMEOUT, SHUTDOWN_TIMEOUT))
+        return asyncio.shield(self._drained)
+
+    def _exit(self, _: Any, __: Context) -> None:
+        if self._drained is not None:
+            self._end_after(self._drained, FLUSH_TIMEOUT, 0)
         else:
-            work = self._wind_down(DRAIN_TIMEOUT, WRITE_DRAIN_TIMEOUT, keep_timed_waits=True)
-            self._leave(work, None, status)
+            self.started = True
+            self._end_after(self._drain(SHUTDOWN_TIMEOUT, SHUTDOWN_TIMEOUT), FLUSH_TIMEOUT, 1)
 
-    async def _wind_down(
+    def _drain(
+        self, timeout: float, write_timeout: float, *, keep_timed_waits: bool = False
+    ) -> Awaitable[None]:
+        """Let the requests that are pending now finish, then end the others; times in seconds.
+
+        A request `shutdown`, which calls this, is not pending yet.
+        """
+        return self._drain_tasks(dict(self._runner.tasks), timeout, write_timeout, keep_timed_waits)
+
+    async def _drain_tasks(
         self,
-        work: float,
-        writes: float,
-        *,
-        keep_timed_waits: bool = False,
-        but: Call | None = None,
+        tasks: dict[asyncio.Future[Any], PendingRequest],
+        timeout: float,
+        write_timeout: float,
+        keep_timed_waits: bool,
     ) -> None:
-        """Let requests finish, then end those that have not; times in seconds."""
-        calls = {task: call for task, call in self._connection.tasks.items() if call is not but}
+        def running(which: Callable[[PendingRequest], bool]) -> set[asyncio.Future[Any]]:
+            return {task for task, one in tasks.items() if not task.done() and which(one)}
 
-        def going(which: Callable[[Call], bool]) -> set[asyncio.Future[Any]]:
-            return {task for task, call in calls.items() if not task.done() and which(call)}
-
-        left = work
-        while left > 0 and (unfinished := going(lambda call: not call.open_ended)):
-            # No work is begun while its answer could not be written: that time is the reader's.
-            stuck = keep_timed_waits and self._connection.output.full
+        left = timeout
+        while left > 0 and (unfinished := running(lambda one: not one.handler.open_ended)):
+            # While output is stuck, no request starts, and the time is the reader's.
+            stuck = keep_timed_waits and self._output.full
             await wait_all(unfinished, min(left, DRAIN_POLL_INTERVAL))
             left -= 0 if stuck else DRAIN_POLL_INTERVAL
-        await wait_all(going(lambda call: call.sent), writes - work)
-        kept = going(lambda call: keep_timed_waits and call.open_ended and call.timer is not None)
-        rest = going(lambda call: True) - kept
-        why = ShuttingDown("the sidecar ends before the request could be answered")
+        await wait_all(running(lambda one: one.may_have_written), write_timeout - timeout)
+        kept = running(
+            lambda one: keep_timed_waits and one.handler.open_ended and one.timer is not None
+        )
+        rest = running(lambda one: True) - kept
+        reason = ShuttingDown("the sidecar ends before the request could be answered")
         for task in rest:
-            calls[task].stop(why)
-        # A wait whose event ended in this moment is still answered with it.
+            cancel(tasks[task], reason)
+        # A wait whose event was resolved in this moment is still answered with it.
         await wait_all(rest, CANCEL_TIMEOUT)
         for task in rest:
-            self._connection.settle(calls[task], calls[task].cut_short(why))
+            self._runner.complete(tasks[task], outcome_when_cancelled(tasks[task], reason))
         await wait_all(kept)
 
-    def _leave(self, work: Awaitable[None], flush: float | None, status: int) -> None:
-        leaving = asyncio.ensure_future(self._finish(work, flush, status))
-        self._leaving.append(leaving)  # the loop itself keeps no hold of it
+    def _end_after(self, work: Awaitable[None], flush: float | None, status: int) -> None:
+        ending = asyncio.ensure_future(self._finish(work, flush, status))
+        self._endings.append(ending)  # the loop itself keeps only a weak reference
 
     async def _finish(self, work: Awaitable[None], flush: float | None, status: int) -> None:
-        """Write the answers once `work` is done; `flush` bounds it, in seconds."""
+        """Write the responses once `work` is done, within `flush` seconds."""
         await work
-        unanswered = {t for t, call in self._connection.tasks.items() if not call.settled}
+        unanswered = {task for task, one in self._runner.tasks.items() if not one.completed}
         await wait_all(unanswered, CANCEL_TIMEOUT)
         with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._connection.output.drained(), flush)
+            await asyncio.wait_for(self._output.drained(), flush)
         self._end(status)
 
     def _end(self, status: int) -> None:

@@ -11,32 +11,10 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from typing import Protocol
 
 from flyte_sidecar.rpc.read_fd import FdReader, read_fd
+from flyte_sidecar.rpc.transport import StreamProtocol
 from flyte_sidecar.rpc.write_fd import FdWriter, write_fd
-
-
-class StreamProtocol(Protocol):
-    """What a transport calls; the names are those of asyncio's protocols."""
-
-    def connection_made(self, transport: StdioTransport) -> None:
-        """The transport is ready."""
-
-    def data_received(self, data: bytes) -> None:
-        """Some bytes have come."""
-
-    def eof_received(self) -> None:
-        """No more bytes will come."""
-
-    def pause_writing(self) -> None:
-        """The client does not keep up with reading."""
-
-    def resume_writing(self) -> None:
-        """The client has caught up."""
-
-    def connection_lost(self, error: Exception | None) -> None:
-        """Nobody reads any more, or the transport was closed."""
 
 
 def take_stdio() -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Requests that could not be answered at once: their tasks, and how many there are."""
+"""Running requests whose result is not known at once, and completing each of them once."""
 
 from __future__ import annotations
 
@@ -10,50 +10,56 @@ from types import CoroutineType
 from typing import Any
 
 from flyte_sidecar.errors import DeadlineExceeded, InternalError, ShuttingDown, SidecarError
+from flyte_sidecar.rpc.cancellation import cancel_now, outcome_when_cancelled
 from flyte_sidecar.rpc.concurrency_limit import MIN_RESULT_BYTES, ConcurrencyLimit
-from flyte_sidecar.rpc.requests import Call
+from flyte_sidecar.rpc.requests import Deferred, Handler, PendingRequest, Request
 
 INITIAL_RESULT_BYTES = 4 << 20
-"""Bytes that the result of a read is expected to have before any was seen."""
+"""Expected size of a read's result in bytes before any result was seen."""
 
 MAX_UNFINISHED = 256
-"""Requests at work beyond which no more are taken."""
+"""Number of unfinished requests above which no more messages are read."""
 
 MAX_WAITS = 10_000
-"""Open-ended requests beyond which a new one is refused."""
+"""Number of open-ended requests above which a new one is refused."""
 
 MAX_BYTES = 64 << 20
-"""Of the messages of all unfinished requests, and of all open-ended ones."""
+"""Limit for the messages of all unfinished requests, and for those of all open-ended ones."""
 
 logger = logging.getLogger(__name__)
 
 
 class TaskRunner:
-    """The tasks of a connection.
+    """The pending requests of a connection.
 
     Parameters
     ----------
-    settle
-        Told what became of each.
+    respond
+        Called once per request with its outcome: a result or a SidecarError.
+    finished
+        Called when a task has ended.
 
     Attributes
     ----------
     tasks
-        The work that goes on, whether its request is answered already or not.
+        The running tasks. Some belong to requests that are completed already.
     waits
-        How many of them are open-ended.
+        Number of tasks of open-ended requests.
     has_room
-        Whether more requests may be taken.
-    over
-        Set at the end: what is cancelled then is no internal_error.
+        Whether more requests may be read.
+    ended
+        Whether the connection is lost: a task that is cancelled then is not a defect.
     """
 
-    def __init__(self, settle: Callable[[Call, Any], None]) -> None:
-        self.tasks: dict[asyncio.Future[Any], Call] = {}
+    def __init__(
+        self, respond: Callable[[PendingRequest, Any], None], finished: Callable[[], None]
+    ) -> None:
+        self.tasks: dict[asyncio.Future[Any], PendingRequest] = {}
         self.waits = 0
-        self.over = False
+        self.ended = False
         self.has_room = True
-        self._settle = settle
+        self._respond = respond
+        self._on_finished = finished
         # Reads delay no write. A read may wait for earlier writes, which never wait for reads.
         self._reads = ConcurrencyLimit(INITIAL_RESULT_BYTES)
         # A write that waits for others delays the reads behind it.
@@ -64,27 +70,42 @@ class TaskRunner:
 
     @property
     def has_room_for_waits(self) -> bool:
-        """Whether one more request may stay open."""
+        """Whether one more open-ended request may start."""
         return self.waits < MAX_WAITS and self._wait_bytes < MAX_BYTES
 
-    def start(self, call: Call, later: Any, timeout: float | None) -> None:
-        """Go on with a request; `timeout` in seconds."""
-        if not call.open_ended and not call.light:
-            call.window = self._reads if call.effect is None else self._writes
-            call.turn = call.window.acquire()
-        work = later if call.turn is None else _in_turn(call.turn, later)
-        call.task = asyncio.ensure_future(work)
-        if call.turn is not None and isinstance(later, CoroutineType):
-            call.task.add_done_callback(lambda _: later.close())  # it may never have begun
-        self.tasks[call.task] = call
-        self._count(call, 1)
+    def start(
+        self, request: Request, handler: Handler, deferred: Deferred, timeout: float | None
+    ) -> PendingRequest:
+        """Start the work of a request; `timeout` in seconds."""
+        limit = turn = None
+        if not handler.open_ended and not handler.light:
+            limit = self._reads if deferred.write is None else self._writes
+            turn = limit.acquire()
+        work = deferred.work
+        task = asyncio.ensure_future(work if turn is None else _in_turn(turn, work))
+        if turn is not None and isinstance(work, CoroutineType):
+            task.add_done_callback(lambda _: work.close())  # it may never have started
+        pending = PendingRequest(request, handler, deferred, task, limit, turn)
+        self.tasks[task] = pending
+        self._count(pending, 1)
         if timeout is not None:
             loop = asyncio.get_running_loop()
-            call.timer = loop.call_later(timeout, self._late, call, timeout)
-        call.task.add_done_callback(self._finished)
+            pending.timer = loop.call_later(timeout, self._time_out, pending, timeout)
+        task.add_done_callback(self._finished)
+        return pending
+
+    def complete(self, pending: PendingRequest, outcome: Any) -> None:
+        """Complete a request; only its first outcome counts."""
+        if not pending.completed:
+            pending.completed = True
+            if pending.timer is not None:
+                pending.timer.cancel()
+            self._respond(pending, outcome)
+        if pending.deferred.write is not None and pending.task.done():
+            pending.deferred.write.end()
 
     def pause(self) -> None:
-        """Begin no work whose result may be large, because results cannot be delivered."""
+        """Start no request whose result may be large, because results cannot be delivered."""
         self._reads.pause()
         self._writes.pause()
 
@@ -93,56 +114,57 @@ class TaskRunner:
         self._reads.resume()
         self._writes.resume()
 
-    def _late(self, call: Call, timeout: float) -> None:
-        late = DeadlineExceeded(f"timeoutSeconds has passed: {timeout:g}")
-        self._settle(call, late)
-        if call.task is not None and call.ending is None:
-            # At once: what was said of its effect holds only if it gets no further.
-            call.ending = late
-            call.task.cancel()
+    def _time_out(self, pending: PendingRequest, timeout: float) -> None:
+        reason = DeadlineExceeded(f"timeoutSeconds has passed: {timeout:g}")
+        self.complete(pending, reason)
+        cancel_now(pending, reason)
 
     def _finished(self, task: asyncio.Future[Any]) -> None:
-        call = self.tasks.pop(task)
-        self._count(call, -1)
+        pending = self.tasks.pop(task)
+        outcome: Any
+        self._count(pending, -1)
         if task.cancelled():
-            outcome: Any = self._unasked() if call.ending is None else call.cut_short(call.ending)
+            reason = pending.cancel_reason
+            outcome = (
+                self._unexpected() if reason is None else outcome_when_cancelled(pending, reason)
+            )
         else:
             error = task.exception()
             if error is None:
                 outcome = task.result()
             else:
                 outcome = error if isinstance(error, SidecarError) else internal_error(error)
-        self._settle(call, outcome)
-        if call.batch is not None:
-            call.task = None  # which holds the result for as long as the batch is open
-        if call.window is not None:
-            call.window.release(call.turn)
+        self.complete(pending, outcome)
+        if pending.limit is not None:
+            pending.limit.release(pending.turn)
+        self._on_finished()
 
-    def _count(self, call: Call, by: int) -> None:
-        if call.open_ended:
+    def _count(self, pending: PendingRequest, by: int) -> None:
+        size = pending.request.size
+        if pending.handler.open_ended:
             self.waits += by
-            self._wait_bytes += by * call.size
+            self._wait_bytes += by * size
         else:
             self._unfinished += by
-            self._unfinished_bytes += by * call.size
+            self._unfinished_bytes += by * size
             few = self._unfinished < MAX_UNFINISHED
             self.has_room = few and self._unfinished_bytes < MAX_BYTES
 
-    def _unasked(self) -> SidecarError:
-        """Answer for work that was cancelled, and not by its client."""
-        if self.over:
+    def _unexpected(self) -> SidecarError:
+        """Return the error of a task that was cancelled for no recorded reason."""
+        if self.ended:
             return ShuttingDown("the sidecar has ended")
         return internal_error(RuntimeError("the work was cancelled"))
 
 
-async def _in_turn(turn: asyncio.Future[None], later: Any) -> Any:
+async def _in_turn(turn: asyncio.Future[None], work: Any) -> Any:
     await turn
-    return await later
+    return await work
 
 
 def internal_error(error: BaseException) -> InternalError:
-    """Answer for a fault of ours: the log has it, without what the request carried."""
-    with suppress(Exception):  # nothing that logging does may prevent an answer
+    """Return the error that answers a defect, and log the defect without the request's data."""
+    with suppress(Exception):  # nothing that logging does may prevent a response
         logger.error("internal error: %s", type(error).__name__)
-        logger.debug("the fault", exc_info=error)
+        logger.debug("the defect", exc_info=error)
     return InternalError("the sidecar failed; its log has more at the level debug")

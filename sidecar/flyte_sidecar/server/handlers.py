@@ -1,4 +1,4 @@
-"""Binds each method of the table to the event core."""
+"""The handlers of all methods, on top of the event core."""
 
 from __future__ import annotations
 
@@ -28,11 +28,26 @@ from flyte_sidecar.events.model import (
 )
 from flyte_sidecar.events.payloads import MINUS_ZERO
 from flyte_sidecar.events.service import EventService
-from flyte_sidecar.protocol import PROTOCOL_VERSION, methods, params, results
+from flyte_sidecar.protocol import PROTOCOL_VERSION, methods, results
 from flyte_sidecar.protocol.hash import SCHEMA_HASH
-from flyte_sidecar.rpc.connection import Connection
+from flyte_sidecar.protocol.params import (
+    AbortParams,
+    CreateParams,
+    GetParams,
+    InitializeParams,
+    ListParams,
+    Params,
+    PendingParams,
+    RunParams,
+    RunsParams,
+    ScopeParams,
+    SignalParams,
+    TargetParams,
+    WaitParams,
+    WatchParams,
+)
 from flyte_sidecar.rpc.decode_params import params_decoder
-from flyte_sidecar.rpc.requests import Call, Handler
+from flyte_sidecar.rpc.requests import Context, Deferred, Handler
 
 if TYPE_CHECKING:
     from flyte_sidecar.server.watches import OpenWatches
@@ -40,7 +55,7 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound=Struct)
 
 OVERFLOW = 1 << 1024
-"""Represents a number that overflows a double, and so matches no type."""
+"""Represents a number that overflows a double. It matches no type."""
 
 LIGHT = ("events.unwatch", "sidecar.status")
 """Methods whose results are always small."""
@@ -55,23 +70,17 @@ class MethodHandlers:
         The event core.
     version
         The sidecar's own version.
-    watch_parent
-        Told the process whose end is ours.
     """
 
-    def __init__(
-        self, service: EventService, version: str, watch_parent: Callable[[int], None]
-    ) -> None:
+    def __init__(self, service: EventService, version: str) -> None:
         self._service = service
         self._version = version
-        self._watch_parent = watch_parent
         self._started = time.monotonic()
         self._initialized = False
-        self.connection: Connection | None = None
 
     def handlers(self) -> dict[str, Handler]:
-        """Give the handlers of all methods that are not the connection's own business."""
-        bound: dict[str, Callable[[Any, Call], Any]] = {
+        """Return the handlers by method, without those that every connection has."""
+        bound: dict[str, Callable[[Any, Context], Any]] = {
             "initialize": self._initialize,
             "initialized": lambda _, __: None,
             "events.list": self._list,
@@ -83,13 +92,13 @@ class MethodHandlers:
             "events.pending": self._pending,
             "runs.list": self._runs,
             "events.watch": self._watch,
-            "events.unwatch": lambda given, _: self._watches.end(given.watch),
+            "events.unwatch": lambda params, _: self._watches.end(params.watch),
             "rpc.discover": self._discover,
             "sidecar.status": self._status,
         }
         return {
             method.name: Handler(
-                read=params_decoder(method.params),
+                decode=params_decoder(method.params),
                 handle=bound[method.name],
                 notification=method.notification,
                 open_ended=method.open_ended,
@@ -100,68 +109,67 @@ class MethodHandlers:
             if method.name in bound
         }
 
-    def _list(self, given: params.ListParams, call: Call) -> MaybeAwaitable[EventPage]:
-        query = _from_params(Query, given, run=self._run(given), max_bytes=call.page_bytes)
+    def _list(self, params: ListParams, context: Context) -> MaybeAwaitable[EventPage]:
+        query = _from_params(Query, params, run=self._run(params), max_bytes=context.page_bytes)
         return self._service.page(query)
 
-    def _get(self, given: params.GetParams, _: Call) -> MaybeAwaitable[Event | None]:
-        return self._service.get(self._target(given))
+    def _get(self, params: GetParams, _: Context) -> MaybeAwaitable[Event | None]:
+        return self._service.get(self._target(params))
 
-    def _create(self, given: params.CreateParams, call: Call) -> MaybeAwaitable[Event]:
+    def _create(self, params: CreateParams, _: Context) -> Deferred:
         new = _from_params(
-            NewEvent, given, run=self._run(given), expires_in=given.expires_in_seconds
+            NewEvent, params, run=self._run(params), expires_in=params.expires_in_seconds
         )
         write = self._service.write(Target(new.run, name=new.name, parent=new.parent))
-        call.effect = write
-        return self._service.create(write, new)
+        return Deferred(self._service.create(write, new), write)
 
-    def _signal(self, given: params.SignalParams, call: Call) -> MaybeAwaitable[Event]:
-        payload = decode_payload(given.payload)
-        call.effect = write = self._service.write(self._target(given))
-        return self._service.signal(write, payload, given.payload_type)
+    def _signal(self, params: SignalParams, _: Context) -> Deferred:
+        payload = decode_payload(params.payload)
+        write = self._service.write(self._target(params))
+        return Deferred(self._service.signal(write, payload, params.payload_type), write)
 
-    def _wait(self, given: params.WaitParams, _: Call) -> MaybeAwaitable[Event]:
-        return self._service.wait(self._target(given), bool(given.await_creation))
+    def _wait(self, params: WaitParams, _: Context) -> MaybeAwaitable[Event]:
+        return self._service.wait(self._target(params), bool(params.await_creation))
 
-    def _abort(self, given: params.AbortParams, call: Call) -> MaybeAwaitable[Event]:
-        call.effect = write = self._service.write(self._target(given))
-        return self._service.abort(write, given.reason)
+    def _abort(self, params: AbortParams, _: Context) -> Deferred:
+        write = self._service.write(self._target(params))
+        return Deferred(self._service.abort(write, params.reason), write)
 
-    def _pending(self, given: params.PendingParams, call: Call) -> MaybeAwaitable[EventPage]:
+    def _pending(self, params: PendingParams, context: Context) -> MaybeAwaitable[EventPage]:
         query = _from_params(
-            PendingQuery, given, scope=self._scope(given), max_bytes=call.page_bytes
+            PendingQuery, params, scope=self._scope(params), max_bytes=context.page_bytes
         )
         return self._service.pending(query)
 
-    def _runs(self, given: params.RunsParams, call: Call) -> MaybeAwaitable[RunPage]:
-        query = _from_params(RunsQuery, given, scope=self._scope(given), max_bytes=call.page_bytes)
+    def _runs(self, params: RunsParams, context: Context) -> MaybeAwaitable[RunPage]:
+        query = _from_params(
+            RunsQuery, params, scope=self._scope(params), max_bytes=context.page_bytes
+        )
         return self._service.runs(query)
 
     @cached_property
     def _watches(self) -> OpenWatches:
-        """The open watches; most conversations have none, and need not load what they take."""
+        """The open watches. The module is loaded with the first one: most clients have none."""
         from flyte_sidecar.server.watches import OpenWatches
 
         return OpenWatches()
 
-    def _watch(self, given: params.WatchParams, call: Call) -> MaybeAwaitable[results.WatchResult]:
+    def _watch(self, params: WatchParams, context: Context) -> Deferred:
         from flyte_sidecar.events.coalescing import CoalescingQueue
         from flyte_sidecar.events.watch_feed import WatchSelector
 
-        assert self.connection is not None
-        watched = WatchSelector(
-            scope=self._scope(given), run_name=given.run_name, parent=given.parent
+        selector = WatchSelector(
+            scope=self._scope(params), run_name=params.run_name, parent=params.parent
         )
-        watch = CoalescingQueue(watched)
-        feeding = self._service.watch(watch)
-        return self._watches.open(given.watch, watch, feeding, call, self.connection.output)
+        updates = CoalescingQueue(selector)
+        return self._watches.open(params.watch, updates, self._service.watch(updates), context)
 
-    def _initialize(self, given: params.InitializeParams, _: Call) -> results.InitializeResult:
+    def _initialize(self, params: InitializeParams, context: Context) -> results.InitializeResult:
         if self._initialized:
             raise InvalidRequest("the connection is initialized already")
         self._initialized = True
-        if given.process_id is not None:
-            self._watch_parent(given.process_id)
+        if params.process_id is not None:
+            context.end_with_process(params.process_id)
         ours = {
             "protocolVersion": PROTOCOL_VERSION,
             "schemaHash": SCHEMA_HASH,
@@ -175,8 +183,8 @@ class MethodHandlers:
             backend=self._backend(results.Backend),
         )
 
-    async def _discover(self, _: params.Params, __: Call) -> Raw:
-        """Make the document beside the loop: it takes some ten milliseconds."""
+    async def _discover(self, _: Params, __: Context) -> Raw:
+        """Create the document in a thread: it takes about ten milliseconds."""
         from flyte_sidecar.schema import discovered
 
         try:
@@ -184,18 +192,17 @@ class MethodHandlers:
         except RuntimeError:  # no thread can be started
             return Raw(discovered())
 
-    async def _status(self, _: params.Params, __: Call) -> results.Status:
-        connection = self.connection
-        assert connection is not None
+    async def _status(self, _: Params, context: Context) -> results.Status:
         healthy = await self._service.backend.healthy()
+        counters, watches = context.counters(), len(self._watches)
         return results.Status(
             uptime_seconds=round(time.monotonic() - self._started, 3),
             counters=results.Counters(
-                requests=connection.requests,
-                errors=connection.errors,
-                in_flight=len(connection.tasks),
-                waits=connection.waits - len(self._watches),
-                watches=len(self._watches),
+                requests=counters.requests,
+                errors=counters.errors,
+                in_flight=counters.in_flight,
+                waits=counters.waits - watches,
+                watches=watches,
             ),
             protocol_version=PROTOCOL_VERSION,
             schema_hash=SCHEMA_HASH,
@@ -213,35 +220,35 @@ class MethodHandlers:
             **more,
         )
 
-    def _scope(self, given: params.ScopeParams) -> Scope:
-        return self._service.scope(given.org, given.project, given.domain)
+    def _scope(self, params: ScopeParams) -> Scope:
+        return self._service.scope(params.org, params.project, params.domain)
 
-    def _run(self, given: params.RunParams) -> Run:
-        return self._service.run(given.run_name, given.org, given.project, given.domain)
+    def _run(self, params: RunParams) -> Run:
+        return self._service.run(params.run_name, params.org, params.project, params.domain)
 
-    def _target(self, given: params.TargetParams) -> Target:
-        if given.action_name is not None:
-            if given.name is not None or given.parent is not None:
+    def _target(self, params: TargetParams) -> Target:
+        if params.action_name is not None:
+            if params.name is not None or params.parent is not None:
                 raise InvalidParams(
-                    "actionName says it all: no name or parent may stand beside it",
-                    path="/name" if given.name is not None else "/parent",
+                    "`actionName` cannot be combined with `name` or `parent`",
+                    path="/name" if params.name is not None else "/parent",
                 )
-        elif given.name is None:
-            raise InvalidParams("the params name no event: by name or by actionName", path="/name")
-        return Target(self._run(given), given.name, given.parent, given.action_name)
+        elif params.name is None:
+            raise InvalidParams("either `name` or `actionName` is required", path="/name")
+        return Target(self._run(params), params.name, params.parent, params.action_name)
 
 
-def _from_params(model: type[S], given: Struct, **members: Any) -> S:
+def _from_params(model: type[S], params: Struct, **members: Any) -> S:
     """Return a model object with the members, and the params that are not null."""
     for name in model.__struct_fields__:
-        value = getattr(given, name, None)
+        value = getattr(params, name, None)
         if value is not None:
             members.setdefault(name, value)
     return model(**members)
 
 
 def decode_payload(raw: Raw) -> Payload:
-    """Return the scalar of a JSON text; an int may have any size.
+    """Return the payload of a JSON text; an int may have any size.
 
     Raises
     ------
@@ -257,7 +264,7 @@ def decode_payload(raw: Raw) -> Payload:
     except DecodeError:
         value = None
     if not isinstance(value, Payload):
-        raise InvalidParams("a payload is a bool, a number or a string", path="/payload")
+        raise InvalidParams("`payload` must be a boolean, a number or a string", path="/payload")
     return value
 
 

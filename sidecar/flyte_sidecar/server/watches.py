@@ -1,4 +1,4 @@
-"""The open watches of one connection: from their feeds to notifications."""
+"""The open watches of one connection: each sends what its feed reports as notifications."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from flyte_sidecar._futures import retrieve_exception, wait_all
+from flyte_sidecar._futures import retrieve_exception, try_set_result, wait_all
 from flyte_sidecar.errors import InvalidParams, RequestCancelled, SidecarError
 from flyte_sidecar.events.coalescing import Changed, CoalescingQueue, Disconnected, WatchUpdate
 from flyte_sidecar.protocol import methods, results
-from flyte_sidecar.rpc.output_queue import OutputQueue
-from flyte_sidecar.rpc.requests import Call, Notice
+from flyte_sidecar.rpc.requests import Context, Deferred
 
-IN_A_ROW = 64
-"""Notes that are told before others get their turn."""
+MAX_IN_A_ROW = 64
+"""Number of notifications that a watch sends before other tasks run."""
 
 
 class OpenWatches:
-    """The watches of a connection, by the names that its client gave them."""
+    """The watches of a connection, by the names that the client chose."""
 
     def __init__(self) -> None:
-        self._open: dict[str, Call] = {}
+        self._open: dict[str, tuple[asyncio.Future[None], asyncio.Future[Any]]] = {}
 
     def __len__(self) -> int:
         return len(self._open)
@@ -29,85 +28,89 @@ class OpenWatches:
     def open(
         self,
         name: str,
-        watch: CoalescingQueue,
+        updates: CoalescingQueue,
         feeding: Coroutine[Any, Any, None],
-        call: Call,
-        output: OutputQueue[Any],
-    ) -> asyncio.Future[results.WatchResult]:
-        """Begin to tell a watch; the result tells why it ended.
+        context: Context,
+    ) -> Deferred:
+        """Start a watch. It goes on until its feed ends.
 
         Parameters
         ----------
         feeding
-            Puts into the watch what is to be told.
-        call
-            The request, which stays open.
+            Puts the events to report into the watch.
 
         Raises
         ------
         InvalidParams
-            If a watch of that name is open.
+            If a watch with the name is open.
         """
         if name in self._open:
             feeding.close()
             raise InvalidParams(f"a watch {name[:100]!r} is open already", path="/watch")
         feed = asyncio.ensure_future(feeding)
-        telling = asyncio.ensure_future(_tell(name, watch, feed, output))
+        stop = asyncio.get_running_loop().create_future()
+        sending = asyncio.ensure_future(_send(name, updates, feed, stop, context))
+        self._open[name] = stop, sending
 
         def ended(_: object) -> None:
             del self._open[name]
             feed.cancel()
 
-        self._open[name] = call
-        call.when_ended = _reason
-        telling.add_done_callback(ended)
+        sending.add_done_callback(ended)
         feed.add_done_callback(retrieve_exception)
-        return telling
+        return Deferred(sending, result_when_cancelled=_result_when_cancelled)
 
     def end(self, name: str) -> Coroutine[Any, Any, None] | None:
-        """End a watch, and wait until its request is answered; nothing where none is open.
+        """End a watch and wait until its request is answered; return None if none is open.
 
-        It ends the watch that is open now, and none that a later request opens.
+        A watch of the same name that a later request opens is not affected.
         """
-        call = self._open.get(name)
-        if call is None or call.task is None:
+        if name not in self._open:
             return None
-        call.stop(RequestCancelled("the watch was ended"))
-        return wait_all([call.task])
+        stop, sending = self._open[name]
+        try_set_result(stop, None)
+        return wait_all([sending])
 
 
-async def _tell(
-    name: str, watch: CoalescingQueue, feed: asyncio.Future[None], output: OutputQueue[Any]
+async def _send(
+    name: str,
+    updates: CoalescingQueue,
+    feed: asyncio.Future[None],
+    stop: asyncio.Future[None],
+    context: Context,
 ) -> results.WatchResult:
     sequence = 0
     while True:
-        await output.wait_for_room()  # until then, later states take the place of earlier ones
-        note = watch.take()
-        if note is not None:
+        await context.wait_for_room()  # until then, later states replace earlier ones
+        if stop.done():
+            return results.WatchResult(reason="cancelled")
+        update = updates.take()
+        if update is not None:
             sequence += 1
-            output.put(_notice(name, sequence, note))
-            if sequence % IN_A_ROW == 0:
+            context.notify(*_notification(name, sequence, update))
+            if sequence % MAX_IN_A_ROW == 0:
                 await asyncio.sleep(0)
         elif feed.done():
             feed.result()
             return results.WatchResult(reason="finished")
         else:
-            await asyncio.wait({feed, watch.available()}, return_when=asyncio.FIRST_COMPLETED)
+            changed = {feed, stop, updates.available()}
+            await asyncio.wait(changed, return_when=asyncio.FIRST_COMPLETED)
 
 
-def _reason(ending: SidecarError) -> results.WatchResult:
-    cancelled = isinstance(ending, RequestCancelled)
+def _result_when_cancelled(reason: SidecarError) -> results.WatchResult:
+    cancelled = isinstance(reason, RequestCancelled)
     return results.WatchResult(reason="cancelled" if cancelled else "shutdown")
 
 
-def _notice(name: str, sequence: int, note: WatchUpdate) -> Notice:
-    its: dict[str, Any] = {"watch": name, "sequence": sequence}
-    if isinstance(note, Changed):
-        told = results.EventChanged(**its, change=note.change, event=note.event)
-        return Notice(methods.CHANGED.name, told)
-    if isinstance(note, Disconnected):
-        error = results.error_of(note.error)
-        return Notice(methods.DISCONNECTED.name, results.WatchDisconnected(**its, error=error))
-    if note.again:
-        return Notice(methods.RESYNCED.name, results.WatchResynced(**its))
-    return Notice(methods.SYNCED.name, results.WatchSynced(**its))
+def _notification(name: str, sequence: int, update: WatchUpdate) -> tuple[str, object]:
+    common: dict[str, Any] = {"watch": name, "sequence": sequence}
+    if isinstance(update, Changed):
+        changed = results.EventChanged(**common, change=update.change, event=update.event)
+        return methods.CHANGED.name, changed
+    if isinstance(update, Disconnected):
+        error = results.error_of(update.error)
+        return methods.DISCONNECTED.name, results.WatchDisconnected(**common, error=error)
+    if update.again:
+        return methods.RESYNCED.name, results.WatchResynced(**common)
+    return methods.SYNCED.name, results.WatchSynced(**common)
