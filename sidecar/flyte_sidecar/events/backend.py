@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 from flyte_sidecar._futures import MaybeAwaitable
@@ -112,6 +113,12 @@ class EventBackend(Protocol):
 
         Returns once nothing can change any more. If the backend is unreachable it calls
         `disconnect` and reconnects by itself. Raises errors for which that is no use.
+        """
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Return a context in which reads that return at once may share one view of the events.
+
+        The view is not older than the context. Nothing is awaited in it.
         """
 
     async def healthy(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 from msgspec import Raw
@@ -58,6 +58,8 @@ class Connection:
         The methods, beside `shutdown`, `exit` and `$/cancelRequest`, which the connection has.
     encode
         Encodes a result, or the data of an error, as JSON.
+    snapshot
+        Returns a context. The handlers of the messages that are read at once run in it.
     framing, max_message_bytes
         As on the command line.
 
@@ -72,6 +74,7 @@ class Connection:
         handlers: Mapping[str, Handler],
         encode: Callable[[object], bytes],
         *,
+        snapshot: Callable[[], AbstractContextManager[None]] = nullcontext,
         framing: Framing = "auto",
         max_message_bytes: int = MAX_MESSAGE_BYTES,
     ) -> None:
@@ -84,6 +87,7 @@ class Connection:
             **self.shutdown.handlers(),
             "$/cancelRequest": cancel_handler(self._in_flight),
         }
+        self._snapshot = snapshot
         self._decoder = StreamDecoder(framing, max_message_bytes)
         self._encoder = ResponseEncoder(encode, self._decoder)
         page_bytes = max(0, min(PAGE_BYTES, max_message_bytes) - ENVELOPE_BYTES)
@@ -148,17 +152,18 @@ class Connection:
     def _read_messages(self) -> None:
         """Read messages for as long as there is room for what they lead to."""
         self._read_scheduled = False
-        while self._has_room() and not self._input_over:
-            frame = self._decoder.next()
-            if frame is not None:
-                self._read_message(frame)
-            elif not self._input_ended:
-                break
-            else:
-                frame = self._decoder.end()
+        with self._snapshot():
+            while self._has_room() and not self._input_over:
+                frame = self._decoder.next()
                 if frame is not None:
                     self._read_message(frame)
-                self._end_input(0)
+                elif not self._input_ended:
+                    break
+                else:
+                    frame = self._decoder.end()
+                    if frame is not None:
+                        self._read_message(frame)
+                    self._end_input(0)
         self.output.flush()
         room = self._has_room() and not self._input_over
         transport = self.output.transport
@@ -246,9 +251,7 @@ class Connection:
         if outcome is not _LATER:
             self._respond(request, outcome)
 
-    def _start(
-        self, request: Request, message: Envelope, context: Context, in_batch: bool
-    ) -> Any:
+    def _start(self, request: Request, message: Envelope, context: Context, in_batch: bool) -> Any:
         """Check that the request is allowed now and start it; return its result or `_LATER`."""
         if message.jsonrpc != "2.0":
             raise InvalidRequest('the member jsonrpc is not "2.0"')

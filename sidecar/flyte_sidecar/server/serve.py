@@ -32,6 +32,7 @@ class Sidecar:
         self.connection = Connection(
             MethodHandlers(EventService(self.backend), VERSION).handlers(),
             encode,
+            snapshot=self.backend.snapshot,
             framing=options.framing,
             max_message_bytes=options.max_message_bytes,
         )

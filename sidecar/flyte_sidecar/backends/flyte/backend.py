@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -115,6 +115,9 @@ class FlyteBackend:
     async def resolved(self, event: Event) -> Event:
         async with self._connected(event.run) as session:
             return await session.informers.resolved(event)
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     async def healthy(self) -> bool:
         try:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flyte_sidecar._futures import MaybeAwaitable, prefer_result, retrieve_exception, wait_all
@@ -115,6 +116,22 @@ class LocalBackend:
             await changing
         finally:
             changing.cancel()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Return a context in which reads share a transaction, without a lock for each."""
+        db = None if self._reader is None else self._reader.db
+        if db is None:
+            yield
+            return
+        # The store may be closed meanwhile, and a failed read may have ended the transaction.
+        with suppress(sqlite3.Error):
+            db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            with suppress(sqlite3.Error):
+                db.execute("COMMIT")
 
     async def healthy(self) -> bool:
         try:
