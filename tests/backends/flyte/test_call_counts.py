@@ -11,7 +11,7 @@ import pytest
 from flyte_sidecar.errors import AlreadySignalled
 from tests.backends.flyte.asking import ask, timed, until
 from tests.contract.flyte import FlyteHarness
-from tests.contract.harness import RUN, Client, Watching, settle
+from tests.contract.harness import RUN, BackendClient, Watching, settle
 from tests.fake_runservice import hostile
 
 LISTED, DETAILS, STREAM, SIGNAL = "ListActions", "GetActionDetails", "WatchActions", "SignalEvent"
@@ -19,7 +19,7 @@ NEW = pytest.mark.parametrize("release", ["2.0.43", "hosted"])
 idle = timed(resync_interval=3600.0, resyncs_per_second=1e-9)
 
 
-async def opened(client: Client, flyte: FlyteHarness) -> Watching:
+async def opened(client: BackendClient, flyte: FlyteHarness) -> Watching:
     """Return a watch that is synced, and whose stream has reported the current events."""
     watching = client.watch()
     await watching.synced()
@@ -32,7 +32,7 @@ async def opened(client: Client, flyte: FlyteHarness) -> Watching:
 @NEW
 @idle
 async def test_opening_a_watch_lists_its_run_once_and_reads_each_pending_event_once(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     for place in range(5):
         ask(flyte, f"q{place}")
@@ -52,7 +52,7 @@ async def test_opening_a_watch_lists_its_run_once_and_reads_each_pending_event_o
 @NEW
 @idle
 async def test_a_second_watch_of_a_run_reads_no_details_and_lists_it_once(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     for place in range(5):
         ask(flyte, f"q{place}")
@@ -65,7 +65,7 @@ async def test_a_second_watch_of_a_run_reads_no_details_and_lists_it_once(
 @NEW
 @idle
 async def test_a_signal_of_our_own_during_a_watch_costs_one_read_and_is_delivered_once(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte)
     watching = await opened(client, flyte)
@@ -81,7 +81,7 @@ async def test_a_signal_of_our_own_during_a_watch_costs_one_read_and_is_delivere
 @NEW
 @idle
 async def test_a_signal_whose_change_is_reported_before_its_response_costs_one_read(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte)
     watching = await opened(client, flyte)
@@ -108,7 +108,7 @@ async def test_a_signal_whose_change_is_reported_before_its_response_costs_one_r
 @NEW
 @idle
 async def test_an_answer_from_elsewhere_costs_one_read_and_is_delivered_once(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte)
     watching = await opened(client, flyte)
@@ -126,7 +126,7 @@ async def test_an_answer_from_elsewhere_costs_one_read_and_is_delivered_once(
 @NEW
 @idle
 async def test_an_event_that_is_chosen_from_a_watch_is_read_before_it_is_aborted_or_waited_for(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     aborted, waited = ask(flyte, "aborted"), ask(flyte, "waited")
     await opened(client, flyte)
@@ -140,7 +140,7 @@ async def test_an_event_that_is_chosen_from_a_watch_is_read_before_it_is_aborted
 
 
 async def test_requests_that_are_made_at_once_share_two_reads(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte)
     await client.get(action_name=action)
@@ -151,7 +151,7 @@ async def test_requests_that_are_made_at_once_share_two_reads(
 
 
 async def test_a_request_shares_no_read_that_began_before_it(
-    client: Client, flyte: FlyteHarness
+    client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte)
     await client.get(action_name=action)
@@ -170,7 +170,7 @@ async def test_a_request_shares_no_read_that_began_before_it(
     await first
 
 
-async def reported(client: Client, flyte: FlyteHarness, watching: Watching) -> None:
+async def reported(client: BackendClient, flyte: FlyteHarness, watching: Watching) -> None:
     """Wait until the stream has reported everything so far: it reports a new event as the last."""
     ask(flyte, "after")
     await watching.until(lambda picture: "after" in picture.named())

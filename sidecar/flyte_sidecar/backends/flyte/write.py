@@ -143,8 +143,7 @@ class EventWriter:
         try:
             # Where the backend was away for all attempts, there is no use in many more.
             limit = self._timing.read_back_timeout if is_unreachable(failure) else None
-            async with asyncio.timeout(limit):
-                current = await self._ended(event, behind=behind)
+            current = await self._ended(event, behind=behind, timeout=limit)
             if current is None or current.phase != SUCCEEDED or current.payload is not None:
                 return current
         except (RpcError, TimeoutError) as another:
@@ -153,16 +152,20 @@ class EventWriter:
             raise failure from unread
         raise RpcError(lost.status, f"{lost.message}; the retry failed: {failure}") from unread
 
-    async def _ended(self, event: Event, *, behind: bool) -> Event | None:
+    async def _ended(
+        self, event: Event, *, behind: bool, timeout: float | None = None
+    ) -> Event | None:
         """Return the event once its record shows that it has ended, or as it is after a while.
 
         `behind` says that the record is sure to follow. Before 2.0.43 a phase never does.
+        `timeout` is in seconds, for each read.
         """
         current = None
         delays = self._timing.record_delays
         for delay in delays if behind or self._reader.lister.phases_follow else delays[:1]:
             await asyncio.sleep(delay)
-            current = await self._reader.event(event.run, event.action_name)
+            async with asyncio.timeout(timeout):
+                current = await self._reader.event(event.run, event.action_name)
             if current is None:
                 return None
             if not current.pending and (current.phase != SUCCEEDED or current.payload is not None):
