@@ -42,8 +42,8 @@ def test_a_watch_reports_conditions_since_2_0_43(
     first = next(client.watch())
     metadata = first["c1"].action.metadata
     assert (metadata.parent, metadata.group, metadata.funtion_name) == ("a0", "g1", "count")
-    told = (metadata.condition.name, metadata.condition.type.simple)
-    assert told == (("count", 1) if release == "2.0.43" else ("", 0))
+    condition = (metadata.condition.name, metadata.condition.type.simple)
+    assert condition == (("count", 1) if release == "2.0.43" else ("", 0))
     assert (first["a0"].action.metadata.task.short_name, metadata.action_type) == ("t", 0)
     assert dict(first["a0"].children_phase_counts) == {PAUSED: 1}
 
