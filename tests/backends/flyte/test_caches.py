@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from flyte_sidecar.backends.flyte import cache
 from flyte_sidecar.backends.flyte.rpc import run_service as calls
-from flyte_sidecar.backends.flyte.rpc.transport import RpcError
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.errors import BackendError, PermissionDenied
 from flyte_sidecar.events.model import ABORTED, SUCCEEDED
 from tests.backends.flyte.asking import EVERY, ask, prove

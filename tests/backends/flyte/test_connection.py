@@ -1,4 +1,4 @@
-"""The one connection: opened when it is needed, made again when it breaks, bounded, closed."""
+"""The connection of a backend: opened at the first request, reconnected, limited, closed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def test_nothing_is_connected_before_the_first_request() -> None:
         await backend.close()
 
 
-async def test_a_server_that_is_slow_to_greet_is_reached(flyte: FlyteHarness) -> None:
+async def test_a_slow_connection_is_used(flyte: FlyteHarness) -> None:
     action = ask(flyte)
     host, port = flyte.server.endpoint.split(":")
 
@@ -47,7 +47,7 @@ async def test_a_server_that_is_slow_to_greet_is_reached(flyte: FlyteHarness) ->
         await sink.wait_closed()
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(0.7)  # a long way, or a server that is busy
+        await asyncio.sleep(0.7)  # a slow network or a busy server
         upstream = await asyncio.open_connection(host, int(port))
         await asyncio.gather(pump(reader, upstream[1]), pump(upstream[0], writer))
         gone.set()
@@ -60,7 +60,7 @@ async def test_a_server_that_is_slow_to_greet_is_reached(flyte: FlyteHarness) ->
         await gone.wait()
 
 
-async def test_a_server_that_is_away_is_found_when_it_comes(
+async def test_an_unreachable_server_is_used_after_it_has_started(
     flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask(flyte)
@@ -86,7 +86,7 @@ async def test_a_host_that_does_not_exist_is_unavailable(monkeypatch: pytest.Mon
 
 
 @timed(call_timeout=2.0)
-async def test_a_call_that_is_not_answered_ends_by_its_deadline(
+async def test_a_call_without_a_response_ends_at_its_deadline(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask(flyte)
@@ -96,7 +96,7 @@ async def test_a_call_that_is_not_answered_ends_by_its_deadline(
         await client.get("q")
 
 
-async def test_a_request_makes_few_calls_at_once_and_none_once_it_is_cancelled(
+async def test_a_request_limits_its_concurrent_calls_and_makes_none_after_its_cancellation(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     await client.page()
@@ -116,7 +116,7 @@ async def test_a_request_makes_few_calls_at_once_and_none_once_it_is_cancelled(
     assert flyte.server.calls["GetActionDetails"] == events.AT_ONCE + 1
 
 
-async def test_closing_ends_calls_and_what_is_used_again_opens_again(
+async def test_close_cancels_calls_and_a_later_request_reconnects(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
@@ -132,7 +132,7 @@ async def test_closing_ends_calls_and_what_is_used_again_opens_again(
     assert await client.get("q") is not None
 
 
-async def test_a_backend_that_was_never_used_closes(flyte: FlyteHarness) -> None:
+async def test_an_unused_backend_can_be_closed(flyte: FlyteHarness) -> None:
     await flyte.close()
     await flyte.close()
     assert not flyte.server.calls

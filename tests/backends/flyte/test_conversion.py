@@ -29,7 +29,7 @@ from flyte_sidecar.backends.flyte.rpc.event_conversion import (
 )
 from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction, listed_action
 from flyte_sidecar.backends.flyte.rpc.payload_conversion import from_literal, to_event_payload
-from flyte_sidecar.backends.flyte.rpc.transport import RpcError
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.events.model import Event, Run
 from flyte_sidecar.events.payloads import same, type_of
 from flyte_sidecar.protocol.results import encode

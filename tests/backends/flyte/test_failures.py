@@ -13,7 +13,7 @@ from flyte_sidecar.backends.flyte.rpc.error_translation import (
     is_transient,
     translate_errors,
 )
-from flyte_sidecar.backends.flyte.rpc.transport import RpcError
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.errors import BackendError, BackendUnavailable, SidecarError
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN

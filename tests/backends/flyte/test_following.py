@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
-from flyte_sidecar.backends.flyte.rpc.transport import InvalidResponse, RpcError
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import InvalidResponse, RpcError
 from flyte_sidecar.backends.flyte.watch import informer, stream, troubles
 from flyte_sidecar.errors import (
     BackendError,

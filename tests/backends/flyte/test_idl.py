@@ -13,7 +13,7 @@ from flyteidl2.workflow.run_service_pb2 import ListRunsRequest
 from google.protobuf.message import DecodeError
 
 from flyte_sidecar.backends.flyte.rpc.idl import set_paused_actions_only, signal_info
-from flyte_sidecar.backends.flyte.rpc.transport import InvalidResponse
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import InvalidResponse
 from tests.fake_runservice import idl
 
 ANSWER = Literal(scalar={"primitive": {"integer": 2**60}})

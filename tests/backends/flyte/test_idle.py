@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from flyte_sidecar._futures import resolve
 from flyte_sidecar.backends.flyte import cache
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.backends.flyte.rpc.stream_limiter import StreamLimiter
-from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.backends.flyte.watch.schedule import Load, Schedule
 from flyte_sidecar.backends.flyte.watch.troubles import PERSISTENT

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from flyte_sidecar.backends.flyte.rpc import run_service as calls
-from flyte_sidecar.backends.flyte.rpc.transport import RpcError
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.backends.flyte.watch.inbox import RunFeed
 from flyte_sidecar.errors import BackendUnavailable, CursorExpired, InvalidParams, PermissionDenied
 from flyte_sidecar.events.coalescing import Disconnected

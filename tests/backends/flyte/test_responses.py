@@ -1,4 +1,4 @@
-"""Responses that are no messages, too large, or compressed though nobody asked for that."""
+"""Responses that are invalid, too large, or compressed without a request for it."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def timing() -> Timing:
     return replace(FAST, retry_delay=0.0)
 
 
-async def test_no_encoding_but_identity_is_accepted() -> None:
-    """Seen on the wire: grpc keeps this header from servers written with it."""
-    heard = bytearray()
+async def test_only_the_identity_encoding_is_accepted() -> None:
+    """Read from the socket: grpc removes this header in its own servers."""
+    received = bytearray()
     gone = asyncio.Event()
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(bytes.fromhex("000000040000000000"))  # HTTP/2's settings, none
         while data := await reader.read(1 << 16):
-            heard.extend(data)
+            received.extend(data)
         writer.close()
         await writer.wait_closed()
         gone.set()
@@ -51,13 +51,13 @@ async def test_no_encoding_but_identity_is_accepted() -> None:
     async with await asyncio.start_server(listen, "127.0.0.1", 0) as listening:
         backend = backend_at(f"127.0.0.1:{listening.sockets[0].getsockname()[1]}")
         checking = asyncio.ensure_future(backend.check())
-        await until(lambda: b"user-agent" in heard)
+        await until(lambda: b"user-agent" in received)
         checking.cancel()
         await asyncio.wait({checking})
         await backend.close()
         await gone.wait()
-    assert b"\x14grpc-accept-encoding\x08identity" in heard
-    assert b"gzip" not in heard
+    assert b"\x14grpc-accept-encoding\x08identity" in received
+    assert b"gzip" not in received
 
 
 @garbage
@@ -88,7 +88,7 @@ async def test_a_read_that_can_never_be_decoded_is_an_error_of_the_backend(
 
 
 @garbage
-async def test_a_write_whose_response_cannot_be_decoded_is_looked_up(
+async def test_a_write_whose_response_cannot_be_decoded_is_checked_by_a_read(
     client: BackendClient, flyte: FlyteHarness, response: object
 ) -> None:
     for name in ("signalled", "aborted"):
@@ -100,7 +100,7 @@ async def test_a_write_whose_response_cannot_be_decoded_is_looked_up(
 
 
 @garbage
-async def test_a_wait_outlives_streams_that_cannot_be_decoded(
+async def test_a_wait_continues_after_streams_that_cannot_be_decoded(
     client: BackendClient, flyte: FlyteHarness, response: object
 ) -> None:
     ask(flyte)
@@ -114,7 +114,7 @@ async def test_a_wait_outlives_streams_that_cannot_be_decoded(
 
 
 @pytest.mark.parametrize("size", [100, 1 << 26])
-async def test_a_compressed_response_is_refused_and_never_unpacked(
+async def test_a_compressed_response_is_rejected_without_decompression(
     client: BackendClient, flyte: FlyteHarness, size: int
 ) -> None:
     ask(flyte)
@@ -124,7 +124,7 @@ async def test_a_compressed_response_is_refused_and_never_unpacked(
         await client.get("q")
 
 
-async def test_a_response_that_is_too_large_is_refused(
+async def test_a_response_that_is_too_large_is_rejected(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
@@ -139,7 +139,7 @@ UNREAD = status("NOT_FOUND", "action not found: failed to get action: unexpected
 
 
 @pytest.mark.parametrize("lost", [DATABASE_LOST, UNREAD], ids=["INTERNAL", "NOT_FOUND"])
-async def test_a_read_is_retried_while_the_backend_has_lost_its_database(
+async def test_a_read_is_retried_while_the_backend_has_no_database(
     client: BackendClient, flyte: FlyteHarness, lost: object
 ) -> None:
     action = ask(flyte)
@@ -153,7 +153,7 @@ async def test_a_read_is_retried_while_the_backend_has_lost_its_database(
         assert failed.value.retryable
 
 
-async def test_an_event_that_cannot_be_read_without_a_database_still_exists(
+async def test_an_event_still_exists_if_the_backend_has_no_database(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte)
@@ -170,7 +170,7 @@ async def test_an_event_that_cannot_be_read_without_a_database_still_exists(
         assert (await waiting).payload is True
 
 
-async def test_a_write_that_lost_its_database_is_retryable_and_not_retried(
+async def test_a_write_without_a_database_is_retryable_and_not_retried(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte)

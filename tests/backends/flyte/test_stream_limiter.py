@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from flyte_sidecar.backends.flyte.rpc import grpc_transport, stream_limiter
-from flyte_sidecar.backends.flyte.rpc.transport import RpcError
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.events.model import Run, Target
 from tests.backends.flyte.asking import prove, until
 from tests.contract.flyte import FlyteHarness

@@ -20,7 +20,7 @@ from flyteidl2.workflow.run_service_pb2 import ListRunsRequest, ListRunsResponse
 from flyte_sidecar.backends.flyte import Deployment, FlyteBackend
 from flyte_sidecar.backends.flyte.rpc import grpc_transport, tls
 from flyte_sidecar.backends.flyte.rpc.error_translation import as_error
-from flyte_sidecar.backends.flyte.rpc.transport import RpcError, RpcMethod
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError, RpcMethod
 from flyte_sidecar.errors import BackendError, BackendUnavailable, DeadlineExceeded, SidecarError
 from tests.conftest import run
 from tests.fake_runservice.model import Model

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from flyte_sidecar._futures import wait_all
 from flyte_sidecar.backends.flyte.endpoint import Deployment
 from flyte_sidecar.backends.flyte.rpc.error_translation import translate_errors
-from flyte_sidecar.backends.flyte.rpc.transport import RpcError
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.errors import InvalidParams, ShuttingDown, SidecarError, UnsupportedByBackend
 from flyte_sidecar.events.model import (

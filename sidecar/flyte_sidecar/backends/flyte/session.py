@@ -12,9 +12,9 @@ from flyte_sidecar.backends.flyte.read.pages import Pages
 from flyte_sidecar.backends.flyte.read.runs import Runs
 from flyte_sidecar.backends.flyte.read.snapshot import Snapshots
 from flyte_sidecar.backends.flyte.rpc import grpc_transport
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcTransport
 from flyte_sidecar.backends.flyte.rpc.run_service import RunService
 from flyte_sidecar.backends.flyte.rpc.stream_limiter import StreamLimiter
-from flyte_sidecar.backends.flyte.rpc.transport import Transport
 from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.backends.flyte.watch.inbox import Inboxes
 from flyte_sidecar.backends.flyte.watch.informers import Informers, closing
@@ -30,7 +30,7 @@ RUNS = 1000
 class FlyteSession:
     """What can be done with the events of a deployment, over one transport."""
 
-    def __init__(self, deployment: Deployment, transport: Transport, timing: Timing) -> None:
+    def __init__(self, deployment: Deployment, transport: RpcTransport, timing: Timing) -> None:
         @lru_cache(RUNS)
         def url(run: Run) -> str | None:
             if run.project is None or run.domain is None:

@@ -12,8 +12,8 @@ from flyte_sidecar.backends.flyte.rpc.enums import type_from_name
 from flyte_sidecar.backends.flyte.rpc.error_translation import is_unreachable, unconfirmed_attempt
 from flyte_sidecar.backends.flyte.rpc.payload_conversion import to_event_payload
 from flyte_sidecar.backends.flyte.rpc.retry import retry_write
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.backends.flyte.rpc.run_service import RunService
-from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.errors import (
     AlreadySignalled,
     EventNotFound,

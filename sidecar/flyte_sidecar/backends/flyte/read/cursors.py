@@ -10,7 +10,7 @@ from cachetools import TTLCache
 from msgspec import Struct
 
 from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction
-from flyte_sidecar.backends.flyte.rpc.transport import RpcError
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.errors import CursorExpired
 
 KEPT = 600.0

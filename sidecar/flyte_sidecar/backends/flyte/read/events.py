@@ -15,8 +15,8 @@ from flyte_sidecar.backends.flyte.read.listing import Lister
 from flyte_sidecar.backends.flyte.read.single_flight import SingleFlight
 from flyte_sidecar.backends.flyte.rpc.event_conversion import event_from_details, event_from_listing
 from flyte_sidecar.backends.flyte.rpc.listed_action import EventMetadata, ListedAction
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.backends.flyte.rpc.run_service import RunService
-from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.events.backend import CANDIDATES
 from flyte_sidecar.events.model import TIMED_OUT, Event, Run, Target

@@ -17,8 +17,8 @@ from flyteidl2.workflow.run_service_pb2 import ListActionsResponse
 from flyte_sidecar.backends.flyte.read.release_proof import Proof
 from flyte_sidecar.backends.flyte.rpc import limits
 from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction, listed_action
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.backends.flyte.rpc.run_service import RunService
-from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.events.model import PAUSED, Run
 
 ACTION_TYPE = "action_type"

@@ -13,9 +13,9 @@ from flyte_sidecar.backends.flyte.read.events import AT_ONCE, EventReader, chunk
 from flyte_sidecar.backends.flyte.rpc import limits
 from flyte_sidecar.backends.flyte.rpc.enums import phase_name
 from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.backends.flyte.rpc.run_service import RunService
 from flyte_sidecar.backends.flyte.rpc.timestamps import to_datetime
-from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.errors import CursorExpired
 from flyte_sidecar.events.model import Run, RunInfo, RunPage, RunsQuery, Scope
 

@@ -12,9 +12,9 @@ from contextlib import aclosing
 
 from flyte_sidecar.backends.flyte.cache import EventCache
 from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction, event_metadata
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.backends.flyte.rpc.run_service import RunService
 from flyte_sidecar.backends.flyte.rpc.stream_limiter import StreamLimiter
-from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.events.model import Run
 

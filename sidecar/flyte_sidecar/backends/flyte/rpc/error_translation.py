@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flyte_sidecar.backends.flyte.rpc.transport import InvalidResponse, LimitExceeded, RpcError
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import InvalidResponse, LimitExceeded, RpcError
 from flyte_sidecar.errors import (
     BackendError,
     BackendUnavailable,

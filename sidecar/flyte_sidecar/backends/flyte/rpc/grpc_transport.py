@@ -19,7 +19,7 @@ from grpc import aio
 
 from flyte_sidecar.backends.flyte.endpoint import Deployment, split_endpoint
 from flyte_sidecar.backends.flyte.rpc import tls
-from flyte_sidecar.backends.flyte.rpc.transport import (
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import (
     InvalidResponse,
     Metadata,
     RpcError,
@@ -88,7 +88,7 @@ class _Connection:
 
 
 class GrpcTransport:
-    """A `Transport` over channels of grpc.aio: one for all calls, and more for many streams.
+    """A `RpcTransport` over channels of grpc.aio: one for all calls, and more for many streams.
 
     Parameters
     ----------

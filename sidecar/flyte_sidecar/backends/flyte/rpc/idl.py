@@ -21,7 +21,7 @@ from google.protobuf.descriptor_pool import Default
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClassesForFiles
 
-from flyte_sidecar.backends.flyte.rpc.transport import InvalidResponse
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import InvalidResponse
 
 if TYPE_CHECKING:
     from flyteidl2.workflow.run_definition_pb2 import ActionDetails, SignalInfo

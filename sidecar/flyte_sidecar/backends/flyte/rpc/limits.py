@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING
 
-from flyte_sidecar.backends.flyte.rpc.transport import LimitExceeded
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import LimitExceeded
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from flyte_sidecar.backends.flyte.rpc.error_translation import is_transient, is_unreachable
-from flyte_sidecar.backends.flyte.rpc.transport import RpcError
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.events.write_order import is_abandoned
 

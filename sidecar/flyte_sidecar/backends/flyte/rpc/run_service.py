@@ -41,7 +41,7 @@ from flyte_sidecar.backends.flyte.rpc.error_translation import (
 )
 from flyte_sidecar.backends.flyte.rpc.idl import set_paused_actions_only
 from flyte_sidecar.backends.flyte.rpc.retry import ATTEMPTS, retry_read
-from flyte_sidecar.backends.flyte.rpc.transport import RpcError, RpcMethod, Transport
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError, RpcMethod, RpcTransport
 from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.events.model import Run, Scope
 
@@ -72,7 +72,7 @@ class RunService:
         Called when a call shows that the backend has lost its database.
     """
 
-    def __init__(self, transport: Transport, timing: Timing) -> None:
+    def __init__(self, transport: RpcTransport, timing: Timing) -> None:
         self.on_lost_database: Callable[[], None] = lambda: None
         self._transport = transport
         self._timing = timing

@@ -6,7 +6,7 @@ from time import monotonic
 
 from cachetools import TLRUCache
 
-from flyte_sidecar.backends.flyte.rpc.transport import RpcError
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.events.model import Run
 
 MAX_LONG_LIVED = 1000

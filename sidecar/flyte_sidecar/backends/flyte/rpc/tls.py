@@ -15,7 +15,7 @@ from msgspec import Struct
 from flyte_sidecar.backends.flyte.endpoint import Deployment, split_endpoint
 from flyte_sidecar.backends.flyte.proxy import Proxy
 from flyte_sidecar.backends.flyte.rpc.error_translation import TLS_HANDSHAKE_FAILED
-from flyte_sidecar.backends.flyte.rpc.transport import RpcError
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 
 HANDSHAKE_TIMEOUT = 10.0
 """Time for fetching the certificate of a server, in seconds."""

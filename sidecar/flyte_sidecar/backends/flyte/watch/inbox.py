@@ -17,7 +17,7 @@ from flyte_sidecar.backends.flyte.rpc.error_translation import (
     may_recover,
     retryable_error,
 )
-from flyte_sidecar.backends.flyte.rpc.transport import InvalidResponse, RpcError
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import InvalidResponse, RpcError
 from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.backends.flyte.watch.informers import Informers
 from flyte_sidecar.backends.flyte.watch.subscribers import Subscribers, Subscription

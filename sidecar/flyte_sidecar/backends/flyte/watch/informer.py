@@ -24,8 +24,8 @@ from flyte_sidecar.backends.flyte.rpc.error_translation import (
     retryable_error,
 )
 from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction, event_metadata
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.backends.flyte.rpc.run_service import PAGE, RunService
-from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.backends.flyte.watch.schedule import Load, Schedule
 from flyte_sidecar.backends.flyte.watch.stream import Stream
 from flyte_sidecar.backends.flyte.watch.subscribers import Subscribers

@@ -8,8 +8,8 @@ from contextlib import aclosing
 
 from flyteidl2.workflow import run_definition_pb2
 
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.backends.flyte.rpc.run_service import RunService
-from flyte_sidecar.backends.flyte.rpc.transport import RpcError
 from flyte_sidecar.backends.flyte.watch.schedule import Load
 from flyte_sidecar.backends.flyte.watch.troubles import internal_error
 from flyte_sidecar.events.model import Run

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from flyte_sidecar.backends.flyte.rpc.error_translation import as_error, may_recover
-from flyte_sidecar.backends.flyte.rpc.transport import InvalidResponse, RpcError
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import InvalidResponse, RpcError
 from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.errors import InternalError, SidecarError
 from flyte_sidecar.events.model import Run

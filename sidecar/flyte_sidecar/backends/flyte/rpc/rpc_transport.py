@@ -75,7 +75,7 @@ class RpcMethod(Generic[Q, R]):
         self.response = response
 
 
-class Transport(Protocol):
+class RpcTransport(Protocol):
     """Sends calls to one deployment, and reconnects when a connection breaks.
 
     Every method raises `RpcError` and nothing else. When the task that awaits a call is cancelled
