@@ -21,7 +21,7 @@ from flyte_sidecar.backends.flyte.watch.inbox import RunFeed
 from flyte_sidecar.errors import BackendUnavailable, CursorExpired, InvalidParams, PermissionDenied
 from flyte_sidecar.events.coalescing import Disconnected
 from flyte_sidecar.events.model import Scope
-from tests.backends.flyte.asking import EVERY, OLD, until
+from tests.backends.flyte.asking import EVERY, OLD, timed, until
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import SCOPE, BackendClient
 
@@ -274,9 +274,7 @@ async def test_runs_in_which_nothing_waits_any_more_are_followed_no_longer(
         model.signal_directly(f"r{place}", action, True)
     await watching.pending([])
     session = await flyte.connected()
-    if (
-        session.lister.phases_follow is False
-    ):  # until its end such a run is listed as one that waits
+    if session.lister.records_ends is False:  # until its end such a run is listed as one that waits
         assert len(session.informers._informers) == 5
         for place in range(5):
             model.finish_run(f"r{place}")
@@ -369,3 +367,49 @@ async def test_an_instant_with_its_fraction_is_told_in_whole_seconds(
     assert run.created_at is not None
     assert run.created_at.microsecond == 0
     assert abs(run.created_at - flyte._now()) < timedelta(minutes=5)
+
+
+@timed(resync_interval=3600.0, resyncs_per_second=1e-9)
+async def test_watches_of_one_scope_share_an_inbox(
+    client: BackendClient, flyte: FlyteHarness
+) -> None:
+    wanted = fill(flyte, 9)
+    watches = [client.watch(None) for _ in range(20)]
+    for watching in watches:
+        await watching.pending(wanted)
+    session = await flyte.connected()
+    (inbox,) = session.inboxes._inboxes.values()
+    assert len(inbox.subscribers.watches) == 20
+    for informer in session.informers._informers.values():
+        assert len(informer.subscribers.watches) == 1
+    for watching in watches[:-1]:
+        await watching.close()
+    flyte.server.model.ask("later", "new")
+    await watches[-1].pending([*wanted, "new"])
+    assert not any("new" in watching.picture.named() for watching in watches[:-1])
+    await watches[-1].close()
+    assert not session.inboxes._inboxes
+    await until(lambda: not session.informers._informers)
+
+
+@timed(
+    resync_interval=3600.0,
+    resyncs_per_second=1e-9,
+    inbox_interval=3600.0,
+    max_inbox_interval=3600.0,
+)
+async def test_a_second_watch_of_an_inbox_is_up_to_date_once_it_is_synced(
+    client: BackendClient, flyte: FlyteHarness
+) -> None:
+    model = flyte.server.model
+    action = model.ask("r1", "answered")
+    model.ask("r2", "open")
+    first = client.watch(None)
+    await first.pending(["answered", "open"])
+    await until(lambda: flyte.server.open_streams["WatchActions"] == 2)
+    flyte.server.faults.lose_updates = True
+    model.signal_directly("r1", action, True)
+    model.ask("r3", "new")
+    picture = await client.watch(None).synced()
+    assert picture.pending() == {"open", "new"}
+    await first.pending(["open", "new"])

@@ -212,7 +212,7 @@ async def test_an_answer_whose_phase_lags_outlives_what_is_remembered_of_the_eve
     found = await client.get("q")
     assert found is not None
     assert found.phase == SUCCEEDED
-    (await flyte.connected()).reader.memory._resolved.clear()  # as others take its place
+    (await flyte.connected()).reader.cache._details.clear()  # as others take its place
     expected["q"] = SUCCEEDED
     assert await by_listing(client) == expected
 
@@ -248,12 +248,12 @@ async def test_a_connection_that_outlives_an_upgrade_learns_of_it(
     flyte.server.faults.lose_updates = True
     flyte.server.model.signal_directly(RUN.name, action, True)
     await asyncio.to_thread(flyte.server.upgrade, "2.0.43")
-    instant += listing.REFUSED + 1
+    instant += listing.UNSUPPORTED + 1
     left["just"] = SUCCEEDED
     await watching.until(lambda picture: picture.synced and picture.pending() == {"open"})
     assert await by_listing(client) == left
     lister = (await flyte.connected()).lister
-    assert lister.phases_follow
+    assert lister.records_ends
     flyte.server.calls.clear()
     assert await by_listing(client) == left
     assert flyte.server.calls[DETAILS] == 0
@@ -272,7 +272,7 @@ async def test_checks_that_were_made_before_a_downgrade_count_no_longer(
     await client.listing()
     flyte.server.model.signal_directly(RUN.name, action, True)
     await asyncio.to_thread(flyte.server.upgrade, "2.0.43")
-    instant += listing.REFUSED + 1
+    instant += listing.UNSUPPORTED + 1
     assert await by_listing(client) == {"q": SUCCEEDED}
 
 
@@ -284,7 +284,7 @@ async def test_counting_what_is_pending_learns_of_an_upgrade_too(
     leave(flyte)
     await client.runs()
     await asyncio.to_thread(flyte.server.upgrade, "2.0.43")
-    instant += listing.REFUSED + 1
+    instant += listing.UNSUPPORTED + 1
     for _ in range(2):
         flyte.server.calls.clear()
         (run,) = await client.runs()
@@ -314,7 +314,7 @@ async def test_waits_across_an_upgrade_end_with_what_was_answered_before_it(
     actions = [ask(flyte, f"q{place}") for place in range(5)]
     waiting = [asyncio.ensure_future(client.wait(action_name=action)) for action in actions]
     await until(lambda: flyte.server.open_streams["WatchActions"] == 1)
-    instant += listing.REFUSED + 1
+    instant += listing.UNSUPPORTED + 1
     await asyncio.to_thread(flyte.server.stop)
     for action in actions:
         flyte.server.model.signal_directly(RUN.name, action, True)

@@ -162,7 +162,7 @@ class EventWriter:
         """
         current = None
         delays = self._timing.record_delays
-        for delay in delays if behind or self._reader.lister.phases_follow else delays[:1]:
+        for delay in delays if behind or self._reader.lister.records_ends else delays[:1]:
             await asyncio.sleep(delay)
             async with asyncio.timeout(timeout):
                 current = await self._reader.event(event.run, event.action_name)

@@ -1,4 +1,4 @@
-"""Listings that cursors stand for: which actions, in which order, as the first page found them."""
+"""The listings of cursors: which actions, in which order, as the first page found them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.errors import CursorExpired
 
 KEPT = 600.0
-"""Seconds for which a cursor is good."""
+"""How long a cursor is valid after its last use, in seconds."""
 
 ROWS = 100_000
-"""Actions in all listings that are kept."""
+"""Maximum number of actions in all listings that are kept."""
 
 
 class KeptListing(Struct, frozen=True):
@@ -26,7 +26,7 @@ class KeptListing(Struct, frozen=True):
     Attributes
     ----------
     key
-        What makes it another listing than others: its pages may differ in the rest.
+        Identifies the listing; the pages may differ in other params.
     """
 
     key: Hashable
@@ -40,30 +40,30 @@ class Cursors:
         self._kept: TTLCache[str, KeptListing] = TTLCache(ROWS, KEPT, monotonic, _size)
 
     def resume(self, cursor: str, key: Hashable) -> tuple[KeptListing, str, int]:
-        """Give the listing that a cursor stands for, its name, and the offset in it.
+        """Return the listing of a cursor, its name, and the offset in it.
 
         Raises
         ------
         CursorExpired
-            If it stands for no offset in the listing of that key, or no longer.
+            If it is malformed, expired, or belongs to a listing of another key.
         """
         name, _, offset = cursor.partition(".")
         listing = self._kept.get(name)
-        is_place = offset.isascii() and offset.isdigit() and len(offset) < 10
-        if listing is None or listing.key != key or not is_place:
+        is_offset = offset.isascii() and offset.isdigit() and len(offset) < 10
+        if listing is None or listing.key != key or not is_offset:
             raise CursorExpired("the cursor does not belong to this listing: list from the start")
         return listing, name, int(offset)
 
     def keep(self, listing: KeptListing, name: str | None, offset: int) -> str | None:
-        """Give a cursor for a offset in a listing, None at its end."""
+        """Return a cursor for an offset in a listing, None at its end."""
         if offset >= len(listing.rows):
             return None
         name = name or secrets.token_hex(8)
         try:
-            self._kept[name] = listing  # anew, so that it is kept for longer
+            self._kept[name] = listing  # extends its time to live
         except ValueError:
-            words = f"there are {len(listing.rows)} events: too many to list"
-            raise RpcError("OUT_OF_RANGE", words) from None
+            reason = f"{len(listing.rows)} events are too many to list"
+            raise RpcError("OUT_OF_RANGE", reason) from None
         return f"{name}.{offset}"
 
 

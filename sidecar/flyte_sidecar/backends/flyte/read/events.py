@@ -26,7 +26,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 AT_ONCE = 100
-"""Calls for details that one request makes concurrently; a backend takes about 250."""
+"""Calls for details that one request makes concurrently; a backend serves about 250 at once."""
 
 
 class EventReader:
@@ -75,7 +75,7 @@ class EventReader:
         return event and self.cache.update(event, reread=True)
 
     async def _fetch(self, run: Run, action: str) -> Event | None:
-        ends_recorded = self.lister.phases_follow
+        ends_recorded = self.lister.records_ends
         try:
             details = await self._service.details(run, action)
         except RpcError as failure:
@@ -104,7 +104,7 @@ class EventReader:
         due = expires + timedelta(seconds=self.timing.max_clock_skew)
         if self.timing.now() > due:
             await self.lister.learn(run)
-        clock = self.lister.proof.clock if self.lister.phases_follow else self.timing.now()
+        clock = self.lister.proof.clock if self.lister.records_ends else self.timing.now()
         return timed_out(event) if clock > due else event
 
     def _may_be_over(self, event: Event) -> bool:
@@ -148,7 +148,7 @@ class EventReader:
         """
         return (
             not row.ended
-            and bool(self.lister.phases_follow)
+            and bool(self.lister.records_ends)
             and not self.cache.has_ended(row.run, row.action_name)
             and self.lister.proof.covers(row)
         )

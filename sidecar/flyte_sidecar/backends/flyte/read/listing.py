@@ -1,6 +1,6 @@
-"""The actions of a run, listed whole and in order, by whatever the deployment takes.
+"""The actions of a run, listed completely and in order, with the filters that are supported.
 
-Releases differ in the filters that they know. What one refuses is found out by its answer and
+Releases support different filters. Unsupported ones are detected by their responses and
 remembered for the connection.
 """
 
@@ -25,11 +25,11 @@ ACTION_TYPE = "action_type"
 FUNCTION_NAME = "function_name"
 PHASE = "phase"
 
-REFUSED = 600.0
-"""Seconds after which a filter that was refused is tried again: a backend may be upgraded."""
+UNSUPPORTED = 600.0
+"""Seconds after which an unsupported filter is tried again: a backend may be upgraded."""
 
 PASSES = 10
-"""How often a run is listed before it counts as changing too fast."""
+"""Attempts at a listing that changes while it is read."""
 
 
 class Lister:
@@ -37,40 +37,41 @@ class Lister:
 
     Attributes
     ----------
-    phases_follow
-        Whether an answered condition's phase changes: the releases before 2.0.43, where it
-        never does, are those that refuse the filter by `action_type`. None until that is known.
+    records_ends
+        Whether the backend changes the phase of an event that was answered or has timed out.
+        Releases before 2.0.43 do not; they are those that reject the filter by `action_type`.
+        None until that is known.
     proof
-        Which events are pending as listed, where phases follow.
+        Which events are pending as listed, where every end is recorded.
     """
 
     def __init__(self, service: RunService) -> None:
-        self.phases_follow: bool | None = None
+        self.records_ends: bool | None = None
         self.proof = Proof()
         self._service = service
-        self._refused: TTLCache[str, bool] = TTLCache(len(_FILTERS), REFUSED, monotonic)
+        self._unsupported: TTLCache[str, bool] = TTLCache(len(_FILTERS), UNSUPPORTED, monotonic)
 
     async def learn(self, run: Run) -> None:
-        """Find out what `phases_follow` says, if that is not known or no longer certain."""
-        if not self.phases_follow and ACTION_TYPE not in self._refused:
+        """Find out `records_ends`, if it is not known or no longer certain."""
+        if not self.records_ends and ACTION_TYPE not in self._unsupported:
             await self._page(run, {ACTION_TYPE: _CONDITION}, "")
 
     async def has_org(self, run: Run) -> bool:
-        """Tell whether the deployment knows the run under that org: some know no orgs."""
+        """Return whether the deployment has the run in that org: some ignore orgs."""
         page, _ = await self._page(run, {}, "")
         return any(action.id.run.org == run.org for action in page.actions)
 
     async def named(self, run: Run, name: str) -> AsyncIterator[list[ListedAction]]:
-        """Give those actions that may be events of the name, in order of creation, some at a time.
+        """Yield the actions that may be events of the name, in order of creation, in chunks.
 
-        They may be tasks as well, and where the deployment knows no names, events of others.
+        They may be tasks, and events of other names where that filter is unsupported.
         """
         wanted = self._wanted(name)
         held: list[ListedAction] = []
         limit, token = limits.ListingLimit(f"run {run.name!r}"), ""
         while True:
-            page, taken = await self._page(run, wanted, token)
-            held += self._rows(run, page.actions, taken)
+            page, applied = await self._page(run, wanted, token)
+            held += self._rows(run, page.actions, applied)
             token = page.token
             if not token:
                 break
@@ -79,15 +80,15 @@ class Lister:
                 continue
             # Within a second order is by id, and the next page may have more of the last one.
             last = held[-1].created_at
-            yield sorted((one for one in held if one.created_at != last), key=_place)
+            yield sorted((one for one in held if one.created_at != last), key=_sort_key)
             held = [one for one in held if one.created_at == last]
-        yield sorted(held, key=_place)
+        yield sorted(held, key=_sort_key)
 
     async def every(self, run: Run, name: str | None = None) -> list[ListedAction]:
-        """Give all actions that may be events (of the name, if there is one), in order of creation.
+        """Return all actions that may be events (of a name, if given), in order of creation.
 
         A page is by offset, and rows move while they are read: an instant of creation is cut to
-        its second some time after it was first told. A row that moves up pushes another one
+        its second some time after it was first reported. A row that moves up pushes another one
         past the offset. Then some row was seen twice, and the run is listed again.
 
         Raises
@@ -101,8 +102,8 @@ class Lister:
             limit, token = limits.ListingLimit(f"run {run.name!r}"), ""
             count = 0
             while True:
-                page, taken = await self._page(run, wanted, token)
-                rows = self._rows(run, page.actions, taken)
+                page, applied = await self._page(run, wanted, token)
+                rows = self._rows(run, page.actions, applied)
                 count += len(rows)
                 found |= {one.action_name: one for one in rows}
                 token = page.token
@@ -110,67 +111,67 @@ class Lister:
                     break
                 limit.add(page, token)
             if len(found) == count:
-                return sorted(found.values(), key=_place)
+                return sorted(found.values(), key=_sort_key)
         raise RpcError("ABORTED", f"the actions of {run.name} change too fast to be listed")
 
     async def paused(self, run: Run) -> list[ListedAction]:
-        """Give the run's actions that are paused, which only events are, in order of creation.
+        """Return the run's paused actions, which are all events, in order of creation.
 
         On several pages they would be listed while they leave the list: then all are listed.
         """
-        page, taken = await self._page(run, {PHASE: _PAUSED}, "")
-        if PHASE in taken and not page.token:
-            rows = sorted(self._rows(run, page.actions, taken), key=_place)
+        page, applied = await self._page(run, {PHASE: _PAUSED}, "")
+        if PHASE in applied and not page.token:
+            rows = sorted(self._rows(run, page.actions, applied), key=_sort_key)
         else:
             rows = await self.every(run)
         return [one for one in rows if one.phase == PAUSED]
 
     def _wanted(self, name: str | None) -> dict[str, str]:
-        if name is None or FUNCTION_NAME in self._refused:
+        if name is None or FUNCTION_NAME in self._unsupported:
             return {ACTION_TYPE: _CONDITION}
-        # A filter by type would cost a call more where it is refused, and is seldom missed:
+        # A filter by type would cost a call more where it is unsupported, and is seldom missed:
         # it leaves out the tasks of the same name.
-        type_too = {ACTION_TYPE: _CONDITION} if self.phases_follow else {}
+        type_too = {ACTION_TYPE: _CONDITION} if self.records_ends else {}
         return {FUNCTION_NAME: name, **type_too}
 
     async def _page(
         self, run: Run, wanted: dict[str, str], token: str
     ) -> tuple[ListActionsResponse, dict[str, str]]:
-        """Give a page, and those of the wanted filters that were taken."""
-        refused: set[str] = set()
+        """Return a page, and those of the wanted filters that were applied."""
+        unsupported: set[str] = set()
         while True:
-            taken = {
+            applied = {
                 field: value
                 for field, value in wanted.items()
-                if field not in self._refused and field not in refused
+                if field not in self._unsupported and field not in unsupported
             }
-            filters = [list_pb2.Filter(field=field, values=[taken[field]]) for field in taken]
+            filters = [list_pb2.Filter(field=field, values=[applied[field]]) for field in applied]
             try:
                 page = await self._service.actions(run, filters, token)
             except RpcError as failure:
-                if failure.status != "INVALID_ARGUMENT" or not taken:
+                if failure.status != "INVALID_ARGUMENT" or not applied:
                     raise
                 # One is named as a rule; else they are left out one after another.
-                refused.add(next((f for f in taken if f in failure.message), [*taken][-1]))
+                unsupported.add(next((f for f in applied if f in failure.message), [*applied][-1]))
                 continue
-            self._refused.update(dict.fromkeys(refused, True))
+            self._unsupported.update(dict.fromkeys(unsupported, True))
             if ACTION_TYPE in wanted:
-                self.phases_follow = ACTION_TYPE in taken
-                if not self.phases_follow:
+                self.records_ends = ACTION_TYPE in applied
+                if not self.records_ends:
                     self.proof.clear()
-            return page, taken
+            return page, applied
 
     def _rows(
-        self, run: Run, actions: Sequence[run_definition_pb2.Action], taken: dict[str, str]
+        self, run: Run, actions: Sequence[run_definition_pb2.Action], applied: dict[str, str]
     ) -> list[ListedAction]:
         rows = [listed_action(action, run) for action in actions]
         for one in rows:
-            if ACTION_TYPE in taken:
+            if ACTION_TYPE in applied:
                 one.is_event = True
-            if FUNCTION_NAME in taken:
-                one.name = taken[FUNCTION_NAME]
-        if self.phases_follow:
-            self.proof.note(rows)
+            if FUNCTION_NAME in applied:
+                one.name = applied[FUNCTION_NAME]
+        if self.records_ends:
+            self.proof.add(rows)
         return rows
 
 
@@ -179,5 +180,5 @@ _CONDITION = str(int(run_definition_pb2.ACTION_TYPE_CONDITION))
 _PAUSED = str(int(phase_pb2.ACTION_PHASE_PAUSED))
 
 
-def _place(one: ListedAction) -> tuple[float, str]:
+def _sort_key(one: ListedAction) -> tuple[float, str]:
     return one.sort_key

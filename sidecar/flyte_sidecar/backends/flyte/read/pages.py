@@ -19,7 +19,7 @@ from flyte_sidecar.events.model import PAUSED, Event, EventPage, PendingQuery, Q
 
 
 class Pages:
-    """Gives pages; every method raises `RpcError` and `CursorExpired` alone."""
+    """Lists events in pages; every method raises `RpcError` and `CursorExpired` alone."""
 
     def __init__(self, reader: EventReader, snapshots: Snapshots, runs: Runs) -> None:
         self._reader = reader
@@ -28,7 +28,7 @@ class Pages:
         self._cursors = Cursors()
 
     async def page(self, query: Query) -> EventPage:
-        """Give one page of a run's events."""
+        """Return one page of a run's events."""
         phases = None if query.phases is None else frozenset(query.phases)
         key = (query.run, query.parent, phases)
         wants = phases.__contains__ if phases is not None else _any
@@ -46,20 +46,20 @@ class Pages:
             listing = KeptListing(key, rows)
         else:
             listing, name, offset = self._cursors.resume(query.cursor, key)
-        page, offset = await self._tell(listing, offset, query, wants, details=details)
+        page, offset = await self._read(listing, offset, query, wants, details=details)
         return EventPage(events=page, next_cursor=self._cursors.keep(listing, name, offset))
 
     async def pending(self, query: PendingQuery) -> EventPage:
-        """Give one page of the events of all runs of a offset that wait for an answer."""
+        """Return one page of the pending events of all runs of a scope."""
         name, offset = None, 0
         if query.cursor is None:
             listing = KeptListing(query.scope, await self._runs.paused(query.scope))
         else:
             listing, name, offset = self._cursors.resume(query.cursor, query.scope)
-        page, offset = await self._tell(listing, offset, query, PAUSED.__eq__, details=True)
+        page, offset = await self._read(listing, offset, query, PAUSED.__eq__, details=True)
         return EventPage(events=page, next_cursor=self._cursors.keep(listing, name, offset))
 
-    async def _tell(
+    async def _read(
         self,
         listing: KeptListing,
         offset: int,
@@ -68,7 +68,7 @@ class Pages:
         *,
         details: bool,
     ) -> tuple[list[Event], int]:
-        """Give a page's events from a offset on, and the offset after them."""
+        """Return the events of a page from an offset on, and the offset after them."""
         page: list[Event] = []
         size = 0
         while offset < len(listing.rows) and len(page) < query.limit:
@@ -87,7 +87,7 @@ class Pages:
     def _lacks_only_names(self, row: ListedAction, wants: Callable[[str], bool]) -> bool:
         """Return whether a wanted event would be asked for its details only for name and type."""
         return (
-            bool(self._reader.lister.phases_follow)
+            bool(self._reader.lister.records_ends)
             and wants(row.phase)
             and self._reader.cache.resolved(row) is None
             and (row.ended or self._reader.shows_pending(row))

@@ -40,11 +40,11 @@ class Proof:
         self._confirmed: LRUCache[tuple[Run, str], bool] = LRUCache(CONFIRMED)
 
     def see(self, instants: Iterable[datetime]) -> None:
-        """Note instants that have passed by the backend's clock."""
+        """Record instants that have passed by the backend's clock."""
         self.clock = max((self.clock, *instants))
 
-    def note(self, rows: Iterable[ListedAction]) -> None:
-        """Note what listed rows prove: an end that only 2.0.43 can have recorded.
+    def add(self, rows: Iterable[ListedAction]) -> None:
+        """Record what listed rows prove: an end that only 2.0.43 can have recorded.
 
         Aborts prove nothing, since every release records them.
         """

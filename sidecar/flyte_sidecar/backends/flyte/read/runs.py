@@ -1,4 +1,4 @@
-"""Runs, the last created first, and what waits in them."""
+"""Runs, the last created first, and how many of their events are pending."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from flyte_sidecar.events.model import Run, RunInfo, RunPage, RunsQuery, Scope
 UPDATED = "updated_at"
 
 
-class Mark(Struct, frozen=True, array_like=True):
-    """How far a listing of runs has come.
+class RunCursor(Struct, frozen=True, array_like=True):
+    """The position of a cursor in a listing of runs.
 
     Attributes
     ----------
     until
-        When the last run that was told was created.
-    told
-        The runs created in that same instant that were told, in short.
+        When the last listed run was created.
+    listed
+        Digests of the listed runs that were created in the same instant.
     """
 
     listing: str
     until: datetime
-    told: tuple[str, ...]
+    listed: tuple[str, ...]
 
 
-class Found(Struct, frozen=True):
+class ListedRun(Struct, frozen=True):
     """A run that was listed."""
 
     run: Run
@@ -53,15 +53,14 @@ class Runs:
         self._service = service
         self._reader = reader
         self._own_org = own_org
-        self._by_instant = self._by_update = True  # until the deployment refuses
+        self._by_instant = self._by_update = True  # until the deployment rejects it
 
     async def page(self, query: RunsQuery) -> RunPage:
-        """Give one page of runs.
+        """Return one page of runs.
 
-        A cursor is an instant, not an offset: runs come and go, and those that were made later
-        push no other out.
+        A cursor is an instant, not an offset: new runs shift no others.
         """
-        listing = _short(repr((query.scope, query.pending_only)))
+        listing = _digest(repr((query.scope, query.pending_only)))
         mark = None if query.cursor is None else _read(query.cursor, listing)
         runs: list[RunInfo] = []
         size = 0
@@ -73,23 +72,23 @@ class Runs:
                     assert mark is not None
                     return RunPage(runs=runs, next_cursor=_write(mark))
                 runs.append(info)
-            told = mark.told if mark is not None and mark.until == one.created_at else ()
-            mark = Mark(listing, one.created_at, (*told, _short(one.run.name)))
+            listed = mark.listed if mark is not None and mark.until == one.created_at else ()
+            mark = RunCursor(listing, one.created_at, (*listed, _digest(one.run.name)))
         return RunPage(runs=runs, next_cursor=None)
 
     async def paused(self, scope: Scope) -> list[ListedAction]:
-        """Give all paused actions of all runs of a scope, in order of creation."""
+        """Return all paused actions of all runs of a scope, in order of creation."""
         runs = [one.run for one in await self.with_paused(scope)]
         if runs:
             await self._reader.lister.learn(runs[0])  # for details to prove what later rows show
         rows = await each(runs, self._reader.lister.paused)
-        return sorted((row for some in rows for row in some), key=_place)
+        return sorted((row for some in rows for row in some), key=_sort_key)
 
-    async def with_paused(self, scope: Scope) -> list[Found]:
+    async def with_paused(self, scope: Scope) -> list[ListedRun]:
         """Return the runs with paused actions; before 2.0.30 these are all runs."""
         return [one async for some in self._listed(scope, True, None) for one in some]
 
-    async def updated(self, scope: Scope) -> tuple[list[Found], bool]:
+    async def updated(self, scope: Scope) -> tuple[list[ListedRun], bool]:
         """Return those of them that were updated last, and whether there are no others.
 
         A run is updated when it creates an event, and not when one is answered.
@@ -107,13 +106,13 @@ class Runs:
         return await self.with_paused(scope), True
 
     async def counts(self, runs: Sequence[Run]) -> list[int]:
-        """Give how many events of each run are pending."""
+        """Return the number of pending events of each run."""
         return await each(runs, self._count)
 
     async def _counted(
-        self, query: RunsQuery, mark: Mark | None
-    ) -> AsyncIterator[tuple[Found, int]]:
-        """Give the runs that follow a mark, and how many of their events are pending."""
+        self, query: RunsQuery, mark: RunCursor | None
+    ) -> AsyncIterator[tuple[ListedRun, int]]:
+        """Yield the runs after a mark, each with the number of its pending events."""
         async for found in self._listed(query.scope, query.pending_only, mark):
             for some in chunks(found, min(query.limit, AT_ONCE)):
                 counts = await self.counts([one.run for one in some])
@@ -132,11 +131,11 @@ class Runs:
         return len(rows) - len(doubtful) + pending
 
     async def _listed(
-        self, scope: Scope, paused_only: bool, mark: Mark | None
-    ) -> AsyncIterator[list[Found]]:
-        """Give the runs that follow a mark, some at a time."""
+        self, scope: Scope, paused_only: bool, mark: RunCursor | None
+    ) -> AsyncIterator[list[ListedRun]]:
+        """Yield the runs after a mark, in chunks."""
         until = None if mark is None else mark.until
-        told = set() if mark is None else set(mark.told)
+        listed = set() if mark is None else set(mark.listed)
         limit, token = limits.ListingLimit(f"the runs of project {scope.project!r}"), ""
         while True:
             asked = until if self._by_instant else None
@@ -152,7 +151,8 @@ class Runs:
             yield [
                 one
                 for one in found
-                if _short(one.run.name) not in told and (until is None or one.created_at <= until)
+                if _digest(one.run.name) not in listed
+                and (until is None or one.created_at <= until)
             ]
             if not page.token:
                 return
@@ -160,25 +160,25 @@ class Runs:
             # An offset counts only among runs of one instant, which has no end in between.
             token = page.token if last == until or not self._by_instant else ""
             if until is None or (last is not None and last < until):
-                until, told = last, set()
-            told |= {_short(one.run.name) for one in found if one.created_at == until}
+                until, listed = last, set()
+            listed |= {_digest(one.run.name) for one in found if one.created_at == until}
             limit.add(page, (until, token))
 
     def _is_of(self, scope: Scope, run: run_definition_pb2.Run) -> bool:
-        """Tell whether a run is of the scope's org: some deployments know no orgs."""
+        """Return whether a run is in the scope's org: some deployments ignore orgs."""
         return scope.org == self._own_org or run.action.id.run.org == scope.org
 
 
-def _found(scope: Scope, run: run_definition_pb2.Run) -> Found:
+def _found(scope: Scope, run: run_definition_pb2.Run) -> ListedRun:
     status = run.action.status
-    return Found(
+    return ListedRun(
         run=scope.run(run.action.id.run.name),
         phase=phase_name(status.phase),
         created_at=to_datetime(status.start_time) or datetime.fromtimestamp(0, UTC),
     )
 
 
-def _info(found: Found, pending: int) -> RunInfo:
+def _info(found: ListedRun, pending: int) -> RunInfo:
     return RunInfo(
         run_name=found.run.name,
         org=found.run.org,
@@ -190,18 +190,18 @@ def _info(found: Found, pending: int) -> RunInfo:
     )
 
 
-def _short(words: str) -> str:
-    """Give a name that stands for these words and no others."""
-    return blake2b(words.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+def _digest(text: str) -> str:
+    """Return a short digest of a text."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
-def _write(mark: Mark) -> str:
+def _write(mark: RunCursor) -> str:
     return json.encode(mark).decode()
 
 
-def _read(cursor: str, listing: str) -> Mark:
+def _read(cursor: str, listing: str) -> RunCursor:
     try:
-        mark = json.decode(cursor.encode(), type=Mark)
+        mark = json.decode(cursor.encode(), type=RunCursor)
     except (DecodeError, ValidationError, UnicodeEncodeError):
         mark = None
     if mark is None or mark.listing != listing or mark.until.tzinfo is None:
@@ -209,5 +209,5 @@ def _read(cursor: str, listing: str) -> Mark:
     return mark
 
 
-def _place(row: ListedAction) -> tuple[float, str, str]:
+def _sort_key(row: ListedAction) -> tuple[float, str, str]:
     return (row.sort_key[0], row.run.name, row.action_name)

@@ -1,7 +1,4 @@
-"""The calls of Flyte's RunService that events need, over any transport.
-
-Deadlines, what is sent again, and headers are here; what an answer means is not.
-"""
+"""The calls of Flyte's RunService that events need, over any transport: requests and timeouts."""
 
 from __future__ import annotations
 
@@ -49,7 +46,7 @@ Q = TypeVar("Q", bound=Message)
 R = TypeVar("R", bound=Message)
 
 PAGE = 200
-"""The most actions that the backend lists at once."""
+"""Maximum size of a page: the backend rejects more."""
 
 _LIST_ACTIONS = RpcMethod("ListActions", ListActionsRequest, ListActionsResponse)
 _LIST_RUNS = RpcMethod("ListRuns", ListRunsRequest, ListRunsResponse)
@@ -105,7 +102,7 @@ class RunService:
         await self._call(_ABORT, request, attempts=1)
 
     async def watch_actions(self, run: Run) -> AsyncGenerator[Sequence[EnrichedAction], None]:
-        """Give a run's actions, some at a time and in no order, and then those that change."""
+        """Yield a run's actions, in chunks and in no order, and then those that change."""
         request = WatchActionsRequest(run_id=run_identifier(run))
         limit = limits.WatchLimit(f"the stream of run {run.name!r}")
         async with aclosing(self._stream(_WATCH_ACTIONS, request)) as messages:
@@ -123,7 +120,7 @@ class RunService:
     ) -> ListRunsResponse:
         """List one page of runs, the latest by `order` first, of those created `until` then.
 
-        Releases before 2.0.30 do not heed `paused_only`.
+        Releases before 2.0.30 ignore `paused_only`.
         """
         latest = list_pb2.Sort(key=order, direction=list_pb2.Sort.DESCENDING)
         asked = list_pb2.ListRequest(limit=PAGE, token=token, sort_by=latest)
@@ -137,7 +134,7 @@ class RunService:
         return await self._call(_LIST_RUNS, request)
 
     async def run_phase(self, run: Run) -> int | None:
-        """Give the number of a run's phase, None where the backend does not tell."""
+        """Return the number of a run's phase, None if the backend does not report it."""
         request = GetRunDetailsRequest(run_id=run_identifier(run))
         try:
             found = await self._call(_RUN_DETAILS, request, attempts=1)
@@ -146,7 +143,7 @@ class RunService:
         return found.details.action.status.phase
 
     async def check(self, scope: Scope) -> None:
-        """Make a call that costs little."""
+        """Check the connection by a cheap call."""
         request = ListRunsRequest(request=list_pb2.ListRequest(limit=1), project_id=_project(scope))
         await self._call(_LIST_RUNS, request, self._timing.health_timeout, attempts=1)
 
@@ -156,7 +153,7 @@ class RunService:
         Raises
         ------
         RpcError
-            Also where the deployment does not tell: hosted ones need not.
+            Also where the deployment does not support the call: hosted ones need not.
         """
         request = GetProjectRequest(id=project, org=org or "")
         try:
@@ -206,12 +203,12 @@ def _project(scope: Scope) -> ProjectIdentifier:
 
 
 def run_identifier(run: Run) -> RunIdentifier:
-    """Name a run as Flyte does."""
+    """Return Flyte's identifier of a run."""
     return RunIdentifier(
         org=run.org or "", project=run.project or "", domain=run.domain or "", name=run.name
     )
 
 
 def identifier(run: Run, action: str) -> ActionIdentifier:
-    """Name an action of a run."""
+    """Return Flyte's identifier of an action."""
     return ActionIdentifier(run=run_identifier(run), name=action)

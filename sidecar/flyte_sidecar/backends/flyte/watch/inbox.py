@@ -10,7 +10,7 @@ import random
 from contextlib import suppress
 
 from flyte_sidecar.backends.flyte.read.events import each
-from flyte_sidecar.backends.flyte.read.runs import Found, Runs
+from flyte_sidecar.backends.flyte.read.runs import ListedRun, Runs
 from flyte_sidecar.backends.flyte.rpc.enums import FINAL
 from flyte_sidecar.backends.flyte.rpc.error_translation import (
     as_error,
@@ -146,7 +146,7 @@ class Inbox:
         an answer does not update its run.
         """
         loop = asyncio.get_running_loop()
-        found: list[Found] = []
+        found: list[ListedRun] = []
         whole = False
         if loop.time() < self._list_due:
             found, whole = await self._runs.updated(self._scope)
@@ -177,7 +177,7 @@ class Inbox:
     def _knows(self, run: Run) -> bool:
         return run in self._feeds or run in self._over
 
-    async def _may_wait(self, found: Found) -> bool:
+    async def _may_wait(self, found: ListedRun) -> bool:
         """Return whether an event may be pending in a run, or may be created.
 
         Some releases list each run, or each one that ever had an event; those that are over

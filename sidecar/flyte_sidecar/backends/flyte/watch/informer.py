@@ -152,7 +152,7 @@ class RunInformer:
                 self._schedule.changed()
             self._changes = self.subscribers.changes
             # All of these change while it waits, as the stream breaks or is reopened.
-            hidden = [] if self._reader.lister.phases_follow else self._unresolved()
+            hidden = [] if self._reader.lister.records_ends else self._unresolved()
             due = begun + self._schedule.resync(self._stream.live, self._rows)
             poll_due = polled + self._schedule.poll(len(hidden))
             now = loop.time()
@@ -247,7 +247,7 @@ class RunInformer:
         """Read the events that somebody waits for; a page of rows costs as much as one."""
         await self._reader.lister.learn(self._run)
         names = [*self.subscribers.waits]
-        if self._reader.lister.phases_follow and len(names) > 1 + self._rows / PAGE:
+        if self._reader.lister.records_ends and len(names) > 1 + self._rows / PAGE:
             rows = await self._reader.lister.every(self._run)
             self._rows = len(rows)
             pending = {row.action_name for row in rows if self._reader.shows_pending(row)}
