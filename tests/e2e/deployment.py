@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import ROOT, TEST_TIMEOUT
+from tests.e2e.process import Process, kind
 from tests.fake_runservice.model import ScopeArgs
 
 RUN = "r1"
@@ -35,6 +36,22 @@ def until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it never came to hold"
         time.sleep(0.001)
+
+
+def write_past_deadline(sidecar: Process, method: str, **params: Any) -> dict[str, Any]:
+    """Send a write whose deadline passes after it was sent, and return the data of its error.
+
+    On a loaded machine the deadline may pass before that; then the timeout is doubled.
+    """
+    timeout = 0.5
+    while True:
+        sidecar.ask("write", method, **params, timeoutSeconds=timeout)
+        response = sidecar.answer()
+        assert kind(response) == "deadline_exceeded"
+        data: dict[str, Any] = response["error"]["data"]
+        if data["outcome"] != "none":
+            return data
+        timeout *= 2
 
 
 class ServerProcess:

@@ -10,14 +10,13 @@ from typing import Any
 import grpc
 import pytest
 
-from tests.e2e.conftest import Connect
+from tests.e2e.conftest import OLD_AND_NEW, Connect
 from tests.e2e.deployment import RUN, SCOPE, on, until
 from tests.e2e.process import by_id, kind, request
 from tests.e2e.test_startup import HEAVY, TELLING
 from tests.fake_runservice.server import Server
 
 EVENT = {"runName": RUN, "name": "deploy"}
-EVERY_RELEASE = pytest.mark.parametrize("release", ["2.0.28", "2.0.43"])
 
 
 def ask(server: Server, name: str = "deploy", *more: str, **how: Any) -> str:
@@ -65,7 +64,7 @@ def test_what_talks_to_flyte_is_loaded_with_the_first_request_for_it(
 # The methods.
 
 
-@EVERY_RELEASE
+@OLD_AND_NEW
 def test_events_are_listed_and_got(connect: Connect, server: Server) -> None:
     made = [ask(server, f"e{number}", action=f"c{number}") for number in range(5)]
     server.model.task(RUN, "train", action="b1", **SCOPE)
@@ -88,7 +87,7 @@ def test_events_are_listed_and_got(connect: Connect, server: Server) -> None:
     assert sidecar.call("events.get", runName="nowhere", name="int") is None
 
 
-@EVERY_RELEASE
+@OLD_AND_NEW
 def test_a_signal_in_one_process_ends_the_wait_in_another(connect: Connect, server: Server) -> None:
     ask(server, "deploy", "float")
     waiter, other = connect(server.endpoint), connect(server.endpoint)
@@ -105,7 +104,7 @@ def test_a_signal_in_one_process_ends_the_wait_in_another(connect: Connect, serv
     until(lambda: not server.open_streams.total())
 
 
-@EVERY_RELEASE
+@OLD_AND_NEW
 def test_a_wait_ends_by_its_own_sidecars_signal(connect: Connect, server: Server) -> None:
     ask(server)
     sidecar = connect(server.endpoint)
@@ -119,7 +118,7 @@ def test_a_wait_ends_by_its_own_sidecars_signal(connect: Connect, server: Server
     assert [one["result"]["payload"] for one in found] == [True] * 3
 
 
-@EVERY_RELEASE
+@OLD_AND_NEW
 def test_an_abort_is_told_and_keeps_its_first_reason(connect: Connect, server: Server) -> None:
     ask(server)
     waiter, other = connect(server.endpoint), connect(server.endpoint)
@@ -169,7 +168,7 @@ def test_a_payload_of_3_megabytes_goes_there_and_back(connect: Connect, server: 
     assert other.answer()["result"]["payload"] == text
 
 
-@EVERY_RELEASE
+@OLD_AND_NEW
 def test_a_thousand_pipelined_requests_are_answered_once_each(
     connect: Connect, server: Server
 ) -> None:

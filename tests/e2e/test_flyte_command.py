@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, TEST_TIMEOUT, run
+from tests.e2e.conftest import OLD_AND_NEW
 from tests.e2e.deployment import RUN, SCOPE, on, where
 from tests.fake_runservice.server import Server
 
 Environment = dict[str, str]
-EVERY_RELEASE = pytest.mark.parametrize("release", ["2.0.28", "2.0.43"])
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_doctor_tells_that_tls_was_not_meant(server: Server, env: Environment) -
     assert "set the option insecure" in done.stdout
 
 
-@EVERY_RELEASE
+@OLD_AND_NEW
 def test_call_speaks_to_the_deployment(server: Server, env: Environment) -> None:
     server.model.ask(RUN, "deploy", "int", action="c1", **SCOPE)
     listed = call(server, env, "events.list", runName=RUN)
@@ -200,7 +200,7 @@ def script(text: str, server: Server) -> str:
     return out
 
 
-@EVERY_RELEASE
+@OLD_AND_NEW
 def test_python_gets_lists_signals_and_waits(server: Server) -> None:
     for number in range(5):
         server.model.ask(RUN, f"e{number}", "int", action=f"c{number}", **SCOPE)

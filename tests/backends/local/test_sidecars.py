@@ -13,7 +13,7 @@ import pytest
 from flyte_sidecar.client import Client
 from flyte_sidecar.errors import SidecarError
 from tests.backends.local.conftest import Worker
-from tests.conftest import ROOT
+from tests.conftest import ROOT, TEST_TIMEOUT
 
 MEGABYTE = 1 << 20
 EVENTS = 100_000
@@ -64,7 +64,7 @@ async def test_every_sidecar_tells_the_loser_of_a_race_the_winners_value(store: 
 async def test_an_event_expires_in_a_sidecar_that_did_not_make_it(store: Path) -> None:
     async with spawn(store) as makes, spawn(store) as waits:
         event = await makes.request("events.create", **target("q"), expiresInSeconds=0.2)
-        told = await waits.request("events.wait", **target("q"), timeoutSeconds=20)
+        told = await waits.request("events.wait", **target("q"), timeoutSeconds=TEST_TIMEOUT)
         assert (told["phase"], told["endedAt"]) == ("TIMED_OUT", event["expiresAt"])
         with pytest.raises(SidecarError) as refused:
             await makes.request("events.signal", **target("q"), payload=True)
