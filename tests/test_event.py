@@ -626,7 +626,7 @@ class TestTheProcess:
             Event.create("second", "r1")
             next(suspended)
 
-            while not _init.service._cancelled_by_pause:  # until the wait is open
+            while not _init.shared_service._cancelled_by_pause:  # until the wait is open
                 pass
             go, told = os.pipe(), os.pipe()
             child = os.fork()

@@ -1,4 +1,4 @@
-"""The backend that the Python API uses, as `init` chose it."""
+"""The backend of the Python API, and `init`, which selects it."""
 
 from __future__ import annotations
 
@@ -28,32 +28,32 @@ def init(
     project: str | None = None,
     domain: str | None = None,
 ) -> None:
-    """Choose where events are kept; the embedded store at its default path if never called.
+    """Select the backend (default: the embedded store at its default path).
 
-    Called again, it switches: calls under way end first, waits end with `ShuttingDown`.
+    A second call replaces the backend: open calls end first, and waits end with `ShuttingDown`.
 
     Parameters
     ----------
     backend
-        ``local``, the embedded store, or ``flyte``, a deployment.
+        ``local``, the embedded store, or ``flyte``, a Flyte deployment.
     store
-        The embedded store's file. By default what ``FLYTE_SIDECAR_STORE`` says, else a file
-        in the platform's folder for the state of a user's programs.
+        SQLite file of the embedded store (environment: ``FLYTE_SIDECAR_STORE``; default:
+        ``events.db`` in the user's state folder).
     endpoint
-        The Flyte deployment: ``host[:port]``, by default port 443, or 80 where insecure.
+        The Flyte deployment: ``host[:port]`` (default port: 443, or 80 with `insecure`).
     insecure
-        Speak plaintext to it. Else TLS, trusting what the system trusts,
+        Use plaintext instead of TLS.
     ca_cert_file
-        or what is in this PEM file,
+        PEM file of trusted CA certificates (default: those of the system).
     insecure_skip_verify
-        or whatever the server shows.
+        Accept any TLS certificate.
     org, project, domain
-        Where runs are looked for, unless the event itself says so. Flyte needs the last two.
+        Defaults for events that have none. Flyte requires a project and a domain.
 
     Raises
     ------
     ValueError
-        If there is no such backend, no such endpoint can be, or the store is no path.
+        If the backend is unknown, or the endpoint or the store's path is invalid.
     """
     if backend not in get_args(BackendKind):
         raise ValueError(f"backend must be 'local' or 'flyte', not {backend!r}")
@@ -68,8 +68,8 @@ def init(
         project=project,
         domain=domain,
     )
-    make_backend(options)  # what cannot be used is told here, not at the first call
-    run_sync(service.replace(lambda: EventService(make_backend(options))))
+    make_backend(options)  # raises for invalid options here, and not in the first call
+    run_sync(shared_service.replace(lambda: EventService(make_backend(options))))
 
 
 def _path(path: str | os.PathLike[str]) -> str:
@@ -80,9 +80,9 @@ def _make_default() -> EventService:
     return EventService(make_backend(Options(store=store_path(None))))
 
 
-async def _close(its: EventService) -> None:
-    await its.backend.close()
+async def _close(service: EventService) -> None:
+    await service.backend.close()
 
 
-service = SharedResource(_make_default, _close)
-"""The event core over the backend in use."""
+shared_service = SharedResource(_make_default, _close)
+"""The event core on the selected backend."""

@@ -42,6 +42,9 @@ TIMED_OUT = "TIMED_OUT"
 DEFAULT_LIMIT = 100
 """Entries in a page of a listing."""
 
+MAX_LIMIT = 1000
+"""Maximum number of entries in a page of a listing."""
+
 DEFAULT_PARENT = "a0"
 """The root action of a run."""
 

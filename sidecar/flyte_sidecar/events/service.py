@@ -60,7 +60,13 @@ class EventService:
         backend = self.backend
         return Scope(org or backend.org, project or backend.project, domain or backend.domain)
 
-    def run(self, name: str, org: str | None, project: str | None, domain: str | None) -> Run:
+    def run(
+        self,
+        name: str,
+        org: str | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+    ) -> Run:
         """Return the full name of a run, with the defaults of `scope`."""
         return self.scope(org, project, domain).run(name)
 

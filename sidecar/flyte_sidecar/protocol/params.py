@@ -12,6 +12,7 @@ from flyte_sidecar.events.model import (
     DEFAULT_PARENT,
     DEFAULT_PROMPT,
     DEFAULT_PROMPT_TYPE,
+    MAX_LIMIT,
     Phase,
     Rendering,
     TypeName,
@@ -27,7 +28,7 @@ MAX_EXPIRY = 100 * 365 * 86400.0
 
 
 Limit = Annotated[
-    Annotated[int, Meta(ge=1, le=1000)] | None,
+    Annotated[int, Meta(ge=1, le=MAX_LIMIT)] | None,
     Meta(description="Maximum number of entries in a page."),
 ]
 Cursor = Annotated[str | None, Meta(description="The `nextCursor` of the previous page.")]
