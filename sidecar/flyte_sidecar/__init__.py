@@ -1,11 +1,18 @@
-"""Answer the events of Flyte runs.
+"""See and answer the events of Flyte runs.
 
 >>> from flyte_sidecar import Event
 >>> event = Event.get("approve", run_name="r1")
 >>> event.signal(True)
 
-Everything is loaded when it is first asked for: the command, which needs none of it, starts
-several times as fast.
+The public modules are:
+
+    flyte_sidecar          init, Event, EventPayload, errors
+    flyte_sidecar.errors   every error, in families that callers can catch
+    flyte_sidecar.event    Event, EventPayload
+    flyte_sidecar.client   an asyncio client of a sidecar process
+
+All other modules are internal and may change in any release. Every name is imported at its first
+use, because the command needs none of them and starts several times as fast without them.
 """
 
 from __future__ import annotations
@@ -22,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Event", "EventPayload", "__version__", "errors", "init"]
 
-if not TYPE_CHECKING:  # a checker would take any name for one of ours
+if not TYPE_CHECKING:  # a type checker would accept any name
 
     def __getattr__(name: str) -> Any:
         if name == "__version__":

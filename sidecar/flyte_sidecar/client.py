@@ -1,6 +1,6 @@
-"""Driving a sidecar process from asyncio.
+"""An asyncio client of a sidecar process.
 
-Parameters and results are plain JSON values, in the wire's names.
+Params and results are plain JSON values, with the names of the wire contract.
 
 Examples
 --------
@@ -27,35 +27,38 @@ from flyte_sidecar.rpc.header_framing import HeaderDecoder
 from flyte_sidecar.rpc.malformed import Malformed
 
 CHUNK = 1 << 16
+"""Bytes to read at once."""
+
 MAX_MESSAGE_BYTES = 256 << 20
-"""The largest message that is read. Of what sidecars write, none is nearly so large."""
+"""The largest message to accept, far above the largest one that a sidecar sends."""
+
 CLOSE_TIMEOUT = 15.0
-"""Seconds that a sidecar may take to end after its stdin was closed; then it is killed."""
+"""Seconds from the end of its input until a sidecar is killed."""
 
 _ERRORS = {error.kind: error for error in ERRORS}
 _OPEN_ENDED = frozenset(method.name for method in METHODS if method.open_ended)
 
-# A terminal's Ctrl-C is for this process, which ends the sidecar when it is done with it.
+# Ctrl-C in a terminal is meant for this process, which closes the sidecar when it is done.
 _OWN_GROUP: dict[str, Any] = {"start_new_session": True}
 if sys.platform == "win32":
     _OWN_GROUP = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
 
 
 class Disconnected(Exception):
-    """The sidecar process ended, or sent invalid output, before it answered."""
+    """The sidecar process ended, or sent invalid output, before it responded."""
 
 
 class Client:
-    """One sidecar process. Its requests may be made concurrently.
+    """A client of one sidecar process. Requests can be concurrent.
 
     Attributes
     ----------
     process
-        The process itself.
+        The sidecar process.
     on_notification
-        Called with the method and the params of each notification.
+        Called with the method and the params of every notification.
     on_message
-        Called with each message as sent or received, and whether it was sent: for a log.
+        Called with every message, and whether it was sent or received; useful for logging.
     """
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
@@ -63,7 +66,7 @@ class Client:
         self.on_notification: Callable[[str, Any], None] = lambda method, params: None
         self.on_message: Callable[[bytes, bool], None] = lambda message, sent: None
         self._ids = itertools.count(1)
-        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._pending: dict[int, asyncio.Future[Any]] = {}
         self._open_ended: set[int] = set()
         self._reader = asyncio.ensure_future(self._read())
 
@@ -73,19 +76,19 @@ class Client:
         cls,
         *arguments: str,
         command: Sequence[str] = (sys.executable, "-P", "-m", "flyte_sidecar"),
-        **how: Any,
+        **options: Any,
     ) -> AsyncIterator[Client]:
-        """Start a sidecar in a session of its own, and end it with the block.
+        """Start a sidecar in a session of its own, and close it at the end of the block.
 
-        The command does not look for modules in the current folder, which may be anyone's. `how`
-        goes to `asyncio.create_subprocess_exec`.
+        The command imports no modules from the current folder, which may not be trusted. `options`
+        are passed to `asyncio.create_subprocess_exec`.
         """
         process = await asyncio.create_subprocess_exec(
             *command,
             *arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            **_OWN_GROUP | how,
+            **_OWN_GROUP | options,
         )
         client = cls(process)
         try:
@@ -94,31 +97,31 @@ class Client:
             await client.close()
 
     async def request(self, method: str, **params: Any) -> Any:
-        """Send a request and return its result; cancelling this cancels the request.
+        """Send a request and return its result. Cancelling the caller cancels the request.
 
         Raises
         ------
         SidecarError
-            If the sidecar answers with an error: one of `flyte_sidecar.errors`.
+            If the response is an error: one of `flyte_sidecar.errors`.
         Disconnected
-            If the process ends before it answers.
+            If the process ends before it responds.
         """
         if self._reader.done():
             raise Disconnected("the sidecar has ended")
-        identity = next(self._ids)
-        answer = self._waiting[identity] = asyncio.get_running_loop().create_future()
+        request_id = next(self._ids)
+        response = self._pending[request_id] = asyncio.get_running_loop().create_future()
         if method in _OPEN_ENDED:
-            self._open_ended.add(identity)
-        self.notify(method, _id=identity, **params)
+            self._open_ended.add(request_id)
+        self.notify(method, _id=request_id, **params)
         try:
-            return await answer
+            return await response
         except asyncio.CancelledError:
-            if not answer.done() or answer.cancelled():
-                self.notify("$/cancelRequest", id=identity)
+            if not response.done() or response.cancelled():
+                self.notify("$/cancelRequest", id=request_id)
             raise
         finally:
-            self._waiting.pop(identity, None)
-            self._open_ended.discard(identity)
+            self._pending.pop(request_id, None)
+            self._open_ended.discard(request_id)
 
     def notify(self, method: str, *, _id: int | None = None, **params: Any) -> None:
         """Send a notification."""
@@ -131,21 +134,21 @@ class Client:
         self.send(json.encode(message))
 
     def send(self, message: bytes) -> None:
-        """Send a message as it is."""
+        """Send a message, which is not checked."""
         self.on_message(message, True)
         stdin = self.process.stdin
         assert stdin is not None
         stdin.write(b"Content-Length: %d\r\n\r\n%b" % (len(message), message))
 
     async def close(self) -> int:
-        """End the sidecar by the end of its input, and return its exit status.
+        """Cancel open waits and watches, close stdin, and return the exit status.
 
-        Open waits and watches are cancelled first.
+        A sidecar that does not exit in time is killed.
         """
         stdin = self.process.stdin
         assert stdin is not None
-        for identity in self._open_ended:
-            self.notify("$/cancelRequest", id=identity)
+        for request_id in self._open_ended:
+            self.notify("$/cancelRequest", id=request_id)
         stdin.close()
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT):
@@ -172,30 +175,30 @@ class Client:
                 while (message := decoder.next()) is not None:
                     if isinstance(message, Malformed):
                         raise Disconnected(message.error.message)
-                    self._take(message)
+                    self._receive(message)
         finally:
-            for answer in self._waiting.values():
-                try_set_exception(answer, Disconnected("the sidecar ended before it answered"))
+            for response in self._pending.values():
+                try_set_exception(response, Disconnected("the sidecar ended before it responded"))
 
-    def _take(self, text: bytes) -> None:
+    def _receive(self, text: bytes) -> None:
         self.on_message(text, False)
         message = json.decode(text)
         if "method" in message:
             self.on_notification(message["method"], message.get("params"))
             return
-        answer = self._waiting.get(message["id"])
-        if answer is None:
+        response = self._pending.get(message["id"])
+        if response is None:
             return
         if "error" in message:
-            try_set_exception(answer, _error(message["error"]))
+            try_set_exception(response, _error(message["error"]))
         else:
-            try_set_result(answer, message["result"])
+            try_set_result(response, message["result"])
 
 
-def _error(response: dict[str, Any]) -> SidecarError:
+def _error(fields: dict[str, Any]) -> SidecarError:
     """Return the exception for a JSON-RPC error; a plain `SidecarError` if its kind is unknown."""
-    data = {**(response.get("data") or {})}
+    data = {**(fields.get("data") or {})}
     kind, retryable = data.pop("kind", ""), data.pop("retryable", False)
-    error = _ERRORS.get(kind, SidecarError)(response["message"], **data)
-    error.kind, error.code, error.retryable = kind, response["code"], retryable
+    error = _ERRORS.get(kind, SidecarError)(fields["message"], **data)
+    error.kind, error.code, error.retryable = kind, fields["code"], retryable
     return error
