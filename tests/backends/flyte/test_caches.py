@@ -96,7 +96,7 @@ async def test_an_answer_is_reported_once_it_can_be_read_and_from_then_on(
 
 
 @EVERY
-async def test_tasks_of_the_same_name_are_looked_at_once(
+async def test_tasks_of_the_same_name_are_read_once(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     for _ in range(40):
@@ -142,7 +142,7 @@ async def test_an_event_is_found_by_its_name_where_the_backend_filters_no_names(
     assert await client.get("missing") is None
 
 
-async def test_only_runs_in_which_something_waits_are_looked_at_for_the_inbox(
+async def test_only_runs_with_pending_events_are_read_for_the_inbox(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     for place in range(20):
@@ -152,7 +152,7 @@ async def test_only_runs_in_which_something_waits_are_looked_at_for_the_inbox(
     assert flyte.server.calls[LISTED] <= 2
 
 
-async def test_a_listing_of_runs_that_is_refused_ends_with_the_refusal(
+async def test_a_listing_of_runs_that_is_rejected_is_not_retried(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     flyte.server.model.ask("r1", "q")

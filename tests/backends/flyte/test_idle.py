@@ -92,7 +92,7 @@ async def test_waits_in_many_runs_make_no_calls_while_streams_are_open(
     for run, action in zip(runs, actions, strict=True):
         target = Target(run, action_name=action)
         waits.append(asyncio.ensure_future(resolve(client.service.wait(target))))
-    watching = client.watch(None)  # its polls tell how much time passes
+    watching = client.watch(None)  # its polls report how much time passes
     await watching.synced()
     await settled(flyte, DETAILS)
     flyte.server.calls.clear()
@@ -238,23 +238,23 @@ def test_idle_runs_are_resynced_at_a_rate_that_all_of_them_share() -> None:
 def test_a_run_that_has_changed_is_resynced_soon() -> None:
     load = Load(StreamLimiter(), Timing())
     load.streams.open = 1000
-    its = Schedule(load)
-    its.changed()
-    assert its.resync(streaming=True, rows=1) < 15
-    its.resynced(streaming=True)
-    assert its.resync(streaming=True, rows=1) > 15
+    intervals = Schedule(load)
+    intervals.changed()
+    assert intervals.resync(streaming=True, rows=1) < 15
+    intervals.resynced(streaming=True)
+    assert intervals.resync(streaming=True, rows=1) > 15
 
 
 def test_poll_intervals_grow_from_a_second_to_less_than_fifteen() -> None:
-    its = Schedule(Load(StreamLimiter(), Timing()))
+    intervals = Schedule(Load(StreamLimiter(), Timing()))
     found = []
     for _ in range(20):
-        found.append(its.poll(hidden=1))
-        its.resynced(streaming=False)
+        found.append(intervals.poll(hidden=1))
+        intervals.resynced(streaming=False)
     assert found[0] < 2
     assert 10 < found[-1] < 15
-    its.changed()
-    assert its.poll(hidden=1) < 2
+    intervals.changed()
+    assert intervals.poll(hidden=1) < 2
 
 
 def test_a_thousand_hidden_events_are_polled_within_a_bounded_rate() -> None:

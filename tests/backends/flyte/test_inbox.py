@@ -1,4 +1,4 @@
-"""What waits in all runs: how it is found, and how it is watched."""
+"""The pending events of all runs: how they are listed and watched."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MODEL_SCOPE = {"project": SCOPE.project or "", "domain": SCOPE.domain or ""}
 
 
 def fill(flyte: FlyteHarness, runs: int) -> list[str]:
-    """Make runs r0, r1, ... of which every third one asks, every other third did and was told."""
+    """Create runs: of three, one has a pending event, one an answered event, one a task."""
     model = flyte.server.model
     for place in range(runs):
         name = f"r{place:03}"
@@ -79,18 +79,20 @@ async def test_runs_are_listed_newest_first_without_gap_while_new_ones_come(
         model.ask(f"old{place:03}", "q")
         if place % 10 == 0:
             client.harness.pass_time(1)
-    told: list[str] = []
+    reported: list[str] = []
     cursor = None
     while True:
         page = await client.runs_page(limit=40, cursor=cursor)
-        told += [run.run_name for run in page.runs]
+        reported += [run.run_name for run in page.runs]
         cursor = page.next_cursor
         if cursor is None:
             break
         client.harness.pass_time(1)
-        model.ask(f"new{len(told):03}", "q")
-    assert len(told) == len(set(told))
-    assert {name for name in told if name.startswith("old")} == {f"old{n:03}" for n in range(250)}
+        model.ask(f"new{len(reported):03}", "q")
+    assert len(reported) == len(set(reported))
+    assert {name for name in reported if name.startswith("old")} == {
+        f"old{n:03}" for n in range(250)
+    }
 
 
 @EVERY
@@ -162,9 +164,9 @@ async def test_runs_are_listed_once_each_whatever_is_made_between_the_pages_of_t
         paging = Paging(flyte, patched, filters)
         made = [make(later=not number) for size in seconds for number in range(size)]
         paging.happens = iter([partial(make, later) for later in happens])
-        told = [run.run_name for run in await client.runs(place, limit=limit)]
-    assert len(told) == len(set(told))
-    assert set(made) <= set(told)
+        reported = [run.run_name for run in await client.runs(place, limit=limit)]
+    assert len(reported) == len(set(reported))
+    assert set(made) <= set(reported)
 
 
 @given(
@@ -200,9 +202,11 @@ async def test_runs_that_still_wait_are_listed_once_each_whatever_is_answered_be
                 name = f"r{len(waiting)}"
                 waiting[name] = flyte.server.model.ask(name, "q", **scope)
         paging.happens = iter([partial(answer, number) for number in answered])
-        told = [run.run_name for run in await client.runs(place, limit=limit, pending_only=True)]
-    assert len(told) == len(set(told))
-    assert {*waiting} <= set(told)
+        reported = [
+            run.run_name for run in await client.runs(place, limit=limit, pending_only=True)
+        ]
+    assert len(reported) == len(set(reported))
+    assert {*waiting} <= set(reported)
 
 
 async def test_a_cursor_of_another_listing_of_runs_is_expired(
@@ -220,7 +224,7 @@ async def test_a_cursor_of_another_listing_of_runs_is_expired(
         await client.pending_page(cursor=cursor)
 
 
-async def test_a_place_without_project_is_refused(client: BackendClient) -> None:
+async def test_a_scope_without_project_is_rejected(client: BackendClient) -> None:
     for ask in (client.pending_page, client.runs_page):
         with pytest.raises(InvalidParams) as refused:
             await ask(Scope(None, None, "d"))
@@ -230,7 +234,7 @@ async def test_a_place_without_project_is_refused(client: BackendClient) -> None
 
 
 @EVERY
-async def test_a_watch_of_all_tells_what_waits_and_what_comes(
+async def test_an_inbox_reports_current_pending_events_and_new_ones(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     model = flyte.server.model
@@ -251,7 +255,7 @@ async def test_a_watch_of_all_tells_what_waits_and_what_comes(
 
 
 @EVERY
-async def test_an_expiry_is_told_to_a_watch_of_all(
+async def test_an_expiry_is_reported_to_an_inbox(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     flyte.server.model.ask("r1", "q", expires_in=60)
@@ -274,7 +278,7 @@ async def test_runs_in_which_nothing_waits_any_more_are_followed_no_longer(
         model.signal_directly(f"r{place}", action, True)
     await watching.pending([])
     session = await flyte.connected()
-    if session.lister.records_ends is False:  # until its end such a run is listed as one that waits
+    if session.lister.records_ends is False:  # such a run is listed until it ends
         assert len(session.informers._informers) == 5
         for place in range(5):
             model.finish_run(f"r{place}")
@@ -313,7 +317,7 @@ async def test_a_watch_of_all_ends_with_the_first_error_or_one_that_cannot_be_me
     assert isinstance(await client.watch(None).error(), BackendUnavailable)
 
 
-async def test_a_run_that_is_let_go_tells_nothing_of_which_nobody_would_tell_the_end(
+async def test_a_run_that_is_no_longer_followed_delivers_nothing_to_an_inbox(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     flyte.server.model.ask("r1", "q")
@@ -347,7 +351,7 @@ async def test_answered_events_that_stay_paused_for_ever_do_not_wait(
 
 
 @pytest.mark.parametrize("release", ["hosted"])
-async def test_where_orgs_count_only_the_places_own_runs_are_told(
+async def test_where_orgs_are_supported_only_the_scopes_own_runs_are_listed(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     flyte.server.model.ask("r1", "q", org="acme", **MODEL_SCOPE)
@@ -359,7 +363,7 @@ async def test_where_orgs_count_only_the_places_own_runs_are_told(
     await client.watch(None, scope=theirs).pending(["q"])
 
 
-async def test_an_instant_with_its_fraction_is_told_in_whole_seconds(
+async def test_fractions_of_a_second_are_cut_off(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     flyte.server.model.ask("r1", "q", queued=True)

@@ -1,4 +1,4 @@
-"""Listings: how many calls they take, what they tell, and what changes while they are read."""
+"""Listings: how many calls they take, what they report, and what changes while they are read."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.contract.harness import RUN, BackendClient
 LEFT_OUT = ("prompt", "prompt_type", "description", "expires_at", "payload", "signalled_by")
 
 
-def told(event: Event) -> dict[str, object]:
-    """Give what a partial event must tell."""
+def reported(event: Event) -> dict[str, object]:
+    """Return what a partial event must report."""
     return {
         name: getattr(event, name)
         for name in Event.__struct_fields__
@@ -68,7 +68,7 @@ async def test_details_are_asked_for_where_they_are_wanted(
     found = await client.listing(details=True)
     assert {(event.partial, event.description) for event in found} == {(False, "why")}
     assert flyte.server.calls["GetActionDetails"] in (100, 101)  # before 2.0.43 of the root too
-    assert flyte.server.calls["WatchActions"] == 0  # it would tell nothing that details do not
+    assert flyte.server.calls["WatchActions"] == 0  # it would report nothing that details do not
 
 
 async def test_few_events_of_many_are_checked_one_by_one(
@@ -82,7 +82,7 @@ async def test_few_events_of_many_are_checked_one_by_one(
 
 
 @pytest.mark.parametrize("release", ["2.0.43", "hosted"])
-async def test_a_partial_event_tells_the_same_as_the_whole_but_for_what_it_leaves_out(
+async def test_a_partial_event_equals_the_whole_one_except_for_its_details(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     prove(flyte)
@@ -95,7 +95,7 @@ async def test_a_partial_event_tells_the_same_as_the_whole_but_for_what_it_leave
     partial = await client.listing(details=False)
     assert {event.partial for event in partial} == {True}
     assert {getattr(event, name) for event in partial for name in LEFT_OUT} == {None}
-    assert list(map(told, partial)) == list(map(told, whole))
+    assert list(map(reported, partial)) == list(map(reported, whole))
 
 
 @OLD
@@ -152,7 +152,7 @@ async def test_a_row_that_moves_between_two_pages_pushes_none_out(
     assert len(found) == len(set(found))
 
 
-async def test_a_run_that_never_stands_still_is_told_as_such(
+async def test_a_run_that_changes_too_fast_to_be_listed_is_an_error(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     instant = flyte._now().replace(microsecond=1)  # all is made in one second
@@ -161,7 +161,7 @@ async def test_a_run_that_never_stands_still_is_told_as_such(
         ask(flyte, f"q{place}", action=f"m{place:04}")
 
     def shift() -> None:
-        # Always one more that stands at the end, and moves to the front after the first page.
+        # Always one more event at the end, which moves to the front after the first page.
         for number in range(2):
             name = f"a{flyte.server.calls['ListActions']:04}-{number}"
             ask(flyte, action=name, queued=True)
@@ -321,7 +321,7 @@ async def test_listings_that_are_kept_are_bounded(
 
 
 @pytest.mark.parametrize("release", ["2.0.43", "hosted"])
-async def test_only_what_is_in_the_phases_is_looked_at_closer(
+async def test_details_are_read_only_of_events_in_the_wanted_phases(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     actions = [ask(flyte, f"q{place}") for place in range(300)]

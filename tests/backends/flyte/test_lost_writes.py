@@ -192,8 +192,8 @@ async def test_an_abort_that_arrived_late_and_was_then_rejected_is_found_to_stan
         flyte.server.model.abort_directly(RUN.name, event.action_name, "why")
 
     flyte.server.hostile.script("AbortAction", [AWAY, meanwhile(aborted, status(rejection))])
-    stands = await flyte.backend().abort(event, "why")
-    assert (stands.phase, stands.abort_reason) == (ABORTED, "why")
+    current = await flyte.backend().abort(event, "why")
+    assert (current.phase, current.abort_reason) == (ABORTED, "why")
 
 
 @every_rejection

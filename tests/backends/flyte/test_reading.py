@@ -85,8 +85,8 @@ async def test_an_empty_name_is_reported_and_found_by_itself(
     assert (found.name, found.action_name) == ("", "c2")
     assert {event.name for event in await client.pending()} >= {"named", ""}
     waiting = asyncio.ensure_future(client.wait(""))
-    told = await client.signal("", True)
-    assert (told.name, told.action_name, await waiting) == ("", "c2", told)
+    reported = await client.signal("", True)
+    assert (reported.name, reported.action_name, await waiting) == ("", "c2", reported)
     assert [event.name for event in await client.listing(phases=[SUCCEEDED])] == [""]
 
 
@@ -174,8 +174,8 @@ async def test_the_only_unresolved_of_many_of_one_name_is_meant(
         flyte.server.model.signal_directly(RUN.name, action, True)
     assert (await client.signal("q", False)).action_name == actions[50]
     flyte.server.calls.clear()
-    told = await client.signal("q", True)  # the last created, which was answered so before
-    assert told.action_name == actions[-1]
+    reported = await client.signal("q", True)  # the last created, which was answered so before
+    assert reported.action_name == actions[-1]
     assert flyte.server.calls["GetActionDetails"] <= 2  # what was resolved is remembered
 
 
@@ -196,7 +196,7 @@ async def test_an_answer_makes_an_event_resolved_whatever_its_phase(
 
 @OLD
 @timed(max_clock_skew=60.0)
-async def test_before_2_0_43_an_expiry_is_told_after_a_minute_of_grace(
+async def test_before_2_0_43_an_expiry_is_reported_after_the_clock_skew_of_a_minute(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask(flyte, expires_in=60)
@@ -212,19 +212,23 @@ async def test_before_2_0_43_an_expiry_is_told_after_a_minute_of_grace(
 
 @OLD
 @timed(max_clock_skew=60.0)
-async def test_before_2_0_43_a_refused_signal_tells_of_the_expiry_sooner(
+async def test_before_2_0_43_a_rejected_signal_shows_the_expiry_sooner(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask(flyte, expires_in=60)
     client.harness.pass_time(70)
     with pytest.raises(AlreadyCompleted) as refused:
         await client.signal("q", True)
-    told = refused.value.data["event"]
-    assert (told.phase, told.pending, told.ended_at) == (TIMED_OUT, False, told.expires_at)
-    assert await client.get("q") == told
+    reported = refused.value.data["event"]
+    assert (reported.phase, reported.pending, reported.ended_at) == (
+        TIMED_OUT,
+        False,
+        reported.expires_at,
+    )
+    assert await client.get("q") == reported
 
 
-async def test_from_2_0_43_on_the_backend_alone_tells_of_an_expiry(
+async def test_from_2_0_43_on_only_the_backend_decides_on_an_expiry(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask(flyte, expires_in=60)
@@ -244,9 +248,9 @@ async def test_an_expiry_that_was_only_computed_does_not_keep_an_answer_from_the
     found = await client.get("q")
     assert found is not None
     assert found.phase == TIMED_OUT
-    told = await client.signal("q", True)
-    assert (told.phase, told.payload) == (SUCCEEDED, True)
-    assert await client.get("q") == told
+    reported = await client.signal("q", True)
+    assert (reported.phase, reported.payload) == (SUCCEEDED, True)
+    assert await client.get("q") == reported
 
 
 @EVERY
@@ -273,7 +277,7 @@ async def test_calls_carry_a_request_id_and_who_calls(
 
 
 @pytest.mark.parametrize("release", ["hosted"])
-async def test_a_filter_that_is_refused_is_asked_for_once(
+async def test_a_filter_that_is_unsupported_is_sent_once(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
@@ -309,7 +313,7 @@ async def test_no_event_is_made_on_flyte(flyte: FlyteHarness) -> None:
 @pytest.mark.parametrize(
     ("project", "domain", "path"), [(None, "d", "/project"), ("p", None, "/domain")]
 )
-async def test_a_run_without_project_or_domain_is_refused(
+async def test_a_run_without_project_or_domain_is_rejected(
     client: BackendClient, project: str | None, domain: str | None, path: str
 ) -> None:
     run = Run(None, project, domain, "r")
@@ -328,8 +332,8 @@ async def test_where_orgs_count_an_event_is_found_in_its_org_alone(
     found = await resolve(flyte.backend().find(Target(theirs, name="q")))
     assert found is not None
     assert found.org == "acme"
-    told = await client.service.signal(client.service.write(Target(theirs, name="q")), True)
-    assert (told.phase, told.org) == (SUCCEEDED, "acme")
+    reported = await client.service.signal(client.service.write(Target(theirs, name="q")), True)
+    assert (reported.phase, reported.org) == (SUCCEEDED, "acme")
 
 
 async def test_an_event_that_a_listing_reported_as_resolved_is_not_pending_for_an_older_read(

@@ -28,7 +28,7 @@ async def upgrade(flyte: FlyteHarness) -> None:
 
 
 def leave(flyte: FlyteHarness, prefix: str = "") -> dict[str, str]:
-    """Leave events of every kind behind; gives their phases."""
+    """Leave events of every kind behind; return their phases."""
     model = flyte.server.model
     model.signal_directly(RUN.name, ask(flyte, f"{prefix}answered"), True)
     model.abort_directly(RUN.name, ask(flyte, f"{prefix}aborted"))
@@ -44,7 +44,7 @@ def leave(flyte: FlyteHarness, prefix: str = "") -> dict[str, str]:
 
 
 def crowd(flyte: FlyteHarness) -> dict[str, str]:
-    """Ask so many events that their names would come from a snapshot; gives their phases."""
+    """Create so many events that a snapshot supplies their names; return their phases."""
     for place in range(40):
         ask(flyte, f"new{place}")
     return {f"new{place}": PAUSED for place in range(40)}
@@ -130,7 +130,7 @@ async def test_runs_in_which_all_was_answered_before_an_upgrade_have_nothing_pen
     assert [event.run_name for event in await client.pending()] == ["r3"]
 
 
-async def test_each_doubtful_event_is_checked_once_whichever_method_asks(
+async def test_each_doubtful_event_is_read_once_by_all_methods_together(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     for place in range(300):
@@ -199,7 +199,7 @@ async def test_an_abort_proves_nothing(client: BackendClient, flyte: FlyteHarnes
     assert await by_listing(client) == expected
 
 
-async def test_an_answer_whose_phase_lags_outlives_what_is_remembered_of_the_event(
+async def test_an_answer_whose_phase_lags_is_reported_after_the_cache_evicted_it(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     await upgrade(flyte)
@@ -235,7 +235,7 @@ async def test_a_timeout_before_an_upgrade_is_computed_once_the_backends_clock_s
     assert await by_listing(client) == {"late": TIMED_OUT}
 
 
-async def test_a_connection_that_outlives_an_upgrade_learns_of_it(
+async def test_an_upgrade_is_detected_on_an_open_connection(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instant = 1000.0
@@ -301,8 +301,8 @@ async def test_what_is_remembered_of_checks_is_bounded(
         ask(flyte, f"q{place}")
     for _ in range(2):
         assert len(await by_listing(client)) == 50
-    its = (await flyte.connected()).lister.proof
-    assert len(its._confirmed) == 10
+    proof = (await flyte.connected()).lister.proof
+    assert len(proof._confirmed) == 10
 
 
 @timed(poll_interval=3600.0)

@@ -28,7 +28,7 @@ STREAM = "WatchActions"
 async def begun(
     client: BackendClient, flyte: FlyteHarness, name: str = "q"
 ) -> asyncio.Future[Event]:
-    """Wait for an event, and give that once its stream is open."""
+    """Return a wait for an event, once its stream is open."""
     before = flyte.server.calls[STREAM]
     waits = asyncio.ensure_future(client.wait(name))
     await until(lambda: flyte.server.calls[STREAM] > before or waits.done())
@@ -47,8 +47,8 @@ async def test_an_answer_from_elsewhere_ends_a_wait_and_its_stream(
     action = ask(flyte, "q", "str")
     waits = await begun(client, flyte)
     flyte.server.model.signal_directly(RUN.name, action, "x", by="alice")
-    told = await waits
-    assert (told.phase, told.payload, told.signalled_by) == (SUCCEEDED, "x", "alice")
+    reported = await waits
+    assert (reported.phase, reported.payload, reported.signalled_by) == (SUCCEEDED, "x", "alice")
     await nothing_left(flyte)
 
 
@@ -59,8 +59,8 @@ async def test_an_abort_from_elsewhere_ends_a_wait(
     action = ask(flyte)
     waits = await begun(client, flyte)
     flyte.server.model.abort_directly(RUN.name, action, "why")
-    told = await waits
-    assert (told.phase, told.abort_reason) == (ABORTED, "why")
+    reported = await waits
+    assert (reported.phase, reported.abort_reason) == (ABORTED, "why")
 
 
 async def test_a_thousand_waits_in_a_run_cost_one_stream(
@@ -71,9 +71,9 @@ async def test_a_thousand_waits_in_a_run_cost_one_stream(
     await until(lambda: flyte.server.open_streams[STREAM] == 1)
     for action in actions:
         flyte.server.model.signal_directly(RUN.name, action, True)
-    told = await asyncio.gather(*waits)
-    assert [event.action_name for event in told] == actions
-    assert {event.payload for event in told} == {True}
+    reported = await asyncio.gather(*waits)
+    assert [event.action_name for event in reported] == actions
+    assert {event.payload for event in reported} == {True}
     assert flyte.server.calls[STREAM] == 1
     await nothing_left(flyte)
 
@@ -104,7 +104,7 @@ async def test_a_wait_that_is_cancelled_leaves_no_stream(
         waits.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waits
-        # At once the next one: what was left must not be taken for its stream.
+        # The next one at once: it must not use the stream that is being closed.
         again = asyncio.ensure_future(client.wait("q"))
         await until(lambda: flyte.server.open_streams[STREAM] == 1)
         again.cancel()
@@ -166,19 +166,19 @@ async def test_a_wait_survives_a_server_that_goes_and_comes_back(
 
 @timed(resync_interval=0.05)
 @EVERY
-async def test_an_answer_of_which_no_stream_tells_is_found_by_looking(
+async def test_an_answer_that_no_stream_reports_is_found_by_polling(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flyte.server.faults.lose_updates = True
     action = ask(flyte, "q", "int")
-    await client.listing()  # since then it is known whether streams tell of answers
+    await client.listing()  # since then it is known whether streams report of answers
     waits = await begun(client, flyte)
     flyte.server.model.signal_directly(RUN.name, action, 5)
     assert (await waits).payload == 5
 
 
 @OLD
-async def test_an_expiry_of_which_nothing_tells_ends_a_wait(
+async def test_an_expiry_that_nothing_reports_ends_a_wait(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte, expires_in=60)
@@ -187,7 +187,7 @@ async def test_an_expiry_of_which_nothing_tells_ends_a_wait(
     assert (await waits).phase == TIMED_OUT
 
 
-async def test_a_backend_without_streams_is_looked_at(
+async def test_a_backend_without_streams_is_polled(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     flyte.server.faults.unimplemented.add(STREAM)
@@ -211,7 +211,7 @@ async def test_a_backend_without_streams_is_looked_at(
     ],
 )
 @OLD_AND_NEW
-async def test_a_wait_ends_with_what_no_look_can_mend(
+async def test_a_wait_ends_with_an_error_that_no_retry_can_fix(
     client: BackendClient, flyte: FlyteHarness, code: Any, error: type[Exception]
 ) -> None:
     ask(flyte)
@@ -225,7 +225,7 @@ async def test_a_wait_ends_with_what_no_look_can_mend(
             await one
 
 
-async def test_a_stream_that_is_refused_alone_does_not_end_a_wait(
+async def test_a_wait_continues_if_only_its_stream_is_rejected(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     flyte.server.faults.errors[STREAM] = (grpc.StatusCode.PERMISSION_DENIED, "no streams")
@@ -237,17 +237,17 @@ async def test_a_stream_that_is_refused_alone_does_not_end_a_wait(
     assert flyte.server.calls[STREAM] <= stream.TRIES
 
 
-async def test_an_answer_given_here_ends_the_waits_here_without_a_call(
+async def test_an_answer_of_our_own_ends_our_waits_without_a_call(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
     flyte.server.faults.lose_updates = True
     waits = await begun(client, flyte)
-    told = await client.signal("q", True)
-    assert await waits == told
+    reported = await client.signal("q", True)
+    assert await waits == reported
 
 
-async def test_whoever_sees_an_event_resolved_ends_the_waits_for_it(
+async def test_a_read_that_finds_an_event_resolved_ends_the_waits_for_it(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte)
@@ -263,8 +263,8 @@ async def test_closing_ends_waits_and_streams(client: BackendClient, flyte: Flyt
         ask(flyte, f"q{place}")
     waits = [await begun(client, flyte, "q0")]
     waits += [asyncio.ensure_future(client.wait(f"q{place}")) for place in (1, 2)]
-    its = await flyte.connected()
-    (informer,) = its.informers._informers.values()
+    session = await flyte.connected()
+    (informer,) = session.informers._informers.values()
     await until(lambda: len(informer.subscribers.waits) == 3)
     await flyte.close()
     for one in waits:
@@ -278,19 +278,19 @@ async def test_an_event_that_is_resolved_opens_no_stream(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
-    told = await client.signal("q", True)
-    assert await client.wait("q") == told
+    reported = await client.signal("q", True)
+    assert await client.wait("q") == reported
     assert flyte.server.calls[STREAM] == 0
 
 
 @timed(polls_per_second=0.001)
 @OLD
-async def test_looks_are_paced_however_many_wait(
+async def test_polls_are_limited_however_many_waits_there_are(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     actions = [ask(flyte, f"q{place}") for place in range(50)]
     waits = [asyncio.ensure_future(client.wait(action_name=action)) for action in actions]
-    await until(lambda: flyte.server.calls["GetActionDetails"] >= 100)  # each was looked at twice
+    await until(lambda: flyte.server.calls["GetActionDetails"] >= 100)  # each was read twice
     calls_then = Counter(flyte.server.calls)
     await client.signal("q0", True)
     assert (await waits[0]).payload is True

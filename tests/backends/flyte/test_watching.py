@@ -1,4 +1,4 @@
-"""Watches of a run: what they cost, and what they tell when streams and the backend fail."""
+"""Watches of a run: what they cost, and what they report when streams and the backend fail."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STREAM = "WatchActions"
 
 
 async def begun(client: BackendClient, flyte: FlyteHarness) -> Watching:
-    """Watch the run, and give that once all was told that stands and the stream is open."""
+    """Return a watch of the run, once it is synced and its stream is open."""
     watching = client.watch()
     await watching.synced()
     await until(lambda: flyte.server.open_streams[STREAM] == 1)
@@ -55,7 +55,7 @@ async def test_all_watches_and_waits_of_a_run_share_one_stream(
 
 
 @EVERY
-async def test_pending_events_are_told_whole_and_answers_with_them(
+async def test_pending_events_and_answers_are_reported_in_full(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte, "q", "int", prompt="How many?", expires_in=3600)
@@ -69,7 +69,7 @@ async def test_pending_events_are_told_whole_and_answers_with_them(
 
 
 @EVERY
-async def test_a_queued_event_is_told_again_once_it_is_paused(
+async def test_a_queued_event_is_reported_again_once_it_is_paused(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     watching = await begun(client, flyte)
@@ -95,7 +95,7 @@ async def test_what_is_resolved_when_a_watch_begins_costs_no_details(
 
 @pytest.mark.parametrize("fault", ["drop_streams", "break_streams"])
 @EVERY
-async def test_what_changed_while_the_stream_was_lost_is_told_before_resynced(
+async def test_changes_while_the_stream_was_broken_are_reported_before_resynced(
     client: BackendClient, flyte: FlyteHarness, fault: str
 ) -> None:
     actions = [ask(flyte, f"q{place}") for place in range(3)]
@@ -110,7 +110,7 @@ async def test_what_changed_while_the_stream_was_lost_is_told_before_resynced(
 
 
 @EVERY
-async def test_a_server_that_goes_and_comes_back_is_told_and_found_again(
+async def test_a_server_that_stops_and_restarts_is_reported_and_reconnected(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     actions = [ask(flyte, f"q{place}") for place in range(3)]
@@ -127,7 +127,7 @@ async def test_a_server_that_goes_and_comes_back_is_told_and_found_again(
     assert picture.named()["q1"].phase == ABORTED
 
 
-async def test_an_error_before_all_was_told_ends_a_watch(
+async def test_an_error_before_synced_ends_a_watch(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     await asyncio.to_thread(flyte.server.stop)
@@ -149,7 +149,7 @@ async def test_an_error_that_cannot_be_mended_ends_a_watch(
 
 
 @EVERY
-async def test_a_run_whose_stream_never_works_is_watched_by_looking(
+async def test_a_run_whose_stream_never_works_is_polled(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     unknown = (grpc.StatusCode.UNKNOWN, "parent node [x] not found for action [y]")
@@ -167,7 +167,7 @@ async def test_a_run_whose_stream_never_works_is_watched_by_looking(
 
 @timed(resync_interval=0.05)
 @EVERY
-async def test_changes_of_which_the_stream_does_not_tell_are_found(
+async def test_changes_that_the_stream_does_not_report_are_found(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flyte.server.faults.lose_updates = True
@@ -243,7 +243,7 @@ async def test_an_unknown_run_is_watched_until_it_comes(
     await watching.pending(["q"])
 
 
-async def test_streams_are_bounded_and_runs_without_one_are_looked_at(
+async def test_streams_are_limited_and_runs_without_one_are_polled(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream_limiter, "MAX_LONG_LIVED", 2)
@@ -260,7 +260,7 @@ async def test_streams_are_bounded_and_runs_without_one_are_looked_at(
     assert flyte.server.calls[STREAM] == 2
 
 
-async def test_what_is_done_here_is_told_though_no_stream_tells_of_it(
+async def test_a_signal_of_our_own_is_reported_though_no_stream_reports_it(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     flyte.server.faults.lose_updates = True
@@ -281,7 +281,7 @@ async def test_closing_ends_watches(client: BackendClient, flyte: FlyteHarness) 
 
 
 class Unreliable:
-    """A transport that drops, repeats and reorders what a stream tells after its first message."""
+    """A transport whose streams drop, repeat and reorder messages after the first one."""
 
     def __init__(self, transport: Any, random: Random) -> None:
         self.call = transport.call
@@ -339,8 +339,10 @@ async def test_after_a_thousand_steps_over_an_unreliable_stream_every_picture_is
         except (StatusError, KeyError):
             return  # it had ended
 
-    its = await flyte.connected()
-    monkeypatch.setattr(its.service, "_transport", Unreliable(its.service._transport, random))
+    session = await flyte.connected()
+    monkeypatch.setattr(
+        session.service, "_transport", Unreliable(session.service._transport, random)
+    )
     client = BackendClient(flyte)
     watching = [client.watch(run) for _ in range(3)]
     for one in watching:

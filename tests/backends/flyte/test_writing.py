@@ -45,9 +45,9 @@ async def test_a_payload_is_sent_exactly_as_its_type_and_to_its_place(
     client: BackendClient, flyte: FlyteHarness, declared: str, value: Any
 ) -> None:
     action = ask(flyte, "q", declared, parent="a7")
-    told = await client.signal("q", value)
-    assert (told.phase, told.pending, told.payload) == (SUCCEEDED, False, value)
-    assert type(told.payload).__name__ == declared
+    reported = await client.signal("q", value)
+    assert (reported.phase, reported.pending, reported.payload) == (SUCCEEDED, False, value)
+    assert type(reported.payload).__name__ == declared
     (request,) = [one for method, one, _ in flyte.server.requests if method == "SignalEvent"]
     assert request.parent_action_name == "a7"
     assert request.action_id.name == action
@@ -56,7 +56,7 @@ async def test_a_payload_is_sent_exactly_as_its_type_and_to_its_place(
 
 
 @EVERY
-async def test_a_signal_whose_reply_is_lost_is_told_and_applied_once(
+async def test_a_signal_whose_response_is_lost_is_reported_and_applied_once(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte)
@@ -67,7 +67,7 @@ async def test_a_signal_whose_reply_is_lost_is_told_and_applied_once(
 
 
 @EVERY
-async def test_a_signal_whose_replies_are_all_lost_is_found_to_stand(
+async def test_a_signal_whose_responses_are_all_lost_is_found_recorded(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
@@ -91,7 +91,7 @@ async def test_a_signal_that_never_arrives_is_unavailable_and_changes_nothing(
 
 
 @EVERY
-async def test_of_two_answers_at_once_one_wins_and_the_other_is_told_of_it(
+async def test_of_two_concurrent_answers_one_wins_and_the_other_gets_it_in_its_error(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte, "q", "int")
@@ -107,7 +107,7 @@ async def test_of_two_answers_at_once_one_wins_and_the_other_is_told_of_it(
 
 
 @EVERY
-async def test_an_answer_that_lost_while_its_event_stood_open_here_is_told_of_the_other(
+async def test_an_answer_to_an_event_that_was_just_answered_fails_with_that_answer(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte, "q", "int")
@@ -115,31 +115,31 @@ async def test_an_answer_that_lost_while_its_event_stood_open_here_is_told_of_th
     flyte.server.model.signal_directly(RUN.name, action, 1, by="alice")
     with pytest.raises(AlreadySignalled) as refused:
         await flyte.backend().signal(event, 2)
-    told = refused.value.data["event"]
-    assert (told.payload, told.signalled_by, told.pending) == (1, "alice", False)
+    reported = refused.value.data["event"]
+    assert (reported.payload, reported.signalled_by, reported.pending) == (1, "alice", False)
     same = await flyte.backend().signal(event, 1)
     assert same.payload == 1
 
 
 @EVERY
-async def test_an_answer_is_told_before_the_backends_record_has_it(
+async def test_an_answer_is_reported_before_the_backends_record_has_it(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     flyte.server.model.lag = 3600
     ask(flyte, "q", "str")
-    told = await client.signal("q", "x")
-    assert (told.phase, told.pending, told.payload) == (SUCCEEDED, False, "x")
-    assert await client.get("q") == told  # the record lags, and what was told stays
-    assert await client.listing() == [told]
-    assert await client.wait("q") == told
-    assert await client.signal("q", "x") == told
+    reported = await client.signal("q", "x")
+    assert (reported.phase, reported.pending, reported.payload) == (SUCCEEDED, False, "x")
+    assert await client.get("q") == reported  # the record lags, and what was reported stays
+    assert await client.listing() == [reported]
+    assert await client.wait("q") == reported
+    assert await client.signal("q", "x") == reported
     with pytest.raises(AlreadySignalled) as refused:
         await client.signal("q", "y")
-    assert refused.value.data["event"] == told
+    assert refused.value.data["event"] == reported
 
 
 @EVERY
-async def test_a_conflict_is_told_once_the_record_has_caught_up(
+async def test_a_conflict_is_reported_once_the_record_has_caught_up(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = flyte.server.model
@@ -147,13 +147,13 @@ async def test_a_conflict_is_told_once_the_record_has_caught_up(
     action = ask(flyte, "q", "int")
     event = await found(client, action)
     model.signal_directly(RUN.name, action, 1)
-    looks = 0
+    reads = 0
     details = model.details
 
     def catching_up(*words: Any) -> Any:
-        nonlocal looks
-        looks += 1
-        if looks == 3:
+        nonlocal reads
+        reads += 1
+        if reads == 3:
             client.harness.pass_time(61)
         return details(*words)
 
@@ -174,12 +174,12 @@ async def test_a_conflict_with_a_record_that_never_catches_up_is_no_pending_even
     flyte.server.model.signal_directly(RUN.name, action, 1)
     with pytest.raises(AlreadySignalled) as refused:
         await flyte.backend().signal(event, 2)
-    told = refused.value.data["event"]
-    assert (told.phase, told.pending, told.payload) == (SUCCEEDED, False, None)
+    reported = refused.value.data["event"]
+    assert (reported.phase, reported.pending, reported.payload) == (SUCCEEDED, False, None)
 
 
 @EVERY
-async def test_a_signal_to_what_was_answered_and_collected_is_judged_by_what_stands(
+async def test_a_signal_to_a_collected_event_is_judged_by_its_record(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte, "q", "int")
@@ -200,8 +200,8 @@ async def test_a_signal_to_what_was_aborted_meanwhile_is_too_late(
     flyte.server.model.abort_directly(RUN.name, action, "why")
     with pytest.raises(AlreadyCompleted) as refused:
         await flyte.backend().signal(event, True)
-    told = refused.value.data["event"]
-    assert (told.phase, told.abort_reason) == (ABORTED, "why")
+    reported = refused.value.data["event"]
+    assert (reported.phase, reported.abort_reason) == (ABORTED, "why")
 
 
 @EVERY
@@ -213,12 +213,14 @@ async def test_a_signal_to_what_timed_out_meanwhile_is_too_late(
     client.harness.pass_time(61)
     with pytest.raises(AlreadyCompleted) as refused:
         await flyte.backend().signal(event, True)
-    told = refused.value.data["event"]
-    assert (told.phase, told.ended_at) == (TIMED_OUT, event.expires_at)
+    reported = refused.value.data["event"]
+    assert (reported.phase, reported.ended_at) == (TIMED_OUT, event.expires_at)
 
 
 @pytest.mark.parametrize("release", ["2.0.43", "hosted"])
-async def test_a_failed_event_is_told_as_failed(client: BackendClient, flyte: FlyteHarness) -> None:
+async def test_a_failed_event_is_reported_as_failed(
+    client: BackendClient, flyte: FlyteHarness
+) -> None:
     action = ask(flyte)
     event = await found(client, action)
     flyte.server.model.fail(RUN.name, action)
@@ -242,7 +244,7 @@ async def test_an_event_that_is_gone_is_not_found(
         await flyte.backend().abort(event, None)
 
 
-async def test_a_type_that_is_not_told_is_told_by_the_backends_refusal(
+async def test_an_unknown_type_is_taken_from_the_backends_error(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     action = ask(flyte, "q", "float")
@@ -253,7 +255,7 @@ async def test_a_type_that_is_not_told_is_told_by_the_backends_refusal(
 
 
 @pytest.mark.parametrize("release", ["2.0.27"])
-async def test_a_release_without_signals_is_told_as_such(
+async def test_a_release_without_signals_is_reported_as_unsupported(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
@@ -261,7 +263,7 @@ async def test_a_release_without_signals_is_told_as_such(
         await client.signal("q", True)
 
 
-async def test_a_refusal_of_another_kind_is_told_in_the_backends_words(
+async def test_any_other_rejection_contains_the_backends_message(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
@@ -290,13 +292,13 @@ async def test_only_a_pending_event_is_aborted(client: BackendClient, flyte: Fly
 
 
 @EVERY
-async def test_an_abort_whose_reply_is_lost_is_found_to_stand(
+async def test_an_abort_whose_response_is_lost_is_found_recorded(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
     flyte.server.faults.unavailable_after["AbortAction"] = 1
-    told = await client.abort("q", "why")
-    assert (told.phase, told.abort_reason) == (ABORTED, "why")
+    reported = await client.abort("q", "why")
+    assert (reported.phase, reported.abort_reason) == (ABORTED, "why")
     assert flyte.server.calls["AbortAction"] == 1
 
 

@@ -1,4 +1,4 @@
-"""Informers: who joins and leaves while they look, and backends that fail in part or for long."""
+"""Informers: subscribers that join and leave while they read, and partial or lasting failures."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def details(flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch) -> Held:
 
 
 @EVERY
-async def test_a_watch_that_joins_while_a_wait_is_looked_after_is_told_all_first(
+async def test_a_watch_that_joins_while_a_wait_is_refreshed_gets_all_events_first(
     client: BackendClient, flyte: FlyteHarness, details: Held
 ) -> None:
     for place in range(5):
@@ -77,13 +77,13 @@ async def test_a_watch_that_joins_while_a_wait_is_looked_after_is_told_all_first
     await details.begin()
     waits = asyncio.ensure_future(client.wait(action_name=action))
     await until(lambda: flyte.server.open_streams[STREAM] == 1)
-    await until(lambda: details.ended[action] >= 2)  # to choose it, and the first look
+    await until(lambda: details.ended[action] >= 2)  # to choose it, and the first refresh
     details.held.add(action)
     flyte.server.model.signal_directly(RUN.name, action, True)
     flyte.server.model.finish_run(RUN.name)
     begun = details.begun[action]
     await until(lambda: details.begun[action] > begun)
-    watching = client.watch()  # in the midst of the last look for the wait
+    watching = client.watch()  # while the event is read for the wait
     await asyncio.sleep(0)
     details.held.clear()
     details.go.set()
@@ -95,7 +95,7 @@ async def test_a_watch_that_joins_while_a_wait_is_looked_after_is_told_all_first
 
 
 @EVERY
-async def test_a_watch_that_joins_in_the_first_look_for_a_wait_is_told_all_first(
+async def test_a_watch_that_joins_during_the_first_read_for_a_wait_gets_all_events_first(
     client: BackendClient, flyte: FlyteHarness, details: Held
 ) -> None:
     actions = [ask(flyte, f"q{place}") for place in range(5)]
@@ -111,7 +111,7 @@ async def test_a_watch_that_joins_in_the_first_look_for_a_wait_is_told_all_first
     waits.cancel()
 
 
-async def test_a_watch_that_joins_as_the_last_one_leaves_is_told_all_first(
+async def test_a_watch_that_joins_as_the_last_one_leaves_gets_all_events_first(
     client: BackendClient, flyte: FlyteHarness, details: Held
 ) -> None:
     actions = [ask(flyte, f"q{place}") for place in range(5)]
@@ -148,7 +148,7 @@ async def test_a_wait_for_what_a_watch_has_seen_resolved_ends_at_once(
 
 
 @EVERY
-async def test_one_event_that_cannot_be_looked_at_keeps_no_other_from_being_told(
+async def test_an_event_that_cannot_be_read_does_not_delay_the_others(
     client: BackendClient, flyte: FlyteHarness, details: Held
 ) -> None:
     flyte.server.faults.lose_updates = True
@@ -220,7 +220,7 @@ async def test_an_event_that_can_never_be_refreshed_ends_only_the_waits_for_it(
     assert len(lines) == (kind == "internal_error")
     assert not any("payload" in line or "\n" in line for line in lines)
     details.failing.clear()
-    flyte.server.faults.drop_streams()  # and all is looked at again
+    flyte.server.faults.drop_streams()  # which resyncs the run
     await early.pending(["q2"])
     waits[2].cancel()
 
@@ -312,7 +312,7 @@ async def test_of_hundreds_of_waits_one_for_an_event_that_is_gone_ends(
 
 
 @EVERY
-async def test_what_a_run_tells_after_its_part_of_an_inbox_failed_is_not_lost(
+async def test_changes_after_the_feed_of_a_run_failed_still_reach_the_inbox(
     client: BackendClient, flyte: FlyteHarness, details: Held
 ) -> None:
     model = flyte.server.model
@@ -334,21 +334,21 @@ def _retryable() -> BackendError:
     return error
 
 
-async def test_an_inbox_is_not_synced_before_every_run_was_told(
+async def test_an_inbox_is_not_synced_before_every_run_is(
     client: BackendClient, flyte: FlyteHarness, details: Held
 ) -> None:
     actions = [flyte.server.model.ask(f"r{place}", f"q{place}") for place in range(10)]
     await details.begin()
     details.failing[actions[3]] = OUT_OF_INK
     watching = client.watch(None)
-    error = await watching.error()  # before all is told, any error ends it
+    error = await watching.error()  # before all is reported, any error ends it
     assert error.kind == "backend_error"
     watching.take()
     assert not watching.picture.synced
 
 
 @timed(inbox_interval=0.1, retry_delay=0.1, max_retry_delay=0.5)
-async def test_a_deployment_that_limits_the_rate_is_not_stormed(
+async def test_retries_back_off_where_the_deployment_limits_the_rate(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flyte.server.model.ask("r1", "q")
@@ -363,7 +363,7 @@ async def test_a_deployment_that_limits_the_rate_is_not_stormed(
     assert not watching.feed.done()
 
 
-async def test_streams_that_break_soon_are_given_up_for_a_while(
+async def test_streams_that_break_soon_are_not_reopened_for_a_while(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     # As for a run of thousands, of which the second message fails.
@@ -380,11 +380,11 @@ async def test_streams_that_break_soon_are_given_up_for_a_while(
     ask(flyte, "new")
     await watching.until(lambda picture: "new" in picture.named())
     assert flyte.server.calls[STREAM] <= stream.TRIES + 1
-    told = sum(isinstance(note, Disconnected) for note in watching.picture.notes)
-    assert told <= stream.TRIES
+    reported = sum(isinstance(note, Disconnected) for note in watching.picture.notes)
+    assert reported <= stream.TRIES
 
 
-async def test_a_proxy_that_passes_no_streams_is_lived_with(
+async def test_runs_are_polled_behind_a_proxy_that_passes_no_streams(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     flyte.server.faults.errors[STREAM] = (grpc.StatusCode.UNAVAILABLE, "no streams here")
@@ -414,7 +414,7 @@ async def test_a_wait_survives_what_may_pass(
 
 
 @EVERY
-async def test_a_run_whose_phase_is_not_told_is_watched_on(
+async def test_a_run_whose_phase_cannot_be_read_stays_watched(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     denied = (grpc.StatusCode.PERMISSION_DENIED, "not for you")
@@ -446,7 +446,7 @@ async def test_a_run_of_thousands_is_not_listed_every_second(
     await watching.pending([])
 
 
-async def test_a_request_that_waits_for_the_connection_is_told_that_it_closes(
+async def test_a_request_that_waits_for_the_connection_ends_when_it_is_closed(
     flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backend: Any = flyte.backend()
@@ -464,7 +464,7 @@ async def test_a_request_that_waits_for_the_connection_is_told_that_it_closes(
         await checking
 
 
-async def test_a_row_that_is_told_twice_is_told_once(
+async def test_a_change_that_is_reported_twice_is_delivered_once(
     client: BackendClient, flyte: FlyteHarness
 ) -> None:
     ask(flyte)
