@@ -1,170 +1,27 @@
-"""The verbs `watch` and `pending`, on a terminal and in a pipe."""
+"""The verb `watch`, and what it shares with `pending`: output on a terminal and in a pipe."""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import pty
 import re
 import select
 import signal
-import sqlite3
-import struct
 import subprocess
 import sys
-import termios
-import unicodedata
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.cli.verbs import Environment, Reader, Started, answer, ask, cells_of, edit_events
 from tests.conftest import ROOT, TEST_TIMEOUT, needs, run
 from tests.e2e.process import Process
-
-Environment = dict[str, str]
 
 ESCAPES = "Deploy?\x1b[2J\x1b]0;owned\x07\r\n\x9b31m\u2028\u202e\x7f\x00end"
 """Characters that clear the screen, rename the window or hide the following text."""
 
 NOT_ON_A_TERMINAL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]")
-
-
-class Reader:
-    """A running verb, whose lines are read as they are printed."""
-
-    def __init__(self, env: Environment, *arguments: str, **how: Any) -> None:
-        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **how}
-        self.popen = subprocess.Popen(
-            [sys.executable, "-m", "flyte_sidecar", *arguments], env=env, **streams
-        )
-        self._text = b""
-        self._from = -1 if self.popen.stdout is None else self.popen.stdout.fileno()
-
-    def line(self) -> str:
-        while b"\n" not in self._text:
-            assert select.select([self._from], [], [], TEST_TIMEOUT)[0], self._text
-            some = os.read(self._from, 1 << 16)
-            assert some, (self._text, self.rest())
-            self._text += some
-        line, _, self._text = self._text.partition(b"\n")
-        return line.decode().rstrip("\r")
-
-    def message(self) -> Any:
-        return json.loads(self.line())
-
-    def until(self, method: str) -> list[Any]:
-        """Return the messages before the next one of a method."""
-        messages: list[Any] = []
-        while (message := self.message())["method"] != method:
-            messages.append(message)
-        return messages
-
-    def rest(self) -> tuple[int, str]:
-        """Wait for the end; return the exit status and the rest of stderr."""
-        _, stderr = self.popen.communicate(timeout=TEST_TIMEOUT)
-        return self.popen.returncode, (stderr or b"").decode()
-
-    def interrupt(self) -> tuple[int, str]:
-        self.popen.send_signal(signal.SIGINT)
-        return self.rest()
-
-
-class Terminal(Reader):
-    """A verb that runs on a terminal with a number of columns."""
-
-    def __init__(self, env: Environment, *arguments: str, columns: int = 100, **how: Any) -> None:
-        self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        super().__init__(env, *arguments, stdout=slave, **how)
-        os.close(slave)
-        self._from = self.master
-
-    def lines(self) -> list[str]:
-        """Return all lines up to the end."""
-        text = b""
-        try:
-            while some := os.read(self.master, 1 << 16):
-                text += some
-        except OSError:  # the other end is closed
-            pass
-        assert self.rest()[0] == 0
-        return text.decode().splitlines()
-
-
-Started = list[Reader]
-
-
-@pytest.fixture
-def started() -> Iterator[Started]:
-    """The verbs that a test started; they end with the test."""
-    started: Started = []
-    yield started
-    for reader in started:
-        if reader.popen.poll() is None:
-            reader.popen.kill()
-        reader.popen.communicate()
-        if isinstance(reader, Terminal):
-            os.close(reader.master)
-
-
-@pytest.fixture
-def env(command: Environment) -> Environment:
-    """An environment with colour, in UTC."""
-    unset = {"NO_COLOR", "COLUMNS", "PYTHONIOENCODING"}
-    kept = {name: value for name, value in command.items() if name not in unset}
-    return {**kept, "TERM": "xterm", "TZ": "UTC", "PYTHONUTF8": "1"}
-
-
-@pytest.fixture
-def watch(env: Environment, started: Started) -> Any:
-    def watch(*arguments: str, **how: Any) -> Reader:
-        started.append(Reader(env, "watch", *arguments, **how))
-        return started[-1]
-
-    return watch
-
-
-@pytest.fixture
-def terminal(env: Environment, started: Started) -> Any:
-    def terminal(*arguments: str, also: Environment | None = None, **how: Any) -> Terminal:
-        verb = Terminal({**env, **(also or {})}, *arguments, **how)
-        started.append(verb)
-        return verb
-
-    return terminal
-
-
-@pytest.fixture
-def other(store: Path) -> Iterator[Process]:
-    """Another process on the store, which creates and answers events."""
-    other = Process(store)
-    yield other
-    other.clear()
-
-
-def ask(other: Process, name: str = "deploy", run_name: str = "r", **more: Any) -> Any:
-    return other.call("events.create", runName=run_name, name=name, **more)
-
-
-def answer(other: Process, payload: Any, name: str = "deploy", run_name: str = "r") -> Any:
-    return other.call("events.signal", runName=run_name, name=name, payload=payload)
-
-
-def edit_events(store: Path, **members: str) -> None:
-    """Change members of the stored events to values that only a deployment would have."""
-    with closing(sqlite3.connect(store)) as file, file:
-        for name, value in members.items():
-            change = "UPDATE event SET document = json_set(document, ?, ?)"
-            file.execute(change, (f"$.{name}", value))
-
-
-def cells_of(line: str) -> list[str]:
-    """Return the cells of a line."""
-    return re.split(r"  +", line)
 
 
 def test_watch_prints_a_line_for_each_change_by_another_process(watch: Any, other: Process) -> None:
@@ -418,87 +275,6 @@ def test_a_terminal_shows_when_all_current_events_are_printed(
     reader = terminal("watch", stderr=subprocess.STDOUT)
     assert "deploy" in reader.line()
     assert reader.line().startswith("flyte-sidecar: these are the current events")
-
-
-def width(line: str) -> int:
-    plain = re.sub(r"\x1b\[\d+m", "", line)
-    wide = [unicodedata.east_asian_width(character) in "WF" for character in plain]
-    return len(plain) + sum(wide)
-
-
-@pytest.mark.parametrize("columns", [40, 60, 80])
-def test_the_table_fits_the_terminal(terminal: Any, other: Process, columns: int) -> None:
-    ask(other, "deploy-to-production", prompt="Deploy the model to production? " * 3)
-    ask(
-        other,
-        "色を選んでください",
-        run_name="青",
-        expectedType="str",
-        prompt="どの色がよいですか" * 5,
-    )
-    ask(other, "x", expiresInSeconds=4000, expectedType="float")
-    lines = terminal("pending", columns=columns).lines()
-    assert len(lines) == 4
-    assert all(width(line) <= columns for line in lines), lines
-    assert max(map(width, lines)) >= columns - 1
-    assert "…" in lines[1]
-
-
-def test_the_columns_of_the_table_are_aligned(env: Environment, other: Process) -> None:
-    ask(other, "deploy", prompt="PLAIN")
-    ask(other, "色を選ぶ", run_name="青い", expectedType="str", prompt="WIDE")
-    ask(other, "e\u0301te\u0301", expectedType="float", expiresInSeconds=4000, prompt="COMBINED")
-    lines = run("flyte-sidecar", "pending", env=env).stdout.splitlines()
-    offset = lines[0].index("PROMPT")
-    for line, word in zip(lines[1:], ("PLAIN", "WIDE", "COMBINED"), strict=True):
-        before = unicodedata.normalize("NFC", line[: line.index(word)])
-        assert width(before) == offset, line
-
-
-def test_the_table_shows_age_and_expiry(env: Environment, other: Process) -> None:
-    ask(other, prompt="Deploy?", expiresInSeconds=2 * 86400 + 3600)
-    ask(other, "later", expectedType="int")
-    headers, first, second = run("flyte-sidecar", "pending", env=env).stdout.splitlines()
-    assert cells_of(headers) == ["RUN", "NAME", "TYPE", "AGE", "EXPIRES", "PROMPT"]
-    cells = cells_of(first)
-    assert cells[:3] == ["r", "deploy", "bool"]
-    assert re.fullmatch(r"\d+[sm]", cells[3])
-    assert cells[4:] == ["in 2d", "Deploy?"]
-    assert cells_of(second)[4:] == ["never", "Approve?"]
-
-
-def test_all_pages_of_pending_events_are_listed(env: Environment, other: Process) -> None:
-    for number in range(1100):
-        ask(other, f"n{number}", run_name=f"r{number % 7}")
-    answer(other, True, "n5", "r5")
-    lines = run("flyte-sidecar", "pending", env=env).stdout.splitlines()
-    names = [cells_of(line)[1] for line in lines[1:]]
-    assert len(set(names)) == len(names) == 1099
-    json_lines = run("flyte-sidecar", "pending", "--json", env=env).stdout.splitlines()
-    assert [json.loads(line)["name"] for line in json_lines] == [
-        cells_of(line)[1] for line in lines[1:]
-    ]
-
-
-def test_pending_events_in_json_equal_those_of_a_listing(env: Environment, other: Process) -> None:
-    event = ask(other, prompt="Deploy?")
-    done = run("flyte-sidecar", "pending", "--json", env=env)
-    assert [json.loads(line) for line in done.stdout.splitlines()] == [event]
-
-
-def test_no_pending_events_is_printed_as_a_sentence(env: Environment) -> None:
-    done = run("flyte-sidecar", "pending", env=env)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "No pending events.\n", "")
-    done = run("flyte-sidecar", "pending", "--json", env=env)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-def test_the_project_option_selects_the_project(env: Environment, other: Process) -> None:
-    ask(other, "elsewhere", project="p")
-    ask(other, "here")
-    done = run("flyte-sidecar", "pending", "--project", "p", env=env)
-    assert "elsewhere" in done.stdout
-    assert "here\n" not in done.stdout.replace("elsewhere", "")
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from msgspec import NODEFAULT, Struct, structs
 from flyte_sidecar import errors, schema
 from flyte_sidecar.events.model import NewEvent, PendingQuery, Query, RunsQuery
 from flyte_sidecar.protocol import PROTOCOL_VERSION
-from flyte_sidecar.protocol.hash import SCHEMA_HASH
 from flyte_sidecar.protocol.params import CreateParams, ListParams, PendingParams, RunsParams
+from flyte_sidecar.protocol.schema_hash import SCHEMA_HASH
 from tests.conftest import ROOT, run
 
 
@@ -25,7 +25,7 @@ def test_the_committed_schemas_are_up_to_date() -> None:
     expected = schema.files()
     del expected[schema.DERIVED]
     assert committed == expected, "run `make generate` and commit what it changes"
-    module = (ROOT / "sidecar" / "flyte_sidecar" / "protocol" / "hash.py").read_text()
+    module = (ROOT / "sidecar" / "flyte_sidecar" / "protocol" / "schema_hash.py").read_text()
     assert module == schema.hash_module(), "run `make generate` and commit what it changes"
 
 

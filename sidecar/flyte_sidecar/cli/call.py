@@ -9,7 +9,7 @@ from codecs import BOM_UTF8
 from msgspec import DecodeError, Raw, json
 
 from flyte_sidecar.cli import standard_streams, terminal
-from flyte_sidecar.cli.in_process import Response, fail, in_process_client
+from flyte_sidecar.cli.in_process_client import Response, fail, in_process_client
 from flyte_sidecar.errors import ParseError
 from flyte_sidecar.server.settings import Options
 

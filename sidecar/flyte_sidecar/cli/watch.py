@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from msgspec import Raw, Struct, field, json
 
 from flyte_sidecar.cli import standard_streams, terminal
-from flyte_sidecar.cli.in_process import InProcessClient, Response, fail, in_process_client
+from flyte_sidecar.cli.in_process_client import InProcessClient, Response, fail, in_process_client
 from flyte_sidecar.events.model import SUCCEEDED, Event
 from flyte_sidecar.protocol import methods, results
 from flyte_sidecar.rpc.write_fd import write_fd

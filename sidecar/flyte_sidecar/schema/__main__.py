@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flyte_sidecar import schema
 
-(Path(__file__).parent.parent / "protocol" / "hash.py").write_text(schema.hash_module())
+(Path(__file__).parent.parent / "protocol" / "schema_hash.py").write_text(schema.hash_module())
 files = schema.files()
 del files[schema.DERIVED]
 schema.write(Path(sys.argv[1]), files)

@@ -29,7 +29,6 @@ from flyte_sidecar.events.model import (
 from flyte_sidecar.events.payloads import MINUS_ZERO
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.protocol import PROTOCOL_VERSION, methods, results
-from flyte_sidecar.protocol.hash import SCHEMA_HASH
 from flyte_sidecar.protocol.params import (
     AbortParams,
     CreateParams,
@@ -46,6 +45,7 @@ from flyte_sidecar.protocol.params import (
     WaitParams,
     WatchParams,
 )
+from flyte_sidecar.protocol.schema_hash import SCHEMA_HASH
 from flyte_sidecar.rpc.decode_params import params_decoder
 from flyte_sidecar.rpc.requests import Context, Deferred, Handler
 

@@ -1,0 +1,95 @@
+"""The verb `pending`: a table on a terminal, JSON lines in a pipe."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from typing import Any
+
+import pytest
+
+from tests.cli.verbs import Environment, answer, ask, cells_of
+from tests.conftest import run
+from tests.e2e.process import Process
+
+
+def width(line: str) -> int:
+    plain = re.sub(r"\x1b\[\d+m", "", line)
+    wide = [unicodedata.east_asian_width(character) in "WF" for character in plain]
+    return len(plain) + sum(wide)
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80])
+def test_the_table_fits_the_terminal(terminal: Any, other: Process, columns: int) -> None:
+    ask(other, "deploy-to-production", prompt="Deploy the model to production? " * 3)
+    ask(
+        other,
+        "色を選んでください",
+        run_name="青",
+        expectedType="str",
+        prompt="どの色がよいですか" * 5,
+    )
+    ask(other, "x", expiresInSeconds=4000, expectedType="float")
+    lines = terminal("pending", columns=columns).lines()
+    assert len(lines) == 4
+    assert all(width(line) <= columns for line in lines), lines
+    assert max(map(width, lines)) >= columns - 1
+    assert "…" in lines[1]
+
+
+def test_the_columns_of_the_table_are_aligned(env: Environment, other: Process) -> None:
+    ask(other, "deploy", prompt="PLAIN")
+    ask(other, "色を選ぶ", run_name="青い", expectedType="str", prompt="WIDE")
+    ask(other, "e\u0301te\u0301", expectedType="float", expiresInSeconds=4000, prompt="COMBINED")
+    lines = run("flyte-sidecar", "pending", env=env).stdout.splitlines()
+    offset = lines[0].index("PROMPT")
+    for line, word in zip(lines[1:], ("PLAIN", "WIDE", "COMBINED"), strict=True):
+        before = unicodedata.normalize("NFC", line[: line.index(word)])
+        assert width(before) == offset, line
+
+
+def test_the_table_shows_age_and_expiry(env: Environment, other: Process) -> None:
+    ask(other, prompt="Deploy?", expiresInSeconds=2 * 86400 + 3600)
+    ask(other, "later", expectedType="int")
+    headers, first, second = run("flyte-sidecar", "pending", env=env).stdout.splitlines()
+    assert cells_of(headers) == ["RUN", "NAME", "TYPE", "AGE", "EXPIRES", "PROMPT"]
+    cells = cells_of(first)
+    assert cells[:3] == ["r", "deploy", "bool"]
+    assert re.fullmatch(r"\d+[sm]", cells[3])
+    assert cells[4:] == ["in 2d", "Deploy?"]
+    assert cells_of(second)[4:] == ["never", "Approve?"]
+
+
+def test_all_pages_of_pending_events_are_listed(env: Environment, other: Process) -> None:
+    for number in range(1100):
+        ask(other, f"n{number}", run_name=f"r{number % 7}")
+    answer(other, True, "n5", "r5")
+    lines = run("flyte-sidecar", "pending", env=env).stdout.splitlines()
+    names = [cells_of(line)[1] for line in lines[1:]]
+    assert len(set(names)) == len(names) == 1099
+    json_lines = run("flyte-sidecar", "pending", "--json", env=env).stdout.splitlines()
+    assert [json.loads(line)["name"] for line in json_lines] == [
+        cells_of(line)[1] for line in lines[1:]
+    ]
+
+
+def test_pending_events_in_json_equal_those_of_a_listing(env: Environment, other: Process) -> None:
+    event = ask(other, prompt="Deploy?")
+    done = run("flyte-sidecar", "pending", "--json", env=env)
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [event]
+
+
+def test_no_pending_events_is_printed_as_a_sentence(env: Environment) -> None:
+    done = run("flyte-sidecar", "pending", env=env)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "No pending events.\n", "")
+    done = run("flyte-sidecar", "pending", "--json", env=env)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_project_option_selects_the_project(env: Environment, other: Process) -> None:
+    ask(other, "elsewhere", project="p")
+    ask(other, "here")
+    done = run("flyte-sidecar", "pending", "--project", "p", env=env)
+    assert "elsewhere" in done.stdout
+    assert "here\n" not in done.stdout.replace("elsewhere", "")
