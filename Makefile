@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := pip install --quiet --disable-pip-version-check
-PYTEST := pytest --numprocesses auto
+PYTEST := pytest --numprocesses auto --dist worksteal
 LOWEST := build/lowest
 FLYTEIDL2 := build/flyteidl2-2.0.42
 
@@ -28,21 +28,21 @@ types: $(VENV)/.dev  ## Check types with mypy
 	$(BIN)/mypy
 
 unit: $(VENV)/.dev  ## Run the tests, including those of the clients
-	$(BIN)/$(PYTEST) -m "not old_release"
+	$(BIN)/$(PYTEST) -m "not versions"
 
 # Property tests are left out with other versions: they take long, and test none of the dependencies.
-FLYTE_TESTS := -m "not old_release and not hypothesis" -k "not local" \
+FLYTE_TESTS := -m "not versions and not hypothesis" -k "not local" \
   tests/backends/flyte tests/contract tests/fake_runservice
 
-test-versions: $(VENV)/.dev $(LOWEST)/.dev $(FLYTEIDL2)  ## Repeat the Flyte tests: old releases, other dependencies
-	$(BIN)/$(PYTEST) -m old_release
+test-versions: $(VENV)/.dev $(LOWEST)/.dev $(FLYTEIDL2)  ## Test old releases of Flyte and other versions of dependencies
+	$(BIN)/$(PYTEST) -m versions
 	$(LOWEST)/bin/$(PYTEST) $(FLYTE_TESTS) \
 	  tests/schema tests/cli/test_command.py tests/test_environment.py
 	PYTHONPATH=$(CURDIR)/$(FLYTEIDL2) $(BIN)/$(PYTEST) $(FLYTE_TESTS)
 
 coverage: $(VENV)/.dev  ## Run the tests and report the branches they miss; fails below 95%
 	rm -rf build/coverage
-	$(BIN)/coverage run -m $(PYTEST) -m "not old_release"
+	$(BIN)/coverage run -m $(PYTEST) --timeout 600 -m "not versions"
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -48,6 +48,7 @@ def flyte_version(requirement: str) -> str:
     return version
 
 
+@pytest.mark.versions
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("requirement", ["flyte==2.3.8", "flyte"], ids=["2.3.8", "newest"])
 def test_the_wheel_works_in_one_environment_with_the_sdk(requirement: str, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.fake_runservice.server import Server
 
 OLD_RELEASES = ("2.0.28", "2.0.30")
 RELEASES = (
-    *(pytest.param(release, marks=pytest.mark.old_release) for release in OLD_RELEASES),
+    *(pytest.param(release, marks=pytest.mark.versions) for release in OLD_RELEASES),
     "2.0.43",
     "hosted",
 )

@@ -18,7 +18,7 @@ from tests.fake_runservice.server import Server
 Spawn = Callable[..., Process]
 Connect = Callable[..., Process]
 OLD_AND_NEW = pytest.mark.parametrize(
-    "release", [pytest.param("2.0.28", marks=pytest.mark.old_release), "2.0.43"]
+    "release", [pytest.param("2.0.28", marks=pytest.mark.versions), "2.0.43"]
 )
 
 

@@ -275,5 +275,4 @@ HOSTILE = 16 << 20
     ids=["halves", "backslashes", "pairs", "blanks", "digits", "a long id", "an array"],
 )
 def test_a_hostile_message_takes_no_longer_than_its_length_warrants(message: bytes) -> None:
-    for _ in range(3):
-        read(message)
+    read(message)
