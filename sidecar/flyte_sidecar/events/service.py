@@ -68,7 +68,8 @@ class EventService:
         domain: str | None = None,
     ) -> Run:
         """Return the full name of a run, with the defaults of `scope`."""
-        return self.scope(org, project, domain).run(name)
+        backend = self.backend
+        return Run(org or backend.org, project or backend.project, domain or backend.domain, name)
 
     def get(self, target: Target) -> MaybeAwaitable[Event | None]:
         """Return the first event created that matches, or None."""

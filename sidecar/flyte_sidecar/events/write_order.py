@@ -124,6 +124,8 @@ class WriteOrder:
 
     def before(self, run: Run | None) -> list[Write]:
         """Return the writes that a read of the run, or of all runs, must wait for."""
+        if not self._runs:
+            return []
         if run is None:
             kinds = list(chain.from_iterable(self._runs.values()))
         elif run in self._runs:

@@ -5,6 +5,7 @@ The first byte that is not white space selects line framing or header framing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 from flyte_sidecar.rpc.header_framing import HeaderDecoder
@@ -41,13 +42,15 @@ class StreamDecoder:
 
     Attributes
     ----------
-    escape, frame
-        As of the framing that the client chose; until then, that of lines.
+    next, escape, frame
+        As of the framing that the client chose. Until then there is no message, and what is sent
+        is framed as lines.
     """
 
     def __init__(self, framing: Framing = "auto", max_bytes: int = MAX_MESSAGE_BYTES) -> None:
         self.escape = LineDecoder.escape
         self.frame = LineDecoder.frame
+        self.next: Callable[[], Frame | None] = lambda: None
         self._framing = framing
         self._max = max_bytes
         self._head = b""  # what may become a byte order mark
@@ -66,10 +69,8 @@ class StreamDecoder:
             if not data:
                 return
             self._chosen = self._choose(data)
+            self.next = self._chosen.next
         self._chosen.feed(data)
-
-    def next(self) -> Frame | None:
-        return None if self._chosen is None else self._chosen.next()
 
     def end(self) -> Frame | None:
         if self._chosen is not None:

@@ -33,8 +33,11 @@ class LineDecoder:
                 return None
             piece = self._data[self._at : end]
             self._at = end + 1
-            line = self._complete(piece)
-            if line is not None:
+            if self._length or len(piece) > self._max:
+                line = self._complete(piece)
+            else:
+                line = piece.strip(_WHITE_SPACE)
+            if line:
                 return line
 
     def end(self) -> Frame | None:
