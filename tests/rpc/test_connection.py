@@ -209,9 +209,9 @@ async def test_an_unknown_method_is_told_the_one_that_was_meant(bench: Bench) ->
     bench.ask(3, "zzz")
     messages = [answer["error"]["message"] for answer in bench.answers()]
     assert messages == [
-        "there is no method 'crash.latr'; did you mean 'crash.later'?",
-        "there is no method 'Crash_Later'; did you mean 'crash.later'?",
-        "there is no method 'zzz'",
+        "unknown method 'crash.latr'; did you mean 'crash.later'?",
+        "unknown method 'Crash_Later'; did you mean 'crash.later'?",
+        "unknown method 'zzz'",
     ]
 
 

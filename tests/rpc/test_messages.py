@@ -192,10 +192,10 @@ def test_a_hostile_array_is_refused_in_bounded_memory(piece: bytes) -> None:
         (b'{"jsonrpc":"2.0","id":1,"method":"x","params":{"payload":NaN}}', 'the string "NaN"'),
         (b'{"id":1,"params":[Infinity]}', 'the string "Infinity"'),
         (b'{"id":1,"params":-Infinity}', 'the string "-Infinity"'),
-        (b"{", "one whole JSON text per line"),
-        (b'"jsonrpc": "2.0",', "one whole JSON text per line"),
-        (b"}", "one whole JSON text per line"),
-        (b'{"id":1} {"id":2}', "one whole JSON text per line"),
+        (b"{", "one complete JSON text per line"),
+        (b'"jsonrpc": "2.0",', "one complete JSON text per line"),
+        (b"}", "one complete JSON text per line"),
+        (b'{"id":1} {"id":2}', "one complete JSON text per line"),
     ],
 )
 def test_a_parse_error_says_what_is_expected(message: bytes, words: str) -> None:

@@ -7,13 +7,16 @@ canonical_ids           one form for all ways to write the same id
 decode_params           params to what a handler takes
 unpaired_surrogates     halves of characters in what is read
 error_messages          what is wrong with a message, and what is expected
-requests                a request from its arrival to its response
-responses               results and errors to responses
-task_runner             requests that take time
-concurrency_limit       how many of them run at once
+requests                a request from its arrival to its response; what handlers are
+connection              reads requests, starts them, and responds to each once
+task_runner             requests that take time: runs each and completes it once
+cancellation            $/cancelRequest, and how work is cancelled
+concurrency_limit       how many requests run at once
+responses               encodes responses and notifications; batches
 output_queue            responses and notifications that wait to be written
-connection              requests in flight, and the one place that completes them
-shutdown                the end of a connection
-stdio                   the process's own streams: read_fd, write_fd, poll_hangup
-parent_process          detects that the parent process is gone
+shutdown                the end of a connection: shutdown, exit, end of input, signals
+transport               what connections and transports call of each other
+memory_transport        a transport within the process
+stdio                   the process's standard streams: read_fd, write_fd, poll_hangup
+parent_process          detects that a process is gone
 """

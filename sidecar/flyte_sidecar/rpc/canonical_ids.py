@@ -1,4 +1,4 @@
-"""Ids of requests, and the integers of the wire: one form for all ways to write the same one."""
+"""Canonical forms: one form for all ways to write the same id or integer in JSON."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from msgspec import DecodeError, json
 
 MAX_DIGITS = 1024
-"""An integer written with an exponent is not expanded to more digits than this."""
+"""An integer with an exponent is expanded to at most this number of digits."""
 
 _NUMBER = re.compile(
     rb"(?P<sign>-?)(?P<whole>0|[1-9][0-9]*+)(?:\.(?P<fraction>[0-9]++))?"
@@ -17,7 +17,7 @@ _CONTROL = re.compile(rb"[\x00-\x1f]")
 
 
 def canonical_integer(text: bytes) -> bytes | None:
-    """Return the plain digits of a JSON number that has no fraction; None for anything else.
+    """Return the digits of a JSON number without a fraction; None for anything else.
 
     `10.0` and `1e1` are the integer 10, as in JSON Schema.
     """
@@ -43,10 +43,7 @@ def canonical_integer(text: bytes) -> bytes | None:
 
 
 def canonical_id(text: bytes) -> bytes | None:
-    """Return one form for all ways to write the same id; None for what cannot be an id.
-
-    The text may be anything: what is accepted is one whole JSON text.
-    """
+    """Return the canonical form of an id's JSON text; None for anything that is not an id."""
     if text == b"null":
         return text
     if text[:1] != b'"':

@@ -1,4 +1,4 @@
-"""How much work goes on at once, by the bytes that its results may have."""
+"""Limiting how many requests run at once, by the expected size of their results."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import asyncio
 from collections import deque
 
 MAX_RESULT_BYTES = 64 << 20
-"""Bytes that the results of the work under way may have together."""
+"""Limit for the results of all running requests, in bytes."""
 
 MIN_RESULT_BYTES = 1 << 19
-"""Bytes that a result is expected to have at least: a large one may follow many small ones."""
+"""Smallest expected size of a result in bytes: a large one may follow many small ones."""
 
 
 class ConcurrencyLimit:
-    """Admits work in the order of its coming, while its results are expected to fit.
+    """Starts requests in the order of their arrival, while their results are expected to fit.
 
-    How large a result is shows only once it is there. So the last ones tell what to expect: a
-    large one counts for a while, and small ones open the window wider.
+    The size of a result is not known before. The expected size follows the last results: it rises
+    to a large one at once, and falls slowly after small ones.
 
     Parameters
     ----------
     expected
-        Bytes that a result is expected to have before any was seen.
+        Expected size of the first result in bytes.
     """
 
     def __init__(self, expected: int) -> None:
@@ -31,7 +31,7 @@ class ConcurrencyLimit:
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     def acquire(self) -> asyncio.Future[None] | None:
-        """Take a place; returns what is done once there is one, None if there is one now."""
+        """Return a future that is done when the request may start; None if it may start now."""
         if not self._waiting and self._has_room():
             self._running += 1
             return None
@@ -40,27 +40,27 @@ class ConcurrencyLimit:
         return turn
 
     def release(self, turn: asyncio.Future[None] | None) -> None:
-        """Return the place that `enter` gave, or no longer wait for it."""
+        """Mark a request as finished, or stop waiting; `turn` is what `acquire` returned."""
         if turn is not None and not turn.done():
             turn.cancel()
         elif turn is None or not turn.cancelled():
             self._running -= 1
-        self._admit()
+        self._start_waiting()
 
     def pause(self) -> None:
-        """Admit nothing until `resume`."""
+        """Start nothing until `resume`."""
         self._paused = True
 
     def resume(self) -> None:
-        """Admit those who wait, as far as there is room."""
+        """Start waiting requests, as far as there is room."""
         self._paused = False
-        self._admit()
+        self._start_waiting()
 
     def record_size(self, size: int) -> None:
-        """Take note of the size of a result, in bytes."""
+        """Adjust the expected size to a result's size in bytes."""
         self._expected = max(size, self._expected * 3 // 4, MIN_RESULT_BYTES)
 
-    def _admit(self) -> None:
+    def _start_waiting(self) -> None:
         while self._waiting and self._has_room():
             turn = self._waiting.popleft()
             if not turn.done():

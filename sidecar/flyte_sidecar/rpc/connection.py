@@ -177,7 +177,7 @@ class Connection:
             self.shutdown.input_ended(status)
 
     def _has_room(self) -> bool:
-        # After the end of input little is left, and stuck requests must not hide that it came.
+        # After the end of input little is left, and stuck requests must not hide the end.
         return (self.runner.has_room or self._input_ended) and not self.output.full
 
     def _read_message(self, frame: Frame) -> None:
@@ -231,9 +231,9 @@ class Connection:
                 entry = self._encoder.reserve(batch, identity)
             key = identity if identity.isdigit() else canonical_id(identity)
             if key is None and identity:
-                error = InvalidRequest("an id is a string, an integer or null")
+                error = InvalidRequest("`id` must be a string, an integer or null")
             elif key in self._in_flight:
-                error = InvalidRequest("the id is in flight already", id=Raw(identity))
+                error = InvalidRequest("a request with this id is in flight", id=Raw(identity))
             if key is None or error is not None:
                 identity, key = b"null", None
         request = Request(identity, key, method or "", message.params, size, entry)
@@ -254,19 +254,19 @@ class Connection:
     def _start(self, request: Request, message: Envelope, context: Context, in_batch: bool) -> Any:
         """Check that the request is allowed now and start it; return its result or `_LATER`."""
         if message.jsonrpc != "2.0":
-            raise InvalidRequest('the member jsonrpc is not "2.0"')
+            raise InvalidRequest('`jsonrpc` must be "2.0"')
         if message.method is None:
-            raise InvalidRequest("the request has no method")
+            raise InvalidRequest("`method` is required")
         if self.shutdown.started and message.method != "exit":
-            raise InvalidRequest("the sidecar was told to shut down")
+            raise InvalidRequest("the sidecar is shutting down")
         handler = self._handlers.get(message.method)
         if handler is None:
             close = suggestion(message.method, self._handlers)
-            raise MethodNotFound(f"there is no method {quote(message.method)}{close}")
+            raise MethodNotFound(f"unknown method {quote(message.method)}{close}")
         if handler.notification and request.id:
-            raise InvalidRequest(f"{message.method} is a notification: it takes no id")
+            raise InvalidRequest(f"{message.method} is a notification: it must not have an id")
         if handler.open_ended and not request.id:
-            return None  # its end would not be reported to anybody
+            return None  # nobody would get its response
         if in_batch and not handler.in_batch:
             raise InvalidRequest(f"{message.method} is not allowed in a batch")
         params = handler.decode(message.params)

@@ -1,4 +1,4 @@
-"""From the JSON of params to what a method takes."""
+"""Decoding params into the struct that a handler takes."""
 
 from __future__ import annotations
 
@@ -16,43 +16,43 @@ from flyte_sidecar.rpc.unpaired_surrogates import HALF, UNPAIRED, replace_surrog
 T = TypeVar("T")
 
 ABSENT = Raw(b"")
-"""Stands for a member that the message does not have."""
+"""The value of a member that a message does not have."""
 
 IGNORED = ("workDoneToken", "partialResultToken", "_meta")
-"""What LSP and MCP clients add to the params of any method."""
+"""Members that LSP and MCP clients add to the params of any method."""
 
 MAX_LIST = 1 << 16
-"""Bytes of a list in which the item at fault is looked for."""
+"""Largest size in bytes of a list in which the invalid item is searched for."""
 
 
 def params_decoder(shape: type[T]) -> Callable[[Raw], T]:
-    """Return a reader of a method's params, which are an object or absent.
+    """Return a decoder for the params of a method, which are an object or absent.
 
-    The reader raises InvalidParams, which names the culprit by a JSON Pointer.
+    The decoder raises InvalidParams with a JSON Pointer to the invalid member.
     """
     # It compiles the shape at its first use, where a `json.Decoder` would delay the start.
     decode: Callable[[bytes | Raw], T] = partial(json.decode, type=shape)
 
-    def read_params(raw: Raw) -> T:
+    def decode_params(raw: Raw) -> T:
         try:
             return decode(b"{}" if raw is ABSENT else raw)
         except (DecodeError, RecursionError):
-            # All that is rare is seen to here, to keep the rest fast.
-            return _read_leniently(shape, decode, bytes(raw) or b"{}")
+            # Everything rare is handled here, to keep the usual case fast.
+            return _decode_leniently(shape, decode, bytes(raw) or b"{}")
 
-    return read_params
+    return decode_params
 
 
-def _read_leniently(shape: Any, decode: Callable[[bytes], T], text: bytes) -> T:
-    """Read params in any of the forms that clients send them in."""
+def _decode_leniently(shape: Any, decode: Callable[[bytes], T], text: bytes) -> T:
+    """Decode params in any of the forms that clients send."""
     members = _members(shape)
-    # Real clients send these for "no params".
+    # Real clients send these instead of omitting the params.
     if text.translate(None, b" \t\r\n") in (b"null", b"[]", b"[null]"):
         text = b"{}"
     replaced = replace_surrogates(text)
     try:
         split = map(bytes, structs.astuple(_splitter(shape)(replaced)))
-        values = dict(zip(members, split, strict=False))  # without what is ignored
+        values = dict(zip(members, split, strict=False))  # without the ignored members
         if replaced != text:
             _refuse_unpaired(values)
         for name, exact in members.items():
@@ -72,7 +72,7 @@ def _read_leniently(shape: Any, decode: Callable[[bytes], T], text: bytes) -> T:
 def _refuse_unpaired(values: dict[str, bytes]) -> None:
     for name, value in values.items():
         if UNPAIRED in value:
-            # What is not a string may be a list of them; a huge one is not worth its items.
+            # A value that is not a string may be a list of strings. A huge list is not searched.
             listed = value[:1] == b"[" and len(value) <= MAX_LIST
             items = json.decode(value, type=list[Raw]) if listed else []
             at = next((f"/{n}" for n, item in enumerate(items) if UNPAIRED in bytes(item)), "")
@@ -81,14 +81,14 @@ def _refuse_unpaired(values: dict[str, bytes]) -> None:
 
 @cache
 def _members(shape: Any) -> dict[str, bool]:
-    """Return the names of params, each with whether its JSON is taken as it is."""
+    """Return the names of the params, and whether the JSON of each is kept as it is."""
     fields = structs.fields(shape)
     return {one.encode_name: getattr(one.type, "__origin__", one.type) is Raw for one in fields}
 
 
 @cache
 def _splitter(shape: Any) -> Callable[[bytes], Struct]:
-    """Return what splits params into their JSON texts: the known ones, then the ignored."""
+    """Return a decoder that splits params into JSON texts: known members, then ignored ones."""
     names = [*_members(shape), *IGNORED]
     fields = [(f"member{number}", Raw, ABSENT) for number in range(len(names))]
     split = defstruct(

@@ -1,4 +1,4 @@
-"""What to say of a message that cannot be read: what is wrong, where, and what is expected."""
+"""Messages of errors about invalid requests: what is wrong, where, and what is expected."""
 
 from __future__ import annotations
 
@@ -8,56 +8,56 @@ from collections.abc import Iterable, Sequence
 from flyte_sidecar.errors import InvalidParams
 
 MAX_MESSAGE = 300
-"""Characters of an error's message that quotes what was sent."""
+"""Maximum length of a message that quotes what was sent."""
 
 MAX_NAME = 100
-"""Characters of a name that is quote, or compared with known ones."""
+"""Maximum length of a name that is quoted, or compared with known names."""
 
 _OFFSET = re.compile(r" \(byte ([0-9]{1,18})\)$")
 _NOT_NUMBERS = (b"-Infinity", b"Infinity", b"NaN")
 _UNKNOWN = "Object contains unknown field `"
 _MISSING = "Object missing required field `"
-_PLACE = " - at `$"
+_AT = " - at `$"
 
 
 def describe_json_error(message: bytes, error: Exception) -> str:
-    """Explain why a message is not a JSON text."""
+    """Return a sentence that says why a message is not JSON."""
     if isinstance(error, UnicodeDecodeError):
         return f"the message is not UTF-8: byte {error.start} is invalid"
-    said = str(error)
-    offset = _OFFSET.search(said)
+    reason = str(error)
+    offset = _OFFSET.search(reason)
     at = int(offset[1]) if offset else len(message)
     for token in _NOT_NUMBERS:
         if message.startswith(token, at) or message.startswith(token, max(0, at - 1)):
-            word = token.decode()
-            return f'the message is not JSON: {word} must be sent as the string "{word}"'
-    why = said.removeprefix("JSON is malformed: ")
-    in_part = offset is None or "trailing characters" in why or message[:1] not in (b"{", b"[")
-    expected = "; one whole JSON text per line is expected (jq -c)" if in_part else ""
-    return f"the message is not JSON: {why}{expected}"
+            text = token.decode()
+            return f'the message is not JSON: {text} must be sent as the string "{text}"'
+    reason = reason.removeprefix("JSON is malformed: ")
+    in_part = offset is None or "trailing characters" in reason or message[:1] not in (b"{", b"[")
+    expected = "; one complete JSON text per line is expected (jq -c)" if in_part else ""
+    return f"the message is not JSON: {reason}{expected}"
 
 
-def invalid_params(said: str, known: Sequence[str]) -> InvalidParams:
-    """Turn what msgspec says of params into an error that points at the culprit.
+def invalid_params(message: str, known: Sequence[str]) -> InvalidParams:
+    """Return an error that points at the invalid member of params.
 
     Parameters
     ----------
-    said
-        What msgspec says. It quotes names and values of any length that the client chose.
+    message
+        Message of msgspec's error. It quotes names and values of any length from the client.
     known
-        The names of the method's params, which are never nested in one another.
+        Names of the method's params, none of which contains another.
     """
-    if said.startswith(_UNKNOWN):
-        name = said[len(_UNKNOWN) :].removesuffix("`")
+    if message.startswith(_UNKNOWN):
+        name = message[len(_UNKNOWN) :].removesuffix("`")
         what = f"unknown param {quote(name)}{suggestion(name, known)}"
         return InvalidParams(what, path="/" + _escaped(name))
-    if said.startswith(_MISSING):
-        name = said[len(_MISSING) :].removesuffix("`")
+    if message.startswith(_MISSING):
+        name = message[len(_MISSING) :].removesuffix("`")
         return InvalidParams(f"`{name}` is required", path="/" + _escaped(name))
-    # The place comes last and is made of known names, while a value may quote anything.
-    what, place, path = said.rpartition(_PLACE)
-    if not place:
-        return InvalidParams(f"params are passed by name, as an object: {said}", path="")
+    # The path comes last and consists of known names, while a value may quote anything.
+    what, at, path = message.rpartition(_AT)
+    if not at:
+        return InvalidParams(f"params must be passed by name, as an object: {message}", path="")
     if " matching regex " in what:
         what = "Contains characters that are not allowed"
     pointer = path.removesuffix("`").replace(".", "/").replace("[", "/").replace("]", "")
@@ -67,7 +67,7 @@ def invalid_params(said: str, known: Sequence[str]) -> InvalidParams:
 
 
 def quote(name: str) -> str:
-    """Quote a name that may have any length."""
+    """Return a name of any length, quoted and truncated."""
     return repr(name if len(name) <= MAX_NAME else name[:MAX_NAME] + "...")
 
 

@@ -28,10 +28,10 @@ class Decoder(Protocol):
         """Return the next message, or None if more bytes are needed."""
 
     def end(self) -> Frame | None:
-        """Return what the last bytes are, after the end of the stream."""
+        """Return the message or error that the last bytes are, at the end of the stream."""
 
     def escape(self, message: bytes) -> bytes:
-        """Return the JSON text in a form that can be framed."""
+        """Return the JSON text without the characters that this framing cannot carry."""
 
     def frame(self, message: bytes) -> bytes:
         """Return an escaped message in this framing."""

@@ -15,17 +15,17 @@ _LENGTH = re.compile(rb"Content-Length: ([0-9]{1,15})\r\n\r\n")
 
 
 class HeaderDecoder:
-    """LSP's framing: headers, a blank line, and as many bytes as `Content-Length` says."""
+    """Decodes headers, a blank line, and a body of `Content-Length` bytes."""
 
     def __init__(self, max_bytes: int = MAX_MESSAGE_BYTES) -> None:
         self._max = max_bytes
         self._data = b""
         self._at = 0
-        self._wanted = 0  # bytes of the body that have not come
-        self._length = -1  # of the body; negative while a header block is read
-        self._head = 0  # bytes of the header block's lines that were read
-        self._declared: int | None = None  # the length that they name
-        self._part = bytearray()  # those that have
+        self._wanted = 0  # missing bytes of the body
+        self._length = -1  # of the body; negative while headers are read
+        self._head = 0  # size of the headers that were read
+        self._declared: int | None = None  # the length in these headers
+        self._part = bytearray()  # the received bytes of the body
         self._skipped: IdFinder | None = None
         self._refused: SidecarError | None = None
 
@@ -49,11 +49,13 @@ class HeaderDecoder:
         if self._length >= 0:
             finder = self._skipped or IdFinder()
             finder.feed(self._part)
-            came = self._length - self._wanted
-            error = ParseError(f"the input ended after {came} of {self._length} bytes of a message")
+            received = self._length - self._wanted
+            error = ParseError(
+                f"the input ended after {received} of {self._length} bytes of a message"
+            )
             return Malformed(error, finder.id)
         if self._head or self._data[self._at :].strip(_WHITE_SPACE):
-            return _no_length("the input ended within a header block")
+            return _no_length("the input ended within the headers")
         return None
 
     @staticmethod
@@ -90,7 +92,7 @@ class HeaderDecoder:
         return body
 
     def _read_headers(self) -> Malformed | None:
-        """Read what has come of a header block, a line at a time."""
+        """Read the received headers, line by line."""
         while not self._head and self._data[self._at : self._at + 1] in (b"\r", b"\n"):
             self._at += 1
         while (end := self._data.find(b"\n", self._at)) >= 0:
@@ -105,7 +107,7 @@ class HeaderDecoder:
             if malformed is not None:
                 return malformed
         if self._head + len(self._data) - self._at >= MAX_HEADER_BYTES:
-            return _no_length("a header block does not end")
+            return _no_length("the headers have no end")
         return None
 
     def _read_header(self, line: bytes) -> Malformed | None:
@@ -125,17 +127,17 @@ class HeaderDecoder:
     def _end_headers(self) -> Malformed | None:
         declared, self._head, self._declared = self._declared, 0, None
         if declared is None:
-            return _no_length("a header block has no Content-Length")
+            return _no_length("the headers have no Content-Length")
         self._begin(declared)
         return None
 
 
 def _no_length(why: str) -> Malformed:
-    return Malformed(ParseError(f"{why}: no message can be found after it"), fatal=True)
+    return Malformed(ParseError(f"{why}: the next message cannot be found"), fatal=True)
 
 
 def _refuse_charset(content_type: bytes) -> SidecarError | None:
     found = re.search(rb"charset\s*=\s*\"?([^\s;\"]*)", content_type, re.IGNORECASE)
     if found is None or found.group(1).lower() in (b"utf-8", b"utf8"):
         return None
-    return InvalidRequest("messages are UTF-8; Content-Type names another charset")
+    return InvalidRequest("the charset in Content-Type must be utf-8")

@@ -10,15 +10,15 @@ _LINE_ENDS = (("\x85", "\\u0085"), ("\u2028", "\\u2028"), ("\u2029", "\\u2029"))
 
 
 class LineDecoder:
-    """One JSON text a line; lines may end in CR LF, blank ones are skipped."""
+    """Decodes one JSON text per line. Lines may end in CR LF; blank lines are skipped."""
 
     def __init__(self, max_bytes: int = MAX_MESSAGE_BYTES) -> None:
         self._max = max_bytes
         self._data = b""
         self._at = 0
-        self._part = bytearray()  # the beginning of a line whose end has not come
+        self._part = bytearray()  # the start of an incomplete line
         self._length = 0
-        self._skipped: IdFinder | None = None  # looks through a line that is too long
+        self._skipped: IdFinder | None = None  # searches a line that is too long
 
     def feed(self, data: bytes) -> None:
         left = self._data[self._at :]
@@ -45,11 +45,11 @@ class LineDecoder:
 
     @staticmethod
     def escape(message: bytes) -> bytes:
-        """Escape the characters at which some readers of lines break.
+        """Escape the characters that some line readers treat as a line end.
 
-        JSON escapes the other ones (the control characters) anyway.
+        JSON escapes the others, the control characters, anyway.
         """
-        # Most messages are settled by a look for the first bytes of these characters.
+        # Most messages do not even contain the first bytes of these characters.
         if b"\xe2" in message or b"\xc2" in message:
             text = message.decode()
             for character, escape in _LINE_ENDS:
@@ -63,9 +63,9 @@ class LineDecoder:
         return message + b"\n"
 
     def _hold(self, piece: bytes) -> None:
-        """Keep the beginning of a line, but not one that is too long to be taken."""
+        """Keep the start of a line, unless it is too long to be accepted."""
         self._length += len(piece)
-        if self._length > self._max + 1:  # a CR may stand at the end
+        if self._length > self._max + 1:  # it may end in a CR
             if self._skipped is None:
                 self._skipped = IdFinder()
                 self._skipped.feed(self._part)
@@ -75,7 +75,7 @@ class LineDecoder:
             self._part += piece
 
     def _complete(self, piece: bytes) -> Frame | None:
-        """Give the line that ends with this piece, None if it is blank."""
+        """Return the line that ends with this piece, or None if it is blank."""
         if self._length or len(piece) > self._max:
             self._hold(piece)
             piece = bytes(self._part)

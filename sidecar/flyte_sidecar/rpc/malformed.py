@@ -11,14 +11,14 @@ MAX_MESSAGE_BYTES = 16 << 20
 
 
 class Malformed(Struct, frozen=True):
-    """A message that cannot be read: what to answer, and to whom.
+    """A message that cannot be read, and the error that answers it.
 
     Attributes
     ----------
     id
-        The JSON text of the request's id, if it could be recovered.
+        JSON text of the request's id, if it could be recovered.
     fatal
-        Whether nothing after it can be read either.
+        Whether no later message can be read either.
     """
 
     error: SidecarError
@@ -30,6 +30,6 @@ Frame = bytes | Malformed
 
 
 def too_large(length: int, limit: int, identity: bytes | None) -> Malformed:
-    """Refuse a message for its size."""
-    error = MessageTooLarge(f"the message has {length} bytes, the limit is {limit}", limit=limit)
+    """Return the error for a message above the size limit."""
+    error = MessageTooLarge(f"the message has {length} bytes; the limit is {limit}", limit=limit)
     return Malformed(error, identity)

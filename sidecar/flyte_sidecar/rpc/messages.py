@@ -1,4 +1,4 @@
-"""Messages to requests."""
+"""Decoding messages into requests."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Envelope(Struct, frozen=True):
 
 
 class _Members(Struct, frozen=True):
-    """The same, whatever they are."""
+    """The members of an envelope, whatever their types."""
 
     jsonrpc: Raw = ABSENT
     id: Raw = ABSENT
@@ -52,7 +52,7 @@ _decode_envelope = json.Decoder(Envelope).decode
 
 
 def read(message: bytes) -> Envelope | list[Raw] | Malformed:
-    """Return a message's members, or a batch's entries."""
+    """Decode a message into its members, or a batch into its entries."""
     try:
         if not message.isascii():
             message.decode()
@@ -64,7 +64,7 @@ def read(message: bytes) -> Envelope | list[Raw] | Malformed:
 
 
 def read_entry(entry: Raw) -> Envelope | Malformed:
-    """Return the members of one entry of a batch."""
+    """Decode one entry of a batch."""
     try:
         return _decode_envelope(entry)
     except (DecodeError, RecursionError):
@@ -72,13 +72,13 @@ def read_entry(entry: Raw) -> Envelope | Malformed:
 
 
 def _read_object(message: bytes) -> Envelope | Malformed:
-    """Find out what is wrong with a message, if anything is but unpaired surrogates."""
+    """Decode an object that may contain unpaired surrogates, or return what is wrong with it."""
     replaced = replace_surrogates(message)
     try:
         json.decode(replaced, type=Raw)
         members = json.decode(replaced, type=_Members)
     except ValidationError:
-        return Malformed(InvalidRequest("a request is a JSON object"))
+        return Malformed(InvalidRequest("a request must be a JSON object"))
     except DecodeError as error:
         return _malformed(message, ParseError(describe_json_error(message, error)))
     except RecursionError:
@@ -92,15 +92,15 @@ def _read_object(message: bytes) -> Envelope | Malformed:
     if torn and UNPAIRED in method:
         fault = f"the method {HALF}"
     elif method[:1] not in (b"", b"n", b'"'):
-        fault = "the method is not a string"
+        fault = "`method` must be a string"
     elif bytes(members.jsonrpc) != b'"2.0"':
-        fault = 'the member jsonrpc is not "2.0"'
+        fault = '`jsonrpc` must be "2.0"'
     else:
         if torn and params:
             members = structs.replace(members, params=Raw(restore_surrogates(params)))
         return Envelope("2.0", members.id, json.decode(method or b"null"), members.params)
-    certain = len(identity) <= MAX_ID and canonical_id(identity) is not None
-    return Malformed(InvalidRequest(fault), identity if certain else None)
+    is_id = len(identity) <= MAX_ID and canonical_id(identity) is not None
+    return Malformed(InvalidRequest(fault), identity if is_id else None)
 
 
 def _malformed(message: bytes, error: SidecarError) -> Malformed:
@@ -112,7 +112,7 @@ def _entries(message: bytes) -> list[Raw] | Malformed:
     try:
         members = structs.astuple(_entries_decoder()(replaced))
     except ValidationError:
-        return Malformed(InvalidRequest(f"a batch holds at most {MAX_BATCH} requests"))
+        return Malformed(InvalidRequest(f"a batch has at most {MAX_BATCH} requests"))
     except DecodeError as error:
         return Malformed(ParseError(describe_json_error(message, error)))
     except RecursionError:
@@ -120,14 +120,14 @@ def _entries(message: bytes) -> list[Raw] | Malformed:
     entries = [entry for entry in members if entry is not ABSENT]
     if replaced != message:
         entries = [Raw(restore_surrogates(bytes(entry))) for entry in entries]
-    return entries or Malformed(InvalidRequest("a batch holds at least one request"))
+    return entries or Malformed(InvalidRequest("a batch has at least one request"))
 
 
 @cache
 def _entries_decoder() -> Callable[[bytes], Struct]:
-    """Make what splits an array, and stops where it is too long.
+    """Return a decoder that splits an array, and fails if it is too long.
 
-    A list would be split to its end first: a hundred times the size of a hostile message.
+    A list would be decoded completely first: a hundred times the size of a hostile message.
     """
     fields = [(f"entry{number}", Raw, ABSENT) for number in range(MAX_BATCH)]
     shape = defstruct("Entries", fields, array_like=True, forbid_unknown_fields=True)

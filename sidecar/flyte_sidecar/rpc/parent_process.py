@@ -1,4 +1,4 @@
-"""Noticing that the process that started us is gone."""
+"""Detecting that the parent process is gone."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ logger = logging.getLogger(__name__)
 
 
 def watch_parent(pid: int, gone: Callable[[], None]) -> None:
-    """Call `gone` on the running loop once the process has ended, reaped or not.
+    """Call `gone` on the running loop when the process has ended, reaped or not.
 
-    A process that cannot be seen from here (one of another container) is not watched.
+    A process that is not visible (of another container) is not monitored.
     """
     loop = asyncio.get_running_loop()
     if not 0 < pid < 1 << 31:
@@ -27,7 +27,7 @@ def watch_parent(pid: int, gone: Callable[[], None]) -> None:
         except ProcessLookupError:
             return
         except OSError:
-            pass  # a kernel without it, or a policy against it
+            pass  # not supported by the kernel, or forbidden
         else:
             loop.add_reader(descriptor, _once, loop, descriptor, gone)
             return
@@ -37,13 +37,13 @@ def watch_parent(pid: int, gone: Callable[[], None]) -> None:
         except ProcessLookupError:
             return
         except PermissionError:
-            pass  # another user's process, but there is one
+            pass  # the process exists and belongs to another user
     watching = threading.Thread(
         target=_wait, args=(pid, loop, gone), name="parent-watch", daemon=True
     )
     try:
         watching.start()
-    except RuntimeError:  # no thread can be started: the end of input must do
+    except RuntimeError:  # no thread can be started: only the end of input ends the sidecar
         with suppress(Exception):
             logger.warning("the process %d is not monitored: no thread can be started", pid)
 
@@ -61,8 +61,8 @@ def _wait(pid: int, loop: asyncio.AbstractEventLoop, gone: Callable[[], None]) -
         psutil.Process(pid).wait()
     except psutil.NoSuchProcess:
         if sys.platform == "win32":
-            return  # there it was not looked for before
+            return  # there its existence was not checked before
     except psutil.Error:
         return
-    with suppress(RuntimeError):  # the loop is gone
+    with suppress(RuntimeError):  # the loop is closed
         loop.call_soon_threadsafe(gone)

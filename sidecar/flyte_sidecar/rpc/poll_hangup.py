@@ -1,4 +1,4 @@
-"""Noticing that nobody reads a descriptor any more, before anything is written to it."""
+"""Detecting that the reader of a descriptor is gone, before anything is written to it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from collections.abc import Callable
 
 
 def on_hangup(descriptor: int, gone: Callable[[], None]) -> Callable[[], None]:
-    """Call `gone` on the running loop once the other end is closed; returns what ends the watch.
+    """Call `gone` on the running loop when the other end is closed.
 
-    A file has no other end, and some systems cannot tell: there nothing is watched.
+    Return a function that stops the polling. Files have no other end, and some systems cannot
+    detect it: then `gone` is never called.
     """
     loop = asyncio.get_running_loop()
     if sys.platform == "win32":
         return lambda: None
     if sys.platform != "linux":
-        return _watch_bytes(loop, descriptor, gone)
-    # An epoll that asks for nothing is told of the hanging up alone, and not of bytes that
-    # come: those of a socket are not ours to read.
+        return _poll_input(loop, descriptor, gone)
+    # An epoll without events reports only the hangup, and no incoming bytes: those of a socket
+    # are for the reader of the descriptor.
     hangup = select.epoll()
     try:
         hangup.register(descriptor, 0)
@@ -42,10 +43,10 @@ def on_hangup(descriptor: int, gone: Callable[[], None]) -> Callable[[], None]:
     return stop
 
 
-def _watch_bytes(
+def _poll_input(
     loop: asyncio.AbstractEventLoop, descriptor: int, gone: Callable[[], None]
 ) -> Callable[[], None]:
-    """Take the first thing that there would be to read for the end, if it looks like that."""
+    """Check for the hangup when the descriptor becomes readable for the first time."""
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISSOCK(mode) and not stat.S_ISFIFO(mode):
         return lambda: None

@@ -1,4 +1,4 @@
-"""FdReader a descriptor: on the event loop where the system can wait for it, else by a thread."""
+"""Reading a descriptor: on the event loop if the system can poll it, else in a thread."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ CHUNK = 1 << 16
 
 
 class Receiver(Protocol):
-    """Who is told what was read."""
+    """What a reader calls."""
 
     def data_received(self, data: bytes) -> None:
-        """Some bytes have come."""
+        """Handle received bytes."""
 
     def eof_received(self) -> None:
-        """No more bytes will come."""
+        """Handle the end of input."""
 
 
 class FdReader(Protocol):
-    """A descriptor being read. It begins paused."""
+    """A reader of a descriptor. It starts paused."""
 
     def pause(self) -> None:
-        """Bring no more data, save what a thread has read already."""
+        """Deliver no more data until `resume`, except what a thread has read already."""
 
     def resume(self) -> None:
-        """Go on."""
+        """Continue to deliver data."""
 
 
 def read_fd(descriptor: int, receiver: Receiver) -> FdReader:
-    """Read a descriptor in the way that suits it."""
+    """Return the kind of reader that fits the descriptor."""
     loop = asyncio.get_running_loop()
     try:
         loop.add_reader(descriptor, int)
@@ -43,7 +43,7 @@ def read_fd(descriptor: int, receiver: Receiver) -> FdReader:
 
 
 class PolledFdReader:
-    """Reads when the system says that there is something to read."""
+    """Reads on the event loop when the descriptor is readable."""
 
     def __init__(self, descriptor: int, receiver: Receiver) -> None:
         self._descriptor = descriptor
@@ -64,7 +64,7 @@ class PolledFdReader:
         except BlockingIOError:
             return
         except OSError:
-            data = b""  # the other end broke off
+            data = b""  # the connection was reset
         if data:
             self._receiver.data_received(data)
         else:
@@ -74,14 +74,14 @@ class PolledFdReader:
 
 
 class ThreadedFdReader:
-    """Reads by a thread, one chunk ahead at most."""
+    """Reads in a thread, at most one chunk ahead."""
 
     def __init__(self, descriptor: int, receiver: Receiver) -> None:
         self._descriptor = descriptor
         self._receiver = receiver
         self._loop = asyncio.get_running_loop()
         self._paused = True
-        self._asked = False  # the thread is reading
+        self._asked = False  # the thread reads, or has been asked to
         self._held: bytes | None = None  # read, but the receiver is paused
         self._go = threading.Event()
         self._threaded = True
@@ -89,7 +89,9 @@ class ThreadedFdReader:
             # A daemon: a read that never returns must not keep the process.
             threading.Thread(target=self._work, name="stdin-reader", daemon=True).start()
         except RuntimeError:
-            self._threaded = False  # none can be started; a file keeps nobody waiting
+            self._threaded = (
+                False  # no thread can be started; reading a file does not block for long
+            )
 
     def pause(self) -> None:
         self._paused = True
@@ -102,7 +104,7 @@ class ThreadedFdReader:
             self._loop.call_soon(self._deliver)
 
     def _ask(self) -> None:
-        """Have the thread read, once."""
+        """Let the thread read once."""
         if not self._asked:
             self._asked = True
             if self._threaded:
@@ -115,7 +117,7 @@ class ThreadedFdReader:
             self._go.wait()
             self._go.clear()
             data = self._read()
-            with suppress(RuntimeError):  # the loop is gone
+            with suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(self._take, data)
             if not data:
                 return
@@ -136,7 +138,7 @@ class ThreadedFdReader:
             return
         data, self._held = self._held, None
         if not data:
-            self._asked = True  # there is nothing more to read
+            self._asked = True  # nothing more can be read
             self._receiver.eof_received()
             return
         self._receiver.data_received(data)

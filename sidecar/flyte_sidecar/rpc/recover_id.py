@@ -1,8 +1,8 @@
-"""Finding the id of a request in a message that cannot be read.
+"""Recovering the id of a request from a message that cannot be read.
 
-The caller of a request that is too large, cut short or not JSON still waits for an answer,
-and only the id says who that is. An id is found only where everything before it is an object's
-members: after a slip, another request's id might be taken for it.
+The caller of a request that is too large, truncated or not JSON waits for a response, which needs
+the id. An id is recovered only if everything before it is members of an object: after a syntax
+error, another request's id could be mistaken for it.
 """
 
 from __future__ import annotations
@@ -12,64 +12,64 @@ import re
 from flyte_sidecar.rpc.canonical_ids import canonical_id
 
 MAX_ID = 1024
-"""Bytes; a longer id is not salvaged."""
+"""Size in bytes; a longer id is not recovered."""
 
 MAX_STEPS = 1 << 19
-"""Marks that are looked at before the search is given up, for a text may be nothing else."""
+"""Number of brackets, quotes, colons and commas after which the search ends."""
 
 _OUTSIDE = re.compile(rb'[^"{}\[\],:]*+')
 _INSIDE = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
-# Below the top level only brackets matter, and strings only for the brackets in them.
+# Below the top level only brackets matter; strings are skipped, since they may contain some.
 _BELOW = re.compile(rb'[^"{}\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}\[\]]*+)*+', re.DOTALL)
 _SCALAR = re.compile(rb"-?[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?|true|false|null")
 _CLOSING = {b"{": b"}", b"[": b"]"}
 
 
 class IdFinder:
-    """Looks through a JSON text, fed in pieces, for the top-level member `id`.
+    """Searches a JSON text, fed in pieces, for the top-level member `id`.
 
     Attributes
     ----------
     id
-        The id's own JSON text, once it is found: a string, an integer or null.
+        JSON text of the id, once it is found: a string, an integer or null.
     """
 
     def __init__(self) -> None:
         self.id: bytes | None = None
-        self._over = False  # found, or not to be found any more
+        self._over = False  # the search has ended
         self._steps = 0
-        self._open = bytearray()  # what closes the brackets that are open
+        self._open = bytearray()  # the closing brackets that are expected
         self._in_string = False
         self._escaped = False
-        self._key: bytes | None = None  # of the member whose value is being read
-        # What stands at the top level since the last comma or colon:
-        self._text = bytearray()  # as far as MAX_ID goes, without what is nested
+        self._key: bytes | None = None  # of the current member, while its value is read
+        # The text at the top level since the last comma or colon:
+        self._text = bytearray()  # up to MAX_ID bytes, without nested values
         self._strings = 0
         self._nested = 0
 
     def feed(self, data: bytes | bytearray) -> bytes | None:
-        """Look through the next piece, and return the id if it was found by now."""
+        """Search the next piece, and return the id if it has been found."""
         at = 0
         while at < len(data) and not self._over:
             at = self._in(data, at) if self._in_string else self._out(data, at)
         return self.id
 
     def _in(self, data: bytes | bytearray, at: int) -> int:
-        """Go on in a string, to its end if it has come."""
+        """Continue within a string, up to its end."""
         if self._escaped:
             end = at + 1
             self._escaped = False
         else:
             end = _end_of(_INSIDE, data, at)
             if end < len(data):
-                # A backslash stands here only where its partner has not come.
+                # A backslash is here only if the escaped character is in the next piece.
                 self._in_string = self._escaped = data[end : end + 1] == b"\\"
                 end += 1
         self._keep(data, at, end)
         return end
 
     def _out(self, data: bytes | bytearray, at: int) -> int:
-        """Go on outside of strings, to the next mark that matters and over it."""
+        """Continue outside of strings, up to the next relevant mark and past it."""
         end = _end_of(_OUTSIDE if len(self._open) < 2 else _BELOW, data, at)
         self._keep(data, at, end)
         mark = bytes(data[end : end + 1])
@@ -83,7 +83,7 @@ class IdFinder:
 
     def _take(self, mark: bytes) -> None:
         depth = len(self._open)
-        # Below the top level it depends on the pieces whether a string is seen here.
+        # Whether quotes below the top level are seen here depends on the pieces.
         self._steps += depth < 2 or mark != b'"'
         if self._steps > MAX_STEPS:
             self._over = True
@@ -92,7 +92,7 @@ class IdFinder:
             self._keep(mark, 0, 1)
             self._strings += depth < 2
         elif mark in b"{[":
-            # At the very beginning, an object; within it, nothing but a member's value.
+            # A bracket starts the object, or the value of a member.
             self._over = depth == 0 and (mark == b"[" or self._begun())
             self._nested += depth == 1
             self._open += _CLOSING[mark]
@@ -128,9 +128,9 @@ class IdFinder:
             self.id = value if len(value) <= MAX_ID and canonical_id(value) is not None else None
 
     def _taken(self) -> bytes:
-        """Return the one JSON text that was read since the last mark, empty where it is none.
+        """Return the one JSON text since the last mark; empty if it is not exactly one.
 
-        Of a long one that is the beginning, and of what is nested its first bracket.
+        A long text is truncated, and a nested value is represented by a bracket.
         """
         text = bytes(self._text).strip()
         strings, nested = self._strings, self._nested
@@ -153,5 +153,5 @@ def _end_of(pattern: re.Pattern[bytes], data: bytes | bytearray, at: int) -> int
 
 
 def recover_id(data: bytes) -> bytes | None:
-    """Return the JSON text of the id of a request that cannot be read, if it has one."""
+    """Return the JSON text of the id in a message that cannot be read, or None."""
     return IdFinder().feed(data)

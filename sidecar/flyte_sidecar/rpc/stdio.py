@@ -1,9 +1,9 @@
-"""The process's own standard streams as a transport.
+"""The process's standard streams as a transport.
 
-They may be pipes, files, sockets or a terminal, and are shared with whoever started us: so
-they are never made non-blocking, which would be seen at the other end of a shared file
-description. Where the system can say that a stream is ready, it is read and written on the
-event loop; elsewhere (files, Windows) by a thread for each direction.
+They may be pipes, files, sockets or a terminal, and are shared with the parent process. So they
+are never made non-blocking, because every user of the shared file description would see that.
+Streams that can be polled are read and written on the event loop; others (files, Windows) by one
+thread per direction.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from flyte_sidecar.rpc.write_fd import FdWriter, write_fd
 
 
 def take_stdio() -> tuple[int, int]:
-    """Take stdin and stdout away from everything else in the process.
+    """Return private descriptors of stdin and stdout, and redirect the standard ones.
 
-    Gives private descriptors of both. Afterwards whatever prints, in this process or in a
-    child, prints to stderr, and whatever reads finds the end of input.
+    Afterwards everything that prints, in this process or in a child, prints to stderr, and
+    everything that reads finds the end of input.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def take_stdio() -> tuple[int, int]:
 
 
 def _duplicate(descriptor: int, unusable: int) -> int:
-    """Copy a descriptor, beyond the standard ones and out of the reach of children."""
+    """Return a copy of a descriptor that is not a standard one and not inherited by children."""
     if sys.platform == "win32":
         import msvcrt
 
@@ -56,27 +56,27 @@ def _duplicate(descriptor: int, unusable: int) -> int:
 
 
 class StdioTransport:
-    """Connects two descriptors with a protocol, on the running loop."""
+    """Connects a protocol with two descriptors, on the running loop."""
 
     def __init__(self, stdin: int, stdout: int, protocol: StreamProtocol) -> None:
-        self._writing: FdWriter = write_fd(stdout, protocol)
-        self._reading: FdReader = read_fd(stdin, protocol)
+        self._writer: FdWriter = write_fd(stdout, protocol)
+        self._reader: FdReader = read_fd(stdin, protocol)
         protocol.connection_made(self)
-        self._reading.resume()
+        self._reader.resume()
 
     def write(self, data: bytes) -> None:
-        self._writing.write(data)
+        self._writer.write(data)
 
     def pause_reading(self) -> None:
-        self._reading.pause()
+        self._reader.pause()
 
     def resume_reading(self) -> None:
-        self._reading.resume()
+        self._reader.resume()
 
     async def drained(self) -> None:
-        await self._writing.drained()
+        await self._writer.drained()
 
     def close(self) -> None:
-        """Take the descriptors off the loop; what is not written is dropped."""
-        self._reading.pause()
-        self._writing.stop()
+        """Stop reading and writing; what is not written is dropped."""
+        self._reader.pause()
+        self._writer.stop()

@@ -22,22 +22,22 @@ class Transport(Protocol):
 
 
 class StreamProtocol(Protocol):
-    """What a transport calls; the names are those of asyncio's protocols."""
+    """What a transport calls."""
 
     def connection_made(self, transport: Transport) -> None:
-        """The transport is ready."""
+        """Start to use the transport."""
 
     def data_received(self, data: bytes) -> None:
-        """Some bytes have come."""
+        """Handle received bytes."""
 
     def eof_received(self) -> None:
-        """No more bytes will come."""
+        """Handle the end of input."""
 
     def pause_writing(self) -> None:
-        """The client does not keep up with reading."""
+        """Stop writing until `resume_writing`, because the client reads slowly."""
 
     def resume_writing(self) -> None:
-        """The client has caught up."""
+        """Continue to write."""
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Nobody reads any more, or the transport was closed."""
+        """Handle the loss of the client, or the end of the transport."""

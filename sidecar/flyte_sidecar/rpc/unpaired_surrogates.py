@@ -1,7 +1,7 @@
-"""Unpaired surrogates: halves of characters, which `JSON.stringify` writes and UTF-8 has not.
+"""Unpaired surrogates, which JavaScript's `JSON.stringify` writes and UTF-8 cannot represent.
 
-They are JSON, though no decoder here takes them. A message that has some is read with the
-replacement character in their place, and refused where they matter.
+They are valid JSON, but msgspec rejects them. A message with unpaired surrogates is decoded with
+the replacement character in their place, and rejected only where they matter.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 
 UNPAIRED = b"\\uFfFd"
-"""Stands for them in a text that was replaced: a spelling that nobody else uses."""
+"""Replaces an unpaired surrogate. No encoder writes the replacement character this way."""
 
-HALF = "holds half of a character (an unpaired surrogate)"
+HALF = "contains an unpaired surrogate"
 
 _PATTERN = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
     rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 )
 _BACKSLASH = b"\\\\"
-_HIDDEN = b"\xff\xff"  # in no text that is UTF-8
+_HIDDEN = b"\xff\xff"  # never occurs in UTF-8
 
 
 def replace_surrogates(text: bytes) -> bytes:
@@ -31,5 +31,5 @@ def replace_surrogates(text: bytes) -> bytes:
 
 
 def restore_surrogates(text: bytes) -> bytes:
-    """Undo `replace_surrogates`, but for which surrogates they were."""
+    """Undo `replace_surrogates`, except that every surrogate becomes the same one."""
     return text.replace(UNPAIRED, rb"\ud800")

@@ -1,6 +1,6 @@
-"""FdWriter a descriptor without ever blocking the event loop.
+"""Writing a descriptor without blocking the event loop, with back-pressure.
 
-What cannot be written yet is kept, and its amount told to the sender, who stops taking work.
+Data that cannot be written yet is kept. If it is too much, the sender is asked to pause.
 """
 
 from __future__ import annotations
@@ -21,44 +21,44 @@ from flyte_sidecar._futures import try_set_result
 from flyte_sidecar.rpc.poll_hangup import on_hangup
 
 HIGH_WATER = 1 << 20
-"""Bytes: with more than this unwritten the sender is told to pause."""
+"""Unwritten bytes above which the sender is asked to pause."""
 
 LOW_WATER = 1 << 18
-"""Bytes: with less than this it is told to go on."""
+"""Unwritten bytes below which the sender may continue."""
 
 CHUNK = 1 << 16
-"""Bytes written at once to what takes any number."""
+"""Bytes written at once if the descriptor accepts any number."""
 
 
 class Sender(Protocol):
-    """Who is told how the writing goes."""
+    """What a writer calls."""
 
     def pause_writing(self) -> None:
-        """Too much waits to be written."""
+        """Stop writing until `resume_writing`."""
 
     def resume_writing(self) -> None:
-        """There is room again."""
+        """Continue to write."""
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Nobody reads any more."""
+        """Handle the loss of the reader."""
 
 
 class FdWriter(Protocol):
-    """A descriptor being written."""
+    """A writer of a descriptor."""
 
     def write(self, data: bytes) -> None:
-        """Write the data, now or as soon as it can be done."""
+        """Write the data, now or as soon as possible."""
 
     async def drained(self) -> None:
-        """Wait until all is written, or nobody reads any more."""
+        """Wait until everything is written, or the reader is gone."""
 
     def stop(self) -> None:
-        """Write nothing more; the sender is told that the connection is lost."""
+        """Write nothing more, and report the connection as lost."""
 
 
 def write_fd(descriptor: int, sender: Sender) -> FdWriter:
-    """Write a descriptor in the way that suits it."""
-    # A terminal that is ready for a byte may block on the next one.
+    """Return the kind of writer that fits the descriptor."""
+    # A terminal that is writable may still block after one byte.
     if sys.platform == "win32" or os.isatty(descriptor):
         try:
             return ThreadedFdWriter(descriptor, sender)
@@ -69,7 +69,7 @@ def write_fd(descriptor: int, sender: Sender) -> FdWriter:
 
 
 class _Backlog:
-    """What both ways share: counting what is unwritten, and telling the sender."""
+    """The unwritten data of a writer: counts it, and applies back-pressure to the sender."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -84,8 +84,8 @@ class _Backlog:
             self._waiters.append(waiter)
             await waiter
 
-    def _tell(self) -> None:
-        """Tell the sender whether to pause, and whoever waits whether all is written."""
+    def _update(self) -> None:
+        """Pause or resume the sender, and wake those who wait until everything is written."""
         if self._lost:
             return
         if not self._paused and self._unwritten > HIGH_WATER:
@@ -110,24 +110,24 @@ class _Backlog:
 
 
 class PolledFdWriter(_Backlog):
-    """Writes what the system says can be written without blocking.
+    """Writes on the event loop when the descriptor is writable.
 
-    A socket can be told not to block, and on Linux a pipe can be opened once more, for us
-    alone, so that it does not. Elsewhere a pipe that is ready takes `PIPE_BUF` bytes whole.
+    A send to a socket can be non-blocking by itself. On Linux a pipe can be opened again, with a
+    non-blocking file description of its own. Elsewhere a writable pipe accepts `PIPE_BUF` bytes.
     """
 
     def __init__(self, descriptor: int, sender: Sender) -> None:
         super().__init__(sender)
         mode = os.fstat(descriptor).st_mode
-        self._own = _opened_again(descriptor) if stat.S_ISFIFO(mode) else None
+        self._own = _reopen(descriptor) if stat.S_ISFIFO(mode) else None
         self._descriptor = descriptor = descriptor if self._own is None else self._own
         self._loop = asyncio.get_running_loop()
         self._chunks: deque[memoryview] = deque()
         self._waiting = False
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
-        takes_much = self._own is not None or stat.S_ISREG(mode)
-        self._at_once = CHUNK if takes_much else select.PIPE_BUF
+        takes_any = self._own is not None or stat.S_ISREG(mode)
+        self._max_write = CHUNK if takes_any else select.PIPE_BUF
         self._socket: socket.socket | None = None
         if stat.S_ISSOCK(mode):
             self._socket = socket.socket(fileno=os.dup(descriptor))
@@ -140,7 +140,7 @@ class PolledFdWriter(_Backlog):
         self._unwritten += len(data)
         if not self._waiting:
             self._send()
-        self._tell()
+        self._update()
 
     def stop(self) -> None:
         self._unwatch()
@@ -153,10 +153,10 @@ class PolledFdWriter(_Backlog):
 
     def _ready(self) -> None:
         self._send()
-        self._tell()
+        self._update()
 
     def _send(self) -> None:
-        """Write what can be written now, and have the loop see to the rest."""
+        """Write what can be written now, and the rest when the descriptor is writable."""
         try:
             while self._chunks:
                 count = self._send_some(self._chunks[0])
@@ -173,13 +173,13 @@ class PolledFdWriter(_Backlog):
         self._stop_waiting()
 
     def _send_some(self, chunk: memoryview) -> int:
-        """Write some of the chunk; 0 if that would block."""
+        """Write some of the chunk and return how many bytes; 0 if that would block."""
         try:
             if self._socket is not None:
                 return self._socket.send(chunk, socket.MSG_DONTWAIT)
             if self._own is None and not self._poll.poll(0):
                 return 0
-            return os.write(self._descriptor, chunk[: self._at_once])
+            return os.write(self._descriptor, chunk[: self._max_write])
         except BlockingIOError:
             return 0
 
@@ -199,8 +199,8 @@ class PolledFdWriter(_Backlog):
         self._lose(error)
 
 
-def _opened_again(pipe: int) -> int | None:
-    """Open a pipe's end once more, not to block; whoever shares the given one sees nothing."""
+def _reopen(pipe: int) -> int | None:
+    """Open a pipe's end again as non-blocking, which other users of the pipe do not see."""
     flags = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         return os.open(f"/proc/self/fd/{pipe}", flags)
@@ -209,7 +209,7 @@ def _opened_again(pipe: int) -> int | None:
 
 
 class ThreadedFdWriter(_Backlog):
-    """Writes by a thread, for systems that cannot wait for a descriptor."""
+    """Writes in a thread, for descriptors that cannot be polled."""
 
     def __init__(self, descriptor: int, sender: Sender) -> None:
         super().__init__(sender)
@@ -223,7 +223,7 @@ class ThreadedFdWriter(_Backlog):
         if not self._lost:
             self._unwritten += len(data)
             self._queue.put(data)
-            self._tell()
+            self._update()
 
     def stop(self) -> None:
         self._unwatch()
@@ -232,16 +232,16 @@ class ThreadedFdWriter(_Backlog):
 
     def _written(self, count: int) -> None:
         self._unwritten -= count
-        self._tell()
+        self._update()
 
     def _work(self) -> None:
-        with suppress(RuntimeError):  # the loop is gone
+        with suppress(RuntimeError):  # the loop is closed
             while (data := self._queue.get()) is not None:
                 rest = memoryview(data)
                 while rest and not self._lost:
                     try:
                         count = os.write(self._descriptor, rest[:CHUNK])
-                    except BlockingIOError:  # whoever shares the descriptor made it so
+                    except BlockingIOError:  # another user of the descriptor made it non-blocking
                         select.select([], [self._descriptor], [])
                         continue
                     except OSError as error:

@@ -1,4 +1,4 @@
-"""What the command line, the environment or `init` choose, and the backend that follows."""
+"""The options from the command line, the environment or `init`, and the backend they select."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BackendKind = Literal["local", "flyte"]
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """The options of the command, as docs and `--help` describe them."""
+    """The options of the command, as described in the docs and `--help`."""
 
     backend: BackendKind = "local"
     store: str
@@ -49,12 +49,12 @@ class Options(Struct, frozen=True, kw_only=True):
 
 
 def make_backend(options: Options) -> EventBackend:
-    """Make the backend that the options choose; it opens when it is first used.
+    """Return the backend that the options select; it opens when it is first used.
 
     Raises
     ------
     ValueError
-        If the options do not tell where the deployment is.
+        If an endpoint is required and missing or invalid.
     """
     if options.backend == "flyte":
         from flyte_sidecar.backends.flyte import FlyteBackend
@@ -70,11 +70,11 @@ def make_backend(options: Options) -> EventBackend:
 
 
 def deployment(options: Options) -> Deployment:
-    """Give the Flyte deployment that the options name; raises as `make_backend`."""
+    """Return the Flyte deployment that the options select; raises as `make_backend`."""
     from flyte_sidecar.backends.flyte import Deployment, proxy_for, split_endpoint
 
     if not options.endpoint:
-        raise ValueError("the backend flyte needs an endpoint: host[:port]")
+        raise ValueError("the backend flyte requires an endpoint: host[:port]")
     return Deployment(
         endpoint=options.endpoint,
         insecure=options.insecure,
@@ -88,19 +88,19 @@ def deployment(options: Options) -> Deployment:
 
 
 def store_path(chosen: str | os.PathLike[str] | None) -> str:
-    """Return the absolute path of the embedded store as it was chosen, the default if it was not.
+    """Return the absolute path of the chosen store, or of the default one.
 
     Raises
     ------
     ValueError
-        If it is what other programs of SQLite take in place of a path.
+        If it is a URL or `:memory:`, which other SQLite programs accept.
     OSError, RuntimeError, ValueError
-        If it is relative to a folder that is unknown: the current one, or a home folder.
+        If it is relative to the current or a home folder, and that is unknown.
     """
     path = os.fspath(chosen or default_store())
     if _NOT_A_PATH.match(path):
         sentence = "the store must be a path of a file, not a URL or :memory:"
-        raise ValueError(f"{sentence} ({path!r}; if a file is called so, ./{path} is its path)")
+        raise ValueError(f"{sentence} ({path!r}; if this is the name of a file, use ./{path})")
     return os.path.abspath(expand_user(path))
 
 
@@ -108,10 +108,9 @@ _NOT_A_PATH = re.compile(r":memory:|(file|sqlite[\w+.-]*):|[a-z][\w+.-]+://", re
 
 
 def default_store() -> str:
-    """Give the path of the embedded store where none is chosen.
+    """Return the default path of the embedded store.
 
-    It is what `FLYTE_SIDECAR_STORE` says, else a file in the platform's folder for the
-    state of a user's programs.
+    This is `FLYTE_SIDECAR_STORE` if it is set, else a file in the platform's per-user state folder.
 
     Raises
     ------
@@ -132,7 +131,7 @@ def expand_user(path: str) -> str:
     Raises
     ------
     ValueError
-        If that folder is unknown: a folder called `~` is never meant.
+        If the home folder is unknown. A folder named `~` is never meant.
     """
     expanded = os.path.expanduser(path)
     if expanded.startswith("~"):
@@ -141,7 +140,7 @@ def expand_user(path: str) -> str:
 
 
 def is_utf8(text: str) -> bool:
-    """Return whether text was UTF-8 where it came from: Python keeps other bytes as surrogates."""
+    """Return whether text from the system was UTF-8: Python keeps other bytes as surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
