@@ -109,7 +109,7 @@ async def test_an_event_is_awaited_by_an_id_that_does_not_exist_yet(
     assert (await waiting).action_name == action
 
 
-async def test_only_an_event_under_the_parent_is_meant(
+async def test_only_an_event_under_the_parent_matches(
     client: BackendClient, backend: Observed
 ) -> None:
     [waiting] = await begun(backend, client.await_creation("q", parent="a2"))
@@ -130,7 +130,7 @@ async def test_the_run_may_not_exist_yet_either(client: BackendClient, backend: 
     assert (found.run_name, found.payload) == ("later", False)
 
 
-async def test_runs_of_one_name_in_other_places_are_others(
+async def test_runs_of_one_name_in_other_scopes_are_distinct(
     client: BackendClient, backend: Observed
 ) -> None:
     elsewhere = Run(None, "other", "local", RUN.name)
@@ -156,13 +156,15 @@ async def test_an_event_that_exists_is_awaited_as_by_any_wait(
     assert backend.watches == 0
 
 
-async def test_without_it_a_wait_for_what_does_not_exist_is_refused(client: BackendClient) -> None:
+async def test_without_await_creation_a_wait_for_a_missing_event_is_an_error(
+    client: BackendClient,
+) -> None:
     with pytest.raises(EventNotFound):
         await client.wait("q")
 
 
 @pytest.mark.parametrize("look", [1, 2])
-async def test_an_event_created_right_after_a_look_is_not_missed(
+async def test_an_event_created_right_after_a_read_is_not_missed(
     client: BackendClient, backend: Observed, look: int
 ) -> None:
     async def create(looks: int) -> None:
@@ -208,7 +210,7 @@ async def test_several_events_created_before_the_name_is_resolved_are_ambiguous(
     assert refused.value.data["candidates"] == events
 
 
-async def test_a_name_means_the_event_that_it_was_resolved_to(
+async def test_a_name_refers_to_the_event_that_it_was_resolved_to(
     client: BackendClient, backend: Observed
 ) -> None:
     [waiting] = await begun(backend, client.await_creation("q"))
@@ -231,7 +233,7 @@ async def test_an_event_that_expires_ends_the_wait(
     assert (await asyncio.wait_for(waiting, TEST_TIMEOUT)).phase == TIMED_OUT
 
 
-async def test_a_cancelled_wait_is_gone_and_the_others_stay(
+async def test_a_cancelled_wait_ends_and_the_others_stay_open(
     client: BackendClient, backend: Observed
 ) -> None:
     waits = await begun(backend, *(client.await_creation("q") for _ in range(3)))
@@ -244,7 +246,7 @@ async def test_a_cancelled_wait_is_gone_and_the_others_stay(
     assert await asyncio.gather(*waits[1:]) == [answered, answered]
 
 
-async def test_the_last_wait_that_is_cancelled_leaves_nothing_behind(
+async def test_cancelling_the_last_wait_leaves_nothing_behind(
     client: BackendClient, backend: Observed
 ) -> None:
     waits = await begun(backend, client.await_creation("q"), client.await_creation("p"))

@@ -33,7 +33,7 @@ async def filled(client: BackendClient, runs: int, events: int) -> list[Event]:
 # The watch of all that is pending.
 
 
-async def test_a_watch_of_what_is_pending_tells_of_all_runs(client: BackendClient) -> None:
+async def test_a_watch_of_pending_events_covers_all_runs(client: BackendClient) -> None:
     one, two = await client.ask(run(1), "one"), await client.ask(run(2), "two")
     answered = await client.answer(await client.ask(run(2), "answered"))
     watching = client.watch(None)
@@ -42,7 +42,9 @@ async def test_a_watch_of_what_is_pending_tells_of_all_runs(client: BackendClien
     assert answered.name not in picture.named()
 
 
-async def test_where_nothing_is_pending_a_watch_of_it_stays_open(client: BackendClient) -> None:
+async def test_a_watch_of_pending_events_stays_open_when_there_are_none(
+    client: BackendClient,
+) -> None:
     watching = client.watch(None)
     picture = await watching.synced()
     assert picture.events == {}
@@ -51,7 +53,9 @@ async def test_where_nothing_is_pending_a_watch_of_it_stays_open(client: Backend
     assert not watching.feed.done()
 
 
-async def test_what_was_told_as_pending_is_told_once_as_resolved(client: BackendClient) -> None:
+async def test_an_event_reported_as_pending_is_reported_once_as_resolved(
+    client: BackendClient,
+) -> None:
     watching = client.watch(None)
     await watching.synced()
     events = [await client.ask(run(place), f"q{place}") for place in range(3)]
@@ -71,7 +75,9 @@ def target(event: Event) -> Target:
     return Target(event.run, action_name=event.action_name)
 
 
-async def test_pending_events_that_another_client_answers_are_told(client: BackendClient) -> None:
+async def test_answers_of_another_client_to_pending_events_are_reported(
+    client: BackendClient,
+) -> None:
     other = BackendClient(client.harness)
     event = await client.ask(run(1), "q")
     watching = client.watch(None)
@@ -83,7 +89,7 @@ async def test_pending_events_that_another_client_answers_are_told(client: Backe
     await watching.pending(["asked by it"])
 
 
-async def test_an_expiry_of_what_is_pending_is_told(client: BackendClient) -> None:
+async def test_the_expiry_of_a_pending_event_is_reported(client: BackendClient) -> None:
     await client.ask(run(1), "q", expires_in=60)
     await client.ask(run(2), "stays")
     watching = client.watch(None)
@@ -93,7 +99,9 @@ async def test_an_expiry_of_what_is_pending_is_told(client: BackendClient) -> No
     assert picture.named()["q"].phase == TIMED_OUT
 
 
-async def test_what_is_pending_under_a_parent_is_told_of_all_runs(client: BackendClient) -> None:
+async def test_pending_events_under_a_parent_are_reported_of_all_runs(
+    client: BackendClient,
+) -> None:
     for number in range(2):
         await client.ask(run(number), f"other{number}")
         await client.ask(run(number), f"q{number}", "a1")
@@ -105,7 +113,7 @@ async def test_what_is_pending_under_a_parent_is_told_of_all_runs(client: Backen
     assert set(picture.named()) == {"q0", "q1", "q2"}
 
 
-async def test_what_is_pending_in_another_place_is_no_part_of_it(client: BackendClient) -> None:
+async def test_a_listing_of_pending_events_excludes_other_scopes(client: BackendClient) -> None:
     await client.make("here")
     there = await client.ask(run(1, ELSEWHERE), "there")
     here, other = client.watch(None), client.watch(None, scope=ELSEWHERE)
@@ -116,7 +124,7 @@ async def test_what_is_pending_in_another_place_is_no_part_of_it(client: Backend
     assert set(here.picture.named()) == {"here"}
 
 
-async def test_a_watch_of_what_is_pending_sees_the_writes_of_every_run(
+async def test_a_watch_of_pending_events_sees_the_writes_of_every_run(
     client: BackendClient,
 ) -> None:
     event = await client.make("q")
@@ -127,7 +135,7 @@ async def test_a_watch_of_what_is_pending_sees_the_writes_of_every_run(
     assert picture.events == {}
 
 
-async def test_a_thousand_pending_events_are_all_told(client: BackendClient) -> None:
+async def test_a_thousand_pending_events_are_all_reported(client: BackendClient) -> None:
     events = await filled(client, 10, 100)
     watching = client.watch(None)
     await watching.pending(names(events))
@@ -139,7 +147,7 @@ async def test_a_thousand_pending_events_are_all_told(client: BackendClient) -> 
 # Their listing.
 
 
-async def test_only_what_is_pending_is_listed_and_in_full(client: BackendClient) -> None:
+async def test_only_pending_events_are_listed_and_in_full(client: BackendClient) -> None:
     assert await client.pending() == []
     events = await filled(client, 3, 2)
     expiring = await client.ask(run(0), "expires", expires_in=60)
@@ -153,7 +161,7 @@ async def test_only_what_is_pending_is_listed_and_in_full(client: BackendClient)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 8, 1000])
-async def test_pages_of_what_is_pending_hold_every_event_once(
+async def test_pages_of_pending_events_hold_every_event_once(
     client: BackendClient, limit: int
 ) -> None:
     events = await filled(client, 3, 3)
@@ -170,7 +178,7 @@ async def test_pages_of_what_is_pending_hold_every_event_once(
     assert sorted(found) == names(events)
 
 
-async def test_a_page_of_what_is_pending_ends_early_rather_than_outgrow_its_bytes(
+async def test_a_page_of_pending_events_ends_early_rather_than_outgrow_its_bytes(
     client: BackendClient,
 ) -> None:
     events = await filled(client, 2, 20)
@@ -188,7 +196,7 @@ async def test_a_page_of_what_is_pending_ends_early_rather_than_outgrow_its_byte
     assert len(await client.pending(max_bytes=1)) == len(events)
 
 
-async def test_a_listing_of_what_is_pending_sees_the_writes_of_every_run(
+async def test_a_listing_of_pending_events_sees_the_writes_of_every_run(
     client: BackendClient,
 ) -> None:
     event = await client.make("q")

@@ -63,7 +63,7 @@ async def test_a_name_that_does_not_exist_is_not_found(client: BackendClient, na
             await client.wait(**target)
 
 
-async def test_events_of_other_runs_and_scopes_do_not_fit(client: BackendClient) -> None:
+async def test_events_of_other_runs_and_scopes_do_not_match(client: BackendClient) -> None:
     event = await client.make("q")
     for run in (
         type(RUN)("o", RUN.project, RUN.domain, RUN.name),
@@ -77,7 +77,7 @@ async def test_events_of_other_runs_and_scopes_do_not_fit(client: BackendClient)
         assert (await client.page(run)).events == []
 
 
-async def test_get_gives_the_first_created_of_those_that_fit(client: BackendClient) -> None:
+async def test_get_returns_the_first_created_of_those_that_match(client: BackendClient) -> None:
     first = await client.make("q", parent="a1")
     second = await client.make("q", parent="a2")
     assert await client.get("q") == first
@@ -89,7 +89,7 @@ async def test_get_gives_the_first_created_of_those_that_fit(client: BackendClie
 
 
 @pytest.mark.parametrize("act", ["signal", "wait", "abort"])
-async def test_a_name_means_the_only_unresolved_event(
+async def test_a_name_refers_to_the_only_unresolved_event(
     client: BackendClient, act: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await client.make("q", parent="a1")
@@ -117,7 +117,7 @@ async def test_a_name_means_the_only_unresolved_event(
 
 
 @pytest.mark.parametrize("act", ["signal", "wait", "abort"])
-async def test_a_name_means_the_last_created_where_none_is_unresolved(
+async def test_a_name_refers_to_the_last_created_event_if_none_is_unresolved(
     client: BackendClient, act: str
 ) -> None:
     for parent in ("a1", "a2"):
@@ -179,7 +179,7 @@ VALUES: dict[str, tuple[Any, Any]] = {
 
 @pytest.mark.parametrize("declared", VALUES)
 @pytest.mark.parametrize("by_id", [True, False])
-async def test_the_same_value_again_changes_nothing_and_another_is_refused_with_the_event(
+async def test_the_same_value_again_changes_nothing_and_another_is_rejected_with_the_event(
     client: BackendClient, declared: str, by_id: bool
 ) -> None:
     value, other = VALUES[declared]
@@ -205,7 +205,7 @@ async def test_an_int_as_digits_is_the_same_value(client: BackendClient) -> None
     assert await client.signal("q", str(2**60)) == told
 
 
-async def test_an_aborted_event_takes_no_answer_and_keeps_its_first_reason(
+async def test_an_aborted_event_rejects_an_answer_and_keeps_its_first_reason(
     client: BackendClient,
 ) -> None:
     await client.make("q")
@@ -254,7 +254,7 @@ async def test_an_expired_event_is_timed_out_for_everyone(client: BackendClient)
 
 
 @pytest.mark.parametrize("ask", ["signal", "abort", "wait", "page", "phases"])
-async def test_every_request_sees_an_expiry_that_nobody_has_looked_at(
+async def test_every_request_sees_an_expiry_that_is_not_recorded_yet(
     client: BackendClient, ask: str
 ) -> None:
     await client.make("q", expires_in=60)
@@ -271,7 +271,7 @@ async def test_every_request_sees_an_expiry_that_nobody_has_looked_at(
             await (client.signal("q", True) if ask == "signal" else client.abort("q"))
 
 
-async def test_an_event_told_as_expired_stays_so_when_the_clock_steps_back(
+async def test_an_event_reported_as_expired_stays_so_when_the_clock_steps_back(
     client: BackendClient,
 ) -> None:
     await client.make("q", expires_in=60)
@@ -284,7 +284,7 @@ async def test_an_event_told_as_expired_stays_so_when_the_clock_steps_back(
     assert await client.listing() == [told]
 
 
-async def test_an_expired_event_gives_way_to_one_that_waits(client: BackendClient) -> None:
+async def test_a_pending_event_takes_precedence_over_an_expired_one(client: BackendClient) -> None:
     await client.make("q", parent="a1", expires_in=60)
     waiting = await client.make("q", parent="a2")
     client.harness.pass_time(61)

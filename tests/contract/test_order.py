@@ -157,7 +157,7 @@ def covers(seen: Any, expected: Any) -> bool:
 
 @given(REQUESTS)
 @settings(max_examples=60)
-async def test_requests_sent_together_mean_what_they_mean_one_after_another(
+async def test_pipelined_requests_have_the_same_results_as_sequential_ones(
     client: BackendClient, requests: list[tuple[Any, ...]]
 ) -> None:
     run = Run(None, "local", "local", f"order{next(runs)}")
@@ -204,7 +204,7 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0)
 
 
-async def test_a_write_waits_only_for_earlier_ones_that_may_mean_its_event(
+async def test_a_write_waits_only_for_earlier_ones_that_may_refer_to_its_event(
     client: BackendClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = await client.make("q", parent="a1")
@@ -253,7 +253,7 @@ async def test_a_read_waits_for_the_writes_to_its_run_and_for_no_others(
     assert signalling.done()
 
 
-async def test_a_write_that_failed_lets_the_next_one_go_on(client: BackendClient) -> None:
+async def test_a_write_that_failed_lets_the_next_one_proceed(client: BackendClient) -> None:
     first = asyncio.ensure_future(client.signal("q", True))
     second = asyncio.ensure_future(client.signal("q", True))
     for task in (first, second):
@@ -274,7 +274,7 @@ async def test_a_write_that_never_ran_is_ended_by_its_caller(client: BackendClie
     assert await reading is not None
 
 
-async def test_what_is_known_of_a_write_follows_its_progress(
+async def test_the_outcome_of_a_write_follows_its_progress(
     client: BackendClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     event = await client.make("q")
@@ -288,7 +288,7 @@ async def test_what_is_known_of_a_write_follows_its_progress(
     await signalling
 
 
-async def test_a_refused_write_is_known_not_to_have_happened(client: BackendClient) -> None:
+async def test_a_rejected_write_has_the_outcome_none(client: BackendClient) -> None:
     event = await client.make("q")
     write = client.service.write(Target(RUN, name="q"))
     with pytest.raises(SidecarError):
@@ -314,7 +314,7 @@ async def test_a_write_cancelled_before_its_turn_does_not_happen(
     assert (await first).action_name == event.action_name
 
 
-async def test_a_write_on_its_way_is_not_torn_off_and_its_result_is_told(
+async def test_a_write_in_progress_is_not_cancelled_and_its_result_is_reported(
     client: BackendClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await client.make("q")
@@ -328,7 +328,7 @@ async def test_a_write_on_its_way_is_not_torn_off_and_its_result_is_told(
     assert (await signalling).phase == SUCCEEDED
 
 
-async def test_a_write_that_stays_away_too_long_is_given_up_but_runs_on(
+async def test_a_write_that_takes_too_long_is_abandoned_but_continues(
     client: BackendClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("flyte_sidecar.events.write_order.CANCELLED_WRITE_TIMEOUT", 0.01)

@@ -21,7 +21,7 @@ async def filled(client: BackendClient, count: int, **how: Any) -> list[str]:
     return [(await client.make(f"q{place}", **how)).action_name for place in range(count)]
 
 
-async def test_a_run_that_is_not_known_lists_nothing(client: BackendClient) -> None:
+async def test_an_unknown_run_lists_nothing(client: BackendClient) -> None:
     page = await client.page(Run(None, "local", "local", "nope"))
     assert (page.events, page.next_cursor) == ([], None)
 
@@ -81,7 +81,7 @@ async def test_a_page_ends_early_rather_than_outgrow_its_bytes(client: BackendCl
     assert [event.name for event in everything] == ["q0", "q1", "q2", "q3"]
 
 
-async def test_an_event_over_the_limit_still_comes_alone(client: BackendClient) -> None:
+async def test_an_event_over_the_limit_is_a_page_of_its_own(client: BackendClient) -> None:
     await filled(client, 3, expected_type="str")
     await client.signal("q1", "x" * 3_000_000)
     sizes = []
@@ -119,7 +119,7 @@ async def test_phases_name_one_listing_in_whatever_order(client: BackendClient) 
     assert [event.name for event in page.events] == ["q1", "q2"]
 
 
-async def test_what_never_was_a_cursor_is_expired(client: BackendClient) -> None:
+async def test_an_invalid_cursor_is_expired(client: BackendClient) -> None:
     await filled(client, 2)
     cursor = (await client.page(limit=1)).next_cursor
     assert cursor is not None
@@ -145,7 +145,7 @@ STEPS = st.lists(
     steps=STEPS, phases=st.sampled_from([None, (PAUSED,), (SUCCEEDED, ABORTED), (PAUSED, ABORTED)])
 )
 @settings(max_examples=60)
-async def test_a_listing_never_skips_nor_repeats_whatever_happens_between_its_pages(
+async def test_a_listing_never_skips_or_repeats_whatever_happens_between_its_pages(
     client: BackendClient, steps: list[tuple[str, int]], phases: tuple[str, ...] | None
 ) -> None:
     parent = f"p{next(runs)}"  # a listing of its own in the same run
@@ -195,7 +195,7 @@ async def test_a_listing_never_skips_nor_repeats_whatever_happens_between_its_pa
         assert told == sorted(told, key=made.index)
 
 
-async def test_paging_while_others_write_tells_every_event_once(client: BackendClient) -> None:
+async def test_paging_while_others_write_returns_every_event_once(client: BackendClient) -> None:
     ids = await filled(client, 300)
 
     async def disturb() -> None:

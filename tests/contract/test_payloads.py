@@ -102,7 +102,7 @@ async def test_an_accepted_payload_comes_back_as_it_was_sent(
 
 
 @pytest.mark.parametrize(("declared", "text"), REFUSED, ids=shown)
-async def test_a_payload_of_another_type_is_refused_and_the_event_still_waits(
+async def test_a_payload_of_another_type_is_rejected_and_the_event_stays_pending(
     client: BackendClient, declared: str, text: str
 ) -> None:
     event = await client.make("q", declared)
@@ -113,7 +113,7 @@ async def test_a_payload_of_another_type_is_refused_and_the_event_still_waits(
 
 
 @pytest.mark.parametrize("text", ["null", "{}", "[]", "[1]", '{"a": 1}', r'"\ud800"', "[[", ""])
-def test_what_is_no_scalar_is_no_payload(text: str) -> None:
+def test_a_value_that_is_not_a_scalar_is_not_a_payload(text: str) -> None:
     with pytest.raises(InvalidParams) as refused:
         decode_payload(Raw(text.encode()))
     assert refused.value.data == {"path": "/payload"}
@@ -185,7 +185,7 @@ async def test_every_unicode_character_comes_back(client: BackendClient) -> None
     assert kept.payload == text
 
 
-async def test_half_a_character_is_refused(client: BackendClient) -> None:
+async def test_an_unpaired_surrogate_is_rejected(client: BackendClient) -> None:
     await client.make("q", "str")
     with pytest.raises(PayloadTypeMismatch):
         await client.signal("q", "\ud800")
@@ -270,7 +270,7 @@ async def check_each(check: Callable[..., Awaitable[None]], cases: list[Any]) ->
 
 @given(st.lists(MATCHING, min_size=1, max_size=20))
 @EXAMPLES
-async def test_any_payload_of_its_type_goes_there_over_the_wire_and_back(
+async def test_any_payload_of_its_type_survives_the_wire_both_ways(
     client: BackendClient, cases: list[Sent]
 ) -> None:
     async def check(name: str, declared: str, text: str, value: Any) -> None:
@@ -294,7 +294,7 @@ async def test_any_payload_of_its_type_goes_there_over_the_wire_and_back(
 
 @given(st.lists(OTHERS, min_size=1, max_size=20))
 @EXAMPLES
-async def test_any_payload_of_another_type_is_refused(
+async def test_any_payload_of_another_type_is_rejected(
     client: BackendClient, cases: list[tuple[str, str]]
 ) -> None:
     async def check(name: str, declared: str, text: str) -> None:

@@ -20,7 +20,9 @@ from tests.contract.test_inbox import ELSEWHERE, filled, run
 # The runs.
 
 
-async def test_runs_are_listed_with_what_is_pending_in_them(client: BackendClient) -> None:
+async def test_runs_are_listed_with_the_number_of_their_pending_events(
+    client: BackendClient,
+) -> None:
     assert await client.runs() == []
     events = await filled(client, 3, 3)
     await client.answer(events[0])
@@ -53,7 +55,7 @@ async def test_an_event_that_expires_is_no_longer_counted(client: BackendClient)
     assert await counts(client, pending_only=True) == {"run2": 1}
 
 
-async def test_a_run_of_very_many_events_is_counted_right(client: BackendClient) -> None:
+async def test_the_events_of_a_very_large_run_are_counted_correctly(client: BackendClient) -> None:
     events = await filled(client, 1, 250)
     assert await counts(client) == {"run0": 250}
     for event in events[:30]:
@@ -61,7 +63,7 @@ async def test_a_run_of_very_many_events_is_counted_right(client: BackendClient)
     assert await counts(client) == {"run0": 220}
 
 
-async def test_runs_of_other_places_are_no_part_of_a_listing(client: BackendClient) -> None:
+async def test_a_listing_excludes_runs_of_other_scopes(client: BackendClient) -> None:
     await client.ask(run(1), "here")
     await client.ask(run(1, ELSEWHERE), "there")
     await client.ask(run(2, ELSEWHERE), "there too")
@@ -178,7 +180,7 @@ def _counted(info: RunInfo) -> str:
 @pytest.mark.parametrize("what", ["pending", "runs"])
 @given(steps=STEPS)
 @settings(max_examples=40)
-async def test_a_listing_never_skips_nor_repeats_whatever_happens_between_its_pages(
+async def test_a_listing_never_skips_or_repeats_whatever_happens_between_its_pages(
     client: BackendClient, what: str, steps: list[tuple[str, int]]
 ) -> None:
     events = RandomEvents(client)
@@ -206,7 +208,7 @@ async def test_a_listing_never_skips_nor_repeats_whatever_happens_between_its_pa
     assert throughout <= set(told)
 
 
-async def test_listing_while_others_write_tells_everything_once(client: BackendClient) -> None:
+async def test_listing_while_others_write_returns_everything_once(client: BackendClient) -> None:
     events = await filled(client, 30, 5)
 
     async def disturb() -> None:

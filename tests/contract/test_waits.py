@@ -72,7 +72,7 @@ async def test_a_wait_ends_at_an_expiry_of_an_event_made_while_it_waits_for_anot
     assert (await long).phase == SUCCEEDED
 
 
-async def test_a_cancelled_wait_is_gone_and_the_others_stay(client: BackendClient) -> None:
+async def test_a_cancelled_wait_ends_and_the_others_stay_open(client: BackendClient) -> None:
     await client.make("q")
     waits = [asyncio.ensure_future(client.wait("q")) for _ in range(3)]
     await settle(20)
@@ -83,7 +83,9 @@ async def test_a_cancelled_wait_is_gone_and_the_others_stay(client: BackendClien
     assert await asyncio.gather(*waits[1:]) == [told, told]
 
 
-async def test_an_answer_that_comes_with_the_cancellation_is_told(client: BackendClient) -> None:
+async def test_an_answer_that_arrives_with_the_cancellation_is_reported(
+    client: BackendClient,
+) -> None:
     # Cancelled in the same turn of the loop in which the answer arrived.
     await client.make("q")
     event = await client.get("q")

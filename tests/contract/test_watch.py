@@ -47,7 +47,7 @@ def of(picture: Picture, name: str) -> list[str]:
     return [change for change in found if change != "updated"]
 
 
-async def test_all_that_stands_is_told_first(client: BackendClient) -> None:
+async def test_all_current_events_are_reported_first(client: BackendClient) -> None:
     waits = await client.make("waits", "int")
     await client.make("answered", "int")
     answered = await client.signal("answered", 5)
@@ -60,7 +60,7 @@ async def test_all_that_stands_is_told_first(client: BackendClient) -> None:
     assert not watching.feed.done()
 
 
-async def test_an_event_that_waits_is_told_in_full(client: BackendClient) -> None:
+async def test_a_pending_event_is_reported_in_full(client: BackendClient) -> None:
     event = await client.make("q", "int", expires_in=3600)
     picture = await client.watch().pending(["q"])
     told = picture.named()["q"]
@@ -68,7 +68,7 @@ async def test_an_event_that_waits_is_told_in_full(client: BackendClient) -> Non
     assert told == event
 
 
-async def test_a_run_that_is_not_known_is_empty_and_stays_watched(client: BackendClient) -> None:
+async def test_an_unknown_run_is_empty_and_stays_watched(client: BackendClient) -> None:
     await client.make("q")
     watching = client.watch(UNKNOWN)
     picture = await watching.synced()
@@ -79,7 +79,7 @@ async def test_a_run_that_is_not_known_is_empty_and_stays_watched(client: Backen
     assert not watching.feed.done()
 
 
-async def test_changes_are_told_as_they_happen(client: BackendClient) -> None:
+async def test_changes_are_reported_as_they_happen(client: BackendClient) -> None:
     watching = client.watch()
     await watching.synced()
     await client.make("q", "int")
@@ -94,7 +94,7 @@ async def test_changes_are_told_as_they_happen(client: BackendClient) -> None:
     assert {event.phase for event in picture.events.values()} == {SUCCEEDED, ABORTED}
 
 
-async def test_changes_by_another_client_are_told(client: BackendClient) -> None:
+async def test_changes_by_another_client_are_reported(client: BackendClient) -> None:
     other = BackendClient(client.harness)
     await client.make("before", "str")
     watching = client.watch()
@@ -105,7 +105,7 @@ async def test_changes_by_another_client_are_told(client: BackendClient) -> None
     await ended(watching, await other.abort("after"))
 
 
-async def test_an_expiry_is_told_as_the_end(client: BackendClient) -> None:
+async def test_an_expiry_is_reported_as_the_end(client: BackendClient) -> None:
     event = await client.make("q", expires_in=60)
     await client.make("stays")
     watching = client.watch()
@@ -117,7 +117,7 @@ async def test_an_expiry_is_told_as_the_end(client: BackendClient) -> None:
     assert of(picture, "q") == ["created", "resolved"]
 
 
-async def test_an_expiry_of_an_event_made_while_it_is_watched_is_told(
+async def test_the_expiry_of_an_event_created_during_a_watch_is_reported(
     client: BackendClient,
 ) -> None:
     watching = client.watch()
@@ -129,7 +129,7 @@ async def test_an_expiry_of_an_event_made_while_it_is_watched_is_told(
     assert picture.named()["q"].phase == TIMED_OUT
 
 
-async def test_only_events_under_the_parent_are_told(client: BackendClient) -> None:
+async def test_only_events_under_the_parent_are_reported(client: BackendClient) -> None:
     await client.make("other")
     await client.make("before", parent="a1")
     watching = client.watch(parent="a1")
@@ -143,7 +143,7 @@ async def test_only_events_under_the_parent_are_told(client: BackendClient) -> N
     assert await client.watch(parent="a9").synced()
 
 
-async def test_events_of_one_name_are_told_each(client: BackendClient) -> None:
+async def test_each_event_of_one_name_is_reported(client: BackendClient) -> None:
     events = [await client.make("q", parent=f"a{place}") for place in range(3)]
     watching = client.watch()
     await watching.until(lambda picture: picture.synced and shows(picture, events))
@@ -151,7 +151,7 @@ async def test_events_of_one_name_are_told_each(client: BackendClient) -> None:
     await watching.until(lambda picture: shows(picture, events))
 
 
-async def test_runs_of_one_name_in_other_places_are_others(client: BackendClient) -> None:
+async def test_runs_of_one_name_in_other_scopes_are_distinct(client: BackendClient) -> None:
     elsewhere = Run(None, "elsewhere", "local", "r1")
     await client.make("here")
     there = await client.ask(elsewhere, "there")
@@ -178,7 +178,7 @@ async def test_runs_of_one_name_in_other_places_are_others(client: BackendClient
         ("str", "é" * 5000),
     ],
 )
-async def test_an_answer_is_told_with_its_type(
+async def test_an_answer_is_reported_with_its_type(
     client: BackendClient, expected_type: str, payload: Any
 ) -> None:
     await client.make("q", expected_type)
@@ -210,7 +210,9 @@ async def test_a_watch_delays_no_write(client: BackendClient) -> None:
     await watching.pending([])
 
 
-async def test_a_watch_that_is_not_read_tells_only_the_last_of_each(client: BackendClient) -> None:
+async def test_a_watch_that_is_not_read_reports_only_the_latest_state_of_each_event(
+    client: BackendClient,
+) -> None:
     watching = client.watch()
     await watching.synced()
     for place in range(10):
@@ -222,7 +224,7 @@ async def test_a_watch_that_is_not_read_tells_only_the_last_of_each(client: Back
     await watching.until(lambda picture: shows(picture, [*events, last]))
 
 
-async def test_a_watch_that_ended_is_told_nothing_and_the_others_go_on(
+async def test_a_watch_that_ended_gets_nothing_and_the_others_continue(
     client: BackendClient,
 ) -> None:
     first, second = client.watch(), client.watch()
@@ -237,7 +239,7 @@ async def test_a_watch_that_ended_is_told_nothing_and_the_others_go_on(
     await third.pending(["q"])
 
 
-async def test_a_watch_that_is_ended_before_it_began_leaves_nothing_behind(
+async def test_a_watch_that_is_closed_before_it_starts_leaves_nothing_behind(
     client: BackendClient,
 ) -> None:
     await client.make("q")
@@ -251,7 +253,7 @@ async def test_a_watch_that_is_ended_before_it_began_leaves_nothing_behind(
     assert never.picture.notes == []
 
 
-async def test_200_watches_of_one_run_are_told_alike(client: BackendClient) -> None:
+async def test_200_watches_of_one_run_report_the_same(client: BackendClient) -> None:
     await client.make("before")
     feeds = [client.watch() for _ in range(200)]
     for watching in feeds:
@@ -273,7 +275,7 @@ async def test_watches_of_the_same_events_hold_the_same_objects(client: BackendC
         assert len({id(picture.named()[name]) for picture in pictures}) == 1
 
 
-async def test_a_thousand_events_are_all_told(client: BackendClient) -> None:
+async def test_a_thousand_events_are_all_reported(client: BackendClient) -> None:
     count = 1000
     events = [await client.make(f"q{place}") for place in range(count)]
     watching = client.watch()
@@ -301,7 +303,7 @@ STEPS = st.lists(
 
 @given(steps=STEPS)
 @settings(max_examples=40)
-async def test_whatever_happens_every_watch_ends_with_what_a_listing_tells(
+async def test_after_any_sequence_every_watch_agrees_with_a_listing(
     client: BackendClient, steps: list[tuple[str, int]]
 ) -> None:
     parent = f"p{next(parents)}"  # a run of its own within the same run

@@ -22,7 +22,7 @@ async def test_reads_wait_for_every_write_of_their_run() -> None:
     assert order.before(RUN) == []
 
 
-async def test_cancelling_who_waits_for_a_write_leaves_the_write_alone() -> None:
+async def test_cancelling_a_request_that_waits_for_a_write_does_not_cancel_the_write() -> None:
     order = WriteOrder()
     write = order.enter(Target(RUN, name="x"))
     waiting = asyncio.ensure_future(ended([write]))

@@ -18,7 +18,7 @@ SCALARS = st.one_of(st.booleans(), INT64S, st.floats(), st.text())
 
 
 @given(SCALARS)
-def test_a_payload_fits_its_own_type_and_comes_as_it_is(value: Any) -> None:
+def test_a_payload_of_its_own_type_is_unchanged(value: Any) -> None:
     kind = type_of(value)
     for declared, claimed in ((kind, None), (None, kind), (kind, kind), (None, None)):
         assert same(fit(value, declared, claimed), value)
@@ -36,12 +36,12 @@ def test_the_form_for_json_fits_back_into_the_same_payload(value: Any) -> None:
 
 
 @given(INT64S)
-def test_an_int_may_come_as_its_digits(value: int) -> None:
+def test_an_int_may_be_sent_as_decimal_digits(value: int) -> None:
     assert fit(str(value), "int", None) == value
 
 
 @given(BEYOND)
-def test_no_int_beyond_64_bits_fits(value: int) -> None:
+def test_no_int_beyond_64_bits_is_accepted(value: int) -> None:
     for form in (value, str(value)):
         with pytest.raises(PayloadTypeMismatch):
             fit(form, "int", None)
@@ -72,7 +72,7 @@ def test_minus_zero_is_the_integer_0_and_the_double_minus_zero() -> None:
 @given(
     st.from_regex(r"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,4})?", fullmatch=True)
 )
-def test_a_float_may_come_as_a_decimal_number_in_a_string(text: str) -> None:
+def test_a_float_may_be_sent_as_a_decimal_number_in_a_string(text: str) -> None:
     if math.isinf(float(text)):
         with pytest.raises(PayloadTypeMismatch):
             fit(text, "float", None)
@@ -101,7 +101,7 @@ def test_no_other_string_is_a_float(text: str) -> None:
         *(("3", "str", "3"), (False, "bool", False)),
     ],
 )
-def test_without_a_declared_type_the_claimed_one_decides_else_the_value(
+def test_without_the_events_type_the_clients_decides_or_else_the_value(
     value: Any, claimed: Any, fitted: Any
 ) -> None:
     found = fit(value, None, claimed)
@@ -113,7 +113,7 @@ def test_without_a_declared_type_the_claimed_one_decides_else_the_value(
     ("value", "claimed"),
     [(3.0, "int"), (True, "int"), (3, "bool"), (True, "float"), ("x", "float"), (3, "str")],
 )
-def test_without_a_declared_type_a_value_that_contradicts_the_claim_is_rejected(
+def test_without_the_events_type_a_value_that_contradicts_the_clients_is_rejected(
     value: Any, claimed: Any
 ) -> None:
     with pytest.raises(PayloadTypeMismatch) as refused:
@@ -135,7 +135,7 @@ def test_only_canonical_digits_are_an_int(text: str) -> None:
 
 
 @given(SCALARS)
-def test_a_payload_is_the_same_as_itself_alone(value: Any) -> None:
+def test_a_payload_is_the_same_only_as_itself(value: Any) -> None:
     assert same(value, value)
     assert not same(value, None)
     for other in (True, 1, 1.0, "1", math.nan):
@@ -151,7 +151,7 @@ def test_not_a_number_is_the_same_answer_again() -> None:
 
 
 @given(SCALARS)
-def test_no_refusal_repeats_the_payload(value: Any) -> None:
+def test_no_error_repeats_the_payload(value: Any) -> None:
     for declared in ("bool", "int", "float", "str"):
         with suppress(PayloadTypeMismatch):
             fit(value, declared, None)

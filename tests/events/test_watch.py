@@ -16,7 +16,7 @@ from tests.events.states import AGAIN, DOWN, INBOX, RUN, SCOPE, answered, event,
 # What a change is called.
 
 
-def test_all_that_stands_is_told_before_it_is_said_to_be_all() -> None:
+def test_all_current_events_are_reported_before_synced() -> None:
     watch = CoalescingQueue(RUN)
     waits, done = event("waits"), answered(event("done"))
     watch.put(waits)
@@ -26,14 +26,14 @@ def test_all_that_stands_is_told_before_it_is_said_to_be_all() -> None:
     assert watch.take() is None
 
 
-def test_where_nothing_stands_that_is_told_at_once() -> None:
+def test_without_events_synced_is_reported_immediately() -> None:
     watch = CoalescingQueue(RUN)
     assert watch.take() is None
     watch.sync()
     assert taken(watch) == [Synced()]
 
 
-def test_an_event_that_came_after_is_told_as_created_whatever_its_state() -> None:
+def test_a_new_event_is_reported_as_created_in_any_state() -> None:
     watch = synced(RUN)
     watch.put(event())
     watch.put(answered(event("done")))
@@ -43,7 +43,7 @@ def test_an_event_that_came_after_is_told_as_created_whatever_its_state() -> Non
     ]
 
 
-def test_the_end_of_a_pending_event_is_told_as_resolved() -> None:
+def test_the_end_of_a_pending_event_is_reported_as_resolved() -> None:
     watch = synced(RUN, event("answered"), event("aborted"))
     aborted = replace(event("aborted"), phase=ABORTED, pending=False, abort_reason="why")
     watch.put(answered(event("answered")))
@@ -54,7 +54,7 @@ def test_the_end_of_a_pending_event_is_told_as_resolved() -> None:
     ]
 
 
-def test_another_change_is_told_as_an_update_before_and_after_the_end() -> None:
+def test_any_other_change_is_an_update_before_and_after_the_end() -> None:
     queued = event(phase="QUEUED")
     watch = synced(RUN, queued)
     watch.put(event())
@@ -67,7 +67,7 @@ def test_another_change_is_told_as_an_update_before_and_after_the_end() -> None:
     assert taken(watch) == [Changed("updated", answered(event("done"), "late"))]
 
 
-def test_an_event_that_is_gone_is_told_as_it_stood_last() -> None:
+def test_a_removed_event_is_reported_in_its_last_state() -> None:
     watch = synced(RUN, event())
     watch.remove(event())
     assert taken(watch) == [Changed("removed", event())]
@@ -75,7 +75,7 @@ def test_an_event_that_is_gone_is_told_as_it_stood_last() -> None:
     assert taken(watch) == []
 
 
-def test_an_event_that_went_before_it_was_told_is_never_told() -> None:
+def test_an_event_removed_before_it_was_reported_is_never_reported() -> None:
     watch = CoalescingQueue(RUN)
     watch.put(event())
     watch.remove(event())
@@ -83,7 +83,7 @@ def test_an_event_that_went_before_it_was_told_is_never_told() -> None:
     assert taken(watch) == [Synced()]
 
 
-def test_an_event_that_comes_again_is_created_again() -> None:
+def test_an_event_that_reappears_is_created_again() -> None:
     watch = synced(RUN, event())
     watch.remove(event())
     taken(watch)
@@ -103,7 +103,7 @@ def test_the_same_state_again_is_no_change(payload: Payload | None) -> None:
 
 
 @pytest.mark.parametrize("payload", [math.nan, math.inf, False, 0, 0.0, ""])
-def test_an_answer_that_is_known_later_than_the_end_is_a_change(payload: Payload) -> None:
+def test_an_answer_that_becomes_known_after_the_end_is_a_change(payload: Payload) -> None:
     watch = synced(RUN, answered(event(), None))
     watch.put(answered(event(), payload))
     (note,) = taken(watch)
@@ -112,14 +112,14 @@ def test_an_answer_that_is_known_later_than_the_end_is_a_change(payload: Payload
     assert repr(note.event.payload) == repr(payload)
 
 
-def test_a_state_that_came_and_went_while_nobody_read_is_no_change() -> None:
+def test_a_state_that_came_and_went_while_the_client_did_not_read_is_no_change() -> None:
     watch = synced(RUN, event())
     watch.put(event(prompt="Really?"))
     watch.put(event())
     assert taken(watch) == []
 
 
-def test_what_was_told_as_resolved_is_never_told_as_pending() -> None:
+def test_an_event_reported_as_resolved_is_never_reported_as_pending() -> None:
     watch = synced(RUN, event())
     watch.put(answered(event()))
     taken(watch)
@@ -130,21 +130,21 @@ def test_what_was_told_as_resolved_is_never_told_as_pending() -> None:
     assert taken(watch) == [Changed("updated", answered(event(), False))]
 
 
-def test_a_stale_state_does_not_take_the_place_of_an_end_that_waits_to_be_told() -> None:
+def test_a_stale_state_does_not_replace_a_queued_end() -> None:
     watch = synced(RUN, event())
     watch.put(answered(event()))
     watch.put(event())
     assert taken(watch) == [Changed("resolved", answered(event()))]
 
 
-def test_of_an_ended_event_fewer_details_are_no_change() -> None:
+def test_fewer_details_of_an_ended_event_are_no_change() -> None:
     done = answered(event(prompt="Really?"))
     watch = synced(RUN, done)
     watch.put(replace(done, prompt=None, prompt_type=None, payload=None, partial=True))
     assert taken(watch) == []
 
 
-def test_of_an_ended_event_more_details_are_a_change() -> None:
+def test_more_details_of_an_ended_event_are_a_change() -> None:
     done = answered(event(prompt="Really?"))
     partial = replace(done, prompt=None, prompt_type=None, payload=None, partial=True)
     watch = synced(RUN, partial)
@@ -168,7 +168,7 @@ def test_of_an_ended_event_more_details_are_a_change() -> None:
         (WatchSelector(scope=Scope(None, "local", "d")), {"domain"}),
     ],
 )
-def test_only_what_is_watched_is_told(watched: WatchSelector, told: set[str]) -> None:
+def test_only_selected_events_are_reported(watched: WatchSelector, told: set[str]) -> None:
     events = [
         event("here"),
         event("under", parent="a1"),
@@ -194,7 +194,7 @@ def test_events_of_one_id_in_several_runs_are_several() -> None:
     assert taken(watch) == [Changed("resolved", answered(event(run_name="r2")))]
 
 
-def test_a_watch_of_what_is_pending_passes_over_what_is_resolved_already() -> None:
+def test_a_watch_of_pending_events_ignores_events_that_are_already_resolved() -> None:
     watch = CoalescingQueue(INBOX)
     watch.put(answered(event("before")))
     watch.sync()
@@ -204,7 +204,7 @@ def test_a_watch_of_what_is_pending_passes_over_what_is_resolved_already() -> No
     assert taken(watch) == [Synced()]
 
 
-def test_a_watch_of_what_is_pending_tells_an_end_once_and_forgets_the_event() -> None:
+def test_a_watch_of_pending_events_reports_an_end_once_and_forgets_the_event() -> None:
     watch = synced(INBOX, event())
     watch.put(answered(event()))
     assert taken(watch) == [Changed("resolved", answered(event()))]
@@ -217,7 +217,7 @@ def test_a_watch_of_what_is_pending_tells_an_end_once_and_forgets_the_event() ->
 # The loss of the backend.
 
 
-def test_a_loss_and_its_end_are_told_in_turn() -> None:
+def test_a_disconnection_and_its_end_are_reported_in_turn() -> None:
     watch = synced(RUN, event())
     watch.disconnect(DOWN)
     assert taken(watch) == [Disconnected(DOWN)]
@@ -226,14 +226,14 @@ def test_a_loss_and_its_end_are_told_in_turn() -> None:
     assert taken(watch) == [Changed("resolved", answered(event())), AGAIN]
 
 
-def test_without_a_loss_nothing_is_said_to_be_true_again() -> None:
+def test_without_a_disconnection_nothing_is_resynced() -> None:
     watch = synced(RUN)
     watch.sync()
     watch.sync()
     assert taken(watch) == []
 
 
-def test_before_all_that_stands_was_put_a_loss_is_an_error() -> None:
+def test_a_disconnection_before_the_first_sync_is_an_error() -> None:
     watch = CoalescingQueue(RUN)
     watch.put(event())
     with pytest.raises(BackendUnavailable):
@@ -241,7 +241,7 @@ def test_before_all_that_stands_was_put_a_loss_is_an_error() -> None:
     assert taken(watch) == [Changed("created", event())]
 
 
-def test_a_loss_that_lasts_is_told_once() -> None:
+def test_a_lasting_disconnection_is_reported_once() -> None:
     watch = synced(RUN)
     for _ in range(3):
         watch.disconnect(DOWN)
@@ -252,7 +252,7 @@ def test_a_loss_that_lasts_is_told_once() -> None:
     assert taken(watch) == [AGAIN]
 
 
-def test_of_losses_that_nobody_has_heard_of_the_last_is_told() -> None:
+def test_only_the_last_of_unread_disconnections_is_reported() -> None:
     watch = synced(RUN)
     worse = StoreUnavailable("gone", reason="io")
     watch.disconnect(DOWN)
@@ -263,7 +263,7 @@ def test_of_losses_that_nobody_has_heard_of_the_last_is_told() -> None:
     assert taken(watch) == [AGAIN]
 
 
-def test_an_end_of_a_loss_that_nobody_has_heard_of_is_no_end() -> None:
+def test_an_unread_end_of_a_disconnection_is_withdrawn_when_it_continues() -> None:
     watch = synced(RUN)
     watch.disconnect(DOWN)
     taken(watch)
@@ -275,7 +275,7 @@ def test_an_end_of_a_loss_that_nobody_has_heard_of_is_no_end() -> None:
     assert taken(watch) == [Changed("created", event()), AGAIN]
 
 
-def test_a_loss_comes_after_what_it_came_after() -> None:
+def test_a_disconnection_is_reported_after_the_changes_before_it() -> None:
     watch = CoalescingQueue(RUN)
     watch.put(event())
     watch.sync()

@@ -108,7 +108,7 @@ class SimulatedBackend:
 @pytest.mark.parametrize("watched", [RUN, INBOX], ids=["run", "inbox"])
 @given(steps=STEPS)
 @settings(max_examples=400)
-def test_whatever_happens_the_notes_make_the_picture_that_is_true(
+def test_after_any_sequence_the_updates_add_up_to_the_current_state(
     watched: WatchSelector, steps: list[tuple[Any, ...]]
 ) -> None:
     watch = CoalescingQueue(watched)

@@ -74,7 +74,7 @@ def test_watches_that_wait_for_their_clients_hold_the_same_object() -> None:
     assert states(second) == []
 
 
-def test_a_watch_that_is_behind_is_not_told_what_another_one_knows() -> None:
+def test_a_watch_that_is_behind_does_not_get_what_another_one_got() -> None:
     first, second = synced(RUN, event()), synced(RUN, event())
     first.put(answered(event()))
     assert taken(first) == [Changed("resolved", answered(event()))]

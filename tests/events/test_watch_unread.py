@@ -21,7 +21,7 @@ from tests.conftest import TEST_TIMEOUT
 from tests.events.states import AGAIN, DOWN, RUN, answered, event, synced, taken
 
 
-def test_of_what_was_not_read_only_the_newest_is_told_in_the_place_of_the_first() -> None:
+def test_only_the_latest_unread_state_is_reported_at_the_position_of_the_first() -> None:
     watch = CoalescingQueue(RUN)
     for number in range(100):
         for name in "abc":
@@ -52,7 +52,7 @@ def test_a_backend_that_flaps_leaves_a_bounded_queue() -> None:
     assert taken(watch) == [Disconnected(DOWN), AGAIN]
 
 
-def test_an_event_that_changes_without_end_does_not_hold_up_the_others() -> None:
+def test_an_event_that_changes_continuously_does_not_delay_the_others() -> None:
     watch = synced(RUN, event("busy"))
     watch.put(event("busy", prompt="0"))
     watch.put(event("other"))
@@ -73,7 +73,7 @@ def ended(event: Event) -> Event:
     return replace(event, phase=SUCCEEDED, pending=False)
 
 
-def test_beyond_a_weight_what_is_resolved_goes_without_its_details() -> None:
+def test_above_the_high_water_mark_resolved_events_are_queued_without_details() -> None:
     watch = CoalescingQueue(RUN)
     count = 2 * (HIGH_WATER_BYTES >> 20)
     for number in range(count):
@@ -91,7 +91,7 @@ def test_beyond_a_weight_what_is_resolved_goes_without_its_details() -> None:
     assert sum(len(str(one.payload)) for one in told) < HIGH_WATER_BYTES + (2 << 20)
 
 
-def test_what_was_read_weighs_nothing_any_more() -> None:
+def test_entries_that_were_read_no_longer_count_as_queued_bytes() -> None:
     watch = CoalescingQueue(RUN)
     for number in range(2 * (HIGH_WATER_BYTES >> 20)):
         watch.put(ended(heavy(str(number))))
@@ -100,7 +100,7 @@ def test_what_was_read_weighs_nothing_any_more() -> None:
         assert not note.event.partial
 
 
-def test_states_that_were_replaced_or_are_gone_weigh_nothing_any_more() -> None:
+def test_replaced_and_removed_states_no_longer_count_as_queued_bytes() -> None:
     watch = CoalescingQueue(RUN)
     for _ in range(2 * (HIGH_WATER_BYTES >> 20)):
         watch.put(heavy("same"))
@@ -112,7 +112,7 @@ def test_states_that_were_replaced_or_are_gone_weigh_nothing_any_more() -> None:
     assert last == Changed("created", ended(heavy("last")))
 
 
-def test_an_end_that_was_told_in_full_is_not_told_again_with_less() -> None:
+def test_an_end_reported_in_full_is_not_reported_again_with_less() -> None:
     done = ended(heavy("done"))
     watch = synced(RUN, done)
     for number in range(2 * (HIGH_WATER_BYTES >> 20)):
@@ -125,7 +125,7 @@ def changes(notes: Iterable[WatchUpdate]) -> list[tuple[str, str]]:
     return [(note.change, note.event.name) for note in notes if isinstance(note, Changed)]
 
 
-async def test_whoever_adds_what_has_long_stood_waits_for_a_client_that_is_far_behind() -> None:
+async def test_a_backend_pauses_current_events_for_a_client_that_is_far_behind() -> None:
     watch = CoalescingQueue(RUN)
     for number in range(HIGH_WATER_ENTRIES):
         watch.put(event(str(number)))
@@ -147,7 +147,7 @@ async def test_whoever_adds_what_has_long_stood_waits_for_a_client_that_is_far_b
     await asyncio.wait_for(adding, TEST_TIMEOUT)
 
 
-async def test_few_notes_that_weigh_much_are_far_behind_too() -> None:
+async def test_a_few_large_entries_are_far_behind_too() -> None:
     watch = CoalescingQueue(RUN)
     for number in range((HIGH_WATER_BYTES >> 20) + 1):
         watch.put(heavy(str(number)))
@@ -158,7 +158,7 @@ async def test_few_notes_that_weigh_much_are_far_behind_too() -> None:
     await asyncio.wait_for(adding, TEST_TIMEOUT)
 
 
-async def test_news_is_told_of_once_there_is_something_to_take() -> None:
+async def test_available_is_done_once_there_is_something_to_take() -> None:
     watch = CoalescingQueue(RUN)
     news = watch.available()
     assert watch.available() is news

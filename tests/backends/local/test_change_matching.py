@@ -173,7 +173,7 @@ async def test_a_change_arrives_though_the_row_of_its_run_is_damaged(
         await feed.until(lambda picture: picture.changes()[-1:] == [("resolved", event.name)])
 
 
-async def test_a_store_caches_no_more_runs_than_it_may(
+async def test_a_change_feed_caches_a_bounded_number_of_runs(
     opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader, "RUN_CACHE_SIZE", 3)

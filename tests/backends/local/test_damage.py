@@ -185,7 +185,7 @@ async def test_a_damaged_document_is_left_out_of_listings_and_logged_once(
 
 
 @BAD
-async def test_a_damaged_document_holds_up_no_write_and_no_expiry_of_others(
+async def test_a_damaged_document_blocks_no_write_and_no_expiry_of_others(
     opened: Stores,
     watched: Feeds,
     store: Path,
@@ -258,7 +258,7 @@ async def test_a_damaged_column_affects_no_other_event(
     assert [name for name in await listed(other) if name != "bad"] == ["one", "two", "new"]
 
 
-async def test_a_document_of_an_enormous_size_is_passed_over(
+async def test_a_document_of_an_enormous_size_is_skipped(
     opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events = await filled(store, document=changed(prompt="x" * 1_000_000))
@@ -283,13 +283,15 @@ async def test_an_event_does_not_end_before_the_time_that_was_reported(
     assert (await signal(backend, True, "bad")).phase == SUCCEEDED
 
 
-async def test_an_event_of_contradicting_times_takes_no_answer(opened: Stores, store: Path) -> None:
+async def test_an_event_of_contradicting_times_rejects_an_answer(
+    opened: Stores, store: Path
+) -> None:
     events = await filled(store, document=changed(expiresAt="2001-01-01T00:00:00Z"))
     await refused(opened(store), events["bad"])
 
 
 @pytest.mark.parametrize("due", [False, True])
-async def test_a_document_whose_pages_are_lost_is_passed_over(
+async def test_a_document_whose_pages_are_lost_is_skipped(
     opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch, due: bool
 ) -> None:
     # SQLite lets no transaction commit that has met such a row.
@@ -350,7 +352,7 @@ async def test_a_page_of_a_listing_skips_what_is_damaged_and_nothing_else(
         assert seen == left
 
 
-async def test_a_name_that_a_damaged_event_may_have_too_is_not_taken_for_another(
+async def test_a_name_that_a_damaged_event_may_share_does_not_resolve_to_another_event(
     opened: Stores, store: Path
 ) -> None:
     backend = LocalBackend(store)
@@ -369,7 +371,7 @@ async def test_a_name_that_a_damaged_event_may_have_too_is_not_taken_for_another
     assert (await service.signal(service.write(target), True)).phase == SUCCEEDED
 
 
-async def test_the_name_of_a_damaged_event_stays_taken(opened: Stores, store: Path) -> None:
+async def test_the_name_of_a_damaged_event_stays_in_use(opened: Stores, store: Path) -> None:
     await filled(store, document="x")
     with pytest.raises(DamagedEvent):
         await make(opened(store), "bad")
@@ -438,7 +440,7 @@ async def test_a_damaged_run_is_left_out_of_a_listing(
         ("pending_by_run", "run = 99"),
     ],
 )
-async def test_an_index_that_contradicts_a_row_holds_up_no_write(
+async def test_an_index_that_contradicts_a_row_blocks_no_write(
     opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch, index: str, column: str
 ) -> None:
     await filled(store)
@@ -509,7 +511,7 @@ async def attempts(backend: LocalBackend, event: Event) -> list[StoreUnavailable
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_whatever_a_disk_changes_a_store_is_never_said_to_be_something_else(
+async def test_a_damaged_store_is_never_reported_as_something_else(
     tmp_path: Path, seed: int
 ) -> None:
     chance = random.Random(seed)
@@ -540,7 +542,7 @@ async def test_whatever_a_disk_changes_a_store_is_never_said_to_be_something_els
 
 
 @pytest.mark.parametrize("size", [1, 16, 99, 100, 512, 4096, 5000])
-async def test_a_store_that_was_cut_off_is_damaged_and_not_touched(
+async def test_a_truncated_store_is_damaged_and_not_modified(
     opened: Stores, store: Path, size: int
 ) -> None:
     backend = LocalBackend(store)
@@ -556,7 +558,7 @@ async def test_a_store_that_was_cut_off_is_damaged_and_not_touched(
 
 @pytest.mark.parametrize("size", [16, 100, 4096])
 @pytest.mark.parametrize("filler", [b"\0", b"\xff", b"~"])
-async def test_a_store_whose_start_is_overwritten_is_damaged_and_not_touched(
+async def test_a_store_whose_start_is_overwritten_is_damaged_and_not_modified(
     opened: Stores, store: Path, size: int, filler: bytes
 ) -> None:
     backend = LocalBackend(store)
@@ -572,7 +574,7 @@ async def test_a_store_whose_start_is_overwritten_is_damaged_and_not_touched(
 
 
 @pytest.mark.parametrize("content", [bytes(100), bytes(8192), b"SQLite format 3\0"])
-async def test_what_may_be_left_of_a_store_is_not_said_to_be_something_else(
+async def test_remains_of_a_store_are_not_reported_as_something_else(
     opened: Stores, store: Path, content: bytes
 ) -> None:
     store.write_bytes(content)
@@ -582,7 +584,7 @@ async def test_what_may_be_left_of_a_store_is_not_said_to_be_something_else(
     assert store.read_bytes() == content
 
 
-async def test_a_disk_that_cannot_be_read_is_told_as_that(worker: Worker, store: Path) -> None:
+async def test_an_unreadable_disk_is_reported_as_such(worker: Worker, store: Path) -> None:
     backend = LocalBackend(store)
     for place in range(20):
         await make(backend, f"q{place}", prompt="p" * 10_000)
@@ -602,7 +604,7 @@ async def test_a_disk_that_cannot_be_read_is_told_as_that(worker: Worker, store:
     assert failed
 
 
-async def test_expiry_that_never_ends_refuses_a_read_instead_of_repeating_it_for_ever(
+async def test_an_expiry_that_cannot_be_recorded_fails_a_read_instead_of_retrying_forever(
     opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await filled(store, document="x", expires_at=1)

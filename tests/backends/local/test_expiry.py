@@ -21,7 +21,7 @@ async def expired(opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("write", ["signal", "abort"])
-async def test_a_write_to_an_event_past_its_time_comes_too_late(
+async def test_a_write_to_an_expired_event_is_too_late(
     opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch, write: str
 ) -> None:
     event = await expired(opened, store, monkeypatch)
@@ -34,7 +34,7 @@ async def test_a_write_to_an_event_past_its_time_comes_too_late(
     assert await get(backend) == told
 
 
-async def test_the_name_of_an_event_past_its_time_is_taken_by_one_that_has_timed_out(
+async def test_the_name_of_an_expired_event_stays_in_use(
     opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     event = await expired(opened, store, monkeypatch)
@@ -44,7 +44,7 @@ async def test_the_name_of_an_event_past_its_time_is_taken_by_one_that_has_timed
     assert (told.action_name, told.phase, told.pending) == (event.action_name, TIMED_OUT, False)
 
 
-async def test_every_write_records_what_is_past_its_time(
+async def test_every_write_records_expired_events(
     opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backend = opened(store)

@@ -23,7 +23,9 @@ async def together(*attempts: Any) -> list[Any]:
     return await asyncio.gather(*attempts, return_exceptions=True)
 
 
-async def test_refusals_in_a_group_do_not_touch_the_others(opened: Stores, store: Path) -> None:
+async def test_rejected_mutations_in_a_group_do_not_affect_the_others(
+    opened: Stores, store: Path
+) -> None:
     backend = opened(store)
     event = await make(backend)
     missing = await make(backend, "other")
@@ -50,7 +52,7 @@ def _renamed(event: Any) -> Any:
 
 
 @pytest.mark.parametrize("when", ["statement", "rollback", "fault"])
-async def test_a_change_that_breaks_its_group_fails_alone(
+async def test_a_mutation_that_fails_its_group_fails_alone(
     opened: Stores, store: Path, when: str
 ) -> None:
     backend = opened(store)
@@ -83,7 +85,7 @@ async def test_a_change_that_breaks_its_group_fails_alone(
     db.close()
 
 
-async def test_a_full_store_takes_what_still_fits_and_all_again_once_there_is_room(
+async def test_a_full_store_accepts_what_still_fits_and_everything_once_there_is_room(
     opened: Stores, store: Path
 ) -> None:
     backend = opened(store)
@@ -113,7 +115,7 @@ async def test_a_full_store_takes_what_still_fits_and_all_again_once_there_is_ro
     assert (await signal(backend, "x" * 1_000_000, "large")).phase == SUCCEEDED
 
 
-def test_a_full_disk_is_told_and_the_store_goes_on_once_there_is_room(
+def test_a_full_disk_is_reported_and_the_store_recovers_once_there_is_room(
     worker: Worker, tmp_path: Path
 ) -> None:
     mount = in_a_mount("-t tmpfs -o size=1m tmpfs", tmp_path)
@@ -151,7 +153,7 @@ async def test_every_failure_of_the_store_is_an_error_of_the_contract(
     assert event.pending
 
 
-async def test_a_store_tells_whether_it_is_healthy(store: Path) -> None:
+async def test_a_store_reports_whether_it_is_healthy(store: Path) -> None:
     backend = LocalBackend(store)
     assert await backend.healthy()
     await backend.close()

@@ -77,7 +77,7 @@ async def test_nothing_is_opened_before_it_is_needed(opened: Stores, store: Path
     assert store.exists()
 
 
-async def test_closing_leaves_one_file_that_opens_again(store: Path) -> None:
+async def test_closing_leaves_one_file_that_can_be_reopened(store: Path) -> None:
     for place in range(3):
         backend = LocalBackend(store)
         await make(backend, f"q{place}")
@@ -102,7 +102,7 @@ async def test_an_empty_file_becomes_a_store(opened: Stores, store: Path) -> Non
 
 
 @pytest.mark.parametrize("kind", ["text", "journal", "binary", "database", "wal"])
-async def test_a_file_that_is_no_store_is_refused_and_not_touched(
+async def test_a_file_that_is_no_store_is_rejected_and_not_modified(
     opened: Stores, store: Path, kind: str
 ) -> None:
     if kind in ("text", "journal"):
@@ -123,7 +123,7 @@ async def test_a_file_that_is_no_store_is_refused_and_not_touched(
     assert snapshot(store.parent) == before
 
 
-async def test_another_programs_database_that_broke_off_is_left_to_it(
+async def test_another_programs_interrupted_database_is_not_modified(
     opened: Stores, store: Path
 ) -> None:
     # Opening it would roll its transaction back.
@@ -143,7 +143,7 @@ async def test_another_programs_database_that_broke_off_is_left_to_it(
 
 
 @pytest.mark.parametrize("kind", ["folder", "fifo", "socket", "/dev/null", "/dev/full"])
-async def test_what_is_no_file_is_refused(
+async def test_something_other_than_a_file_is_rejected(
     opened: Stores, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)  # a socket's path is short
@@ -161,7 +161,7 @@ async def test_what_is_no_file_is_refused(
     assert len(list(tmp_path.iterdir())) <= 1
 
 
-async def test_a_file_in_place_of_a_folder_is_refused(opened: Stores, tmp_path: Path) -> None:
+async def test_a_file_in_place_of_a_folder_is_rejected(opened: Stores, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     assert (await refusal(opened(tmp_path / "file" / "events.db")))["outcome"] == "none"
 
@@ -179,7 +179,7 @@ async def test_a_store_may_have_any_name(opened: Stores, tmp_path: Path, name: s
     )
 
 
-async def test_two_slashes_before_a_path_are_no_host(opened: Stores, store: Path) -> None:
+async def test_two_slashes_before_a_path_are_not_a_host(opened: Stores, store: Path) -> None:
     await make(opened(f"/{store}"))
     assert await get(opened(store)) is not None
 
@@ -211,7 +211,7 @@ async def test_an_older_store_is_migrated_and_keeps_its_events(
 
 
 @pytest.mark.parametrize("in_the_log_alone", [False, True])
-async def test_a_newer_store_is_refused_and_not_touched(
+async def test_a_newer_store_is_rejected_and_not_modified(
     opened: Stores, tmp_path: Path, migrated: Any, in_the_log_alone: bool
 ) -> None:
     store, copied = tmp_path / "a" / "events.db", tmp_path / "b" / "events.db"
@@ -263,7 +263,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="runs as another user"
 
 @needs_root
 @pytest.mark.parametrize("what", ["file", "folder"])
-async def test_a_store_without_permission_to_write_is_refused_and_not_touched(
+async def test_a_store_without_permission_to_write_is_rejected_and_not_modified(
     worker: Worker, common: Path, what: str
 ) -> None:
     store = common / "here" / "events.db"
@@ -292,7 +292,7 @@ def in_a_mount(options: str, folder: Path) -> tuple[str, ...]:
     return ("unshare", "-rm", "sh", "-c", script, str(folder))
 
 
-async def test_a_store_on_a_read_only_disk_is_refused_and_not_touched(
+async def test_a_store_on_a_read_only_disk_is_rejected_and_not_modified(
     worker: Worker, store: Path
 ) -> None:
     backend = LocalBackend(store)

@@ -39,7 +39,7 @@ async def test_an_acknowledged_signal_survives_a_kill(worker: Worker, store: Pat
     await backend.close()
 
 
-async def test_a_kill_in_the_middle_of_making_a_store_leaves_one_that_opens(
+async def test_a_kill_while_a_store_is_created_leaves_one_that_opens(
     worker: Worker, tmp_path: Path
 ) -> None:
     for turn in range(12):
@@ -56,7 +56,7 @@ async def test_a_kill_in_the_middle_of_making_a_store_leaves_one_that_opens(
         await backend.close()
 
 
-async def test_a_first_transaction_that_broke_off_is_taken_back(
+async def test_an_interrupted_first_transaction_is_rolled_back(
     opened: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Pages are in the file, and the journal that says they are not committed beside it.

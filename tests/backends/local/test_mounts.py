@@ -33,7 +33,7 @@ OWN = [
 
 
 @pytest.mark.parametrize("kind", SHARED)
-async def test_a_store_where_other_hosts_or_guests_may_be_is_refused(
+async def test_a_store_on_a_file_system_shared_with_hosts_or_guests_is_rejected(
     opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     monkeypatch.setattr(mounts, "file_system", lambda _: kind)
@@ -62,7 +62,7 @@ def test_a_mount_point_of_any_name_is_recognized(
     assert mounted.communicate(timeout=TEST_TIMEOUT)[0] == "tmpfs\n"
 
 
-def test_of_two_mounts_on_one_folder_the_upper_counts(worker: Worker, tmp_path: Path) -> None:
+def test_the_upper_of_two_mounts_on_one_folder_counts(worker: Worker, tmp_path: Path) -> None:
     point = tmp_path / "point"
     (point / "inner").mkdir(parents=True)
     both = f'-t tmpfs none "{point}/inner" && mount -t ramfs none'
@@ -99,7 +99,7 @@ def part(point: str, kind: str, opts: str = "rw,local") -> SimpleNamespace:
         ("win32", "\\\\server\\share\\events.db", "remote"),
     ],
 )
-def test_other_platforms_tell_what_is_remote(
+def test_other_platforms_report_what_is_remote(
     monkeypatch: pytest.MonkeyPatch, platform: str, path: str, expected: str
 ) -> None:
     parts = [part("/", "apfs"), part("/Volumes/share", "macfuse", "rw"), part("/net", "nfs")]
@@ -108,7 +108,7 @@ def test_other_platforms_tell_what_is_remote(
     assert mounts.file_system(path) == expected
 
 
-async def test_a_refusal_names_the_file_and_the_file_system(
+async def test_the_error_names_the_file_and_the_file_system(
     opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mounts, "file_system", lambda _: "virtiofs")

@@ -33,7 +33,7 @@ async def left(store: Path) -> None:
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("bits", [0o602, 0o620, 0o622, 0o666, 0o777])
-async def test_a_store_that_others_can_write_is_refused_and_not_touched(
+async def test_a_store_that_others_can_write_is_rejected_and_not_modified(
     opened: Stores, store: Path, suffix: str, bits: int
 ) -> None:
     await left(store)
@@ -49,7 +49,7 @@ async def test_a_store_that_others_can_write_is_refused_and_not_touched(
 
 @needs_root
 @pytest.mark.parametrize("suffix", SUFFIXES)
-async def test_root_uses_no_files_of_another_user_beside_its_own_store(
+async def test_root_rejects_files_of_another_user_beside_its_own_store(
     opened: Stores, store: Path, suffix: str
 ) -> None:
     await left(store)
@@ -85,7 +85,7 @@ async def test_root_may_use_a_store_that_is_private_to_another_user(
 
 @needs_root
 @pytest.mark.parametrize("bits", [0o600, 0o644, 0o666])
-async def test_a_store_of_another_user_is_refused(worker: Worker, common: Path, bits: int) -> None:
+async def test_a_store_of_another_user_is_rejected(worker: Worker, common: Path, bits: int) -> None:
     store = common / "here" / "events.db"
     backend = LocalBackend(store)
     await make(backend)
@@ -96,7 +96,7 @@ async def test_a_store_of_another_user_is_refused(worker: Worker, common: Path, 
     assert process.communicate(timeout=TEST_TIMEOUT)[0] == "store_unavailable permissions none\n"
 
 
-async def test_a_folder_in_which_anyone_may_replace_the_store_is_refused(
+async def test_a_folder_in_which_anyone_may_replace_the_store_is_rejected(
     opened: Stores, tmp_path: Path
 ) -> None:
     folder = tmp_path / "open"
@@ -135,7 +135,7 @@ KINDS = ["fifo", "folder", "socket", "link", "dangling link", "device"]
 @pytest.mark.parametrize("there", [False, True])
 @pytest.mark.parametrize("suffix", SUFFIXES[1:])
 @pytest.mark.parametrize("kind", KINDS)
-async def test_what_is_no_file_beside_a_store_is_refused_and_hangs_nothing(
+async def test_something_other_than_a_file_beside_a_store_is_rejected_without_blocking(
     opened: Stores,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -156,7 +156,7 @@ async def test_what_is_no_file_beside_a_store_is_refused_and_hangs_nothing(
 
 
 @pytest.mark.parametrize("kind", ["fifo", "folder", "device"])
-async def test_a_link_to_what_is_no_file_is_refused(
+async def test_a_link_to_something_other_than_a_file_is_rejected(
     opened: Stores, tmp_path: Path, kind: str
 ) -> None:
     put(tmp_path / "real", kind, tmp_path / "elsewhere")
@@ -166,7 +166,7 @@ async def test_a_link_to_what_is_no_file_is_refused(
     assert met.value.data == {"reason": "not_a_store", "outcome": "none"}
 
 
-async def test_a_file_that_is_put_there_while_the_store_is_opened_is_refused(
+async def test_a_file_that_appears_while_the_store_is_opened_is_rejected(
     opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def put_fifo(path: str) -> bool:
@@ -179,7 +179,7 @@ async def test_a_file_that_is_put_there_while_the_store_is_opened_is_refused(
     assert met.value.data == {"reason": "not_a_store", "outcome": "none"}
 
 
-async def test_a_log_that_others_can_write_once_the_store_is_open_is_refused(
+async def test_a_log_that_others_can_write_once_the_store_is_open_is_rejected(
     opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await left(store)

@@ -24,9 +24,7 @@ from tests.backends.local.conftest import Stores, get, make, signal
 from tests.backends.local.worker import RUN
 
 
-async def test_every_statement_goes_by_an_index_and_sorts_nothing(
-    opened: Stores, store: Path
-) -> None:
+async def test_every_statement_uses_an_index_and_sorts_nothing(opened: Stores, store: Path) -> None:
     backend = opened(store)
     event = await make(backend, "q", expires_in=3600)
     assert backend._reader is not None
@@ -95,7 +93,7 @@ async def test_a_read_does_not_hide_what_others_write(opened: Stores, store: Pat
         assert backend._reader.data_version() != version
 
 
-async def test_a_reader_remembers_no_more_runs_than_it_may(
+async def test_a_reader_caches_a_bounded_number_of_runs(
     opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader, "RUN_CACHE_SIZE", 3)
@@ -109,7 +107,7 @@ async def test_a_reader_remembers_no_more_runs_than_it_may(
     assert len(backend._reader._run_ids) <= 3
 
 
-async def test_reads_are_answered_at_once_while_the_store_is_open(
+async def test_reads_return_immediately_while_the_store_is_open(
     opened: Stores, store: Path
 ) -> None:
     backend = opened(store)

@@ -22,7 +22,7 @@ from tests.conftest import TEST_TIMEOUT
 PROCESSES, EVENTS = 50, 200
 
 
-def test_of_50_processes_that_race_one_wins_each_event_and_tells_the_others(
+def test_one_of_50_racing_processes_wins_each_event_and_the_others_get_its_value(
     worker: Worker, store: Path
 ) -> None:
     assert worker("fill", store, EVENTS).stdout.readline() == "filled\n"
@@ -48,7 +48,7 @@ def test_of_50_processes_that_race_one_wins_each_event_and_tells_the_others(
     assert len(winners) == EVENTS
 
 
-def test_processes_that_make_a_fresh_store_together_all_succeed(
+def test_processes_that_create_a_store_concurrently_all_succeed(
     worker: Worker, tmp_path: Path
 ) -> None:
     for turn in range(5):
@@ -62,7 +62,7 @@ def test_processes_that_make_a_fresh_store_together_all_succeed(
         db.close()
 
 
-async def test_threads_that_make_a_fresh_store_together_all_succeed(tmp_path: Path) -> None:
+async def test_threads_that_create_a_store_concurrently_all_succeed(tmp_path: Path) -> None:
     for turn in range(30):
         store = tmp_path / f"{turn}.db"
         failures: list[BaseException] = []
@@ -120,7 +120,7 @@ async def test_closing_one_of_two_stores_of_a_process_keeps_the_locks_of_the_oth
         assert await get(other, name) is not None
 
 
-async def test_a_lock_held_past_patience_is_told_as_busy_and_nothing_has_happened(
+async def test_a_lock_held_past_the_timeout_is_reported_as_busy_and_nothing_has_happened(
     opened: Stores, worker: Worker, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(file, "BUSY_TIMEOUT", 0.2)
@@ -137,7 +137,7 @@ async def test_a_lock_held_past_patience_is_told_as_busy_and_nothing_has_happene
     assert (await backend.signal(event, True)).phase == SUCCEEDED
 
 
-async def test_a_lock_that_is_let_go_in_time_only_delays_a_write(
+async def test_a_lock_that_is_released_in_time_only_delays_a_write(
     opened: Stores, worker: Worker, store: Path
 ) -> None:
     backend = opened(store)
@@ -152,7 +152,7 @@ async def test_a_lock_that_is_let_go_in_time_only_delays_a_write(
     assert (await signalling).phase == SUCCEEDED
 
 
-async def test_a_read_that_meets_a_lock_is_repeated_without_holding_up_the_loop(
+async def test_a_read_that_meets_a_lock_is_retried_without_blocking_the_loop(
     opened: Stores, store: Path
 ) -> None:
     backend = opened(store)
@@ -172,7 +172,7 @@ async def test_a_read_that_meets_a_lock_is_repeated_without_holding_up_the_loop(
 
 @pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
 @pytest.mark.parametrize("how", ["deleted", "replaced"])
-async def test_a_store_that_is_gone_acknowledges_no_write_and_the_next_one_serves(
+async def test_a_replaced_store_acknowledges_no_write_and_the_next_one_serves(
     opened: Stores, store: Path, how: str, suffix: str
 ) -> None:
     backend = opened(store)
@@ -191,7 +191,7 @@ async def test_a_store_that_is_gone_acknowledges_no_write_and_the_next_one_serve
         assert await get(opened(store), "next") is not None
 
 
-async def test_a_wait_hears_that_its_store_is_gone(opened: Stores, store: Path) -> None:
+async def test_a_wait_fails_when_its_store_is_replaced(opened: Stores, store: Path) -> None:
     backend = opened(store)
     waiting = asyncio.ensure_future(backend.resolved(await make(backend)))
     await asyncio.sleep(0)
@@ -202,7 +202,7 @@ async def test_a_wait_hears_that_its_store_is_gone(opened: Stores, store: Path) 
     assert await get(backend) is None
 
 
-async def test_a_wait_hears_of_a_signal_at_any_moment_between_two_looks(
+async def test_a_wait_ends_with_a_signal_at_any_moment_between_two_polls(
     opened: Stores, store: Path
 ) -> None:
     # Another store of this process goes the same way: through the file alone.
@@ -215,7 +215,7 @@ async def test_a_wait_hears_of_a_signal_at_any_moment_between_two_looks(
         assert await waiting == told
 
 
-async def test_a_wait_goes_on_where_a_look_meets_a_lock(
+async def test_a_wait_continues_if_a_poll_meets_a_lock(
     opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits, other = opened(store), opened(store)
@@ -239,7 +239,7 @@ async def test_a_wait_goes_on_where_a_look_meets_a_lock(
     assert failures == []
 
 
-async def test_a_wait_ends_with_an_error_where_the_store_fails(
+async def test_a_wait_ends_with_an_error_if_the_store_fails(
     opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits, other = opened(store), opened(store)
@@ -258,7 +258,7 @@ async def test_a_wait_ends_with_an_error_where_the_store_fails(
     assert ended.value.data["reason"] == "io"
 
 
-async def test_nobody_looks_where_nobody_waits(opened: Stores, store: Path) -> None:
+async def test_polling_stops_when_nobody_waits(opened: Stores, store: Path) -> None:
     backend = opened(store)
     event = await make(backend)
     waiting = asyncio.ensure_future(backend.resolved(event))

@@ -35,7 +35,7 @@ async def waiting_on(client: Client, name: str) -> asyncio.Future[Any]:
     return wait
 
 
-async def test_a_wait_in_one_sidecar_hears_of_every_signal_in_another(store: Path) -> None:
+async def test_a_wait_in_one_sidecar_ends_with_a_signal_in_another(store: Path) -> None:
     async with spawn(store) as waits, spawn(store) as signals:
         for place in range(50):
             await signals.request("events.create", **target(f"q{place}"))
@@ -44,7 +44,7 @@ async def test_a_wait_in_one_sidecar_hears_of_every_signal_in_another(store: Pat
             assert await wait == told
 
 
-async def test_every_sidecar_tells_the_loser_of_a_race_the_winners_value(store: Path) -> None:
+async def test_every_sidecar_reports_the_winners_value_to_the_losers_of_a_race(store: Path) -> None:
     async with spawn(store) as one, spawn(store) as other:
         await one.request("events.create", **target("q"), expectedType="int")
         results = await asyncio.gather(
@@ -61,7 +61,7 @@ async def test_every_sidecar_tells_the_loser_of_a_race_the_winners_value(store: 
         assert lost[0].data["event"] == won[0]
 
 
-async def test_an_event_expires_in_a_sidecar_that_did_not_make_it(store: Path) -> None:
+async def test_an_event_expires_in_a_sidecar_that_did_not_create_it(store: Path) -> None:
     async with spawn(store) as makes, spawn(store) as waits:
         event = await makes.request("events.create", **target("q"), expiresInSeconds=0.2)
         told = await waits.request("events.wait", **target("q"), timeoutSeconds=TEST_TIMEOUT)

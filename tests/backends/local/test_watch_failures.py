@@ -21,7 +21,7 @@ from tests.contract.harness import settle
 
 @pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
 @pytest.mark.parametrize("how", ["deleted", "replaced"])
-async def test_a_store_that_is_gone_ends_its_watches(
+async def test_a_replaced_store_ends_its_watches(
     opened: Stores, watched: Feeds, store: Path, how: str, suffix: str
 ) -> None:
     backend = opened(store)
@@ -41,7 +41,7 @@ async def test_a_store_that_is_gone_ends_its_watches(
         await next_.until(lambda picture: "next" in picture.named())
 
 
-async def test_a_store_that_is_gone_while_a_watch_begins_is_not_said_to_be_told_in_full(
+async def test_a_watch_whose_store_is_replaced_before_all_is_reported_never_syncs(
     opened: Stores, watched: Feeds, worker: Worker, store: Path
 ) -> None:
     assert await line(worker("fill", store, 2 * HIGH_WATER_ENTRIES)) == "filled\n"
@@ -84,7 +84,7 @@ async def test_a_migration_by_a_newer_release_ends_a_watch(
     assert again.data["reason"] == "newer"
 
 
-async def test_a_store_that_cannot_be_opened_refuses_a_watch(
+async def test_a_store_that_cannot_be_opened_fails_a_watch(
     opened: Stores, watched: Feeds, store: Path
 ) -> None:
     store.write_text("something else entirely")
@@ -178,7 +178,7 @@ async def test_a_store_that_fails_ends_a_watch_with_the_reason(
     assert error.data["reason"] == "io"
 
 
-async def test_a_lock_that_outlasts_patience_refuses_a_watch_that_has_not_told_all(
+async def test_a_lock_past_the_timeout_fails_a_watch_that_is_not_synced(
     opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backend = opened(store)

@@ -25,7 +25,7 @@ PROCESSES, EVENTS = 50, 40
 # What other processes write.
 
 
-async def test_what_other_processes_write_arrives(
+async def test_changes_of_other_processes_arrive(
     opened: Stores, watched: Feeds, worker: Worker, store: Path
 ) -> None:
     backend = opened(store)
@@ -54,7 +54,7 @@ async def test_what_other_processes_write_arrives(
     await inbox.pending(name for name, event in true.items() if event.pending)
 
 
-async def test_of_50_processes_that_race_all_that_they_changed_arrives(
+async def test_all_changes_of_50_racing_processes_arrive(
     opened: Stores, watched: Feeds, worker: Worker, store: Path
 ) -> None:
     assert await line(worker("fill", store, EVENTS)) == "filled\n"
@@ -83,7 +83,7 @@ async def test_of_50_processes_that_race_all_that_they_changed_arrives(
     assert sorted(inbox.picture.changes()) == sorted(picture.changes())
 
 
-async def test_a_change_at_any_moment_between_two_looks_arrives(
+async def test_a_change_at_any_moment_between_two_polls_arrives(
     opened: Stores, watched: Feeds, store: Path
 ) -> None:
     # Another store of this process goes the same way: through the file alone.
@@ -97,7 +97,7 @@ async def test_a_change_at_any_moment_between_two_looks_arrives(
         await stands_as(watching, told)
 
 
-async def test_a_watch_begun_while_others_write_misses_nothing(
+async def test_a_watch_opened_while_others_write_misses_nothing(
     opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader, "BATCH_EVENTS", 3)
@@ -139,7 +139,7 @@ async def test_more_changes_than_are_read_at_once_all_arrive_in_their_order(
     assert picture.changes() == [("created", name) for name in names]
 
 
-async def test_changes_that_weigh_much_all_arrive(
+async def test_large_changes_all_arrive(
     opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader, "BATCH_BYTES", 5000)
@@ -151,7 +151,7 @@ async def test_changes_that_weigh_much_all_arrive(
     await watching.until(lambda picture: picture.named() == told)
 
 
-async def test_what_has_long_stood_is_not_cut_down_for_a_client_that_reads(
+async def test_current_events_are_reported_in_full_to_a_client_that_reads(
     opened: Stores, watched: Feeds, store: Path
 ) -> None:
     writes = opened(store)
@@ -165,7 +165,7 @@ async def test_what_has_long_stood_is_not_cut_down_for_a_client_that_reads(
     assert list(picture.events.values()) == told
 
 
-async def test_of_what_has_long_stood_little_waits_for_a_client_that_does_not_read(
+async def test_few_current_events_are_queued_for_a_client_that_does_not_read(
     opened: Stores, watched: Feeds, worker: Worker, store: Path
 ) -> None:
     assert await line(worker("fill", store, 3 * HIGH_WATER_ENTRIES)) == "filled\n"
@@ -220,7 +220,7 @@ async def test_watches_of_clients_that_do_not_read_hold_each_event_once(
     assert sum(event() is not None for event in decoded) == 10
 
 
-async def test_an_expiry_is_told_to_every_process_that_watches(
+async def test_an_expiry_is_reported_to_every_process_that_watches(
     opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backends = [opened(store), opened(store), opened(store)]
@@ -245,7 +245,7 @@ async def test_an_expiry_is_told_to_every_process_that_watches(
     await backends[2].abort(later, None)
 
 
-async def test_what_expired_before_it_is_watched_is_told_as_expired(
+async def test_an_event_that_expired_before_a_watch_is_reported_as_expired(
     opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await make(opened(store), expires_in=3600)
@@ -267,7 +267,7 @@ async def until_nobody_looks(changes: ChangeFeed) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_nobody_looks_once_the_last_watch_has_ended(
+async def test_polling_stops_when_the_last_watch_has_ended(
     opened: Stores, watched: Feeds, store: Path
 ) -> None:
     backend = opened(store)
