@@ -14,7 +14,7 @@ from tests.contract.local import LocalHarness
 def harness(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Harness]:
-    """Every backend, one after another; of Flyte, every release that behaves otherwise."""
+    """Every backend; for Flyte, every release that behaves differently."""
     if request.param == "local":
         yield LocalHarness(tmp_path, monkeypatch)
         return

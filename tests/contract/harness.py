@@ -1,4 +1,4 @@
-"""What the contract's tests need of a backend: make events, let time pass, talk to it."""
+"""What the contract's tests need of a backend: create events, let time pass, make requests."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ class Harness(Protocol):
     can_create: bool
 
     def backend(self) -> EventBackend:
-        """Give the backend that clients share."""
+        """Return the backend that clients share."""
 
     def choose_id(self, action: str) -> None:
-        """Let the next event that is created have this id."""
+        """Set the id of the next event that is created."""
 
     def pass_time(self, seconds: float) -> None:
-        """Let the backend's clock go on, or back."""
+        """Move the backend's clock forward, or back."""
 
     async def close(self) -> None:
-        """Let go of everything."""
+        """Release all resources."""
 
 
 RUN = Run(None, "local", "local", "r1")
@@ -53,16 +53,16 @@ SCOPE = Scope(RUN.org, RUN.project, RUN.domain)
 
 
 class Picture:
-    """What a client makes of the notes of a watch; a note that breaks their rules fails.
+    """The state of a client that applies the updates of a watch, and checks their rules.
 
     Attributes
     ----------
     events
-        Each event as it was told last.
+        The last reported state of each event.
     notes
-        Everything that was told.
+        All updates.
     synced, lost
-        Whether all that stood was told, and whether the backend is lost.
+        Whether all current events were reported, and whether the backend is disconnected.
     """
 
     def __init__(self) -> None:
@@ -105,22 +105,22 @@ class Picture:
         self.events[key] = event
 
     def changes(self) -> list[tuple[str, str]]:
-        """Give what was told of events: each change, and the name of the event."""
+        """Return each change that was reported, with the name of the event."""
         return [(note.change, note.event.name) for note in self.notes if isinstance(note, Changed)]
 
     def named(self) -> dict[str, Event]:
-        """Give the events by their names, which differ."""
+        """Return the events by their names, which differ."""
         found = {event.name: event for event in self.events.values()}
         assert len(found) == len(self.events)
         return found
 
     def pending(self) -> set[str]:
-        """Give the names of those that wait for an answer."""
+        """Return the names of the pending events."""
         return {name for name, event in self.named().items() if event.pending}
 
 
 class Watching:
-    """An open watch, and what it has told."""
+    """An open watch, and what it has reported."""
 
     def __init__(self, watch: CoalescingQueue, feed: asyncio.Future[None]) -> None:
         self.watch = watch
@@ -128,12 +128,12 @@ class Watching:
         self.picture = Picture()
 
     def take(self) -> None:
-        """Take everything that can be told now."""
+        """Take all available updates."""
         while (note := self.watch.take()) is not None:
             self.picture.apply(note)
 
     async def until(self, seen: Callable[[Picture], bool]) -> Picture:
-        """Take notes until the picture is as it should be."""
+        """Take updates until a condition holds."""
         async with asyncio.timeout(TEST_TIMEOUT):
             while True:
                 self.take()
@@ -149,7 +149,7 @@ class Watching:
         return await self.until(lambda picture: picture.synced)
 
     async def pending(self, names: Iterable[str]) -> Picture:
-        """Take notes until just these events are pending."""
+        """Take updates until exactly these events are pending."""
         wanted = set(names)
         return await self.until(lambda picture: picture.synced and picture.pending() == wanted)
 
@@ -182,7 +182,7 @@ class BackendClient:
         parent: str = "a0",
         expires_in: float | None = None,
     ) -> Event:
-        """Have the run `RUN` ask."""
+        """Create an event of the run `RUN`."""
         return await self.ask(RUN, name, parent, expected_type=expected_type, expires_in=expires_in)
 
     async def get(self, name: str | None = None, **more: Any) -> Event | None:
@@ -208,7 +208,7 @@ class BackendClient:
         return await resolve(self.service.page(Query(run=run, **{"details": True, **more})))
 
     async def listing(self, **more: Any) -> list[Event]:
-        """Give all pages of a listing."""
+        """Return all pages of a listing."""
         events: list[Event] = []
         cursor = None
         while True:
@@ -219,7 +219,7 @@ class BackendClient:
                 return events
 
     async def ask(self, run: Run, name: str, parent: str = "a0", **more: Any) -> Event:
-        """Have any run ask."""
+        """Create an event of any run."""
         new = NewEvent(run=run, name=name, parent=parent, **more)
         return await self.service.backend.create(new)
 
@@ -231,7 +231,7 @@ class BackendClient:
     def watch(
         self, run: Run | None = RUN, parent: str | None = None, scope: Scope = SCOPE
     ) -> Watching:
-        """Watch a run; None for all that is pending in the scope."""
+        """Watch a run; None for the pending events of the scope."""
         if run is not None:
             scope = Scope(run.org, run.project, run.domain)
         name = None if run is None else run.name
@@ -244,7 +244,7 @@ class BackendClient:
         return await resolve(self.service.pending(PendingQuery(scope=scope, **more)))
 
     async def pending(self, scope: Scope = SCOPE, **more: Any) -> list[Event]:
-        """Give all pages of what is pending."""
+        """Return all pages of the pending events."""
         page = await self.pending_page(scope, **more)
         events = [*page.events]
         while page.next_cursor is not None:
@@ -256,7 +256,7 @@ class BackendClient:
         return await resolve(self.service.runs(RunsQuery(scope=scope, **more)))
 
     async def runs(self, scope: Scope = SCOPE, **more: Any) -> list[RunInfo]:
-        """Give all pages of the runs."""
+        """Return all pages of the runs."""
         page = await self.runs_page(scope, **more)
         runs = [*page.runs]
         while page.next_cursor is not None:
@@ -271,6 +271,6 @@ class BackendClient:
 
 
 async def settle(rounds: int = 5) -> None:
-    """Let everything that can run now run."""
+    """Run everything that is ready to run."""
     for _ in range(rounds):
         await asyncio.sleep(0)

@@ -20,13 +20,13 @@ LATER = Run(None, "local", "local", "later")
 
 
 class Observed:
-    """A backend that counts its watches, and does something after each look for an event."""
+    """A backend that counts its watches, and runs a callback after each read of an event."""
 
     def __init__(self, backend: EventBackend) -> None:
         self._backend = backend
         self.watches = 0
-        self.looks = 0
-        self.after_look: Callable[[int], Awaitable[object]] | None = None
+        self.reads = 0
+        self.after_read: Callable[[int], Awaitable[object]] | None = None
         self.instead_of_watch: Callable[[], Awaitable[object]] | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -34,9 +34,9 @@ class Observed:
 
     async def choices(self, target: Target) -> Sequence[Event]:
         found = await resolve(self._backend.choices(target))
-        self.looks += 1
-        if self.after_look is not None:
-            await self.after_look(self.looks)
+        self.reads += 1
+        if self.after_read is not None:
+            await self.after_read(self.reads)
         return found
 
     async def watch(self, watch: WatchFeed) -> None:
@@ -52,7 +52,7 @@ class Observed:
 
 @pytest.fixture
 def backend(client: BackendClient) -> Observed:
-    """The backend as the client's service sees it."""
+    """Wrap the backend of the client's service."""
     client.service.backend = observed = Observed(client.service.backend)  # type: ignore[assignment]
     return observed
 
@@ -64,10 +64,10 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def begun(backend: Observed, *waits: Awaitable[Event]) -> list[asyncio.Future[Event]]:
-    """Start waits, and return them once each has looked twice: before and after it subscribed."""
-    looks = backend.looks
+    """Start waits, and return them once each has read twice: before and after it subscribed."""
+    reads = backend.reads
     tasks = [asyncio.ensure_future(wait) for wait in waits]
-    await until(lambda: backend.looks == looks + 2 * len(waits))
+    await until(lambda: backend.reads == reads + 2 * len(waits))
     await settle()
     assert not any(task.done() for task in tasks)
     return tasks
@@ -163,17 +163,17 @@ async def test_without_await_creation_a_wait_for_a_missing_event_is_an_error(
         await client.wait("q")
 
 
-@pytest.mark.parametrize("look", [1, 2])
+@pytest.mark.parametrize("number", [1, 2])
 async def test_an_event_created_right_after_a_read_is_not_missed(
-    client: BackendClient, backend: Observed, look: int
+    client: BackendClient, backend: Observed, number: int
 ) -> None:
-    async def create(looks: int) -> None:
-        if looks == look:
+    async def create(reads: int) -> None:
+        if reads == number:
             await client.make("q")
 
-    backend.after_look = create
+    backend.after_read = create
     waiting = asyncio.ensure_future(client.await_creation("q"))
-    await until(lambda: backend.looks >= 3 or (look == 1 and backend.looks >= 2))
+    await until(lambda: backend.reads >= 3 or (number == 1 and backend.reads >= 2))
     answered = await client.signal("q", True)
     assert await waiting == answered
 
@@ -181,16 +181,16 @@ async def test_an_event_created_right_after_a_read_is_not_missed(
 async def test_an_event_created_before_a_wait_joins_the_watch_of_its_run_is_not_missed(
     client: BackendClient, backend: Observed
 ) -> None:
-    async def create(looks: int) -> None:
-        if looks == 3:
+    async def create(reads: int) -> None:
+        if reads == 3:
             await client.make("q")
             await client.watch().pending(["q"])
             await settle(20)
 
-    backend.after_look = create
+    backend.after_read = create
     [other] = await begun(backend, client.await_creation("other"))
     waiting = asyncio.ensure_future(client.await_creation("q"))
-    await until(lambda: backend.looks >= 4)
+    await until(lambda: backend.reads >= 4)
     answered = await client.signal("q", True)
     assert await asyncio.wait_for(waiting, TEST_TIMEOUT) == answered
     other.cancel()
@@ -199,12 +199,12 @@ async def test_an_event_created_before_a_wait_joins_the_watch_of_its_run_is_not_
 async def test_several_events_created_before_the_name_is_resolved_are_ambiguous(
     client: BackendClient, backend: Observed
 ) -> None:
-    async def create(looks: int) -> None:
-        if looks == 1:
+    async def create(reads: int) -> None:
+        if reads == 1:
             events.extend([await client.make("q", parent=f"a{place}") for place in (1, 2)])
 
     events: list[Event] = []
-    backend.after_look = create
+    backend.after_read = create
     with pytest.raises(AmbiguousEvent) as refused:
         await client.await_creation("q")
     assert refused.value.data["candidates"] == events
@@ -267,13 +267,13 @@ async def test_many_waits_in_a_run_share_one_watch(
     names = [f"q{place}" for place in range(50)]
     waits = await begun(backend, *(client.await_creation(name) for name in names * 4))
     assert backend.watches == 1
-    looks = backend.looks
+    reads = backend.reads
     for name in names[::-1]:
         await client.make(name)
     answered = [await client.signal(name, True) for name in names]
     assert await asyncio.gather(*waits) == answered * 4
     assert {event.phase for event in answered} == {SUCCEEDED}
-    assert backend.looks == looks + len(waits) + len(names)  # one each, and one for each signal
+    assert backend.reads == reads + len(waits) + len(names)  # one each, and one for each signal
     await until(lambda: backend.watches == 0)
 
 
@@ -298,7 +298,7 @@ async def test_an_event_that_a_watch_did_not_report_before_the_end_of_its_run_is
     client: BackendClient, backend: Observed
 ) -> None:
     async def create() -> None:
-        await until(lambda: backend.looks == 2)
+        await until(lambda: backend.reads == 2)
         await client.answer(await client.ask(RUN, "q"), True)
 
     backend.instead_of_watch = create

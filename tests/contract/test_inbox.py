@@ -1,4 +1,4 @@
-"""What waits for an answer anywhere: watched, and listed."""
+"""The pending events of all runs: watched, and listed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def names(events: list[Event]) -> list[str]:
 
 
 async def filled(client: BackendClient, runs: int, events: int) -> list[Event]:
-    """Make so many runs with so many pending events each, named 0.0, 0.1, ..."""
+    """Create runs with pending events each, named 0.0, 0.1, ..."""
     return [
         await client.ask(run(one), f"{one}.{other}")
         for one in range(runs)
@@ -30,7 +30,7 @@ async def filled(client: BackendClient, runs: int, events: int) -> list[Event]:
     ]
 
 
-# The watch of all that is pending.
+# Watches.
 
 
 async def test_a_watch_of_pending_events_covers_all_runs(client: BackendClient) -> None:
@@ -144,7 +144,7 @@ async def test_a_thousand_pending_events_are_all_reported(client: BackendClient)
     await watching.pending(names(events[1::2]))
 
 
-# Their listing.
+# Listings.
 
 
 async def test_only_pending_events_are_listed_and_in_full(client: BackendClient) -> None:

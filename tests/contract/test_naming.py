@@ -1,4 +1,4 @@
-"""Which event a name means, and who may do what with an event in which state."""
+"""Which event a name refers to, and which operations each state of an event allows."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ async def test_a_name_refers_to_the_last_created_event_if_none_is_unresolved(
 ) -> None:
     for parent in ("a1", "a2"):
         await client.make("q", parent=parent)
-    for parent in ("a2", "a1"):  # ended the other way round
+    for parent in ("a2", "a1"):  # resolved in reverse order
         if act == "abort":
             await client.abort("q", parent, parent=parent)
         else:
@@ -236,7 +236,7 @@ async def test_an_answered_event_cannot_be_aborted(client: BackendClient) -> Non
 
 async def test_an_expired_event_is_timed_out_for_everyone(client: BackendClient) -> None:
     event = await client.make("q", expires_in=60)
-    client.harness.pass_time(50)  # Flyte's instants are whole seconds: the 60th may come sooner
+    client.harness.pass_time(50)  # Flyte's instants are whole seconds: it may be early
     assert await client.get("q") == event
     client.harness.pass_time(11)
     told = await client.get("q")

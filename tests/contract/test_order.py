@@ -1,4 +1,4 @@
-"""What a client may rely on when it sends requests without waiting for answers."""
+"""What a client may rely on when it pipelines requests."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ REQUESTS = st.lists(
 
 
 class Unsure(Exception):
-    """Events of one name that are made at once under several parents have no order."""
+    """Events of one name that are created concurrently under several parents have no order."""
 
 
 class SequentialModel:
-    """The events of a run where requests are carried out one after another."""
+    """The events of a run whose requests are performed sequentially."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
@@ -118,7 +118,7 @@ class SequentialModel:
 
 
 def sent(service: EventService, run: Run, what: str, *words: Any) -> Awaitable[Any]:
-    """Start a request as a connection does: in order, and without waiting."""
+    """Start a request as a connection does: in order, without awaiting it."""
     if what == "page":
         return resolve(service.page(Query(run=run, details=True)))
     name, parent = words[:2]
@@ -133,17 +133,17 @@ def sent(service: EventService, run: Run, what: str, *words: Any) -> Awaitable[A
     return service.abort(write, None)
 
 
-def told(result: Any) -> Any:
-    """Give what the model tells of the same."""
+def in_model_form(result: Any) -> Any:
+    """Return a result in the form of the model."""
     if isinstance(result, Event):
         return {name: getattr(result, name) for name in ("name", "parent", "phase", "payload")}
     if isinstance(result, BaseException):
         return type(result)
-    return result if result is None else [told(event) for event in result.events]
+    return result if result is None else [in_model_form(event) for event in result.events]
 
 
 def covers(seen: Any, expected: Any) -> bool:
-    """Tell whether a read saw all that was sent before it; it may have seen more."""
+    """Return whether a read saw all that was sent before it; it may have seen more."""
     if expected is None:
         return True
     if expected is Unsure:
@@ -168,13 +168,13 @@ async def test_pipelined_requests_have_the_same_results_as_sequential_ones(
     for request, result in zip(requests, results, strict=True):
         expected = model.do(*request)
         if request[0] in ("get", "page"):
-            assert covers(told(result), expected)
+            assert covers(in_model_form(result), expected)
         elif expected is not Unsure:
-            assert told(result) == expected
+            assert in_model_form(result) == expected
 
 
 class Held:
-    """Holds a backend's signals until they are let go: before they are sent, or their results."""
+    """Holds a backend's signals until they are released: before they are sent, or their results."""
 
     def __init__(
         self, client: BackendClient, monkeypatch: pytest.MonkeyPatch, *, results: bool = False

@@ -1,4 +1,4 @@
-"""Listings: whole, in order, whatever happens between their pages."""
+"""Listings: complete and in order, whatever happens between their pages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.contract.harness import RUN, BackendClient
 
 
 async def filled(client: BackendClient, count: int, **how: Any) -> list[str]:
-    """Make events q0, q1, ... and give their ids."""
+    """Create events q0, q1, ... and return their ids."""
     return [(await client.make(f"q{place}", **how)).action_name for place in range(count)]
 
 
@@ -148,7 +148,7 @@ STEPS = st.lists(
 async def test_a_listing_never_skips_or_repeats_whatever_happens_between_its_pages(
     client: BackendClient, steps: list[tuple[str, int]], phases: tuple[str, ...] | None
 ) -> None:
-    parent = f"p{next(runs)}"  # a listing of its own in the same run
+    parent = f"p{next(runs)}"  # a separate listing in the same run
     made: list[str] = []
     fits_throughout: set[str] = set()
     told: list[str] = []

@@ -225,7 +225,7 @@ TEXTS = st.text().flatmap(
 )
 
 Sent = tuple[str, str, Any]
-"""A declared type, the JSON text that is sent, and the value that it means."""
+"""A declared type, the JSON text that is sent, and the value that it stands for."""
 
 MATCHING: st.SearchStrategy[Sent] = st.one_of(
     st.sampled_from([("bool", "true", True), ("bool", "false", False)]),
@@ -313,7 +313,7 @@ async def test_any_payload_of_another_type_is_rejected(
         ("1152921504606847000", '"1152921504606846976"'),
         ("1152921504606846976.0", "1152921504606847000"),
         ('"NaN"', '"NaN"'),
-        ("0.0", "-0"),  # equal doubles, as for the backend of Flyte
+        ("0.0", "-0"),  # equal doubles, as in the Flyte backend
         ("-0", '"0"'),
         ("1e-400", "0"),
     ],

@@ -1,4 +1,4 @@
-"""Runs and how much is pending in them; and pages of what is pending anywhere."""
+"""Runs and the number of their pending events, and pages of pending events."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flyte_sidecar.protocol.results import encode
 from tests.contract.harness import RUN, SCOPE, BackendClient
 from tests.contract.test_inbox import ELSEWHERE, filled, run
 
-# The runs.
+# Runs.
 
 
 async def test_runs_are_listed_with_the_number_of_their_pending_events(
@@ -38,7 +38,7 @@ async def test_runs_are_listed_with_the_number_of_their_pending_events(
 
 
 async def counts(client: BackendClient, scope: Scope = SCOPE, **more: Any) -> dict[str, int]:
-    """Give the runs' counts, having checked that the last created comes first."""
+    """Return the runs' counts, after checking that the last created comes first."""
     found = await client.runs(scope, **more)
     made = [one.created_at for one in found if one.created_at is not None]
     assert made == sorted(made, reverse=True)
@@ -122,7 +122,7 @@ async def test_a_cursor_of_another_listing_is_expired(client: BackendClient) -> 
     assert (await client.runs_page(cursor=of_runs, limit=1)).runs
 
 
-# Whatever happens between the pages.
+# Changes between the pages.
 
 places = itertools.count()
 
@@ -137,7 +137,7 @@ STEPS = st.lists(
 
 
 class RandomEvents:
-    """The events of a place of its own, and which of them fitted a listing throughout."""
+    """The events of a separate scope, and which of them matched a listing throughout."""
 
     def __init__(self, client: BackendClient) -> None:
         self.client = client
@@ -156,7 +156,7 @@ class RandomEvents:
             await self.client.answer(self.pending.pop(name))
 
     def waiting(self) -> set[str]:
-        """Give the names of the runs with pending events."""
+        """Return the names of the runs with pending events."""
         return {event.run_name for event in self.pending.values()}
 
 

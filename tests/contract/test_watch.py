@@ -1,4 +1,4 @@
-"""Watching a run: what stands, then what changes, whoever changes it."""
+"""Watching a run: the current events, then the changes of any client."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNKNOWN = Run(None, "local", "local", "nobody")
 
 
 def same(told: Event, event: Event) -> bool:
-    """Tell whether a watch has told how an event ended; it may have left out the details."""
+    """Return whether a watch has reported the end of an event; details may be omitted."""
     known = (told.action_name, told.name, told.parent, told.phase, told.pending)
     if known != (event.action_name, event.name, event.parent, event.phase, event.pending):
         return False
@@ -28,21 +28,21 @@ def same(told: Event, event: Event) -> bool:
 
 
 def shows(picture: Picture, events: Iterable[Event]) -> bool:
-    """Tell whether the picture has these events, as they stand, and no others."""
+    """Return whether exactly these events are known, in these states."""
     true = {event.action_name: event for event in events}
     told = {event.action_name: event for event in picture.events.values()}
     return told.keys() == true.keys() and all(same(told[key], true[key]) for key in true)
 
 
 async def ended(watching: Watching, event: Event) -> Picture:
-    """Take notes until the end of an event is told as it was."""
+    """Take updates until the end of an event is reported."""
     return await watching.until(
         lambda picture: any(same(told, event) for told in picture.events.values())
     )
 
 
 def of(picture: Picture, name: str) -> list[str]:
-    """Give the changes of one event; a backend may update one that waits."""
+    """Return the changes of one event; a backend may update a pending event."""
     found = [change for change, its in picture.changes() if its == name]
     return [change for change in found if change != "updated"]
 
@@ -306,7 +306,7 @@ STEPS = st.lists(
 async def test_after_any_sequence_every_watch_agrees_with_a_listing(
     client: BackendClient, steps: list[tuple[str, int]]
 ) -> None:
-    parent = f"p{next(parents)}"  # a run of its own within the same run
+    parent = f"p{next(parents)}"  # separates the events within the same run
     clients = [client, BackendClient(client.harness)]
 
     feeds = [client.watch(parent=parent)]

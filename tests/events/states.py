@@ -1,4 +1,4 @@
-"""States of events, for the tests of what is told of them."""
+"""States of events, for the tests of watches."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def answered(event: Event, payload: Payload | None = True) -> Event:
 
 
 def taken(watch: CoalescingQueue) -> list[WatchUpdate]:
-    """Take everything that there is to be told."""
+    """Take all available updates."""
     notes: list[WatchUpdate] = []
     while (note := watch.take()) is not None:
         notes.append(note)
@@ -60,7 +60,7 @@ def taken(watch: CoalescingQueue) -> list[WatchUpdate]:
 
 
 def synced(watched: WatchSelector, *events: Event) -> CoalescingQueue:
-    """Give a watch whose client has taken all that stood."""
+    """Return a watch whose client has taken all current events."""
     watch = CoalescingQueue(watched)
     for one in events:
         watch.put(one)

@@ -1,4 +1,4 @@
-"""The feed of a watch: states in, the fewest notes that keep a picture true out."""
+"""The queue of a watch: states in, as few updates as possible out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flyte_sidecar.events.model import ABORTED, Payload, Scope
 from flyte_sidecar.events.watch_feed import WatchSelector
 from tests.events.states import AGAIN, DOWN, INBOX, RUN, SCOPE, answered, event, synced, taken
 
-# What a change is called.
+# The kinds of changes.
 
 
 def test_all_current_events_are_reported_before_synced() -> None:
@@ -91,7 +91,7 @@ def test_an_event_that_reappears_is_created_again() -> None:
     assert taken(watch) == [Changed("created", event())]
 
 
-# What is no change.
+# States without a change.
 
 
 @pytest.mark.parametrize("payload", [None, True, 3, "x", math.nan, math.inf, -math.inf])
@@ -152,7 +152,7 @@ def test_more_details_of_an_ended_event_are_a_change() -> None:
     assert taken(watch) == [Changed("updated", done)]
 
 
-# What is watched.
+# Selection.
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_a_watch_of_pending_events_reports_an_end_once_and_forgets_the_event() -
     assert not watch._reported
 
 
-# The loss of the backend.
+# Disconnection of the backend.
 
 
 def test_a_disconnection_and_its_end_are_reported_in_turn() -> None:

@@ -1,4 +1,4 @@
-"""The feed of a watch, whatever happens."""
+"""The queue of a watch after any sequence of calls."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flyte_sidecar.errors import BackendUnavailable
@@ -37,18 +37,18 @@ STEPS = st.lists(
 
 
 class SimulatedBackend:
-    """A backend that does what it is told, and knows how each event stands.
+    """A backend that runs given steps, and knows the state of each event.
 
     Its events carry the number of the step that made their state as `group`.
     """
 
     def __init__(self, watch: CoalescingQueue) -> None:
         self.watch = watch
-        self.stands: dict[str, Event] = {}
-        self.promised: dict[bool, dict[str, int]] = {}  # states that each mark speaks of
+        self.events: dict[str, Event] = {}
+        self.promised: dict[bool, dict[str, int]] = {}  # the states that each marker covers
         self._ended: set[str] = set()
         self._number = 0
-        self._whole = True  # whether `sync` would say nothing new
+        self._whole = True  # whether `sync` would report nothing new
         self._synced = False
 
     def ask(self, key: int) -> None:
@@ -60,26 +60,28 @@ class SimulatedBackend:
 
     def end(self, key: int, payload: Payload | None) -> None:
         name = str(key)
-        if name not in self._ended or name in self.stands:
+        if name not in self._ended or name in self.events:
             self._put(answered(event(name, group=self._next()), payload))
             self._ended.add(name)
 
     def again(self, key: int) -> None:
-        """Say once more how it stands."""
-        if str(key) in self.stands:
-            self.watch.put(self.stands[str(key)])
+        """Put the current state again."""
+        if str(key) in self.events:
+            self.watch.put(self.events[str(key)])
 
     def stale(self, key: int) -> None:
-        """Say that it is pending, which is no longer true."""
-        stands = self.stands.get(str(key))
-        # Where all that is pending is watched, what was resolved is forgotten.
-        if stands is not None and not stands.pending and self.watch.selector.run_name is not None:
+        """Put a pending state, which is no longer true."""
+        current = self.events.get(str(key))
+        # A watch of pending events forgets resolved events.
+        if current is not None and not current.pending and self.watch.selector.run_name is not None:
             self.watch.put(event(str(key), group="stale"))
 
     def remove(self, key: int) -> None:
-        stands = self.stands.pop(str(key), None)
-        if stands is not None:
-            self.watch.remove(stands)
+        removed = self.events.pop(str(key), None)
+        if removed is not None:
+            self.watch.remove(removed)
+            for states in self.promised.values():  # if it is created again, that is another one
+                states.pop(str(key), None)
 
     def disconnect(self) -> None:
         if self._synced:
@@ -91,13 +93,13 @@ class SimulatedBackend:
 
     def sync(self) -> None:
         if not self._synced or not self._whole:
-            standing = {name: int(one.group or "") for name, one in self.stands.items()}
-            self.promised[self._synced] = standing
+            current = {name: int(one.group or "") for name, one in self.events.items()}
+            self.promised[self._synced] = current
         self._synced = self._whole = True
         self.watch.sync()
 
     def _put(self, state: Event) -> None:
-        self.stands[state.name] = state
+        self.events[state.name] = state
         self.watch.put(state)
 
     def _next(self) -> str:
@@ -107,6 +109,7 @@ class SimulatedBackend:
 
 @pytest.mark.parametrize("watched", [RUN, INBOX], ids=["run", "inbox"])
 @given(steps=STEPS)
+@example(steps=[("ask", 0), ("ask", 1), ("sync",), ("remove", 0), ("take", 1), ("ask", 0)])
 @settings(max_examples=400)
 def test_after_any_sequence_the_updates_add_up_to_the_current_state(
     watched: WatchSelector, steps: list[tuple[Any, ...]]
@@ -121,7 +124,7 @@ def test_after_any_sequence_the_updates_add_up_to_the_current_state(
             picture.apply(note)
             if isinstance(note, Synced) and watched is RUN:
                 promised = backend.promised[note.again]
-                for name in promised.keys() & backend.stands.keys():
+                for name in promised.keys() & backend.events.keys():
                     assert int(picture.named()[name].group or "") >= promised[name]
 
     for verb, *given_ in steps:
@@ -136,7 +139,7 @@ def test_after_any_sequence_the_updates_add_up_to_the_current_state(
     assert not picture.lost
     assert not watch._queue
     assert watch._bytes == 0
-    true, told = backend.stands, picture.named()
+    true, told = backend.events, picture.named()
     if watched is INBOX:
         true, told = only_pending(true), only_pending(told)
     assert {name: repr(one) for name, one in told.items()} == {

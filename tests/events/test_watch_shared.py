@@ -1,4 +1,4 @@
-"""Watches share what they hold: many watches of the same events cost little more than one."""
+"""Watches share the objects of events: many watches cost little more than one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ and 26 KB. Copies of the events would take 1 MB, and copies of what was reported
 
 
 def fill(watch: CoalescingQueue) -> None:
-    """Put events that were decoded for this watch alone."""
+    """Put events that were decoded only for this watch."""
     for place in range(EVENTS):
         watch.put(event(f"question {place}", prompt=f"{place}: " + "a prompt " * 30))
     watch.sync()

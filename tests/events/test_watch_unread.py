@@ -1,4 +1,4 @@
-"""The feed of a watch whose client does not read, or reads slowly."""
+"""The queue of a watch whose client does not read, or reads slowly."""
 
 from __future__ import annotations
 

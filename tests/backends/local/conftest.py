@@ -20,7 +20,7 @@ from tests.backends.local.worker import RUN
 from tests.conftest import ROOT
 
 Worker = Callable[..., Any]
-"""Gives a Popen of text, both ends of which are pipes."""
+"""Starts a process and returns its Popen, with text pipes."""
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def worker() -> Iterator[Worker]:
 
 @pytest.fixture
 def common() -> Iterator[Path]:
-    """A folder that other users can look into; pytest closes its own, whenever it starts."""
+    """A folder that other users can read; pytest makes its own folders private."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
@@ -96,7 +96,7 @@ async def signal(backend: LocalBackend, payload: Any, name: str = "q") -> Event:
 
 
 def snapshot(folder: Path) -> dict[str, bytes | None]:
-    """Give everything that stands in a folder."""
+    """Return the content of a folder by path."""
     return {
         str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
         for path in sorted(folder.rglob("*"))

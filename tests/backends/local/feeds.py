@@ -1,4 +1,4 @@
-"""Watches of a store, and what its tests need beside them."""
+"""Watches of a store, and helpers for their tests."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Feeds:
 
 
 async def line(process: Any) -> str:
-    """Give the next line that a process says."""
-    said: str = await asyncio.to_thread(process.stdout.readline)
-    return said
+    """Return the next line that a process prints."""
+    printed: str = await asyncio.to_thread(process.stdout.readline)
+    return printed
 
 
-async def stands(backend: LocalBackend) -> dict[str, Event]:
-    """Give every event of the run as the store has it, by its name."""
+async def current_events(backend: LocalBackend) -> dict[str, Event]:
+    """Return every event of the run as the store has it, by name."""
     found: dict[str, Event] = {}
     cursor = None
     while True:
@@ -48,8 +48,8 @@ async def stands(backend: LocalBackend) -> dict[str, Event]:
             return found
 
 
-async def stands_as(watching: Watching, event: Event) -> None:
-    """Take notes until the event is told as it is."""
+async def reported_as(watching: Watching, event: Event) -> None:
+    """Take updates until the event is reported in this state."""
     await watching.until(lambda picture: picture.named().get(event.name) == event)
 
 

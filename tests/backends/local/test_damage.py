@@ -1,5 +1,5 @@
 # ruff: noqa: ASYNC240 - what blocks the loop of a test blocks nobody
-"""Documents and rows that the disk has changed: each affects its own event alone."""
+"""Documents and rows that the disk has changed: each affects only its own event."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Sql(str):
 
 
 def damage(store: Path, **columns: object) -> None:
-    """Change columns of the event `bad` to values that its table would not take."""
+    """Change columns of the event `bad` to values that its table would reject."""
     db = sqlite3.connect(store, isolation_level=None)
     sql = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'event'").fetchone()[0]
     lax = sql.replace(" NOT NULL", "").replace(" TEXT", "").replace(" STRICT", "")
@@ -113,7 +113,7 @@ BAD = pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS.keys
 
 
 async def filled(store: Path, **columns: object) -> dict[str, Event]:
-    """Make a store of three events, the middle of which is damaged; gives them as they were."""
+    """Create a store of three events, the second one damaged; returns their original states."""
     backend = LocalBackend(store)
     events = {name: await make(backend, name, expires_in=3600) for name in ("one", "bad", "two")}
     await backend.close()
@@ -138,7 +138,7 @@ async def counted(backend: LocalBackend, pending_only: bool = False) -> list[int
 
 
 async def refused(backend: LocalBackend, event: Event) -> None:
-    """Check that whatever means the damaged event is refused, and names it."""
+    """Check that every request for the damaged event fails with an error that names it."""
     service = EventService(backend)
     for target in (Target(RUN, action_name=event.action_name), Target(RUN, name=event.name)):
         for attempt in (
@@ -294,7 +294,7 @@ async def test_an_event_of_contradicting_times_rejects_an_answer(
 async def test_a_document_whose_pages_are_lost_is_skipped(
     opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch, due: bool
 ) -> None:
-    # SQLite lets no transaction commit that has met such a row.
+    # SQLite cannot commit a transaction that has read such a row.
     backend = LocalBackend(store)
     for name in ("one", "bad", "two"):
         await make(backend, name, prompt=name * 10_000, expires_in=3600 if name == "bad" else None)
@@ -465,7 +465,7 @@ async def test_an_index_that_contradicts_a_row_blocks_no_write(
     assert "new" in await pending(backend)
     assert await backend._change(mutations.expire) == [2]
     await backend.close()
-    assert entries(store) == before  # nothing of the row was changed by halves
+    assert entries(store) == before  # no part of the row was changed
 
 
 def entries(store: Path) -> list[bool]:
@@ -487,7 +487,7 @@ def entries(store: Path) -> list[bool]:
 
 
 async def attempts(backend: LocalBackend, event: Event) -> list[StoreUnavailable]:
-    """Do all that a client may ask; gives the errors, which are those of the contract."""
+    """Make every request of a client, and return the errors, which are those of the contract."""
     service = EventService(backend)
     target = Target(event.run, action_name=event.action_name)
     errors = []

@@ -1,4 +1,4 @@
-"""Writes that are the first to find that an event is past its time."""
+"""Writes that are the first to detect an expiry."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.backends.local.conftest import Stores, get, make
 
 
 async def expired(opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch) -> Event:
-    """Make an event, and let its time pass without a read that would record it."""
+    """Create an event, and let it expire without a read that would record the expiry."""
     event = await make(opened(store), expires_in=3600)
     real = rows.now
     monkeypatch.setattr(rows, "now", lambda: real() + 7200 * 1_000_000)

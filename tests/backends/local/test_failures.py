@@ -1,5 +1,5 @@
 # ruff: noqa: ASYNC240 - what blocks the loop of a test blocks nobody
-"""Disks that are full, and changes that fail."""
+"""Full disks, and mutations that fail."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.conftest import TEST_TIMEOUT
 
 
 async def together(*attempts: Any) -> list[Any]:
-    """Give what each ends with; they go into one commit."""
+    """Return the results of mutations that are committed together."""
     return await asyncio.gather(*attempts, return_exceptions=True)
 
 

@@ -1,5 +1,5 @@
 # ruff: noqa: ASYNC240 - what blocks the loop of a test blocks nobody
-"""Which files are taken for a store, and what is left of those that are refused."""
+"""Which files are accepted as a store, and that rejected files are not modified."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def mode(path: Path) -> int:
 
 
 async def refusal(backend: LocalBackend) -> dict[str, Any]:
-    """Give the data of the error with which both a read and a write are refused."""
+    """Return the data of the error with which both a read and a write fail."""
     with pytest.raises(StoreUnavailable) as reading:
         await get(backend)
     with pytest.raises(StoreUnavailable) as writing:
@@ -39,7 +39,7 @@ async def refusal(backend: LocalBackend) -> dict[str, Any]:
 
 @pytest.fixture
 def migrated(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Call it to go on as a release that knows one more migration, or one less again."""
+    """Return a function that switches between this release and one with one more migration."""
     ours = tables.MIGRATIONS
 
     def switch(newer: bool) -> None:
@@ -188,7 +188,7 @@ async def test_a_link_leads_to_the_one_store(opened: Stores, tmp_path: Path) -> 
     real, link = tmp_path / "real" / "x.db", tmp_path / "links" / "y.db"
     link.parent.mkdir()
     real.parent.mkdir()
-    link.symlink_to(real)  # to a store that is not made yet
+    link.symlink_to(real)  # to a store that does not exist yet
     event = await make(opened(link))
     assert await get(opened(real)) == event
     assert list(link.parent.iterdir()) == [link]
@@ -222,7 +222,7 @@ async def test_a_newer_store_is_rejected_and_not_modified(
     newer = LocalBackend(store)
     await make(newer, "more")
     if in_the_log_alone:
-        # As a process that was killed leaves it.
+        # The state that a killed process leaves.
         shutil.copytree(store.parent, copied.parent)
         Path(f"{copied}-shm").unlink()
         header = copied.read_bytes()[:100]
@@ -282,7 +282,7 @@ async def test_a_store_without_permission_to_write_is_rejected_and_not_modified(
 
 
 def in_a_mount(options: str, folder: Path) -> tuple[str, ...]:
-    """Give the words before a command that mount something on the folder, for it alone."""
+    """Return a command prefix that mounts something on the folder, for that command only."""
     if shutil.which("unshare") is None:
         pytest.skip("no unshare: a disk of our own cannot be made")
     tried = subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False)

@@ -1,4 +1,4 @@
-"""What a killed process leaves behind."""
+"""Stores after a process was killed."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def test_a_kill_while_a_store_is_created_leaves_one_that_opens(
 async def test_an_interrupted_first_transaction_is_rolled_back(
     opened: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Pages are in the file, and the journal that says they are not committed beside it.
+    # Pages are in the file, and the journal that marks them as uncommitted is beside it.
     made = tmp_path / "made" / "events.db"
     made.parent.mkdir()
     db = sqlite3.connect(made, isolation_level=None)

@@ -1,5 +1,5 @@
 # ruff: noqa: ASYNC240 - what blocks the loop of a test blocks nobody
-"""Stores that somebody else could change, and files that are none."""
+"""Stores that another user could change, and paths that are not regular files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SUFFIXES = ["", "-wal", "-shm", "-journal"]
 
 
 async def left(store: Path) -> None:
-    """Leave a store as a process that was killed does, with all its files."""
+    """Create a store as a killed process leaves it, with all of its files."""
     backend = LocalBackend(store)
     await make(backend)
     kept = {path: path.read_bytes() for path in store.parent.iterdir()}
@@ -59,7 +59,7 @@ async def test_root_rejects_files_of_another_user_beside_its_own_store(
     if suffix:
         assert await refusal(opened(store)) == UNSAFE
     else:
-        await make(opened(store), "more")  # a store of another user, and files that root left
+        await make(opened(store), "more")  # a store of another user, with files that root left
 
 
 @needs_root
@@ -79,7 +79,7 @@ async def test_root_may_use_a_store_that_is_private_to_another_user(
     store.chmod(0o644)
     assert await refusal(opened(store)) == UNSAFE
     store.chmod(0o600)
-    process = worker("create_as", UNPRIVILEGED, store)  # q is there, and its owner can read it
+    process = worker("create_as", UNPRIVILEGED, store)  # q exists, and its owner can read it
     assert process.communicate(timeout=TEST_TIMEOUT)[0] == "event_exists None None\n"
 
 

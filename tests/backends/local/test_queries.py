@@ -1,4 +1,4 @@
-"""How the store reads: by an index each, to the end, and never the whole run."""
+"""How the store reads: with an index, to the end, and never the whole run."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ async def test_every_statement_uses_an_index_and_sorts_nothing(opened: Stores, s
     assert backend._writer is not None
     file = backend._writer._file
     assert file is not None
-    said: list[str] = []
+    statements: list[str] = []
     for db in (file.reading, file.writing):
-        db.set_trace_callback(said.append)
+        db.set_trace_callback(statements.append)
     for target in (
         Target(RUN, name="q"),
         Target(RUN, name="q", parent="a0"),
@@ -57,15 +57,15 @@ async def test_every_statement_uses_an_index_and_sorts_nothing(opened: Stores, s
     await signal(backend, True)
     await make(backend, "another")
     plans = sqlite3.connect(store)
-    seen = {words for words in said if words.lstrip().startswith(("SELECT", "UPDATE", "INSERT"))}
+    seen = {sql for sql in statements if sql.lstrip().startswith(("SELECT", "UPDATE", "INSERT"))}
     assert len(seen) > 15
-    for words in seen:
-        for row in plans.execute(f"EXPLAIN QUERY PLAN {words}").fetchall():
+    for sql in seen:
+        for row in plans.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall():
             step = row[3]
-            of_one_row = "by_parent_and_name" in words or "by_action" in words
-            of_all_runs = "IN (SELECT id FROM run" in words  # what is pending is little
-            assert "SCAN" not in step, (step, words)
-            assert of_one_row or of_all_runs or "TEMP B-TREE" not in step, (step, words)
+            of_one_row = "by_parent_and_name" in sql or "by_action" in sql
+            of_all_runs = "IN (SELECT id FROM run" in sql  # few events are pending
+            assert "SCAN" not in step, (step, sql)
+            assert of_one_row or of_all_runs or "TEMP B-TREE" not in step, (step, sql)
     plans.close()
 
 

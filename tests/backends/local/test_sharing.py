@@ -205,7 +205,7 @@ async def test_a_wait_fails_when_its_store_is_replaced(opened: Stores, store: Pa
 async def test_a_wait_ends_with_a_signal_at_any_moment_between_two_polls(
     opened: Stores, store: Path
 ) -> None:
-    # Another store of this process goes the same way: through the file alone.
+    # Another store of this process shares nothing but the file.
     waits, signals_ = opened(store), opened(store)
     for place in range(40):
         event = await make(waits, f"q{place}")
@@ -223,17 +223,17 @@ async def test_a_wait_continues_if_a_poll_meets_a_lock(
     waiting = asyncio.ensure_future(waits.resolved(event))
     await asyncio.sleep(0)
     assert waits._reader is not None
-    look = waits._reader.changes
+    changes = waits._reader.changes
     locked = sqlite3.OperationalError("locked")
     locked.sqlite_errorcode = sqlite3.SQLITE_BUSY
     failures = [locked, locked]
 
-    def look_or_fail(*words: object) -> object:
+    def read_or_fail(*arguments: object) -> object:
         if failures:
             raise failures.pop()
-        return look(*words)  # type: ignore[arg-type]
+        return changes(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(waits._reader, "changes", look_or_fail)
+    monkeypatch.setattr(waits._reader, "changes", read_or_fail)
     told = await other.signal(event, True)
     assert await asyncio.wait_for(waiting, TEST_TIMEOUT) == told
     assert failures == []
@@ -284,7 +284,7 @@ async def test_an_event_that_expired_while_no_process_ran_is_timed_out(
     found = await get(opened(store))
     assert found is not None
     assert (found.phase, found.ended_at) == (TIMED_OUT, event.expires_at)
-    monkeypatch.setattr(rows, "now", real)  # the clock is set back, and another process asks
+    monkeypatch.setattr(rows, "now", real)  # the clock is set back, and another process reads
     assert await get(opened(store)) == found
 
 

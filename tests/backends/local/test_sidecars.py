@@ -28,7 +28,7 @@ def target(name: str) -> dict[str, str]:
 
 
 async def waiting_on(client: Client, name: str) -> asyncio.Future[Any]:
-    """Start a wait and see to it that the sidecar has it."""
+    """Start a wait, and return once the sidecar has received it."""
     wait = asyncio.ensure_future(client.request("events.wait", **target(name)))
     await asyncio.sleep(0)
     assert (await client.request("events.get", **target(name)))["pending"]

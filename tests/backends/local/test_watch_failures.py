@@ -1,5 +1,5 @@
 # ruff: noqa: ASYNC240 - what blocks the loop of a test blocks nobody
-"""Watches of a store that is gone, locked, or too new."""
+"""Watches of a store that is replaced, locked, or too new."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from flyte_sidecar.errors import StoreUnavailable
 from flyte_sidecar.events.coalescing import HIGH_WATER_ENTRIES
 from flyte_sidecar.events.model import ABORTED, SUCCEEDED
 from tests.backends.local.conftest import Stores, Worker, lose, make
-from tests.backends.local.feeds import Feeds, ended, line, stands, stands_as
+from tests.backends.local.feeds import Feeds, current_events, ended, line, reported_as
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.harness import settle
 
@@ -47,7 +47,7 @@ async def test_a_watch_whose_store_is_replaced_before_all_is_reported_never_sync
     assert await line(worker("fill", store, 2 * HIGH_WATER_ENTRIES)) == "filled\n"
     backend = opened(store)
     watching = watched(backend)
-    await stands(backend)
+    await current_events(backend)
     await settle(100)
     other = opened(store.parent / "other.db")
     await make(other, "of another store")
@@ -156,7 +156,7 @@ async def test_a_read_that_meets_a_lock_loses_no_change(
             event = await make(backend, f"q{place}{backend is writes}", expires_in=3600)
             await watching.pending(watching.picture.pending() | {event.name})
             told = await backend.signal(event, True)
-            await stands_as(watching, told)
+            await reported_as(watching, told)
     assert turns > 0
     assert watching.picture.pending() == {"before"}
 

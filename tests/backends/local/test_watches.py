@@ -14,7 +14,7 @@ from flyte_sidecar.backends.local.change_feed import ChangeFeed
 from flyte_sidecar.events.coalescing import HIGH_WATER_BYTES, HIGH_WATER_ENTRIES
 from flyte_sidecar.events.model import SUCCEEDED, TIMED_OUT, Event
 from tests.backends.local.conftest import Stores, Worker, make
-from tests.backends.local.feeds import Feeds, ended, line, stands, stands_as
+from tests.backends.local.feeds import Feeds, current_events, ended, line, reported_as
 from tests.backends.local.worker import RUN
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.harness import Watching, settle
@@ -22,7 +22,7 @@ from tests.contract.harness import Watching, settle
 PROCESSES, EVENTS = 50, 40
 
 
-# What other processes write.
+# Changes of other processes.
 
 
 async def test_changes_of_other_processes_arrive(
@@ -49,7 +49,7 @@ async def test_changes_of_other_processes_arrive(
     for name, value in acknowledged.items():
         event = picture.named()[name]
         assert (event.phase, event.payload) == (SUCCEEDED, value)
-    true = await stands(backend)
+    true = await current_events(backend)
     await watching.until(lambda picture: picture.named() == true)
     await inbox.pending(name for name, event in true.items() if event.pending)
 
@@ -86,7 +86,7 @@ async def test_all_changes_of_50_racing_processes_arrive(
 async def test_a_change_at_any_moment_between_two_polls_arrives(
     opened: Stores, watched: Feeds, store: Path
 ) -> None:
-    # Another store of this process goes the same way: through the file alone.
+    # Another store of this process shares nothing but the file.
     watches, writes = opened(store), opened(store)
     watching = watched(watches)
     await watching.synced()
@@ -94,7 +94,7 @@ async def test_a_change_at_any_moment_between_two_polls_arrives(
         event = await make(writes, f"q{place}")
         await asyncio.sleep(0.001 * place)
         told = await writes.signal(event, True)
-        await stands_as(watching, told)
+        await reported_as(watching, told)
 
 
 async def test_a_watch_opened_while_others_write_misses_nothing(
@@ -106,7 +106,7 @@ async def test_a_watch_opened_while_others_write_misses_nothing(
         await make(writes, f"q{place}")
 
     async def disturb() -> None:
-        events = list((await stands(writes)).values())
+        events = list((await current_events(writes)).values())
         for place, event in enumerate(events):
             await (writes.signal(event, True) if place % 2 else writes.abort(event, None))
             await make(writes, f"more{place}")
@@ -117,7 +117,7 @@ async def test_a_watch_opened_while_others_write_misses_nothing(
         feeds.append(watched(watches, None if len(feeds) % 2 else RUN.name))
         await feeds[-1].synced()
     await disturbing
-    true = await stands(writes)
+    true = await current_events(writes)
     pending = {name for name, event in true.items() if event.pending}
     for place, watching in enumerate(feeds):
         picture = await watching.pending(pending)
@@ -171,7 +171,7 @@ async def test_few_current_events_are_queued_for_a_client_that_does_not_read(
     assert await line(worker("fill", store, 3 * HIGH_WATER_ENTRIES)) == "filled\n"
     backend = opened(store)
     watching = watched(backend)
-    await stands(backend)
+    await current_events(backend)
     await settle(100)
     assert (
         HIGH_WATER_ENTRIES < len(watching.watch._queue) <= HIGH_WATER_ENTRIES + reader.BATCH_EVENTS
@@ -237,7 +237,7 @@ async def test_an_expiry_is_reported_to_every_process_that_watches(
         told = picture.named()["q"]
         assert (told.phase, told.ended_at) == (TIMED_OUT, event.expires_at)
         assert picture.changes() == [("created", "q"), ("resolved", "q")]
-    monkeypatch.setattr(rows, "now", real)  # the clock is set back, and nothing is taken back
+    monkeypatch.setattr(rows, "now", real)  # the clock is set back, and no expiry is reverted
     later = await make(backends[2], "later")
     for watching in feeds:
         await watching.pending(["later"])
@@ -258,10 +258,10 @@ async def test_an_event_that_expired_before_a_watch_is_reported_as_expired(
     assert (await watched(backend, None).synced()).events == {}
 
 
-# Who looks.
+# Polling.
 
 
-async def until_nobody_looks(changes: ChangeFeed) -> None:
+async def until_polling_stops(changes: ChangeFeed) -> None:
     async with asyncio.timeout(TEST_TIMEOUT):
         while changes._timer is not None:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
@@ -286,8 +286,8 @@ async def test_polling_stops_when_the_last_watch_has_ended(
     waiting.cancel()
     await asyncio.wait({waiting})
     assert not changes._watches
-    await until_nobody_looks(changes)
-    watching = watched(backend)  # and somebody does again
+    await until_polling_stops(changes)
+    watching = watched(backend)  # and it starts again
     await watching.synced()
     await make(opened(store), "another")
     await watching.pending(["q", "another"])

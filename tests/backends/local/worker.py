@@ -1,7 +1,7 @@
 # ruff: noqa: ASYNC230, ASYNC240 - what blocks the loop of a test blocks nobody
 """Processes of the store's tests: `python -m tests.backends.local.worker VERB PATH ...`.
 
-They use the store directly, and say on stdout what they have done.
+They use the store directly, and print what they have done.
 """
 
 from __future__ import annotations
@@ -25,40 +25,40 @@ from flyte_sidecar.events.service import EventService
 RUN = Run(None, "local", "local", "r1")
 
 
-def say(*words: object) -> None:
-    print(*words, flush=True)  # noqa: T201
+def report(*values: object) -> None:
+    print(*values, flush=True)  # noqa: T201
 
 
 async def create(path: str, name: str) -> None:
-    """Make an event, or say why not."""
+    """Create an event, and print its id or the error."""
     backend = LocalBackend(path)
     try:
         event = await backend.create(NewEvent(run=RUN, name=name, parent="a0"))
-        say("made", event.action_name)
+        report("made", event.action_name)
     except SidecarError as error:
-        say(error.kind, error.data.get("reason"), error.data.get("outcome"))
+        report(error.kind, error.data.get("reason"), error.data.get("outcome"))
     await backend.close()
 
 
 async def create_as(user: str, path: str) -> None:
-    """Try to make an event as another user."""
+    """Try to create an event as another user."""
     os.setuid(int(user))
     await create(path, "q")
 
 
 async def file_system(path: str) -> None:
     """Report the kind of the file system that a path is on."""
-    say(mounts.file_system(os.path.realpath(path)))
+    report(mounts.file_system(os.path.realpath(path)))
 
 
 async def create_on_shared_tmpfs(path: str) -> None:
-    """Try to make an event where tmpfs counts as shared by hosts."""
+    """Try to create an event with tmpfs treated as shared by hosts."""
     mounts._SHARED |= {"tmpfs"}
     await create(path, "q")
 
 
 async def signal_on(path: str) -> None:
-    """Make and signal events for ever, and say which are acknowledged."""
+    """Create and signal events forever, and print which are acknowledged."""
     service = EventService(LocalBackend(path))
     for place in itertools.count():
         name = f"{os.getpid()}-{place}"
@@ -67,14 +67,14 @@ async def signal_on(path: str) -> None:
             service.write(target), NewEvent(run=RUN, name=name, parent="a0", expected_type="int")
         )
         await service.signal(service.write(target), place)
-        say(name, place)
+        report(name, place)
 
 
 async def race(path: str, count: str, mine: str) -> None:
-    """Signal every event with a value of our own, and say what became of it."""
+    """Signal every event with a value of this process, and print the outcomes."""
     service = EventService(LocalBackend(path))
     await resolve(service.get(Target(RUN, name="q0")))
-    say("ready")
+    report("ready")
     sys.stdin.readline()
 
     async def attempt(place: int) -> tuple[int, bool, Any]:
@@ -85,12 +85,12 @@ async def race(path: str, count: str, mine: str) -> None:
             return place, False, error.data["event"].payload
 
     for told in await asyncio.gather(*map(attempt, range(int(count)))):
-        say(*map(int, told))
+        report(*map(int, told))
     await service.backend.close()
 
 
 async def fill(path: str, count: str) -> None:
-    """Make events q0, q1, ..."""
+    """Create events q0, q1, ..."""
     backend = LocalBackend(path)
     for start in range(0, int(count), 1000):
         await asyncio.gather(
@@ -102,30 +102,30 @@ async def fill(path: str, count: str) -> None:
             )
         )
     await backend.close()
-    say("filled")
+    report("filled")
 
 
 async def hold(path: str) -> None:
-    """Lock the store against other writers until a line comes."""
+    """Lock the store against other writers until a line arrives on stdin."""
     db = sqlite3.connect(path, isolation_level=None)
     db.execute("BEGIN IMMEDIATE")
-    say("held")
+    report("held")
     sys.stdin.readline()
     db.execute("ROLLBACK")
     db.close()
-    say("free")
+    report("free")
 
 
 async def checkpoint(path: str) -> None:
-    """Try to be the last to close the store, which deletes its log, and say how it stands."""
+    """Try to close the store as its last user, which deletes the log, and print what exists."""
     db = sqlite3.connect(path, isolation_level=None)
     db.execute("SELECT count(*) FROM event").fetchall()
     db.close()
-    say(*(os.path.exists(path + suffix) for suffix in ("-wal", "-shm")))
+    report(*(os.path.exists(path + suffix) for suffix in ("-wal", "-shm")))
 
 
 async def on_a_full_disk(folder: str) -> None:
-    """Fill a small disk, and say what the store does meanwhile."""
+    """Fill a small disk, and print how the store behaves."""
     path, ballast = f"{folder}/events.db", f"{folder}/ballast"
     backend = LocalBackend(path)
     service = EventService(backend)
@@ -135,9 +135,9 @@ async def on_a_full_disk(folder: str) -> None:
     async def attempt(label: str, work: Awaitable[Any]) -> None:
         try:
             event = await work
-            say(f"{label}:", "still pending" if event.pending else event.phase)
+            report(f"{label}:", "still pending" if event.pending else event.phase)
         except SidecarError as error:
-            say(f"{label}:", error.kind, error.data.get("reason"), error.data.get("outcome"))
+            report(f"{label}:", error.kind, error.data.get("reason"), error.data.get("outcome"))
 
     def signal(name: str, payload: str) -> Awaitable[Any]:
         return service.signal(service.write(Target(RUN, name=name)), payload)
@@ -162,7 +162,9 @@ async def on_a_full_disk(folder: str) -> None:
     await attempt("opened anew", get(EventService(LocalBackend(path)), "small"))
     await attempt("new store", get(EventService(LocalBackend(f"{folder}/new.db")), "small"))
     untouched = Path(path).read_bytes() == before
-    say("untouched:", untouched and not any(os.path.exists(f"{path}{s}") for s in ("-wal", "-shm")))
+    report(
+        "untouched:", untouched and not any(os.path.exists(f"{path}{s}") for s in ("-wal", "-shm"))
+    )
     os.unlink(ballast)
     await attempt("after", signal("third", "x" * 50_000))
     await backend.close()
