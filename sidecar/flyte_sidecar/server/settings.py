@@ -98,13 +98,13 @@ def store_path(chosen: str | os.PathLike[str] | None) -> str:
         If it is relative to the current or a home folder, and that is unknown.
     """
     path = os.fspath(chosen or default_store())
-    if _NOT_A_PATH.match(path):
+    if ":" in path and re.match(_NOT_A_PATH, path, re.IGNORECASE):
         sentence = "the store must be a path of a file, not a URL or :memory:"
         raise ValueError(f"{sentence} ({path!r}; if this is the name of a file, use ./{path})")
     return os.path.abspath(expand_user(path))
 
 
-_NOT_A_PATH = re.compile(r":memory:|(file|sqlite[\w+.-]*):|[a-z][\w+.-]+://", re.IGNORECASE)
+_NOT_A_PATH = r":memory:|(file|sqlite[\w+.-]*):|[a-z][\w+.-]+://"
 
 
 def default_store() -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -83,8 +83,18 @@ def _code(error: Exception) -> int:
 def is_full(path: str) -> bool:
     """Return whether the disk has no room for the files that SQLite creates beside a store."""
     with suppress(OSError):
-        return shutil.disk_usage(os.path.dirname(os.path.realpath(path))).free < MIN_FREE_BYTES
+        return _free_bytes(os.path.dirname(os.path.realpath(path))) < MIN_FREE_BYTES
     return False
+
+
+def _free_bytes(folder: str) -> int:
+    if sys.platform == "win32":
+        import shutil
+
+        return shutil.disk_usage(folder).free
+    # As shutil does, which takes 2 ms to import.
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize
 
 
 _SENTENCES = {

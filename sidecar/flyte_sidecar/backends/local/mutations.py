@@ -5,7 +5,6 @@ Each checks and changes inside one transaction.
 
 from __future__ import annotations
 
-import getpass
 import os
 import sqlite3
 from datetime import timedelta
@@ -197,6 +196,8 @@ def user_name() -> str | None:
 
     None if the user has no name, as in some containers.
     """
+    import getpass  # takes time, and is used for writes only
+
     try:
         name = getpass.getuser()
     except (KeyError, OSError, ImportError):
