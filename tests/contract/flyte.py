@@ -1,4 +1,4 @@
-"""A Flyte deployment under test: a real server on loopback, over a model of one release."""
+"""The Flyte backend under test, on a fake RunService of one release."""
 
 from __future__ import annotations
 

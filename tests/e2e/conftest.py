@@ -1,4 +1,4 @@
-"""Processes that end with their test."""
+"""Fixtures that start processes, which end with the test."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ OLD_AND_NEW = pytest.mark.parametrize(
 
 @pytest.fixture
 def spawn(store: Path) -> Iterator[Spawn]:
-    """Start sidecars over the test's store."""
+    """Start sidecars on the test's store."""
     started: list[Process] = []
 
-    def start(*words: str, **how: Any) -> Process:
-        started.append(Process(store, *words, **how))
+    def start(*arguments: str, **how: Any) -> Process:
+        started.append(Process(store, *arguments, **how))
         return started[-1]
 
     yield start
@@ -38,7 +38,7 @@ def spawn(store: Path) -> Iterator[Spawn]:
 
 @pytest.fixture
 def watcher(spawn: Spawn) -> Iterator[Watcher]:
-    """Give a client of a sidecar over the test's store, which may write nothing to stderr."""
+    """A client of a sidecar on the test's store; the sidecar must not write to stderr."""
     watcher = Watcher(spawn())
     yield watcher
     assert watcher.process.said() == ""
@@ -46,12 +46,12 @@ def watcher(spawn: Spawn) -> Iterator[Watcher]:
 
 @pytest.fixture
 def connect(store: Path) -> Iterator[Connect]:
-    """Start sidecars on a Flyte deployment, by its endpoint; none may write to stderr."""
+    """Start sidecars on the Flyte deployment at an endpoint; the first must not write to stderr."""
     started: list[Process] = []
 
-    def start(endpoint: str, *words: str, **how: Any) -> Process:
-        given = {"where": where(endpoint), **how}
-        started.append(Process(store, *words, **given))
+    def start(endpoint: str, *arguments: str, **how: Any) -> Process:
+        how = {"where": where(endpoint), **how}
+        started.append(Process(store, *arguments, **how))
         return started[-1]
 
     yield start
@@ -64,7 +64,7 @@ def connect(store: Path) -> Iterator[Connect]:
 
 @pytest.fixture
 def release() -> str:
-    """The release of Flyte's backend; parametrize a test by it to choose others."""
+    """The release of Flyte's backend; a test that needs another parametrizes it."""
     return "2.0.43"
 
 
@@ -77,7 +77,7 @@ def server(release: str) -> Iterator[Server]:
 
 @pytest.fixture
 def server_process(release: str, tmp_path: Path) -> Iterator[ServerProcess]:
-    """A deployment in a process of its own, not started yet."""
+    """A deployment in its own process, which the test starts."""
     with ServerProcess(release, tmp_path / "state.json") as process:
         yield process
 
@@ -85,4 +85,4 @@ def server_process(release: str, tmp_path: Path) -> Iterator[ServerProcess]:
 @pytest.fixture(autouse=True)
 def only_posix() -> None:
     if sys.platform == "win32":
-        pytest.skip("these tests speak of descriptors and signals")
+        pytest.skip("these tests use descriptors and signals of POSIX")

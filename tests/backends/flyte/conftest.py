@@ -11,7 +11,7 @@ from tests.contract.harness import BackendClient
 
 @pytest.fixture
 def release() -> str:
-    """The release of the backend; a test that needs another one parametrizes it."""
+    """The release of Flyte's backend; a test that needs another parametrizes it."""
     return "2.0.43"
 
 
