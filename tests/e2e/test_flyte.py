@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.conftest import OLD_AND_NEW, Connect
 from tests.e2e.deployment import RUN, SCOPE, on, until
 from tests.e2e.process import by_id, kind, request
-from tests.e2e.test_startup import HEAVY, TELLING
+from tests.e2e.test_startup import HEAVY, REPORT_MODULES
 from tests.fake_runservice.server import Server
 
 EVENT = {"runName": RUN, "name": "deploy"}
@@ -30,7 +30,7 @@ def test_initialize_is_answered_without_grpc(
     connect: Connect, server: Server, tmp_path: Path
 ) -> None:
     told = tmp_path / "modules"
-    sidecar = connect(server.endpoint, command=[sys.executable, "-c", TELLING, str(told)])
+    sidecar = connect(server.endpoint, command=[sys.executable, "-c", REPORT_MODULES, str(told)])
     backend = sidecar.call("initialize", capabilities={})["backend"]
     assert backend == {
         "kind": "flyte",
@@ -51,7 +51,7 @@ def test_what_talks_to_flyte_is_loaded_with_the_first_request_for_it(
 ) -> None:
     ask(server)
     told = tmp_path / "modules"
-    sidecar = connect(server.endpoint, command=[sys.executable, "-c", TELLING, str(told)])
+    sidecar = connect(server.endpoint, command=[sys.executable, "-c", REPORT_MODULES, str(told)])
     sidecar.send(request(1, "events.get", **EVENT), request(0, "initialize", capabilities={}))
     assert [answer["id"] for answer in sidecar.answers(2)] == [0, 1]
     sidecar.end_input()
