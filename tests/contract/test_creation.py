@@ -201,7 +201,7 @@ async def test_several_events_created_before_the_name_is_resolved_are_ambiguous(
 ) -> None:
     async def create(reads: int) -> None:
         if reads == 1:
-            events.extend([await client.make("q", parent=f"a{place}") for place in (1, 2)])
+            events.extend([await client.make("q", parent=f"a{index}") for index in (1, 2)])
 
     events: list[Event] = []
     backend.after_read = create
@@ -264,7 +264,7 @@ async def test_cancelling_the_last_wait_leaves_nothing_behind(
 async def test_many_waits_in_a_run_share_one_watch(
     client: BackendClient, backend: Observed
 ) -> None:
-    names = [f"q{place}" for place in range(50)]
+    names = [f"q{index}" for index in range(50)]
     waits = await begun(backend, *(client.await_creation(name) for name in names * 4))
     assert backend.watches == 1
     reads = backend.reads

@@ -58,7 +58,7 @@ async def test_an_event_reported_as_pending_is_reported_once_as_resolved(
 ) -> None:
     watching = client.watch(None)
     await watching.synced()
-    events = [await client.ask(run(place), f"q{place}") for place in range(3)]
+    events = [await client.ask(run(index), f"q{index}") for index in range(3)]
     await watching.pending(["q0", "q1", "q2"])
     await client.answer(events[0])
     await client.service.abort(client.service.write(target(events[1])), "why")

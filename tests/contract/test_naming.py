@@ -110,10 +110,10 @@ async def test_a_name_refers_to_the_only_unresolved_event(
         task = asyncio.ensure_future(client.wait("q"))
         await chosen.wait()
         await client.signal(None, True, action_name=waiting.action_name)
-        told = await task
+        reported = await task
     else:
-        told = await (client.signal("q", True) if act == "signal" else client.abort("q"))
-    assert told.action_name == waiting.action_name
+        reported = await (client.signal("q", True) if act == "signal" else client.abort("q"))
+    assert reported.action_name == waiting.action_name
 
 
 @pytest.mark.parametrize("act", ["signal", "wait", "abort"])
@@ -128,10 +128,10 @@ async def test_a_name_refers_to_the_last_created_event_if_none_is_unresolved(
         else:
             await client.signal("q", True, parent=parent)
     if act == "wait":
-        told = await client.wait("q")
+        reported = await client.wait("q")
     else:
-        told = await (client.signal("q", True) if act == "signal" else client.abort("q"))
-    assert told.parent == "a2"
+        reported = await (client.signal("q", True) if act == "signal" else client.abort("q"))
+    assert reported.parent == "a2"
 
 
 @pytest.mark.parametrize("act", ["signal", "wait", "abort"])
@@ -139,7 +139,7 @@ async def test_a_name_refers_to_the_last_created_event_if_none_is_unresolved(
 async def test_several_unresolved_events_are_ambiguous_and_the_first_20_are_told(
     client: BackendClient, act: str, count: int
 ) -> None:
-    events = [await client.make("q", parent=f"a{place}") for place in range(count)]
+    events = [await client.make("q", parent=f"a{number}") for number in range(count)]
     acts = {
         "signal": lambda: client.signal("q", True),
         "wait": lambda: client.wait("q"),
@@ -186,37 +186,37 @@ async def test_the_same_value_again_changes_nothing_and_another_is_rejected_with
     event = await client.make("q", declared)
     target: dict[str, Any] = {"action_name": event.action_name} if by_id else {}
     name = None if by_id else "q"
-    told = await client.signal(name, value, **target)
+    reported = await client.signal(name, value, **target)
     again = await client.signal(name, value, **target)
-    assert repr(again) == repr(told)
+    assert repr(again) == repr(reported)
     of_another_type = 7 if declared == "str" else "x"
     for refused_value in (other, of_another_type):
         with pytest.raises(AlreadySignalled) as refused:
             await client.signal(name, refused_value, **target)
-        assert repr(refused.value.data["event"]) == repr(told)
+        assert repr(refused.value.data["event"]) == repr(reported)
     with pytest.raises(AlreadySignalled):
         await client.signal(name, value, "str" if declared != "str" else "int", **target)
-    assert repr(await client.get("q")) == repr(told)
+    assert repr(await client.get("q")) == repr(reported)
 
 
 async def test_an_int_as_digits_is_the_same_value(client: BackendClient) -> None:
     await client.make("q", "int")
-    told = await client.signal("q", 2**60)
-    assert await client.signal("q", str(2**60)) == told
+    reported = await client.signal("q", 2**60)
+    assert await client.signal("q", str(2**60)) == reported
 
 
 async def test_an_aborted_event_rejects_an_answer_and_keeps_its_first_reason(
     client: BackendClient,
 ) -> None:
     await client.make("q")
-    told = await client.abort("q", "first")
-    assert (told.phase, told.pending, told.abort_reason) == (ABORTED, False, "first")
-    assert told.ended_at is not None
-    assert await client.abort("q", "second") == told
+    reported = await client.abort("q", "first")
+    assert (reported.phase, reported.pending, reported.abort_reason) == (ABORTED, False, "first")
+    assert reported.ended_at is not None
+    assert await client.abort("q", "second") == reported
     with pytest.raises(AlreadyCompleted) as refused:
         await client.signal("q", True)
-    assert refused.value.data == {"event": told}
-    assert await client.get("q") == told
+    assert refused.value.data == {"event": reported}
+    assert await client.get("q") == reported
 
 
 async def test_an_event_may_be_aborted_without_a_reason(client: BackendClient) -> None:
@@ -227,11 +227,11 @@ async def test_an_event_may_be_aborted_without_a_reason(client: BackendClient) -
 
 async def test_an_answered_event_cannot_be_aborted(client: BackendClient) -> None:
     await client.make("q")
-    told = await client.signal("q", False)
+    reported = await client.signal("q", False)
     with pytest.raises(AlreadySignalled) as refused:
         await client.abort("q")
-    assert refused.value.data == {"event": told}
-    assert await client.get("q") == told
+    assert refused.value.data == {"event": reported}
+    assert await client.get("q") == reported
 
 
 async def test_an_expired_event_is_timed_out_for_everyone(client: BackendClient) -> None:
@@ -239,18 +239,22 @@ async def test_an_expired_event_is_timed_out_for_everyone(client: BackendClient)
     client.harness.pass_time(50)  # Flyte's instants are whole seconds: it may be early
     assert await client.get("q") == event
     client.harness.pass_time(11)
-    told = await client.get("q")
-    assert told is not None
-    assert (told.phase, told.pending, told.ended_at) == (TIMED_OUT, False, event.expires_at)
+    reported = await client.get("q")
+    assert reported is not None
+    assert (reported.phase, reported.pending, reported.ended_at) == (
+        TIMED_OUT,
+        False,
+        event.expires_at,
+    )
     attempts = [client.signal("q", True), client.signal("q", "x"), client.abort("q")]
     for attempt in attempts:
         with pytest.raises(AlreadyCompleted) as refused:
             await attempt
-        assert refused.value.data == {"event": told}
-    assert await client.wait("q") == told
-    assert await client.listing() == [told]
+        assert refused.value.data == {"event": reported}
+    assert await client.wait("q") == reported
+    assert await client.listing() == [reported]
     assert await client.listing(phases=[PAUSED]) == []
-    assert await client.listing(phases=[TIMED_OUT]) == [told]
+    assert await client.listing(phases=[TIMED_OUT]) == [reported]
 
 
 @pytest.mark.parametrize("ask", ["signal", "abort", "wait", "page", "phases"])
@@ -276,12 +280,12 @@ async def test_an_event_reported_as_expired_stays_so_when_the_clock_steps_back(
 ) -> None:
     await client.make("q", expires_in=60)
     client.harness.pass_time(61)
-    told = await client.get("q")
+    reported = await client.get("q")
     client.harness.pass_time(-3600)
-    assert await client.get("q") == told
+    assert await client.get("q") == reported
     with pytest.raises(SidecarError):
         await client.signal("q", True)
-    assert await client.listing() == [told]
+    assert await client.listing() == [reported]
 
 
 async def test_a_pending_event_takes_precedence_over_an_expired_one(client: BackendClient) -> None:

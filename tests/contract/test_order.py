@@ -60,9 +60,9 @@ class SequentialModel:
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
 
-    def do(self, what: str, *words: Any) -> Any:
+    def do(self, what: str, *arguments: Any) -> Any:
         try:
-            return getattr(self, what)(*words)
+            return getattr(self, what)(*arguments)
         except (SidecarError, Unsure) as error:
             return type(error)
 
@@ -117,11 +117,11 @@ class SequentialModel:
         return unresolved[0] if unresolved else found[-1]
 
 
-def sent(service: EventService, run: Run, what: str, *words: Any) -> Awaitable[Any]:
+def sent(service: EventService, run: Run, what: str, *arguments: Any) -> Awaitable[Any]:
     """Start a request as a connection does: in order, without awaiting it."""
     if what == "page":
         return resolve(service.page(Query(run=run, details=True)))
-    name, parent = words[:2]
+    name, parent = arguments[:2]
     target = Target(run, name=name, parent=parent)
     if what == "get":
         return resolve(service.get(target))
@@ -129,7 +129,7 @@ def sent(service: EventService, run: Run, what: str, *words: Any) -> Awaitable[A
     if what == "create":
         return service.create(write, NewEvent(run=run, name=name, parent=parent))
     if what == "signal":
-        return service.signal(write, words[2])
+        return service.signal(write, arguments[2])
     return service.abort(write, None)
 
 

@@ -18,7 +18,7 @@ from tests.contract.harness import RUN, BackendClient
 
 async def filled(client: BackendClient, count: int, **how: Any) -> list[str]:
     """Create events q0, q1, ... and return their ids."""
-    return [(await client.make(f"q{place}", **how)).action_name for place in range(count)]
+    return [(await client.make(f"q{index}", **how)).action_name for index in range(count)]
 
 
 async def test_an_unknown_run_lists_nothing(client: BackendClient) -> None:
@@ -44,8 +44,8 @@ async def test_pages_hold_every_event_once_in_creation_order(
 
 
 async def test_a_listing_holds_only_events_under_its_parent(client: BackendClient) -> None:
-    for place in range(6):
-        await client.make(f"q{place}", parent=f"a{place % 2}")
+    for index in range(6):
+        await client.make(f"q{index}", parent=f"a{index % 2}")
     found = await client.listing(parent="a1", limit=1)
     assert [event.name for event in found] == ["q1", "q3", "q5"]
     assert await client.listing(parent="a9") == []
@@ -70,9 +70,9 @@ async def test_a_listing_holds_only_events_in_its_phases(client: BackendClient) 
 
 
 async def test_a_page_ends_early_rather_than_outgrow_its_bytes(client: BackendClient) -> None:
-    for place in range(4):
-        await client.make(f"q{place}", "str")
-        await client.signal(f"q{place}", "é\0" * 10_000)
+    for index in range(4):
+        await client.make(f"q{index}", "str")
+        await client.signal(f"q{index}", "é\0" * 10_000)
     one = len(encode((await client.page(limit=1)).events[0]))
     page = await client.page(max_bytes=2 * one + one // 2)
     assert [event.name for event in page.events] == ["q0", "q1"]
@@ -151,15 +151,15 @@ async def test_a_listing_never_skips_or_repeats_whatever_happens_between_its_pag
     parent = f"p{next(runs)}"  # a separate listing in the same run
     made: list[str] = []
     fits_throughout: set[str] = set()
-    told: list[str] = []
+    reported: list[str] = []
 
     def fits(phase: str) -> bool:
         return phases is None or phase in phases
 
-    async def end(place: int, phase: str) -> None:
+    async def end(index: int, phase: str) -> None:
         if not made:
             return
-        name = made[place % len(made)]
+        name = made[index % len(made)]
         event = await client.get(name, parent=parent)
         if event is not None and event.pending:
             act = client.signal(name, True, parent=parent) if phase == SUCCEEDED else None
@@ -182,7 +182,7 @@ async def test_a_listing_never_skips_or_repeats_whatever_happens_between_its_pag
                 break
             page = await client.page(parent=parent, phases=phases, limit=number, cursor=cursor)
             begun = True
-            told.extend(event.name for event in page.events)
+            reported.extend(event.name for event in page.events)
             assert all(fits(event.phase) for event in page.events)
             cursor = page.next_cursor
         else:
@@ -190,18 +190,18 @@ async def test_a_listing_never_skips_or_repeats_whatever_happens_between_its_pag
             await end(number, phase)
     if begun:
         assert cursor is None
-        assert len(told) == len(set(told))
-        assert fits_throughout <= set(told)
-        assert told == sorted(told, key=made.index)
+        assert len(reported) == len(set(reported))
+        assert fits_throughout <= set(reported)
+        assert reported == sorted(reported, key=made.index)
 
 
 async def test_paging_while_others_write_returns_every_event_once(client: BackendClient) -> None:
     ids = await filled(client, 300)
 
     async def disturb() -> None:
-        for place in range(300):
-            await client.signal(f"q{place}", True)
-            await client.make(f"more{place}")
+        for index in range(300):
+            await client.signal(f"q{index}", True)
+            await client.make(f"more{index}")
 
     disturbing = asyncio.ensure_future(disturb())
     found: list[str] = []

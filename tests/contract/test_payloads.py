@@ -91,10 +91,10 @@ async def test_an_accepted_payload_comes_back_as_it_was_sent(
     client: BackendClient, declared: str, text: str, value: Any
 ) -> None:
     await client.make("q", declared)
-    told = await client.signal("q", decode_payload(Raw(text.encode())))
+    reported = await client.signal("q", decode_payload(Raw(text.encode())))
     kept = await client.get("q")
-    assert kept == told or value != value
-    assert type(told.payload) is type(value)
+    assert kept == reported or value != value
+    assert type(reported.payload) is type(value)
     assert kept is not None
     assert same(kept.payload, value)
     assert str(kept.payload) == str(value)  # the sign of a zero too
@@ -160,8 +160,8 @@ async def test_results_carry_numbers_in_a_form_that_every_json_reader_keeps(
     client: BackendClient, declared: str, value: Any, wire: str
 ) -> None:
     await client.make("q", declared)
-    told = encode(await client.signal("q", value))
-    assert f'"payload":{wire},'.encode() in told
+    reported = encode(await client.signal("q", value))
+    assert f'"payload":{wire},'.encode() in reported
     page = encode(await client.page())
     assert f'"payload":{wire},'.encode() in page
 
@@ -275,10 +275,10 @@ async def test_any_payload_of_its_type_survives_the_wire_both_ways(
 ) -> None:
     async def check(name: str, declared: str, text: str, value: Any) -> None:
         await client.make(name, declared)
-        told = await client.signal(name, decode_payload(Raw(text.encode())))
+        reported = await client.signal(name, decode_payload(Raw(text.encode())))
         kept = await client.get(name)
         assert kept is not None
-        for event in (told, kept):
+        for event in (reported, kept):
             assert type(event.payload) is type(value)
             assert repr(event.payload) == repr(value)  # the sign of a zero too
         written = json.decode(encode(kept), type=dict[str, Raw])["payload"]
@@ -322,8 +322,8 @@ async def test_a_float_that_becomes_an_equal_double_is_the_same_answer(
     client: BackendClient, first: str, again: str
 ) -> None:
     await client.make("q", "float")
-    told = await client.signal("q", decode_payload(Raw(first.encode())))
+    reported = await client.signal("q", decode_payload(Raw(first.encode())))
     same_again = await client.signal("q", decode_payload(Raw(again.encode())))
-    assert repr(same_again) == repr(told)
+    assert repr(same_again) == repr(reported)
     with pytest.raises(AlreadySignalled):
         await client.signal("q", decode_payload(Raw(b"1152921504606847232")))

@@ -95,8 +95,8 @@ async def test_pages_of_runs_hold_every_run_once(
 
 async def test_a_cursor_of_another_listing_is_expired(client: BackendClient) -> None:
     await filled(client, 3, 3)
-    for place in range(3):
-        await client.make(f"q{place}")
+    for index in range(3):
+        await client.make(f"q{index}")
     of_events = (await client.page(RUN, limit=1)).next_cursor
     of_pending = (await client.pending_page(limit=1)).next_cursor
     of_runs = (await client.runs_page(limit=1)).next_cursor
@@ -124,7 +124,7 @@ async def test_a_cursor_of_another_listing_is_expired(client: BackendClient) -> 
 
 # Changes between the pages.
 
-places = itertools.count()
+projects = itertools.count()
 
 STEPS = st.lists(
     st.one_of(
@@ -141,7 +141,7 @@ class RandomEvents:
 
     def __init__(self, client: BackendClient) -> None:
         self.client = client
-        self.scope = Scope(None, f"place{next(places)}", "local")
+        self.scope = Scope(None, f"project{next(projects)}", "local")
         self.pending: dict[str, Event] = {}
         self._asked = 0
 
@@ -189,7 +189,7 @@ async def test_a_listing_never_skips_or_repeats_whatever_happens_between_its_pag
     def fitting() -> set[str]:
         return set(events.pending) if what == "pending" else events.waiting()
 
-    told: list[str] = []
+    reported: list[str] = []
     throughout: set[str] | None = None
     cursor = None
     for verb, number in [*steps, *[("page", 3)] * (len(steps) + 1)]:
@@ -198,24 +198,24 @@ async def test_a_listing_never_skips_or_repeats_whatever_happens_between_its_pag
         elif throughout is None or cursor is not None:
             page, cursor = await read(events, cursor, number)
             throughout = fitting() if throughout is None else throughout
-            told += page
+            reported += page
             assert set(page) <= fitting()
         if throughout is not None:
             throughout &= fitting()
     assert cursor is None
-    assert len(told) == len(set(told))
+    assert len(reported) == len(set(reported))
     assert throughout is not None
-    assert throughout <= set(told)
+    assert throughout <= set(reported)
 
 
 async def test_listing_while_others_write_returns_everything_once(client: BackendClient) -> None:
     events = await filled(client, 30, 5)
 
     async def disturb() -> None:
-        for place, event in enumerate(events):
+        for index, event in enumerate(events):
             if event.name.endswith((".0", ".1")):
                 await client.answer(event)
-            await client.ask(run(100 + place), "new")
+            await client.ask(run(100 + index), "new")
 
     async def slowly(read: Any, events: RandomEvents) -> AsyncIterator[str]:
         cursor = None
@@ -244,8 +244,8 @@ async def test_listing_while_others_write_returns_everything_once(client: Backen
 async def test_a_page_of_runs_ends_early_rather_than_outgrow_its_bytes(
     client: BackendClient,
 ) -> None:
-    for place in range(4):
-        await client.ask(SCOPE.run(f"run{place}-" + "x" * 900), "q")
+    for index in range(4):
+        await client.ask(SCOPE.run(f"run{index}-" + "x" * 900), "q")
     one = len(encode((await client.runs_page(limit=1)).runs[0]))
     page = await client.runs_page(max_bytes=2 * one + one // 2)
     assert len(page.runs) == 2

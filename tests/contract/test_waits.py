@@ -13,8 +13,8 @@ from tests.contract.harness import BackendClient, settle
 
 async def test_a_resolved_event_ends_a_wait_at_once(client: BackendClient) -> None:
     await client.make("q", "int")
-    told = await client.signal("q", 5)
-    assert await client.wait("q") == told
+    reported = await client.signal("q", 5)
+    assert await client.wait("q") == reported
     await client.make("gone")
     aborted = await client.abort("gone", "why")
     assert await client.wait("gone") == aborted
@@ -25,9 +25,9 @@ async def test_a_wait_ends_when_the_event_is_answered(client: BackendClient) -> 
     waiting = asyncio.ensure_future(client.wait("q"))
     await settle(20)
     assert not waiting.done()
-    told = await client.signal("q", 5)
-    assert (await waiting) == told
-    assert told.phase == SUCCEEDED
+    reported = await client.signal("q", 5)
+    assert (await waiting) == reported
+    assert reported.phase == SUCCEEDED
 
 
 async def test_a_wait_ends_when_another_client_answers(client: BackendClient) -> None:
@@ -42,9 +42,9 @@ async def test_a_wait_ends_when_the_event_is_aborted(client: BackendClient) -> N
     await client.make("q")
     waiting = asyncio.ensure_future(client.wait("q"))
     await settle(20)
-    told = await client.abort("q", "why")
-    assert (await waiting) == told
-    assert (told.phase, told.abort_reason) == (ABORTED, "why")
+    reported = await client.abort("q", "why")
+    assert (await waiting) == reported
+    assert (reported.phase, reported.abort_reason) == (ABORTED, "why")
 
 
 async def test_a_wait_ends_when_the_event_expires(client: BackendClient) -> None:
@@ -52,8 +52,8 @@ async def test_a_wait_ends_when_the_event_expires(client: BackendClient) -> None
     waiting = asyncio.ensure_future(client.wait("q"))
     await settle(20)
     client.harness.pass_time(61)
-    told = await asyncio.wait_for(waiting, TEST_TIMEOUT)
-    assert (told.phase, told.ended_at) == (TIMED_OUT, event.expires_at)
+    reported = await asyncio.wait_for(waiting, TEST_TIMEOUT)
+    assert (reported.phase, reported.ended_at) == (TIMED_OUT, event.expires_at)
 
 
 async def test_a_wait_ends_at_an_expiry_of_an_event_made_while_it_waits_for_another(
@@ -79,8 +79,8 @@ async def test_a_cancelled_wait_ends_and_the_others_stay_open(client: BackendCli
     waits[0].cancel()
     with pytest.raises(asyncio.CancelledError):
         await waits[0]
-    told = await client.signal("q", True)
-    assert await asyncio.gather(*waits[1:]) == [told, told]
+    reported = await client.signal("q", True)
+    assert await asyncio.gather(*waits[1:]) == [reported, reported]
 
 
 async def test_an_answer_that_arrives_with_the_cancellation_is_reported(
@@ -93,21 +93,21 @@ async def test_an_answer_that_arrives_with_the_cancellation_is_reported(
     backend = client.harness.backend()
     waiting = asyncio.ensure_future(backend.resolved(event))
     await settle(20)
-    told = await client.signal("q", True)
+    reported = await client.signal("q", True)
     waiting.cancel()
     try:
-        assert await waiting == told
+        assert await waiting == reported
     except asyncio.CancelledError:
         pytest.fail("the answer is lost")
 
 
 async def test_a_thousand_waits_end_together(client: BackendClient) -> None:
-    for place in range(10):
-        await client.make(f"q{place}")
-    waits = [asyncio.ensure_future(client.wait(f"q{place % 10}")) for place in range(1000)]
+    for number in range(10):
+        await client.make(f"q{number}")
+    waits = [asyncio.ensure_future(client.wait(f"q{number % 10}")) for number in range(1000)]
     await settle(20)
-    told = [await client.signal(f"q{place}", True) for place in range(10)]
-    assert await asyncio.gather(*waits) == told * 100
+    reported = [await client.signal(f"q{number}", True) for number in range(10)]
+    assert await asyncio.gather(*waits) == reported * 100
 
 
 async def test_a_wait_sees_the_writes_that_were_sent_before_it(client: BackendClient) -> None:

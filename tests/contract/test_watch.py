@@ -19,25 +19,25 @@ from tests.contract.harness import BackendClient, Picture, Watching, settle
 UNKNOWN = Run(None, "local", "local", "nobody")
 
 
-def same(told: Event, event: Event) -> bool:
+def same(reported: Event, event: Event) -> bool:
     """Return whether a watch has reported the end of an event; details may be omitted."""
-    known = (told.action_name, told.name, told.parent, told.phase, told.pending)
+    known = (reported.action_name, reported.name, reported.parent, reported.phase, reported.pending)
     if known != (event.action_name, event.name, event.parent, event.phase, event.pending):
         return False
-    return told.partial or payloads.same(told.payload, event.payload)
+    return reported.partial or payloads.same(reported.payload, event.payload)
 
 
 def shows(picture: Picture, events: Iterable[Event]) -> bool:
     """Return whether exactly these events are known, in these states."""
     true = {event.action_name: event for event in events}
-    told = {event.action_name: event for event in picture.events.values()}
-    return told.keys() == true.keys() and all(same(told[key], true[key]) for key in true)
+    reported = {event.action_name: event for event in picture.events.values()}
+    return reported.keys() == true.keys() and all(same(reported[key], true[key]) for key in true)
 
 
 async def ended(watching: Watching, event: Event) -> Picture:
     """Take updates until the end of an event is reported."""
     return await watching.until(
-        lambda picture: any(same(told, event) for told in picture.events.values())
+        lambda picture: any(same(reported, event) for reported in picture.events.values())
     )
 
 
@@ -63,9 +63,9 @@ async def test_all_current_events_are_reported_first(client: BackendClient) -> N
 async def test_a_pending_event_is_reported_in_full(client: BackendClient) -> None:
     event = await client.make("q", "int", expires_in=3600)
     picture = await client.watch().pending(["q"])
-    told = picture.named()["q"]
-    assert not told.partial
-    assert told == event
+    reported = picture.named()["q"]
+    assert not reported.partial
+    assert reported == event
 
 
 async def test_an_unknown_run_is_empty_and_stays_watched(client: BackendClient) -> None:
@@ -87,8 +87,8 @@ async def test_changes_are_reported_as_they_happen(client: BackendClient) -> Non
     await ended(watching, await client.signal("q", 5))
     await client.make("gone")
     await watching.pending(["gone"])
-    told = await client.abort("gone", "why")
-    await ended(watching, told)
+    reported = await client.abort("gone", "why")
+    await ended(watching, reported)
     assert of(picture, "q") == ["created", "resolved"]
     assert of(picture, "gone") == ["created", "resolved"]
     assert {event.phase for event in picture.events.values()} == {SUCCEEDED, ABORTED}
@@ -112,8 +112,8 @@ async def test_an_expiry_is_reported_as_the_end(client: BackendClient) -> None:
     await watching.pending(["q", "stays"])
     client.harness.pass_time(61)
     picture = await watching.pending(["stays"])
-    told = picture.named()["q"]
-    assert (told.phase, told.ended_at) == (TIMED_OUT, event.expires_at)
+    reported = picture.named()["q"]
+    assert (reported.phase, reported.ended_at) == (TIMED_OUT, event.expires_at)
     assert of(picture, "q") == ["created", "resolved"]
 
 
@@ -144,7 +144,7 @@ async def test_only_events_under_the_parent_are_reported(client: BackendClient) 
 
 
 async def test_each_event_of_one_name_is_reported(client: BackendClient) -> None:
-    events = [await client.make("q", parent=f"a{place}") for place in range(3)]
+    events = [await client.make("q", parent=f"a{index}") for index in range(3)]
     watching = client.watch()
     await watching.until(lambda picture: picture.synced and shows(picture, events))
     events[1] = await client.signal(None, True, action_name=events[1].action_name)
@@ -185,9 +185,9 @@ async def test_an_answer_is_reported_with_its_type(
     watching = client.watch()
     await watching.pending(["q"])
     picture = await ended(watching, await client.signal("q", payload))
-    told = picture.named()["q"]
-    assert told.partial or repr(told.payload) == repr(payload)
-    assert told.expected_type == expected_type
+    reported = picture.named()["q"]
+    assert reported.partial or repr(reported.payload) == repr(payload)
+    assert reported.expected_type == expected_type
 
 
 async def test_a_watch_sees_the_writes_that_were_sent_before_it(client: BackendClient) -> None:
@@ -215,10 +215,10 @@ async def test_a_watch_that_is_not_read_reports_only_the_latest_state_of_each_ev
 ) -> None:
     watching = client.watch()
     await watching.synced()
-    for place in range(10):
-        await client.make(f"q{place}")
+    for index in range(10):
+        await client.make(f"q{index}")
     last = await client.make("last")
-    events = [await client.signal(f"q{place}", True) for place in range(10)]
+    events = [await client.signal(f"q{index}", True) for index in range(10)]
     fresh = client.watch()
     await fresh.until(lambda picture: shows(picture, [*events, last]))
     await watching.until(lambda picture: shows(picture, [*events, last]))
@@ -277,7 +277,7 @@ async def test_watches_of_the_same_events_hold_the_same_objects(client: BackendC
 
 async def test_a_thousand_events_are_all_reported(client: BackendClient) -> None:
     count = 1000
-    events = [await client.make(f"q{place}") for place in range(count)]
+    events = [await client.make(f"q{index}") for index in range(count)]
     watching = client.watch()
     picture = await watching.pending(event.name for event in events)
     for start in range(0, count, 100):

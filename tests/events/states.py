@@ -20,7 +20,7 @@ AGAIN = Synced(again=True)
 
 
 def event(name: str = "q", **members: Any) -> Event:
-    given: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "name": name,
         "action_name": f"e-{name}",
         "run_name": "r1",
@@ -44,7 +44,7 @@ def event(name: str = "q", **members: Any) -> Event:
         "url": None,
         "partial": False,
     }
-    return Event(**{**given, **members})
+    return Event(**{**defaults, **members})
 
 
 def answered(event: Event, payload: Payload | None = True) -> Event:

@@ -156,7 +156,7 @@ def test_more_details_of_an_ended_event_are_a_change() -> None:
 
 
 @pytest.mark.parametrize(
-    ("watched", "told"),
+    ("watched", "reported"),
     [
         (RUN, {"here", "under"}),
         (WatchSelector(scope=SCOPE, run_name="r1", parent="a1"), {"under"}),
@@ -168,7 +168,7 @@ def test_more_details_of_an_ended_event_are_a_change() -> None:
         (WatchSelector(scope=Scope(None, "local", "d")), {"domain"}),
     ],
 )
-def test_only_selected_events_are_reported(watched: WatchSelector, told: set[str]) -> None:
+def test_only_selected_events_are_reported(watched: WatchSelector, reported: set[str]) -> None:
     events = [
         event("here"),
         event("under", parent="a1"),
@@ -184,8 +184,8 @@ def test_only_selected_events_are_reported(watched: WatchSelector, told: set[str
     for one in events:
         watch.remove(one)
     gone = taken(watch)
-    assert {note.event.name for note in found if isinstance(note, Changed)} == told
-    assert {note.event.name for note in gone if isinstance(note, Changed)} == told
+    assert {note.event.name for note in found if isinstance(note, Changed)} == reported
+    assert {note.event.name for note in gone if isinstance(note, Changed)} == reported
 
 
 def test_events_of_one_id_in_several_runs_are_several() -> None:

@@ -139,10 +139,10 @@ def test_after_any_sequence_the_updates_add_up_to_the_current_state(
     assert not picture.lost
     assert not watch._queue
     assert watch._bytes == 0
-    true, told = backend.events, picture.named()
+    true, reported = backend.events, picture.named()
     if watched is INBOX:
-        true, told = only_pending(true), only_pending(told)
-    assert {name: repr(one) for name, one in told.items()} == {
+        true, reported = only_pending(true), only_pending(reported)
+    assert {name: repr(one) for name, one in reported.items()} == {
         name: repr(one) for name, one in true.items()
     }
 

@@ -23,8 +23,8 @@ and 26 KB. Copies of the events would take 1 MB, and copies of what was reported
 
 def fill(watch: CoalescingQueue) -> None:
     """Put events that were decoded only for this watch."""
-    for place in range(EVENTS):
-        watch.put(event(f"question {place}", prompt=f"{place}: " + "a prompt " * 30))
+    for number in range(EVENTS):
+        watch.put(event(f"question {number}", prompt=f"{number}: " + "a prompt " * 30))
     watch.sync()
 
 
@@ -93,5 +93,5 @@ def test_payloads_that_are_only_equal_in_python_are_not_shared(
     first, second = synced(RUN), synced(RUN)
     first.put(answered(event(), payload))
     second.put(answered(event(), other))
-    [told] = states(second)
-    assert repr(told.payload) == repr(other)
+    [reported] = states(second)
+    assert repr(reported.payload) == repr(other)

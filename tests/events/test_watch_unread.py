@@ -43,8 +43,8 @@ def test_a_backend_that_flaps_leaves_a_bounded_queue() -> None:
         watch.put(event(prompt=str(number)))
         watch.sync()
         assert len(watch._queue) <= 4
-    told = [Changed("created", event(prompt="9999")), Synced(), Disconnected(DOWN), AGAIN]
-    assert taken(watch) == told
+    reported = [Changed("created", event(prompt="9999")), Synced(), Disconnected(DOWN), AGAIN]
+    assert taken(watch) == reported
     for _ in range(10_000):
         watch.disconnect(DOWN)
         watch.sync()
@@ -80,15 +80,15 @@ def test_above_the_high_water_mark_resolved_events_are_queued_without_details() 
         watch.put(ended(heavy(str(number))))
     watch.put(event("waits"))
     notes = taken(watch)
-    told = [note.event for note in notes if isinstance(note, Changed)]
-    assert len(told) == count + 1
-    assert told[0] == ended(heavy("0"))
-    assert told[-1] == event("waits")
-    light = told[-2]
+    reported = [note.event for note in notes if isinstance(note, Changed)]
+    assert len(reported) == count + 1
+    assert reported[0] == ended(heavy("0"))
+    assert reported[-1] == event("waits")
+    light = reported[-2]
     assert light.partial
     assert (light.payload, light.prompt, light.prompt_type, light.description) == (None,) * 4
     assert (light.name, light.expected_type, light.phase) == (str(count - 1), "str", SUCCEEDED)
-    assert sum(len(str(one.payload)) for one in told) < HIGH_WATER_BYTES + (2 << 20)
+    assert sum(len(str(one.payload)) for one in reported) < HIGH_WATER_BYTES + (2 << 20)
 
 
 def test_entries_that_were_read_no_longer_count_as_queued_bytes() -> None:

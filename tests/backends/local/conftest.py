@@ -28,9 +28,15 @@ def worker() -> Iterator[Worker]:
     """Start processes of `tests.backends.local.worker`; they are killed at the end."""
     with contextlib.ExitStack() as stack:
 
-        def start(*words: object, prefix: tuple[str, ...] = (), **how: Any) -> Any:
+        def start(*arguments: object, prefix: tuple[str, ...] = (), **how: Any) -> Any:
             process = subprocess.Popen(
-                [*prefix, sys.executable, "-m", "tests.backends.local.worker", *map(str, words)],
+                [
+                    *prefix,
+                    sys.executable,
+                    "-m",
+                    "tests.backends.local.worker",
+                    *map(str, arguments),
+                ],
                 cwd=ROOT,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

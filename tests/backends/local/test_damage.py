@@ -55,28 +55,30 @@ def damage(store: Path, **columns: object) -> None:
     lax = sql.replace(" NOT NULL", "").replace(" TEXT", "").replace(" STRICT", "")
     lax = lax.replace("expires_at INTEGER", "expires_at").replace("revision INTEGER", "revision")
     lax = lax.replace("run INTEGER", "run")
-    for words in (lax, sql):
+    for definition in (lax, sql):
         db.execute("PRAGMA writable_schema = ON")
-        db.execute("UPDATE sqlite_schema SET sql = ? WHERE name = 'event'", (words,))
+        db.execute("UPDATE sqlite_schema SET sql = ? WHERE name = 'event'", (definition,))
         db.close()
         db = sqlite3.connect(store, isolation_level=None)
-        if words is lax:
+        if definition is lax:
             for column, value in columns.items():
-                said = value if isinstance(value, Sql) else "?"
-                given = () if isinstance(value, Sql) else (value,)
-                db.execute(f"UPDATE event SET {column} = {said} WHERE name = 'bad'", given)
+                expression = value if isinstance(value, Sql) else "?"
+                parameters = () if isinstance(value, Sql) else (value,)
+                db.execute(
+                    f"UPDATE event SET {column} = {expression} WHERE name = 'bad'", parameters
+                )
     db.close()
 
 
 def changed(**members: object) -> Sql:
     """Return SQL of the document with other members; None removes one."""
-    words = "document"
+    sql = "document"
     for name, value in members.items():
         if value is None:
-            words = f"json_remove({words}, '$.{name}')"
+            sql = f"json_remove({sql}, '$.{name}')"
         else:
-            words = f"json_set({words}, '$.{name}', json('{json.dumps(value)}'))"
-    return Sql(words)
+            sql = f"json_set({sql}, '$.{name}', json('{json.dumps(value)}'))"
+    return Sql(sql)
 
 
 DOCUMENTS: dict[str, object] = {
@@ -198,9 +200,9 @@ async def test_a_damaged_document_blocks_no_write_and_no_expiry_of_others(
     await watching.synced()
     real = rows.now
     monkeypatch.setattr(rows, "now", lambda: real() + 7200 * 1_000_000)
-    for place, backend in enumerate(processes):
-        await make(backend, f"new{place}", expected_type="int")
-        assert (await signal(backend, place, f"new{place}")).payload == place
+    for index, backend in enumerate(processes):
+        await make(backend, f"new{index}", expected_type="int")
+        assert (await signal(backend, index, f"new{index}")).payload == index
         for name in ("one", "two"):
             found = await get(backend, name)
             assert found is not None
@@ -320,7 +322,7 @@ async def test_a_document_whose_pages_are_lost_is_skipped(
         signal(backend, True, "one"),
         other.signal(bad, True),
         other.abort(bad, None),
-        *(make(other, f"new{place}") for place in range(5)),
+        *(make(other, f"new{index}") for index in range(5)),
         return_exceptions=True,
     )
     assert [isinstance(result, Event) for result in results] == [True, False, False, *[True] * 5]
@@ -331,14 +333,14 @@ async def test_a_page_of_a_listing_skips_what_is_damaged_and_nothing_else(
     opened: Stores, store: Path
 ) -> None:
     backend = LocalBackend(store)
-    for place in range(30):
-        await make(backend, f"q{place}")
+    for index in range(30):
+        await make(backend, f"q{index}")
     await backend.close()
     db = sqlite3.connect(store)
     db.execute("UPDATE event SET document = 'x' WHERE id % 3 = 0 OR id BETWEEN 10 AND 20")
     db.commit()
     db.close()
-    left = [f"q{place - 1}" for place in range(1, 31) if place % 3 and not 10 <= place <= 20]
+    left = [f"q{index - 1}" for index in range(1, 31) if index % 3 and not 10 <= index <= 20]
     backend = opened(store)
     for limit in (1, 2, 3, 7, 100):
         seen, cursor = [], None
@@ -517,9 +519,9 @@ async def test_a_damaged_store_is_never_reported_as_something_else(
     chance = random.Random(seed)
     whole = tmp_path / "whole.db"
     backend = LocalBackend(whole)
-    for place in range(30):
+    for index in range(30):
         event = await make(
-            backend, f"q{place}", prompt="p" * place * 300, expires_in=1e-5 if place % 3 else None
+            backend, f"q{index}", prompt="p" * index * 300, expires_in=1e-5 if index % 3 else None
         )
     await backend.close()
     content = whole.read_bytes()
@@ -586,21 +588,21 @@ async def test_remains_of_a_store_are_not_reported_as_something_else(
 
 async def test_an_unreadable_disk_is_reported_as_such(worker: Worker, store: Path) -> None:
     backend = LocalBackend(store)
-    for place in range(20):
-        await make(backend, f"q{place}", prompt="p" * 10_000)
+    for index in range(20):
+        await make(backend, f"q{index}", prompt="p" * 10_000)
     await backend.close()
     if shutil.which("strace") is None:
         pytest.skip("no strace: reads cannot be made to fail")
     failed = 0
     for first in range(1, 12):
         fault = f"inject=pread64:error=EIO:when={first}+"
-        words = ("strace", "-f", "-qqq", "-o", "/dev/null", "-P", str(store), "-e", fault)
-        process = worker("create", store, f"new{first}", prefix=words)
-        said = process.communicate(timeout=TEST_TIMEOUT)[0]
-        if not said:
+        tracer = ("strace", "-f", "-qqq", "-o", "/dev/null", "-P", str(store), "-e", fault)
+        process = worker("create", store, f"new{first}", prefix=tracer)
+        output = process.communicate(timeout=TEST_TIMEOUT)[0]
+        if not output:
             pytest.skip("no permission to trace processes")
-        assert said.startswith("made") or said == "store_unavailable io none\n"
-        failed += said.startswith("store")
+        assert output.startswith("made") or output == "store_unavailable io none\n"
+        failed += output.startswith("store")
     assert failed
 
 

@@ -28,10 +28,10 @@ async def test_a_write_to_an_expired_event_is_too_late(
     backend = opened(store)
     with pytest.raises(AlreadyCompleted) as refused:
         await (backend.signal(event, True) if write == "signal" else backend.abort(event, "late"))
-    told = refused.value.data["event"]
-    assert (told.phase, told.ended_at) == (TIMED_OUT, event.expires_at)
-    assert (told.payload, told.abort_reason) == (None, None)
-    assert await get(backend) == told
+    reported = refused.value.data["event"]
+    assert (reported.phase, reported.ended_at) == (TIMED_OUT, event.expires_at)
+    assert (reported.payload, reported.abort_reason) == (None, None)
+    assert await get(backend) == reported
 
 
 async def test_the_name_of_an_expired_event_stays_in_use(
@@ -40,8 +40,12 @@ async def test_the_name_of_an_expired_event_stays_in_use(
     event = await expired(opened, store, monkeypatch)
     with pytest.raises(EventExists) as refused:
         await make(opened(store))
-    told = refused.value.data["event"]
-    assert (told.action_name, told.phase, told.pending) == (event.action_name, TIMED_OUT, False)
+    reported = refused.value.data["event"]
+    assert (reported.action_name, reported.phase, reported.pending) == (
+        event.action_name,
+        TIMED_OUT,
+        False,
+    )
 
 
 async def test_every_write_records_expired_events(

@@ -78,9 +78,9 @@ async def test_nothing_is_opened_before_it_is_needed(opened: Stores, store: Path
 
 
 async def test_closing_leaves_one_file_that_can_be_reopened(store: Path) -> None:
-    for place in range(3):
+    for number in range(3):
         backend = LocalBackend(store)
-        await make(backend, f"q{place}")
+        await make(backend, f"q{number}")
         assert await get(backend, "q0") is not None
         await backend.close()
         assert [path.name for path in store.parent.iterdir()] == [store.name]
@@ -200,10 +200,10 @@ async def test_an_older_store_is_migrated_and_keeps_its_events(
 ) -> None:
     old = LocalBackend(store)
     await make(old)
-    told = await signal(old, True)
+    reported = await signal(old, True)
     await old.close()
     migrated(True)
-    assert await get(opened(store)) == told
+    assert await get(opened(store)) == reported
     db = sqlite3.connect(store)
     assert db.execute("PRAGMA user_version").fetchone()[0] == tables.VERSION
     assert db.execute("SELECT * FROM later").fetchall() == []

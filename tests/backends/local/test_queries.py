@@ -44,13 +44,13 @@ async def test_every_statement_uses_an_index_and_sorts_nothing(opened: Stores, s
     for parent in (None, "a0"):
         for phases in (None, [PAUSED], [SUCCEEDED], [PAUSED, SUCCEEDED]):
             await resolve(backend.page(Query(run=RUN, parent=parent, phases=phases)))
-    place = Scope(RUN.org, RUN.project, RUN.domain)
+    scope = Scope(RUN.org, RUN.project, RUN.domain)
     for pending_only in (False, True):
-        await resolve(backend.runs(RunsQuery(scope=place, pending_only=pending_only)))
-    await resolve(backend.pending(PendingQuery(scope=place)))
+        await resolve(backend.runs(RunsQuery(scope=scope, pending_only=pending_only)))
+    await resolve(backend.pending(PendingQuery(scope=scope)))
     for watched in (
-        WatchSelector(scope=place),
-        WatchSelector(scope=place, run_name=RUN.name, parent="a0"),
+        WatchSelector(scope=scope),
+        WatchSelector(scope=scope, run_name=RUN.name, parent="a0"),
     ):
         listings.watched(backend._reader, (watched, 0))
     backend._reader.changes(0, 1 << 62, [1])
@@ -71,8 +71,8 @@ async def test_every_statement_uses_an_index_and_sorts_nothing(opened: Stores, s
 
 async def test_a_read_does_not_hide_what_others_write(opened: Stores, store: Path) -> None:
     backend, other = opened(store), opened(store)
-    for place in range(5):
-        await make(backend, f"q{place}")
+    for number in range(5):
+        await make(backend, f"q{number}")
     assert backend._reader is not None
     for read in (
         lambda: backend._reader.find(Target(RUN, name="q0")),
@@ -99,8 +99,8 @@ async def test_a_reader_caches_a_bounded_number_of_runs(
     monkeypatch.setattr(reader, "RUN_CACHE_SIZE", 3)
     backend = opened(store)
     event = await make(backend)
-    for place in range(10):
-        run = Run(None, "local", "local", f"run{place}")
+    for number in range(10):
+        run = Run(None, "local", "local", f"run{number}")
         assert await resolve(backend.find(Target(run, name="q"))) is None
         assert await get(backend) == event
     assert backend._reader is not None

@@ -32,19 +32,19 @@ def test_one_of_50_racing_processes_wins_each_event_and_the_others_get_its_value
     for process in racing:
         process.stdin.write("go\n")
         process.stdin.flush()
-    told: dict[int, set[int]] = {place: set() for place in range(EVENTS)}
+    reported: dict[int, set[int]] = {number: set() for number in range(EVENTS)}
     winners: dict[int, int] = {}
     for mine, process in enumerate(racing):
         lines = process.communicate(timeout=TEST_TIMEOUT)[0].splitlines()
         assert len(lines) == EVENTS
         for line in lines:
-            place, won, value = map(int, line.split())
-            told[place].add(value)
+            number, won, value = map(int, line.split())
+            reported[number].add(value)
             if won:
                 assert value == mine
-                assert place not in winners
-                winners[place] = mine
-    assert told == {place: {winner} for place, winner in winners.items()}
+                assert number not in winners
+                winners[number] = mine
+    assert reported == {number: {winner} for number, winner in winners.items()}
     assert len(winners) == EVENTS
 
 
@@ -53,7 +53,7 @@ def test_processes_that_create_a_store_concurrently_all_succeed(
 ) -> None:
     for turn in range(5):
         store = tmp_path / f"folder{turn}" / "events.db"
-        making = [worker("create", store, place) for place in range(6)]
+        making = [worker("create", store, number) for number in range(6)]
         for process in making:
             assert process.communicate(timeout=TEST_TIMEOUT)[0].startswith("made ")
         db = sqlite3.connect(store)
@@ -67,8 +67,8 @@ async def test_threads_that_create_a_store_concurrently_all_succeed(tmp_path: Pa
         store = tmp_path / f"{turn}.db"
         failures: list[BaseException] = []
         threads = [
-            threading.Thread(target=_make_one, args=(store, str(place), failures))
-            for place in range(4)
+            threading.Thread(target=_make_one, args=(store, str(number), failures))
+            for number in range(4)
         ]
         for thread in threads:
             thread.start()
@@ -91,8 +91,8 @@ def _make_one(store: Path, name: str, failures: list[BaseException]) -> None:
 
 async def test_two_loops_one_after_another_use_one_store(store: Path) -> None:
     failures: list[BaseException] = []
-    for place in range(3):
-        thread = threading.Thread(target=_make_one, args=(store, str(place), failures))
+    for number in range(3):
+        thread = threading.Thread(target=_make_one, args=(store, str(number), failures))
         thread.start()
         thread.join(30)
     assert failures == []
@@ -207,12 +207,12 @@ async def test_a_wait_ends_with_a_signal_at_any_moment_between_two_polls(
 ) -> None:
     # Another store of this process shares nothing but the file.
     waits, signals_ = opened(store), opened(store)
-    for place in range(40):
-        event = await make(waits, f"q{place}")
+    for number in range(40):
+        event = await make(waits, f"q{number}")
         waiting = asyncio.ensure_future(waits.resolved(event))
-        await asyncio.sleep(0.001 * place)
-        told = await signals_.signal(event, True)
-        assert await waiting == told
+        await asyncio.sleep(0.001 * number)
+        reported = await signals_.signal(event, True)
+        assert await waiting == reported
 
 
 async def test_a_wait_continues_if_a_poll_meets_a_lock(
@@ -234,8 +234,8 @@ async def test_a_wait_continues_if_a_poll_meets_a_lock(
         return changes(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(waits._reader, "changes", read_or_fail)
-    told = await other.signal(event, True)
-    assert await asyncio.wait_for(waiting, TEST_TIMEOUT) == told
+    reported = await other.signal(event, True)
+    assert await asyncio.wait_for(waiting, TEST_TIMEOUT) == reported
     assert failures == []
 
 
@@ -291,8 +291,8 @@ async def test_an_event_that_expired_while_no_process_ran_is_timed_out(
 async def test_a_cursor_of_another_store_is_expired(opened: Stores, tmp_path: Path) -> None:
     one, other = opened(tmp_path / "one.db"), opened(tmp_path / "other.db")
     for backend in (one, other):
-        for place in range(3):
-            await make(backend, f"q{place}")
+        for number in range(3):
+            await make(backend, f"q{number}")
     cursor = (await resolve(one.page(Query(run=RUN, limit=1)))).next_cursor
     with pytest.raises(CursorExpired):
         await resolve(other.page(Query(run=RUN, cursor=cursor)))

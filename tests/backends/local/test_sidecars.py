@@ -37,11 +37,11 @@ async def waiting_on(client: Client, name: str) -> asyncio.Future[Any]:
 
 async def test_a_wait_in_one_sidecar_ends_with_a_signal_in_another(store: Path) -> None:
     async with spawn(store) as waits, spawn(store) as signals:
-        for place in range(50):
-            await signals.request("events.create", **target(f"q{place}"))
-            wait = await waiting_on(waits, f"q{place}")
-            told = await signals.request("events.signal", **target(f"q{place}"), payload=True)
-            assert await wait == told
+        for number in range(50):
+            await signals.request("events.create", **target(f"q{number}"))
+            wait = await waiting_on(waits, f"q{number}")
+            reported = await signals.request("events.signal", **target(f"q{number}"), payload=True)
+            assert await wait == reported
 
 
 async def test_every_sidecar_reports_the_winners_value_to_the_losers_of_a_race(store: Path) -> None:
@@ -64,8 +64,8 @@ async def test_every_sidecar_reports_the_winners_value_to_the_losers_of_a_race(s
 async def test_an_event_expires_in_a_sidecar_that_did_not_create_it(store: Path) -> None:
     async with spawn(store) as makes, spawn(store) as waits:
         event = await makes.request("events.create", **target("q"), expiresInSeconds=0.2)
-        told = await waits.request("events.wait", **target("q"), timeoutSeconds=TEST_TIMEOUT)
-        assert (told["phase"], told["endedAt"]) == ("TIMED_OUT", event["expiresAt"])
+        reported = await waits.request("events.wait", **target("q"), timeoutSeconds=TEST_TIMEOUT)
+        assert (reported["phase"], reported["endedAt"]) == ("TIMED_OUT", event["expiresAt"])
         with pytest.raises(SidecarError) as refused:
             await makes.request("events.signal", **target("q"), payload=True)
         assert refused.value.kind == "already_completed"
@@ -99,8 +99,8 @@ async def test_a_page_of_several_events_stays_below_the_message_limit(
     store: Path, limit: int
 ) -> None:
     async with spawn(store) as client:
-        for place in range(20):
-            await client.request("events.create", **target(f"q{place}"))
+        for number in range(20):
+            await client.request("events.create", **target(f"q{number}"))
     sizes: list[int] = []
     async with spawn(store, "--max-message-bytes", str(limit)) as client:
         client.on_message = lambda message, sent: sizes.append(0 if sent else len(message))
@@ -112,7 +112,7 @@ async def test_a_page_of_several_events_stays_below_the_message_limit(
             cursor = page["nextCursor"]
             if cursor is None:
                 break
-    assert [event["name"] for event in found] == [f"q{place}" for place in range(20)]
+    assert [event["name"] for event in found] == [f"q{number}" for number in range(20)]
 
 
 async def test_a_store_damaged_in_use_is_unavailable_and_no_internal_error(store: Path) -> None:

@@ -97,7 +97,7 @@ async def test_a_locked_store_delays_changes_and_loses_none(
     opened: Stores, watched: Feeds, worker: Worker, store: Path
 ) -> None:
     backend = opened(store)
-    events = [await make(backend, f"q{place}") for place in range(20)]
+    events = [await make(backend, f"q{number}") for number in range(20)]
     watching = watched(backend)
     await watching.synced()
     holder = worker("hold", store)
@@ -112,10 +112,10 @@ async def test_a_locked_store_delays_changes_and_loses_none(
     watching.take()
     assert ended(watching.picture) == 0
     await asyncio.to_thread(holder.communicate, "go\n", timeout=TEST_TIMEOUT)
-    told = await writing
-    assert [event.phase for event in told] == [SUCCEEDED] * 10 + [ABORTED] * 10
+    reported = await writing
+    assert [event.phase for event in reported] == [SUCCEEDED] * 10 + [ABORTED] * 10
     for one in (watching, late):
-        await one.until(lambda picture: list(picture.named().values()) == told)
+        await one.until(lambda picture: list(picture.named().values()) == reported)
 
 
 READS = (
@@ -151,12 +151,12 @@ async def test_a_read_that_meets_a_lock_loses_no_change(
     monkeypatch.setattr(owner, name, read_or_fail)
     watching = watched(watches)
     await watching.synced()
-    for place in range(5):
+    for number in range(5):
         for backend in (watches, writes):
-            event = await make(backend, f"q{place}{backend is writes}", expires_in=3600)
+            event = await make(backend, f"q{number}{backend is writes}", expires_in=3600)
             await watching.pending(watching.picture.pending() | {event.name})
-            told = await backend.signal(event, True)
-            await reported_as(watching, told)
+            reported = await backend.signal(event, True)
+            await reported_as(watching, reported)
     assert turns > 0
     assert watching.picture.pending() == {"before"}
 

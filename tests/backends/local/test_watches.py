@@ -36,8 +36,8 @@ async def test_changes_of_other_processes_arrive(
     processes = [worker("signal_on", store) for _ in range(3)]
     for _ in range(20):
         for process in processes:
-            name, said = (await line(process)).split()
-            acknowledged[name] = int(said)
+            name, output = (await line(process)).split()
+            acknowledged[name] = int(output)
     for process in processes:
         process.kill()
         await asyncio.to_thread(process.wait)
@@ -72,10 +72,10 @@ async def test_all_changes_of_50_racing_processes_arrive(
     await inbox.pending([])
     values: dict[str, set[Any]] = {}
     for process in racing:
-        said, _ = await asyncio.to_thread(process.communicate, timeout=TEST_TIMEOUT)
-        for words in said.splitlines():
-            place, _, told = map(int, words.split())
-            values.setdefault(f"q{place}", set()).add(told)
+        output, _ = await asyncio.to_thread(process.communicate, timeout=TEST_TIMEOUT)
+        for line_ in output.splitlines():
+            number, _, reported = map(int, line_.split())
+            values.setdefault(f"q{number}", set()).add(reported)
     assert {name: {event.payload} for name, event in picture.named().items()} == values
     assert [change for change, _ in picture.changes()] == ["created"] * EVENTS + [
         "resolved"
@@ -90,11 +90,11 @@ async def test_a_change_at_any_moment_between_two_polls_arrives(
     watches, writes = opened(store), opened(store)
     watching = watched(watches)
     await watching.synced()
-    for place in range(40):
-        event = await make(writes, f"q{place}")
-        await asyncio.sleep(0.001 * place)
-        told = await writes.signal(event, True)
-        await reported_as(watching, told)
+    for number in range(40):
+        event = await make(writes, f"q{number}")
+        await asyncio.sleep(0.001 * number)
+        reported = await writes.signal(event, True)
+        await reported_as(watching, reported)
 
 
 async def test_a_watch_opened_while_others_write_misses_nothing(
@@ -102,14 +102,14 @@ async def test_a_watch_opened_while_others_write_misses_nothing(
 ) -> None:
     monkeypatch.setattr(reader, "BATCH_EVENTS", 3)
     watches, writes = opened(store), opened(store)
-    for place in range(30):
-        await make(writes, f"q{place}")
+    for number in range(30):
+        await make(writes, f"q{number}")
 
     async def disturb() -> None:
         events = list((await current_events(writes)).values())
-        for place, event in enumerate(events):
-            await (writes.signal(event, True) if place % 2 else writes.abort(event, None))
-            await make(writes, f"more{place}")
+        for number, event in enumerate(events):
+            await (writes.signal(event, True) if number % 2 else writes.abort(event, None))
+            await make(writes, f"more{number}")
 
     disturbing = asyncio.ensure_future(disturb())
     feeds: list[Watching] = []
@@ -119,9 +119,9 @@ async def test_a_watch_opened_while_others_write_misses_nothing(
     await disturbing
     true = await current_events(writes)
     pending = {name for name, event in true.items() if event.pending}
-    for place, watching in enumerate(feeds):
+    for number, watching in enumerate(feeds):
         picture = await watching.pending(pending)
-        if place % 2 == 0:
+        if number % 2 == 0:
             await watching.until(lambda picture: picture.named() == true)
         assert all(true[name] == event for name, event in picture.named().items())
 
@@ -133,8 +133,8 @@ async def test_more_changes_than_are_read_at_once_all_arrive_in_their_order(
     watches, writes = opened(store), opened(store)
     watching = watched(watches)
     await watching.synced()
-    await asyncio.gather(*(make(writes, f"q{place}") for place in range(100)))
-    names = [f"q{place}" for place in range(100)]
+    await asyncio.gather(*(make(writes, f"q{number}") for number in range(100)))
+    names = [f"q{number}" for number in range(100)]
     picture = await watching.pending(names)
     assert picture.changes() == [("created", name) for name in names]
 
@@ -146,23 +146,23 @@ async def test_large_changes_all_arrive(
     watches, writes = opened(store), opened(store)
     watching = watched(watches)
     await watching.synced()
-    events = [await make(writes, f"q{place}", expected_type="str") for place in range(20)]
-    told = {event.name: await writes.signal(event, "é\0" * 2000) for event in events}
-    await watching.until(lambda picture: picture.named() == told)
+    events = [await make(writes, f"q{number}", expected_type="str") for number in range(20)]
+    reported = {event.name: await writes.signal(event, "é\0" * 2000) for event in events}
+    await watching.until(lambda picture: picture.named() == reported)
 
 
 async def test_current_events_are_reported_in_full_to_a_client_that_reads(
     opened: Stores, watched: Feeds, store: Path
 ) -> None:
     writes = opened(store)
-    words = "x" * (1 << 20)
-    told = []
-    for place in range(2 * (HIGH_WATER_BYTES >> 20)):
-        event = await make(writes, f"q{place}", expected_type="str")
-        told.append(await writes.signal(event, words))
+    text = "x" * (1 << 20)
+    reported = []
+    for number in range(2 * (HIGH_WATER_BYTES >> 20)):
+        event = await make(writes, f"q{number}", expected_type="str")
+        reported.append(await writes.signal(event, text))
     watching = watched(opened(store))
     picture = await watching.synced()
-    assert list(picture.events.values()) == told
+    assert list(picture.events.values()) == reported
 
 
 async def test_few_current_events_are_queued_for_a_client_that_does_not_read(
@@ -178,7 +178,7 @@ async def test_few_current_events_are_queued_for_a_client_that_does_not_read(
     )
     picture = await watching.synced()
     assert picture.changes() == [
-        ("created", f"q{place}") for place in range(3 * HIGH_WATER_ENTRIES)
+        ("created", f"q{number}") for number in range(3 * HIGH_WATER_ENTRIES)
     ]
 
 
@@ -190,20 +190,20 @@ async def test_changes_stay_in_the_store_while_a_client_does_not_read(
     await watching.synced()
     large = "x" * (1 << 20)
     count = 3 * (HIGH_WATER_BYTES >> 20)
-    for place in range(count):
-        await make(backend, f"q{place}", prompt=large)
+    for number in range(count):
+        await make(backend, f"q{number}", prompt=large)
     held = watching.watch._queue
     assert HIGH_WATER_BYTES >> 20 <= len(held) < count // 2
     picture = await watching.until(lambda picture: len(picture.events) == count)
-    assert picture.changes() == [("created", f"q{place}") for place in range(count)]
+    assert picture.changes() == [("created", f"q{number}") for number in range(count)]
 
 
 async def test_watches_of_clients_that_do_not_read_hold_each_event_once(
     opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backend = opened(store)
-    for place in range(10):
-        await make(backend, f"q{place}")
+    for number in range(10):
+        await make(backend, f"q{number}")
     decode, decoded = rows.event, list[ReferenceType[Event]]()
 
     def recorded(document: Any) -> Event:
@@ -234,8 +234,8 @@ async def test_an_expiry_is_reported_to_every_process_that_watches(
     monkeypatch.setattr(rows, "now", lambda: real() + 7200 * 1_000_000)
     for watching in feeds:
         picture = await watching.pending([])
-        told = picture.named()["q"]
-        assert (told.phase, told.ended_at) == (TIMED_OUT, event.expires_at)
+        reported = picture.named()["q"]
+        assert (reported.phase, reported.ended_at) == (TIMED_OUT, event.expires_at)
         assert picture.changes() == [("created", "q"), ("resolved", "q")]
     monkeypatch.setattr(rows, "now", real)  # the clock is set back, and no expiry is reverted
     later = await make(backends[2], "later")

@@ -60,14 +60,14 @@ async def create_on_shared_tmpfs(path: str) -> None:
 async def signal_on(path: str) -> None:
     """Create and signal events forever, and print which are acknowledged."""
     service = EventService(LocalBackend(path))
-    for place in itertools.count():
-        name = f"{os.getpid()}-{place}"
+    for number in itertools.count():
+        name = f"{os.getpid()}-{number}"
         target = Target(RUN, name=name)
         await service.create(
             service.write(target), NewEvent(run=RUN, name=name, parent="a0", expected_type="int")
         )
-        await service.signal(service.write(target), place)
-        report(name, place)
+        await service.signal(service.write(target), number)
+        report(name, number)
 
 
 async def race(path: str, count: str, mine: str) -> None:
@@ -77,15 +77,15 @@ async def race(path: str, count: str, mine: str) -> None:
     report("ready")
     sys.stdin.readline()
 
-    async def attempt(place: int) -> tuple[int, bool, Any]:
-        write = service.write(Target(RUN, name=f"q{place}"))
+    async def attempt(number: int) -> tuple[int, bool, Any]:
+        write = service.write(Target(RUN, name=f"q{number}"))
         try:
-            return place, True, (await service.signal(write, int(mine))).payload
+            return number, True, (await service.signal(write, int(mine))).payload
         except AlreadySignalled as error:
-            return place, False, error.data["event"].payload
+            return number, False, error.data["event"].payload
 
-    for told in await asyncio.gather(*map(attempt, range(int(count)))):
-        report(*map(int, told))
+    for reported in await asyncio.gather(*map(attempt, range(int(count)))):
+        report(*map(int, reported))
     await service.backend.close()
 
 
@@ -96,9 +96,9 @@ async def fill(path: str, count: str) -> None:
         await asyncio.gather(
             *(
                 backend.create(
-                    NewEvent(run=RUN, name=f"q{place}", parent="a0", expected_type="int")
+                    NewEvent(run=RUN, name=f"q{number}", parent="a0", expected_type="int")
                 )
-                for place in range(start, min(start + 1000, int(count)))
+                for number in range(start, min(start + 1000, int(count)))
             )
         )
     await backend.close()
