@@ -8,7 +8,8 @@ decode_params           params to what a handler takes
 unpaired_surrogates     halves of characters in what is read
 error_messages          what is wrong with a message, and what is expected
 requests                a request from its arrival to its response; what handlers are
-connection              reads requests, starts them, and responds to each once
+connection              reads requests and starts them
+responder               the ids in flight, and the one place that responds
 task_runner             requests that take time: runs each and completes it once
 cancellation            $/cancelRequest, and how work is cancelled
 concurrency_limit       how many requests run at once

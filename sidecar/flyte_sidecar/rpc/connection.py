@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from flyte_sidecar.errors import InvalidRequest, MethodNotFound, SidecarError, TooManyWaits
 from flyte_sidecar.rpc.cancellation import cancel_handler
 from flyte_sidecar.rpc.canonical_ids import canonical_id
-from flyte_sidecar.rpc.concurrency_limit import ConcurrencyLimit
 from flyte_sidecar.rpc.decode_params import ABSENT
 from flyte_sidecar.rpc.error_messages import quote, suggestion
 from flyte_sidecar.rpc.framing import Framing, StreamDecoder
@@ -28,10 +27,10 @@ from flyte_sidecar.rpc.requests import (
     Counters,
     Deferred,
     Handler,
-    PendingRequest,
     Request,
 )
-from flyte_sidecar.rpc.responses import ResponseEncoder, log_failure
+from flyte_sidecar.rpc.responder import Responder
+from flyte_sidecar.rpc.responses import ResponseEncoder
 from flyte_sidecar.rpc.shutdown import Shutdown
 from flyte_sidecar.rpc.task_runner import MAX_WAITS, TaskRunner, internal_error
 from flyte_sidecar.rpc.transport import Transport
@@ -78,18 +77,19 @@ class Connection:
         framing: Framing = "auto",
         max_message_bytes: int = MAX_MESSAGE_BYTES,
     ) -> None:
+        self._decoder = StreamDecoder(framing, max_message_bytes)
+        self._encoder = ResponseEncoder(encode, self._decoder)
         self.output = OutputQueue()
-        self.runner = TaskRunner(self._completed, self._task_finished)
+        self._responder = Responder(self._encoder, self.output)
+        self.runner = TaskRunner(self._responder.respond_to_pending, self._task_finished)
         self.shutdown = Shutdown(self.runner, self.output)
-        self._in_flight: dict[bytes, PendingRequest | None] = {}  # by canonical id
+        self._in_flight = self._responder.in_flight
         self._handlers = {
             **handlers,
             **self.shutdown.handlers(),
             "$/cancelRequest": cancel_handler(self._in_flight),
         }
         self._snapshot = snapshot
-        self._decoder = StreamDecoder(framing, max_message_bytes)
-        self._encoder = ResponseEncoder(encode, self._decoder)
         page_bytes = max(0, min(PAGE_BYTES, max_message_bytes) - ENVELOPE_BYTES)
         self._context = Context(
             page_bytes,
@@ -99,7 +99,6 @@ class Connection:
             self.shutdown.end_with_process,
         )
         self._requests = 0
-        self._errors = 0
         self._reading = True
         self._read_scheduled = False
         self._input_ended = False  # no more bytes come
@@ -107,7 +106,9 @@ class Connection:
 
     def counters(self) -> Counters:
         """Return what was counted so far, and what runs now."""
-        return Counters(self._requests, self._errors, len(self.runner.tasks), self.runner.waits)
+        return Counters(
+            self._requests, self._responder.errors, len(self.runner.tasks), self.runner.waits
+        )
 
     def notify(self, method: str, params: object) -> None:
         """Send a notification, once there is room."""
@@ -148,6 +149,11 @@ class Connection:
         self.shutdown.end_now(status)
 
     # Reading messages:
+
+    def _task_finished(self) -> None:
+        if not self._reading and not self._read_scheduled:
+            self._read_scheduled = True
+            asyncio.get_running_loop().call_soon(self._read_messages)
 
     def _read_messages(self) -> None:
         """Read messages for as long as there is room for what they lead to."""
@@ -210,7 +216,7 @@ class Connection:
                 self._refuse(message, batch)
             elif message.method != "exit" or message.id is not ABSENT:
                 self._dispatch(message, len(bytes(entry)), context, batch)
-        self._batch_entry_completed(batch)
+        self._responder.complete_batch_entry(batch)
 
     def _refuse(self, message: Malformed, batch: Batch | None = None) -> None:
         self._requests += 1
@@ -220,7 +226,7 @@ class Connection:
             # The sender of the first request would take this for its response.
             message.error.data["id"] = Raw(message.id)
             identity = b"null"
-        self._respond(Request(identity, None, "", ABSENT, 0, entry), message.error)
+        self._responder.respond(Request(identity, None, "", ABSENT, 0, entry), message.error)
 
     def _dispatch(
         self, message: Envelope, size: int, context: Context, batch: Batch | None = None
@@ -253,7 +259,7 @@ class Connection:
         except Exception as failure:
             outcome = internal_error(failure)
         if outcome is not _LATER:
-            self._respond(request, outcome)
+            self._responder.respond(request, outcome)
 
     def _start(self, request: Request, message: Envelope, context: Context, in_batch: bool) -> Any:
         """Check that the request is allowed now and start it; return its result or `_LATER`."""
@@ -286,48 +292,3 @@ class Connection:
         if request.key is not None:
             self._in_flight[request.key] = pending
         return _LATER
-
-    # Responding:
-
-    def _completed(self, pending: PendingRequest, outcome: Any) -> None:
-        """Respond to a pending request, which is completed once."""
-        request, write = pending.request, pending.deferred.write
-        if request.key is not None:
-            # The id is free before the client can see the response, unless it is in a batch.
-            if request.entry is None:
-                del self._in_flight[request.key]
-            else:
-                self._in_flight[request.key] = None
-        description = None if write is None else write.describe()
-        self._respond(request, outcome, description, pending.limit)
-
-    def _task_finished(self) -> None:
-        if not self._reading and not self._read_scheduled:
-            self._read_scheduled = True
-            asyncio.get_running_loop().call_soon(self._read_messages)
-
-    def _respond(
-        self,
-        request: Request,
-        outcome: Any,
-        write: dict[str, Any] | None = None,
-        limit: ConcurrencyLimit | None = None,
-    ) -> None:
-        """Send the response to a request; called exactly once for each."""
-        failed = isinstance(outcome, SidecarError)
-        self._errors += failed
-        if not request.id:
-            if failed:
-                log_failure(request, outcome)
-        elif request.entry is None:
-            self.output.put(self._encoder.response, request.id, outcome, write, limit)
-        else:
-            self._encoder.add(request.entry, request.id, outcome, write, limit)
-            self._batch_entry_completed(request.entry.batch)
-
-    def _batch_entry_completed(self, batch: Batch) -> None:
-        batch.incomplete -= 1
-        if not batch.incomplete:
-            for key in batch.keys:
-                del self._in_flight[key]
-            self.output.put(self._encoder.array, batch)

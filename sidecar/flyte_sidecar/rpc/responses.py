@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from msgspec import json
 
-from flyte_sidecar.errors import MessageTooLarge, MethodNotFound, SidecarError
+from flyte_sidecar.errors import MessageTooLarge, SidecarError
 from flyte_sidecar.rpc.concurrency_limit import ConcurrencyLimit
-from flyte_sidecar.rpc.error_messages import quote
 from flyte_sidecar.rpc.framing import StreamDecoder
-from flyte_sidecar.rpc.requests import Batch, BatchEntry, Request
+from flyte_sidecar.rpc.requests import Batch, BatchEntry
 from flyte_sidecar.rpc.task_runner import internal_error
-
-logger = logging.getLogger(__name__)
-
 
 MAX_BATCH_BYTES = 64 << 20
 """Size of the array that answers a batch."""
@@ -144,12 +138,3 @@ class ResponseEncoder:
 def notification(method: str, params: bytes) -> bytes:
     """Return a notification with the JSON text of its params."""
     return b'{"jsonrpc":"2.0","method":%b,"params":%b}' % (json.encode(method), params)
-
-
-def log_failure(request: Request, error: SidecarError) -> None:
-    """Log that a notification failed, because nothing is sent about it."""
-    # Clients of LSP send notifications that only some servers know, and cancel to the last.
-    usual = isinstance(error, MethodNotFound) or request.method == "$/cancelRequest"
-    level = logging.INFO if usual else logging.WARNING
-    with suppress(Exception):  # nothing that logging does may prevent a response
-        logger.log(level, "notification %s failed: %s", quote(request.method), error.kind)
