@@ -54,7 +54,7 @@ def start(text: str, *arguments: object) -> subprocess.Popen[str]:
 
 
 def output(process: subprocess.Popen[str]) -> str:
-    """Wait for the script's end, which must be a quiet one."""
+    """Wait for the end of the script, and return what it printed; it must print no errors."""
     with process:
         out, err = process.communicate(timeout=TEST_TIMEOUT)
     assert (process.returncode, err) == (0, "")
@@ -85,27 +85,27 @@ class TestGet:
 
         asyncio.run(main())
 
-    def test_an_unknown_name_or_run_gives_none(self) -> None:
+    def test_an_unknown_name_or_run_returns_none(self) -> None:
         assert Event.get("approve", "r1") is None
         Event.create("approve", "r1")
         assert Event.get("Approve", "r1") is None
         assert Event.get("approve", "r2") is None
         assert Event.get("", "") is None
 
-    def test_a_name_that_fits_several_gives_the_first_created(self) -> None:
+    def test_a_name_of_several_events_returns_the_first_created(self) -> None:
         first = Event.create("approve", "r1", "b")
         Event.create("approve", "r1", "a")
         assert Event.get("approve", "r1") == first
         first.signal(True)
         assert Event.get("approve", "r1") == first
 
-    def test_action_name_narrows_by_the_parent(self) -> None:
+    def test_action_name_filters_by_parent(self) -> None:
         Event.create("approve", "r1", "a1")
         second = Event.create("approve", "r1", "a2")
         assert Event.get("approve", "r1", action_name="a2") == second
         assert Event.get("approve", "r1", action_name=second.action_name) is None
 
-    def test_its_parameters_are_the_contracts(self) -> None:
+    def test_the_parameters_are_those_of_the_sdk(self) -> None:
         parameters = inspect.signature(Event.get).parameters.values()
         assert [(one.name, one.default) for one in parameters] == [
             ("name", inspect.Parameter.empty),
@@ -115,7 +115,7 @@ class TestGet:
         with pytest.raises(TypeError, match="positional-only"):
             Event.get(name="approve", run_name="r1")  # type: ignore[call-arg]
 
-    def test_a_subclass_gives_its_own(self) -> None:
+    def test_a_subclass_returns_its_own_instances(self) -> None:
         class Loud(Event):
             @property
             def shout(self) -> str:
@@ -129,7 +129,7 @@ class TestGet:
 
 
 class TestListall:
-    def test_events_come_in_creation_order_whatever_the_page_size(self) -> None:
+    def test_events_are_in_creation_order_for_every_page_size(self) -> None:
         names = [f"e{number}" for number in range(7)]
         for name in names:
             Event.create(name, "r1")
@@ -142,7 +142,7 @@ class TestListall:
 
         assert asyncio.run(main()) == names
 
-    def test_action_name_narrows_by_the_parent(self) -> None:
+    def test_action_name_filters_by_parent(self) -> None:
         Event.create("one", "r1", "a1")
         Event.create("two", "r1", "a2")
         assert [event.name for event in Event.listall("r1", "a2")] == ["two"]
@@ -150,7 +150,7 @@ class TestListall:
     def test_an_unknown_run_is_empty(self) -> None:
         assert list(Event.listall("nowhere")) == []
 
-    def test_a_page_size_that_is_none_is_refused_at_once(self) -> None:
+    def test_an_invalid_page_size_raises_immediately(self) -> None:
         for limit in (0, -1):
             with pytest.raises(ValueError, match="at least 1"):
                 Event.listall("r1", limit=limit)
@@ -202,7 +202,7 @@ class TestSignal:
             (float, Level.HIGH, 3.0),
         ],
     )
-    def test_a_value_of_a_subclass_counts_as_what_it_is(
+    def test_a_value_of_a_subclass_is_accepted_as_its_base_type(
         self, declared: Any, payload: Any, answer: Any
     ) -> None:
         event = Event.create("approve", "r1", expected_type=declared)
@@ -210,7 +210,7 @@ class TestSignal:
         assert (type(event.wait()), event.wait()) == (declared, answer)
 
     @pytest.mark.parametrize("payload", [None, b"x", [True], {}, 1j, object(), Event])
-    def test_another_type_is_a_type_error_before_anything_else(self, payload: Any) -> None:
+    def test_another_type_is_a_type_error_before_any_lookup(self, payload: Any) -> None:
         nowhere = Event(run_definition_pb2.Action())
         with pytest.raises(TypeError, match="must be a bool, int, float or str"):
             nowhere.signal(payload)
@@ -230,11 +230,11 @@ class TestSignal:
             (str, 1),
         ],
     )
-    def test_a_payload_of_another_type_is_refused(self, declared: Any, payload: Any) -> None:
+    def test_a_payload_of_another_type_is_rejected(self, declared: Any, payload: Any) -> None:
         event = Event.create("approve", "r1", expected_type=declared)
-        with pytest.raises(errors.PayloadTypeMismatch) as refused:
+        with pytest.raises(errors.PayloadTypeMismatch) as rejected:
             event.signal(payload)
-        assert refused.value.data["expectedType"] == declared.__name__
+        assert rejected.value.data["expectedType"] == declared.__name__
         assert Event.get("approve", "r1") == event
 
     def test_a_str_payload_never_answers_an_int_event(self) -> None:
@@ -244,12 +244,12 @@ class TestSignal:
                 event.signal(text)
             assert event.phase == "PAUSED"
 
-    def test_half_a_surrogate_pair_is_no_text(self) -> None:
+    def test_an_unpaired_surrogate_is_rejected(self) -> None:
         nowhere = Event(run_definition_pb2.Action())
         with pytest.raises(ValueError, match="surrogates not allowed"):
             nowhere.signal("\ud800")
 
-    def test_the_event_then_shows_how_it_stands(self) -> None:
+    def test_the_event_is_updated_by_its_signal(self) -> None:
         event = Event.create("approve", "r1")
         before = event.pb2
         assert event.signal(True) is None
@@ -258,17 +258,17 @@ class TestSignal:
         assert not before.status.HasField("end_time")
         assert event == Event.get("approve", "r1")
 
-    def test_the_same_answer_again_changes_nothing_and_another_is_refused(self) -> None:
+    def test_the_same_answer_again_changes_nothing_and_another_is_rejected(self) -> None:
         event, again = Event.create("approve", "r1"), Event.get("approve", "r1")
         assert again is not None
         event.signal(True)
         again.signal(True)
         assert again == event
-        with pytest.raises(errors.AlreadySignalled) as refused:
+        with pytest.raises(errors.AlreadySignalled) as rejected:
             again.signal(False)
-        assert refused.value.data["event"].payload is True
+        assert rejected.value.data["event"].payload is True
 
-    def test_of_many_answers_at_once_one_is_taken(self) -> None:
+    def test_one_of_many_concurrent_answers_wins(self) -> None:
         event = Event.create("pick", "r1", expected_type=int)
 
         def answer(number: int) -> bool:
@@ -285,7 +285,7 @@ class TestSignal:
         assert taken.count(True) == 1
         assert event.wait() == taken.index(True)
 
-    def test_an_event_that_does_not_exist_is_told(self) -> None:
+    def test_signalling_an_event_that_does_not_exist_raises(self) -> None:
         event = Event.create("approve", "r1")
         event.pb2.id.name = "gone"
         with pytest.raises(errors.EventNotFound):
@@ -294,8 +294,8 @@ class TestSignal:
             Event(run_definition_pb2.Action()).signal(True)
 
 
-class TestAnEventBuiltByHand:
-    def test_any_action_can_be_looked_at(self) -> None:
+class TestAnEventFromAnAction:
+    def test_any_action_has_all_properties(self) -> None:
         bare = Event(run_definition_pb2.Action())
         assert (bare.name, bare.action_name, bare.run_name) == ("", "", "")
         assert (bare.phase, bare.expected_type) == ("UNSPECIFIED", None)
@@ -307,11 +307,11 @@ class TestAnEventBuiltByHand:
         assert event.phase == "UNKNOWN_57"
         assert event.to_dict() == {"status": {"phase": 57}}
 
-    def test_an_action_that_is_no_condition_goes_by_its_own_name(self) -> None:
+    def test_an_action_that_is_not_a_condition_uses_its_own_name(self) -> None:
         event = Event(run_definition_pb2.Action(id={"name": "a1"}, metadata={"task": {}}))
         assert (event.name, event.expected_type) == ("a1", None)
 
-    def test_it_can_be_signalled_in_the_scope_of_init(self, store: Path) -> None:
+    def test_it_is_signalled_in_the_scope_of_init(self, store: Path) -> None:
         flyte_sidecar.init(store=store, org="acme", project="p", domain="d")
         made = Event.create("approve", "r1")
         by_hand = Event(
@@ -325,7 +325,7 @@ class TestAnEventBuiltByHand:
         assert by_hand.pb2.metadata.environment_name == "blue"
         assert made.wait() is True
 
-    def test_its_own_scope_comes_first(self, store: Path) -> None:
+    def test_the_scope_of_the_action_takes_precedence(self, store: Path) -> None:
         flyte_sidecar.init(store=store, project="theirs")
         theirs = Event.create("approve", "r1")
         flyte_sidecar.init(store=store, project="ours")
@@ -334,7 +334,7 @@ class TestAnEventBuiltByHand:
         assert theirs.pb2.id.run.project == "theirs"
         assert theirs.phase == "SUCCEEDED"
 
-    def test_without_an_id_it_means_the_only_unresolved_event_of_its_name(self) -> None:
+    def test_without_an_id_it_is_the_only_unresolved_event_with_its_name(self) -> None:
         first = Event.create("approve", "r1", "a1")
         Event.create("approve", "r1", "a2")
         by_hand = run_definition_pb2.Action(
@@ -348,7 +348,7 @@ class TestAnEventBuiltByHand:
 
 
 class TestCreate:
-    def test_what_was_asked_is_what_other_clients_see(self, store: Path) -> None:
+    def test_other_clients_see_the_created_event(self, store: Path) -> None:
         event = Event.create(
             "ship", "r1", "a7", expected_type=str, prompt="Where to?", group="g", expires_in=60
         )
@@ -364,16 +364,16 @@ class TestCreate:
             "call",
             "events.get",
         ]
-        asked = json.dumps({"runName": "r1", "name": "ship"})
-        told = subprocess.run(
-            [*command, asked], capture_output=True, check=True, timeout=TEST_TIMEOUT, text=True
+        params = json.dumps({"runName": "r1", "name": "ship"})
+        done = subprocess.run(
+            [*command, params], capture_output=True, check=True, timeout=TEST_TIMEOUT, text=True
         )
-        seen = json.loads(told.stdout)
+        seen = json.loads(done.stdout)
         assert (seen["prompt"], seen["expectedType"]) == ("Where to?", "str")
         assert seen["actionName"] == event.action_name
         assert seen["expiresAt"] is not None
 
-    def test_a_name_is_new_under_its_parent(self) -> None:
+    def test_a_name_is_unique_under_its_parent(self) -> None:
         Event.create("approve", "r1", "a1")
         Event.create("approve", "r1", "a2")
         with pytest.raises(errors.EventExists):
@@ -396,19 +396,19 @@ class TestCreate:
             {"expires_in": math.inf},
         ],
     )
-    def test_what_no_backend_takes_is_a_value_error(self, wrong: dict[str, Any]) -> None:
-        given: dict[str, Any] = {"name": "approve", "run_name": "r1", **wrong}
+    def test_an_invalid_argument_is_a_value_error(self, wrong: dict[str, Any]) -> None:
+        arguments: dict[str, Any] = {"name": "approve", "run_name": "r1", **wrong}
         with pytest.raises(ValueError, match=r"Expected|Invalid|surrogates"):
-            Event.create(given.pop("name"), **given)
+            Event.create(arguments.pop("name"), **arguments)
         assert list(Event.listall("r1")) == []
 
-    def test_a_type_that_no_payload_has_is_a_type_error(self) -> None:
+    def test_an_invalid_expected_type_is_a_type_error(self) -> None:
         with pytest.raises(TypeError, match="expected_type must be"):
             Event.create("approve", "r1", expected_type=bytes)  # type: ignore[arg-type]
 
 
 class TestWait:
-    def test_it_gives_the_answer_and_the_event_shows_it(self) -> None:
+    def test_it_returns_the_answer_and_updates_the_event(self) -> None:
         event = Event.create("approve", "r1")
         answers: list[object] = []
         thread = threading.Thread(target=lambda: answers.append(event.wait()))
@@ -434,7 +434,7 @@ class TestWait:
         assert event.wait(TEST_TIMEOUT) == "from afar"
         assert output(answering) == ""
 
-    def test_without_an_answer_in_time_it_says_so(self) -> None:
+    def test_a_wait_without_an_answer_times_out(self) -> None:
         event = Event.create("approve", "r1")
         for timeout in (0, 0.01):
             with pytest.raises(errors.DeadlineExceeded):
@@ -444,14 +444,14 @@ class TestWait:
         with pytest.raises(ValueError, match="negative"):
             event.wait(math.nan)
 
-    def test_an_answer_that_stands_needs_no_time(self, store: Path) -> None:
+    def test_an_answered_event_returns_immediately(self, store: Path) -> None:
         event = Event.create("approve", "r1")
         event.signal(True)
         assert event.wait(0) is True
         flyte_sidecar.init(store=store)
         assert event.wait(0) is True
 
-    def test_an_event_that_expires_is_told_as_completed(self) -> None:
+    def test_an_event_that_expires_raises_already_completed(self) -> None:
         event = Event.create("approve", "r1", expires_in=0.05)
         with pytest.raises(errors.AlreadyCompleted):
             event.wait(TEST_TIMEOUT)
@@ -459,7 +459,7 @@ class TestWait:
         with pytest.raises(errors.AlreadyCompleted):
             event.signal(True)
 
-    def test_two_loops_in_two_threads_and_a_plain_thread_hear_of_it(self) -> None:
+    def test_two_loops_in_two_threads_and_a_plain_thread_return_the_answer(self) -> None:
         event = Event.create("approve", "r1")
         with ThreadPoolExecutor(3) as threads:
             waiting = [
@@ -470,7 +470,7 @@ class TestWait:
             Event(event.pb2).signal(True)
             assert [one.result(TEST_TIMEOUT) for one in waiting] == [True] * 3
 
-    def test_cancelling_it_leaves_the_event_and_other_waits_alone(self) -> None:
+    def test_cancelling_a_wait_affects_neither_the_event_nor_other_waits(self) -> None:
         async def main() -> None:
             event = await Event.create.aio("approve", "r1")
             left = asyncio.create_task(event.wait.aio())
@@ -482,7 +482,7 @@ class TestWait:
 
         asyncio.run(main())
 
-    def test_many_wait_at_once(self) -> None:
+    def test_many_waits_can_be_concurrent(self) -> None:
         async def main() -> None:
             events = [
                 await Event.create.aio(f"e{number}", "r1", expected_type=int)
@@ -496,7 +496,7 @@ class TestWait:
 
 
 class TestInit:
-    def test_another_backend_is_refused_and_the_one_in_use_stays(self) -> None:
+    def test_an_invalid_backend_raises_and_the_current_one_stays(self) -> None:
         Event.create("approve", "r1")
         with pytest.raises(ValueError, match="endpoint"):
             flyte_sidecar.init(backend="flyte")
@@ -511,7 +511,7 @@ class TestInit:
             flyte_sidecar.init("local")  # type: ignore[call-arg]
         assert Event.get("approve", "r1") is not None
 
-    def test_it_switches_and_closes_the_former_store(self, store: Path, tmp_path: Path) -> None:
+    def test_a_second_init_closes_the_previous_store(self, store: Path, tmp_path: Path) -> None:
         Event.create("approve", "r1")
         log = Path(f"{store}-wal")
         assert log.exists()
@@ -519,7 +519,7 @@ class TestInit:
         assert not log.exists()  # SQLite removes it with the last connection
         assert Event.get("approve", "r1") is None
 
-    def test_a_wait_on_the_former_backend_ends(self, store: Path, tmp_path: Path) -> None:
+    def test_a_wait_on_the_previous_backend_ends(self, store: Path, tmp_path: Path) -> None:
         event = Event.create("approve", "r1")
 
         async def main() -> None:
@@ -531,7 +531,7 @@ class TestInit:
 
         asyncio.run(main())
 
-    def test_a_wait_that_has_just_begun_does_not_hold_it_up(self, tmp_path: Path) -> None:
+    def test_a_wait_that_has_just_started_does_not_block_init(self, tmp_path: Path) -> None:
         event = Event.create("approve", "r1")
 
         async def main(number: int) -> None:
@@ -545,7 +545,7 @@ class TestInit:
         for number in range(20):
             asyncio.run(main(number))
 
-    def test_calls_under_way_end_on_the_store_they_began_on(
+    def test_open_calls_finish_on_the_store_they_started_on(
         self, store: Path, tmp_path: Path
     ) -> None:
         async def main() -> None:
@@ -562,7 +562,7 @@ class TestInit:
             found += len(list(Event.listall("r1")))
         assert found == 50
 
-    def test_without_it_the_environment_names_the_store(self, tmp_path: Path) -> None:
+    def test_without_init_the_environment_selects_the_store(self, tmp_path: Path) -> None:
         chosen = tmp_path / "somewhere" / "chosen.db"
         text = """
             import os, sys
@@ -574,20 +574,20 @@ class TestInit:
         flyte_sidecar.init(store=chosen)
         assert Event.get("approve", "r1") is not None
 
-    def test_a_store_that_cannot_be_used_is_told_and_may_be_mended(self, tmp_path: Path) -> None:
+    def test_an_unusable_store_raises_and_works_once_it_is_repaired(self, tmp_path: Path) -> None:
         path = tmp_path / "wrong.db"
         path.write_text("no database")
         flyte_sidecar.init(store=path)
-        with pytest.raises(errors.StoreUnavailable) as refused:
+        with pytest.raises(errors.StoreUnavailable) as rejected:
             Event.create("approve", "r1")
-        assert refused.value.data["reason"] == "not_a_store"
-        assert refused.value.data["outcome"] == "none"
+        assert rejected.value.data["reason"] == "not_a_store"
+        assert rejected.value.data["outcome"] == "none"
         path.unlink()
         assert Event.create("approve", "r1").phase == "PAUSED"
 
 
-class TestTheValue:
-    def test_it_is_equal_by_its_action_and_can_be_copied(self) -> None:
+class TestValue:
+    def test_events_are_compared_by_action_and_can_be_copied(self) -> None:
         event = Event.create("approve", "r1")
         assert event == Event(event.pb2)
         assert event != Event(run_definition_pb2.Action())
@@ -595,23 +595,25 @@ class TestTheValue:
         assert copy.deepcopy(event) == event
         assert pickle.loads(pickle.dumps(event)) == event
 
-    def test_its_repr_says_what_one_wants_to_know(self) -> None:
+    def test_the_repr_shows_name_run_phase_and_type(self) -> None:
         event = Event.create("approve", "r1", expected_type=int)
         assert repr(event) == (
             f"Event(name='approve', action_name='{event.action_name}', run_name='r1',"
             " phase='PAUSED', expected_type=int)"
         )
 
-    def test_its_json_is_protobufs(self) -> None:
+    def test_the_json_is_that_of_protobuf(self) -> None:
         event = Event.create("approve", "r1")
         assert event.to_dict()["metadata"]["condition"]["name"] == "approve"
         assert json.loads(event.to_json()) == event.to_dict()
         assert json_format.Parse(event.to_json(), run_definition_pb2.Action()) == event.pb2
 
 
-class TestTheProcess:
+class TestProcess:
     @needs_fork
-    def test_a_forked_child_and_its_parent_both_go_on_and_lose_nothing(self, store: Path) -> None:
+    def test_a_forked_child_and_its_parent_both_continue_and_lose_nothing(
+        self, store: Path
+    ) -> None:
         done = start(
             """
             import os, sys, threading, flyte_sidecar
@@ -680,7 +682,7 @@ class TestTheProcess:
         assert output(done) == "{'PAUSED'}\n41\n"
 
     @needs_fork
-    def test_nothing_is_open_while_a_busy_process_forks(self, store: Path) -> None:
+    def test_the_store_is_closed_while_a_busy_process_forks(self, store: Path) -> None:
         done = start(
             """
             import os, sys, threading, flyte_sidecar
@@ -713,7 +715,7 @@ class TestTheProcess:
         )
         assert int(output(done)) == len(list(Event.listall("r1")))
 
-    def test_a_script_that_closes_nothing_ends_quietly(self, store: Path) -> None:
+    def test_a_script_that_closes_nothing_exits_quietly(self, store: Path) -> None:
         done = start(
             """
             import asyncio, sys, threading, flyte_sidecar
@@ -738,7 +740,7 @@ class TestTheProcess:
         assert output(done) == "done\n"
         assert not Path(f"{store}-wal").exists()
 
-    def test_the_command_loads_nothing_of_it(self) -> None:
+    def test_the_command_does_not_import_the_api(self) -> None:
         done = start(
             """
             import sys
@@ -749,7 +751,7 @@ class TestTheProcess:
         )
         assert output(done) == "[]\n"
 
-    def test_the_package_offers_what_it_lists(self) -> None:
+    def test_the_package_exports_what_all_lists(self) -> None:
         assert set(flyte_sidecar.__all__) <= set(dir(flyte_sidecar))
         assert {name: getattr(flyte_sidecar, name) for name in flyte_sidecar.__all__}
         assert flyte_sidecar.errors is errors
