@@ -61,17 +61,17 @@ class BenchConnection(Connection):
 
 
 class Bench:
-    """A connection whose methods do what the test says.
+    """A connection with fake methods.
 
-    `work`, `light` and `wait` end when `release` is called with their id; `write` likewise, having
-    a write that is sent once it has begun, and `stubborn`, whatever cancels it.
+    `work`, `light` and `wait` end when `release` is called with their id; `write` likewise, as a
+    write that is sent once it has started, and `stubborn`, which ignores cancellation.
     """
 
     def __init__(self) -> None:
         self.gates: dict[str, asyncio.Future[Any]] = {}
         self.writes: list[FakeWrite] = []
-        self.begun: list[str] = []
-        self.notes = 0
+        self.started: list[str] = []
+        self.notifications = 0
         self.connection = BenchConnection(self.handlers(), fast.Encoder().encode)
         self.shutdown = self.connection.shutdown
         self.transport = RecordingTransport(self.connection)
@@ -113,7 +113,7 @@ class Bench:
         raise RuntimeError("secret token")
 
     def _note(self, _: Any, context: Context) -> None:
-        self.notes += 1
+        self.notifications += 1
 
     def _gate(self) -> asyncio.Future[Any]:
         gate = asyncio.get_running_loop().create_future()
@@ -124,7 +124,7 @@ class Bench:
         return self._passed(self._gate(), self.connection.starting)
 
     async def _passed(self, gate: asyncio.Future[Any], identity: str) -> Any:
-        self.begun.append(identity)
+        self.started.append(identity)
         return await gate
 
     def _future(self, _: Any, context: Context) -> Any:
@@ -156,7 +156,7 @@ class Bench:
         raise InvalidParams("no", path="/x")
 
     async def close(self) -> None:
-        """Let go of whatever would keep the loop from ending."""
+        """Release what would keep the loop from ending."""
 
     def send(self, *messages: Any) -> None:
         self.connection.data_received(b"".join(fast.encode(one) + b"\n" for one in messages))
@@ -173,11 +173,11 @@ class Bench:
             gate.set_result(result)
 
     def answers(self) -> list[Any]:
-        """Give what was answered since the last time."""
+        """Return the responses since the last time."""
         return [json.loads(line) for line in self.transport.read().splitlines()]
 
-    async def soon(self, count: int) -> list[Any]:
-        """Wait for so many responses."""
+    async def wait_for(self, count: int) -> list[Any]:
+        """Wait for a number of responses."""
         answers = self.answers()
         while len(answers) < count:
             await asyncio.wait_for(self.transport.wait_readable(), TEST_TIMEOUT)
@@ -197,8 +197,8 @@ def request(identity: Any, method: str, **params: Any) -> dict[str, Any]:
     return {**made, "params": params} if params else made
 
 
-async def settled() -> None:
-    """Let everything run that can run."""
+async def run_pending() -> None:
+    """Run everything that is scheduled."""
     for _ in range(8):
         await asyncio.sleep(0)
 
@@ -210,5 +210,5 @@ def kind(answer: Any) -> str:
     return found
 
 
-def told(answers: list[Any]) -> list[tuple[Any, str]]:
+def ids_and_kinds(answers: list[Any]) -> list[tuple[Any, str]]:
     return [(answer["id"], kind(answer)) for answer in answers]

@@ -22,7 +22,7 @@ def bench_type() -> type[Bench]:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the timeouts of a shutdown."""
     for name, seconds in {
         "DRAIN_TIMEOUT": 0.1,

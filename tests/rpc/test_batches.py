@@ -1,4 +1,4 @@
-"""Many requests in one array."""
+"""Batches."""
 
 from __future__ import annotations
 
@@ -8,69 +8,73 @@ from typing import Any
 import pytest
 
 from flyte_sidecar.rpc import responses
-from tests.rpc.bench import Bench, kind, request, settled, told
+from tests.rpc.bench import Bench, ids_and_kinds, kind, request, run_pending
 
 
 async def test_a_batch_is_answered_by_one_array_once_all_are_done(bench: Bench) -> None:
     note = {"jsonrpc": "2.0", "method": "note"}
     bench.send([request(1, "now"), request(2, "work"), note, 7, request(3, "fail"), []])
-    await settled()
+    await run_pending()
     assert bench.answers() == []
     bench.release(2)
-    await settled()
+    await run_pending()
     (array,) = bench.answers()
-    assert told(array) == [
+    assert ids_and_kinds(array) == [
         (1, "result"),
         (2, "result"),
         (None, "invalid_request"),
         (3, "backend_unavailable"),
         (None, "invalid_request"),
     ]
-    assert bench.notes == 1
+    assert bench.notifications == 1
 
 
 async def test_a_batch_of_notifications_is_not_answered(bench: Bench) -> None:
     bench.send([{"jsonrpc": "2.0", "method": "note"}] * 3)
     bench.send([{"jsonrpc": "2.0", "method": "exit"}])
-    await settled()
+    await run_pending()
     assert bench.answers() == []
-    assert bench.notes == 3
+    assert bench.notifications == 3
 
 
-async def test_what_must_stand_alone_is_refused_in_a_batch(bench: Bench) -> None:
+async def test_methods_that_are_not_allowed_in_a_batch_are_refused_in_one(bench: Bench) -> None:
     bench.send([request(1, "alone"), request(2, "exit"), request(3, "now")])
     (array,) = bench.answers()
-    assert [identity for identity, _ in told(array)] == [1, 2, 3]
+    assert [identity for identity, _ in ids_and_kinds(array)] == [1, 2, 3]
     assert kind(array[0]) == "invalid_request"
     assert kind(array[2]) == "result"
 
 
-async def test_ids_are_unique_within_a_batch_and_against_what_is_in_flight(bench: Bench) -> None:
+async def test_ids_are_unique_within_a_batch_and_among_requests_in_flight(bench: Bench) -> None:
     bench.ask(1, "work")
     bench.send([request(1, "now"), request(2, "now"), request(2, "now")])
     (array,) = bench.answers()
-    assert told(array) == [(None, "invalid_request"), (2, "result"), (None, "invalid_request")]
+    assert ids_and_kinds(array) == [
+        (None, "invalid_request"),
+        (2, "result"),
+        (None, "invalid_request"),
+    ]
     bench.ask(2, "now")
-    assert told(bench.answers()) == [(2, "result")]
+    assert ids_and_kinds(bench.answers()) == [(2, "result")]
     bench.release(1)
 
 
 async def test_one_request_of_a_batch_can_be_cancelled(bench: Bench) -> None:
     bench.send([request(1, "work"), request(2, "wait")])
-    await settled()
+    await run_pending()
     bench.cancel(2)
     bench.release(1)
-    await settled()
+    await run_pending()
     (array,) = bench.answers()
-    assert told(array) == [(1, "result"), (2, "request_cancelled")]
+    assert ids_and_kinds(array) == [(1, "result"), (2, "request_cancelled")]
 
 
 async def test_an_empty_and_a_too_long_batch_are_one_invalid_request(bench: Bench) -> None:
     bench.send([])
     bench.send([request(n, "now") for n in range(1001)])
-    assert told(bench.answers()) == [(None, "invalid_request")] * 2
+    assert ids_and_kinds(bench.answers()) == [(None, "invalid_request")] * 2
     bench.send([request(n, "now") for n in range(1000)])
-    assert told(bench.answers()[0]) == [(n, "result") for n in range(1000)]
+    assert ids_and_kinds(bench.answers()[0]) == [(n, "result") for n in range(1000)]
 
 
 @pytest.fixture
@@ -79,15 +83,15 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small_batches")
-async def test_reads_whose_results_no_longer_fit_are_too_large(bench: Bench) -> None:
+async def test_reads_whose_results_no_longer_fit_fail_as_too_large(bench: Bench) -> None:
     bench.send([request(n, "work") for n in range(8)])
-    await settled()
+    await run_pending()
     for n in range(8):
         bench.release(n, "x" * (8000 if n % 2 else 100))
-    await settled()
+    await run_pending()
     size = len(b"".join(bench.transport.unread))
     (array,) = bench.answers()
-    assert [identity for identity, _ in told(array)] == list(range(8))
+    assert [identity for identity, _ in ids_and_kinds(array)] == list(range(8))
     kinds = [kind(answer) for answer in array]
     assert kinds.count("message_too_large") == 2
     assert kinds[::2] == ["result"] * 4
@@ -97,25 +101,25 @@ async def test_reads_whose_results_no_longer_fit_are_too_large(bench: Bench) -> 
 
 
 @pytest.mark.usefixtures("small_batches")
-async def test_a_write_that_happened_is_told_whatever_its_size(bench: Bench) -> None:
+async def test_the_result_of_a_write_is_reported_whatever_its_size(bench: Bench) -> None:
     bench.send([request(1, "write"), request(2, "write"), request(3, "now")])
-    await settled()
+    await run_pending()
     bench.release(1, "x" * 19_000)
     bench.release(2, "x" * 19_000)
-    await settled()
+    await run_pending()
     (array,) = bench.answers()
-    assert told(array) == [(1, "result"), (2, "result"), (3, "result")]
+    assert ids_and_kinds(array) == [(1, "result"), (2, "result"), (3, "result")]
 
 
 @pytest.mark.usefixtures("small_batches")
-async def test_however_many_do_not_fit_the_array_keeps_its_limit(bench: Bench) -> None:
+async def test_the_array_keeps_its_limit_however_many_results_do_not_fit(bench: Bench) -> None:
     long = "i" * 200
     entries: list[Any] = [request(f"{long}{n}", "work") for n in range(12)]
     bench.send([*entries, request(f"{long}0", "now"), 7])
-    await settled()
+    await run_pending()
     for n in range(12):
         bench.release(f"{long}{n}", "x" * 2000)
-    await settled()
+    await run_pending()
     assert len(b"".join(bench.transport.unread)) <= 20_000
     (array,) = bench.answers()
     assert len(array) == 14
@@ -125,43 +129,43 @@ async def test_however_many_do_not_fit_the_array_keeps_its_limit(bench: Bench) -
 
 
 class Result(dict[str, int]):
-    """A result that can be referred to weakly."""
+    """A result that supports weak references."""
 
 
 async def test_the_results_of_a_batch_are_not_kept_beside_its_array(bench: Bench) -> None:
     bench.send([request(1, "work"), request(2, "work")])
-    await settled()
+    await run_pending()
     result = Result(n=1)
     kept = weakref.ref(result)
     bench.release(1, result)
     del result
-    await settled()
+    await run_pending()
     assert kept() is None
     bench.release(2)
-    await settled()
+    await run_pending()
     ((first, _),) = bench.answers()
     assert first["result"] == {"n": 1}
 
 
-async def test_all_open_batches_together_hold_a_bounded_amount(
+async def test_all_open_batches_together_hold_bounded_memory(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(responses, "MAX_HELD_BYTES", 32_000)
 
     for n in range(5):
         bench.send([request(f"stuck {n}", "work"), request(n, "work")])
-    await settled()
+    await run_pending()
     for n in range(5):
         bench.release(n, "x" * 10_000)
-    await settled()
+    await run_pending()
     for n in range(5):
         bench.release(f"stuck {n}")
-    await settled()
+    await run_pending()
     kinds = [kind(batch[1]) for batch in bench.answers()]
     assert kinds == ["result"] * 3 + ["message_too_large"] * 2
     bench.send([request(6, "work")])
-    await settled()
+    await run_pending()
     bench.release(6, "x" * 30_000)
-    await settled()
+    await run_pending()
     ((answer,),) = bench.answers()
     assert kind(answer) == "result"

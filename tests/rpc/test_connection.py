@@ -1,4 +1,4 @@
-"""What is answered to one client."""
+"""The responses to one client."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Any
 
 import pytest
 
-from tests.rpc.bench import Bench, kind, request, settled, told
+from tests.rpc.bench import Bench, ids_and_kinds, kind, request, run_pending
 
 
-async def test_a_result_that_is_there_is_answered_without_a_task(bench: Bench) -> None:
+async def test_an_immediate_result_is_sent_without_a_task(bench: Bench) -> None:
     bench.ask(1, "now")
     assert bench.answers() == [{"jsonrpc": "2.0", "id": 1, "result": "now"}]
     assert not bench.tasks
 
 
-async def test_answers_come_as_they_are_decided(bench: Bench) -> None:
+async def test_responses_are_sent_as_soon_as_they_are_decided(bench: Bench) -> None:
     bench.ask(1, "work")
     bench.ask("x", "work")
     bench.ask(3, "now")
-    await settled()
+    await run_pending()
     bench.release("x")
-    await settled()
+    await run_pending()
     bench.release(1)
-    await settled()
-    assert told(bench.answers()) == [(3, "result"), ("x", "result"), (1, "result")]
+    await run_pending()
+    assert ids_and_kinds(bench.answers()) == [(3, "result"), ("x", "result"), (1, "result")]
 
 
 async def test_ids_are_echoed_as_they_were_sent(bench: Bench) -> None:
@@ -50,7 +50,7 @@ async def test_ids_are_echoed_as_they_were_sent(bench: Bench) -> None:
 @pytest.mark.parametrize("text", [b"1.5", b"1e-2", b"true", b"[]", b"{}"])
 async def test_other_ids_are_refused(bench: Bench, text: bytes) -> None:
     bench.connection.data_received(b'{"jsonrpc":"2.0","id":%b,"method":"now"}\n' % text)
-    assert told(bench.answers()) == [(None, "invalid_request")]
+    assert ids_and_kinds(bench.answers()) == [(None, "invalid_request")]
 
 
 async def test_an_id_in_flight_is_refused_however_it_is_written(bench: Bench) -> None:
@@ -59,11 +59,11 @@ async def test_an_id_in_flight_is_refused_however_it_is_written(bench: Bench) ->
     (refused,) = bench.answers()
     assert (refused["id"], kind(refused)) == (None, "invalid_request")
     assert refused["error"]["data"]["id"] == "a"
-    await settled()
+    await run_pending()
     bench.release("a")
-    await settled()
+    await run_pending()
     bench.ask("a", "now")
-    assert told(bench.answers()) == [("a", "result"), ("a", "result")]
+    assert ids_and_kinds(bench.answers()) == [("a", "result"), ("a", "result")]
 
 
 async def test_the_id_null_is_in_flight_like_any_other(bench: Bench) -> None:
@@ -71,10 +71,10 @@ async def test_the_id_null_is_in_flight_like_any_other(bench: Bench) -> None:
     bench.ask(None, "now")
     (refused,) = bench.answers()
     assert refused["error"]["data"]["id"] is None
-    await settled()
+    await run_pending()
     bench.cancel(None)
-    await settled()
-    assert told(bench.answers()) == [(None, "request_cancelled")]
+    await run_pending()
+    assert ids_and_kinds(bench.answers()) == [(None, "request_cancelled")]
 
 
 async def test_an_integer_is_one_id_however_it_is_written(bench: Bench) -> None:
@@ -82,15 +82,15 @@ async def test_an_integer_is_one_id_however_it_is_written(bench: Bench) -> None:
     bench.connection.data_received(b'{"jsonrpc":"2.0","id":1.0,"method":"now"}\n')
     (refused,) = bench.answers()
     assert (refused["id"], refused["error"]["data"]["id"]) == (None, 1.0)
-    await settled()
+    await run_pending()
     cancel = b'{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":10e-1}}\n'
     bench.connection.data_received(cancel)
-    await settled()
-    assert told(bench.answers()) == [(1, "request_cancelled")]
+    await run_pending()
+    assert ids_and_kinds(bench.answers()) == [(1, "request_cancelled")]
 
 
 @pytest.mark.parametrize("batch", [False, True])
-async def test_what_cannot_be_read_does_not_answer_the_request_in_flight(
+async def test_the_error_of_a_malformed_message_does_not_answer_a_request_in_flight(
     bench: Bench, batch: bool
 ) -> None:
     bench.ask(1, "work")
@@ -100,19 +100,19 @@ async def test_what_cannot_be_read_does_not_answer_the_request_in_flight(
     refused = answer[0] if batch else answer
     assert (refused["id"], kind(refused)) == (None, "invalid_request")
     assert refused["error"]["data"]["id"] == 1
-    await settled()
+    await run_pending()
     bench.release(1)
-    await settled()
-    assert told(bench.answers()) == [(1, "result")]
+    await run_pending()
+    assert ids_and_kinds(bench.answers()) == [(1, "result")]
 
 
-async def test_an_id_is_echoed_in_one_line_whatever_it_holds(bench: Bench) -> None:
+async def test_any_id_is_echoed_in_one_line(bench: Bench) -> None:
     identity = "a\u2028b\u2029c\x85“"
     bench.ask(identity, "now")
     bench.send([request(identity, "now"), request(identity, "now")])
     bench.ask(identity, "gone")
     bench.connection.notify("note", {"text": identity})
-    await settled()
+    await run_pending()
     lines = b"".join(bench.transport.unread).decode().splitlines()
     assert len(lines) == 4
     one, batch, error, note = map(json.loads, lines)
@@ -122,19 +122,19 @@ async def test_an_id_is_echoed_in_one_line_whatever_it_holds(bench: Bench) -> No
 
 async def test_an_id_is_free_once_its_request_timed_out(bench: Bench) -> None:
     bench.ask(1, "write", timeoutSeconds=1e-9)
-    assert told(await bench.soon(1)) == [(1, "deadline_exceeded")]
+    assert ids_and_kinds(await bench.wait_for(1)) == [(1, "deadline_exceeded")]
     bench.ask(1, "work")
-    await settled()
+    await run_pending()
     bench.release(1)
-    await settled()
-    assert told(bench.answers()) == [(1, "result")]
+    await run_pending()
+    assert ids_and_kinds(bench.answers()) == [(1, "result")]
 
 
 async def test_responses_are_dropped(bench: Bench) -> None:
     bench.send({"jsonrpc": "2.0", "id": 1, "result": None})
     bench.send({"jsonrpc": "2.0", "id": 1, "error": {"code": 1, "message": "x"}})
     bench.send([{"jsonrpc": "2.0", "id": 1, "result": 5}])
-    await settled()
+    await run_pending()
     assert bench.answers() == []
 
 
@@ -143,9 +143,9 @@ async def test_notifications_are_never_answered(bench: Bench) -> None:
         bench.send({"jsonrpc": "2.0", "method": method})
         bench.send({"jsonrpc": "2.0", "method": method, "params": [7]})
     bench.send([{"jsonrpc": "2.0", "method": "now"}])
-    await settled()
+    await run_pending()
     assert bench.answers() == []
-    assert bench.notes == 1
+    assert bench.notifications == 1
     assert bench.counters.waits == 0
 
 
@@ -166,17 +166,17 @@ async def test_notifications_are_never_answered(bench: Bench) -> None:
         ({"jsonrpc": "2.0", "id": 1, "method": "$/cancelRequest"}, (1, "invalid_request")),
     ],
 )
-async def test_every_message_that_is_no_notification_is_answered(
+async def test_every_message_except_notifications_is_answered(
     bench: Bench, message: Any, answer: Any
 ) -> None:
     if not isinstance(message, dict):
         bench.ask(0, "now")  # a line that begins otherwise would choose the other framing
         bench.answers()
     bench.send(message)
-    assert told(bench.answers()) == [answer]
+    assert ids_and_kinds(bench.answers()) == [answer]
 
 
-async def test_the_name_of_a_mebibyte_is_not_repeated(bench: Bench) -> None:
+async def test_a_method_name_of_a_mebibyte_is_not_repeated(bench: Bench) -> None:
     bench.ask(1, "x" * (1 << 20))
     (answer,) = bench.answers()
     assert len(json.dumps(answer)) < 500
@@ -194,16 +194,16 @@ async def test_a_defect_is_answered_and_does_not_leak(
     with caplog.at_level(logging.INFO):
         bench.ask(1, method)
         bench.ask(2, "now")
-        await settled()
+        await run_pending()
     answers = sorted(bench.answers(), key=lambda answer: answer["id"])
-    assert told(answers) == [(1, "internal_error"), (2, "result")]
+    assert ids_and_kinds(answers) == [(1, "internal_error"), (2, "result")]
     assert "secret" not in json.dumps(answers)
     assert "internal error" in caplog.text
     assert "secret" not in caplog.text
     assert "Traceback" not in caplog.text
 
 
-async def test_an_unknown_method_is_told_the_one_that_was_meant(bench: Bench) -> None:
+async def test_the_error_of_an_unknown_method_suggests_a_similar_one(bench: Bench) -> None:
     bench.ask(1, "crash.latr")
     bench.ask(2, "Crash_Later")
     bench.ask(3, "zzz")
@@ -231,7 +231,7 @@ class Broken(logging.Handler):
 
 
 @pytest.mark.parametrize("level", [logging.DEBUG, logging.INFO])
-async def test_a_log_that_cannot_be_written_prevents_no_answer(
+async def test_a_log_that_cannot_be_written_prevents_no_response(
     bench: Bench, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, level: int
 ) -> None:
     logger = logging.getLogger("flyte_sidecar")
@@ -241,12 +241,12 @@ async def test_a_log_that_cannot_be_written_prevents_no_answer(
         bench.send({"jsonrpc": "2.0", "method": method, "params": {}})
         bench.ask(method, method)
         bench.send([request(f"{method} in a batch", method)])
-    await settled()
+    await run_pending()
     bench.connection.connection_lost(OSError("broken"))
     answers: list[Any] = []
     for answer in bench.answers():
         answers += answer if isinstance(answer, list) else [answer]
-    assert len(told(answers)) == len({one["id"] for one in answers}) == 12
+    assert len(ids_and_kinds(answers)) == len({one["id"] for one in answers}) == 12
 
 
 async def test_an_error_has_its_code_and_data(bench: Bench) -> None:

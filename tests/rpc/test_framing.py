@@ -1,4 +1,4 @@
-"""Bytes to messages: no bytes break it, and how they are split changes nothing."""
+"""Decoding bytes into messages: any bytes, however they are split."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ LIMIT = 64
 FRAMINGS: tuple[Framing, ...] = ("auto", "header", "line")
 BOM = b"\xef\xbb\xbf"
 
-Told = tuple[str, bytes | None, str, bool]
+Summary = tuple[str, bytes | None, str, bool]
 
 
-def told(frame: bytes | Malformed) -> bytes | Told:
+def summary(frame: bytes | Malformed) -> bytes | Summary:
     if isinstance(frame, bytes):
         return frame
     return (frame.error.kind, frame.id, frame.error.message, frame.fatal)
@@ -31,23 +31,23 @@ def told(frame: bytes | Malformed) -> bytes | Told:
 
 def frames(
     pieces: Iterable[bytes], framing: Framing = "auto", limit: int = LIMIT
-) -> list[bytes | Told]:
-    """Give what comes of the pieces, up to what is fatal, as the connection does."""
+) -> list[bytes | Summary]:
+    """Return what the pieces decode to, up to a fatal error, as the connection does."""
     decoder = StreamDecoder(framing, limit)
-    found: list[bytes | Told] = []
+    found: list[bytes | Summary] = []
     for piece in pieces:
         decoder.feed(piece)
         while (frame := decoder.next()) is not None:
-            found.append(told(frame))
+            found.append(summary(frame))
             if isinstance(frame, Malformed) and frame.fatal:
                 return found
     frame = decoder.end()
     if frame is not None:
-        found.append(told(frame))
+        found.append(summary(frame))
     return found
 
 
-def kinds(found: list[bytes | Told]) -> list[bytes | str]:
+def kinds(found: list[bytes | Summary]) -> list[bytes | str]:
     return [one if isinstance(one, bytes) else one[0] for one in found]
 
 
@@ -104,7 +104,7 @@ def test_how_the_bytes_are_split_changes_nothing(
 
 @settings(max_examples=300)
 @given(st.lists(st.binary(max_size=200), max_size=8), st.sampled_from(FRAMINGS))
-def test_no_bytes_break_it(pieces: list[bytes], framing: Framing) -> None:
+def test_any_bytes_can_be_decoded(pieces: list[bytes], framing: Framing) -> None:
     for frame in frames(pieces, framing):
         assert not isinstance(frame, bytes) or len(frame) <= LIMIT
 
@@ -143,11 +143,11 @@ def test_lines_end_in_lf_or_crlf_and_blank_ones_are_skipped() -> None:
 
 
 @pytest.mark.parametrize("first", [b"{", b"["])
-def test_the_first_byte_that_is_no_white_space_chooses_lines(first: bytes) -> None:
+def test_the_first_byte_after_white_space_selects_the_framing(first: bytes) -> None:
     assert frames([b"  \r\n\t" + first + b"\n"]) == [first]
 
 
-def test_what_is_sent_is_framed_as_the_client_frames() -> None:
+def test_output_has_the_framing_of_the_client() -> None:
     lines, headers, forced = StreamDecoder(), StreamDecoder(), StreamDecoder("header")
     lines.feed(b"{")
     headers.feed(b"C")
@@ -203,7 +203,7 @@ def test_another_charset_is_refused_and_the_next_message_served() -> None:
         BOM[:2] + b"x\r\n",
     ],
 )
-def test_a_head_without_a_length_is_the_end(head: bytes) -> None:
+def test_headers_without_a_length_end_the_input(head: bytes) -> None:
     (found,) = frames([head])
     assert isinstance(found, tuple)
     assert (found[0], found[3]) == ("parse_error", True)
@@ -214,7 +214,7 @@ def test_an_empty_body_is_a_message() -> None:
 
 
 @pytest.mark.parametrize("came", [0, 1, 8, 9])
-def test_a_body_cut_short_is_told_with_its_id(came: int) -> None:
+def test_the_error_of_a_truncated_body_has_its_id(came: int) -> None:
     data = headed(b'{"id":42}')
     (found,) = frames([data[: len(data) - 9 + came] if came < 9 else data])
     if came == 9:
@@ -224,14 +224,14 @@ def test_a_body_cut_short_is_told_with_its_id(came: int) -> None:
         assert not found[3]
 
 
-def test_the_id_of_a_body_cut_short_is_salvaged() -> None:
+def test_the_id_of_a_truncated_body_is_recovered() -> None:
     (found,) = frames([b'Content-Length: 60\r\n\r\n{"id":42,"method":'])
     assert found[:2] == ("parse_error", b"42")
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 @pytest.mark.parametrize("size", [1, 7, 1000])
-def test_the_limit_holds_for_the_message_without_its_frame(end: bytes, size: int) -> None:
+def test_the_size_limit_does_not_include_the_framing(end: bytes, size: int) -> None:
     def pad(length: int) -> bytes:
         return b'{"id":1,"pad":"' + b"x" * (length - 17) + b'"}'
 
@@ -252,7 +252,7 @@ WHERE = [
 
 @pytest.mark.parametrize("identity", [b"7", b"null", b'"a\\"b"', b"-12345678901234567890"])
 @pytest.mark.parametrize("shape", WHERE[:4])
-def test_the_id_of_a_message_too_large_is_salvaged(shape: bytes, identity: bytes) -> None:
+def test_the_id_of_a_message_too_large_is_recovered(shape: bytes, identity: bytes) -> None:
     pad = b"x{}[],:" * 40
     body = shape % ((identity, pad) if shape.startswith(b'{"id"') else (pad, identity))
     for data in (body + b"\n", headed(body)):
@@ -285,7 +285,7 @@ def test_a_message_of_17_mib_is_refused_in_bounded_memory(with_head: bool) -> No
     assert peak < 1 << 20 if with_head else peak < 40 << 20
 
 
-def test_a_message_that_comes_byte_by_byte_takes_no_more_than_a_few_times_its_size() -> None:
+def test_a_message_that_arrives_byte_by_byte_takes_a_few_times_its_size_at_most() -> None:
     size = 1 << 18
     for head, tail in ((b"Content-Length: %d\r\n\r\n" % size, b""), (b"[", b"\n")):
         decoder = StreamDecoder(max_bytes=1 << 20)
@@ -304,7 +304,7 @@ def test_a_message_that_comes_byte_by_byte_takes_no_more_than_a_few_times_its_si
 
 
 @pytest.mark.parametrize("character", ["\x85", "\u2028", "\u2029"])
-def test_in_lines_no_character_is_sent_that_a_reader_may_take_for_their_end(character: str) -> None:
+def test_lines_contain_no_character_that_a_reader_treats_as_a_line_end(character: str) -> None:
     text = json.dumps({"é“x”": f"{character}a{character * 3}\u2027\x84"}, ensure_ascii=False)
     lines, headers = StreamDecoder(), StreamDecoder()
     lines.feed(b"{")
@@ -319,13 +319,13 @@ def test_in_lines_no_character_is_sent_that_a_reader_may_take_for_their_end(char
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_any_text_stays_what_it_is_in_one_line(text: str) -> None:
+def test_any_text_survives_line_framing(text: str) -> None:
     sent = LineDecoder().escape(fast.encode(text))
     assert json.loads(sent) == text
     assert len(sent.decode().splitlines()) == 1
 
 
-def test_headers_that_come_byte_by_byte_are_read_once() -> None:
+def test_headers_that_arrive_byte_by_byte_are_read_once() -> None:
     decoder = StreamDecoder()
     block = b"x:\r\n" * (MAX_HEADER_BYTES // 4 - 10) + b"Content-Length: 2\r\n\r\n"
     for _ in range(20):

@@ -1,4 +1,4 @@
-"""Messages to requests, and what their errors point at."""
+"""Decoding messages into requests, and the members that errors point to."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def refused(shape: type[Any], params: bytes) -> InvalidParams:
 
 
 @pytest.mark.parametrize("params", [b"null", b"[]", b"[null]", b" [ null ] ", b"{}", b""])
-def test_params_may_be_absent_in_all_the_ways_of_real_clients(params: bytes) -> None:
+def test_params_may_be_absent_in_every_form_that_clients_send(params: bytes) -> None:
     if params:
         assert params_decoder(Params)(Raw(params)) == Params()
         assert refused(GetParams, params).data == {"path": "/runName"}
@@ -40,7 +40,7 @@ def test_params_may_be_absent_in_all_the_ways_of_real_clients(params: bytes) -> 
 @pytest.mark.parametrize(
     "params", [b"[1]", b"[{}]", b"1", b'"x"', b"true", b"[null,null]", b"[[]]"]
 )
-def test_params_that_are_no_object_are_refused(params: bytes) -> None:
+def test_params_that_are_not_an_object_are_refused(params: bytes) -> None:
     assert refused(Params, params).data == {"path": ""}
 
 
@@ -61,13 +61,13 @@ def test_params_that_are_no_object_are_refused(params: bytes) -> None:
         ('{"limit":1}', "/runName"),
     ],
 )
-def test_an_error_points_at_its_culprit(params: str, path: str) -> None:
+def test_an_error_points_to_the_invalid_param(params: str, path: str) -> None:
     assert refused(ListParams, params.encode()).data == {"path": path}
 
 
 @settings(max_examples=200)
 @given(st.text(max_size=30).filter(lambda name: name not in IGNORED))
-def test_any_unknown_name_is_pointed_at(name: str) -> None:
+def test_an_error_points_to_any_unknown_param(name: str) -> None:
     pointer = refused(InitializeStrict, json.dumps({name: 1}).encode()).data["path"]
     assert pointer == "/" + name.replace("~", "~0").replace("/", "~1")
 
@@ -82,17 +82,17 @@ class InitializeStrict(Params, frozen=True, kw_only=True):
     "value",
     [b"0", b"-1", b"-0.0", b'"1"', b"true", b"1e400", b"1" * 5000, b"[]", b"{}"],
 )
-def test_a_timeout_that_is_no_positive_number_is_refused(value: bytes) -> None:
+def test_a_timeout_that_is_not_a_positive_number_is_refused(value: bytes) -> None:
     assert refused(Params, b'{"timeoutSeconds":%b}' % value).data == {"path": "/timeoutSeconds"}
 
 
 @pytest.mark.parametrize("value", [b"1e-9", b"1e308", b"1", b"null"])
-def test_any_positive_timeout_is_taken(value: bytes) -> None:
+def test_any_positive_timeout_is_accepted(value: bytes) -> None:
     params_decoder(Params)(Raw(b'{"timeoutSeconds":%b}' % value))
 
 
 @pytest.mark.parametrize("number", [b"1" * 30, b"1" * 10_000, b"1e999", b"-1e999999999"])
-def test_huge_numbers_are_refused_where_they_stand(number: bytes) -> None:
+def test_an_error_points_to_a_number_that_is_too_large(number: bytes) -> None:
     assert refused(ListParams, b'{"runName":"r","limit":%b}' % number).data == {"path": "/limit"}
 
 
@@ -101,13 +101,13 @@ def test_lsp_methods_ignore_what_they_do_not_know() -> None:
     assert params_decoder(InitializeParams)(Raw(given)).process_id == 5
 
 
-def test_a_name_of_a_mebibyte_makes_no_message_of_a_mebibyte() -> None:
+def test_the_error_about_a_long_name_is_short() -> None:
     name = b"n" * (1 << 20)
     assert refused(Params, b'{"%b":1}' % name).data == {"path": "/" + name.decode()}
 
 
 @pytest.mark.parametrize("around", [(b"", b""), (b'{"id":1,"params":', b"}"), (b"[", b"]")])
-def test_any_depth_is_answered(around: tuple[bytes, bytes]) -> None:
+def test_any_nesting_depth_is_answered(around: tuple[bytes, bytes]) -> None:
     start, end = around
     limit = sys.getrecursionlimit()
     for depth in [*range(limit - 60, limit + 5), 100_000]:
@@ -154,7 +154,7 @@ def test_what_is_not_json_is_a_parse_error(message: bytes) -> None:
         (b'{"id":1,"method":5,"id":2}', b"2"),
     ],
 )
-def test_the_id_is_salvaged_from_what_cannot_be_read(
+def test_the_id_is_recovered_from_a_malformed_message(
     message: bytes, identity: bytes | None
 ) -> None:
     found = read(message)
@@ -162,7 +162,7 @@ def test_the_id_is_salvaged_from_what_cannot_be_read(
     assert found.id == identity
 
 
-def test_a_batch_holds_from_1_to_1000_entries() -> None:
+def test_a_batch_has_1_to_1000_entries() -> None:
     def array(count: int) -> Any:
         return read(b" [" + b",".join([b"[1,2]"] * count) + b"] ")
 
@@ -205,7 +205,7 @@ def test_a_parse_error_says_what_is_expected(message: bytes, words: str) -> None
     assert words in found.error.message
 
 
-def test_a_slip_within_a_line_is_not_blamed_on_the_lines() -> None:
+def test_a_syntax_error_within_an_object_is_not_blamed_on_line_framing() -> None:
     found = read(b'{"id":1,"params":[1,]}')
     assert isinstance(found, Malformed)
     assert "line" not in found.error.message
@@ -220,7 +220,7 @@ def test_a_slip_within_a_line_is_not_blamed_on_the_lines() -> None:
         (rb'{"jsonrpc":"2.0","id":1,"method":"x","y":"\ud800",}', "parse_error", b"1"),
     ],
 )
-def test_half_a_character_is_refused_where_it_stands(
+def test_an_unpaired_surrogate_is_refused_in_ids_and_methods(
     message: bytes, kind: str, identity: bytes | None
 ) -> None:
     found = read(message)
@@ -229,7 +229,7 @@ def test_half_a_character_is_refused_where_it_stands(
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_half_a_character_in_the_params_is_left_to_their_method(wrapped: bool) -> None:
+def test_an_unpaired_surrogate_in_params_is_left_to_the_method(wrapped: bool) -> None:
     message = rb'{"jsonrpc":"2.0","id":"\ud83d\ude00","method":"x","params":{"a":"\\ud800\ud800"}}'
     if wrapped:
         (entry,) = read(b"[%b]" % message)
@@ -242,7 +242,7 @@ def test_half_a_character_in_the_params_is_left_to_their_method(wrapped: bool) -
 
 
 @pytest.mark.parametrize("where", [b'"\\ud800":1', b'"x":"\\udfff"', b'"x":["\\ud800\\ud800"]'])
-def test_half_a_character_in_a_member_that_nobody_reads_is_ignored(where: bytes) -> None:
+def test_an_unpaired_surrogate_in_an_ignored_member_is_ignored(where: bytes) -> None:
     found = read(b'{"jsonrpc":"2.0","id":1,"method":"x",%b}' % where)
     assert isinstance(found, Envelope)
     assert found.method == "x"
@@ -252,7 +252,7 @@ def test_half_a_character_in_a_member_that_nobody_reads_is_ignored(where: bytes)
 @pytest.mark.parametrize(
     "slip", ["", '"jsonrpc":2,', '"method":null,', '"id":[],', '"x":"\\ud800",']
 )
-def test_a_response_is_a_response_whatever_is_wrong_with_it(member: str, slip: str) -> None:
+def test_a_malformed_response_is_still_a_response(member: str, slip: str) -> None:
     found = read(f"{{{slip}{member}}}".encode())
     assert isinstance(found, Envelope)
     assert found.method is None

@@ -1,4 +1,4 @@
-"""Whatever comes, what goes out is the protocol."""
+"""Any input leads to valid protocol messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.rpc.bench import Bench, request, settled
+from tests.rpc.bench import Bench, request, run_pending
 
 MESSAGES = [
     request(1, "now"),
@@ -46,13 +46,13 @@ def no_number(word: str) -> NoReturn:
 @given(st.lists(st.tuples(st.sampled_from(TEXTS), st.lists(MUTATION, max_size=3)), max_size=4))
 @example([(b'{"jsonrpc":"2.0","id":"a"1,"method":"now"}', [])])
 @example([(b'{"jsonrpc":"2.0","method":"x","id":"a"}{"id":"b"1', [])])
-async def test_any_message_leads_to_one_line_of_json_at_most(messages: list[Any]) -> None:
+async def test_any_message_is_answered_by_at_most_one_line_of_json(messages: list[Any]) -> None:
     bench = Bench()
     bench.ask("first", "now")  # chooses the framing
     for text, mutations in messages:
         bench.answers()
         bench.connection.data_received(mutated(text, mutations) + b"\n")
-        await settled()
+        await run_pending()
         data = b"".join(bench.transport.unread)
         lines = data.decode().splitlines()
         assert len(lines) <= 1

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.rpc.bench import Bench, request, settled
+from tests.rpc.bench import Bench, request, run_pending
 
 ID = st.integers(0, 6)
 METHOD = st.sampled_from(["now", "work", "wait", "write", "future", "fail", "crash", "gone"])
@@ -67,8 +67,8 @@ async def test_every_request_has_exactly_one_answer_whatever_happens(steps: list
     while bench.tasks or bench.connection._decoder.next() is not None:
         for task in list(bench.tasks):
             task.cancel()
-        await settled()
-    await settled()
+        await run_pending()
+    await run_pending()
     answers: list[Any] = []
     for answer in bench.answers():
         answers += answer if isinstance(answer, list) else [answer]

@@ -1,4 +1,4 @@
-"""Room in the output, and the notifications that wait for it."""
+"""The output queue, and back-pressure for notifications."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from flyte_sidecar.rpc.memory_transport import MemoryTransport
 from flyte_sidecar.rpc.output_queue import FLUSH_BYTES, OutputQueue
 from tests.conftest import TEST_TIMEOUT
-from tests.rpc.bench import Bench, request, settled, told
+from tests.rpc.bench import Bench, ids_and_kinds, request, run_pending
 
 
 class Writer:
@@ -30,64 +30,64 @@ class Writer:
 
 
 def small(limit: int) -> tuple[OutputQueue, MemoryTransport]:
-    """Return a queue whose transport takes so many bytes before they are read."""
+    """Return a queue whose transport pauses it above a number of unread bytes."""
     writer = Writer()
     transport = MemoryTransport(writer, limit)
     output = writer.output
     return output, transport
 
 
-async def test_where_there_is_room_nobody_waits_for_it() -> None:
+async def test_waiting_for_room_returns_at_once_if_there_is_room() -> None:
     output, _ = small(10)
     waiting = output.wait_for_room()
     with pytest.raises(StopIteration):
         waiting.send(None)
 
 
-async def test_all_who_wait_for_room_hear_of_it() -> None:
+async def test_all_waiters_are_woken_when_there_is_room() -> None:
     output, transport = small(0)
     output.put(bytes, b"x")
     output.flush()
     waiting = [asyncio.ensure_future(output.wait_for_room()) for _ in range(3)]
-    await settled()
+    await run_pending()
     assert not any(one.done() for one in waiting)
     transport.read()
     await asyncio.wait_for(asyncio.gather(*waiting), TEST_TIMEOUT)
 
 
-async def test_who_stops_waiting_for_room_leaves_the_others_waiting() -> None:
+async def test_a_cancelled_waiter_does_not_cancel_the_others() -> None:
     output, transport = small(0)
     transport.write(b"x")
     first, second = (asyncio.ensure_future(output.wait_for_room()) for _ in range(2))
-    await settled()
+    await run_pending()
     first.cancel()
-    await settled()
+    await run_pending()
     assert first.cancelled()
     assert not second.done()
     third = asyncio.ensure_future(output.wait_for_room())
-    await settled()
+    await run_pending()
     transport.read()
     await asyncio.wait_for(asyncio.gather(second, third), TEST_TIMEOUT)
 
 
-async def test_room_that_waiting_answers_take_up_is_none() -> None:
+async def test_room_that_queued_messages_fill_wakes_no_waiter() -> None:
     output, transport = small(FLUSH_BYTES)
     transport.write(b"x" * (FLUSH_BYTES + 1))
     output.put(bytes, b"a" * (FLUSH_BYTES + 1))
     output.put(bytes, b"b" * (FLUSH_BYTES + 1))
     waiting = asyncio.ensure_future(output.wait_for_room())
-    await settled()
+    await run_pending()
     transport.read()
-    await settled()
+    await run_pending()
     assert not waiting.done()
     assert transport.read() == b"a" * (FLUSH_BYTES + 1)
-    await settled()
+    await run_pending()
     assert not waiting.done()
     assert transport.read() == b"b" * (FLUSH_BYTES + 1)
     await asyncio.wait_for(waiting, TEST_TIMEOUT)
 
 
-async def test_of_many_who_wait_for_room_none_writes_beyond_it() -> None:
+async def test_many_waiters_do_not_write_beyond_the_limit() -> None:
     output, transport = small(FLUSH_BYTES)
     message = b"x" * (FLUSH_BYTES // 4)
     sent = 0
@@ -102,7 +102,7 @@ async def test_of_many_who_wait_for_room_none_writes_beyond_it() -> None:
     telling = asyncio.gather(*(tell() for _ in range(20)))
     read = 0
     while not telling.done():
-        await settled()
+        await run_pending()
         assert not output._waiting
         assert sum(map(len, transport.unread)) <= FLUSH_BYTES + FLUSH_BYTES + len(message)
         read += len(transport.read())
@@ -111,21 +111,21 @@ async def test_of_many_who_wait_for_room_none_writes_beyond_it() -> None:
     assert (sent, read) == (100, 100 * len(message))
 
 
-async def test_once_nobody_reads_nobody_waits_for_room() -> None:
+async def test_closing_wakes_all_waiters() -> None:
     output, transport = small(0)
     transport.write(b"x")
     waiting = asyncio.ensure_future(output.wait_for_room())
-    await settled()
+    await run_pending()
     output.close()
     await asyncio.wait_for(waiting, TEST_TIMEOUT)
     output.put(bytes, b"x")
-    await settled()
+    await run_pending()
     await asyncio.wait_for(output.wait_for_room(), TEST_TIMEOUT)
 
 
-async def test_a_notice_is_a_notification(bench: Bench) -> None:
+async def test_notify_sends_a_notification(bench: Bench) -> None:
     bench.connection.notify("events.synced", {"watch": "w", "sequence": 1})
-    await settled()
+    await run_pending()
     assert bench.answers() == [
         {
             "jsonrpc": "2.0",
@@ -135,7 +135,7 @@ async def test_a_notice_is_a_notification(bench: Bench) -> None:
     ]
 
 
-async def test_a_notice_stands_among_the_answers_in_the_order_of_their_sending(
+async def test_notifications_and_responses_keep_their_order(
     bench: Bench,
 ) -> None:
     connection = bench.connection
@@ -147,25 +147,25 @@ async def test_a_notice_stands_among_the_answers_in_the_order_of_their_sending(
     connection.notify("fourth", {})
     bench.ask(2, "now")
     bench.connection.resume_writing()
-    await settled()
+    await run_pending()
     found = [answer.get("method", answer.get("id")) for answer in bench.answers()]
     assert found == ["first", 1, "second", "third", "fourth", 2]
 
 
-async def test_a_notice_has_the_framing_that_the_client_chose(bench: Bench) -> None:
+async def test_a_notification_has_the_framing_of_the_client(bench: Bench) -> None:
     body = json.dumps(request(1, "now")).encode()
     bench.connection.data_received(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
     bench.connection.notify("note", {"a": "é"})
-    await settled()
+    await run_pending()
     data = b"".join(bench.transport.unread)
     notice = '{"jsonrpc":"2.0","method":"note","params":{"a":"é"}}'.encode()
     assert data.endswith(b"Content-Length: %d\r\n\r\n%b" % (len(notice), notice))
 
 
-async def test_notices_count_as_neither_requests_nor_errors(bench: Bench) -> None:
+async def test_sent_notifications_count_neither_as_requests_nor_as_errors(bench: Bench) -> None:
     for _ in range(3):
         bench.connection.notify("note", {})
     bench.ask(1, "now")
-    await settled()
-    assert told([bench.answers()[-1]]) == [(1, "result")]
+    await run_pending()
+    assert ids_and_kinds([bench.answers()[-1]]) == [(1, "result")]
     assert (bench.counters.requests, bench.counters.errors) == (1, 0)

@@ -1,4 +1,4 @@
-"""From the JSON of params to what a method takes."""
+"""Decoding params."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_number_without_a_fraction_is_an_integer(number: bytes) -> None:
 
 
 @pytest.mark.parametrize("number", [b"10.5", b"1e-1", b"1001.0", b"1e999999999", b"0.0", b'"10"'])
-def test_other_numbers_are_no_limit(number: bytes) -> None:
+def test_other_numbers_are_refused_as_limit(number: bytes) -> None:
     error = refused(ListParams, b'{"runName":"r","limit":%b}' % number)
     assert error.data == {"path": "/limit"}
 
@@ -56,7 +56,7 @@ def test_a_payload_keeps_its_text(number: bytes, more: bytes) -> None:
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 @pytest.mark.parametrize("name", IGNORED)
-def test_what_clients_add_is_ignored_by_every_method(method: Any, name: str) -> None:
+def test_members_that_clients_add_are_ignored_by_every_method(method: Any, name: str) -> None:
     needed = [one.encode_name for one in structs.fields(method.params) if one.required]
     known = [b'"%b":"x"' % one.encode() for one in needed]
     for value in (b"null", b'{"x":[1]}', rb'"\ud800"', b"1.0"):
@@ -87,7 +87,7 @@ def with_defaults(params: Any) -> Any:
         (InitializeParams, b'{"processId":null}'),
     ],
 )
-def test_null_for_an_optional_param_is_as_if_it_was_left_out(shape: Any, params: bytes) -> None:
+def test_null_for_an_optional_param_is_the_same_as_omitting_it(shape: Any, params: bytes) -> None:
     left = {name: value for name, value in json.loads(params).items() if value is not None}
     assert with_defaults(read(shape, params)) == read(shape, json.dumps(left).encode())
 
@@ -103,20 +103,20 @@ def test_null_for_an_optional_param_is_as_if_it_was_left_out(shape: Any, params:
         (GetParams, rb'{"runName":"r","\ud800":1}', "/\ufffd"),
     ],
 )
-def test_half_a_character_is_pointed_at(shape: Any, params: bytes, path: str) -> None:
+def test_an_error_points_to_an_unpaired_surrogate(shape: Any, params: bytes, path: str) -> None:
     error = refused(shape, params)
     assert error.data == {"path": path}
     assert "JSON" not in error.message
 
 
-def test_whole_characters_in_any_spelling_are_taken() -> None:
+def test_complete_characters_are_accepted_in_any_spelling() -> None:
     texts = rb"\ud83d\ude00 \\ud800 \uFfFd \u00e9"
     found = read(CreateParams, b'{%b,"prompt":"%b","_meta":0}' % (TARGET, texts))
     assert found.prompt == "\U0001f600 \\ud800 \ufffd \u00e9"
 
 
 @pytest.mark.parametrize("params", [b"[1,2]", b'"x"', b"1"])
-def test_positional_params_are_told_to_be_named(params: bytes) -> None:
+def test_the_error_of_positional_params_asks_for_names(params: bytes) -> None:
     assert "by name" in refused(GetParams, params).message
 
 
@@ -129,13 +129,13 @@ def test_positional_params_are_told_to_be_named(params: bytes) -> None:
         ("nmae", "name"),
     ],
 )
-def test_an_unknown_param_is_told_the_one_that_was_meant(name: str, meant: str) -> None:
+def test_the_error_of_an_unknown_param_suggests_a_similar_one(name: str, meant: str) -> None:
     message = refused(GetParams, b'{%b,"%b":1}' % (TARGET, name.encode())).message
     assert message == f"unknown param {name!r}; did you mean {meant!r}?"
 
 
 @pytest.mark.parametrize("name", ["zzz", "", "x" * 101, "runName" * 100])
-def test_what_is_close_to_nothing_is_told_nothing(name: str) -> None:
+def test_a_name_without_similar_ones_gets_no_suggestion(name: str) -> None:
     assert suggestion(name, ["runName", "limit"]) == ""
 
 

@@ -1,4 +1,4 @@
-"""Noticing that a process is gone."""
+"""Detecting that a process is gone."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     return name
 
 
-async def test_the_end_of_a_process_is_noticed(way: str, process: subprocess.Popen[bytes]) -> None:
+async def test_the_end_of_a_process_is_detected(way: str, process: subprocess.Popen[bytes]) -> None:
     def end() -> None:
         process.kill()
         if way == "psutil":  # it waits for a process to be reaped, where there are zombies
@@ -56,7 +56,7 @@ async def test_the_end_of_a_process_is_noticed(way: str, process: subprocess.Pop
     await noticed(process.pid, end)
 
 
-async def test_the_end_before_psutil_is_loaded_is_noticed(
+async def test_an_end_before_psutil_is_loaded_is_detected(
     process: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def start_later(thread: threading.Thread) -> None:
@@ -77,7 +77,7 @@ def kill_and_leave(process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux can tell")
-async def test_a_process_that_nobody_reaps_is_gone_all_the_same(
+async def test_the_end_of_a_process_that_is_not_reaped_is_detected(
     process: subprocess.Popen[bytes],
 ) -> None:
     await noticed(process.pid, lambda: kill_and_leave(process))
@@ -85,7 +85,7 @@ async def test_a_process_that_nobody_reaps_is_gone_all_the_same(
 
 
 @pytest.mark.parametrize("pid", [0, -1, 1 << 31, 1 << 80, 4_000_000])
-async def test_a_process_that_cannot_be_seen_is_not_watched(pid: int, way: str) -> None:
+async def test_a_process_that_is_not_visible_is_not_monitored(pid: int, way: str) -> None:
     event = asyncio.Event()
     watch_parent(pid, event.set)
     for _ in range(20):

@@ -1,4 +1,4 @@
-"""Finding the id of a message that cannot be read."""
+"""Recovering the id of a message that cannot be read."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ FRAGMENTS = st.lists(
 
 @settings(max_examples=600)
 @given(FRAGMENTS, SPLITS)
-def test_garbage_gives_an_id_that_is_json_or_none_however_it_is_split(
+def test_an_id_recovered_from_garbage_is_valid_however_it_is_split(
     data: bytes, sizes: list[int]
 ) -> None:
     found = feed(data, sizes)
@@ -107,7 +107,7 @@ def test_garbage_gives_an_id_that_is_json_or_none_however_it_is_split(
         b'"\\ud800"',
     ],
 )
-def test_what_may_not_be_an_id_is_not_echoed(value: bytes) -> None:
+def test_an_invalid_id_is_not_echoed(value: bytes) -> None:
     assert recover_id(b'{"id":' + value + b',"x":') is None
     assert canonical_id(value) is None
 
@@ -140,7 +140,7 @@ def test_a_huge_id_is_not_echoed_in_part(one: bytes) -> None:
         b'{"id":[1,2],"id":5}',
     ],
 )
-def test_after_a_slip_no_id_is_certain(data: bytes) -> None:
+def test_no_id_is_recovered_after_a_syntax_error(data: bytes) -> None:
     assert recover_id(data) is None
     assert feed(data, [1] * len(data)) is None
 
@@ -156,14 +156,14 @@ NESTED = (
     st.integers(0, 2),
     st.sampled_from([bytes([b]) for b in b'{}[],:"\\x \x00']),
 )
-def test_one_slip_never_makes_the_id_of_something_else_the_requests(
+def test_a_syntax_error_never_makes_another_id_the_id_of_the_request(
     at: int, width: int, instead: bytes
 ) -> None:
     found = recover_id(NESTED[:at] + instead + NESTED[at + width :])
     assert found in (None, b'"out"') or (found.startswith(b'"') and b"in" not in found)
 
 
-def test_all_ways_to_write_an_id_have_one_key() -> None:
+def test_all_ways_to_write_an_id_have_one_canonical_form() -> None:
     assert (
         canonical_id(b"1.0")
         == canonical_id(b"1")
@@ -206,5 +206,5 @@ N = 16 << 20
         *("depth", "depth and strings"),
     ],
 )
-def test_a_hostile_message_is_given_up(data: bytes) -> None:
+def test_the_search_in_a_hostile_message_is_limited(data: bytes) -> None:
     assert recover_id(data) is None

@@ -1,4 +1,4 @@
-"""The process's own streams: pipes, files, sockets and terminals, on the loop or by threads."""
+"""The standard streams: pipes, files, sockets and terminals, on the loop or in threads."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ WRITINGS: list[Any] = [PolledFdWriter, ThreadedFdWriter]
 
 
 class Recorder:
-    """Keeps what the transport tells, and lets a test wait for it."""
+    """Records the calls of the transport, and lets a test wait for them."""
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -122,11 +122,13 @@ def read_all(descriptor: int, into: bytearray) -> None:
             into += data
 
 
-# FdReader.
+# Reading.
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_all_bytes_come_and_then_the_end(way: Any, pipe: tuple[int, int]) -> None:
+async def test_all_bytes_are_delivered_before_the_end_of_input(
+    way: Any, pipe: tuple[int, int]
+) -> None:
     sent = os.urandom(3 << 20)
 
     def feed() -> None:
@@ -144,7 +146,7 @@ async def test_all_bytes_come_and_then_the_end(way: Any, pipe: tuple[int, int]) 
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_while_paused_next_to_nothing_is_read_and_nothing_is_lost(
+async def test_a_paused_reader_reads_at_most_one_chunk_and_loses_nothing(
     way: Any, pipe: tuple[int, int]
 ) -> None:
     sent = os.urandom(1 << 20)
@@ -170,7 +172,7 @@ async def test_while_paused_next_to_nothing_is_read_and_nothing_is_lost(
     assert recorder.data == sent
 
 
-async def test_a_thread_asked_twice_reads_once(pipe: tuple[int, int]) -> None:
+async def test_a_thread_that_is_asked_twice_reads_once(pipe: tuple[int, int]) -> None:
     recorder = Recorder()
     reading = ThreadedFdReader(pipe[0], recorder)
     reading.resume()
@@ -188,7 +190,7 @@ async def test_a_thread_asked_twice_reads_once(pipe: tuple[int, int]) -> None:
     assert recorder.data == b"onetwothree"
 
 
-async def test_a_file_is_read_by_a_thread_and_the_rest_on_the_loop(
+async def test_files_are_read_in_a_thread_and_others_on_the_loop(
     tmp_path: Path, pipe: tuple[int, int], pair: tuple[socket.socket, socket.socket]
 ) -> None:
     path = tmp_path / "requests"
@@ -213,7 +215,7 @@ async def test_a_socket_that_is_reset_has_ended(pair: tuple[socket.socket, socke
     await recorder.until(lambda: recorder.ended)
 
 
-# FdWriter.
+# Writing.
 
 
 @pytest.mark.parametrize("way", WRITINGS)
@@ -253,7 +255,7 @@ async def test_all_bytes_are_written_however_slowly_they_are_read(
 
 
 @pytest.mark.parametrize("way", WRITINGS)
-async def test_a_large_message_that_is_taken_at_once_pauses_nobody_within_the_write(
+async def test_a_large_message_that_is_written_at_once_does_not_pause_the_sender(
     way: Any, tmp_path: Path
 ) -> None:
     with (tmp_path / "out").open("wb") as file:
@@ -271,12 +273,12 @@ async def test_a_large_message_that_is_taken_at_once_pauses_nobody_within_the_wr
 
 @pytest.mark.parametrize("way", WRITINGS)
 @pytest.mark.parametrize("kind", ["pipe", "socket"])
-async def test_a_reader_that_goes_is_noticed_before_anything_is_written(
+async def test_the_loss_of_the_reader_is_detected_before_a_write(
     way: Any, kind: str, pipe: tuple[int, int], pair: tuple[socket.socket, socket.socket]
 ) -> None:
     recorder = Recorder()
     writing: FdWriter = way(pipe[1] if kind == "pipe" else pair[0].fileno(), recorder)
-    # Bytes that come on the socket are no end of it.
+    # Bytes that arrive on the socket are not a hangup.
     pair[1].send(b"x")
     for _ in range(5):
         await asyncio.sleep(0)
@@ -293,7 +295,7 @@ async def test_a_reader_that_goes_is_noticed_before_anything_is_written(
 
 @pytest.mark.parametrize("way", WRITINGS)
 @pytest.mark.parametrize("kind", ["pipe", "socket"])
-async def test_a_reader_that_goes_while_much_is_unwritten_ends_the_writing(
+async def test_the_loss_of_the_reader_drops_unwritten_data(
     way: Any, kind: str, pipe: tuple[int, int], pair: tuple[socket.socket, socket.socket]
 ) -> None:
     recorder = Recorder()
@@ -312,9 +314,7 @@ async def test_a_reader_that_goes_while_much_is_unwritten_ends_the_writing(
 
 
 @pytest.mark.parametrize("way", WRITINGS)
-async def test_a_pipe_that_is_not_blocking_is_written_all_the_same(
-    way: Any, pipe: tuple[int, int]
-) -> None:
+async def test_a_non_blocking_pipe_can_be_written(way: Any, pipe: tuple[int, int]) -> None:
     os.set_blocking(pipe[1], False)
     sent, got = os.urandom(1 << 20), bytearray()
 
@@ -328,7 +328,7 @@ async def test_a_pipe_that_is_not_blocking_is_written_all_the_same(
     assert got == sent
 
 
-async def test_a_file_has_no_reader_to_be_watched(tmp_path: Path) -> None:
+async def test_a_file_has_no_hangup(tmp_path: Path) -> None:
     with (tmp_path / "out").open("wb") as file:
         on_hangup(file.fileno(), lambda: pytest.fail("it has no reader"))()
 
@@ -336,7 +336,9 @@ async def test_a_file_has_no_reader_to_be_watched(tmp_path: Path) -> None:
 # Both.
 
 
-async def test_one_socket_can_be_both_ways(pair: tuple[socket.socket, socket.socket]) -> None:
+async def test_one_socket_can_be_stdin_and_stdout(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
     ours, theirs = pair
     flags = fcntl.fcntl(ours.fileno(), fcntl.F_GETFL)
 
@@ -358,7 +360,7 @@ async def test_one_socket_can_be_both_ways(pair: tuple[socket.socket, socket.soc
     transport.close()
 
 
-async def test_closing_tells_that_the_connection_is_lost_and_drops_the_rest(
+async def test_closing_reports_the_connection_as_lost_and_drops_the_rest(
     pipe: tuple[int, int], pair: tuple[socket.socket, socket.socket]
 ) -> None:
     recorder = Recorder()

@@ -1,4 +1,4 @@
-"""Requests that have a result for being ended."""
+"""Requests that return a result when they are cancelled."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from flyte_sidecar.errors import BackendUnavailable, RequestCancelled, SidecarEr
 from flyte_sidecar.protocol.params import Params
 from flyte_sidecar.rpc.decode_params import params_decoder
 from flyte_sidecar.rpc.requests import Context, Deferred, Handler
-from tests.rpc.bench import Bench, kind, request, settled, told
+from tests.rpc.bench import Bench, ids_and_kinds, kind, request, run_pending
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = pytest.mark.usefixtures("short_timeouts")
 
 
 class Watched(Bench):
@@ -53,7 +53,7 @@ class Watched(Bench):
     async def close(self) -> None:
         for released in self.stubborn:
             released.set_result(None)
-        await settled()
+        await run_pending()
 
 
 def _reason(reason: SidecarError) -> str:
@@ -69,68 +69,71 @@ def bench_type() -> type[Watched]:
     return Watched
 
 
-async def test_being_cancelled_is_a_result(bench: Watched) -> None:
+async def test_a_cancelled_watch_returns_its_result(bench: Watched) -> None:
     bench.ask(1, "watch")
-    await settled()
+    await run_pending()
     bench.cancel(1)
     bench.cancel(1)
-    await settled()
+    await run_pending()
     bench.cancel(1)
-    await settled()
+    await run_pending()
     assert results(bench.answers()) == {1: "cancelled"}
     assert (bench.counters.waits, bench.counters.errors) == (0, 0)
 
 
-async def test_being_cancelled_before_it_began_is_the_same_result(bench: Watched) -> None:
+async def test_a_watch_cancelled_before_it_started_returns_the_same_result(bench: Watched) -> None:
     cancel = {"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": 1}}
     bench.send(request(1, "watch"), cancel, request(2, "watch"))
-    await settled()
-    assert bench.begun == ["2"]
+    await run_pending()
+    assert bench.started == ["2"]
     assert results(bench.answers()) == {1: "cancelled"}
     bench.cancel(2)
-    await settled()
+    await run_pending()
     assert results(bench.answers()) == {2: "cancelled"}
 
 
-async def test_what_it_ends_with_by_itself_is_told_where_the_cancellation_comes_late(
+async def test_a_result_before_a_late_cancellation_is_reported(
     bench: Watched,
 ) -> None:
     bench.ask(1, "watch")
-    await settled()
+    await run_pending()
     bench.release(1, "finished")
     bench.cancel(1)
-    await settled()
+    await run_pending()
     assert results(bench.answers()) == {1: "finished"}
 
 
-async def test_an_error_of_its_own_is_told_as_that(bench: Watched) -> None:
+async def test_the_error_of_a_watch_is_reported(bench: Watched) -> None:
     bench.ask(1, "watch")
     bench.ask(2, "watch")
-    await settled()
+    await run_pending()
     bench.gates["1"].set_exception(BackendUnavailable("down", grpcStatus="UNAVAILABLE"))
     bench.gates["2"].set_exception(BackendUnavailable("down", grpcStatus="UNAVAILABLE"))
     bench.cancel(2)
-    await settled()
-    assert told(bench.answers()) == [(1, "backend_unavailable"), (2, "backend_unavailable")]
+    await run_pending()
+    assert ids_and_kinds(bench.answers()) == [
+        (1, "backend_unavailable"),
+        (2, "backend_unavailable"),
+    ]
 
 
-async def test_past_its_timeout_it_is_late_as_any_request(bench: Watched) -> None:
+async def test_a_watch_fails_when_its_timeout_passes(bench: Watched) -> None:
     bench.ask(1, "watch", timeoutSeconds=1e-9)
-    answers = await bench.soon(1)
+    answers = await bench.wait_for(1)
     assert results(answers) == {1: "deadline_exceeded"}
-    await settled()
+    await run_pending()
     assert (bench.answers(), bench.counters.waits) == ([], 0)
 
 
-async def test_with_a_timeout_it_can_be_cancelled_all_the_same(bench: Watched) -> None:
+async def test_a_watch_with_a_timeout_can_be_cancelled(bench: Watched) -> None:
     bench.ask(1, "watch", timeoutSeconds=3600)
-    await settled()
+    await run_pending()
     bench.cancel(1)
-    await settled()
+    await run_pending()
     assert results(bench.answers()) == {1: "cancelled"}
 
 
-async def test_the_end_of_input_is_a_result(bench: Watched) -> None:
+async def test_the_end_of_input_ends_a_watch_with_its_result(bench: Watched) -> None:
     bench.ask(1, "watch")
     bench.ask(2, "wait")
     bench.connection.eof_received()
@@ -138,35 +141,35 @@ async def test_the_end_of_input_is_a_result(bench: Watched) -> None:
     assert results(bench.answers()) == {1: "shutdown", 2: "shutting_down"}
 
 
-async def test_after_the_end_of_input_it_goes_on_while_others_finish(bench: Watched) -> None:
+async def test_a_watch_continues_after_the_end_of_input_while_others_finish(bench: Watched) -> None:
     bench.ask(1, "watch")
     bench.ask(2, "work")
     bench.connection.eof_received()
-    await settled()
+    await run_pending()
     bench.release(1, "finished")
     bench.release(2)
     assert await bench.status() == 0
     assert results(bench.answers()) == {1: "finished", 2: "done"}
 
 
-async def test_shutdown_is_a_result_and_comes_before_the_answer_to_it(bench: Watched) -> None:
+async def test_a_watch_is_answered_before_shutdown(bench: Watched) -> None:
     bench.ask(1, "watch")
     bench.ask(2, "wait")
     bench.ask(3, "watch", timeoutSeconds=3600)
     bench.ask(4, "shutdown")
-    answers = await bench.soon(4)
+    answers = await bench.wait_for(4)
     found = {1: "shutdown", 2: "shutting_down", 3: "shutdown", 4: None}
     assert results(answers) == found
     assert answers[-1]["id"] == 4
 
 
-async def test_shutdown_in_the_same_read_is_a_result_too(bench: Watched) -> None:
+async def test_a_watch_read_together_with_shutdown_is_answered_before_it(bench: Watched) -> None:
     bench.send(request(1, "watch"), request(2, "shutdown"))
-    answers = await bench.soon(2)
+    answers = await bench.wait_for(2)
     assert [(answer["id"], answer["result"]) for answer in answers] == [(1, "shutdown"), (2, None)]
 
 
-async def test_a_signal_is_a_result(bench: Watched) -> None:
+async def test_a_signal_ends_a_watch_with_its_result(bench: Watched) -> None:
     bench.ask(1, "watch")
     bench.ask(2, "watch", timeoutSeconds=3600)
     bench.shutdown.terminate()
@@ -174,46 +177,46 @@ async def test_a_signal_is_a_result(bench: Watched) -> None:
     assert results(bench.answers()) == {1: "shutdown", 2: "shutdown"}
 
 
-async def test_one_that_does_not_notice_its_end_in_time_has_the_same_result(
+async def test_a_watch_that_ignores_its_cancellation_has_the_same_result(
     bench: Watched,
 ) -> None:
     bench.ask(1, "stubborn")
     bench.ask(2, "watch")
-    await settled()
+    await run_pending()
     bench.shutdown.terminate()
     assert await bench.status() == 0
     assert results(bench.answers()) == {1: "shutdown", 2: "shutdown"}
 
 
-async def test_when_nobody_reads_there_is_no_result(bench: Watched) -> None:
+async def test_nothing_is_sent_after_the_reader_is_gone(bench: Watched) -> None:
     bench.ask(1, "watch")
-    await settled()
+    await run_pending()
     bench.connection.connection_lost(None)
     assert await bench.status() == 0
     for task in bench.tasks:
         task.cancel()
-    await settled()
+    await run_pending()
     assert bench.answers() == []
 
 
-async def test_it_counts_as_a_wait_and_not_as_work(bench: Watched) -> None:
+async def test_watches_count_as_waits(bench: Watched) -> None:
     for identity in range(300):
         bench.ask(identity, "watch")
     bench.ask("last", "now")
-    await settled()
+    await run_pending()
     assert results(bench.answers()) == {"last": "now"}
     assert bench.counters.waits == 300
     for identity in range(300):
         bench.release(identity, "finished")
-    await settled()
+    await run_pending()
     assert set(results(bench.answers()).values()) == {"finished"}
     assert bench.counters.waits == 0
 
 
-async def test_as_a_notification_or_in_a_batch_it_does_not_begin(bench: Watched) -> None:
+async def test_a_watch_does_not_start_as_a_notification_or_in_a_batch(bench: Watched) -> None:
     bench.send({"jsonrpc": "2.0", "method": "watch"})
     bench.send([request(1, "watch"), request(2, "now")])
-    await settled()
-    assert bench.begun == []
+    await run_pending()
+    assert bench.started == []
     (array,) = bench.answers()
     assert results(array) == {1: "invalid_request", 2: "now"}
