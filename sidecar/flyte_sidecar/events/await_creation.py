@@ -98,7 +98,7 @@ class _RunCreations:
         """Nobody waits for what already exists."""
 
     def disconnect(self, error: SidecarError) -> None:
-        """The watch reconnects by itself."""
+        """Do nothing: the watch reconnects by itself."""
 
     def has_event(self, run: Run, action_name: str) -> bool:
         """Only watches of pending events are asked."""
