@@ -12,7 +12,7 @@ from flyte_sidecar.backends.flyte import cache
 from flyte_sidecar.backends.flyte.rpc import run_service as calls
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.errors import BackendError, PermissionDenied
-from flyte_sidecar.events.model import ABORTED, SUCCEEDED
+from flyte_sidecar.events.model import ABORTED, SUCCEEDED, Event
 from tests.backends.flyte.asking import EVERY, ask, prove
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, BackendClient
@@ -174,3 +174,41 @@ async def test_a_later_page_of_runs_that_is_denied_is_not_listed_in_another_way(
     with pytest.raises(PermissionDenied):
         await client.runs_page(limit=1, cursor=page.next_cursor)
     assert flyte.server.calls[RUNS] == 1
+
+
+class Recorder:
+    """Records what the cache delivers of a run."""
+
+    def __init__(self) -> None:
+        self.updates: list[Event] = []
+        self.resolved: list[Event] = []
+        self.removed: list[Event] = []
+        self.on_update = self.updates.append
+        self.on_resolved = self.resolved.append
+        self.on_remove = self.removed.append
+
+
+async def test_the_cache_delivers_each_change_once_and_never_a_resolved_event_as_pending(
+    client: BackendClient, flyte: FlyteHarness
+) -> None:
+    action = ask(flyte)
+    pending = await client.get("q")
+    await client.signal("q", True)
+    answered = await client.get("q")
+    assert pending is not None
+    assert answered is not None
+    events, recorder = cache.EventCache(row_freshness=15.0), Recorder()
+    events.follow(RUN, recorder)
+    events.watch(RUN)
+    for event in (pending, pending, answered, answered, pending):
+        events.update(event)
+    assert recorder.updates == [pending, answered]
+    assert recorder.resolved == [answered] * 3
+    assert events.watched(RUN) == {action: answered}
+    events.remove(RUN, action)
+    events.remove(RUN, action)
+    assert recorder.removed == [answered]
+    events.unfollow(RUN)
+    events.update(answered)
+    assert len(recorder.updates) == 2
+    assert not events.watched(RUN)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -156,18 +158,42 @@ async def test_a_request_shares_no_read_that_began_before_it(
     action = ask(flyte)
     await client.get(action_name=action)
     gate = threading.Event()
-    flyte.server.hostile.script(DETAILS, [hostile.held(gate, hostile.served())])
-    calls = flyte.server.hostile.calls[DETAILS]
+
+    async def late(_: Any, execute: hostile.Execute) -> AsyncIterator[bytes]:
+        response = await execute()
+        await asyncio.to_thread(gate.wait)
+        yield response
+
+    flyte.server.hostile.script(DETAILS, [late])
+    calls = flyte.server.calls[DETAILS]
     first = asyncio.ensure_future(client.get(action_name=action))
-    await until(lambda: flyte.server.hostile.calls[DETAILS] > calls)
-    flyte.server.model.signal_directly(RUN.name, action, True)
+    await until(lambda: flyte.server.calls[DETAILS] > calls)
+    await asyncio.to_thread(flyte.server.model.signal_directly, RUN.name, action, True)
     second = asyncio.ensure_future(client.get(action_name=action))
     await settle()
     gate.set()
-    answered = await second
-    assert answered is not None
-    assert answered.payload is True
-    await first
+    before, after = await asyncio.gather(first, second)
+    assert before is not None
+    assert after is not None
+    assert (before.pending, after.payload) == (True, True)
+
+
+@NEW
+@idle
+async def test_a_wait_for_an_event_whose_end_the_stream_has_reported_ends_at_once(
+    client: BackendClient, flyte: FlyteHarness
+) -> None:
+    action = ask(flyte)
+    event = await client.get(action_name=action)
+    assert event is not None
+    other = asyncio.ensure_future(client.wait(action_name=ask(flyte, "other")))
+    await until(lambda: flyte.server.open_streams[STREAM] == 1)
+    cache = (await flyte.connected()).reader.cache
+    flyte.server.model.signal_directly(RUN.name, action, True)
+    await until(lambda: cache.has_ended(RUN, action))
+    # As if the event had been read just before the answer.
+    assert (await flyte.backend().resolved(event)).payload is True
+    other.cancel()
 
 
 async def reported(client: BackendClient, flyte: FlyteHarness, watching: Watching) -> None:

@@ -9,7 +9,7 @@ goes into the cache, which alone delivers it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 
@@ -31,7 +31,7 @@ from flyte_sidecar.backends.flyte.watch.stream import Stream
 from flyte_sidecar.backends.flyte.watch.subscribers import Subscribers
 from flyte_sidecar.backends.flyte.watch.troubles import PERSISTENT, Troubles, internal_error
 from flyte_sidecar.errors import EventNotFound
-from flyte_sidecar.events.model import SUCCEEDED, Event, Run, Target
+from flyte_sidecar.events.model import SUCCEEDED, Run, Target
 
 BATCH = 1000
 """Dirty events refreshed before it is checked again whether the stream broke."""
@@ -216,29 +216,37 @@ class RunInformer:
             return bool(self.subscribers.watches)
         return phase != known.phase and (known.pending or phase in FINAL)
 
-    async def _refresh(self, names: Sequence[str]) -> None:
-        """Read some events by their details."""
+    async def _refresh(
+        self, names: Sequence[str], rows: Mapping[str, ListedAction] | None = None
+    ) -> None:
+        """Read events into the cache: from their rows, if those are given and show enough."""
         failures: dict[str, Exception] = {}
         for some in chunks(names, CONCURRENT_REFRESHES):
-            events = await self._reader.events([(self._run, name) for name in some], failures)
-            self._settle(some, events, failures)
-        self._fail_waits(failures)
+            if rows is None:
+                events = await self._reader.events([(self._run, name) for name in some], failures)
+            else:
+                events = await self._reader.resolve_rows(
+                    [rows[name] for name in some], details=self._wants_details, failures=failures
+                )
+            for name, event in zip(some, events, strict=True):
+                if name not in failures:
+                    self._troubles.passed(name)
+                    if event is None and self._cache.is_task(self._run, name):
+                        self._tasks.add(name)
+                    elif event is None and name in self.subscribers.waits:  # else it may come yet
+                        self._remove([name])
+        for name, error in self._troubles.failed(failures).items():
+            self.subscribers.fail_waits(name, error)
 
     async def _list(self) -> None:
         """Read all events by listing the run."""
         former = [*self._cache.watched(self._run)]
-        rows = await self._reader.lister.every(self._run)
-        self._rows = len(rows)
+        rows = await self._list_rows()
         self._complete(rows)
         news = [row for row in rows if self._is_news_in(row)]
         await self._await_names(news)
-        failures: dict[str, Exception] = {}
-        for some in chunks(news, CONCURRENT_REFRESHES):
-            events = await self._reader.resolve_rows(
-                some, details=self._wants_details, failures=failures
-            )
-            self._settle([row.action_name for row in some], events, failures)
-        self._fail_waits(failures)
+        by_name = {row.action_name: row for row in news}
+        await self._refresh([*by_name], by_name)
         listed = {row.action_name for row in rows}
         self._remove(name for name in former if name not in listed)
         await self._refresh([name for name in self.subscribers.waits if name not in listed])
@@ -248,27 +256,15 @@ class RunInformer:
         await self._reader.lister.learn(self._run)
         names = [*self.subscribers.waits]
         if self._reader.lister.records_ends and len(names) > 1 + self._rows / PAGE:
-            rows = await self._reader.lister.every(self._run)
-            self._rows = len(rows)
+            rows = await self._list_rows()
             pending = {row.action_name for row in rows if self._reader.shows_pending(row)}
             names = [name for name in names if name not in pending]
         await self._refresh(names)
 
-    def _settle(
-        self, names: Iterable[str], events: Iterable[Event | None], failures: Container[str]
-    ) -> None:
-        """Record what became of reading some events; the cache has delivered them."""
-        for name, event in zip(names, events, strict=True):
-            if name not in failures:
-                self._troubles.passed(name)
-                if event is None and self._cache.is_task(self._run, name):
-                    self._tasks.add(name)
-                elif event is None and name in self.subscribers.waits:  # else it may come yet
-                    self._remove([name])
-
-    def _fail_waits(self, failures: dict[str, Exception]) -> None:
-        for name, error in self._troubles.failed(failures).items():
-            self.subscribers.fail_waits(name, error)
+    async def _list_rows(self) -> list[ListedAction]:
+        rows = await self._reader.lister.every(self._run)
+        self._rows = len(rows)
+        return rows
 
     def _remove(self, names: Iterable[str]) -> None:
         for name in names:
