@@ -1,4 +1,4 @@
-"""Flyte deployments that sidecar processes speak to."""
+"""Flyte deployments for sidecar processes."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ SCOPE: ScopeArgs = {"project": "p", "domain": "d"}
 
 
 def where(endpoint: str) -> tuple[str, ...]:
-    """Give the words that put a sidecar on a deployment, in the scope of these tests."""
+    """Return the options that select a deployment, with the scope of these tests."""
     return (*on(endpoint), "--project", "p", "--domain", "d")
 
 
 def on(endpoint: str) -> tuple[str, ...]:
-    """Give them without a scope."""
+    """Return the options without a scope."""
     return ("--backend", "flyte", "--endpoint", endpoint, "--insecure")
 
 
 def until(condition: Callable[[], object]) -> None:
-    """Wait until it holds."""
+    """Wait until the condition is true."""
     deadline = time.monotonic() + TEST_TIMEOUT
     while not condition():
         assert time.monotonic() < deadline, "it never came to hold"
@@ -55,7 +55,7 @@ def write_past_deadline(sidecar: Process, method: str, **params: Any) -> dict[st
 
 
 class ServerProcess:
-    """A deployment in a process; what `ask` made is there again after a restart."""
+    """A deployment in a process; what `ask` created exists again after a restart."""
 
     def __init__(self, release: str, state: Path) -> None:
         self._release = release
@@ -70,7 +70,7 @@ class ServerProcess:
         self.endpoint = f"127.0.0.1:{self.port}"
 
     def ask(self, name: str, action: str, **more: Any) -> None:
-        """Have the run ask from the next start on."""
+        """Let the run ask after the next start."""
         self._asked.append({"run": RUN, "name": name, "action": action, **SCOPE, **more})
 
     def start(self) -> None:

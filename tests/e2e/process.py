@@ -19,7 +19,7 @@ COMMAND = (sys.executable, "-m", "flyte_sidecar")
 
 
 class Process:
-    """A sidecar on pipes, spoken to in lines.
+    """A sidecar on pipes, with line framing.
 
     It uses the store, unless `where` has other words of where the events are. Its stderr goes
     to a file beside the store, unless `how` says otherwise.
@@ -56,14 +56,14 @@ class Process:
         self.send(request(identity, method, **params))
 
     def read(self, count: int = 1 << 16) -> bytes:
-        """Give some of what was written, b"" at its end."""
+        """Return some of the output, b"" at its end."""
         assert self.popen.stdout is not None
         descriptor = self.popen.stdout.fileno()
         assert select.select([descriptor], [], [], TEST_TIMEOUT)[0], "nothing comes"
         return os.read(descriptor, count)
 
     def answer(self) -> Any:
-        """Give the next line."""
+        """Return the next line."""
         while b"\n" not in self._buffer:
             data = self.read()
             assert data, "the end instead of an answer"
@@ -75,7 +75,7 @@ class Process:
         return [self.answer() for _ in range(count)]
 
     def rest(self) -> list[Any]:
-        """Give everything up to the end of its output."""
+        """Return everything up to the end of the output."""
         parts = [self._buffer]
         while data := self.read(1 << 20):
             parts.append(data)
@@ -83,7 +83,7 @@ class Process:
         return [json.loads(line) for line in b"".join(parts).splitlines()]
 
     def call(self, method: str, **params: Any) -> Any:
-        """Ask and give the result, which is the next answer."""
+        """Send a request and return its result, which is the next response."""
         self.ask("call", method, **params)
         answer = self.answer()
         assert "result" in answer, answer
@@ -104,7 +104,7 @@ class Process:
         self.popen.stdout.close()
 
     def status(self) -> int:
-        """Wait for its end."""
+        """Wait for the end of the process."""
         return self.popen.wait(TEST_TIMEOUT)
 
     def said(self) -> str:
@@ -130,13 +130,13 @@ def lines(messages: Iterable[Any]) -> bytes:
 
 
 def kind(answer: Any) -> str:
-    """Give the kind of an answer's error, `result` if it is none."""
+    """Return the kind of an error, or `result`."""
     found: str = answer["error"]["data"]["kind"] if "error" in answer else "result"
     return found
 
 
 def by_id(answers: Iterable[Any]) -> dict[Any, str]:
-    """Give the kinds of the answers by their ids, each of which has one."""
+    """Return the kinds of the responses by their ids, which are unique."""
     found: dict[Any, str] = {}
     for answer in answers:
         assert answer["id"] not in found

@@ -9,7 +9,7 @@ EVENT = {"runName": "r", "name": "n"}
 AWAIT = {**EVENT, "awaitCreation": True}
 
 
-def test_an_event_that_another_process_creates_is_awaited(spawn: Spawn) -> None:
+def test_a_wait_ends_for_an_event_that_another_process_creates(spawn: Spawn) -> None:
     sidecar, other = spawn(), spawn()
     sidecar.ask(1, "events.wait", **AWAIT)
     sidecar.until("waits", 1)
@@ -18,7 +18,7 @@ def test_an_event_that_another_process_creates_is_awaited(spawn: Spawn) -> None:
     assert sidecar.answer() == {"jsonrpc": "2.0", "id": 1, "result": answered}
 
 
-def test_an_event_that_a_later_request_creates_is_awaited(spawn: Spawn) -> None:
+def test_a_wait_ends_for_an_event_that_a_later_request_creates(spawn: Spawn) -> None:
     sidecar = spawn()
     sidecar.send(
         request(1, "events.wait", **AWAIT),
@@ -29,7 +29,7 @@ def test_an_event_that_a_later_request_creates_is_awaited(spawn: Spawn) -> None:
     assert answers[1] == answers[3]
 
 
-def test_null_and_false_await_no_creation(spawn: Spawn) -> None:
+def test_null_and_false_do_not_await_a_creation(spawn: Spawn) -> None:
     sidecar = spawn()
     for identity, given in enumerate((None, False)):
         sidecar.ask(identity, "events.wait", **EVENT, awaitCreation=given)
@@ -56,7 +56,7 @@ def test_shutdown_ends_a_wait_for_a_creation(spawn: Spawn) -> None:
     assert sidecar.status() == 0
 
 
-def test_the_end_of_input_leaves_a_wait_for_a_creation_its_time(spawn: Spawn) -> None:
+def test_a_timed_wait_for_a_creation_continues_after_the_end_of_input(spawn: Spawn) -> None:
     sidecar, other = spawn(), spawn()
     sidecar.send(
         request(1, "events.wait", **AWAIT, timeoutSeconds=1e6),

@@ -11,9 +11,7 @@ from tests.e2e.conftest import Spawn
 
 
 @pytest.mark.parametrize("due", [False, True])
-def test_a_damaged_event_affects_its_own_requests_alone(
-    spawn: Spawn, store: Path, due: bool
-) -> None:
+def test_a_damaged_event_affects_only_requests_for_it(spawn: Spawn, store: Path, due: bool) -> None:
     making = spawn()
     for name in ("one", "bad", "two"):
         making.call("events.create", runName="r", name=name, expiresInSeconds=3600)

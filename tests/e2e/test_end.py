@@ -49,7 +49,7 @@ def test_waits_without_a_timeout_end_with_the_input(spawn: Spawn) -> None:
     assert sidecar.status() == 0
 
 
-def test_waits_with_a_timeout_are_given_their_time(spawn: Spawn) -> None:
+def test_waits_with_a_timeout_continue_after_the_end_of_input(spawn: Spawn) -> None:
     sidecar, other = spawn(), spawn()
     sidecar.call("events.create", **EVENT)
     other_event = {"runName": "r", "name": "m"}
@@ -95,7 +95,7 @@ def test_input_that_ends_within_a_message_is_answered_by_its_id(spawn: Spawn) ->
 @pytest.mark.parametrize(
     "head", [b"Content-Le", b"Content-Length: 5\r\n", b"Content-Length: x\r\n"]
 )
-def test_a_head_without_a_length_is_answered_and_exits_with_1(spawn: Spawn, head: bytes) -> None:
+def test_headers_without_a_length_are_answered_and_exit_with_1(spawn: Spawn, head: bytes) -> None:
     sidecar = spawn()
     sidecar.write(head)
     if not head.endswith(b"x\r\n"):
@@ -108,7 +108,7 @@ def test_a_head_without_a_length_is_answered_and_exits_with_1(spawn: Spawn, head
 # The reader.
 
 
-def test_it_ends_when_nobody_reads_it(spawn: Spawn) -> None:
+def test_it_ends_when_its_reader_is_gone(spawn: Spawn) -> None:
     sidecar = spawn()
     sidecar.call("events.create", **EVENT)
     sidecar.ask(1, "events.wait", **EVENT, timeoutSeconds=1e6)
@@ -116,7 +116,9 @@ def test_it_ends_when_nobody_reads_it(spawn: Spawn) -> None:
     assert sidecar.status() == 0
 
 
-def test_it_ends_when_its_reader_goes_while_the_last_answers_wait(spawn: Spawn) -> None:
+def test_it_ends_when_its_reader_is_lost_before_the_last_responses_are_written(
+    spawn: Spawn,
+) -> None:
     sidecar, other = spawn(), spawn()
     sidecar.call("events.create", **EVENT, description="x" * 1_000_000)
     sidecar.send(*(request(n, "events.wait", **EVENT, timeoutSeconds=1e6) for n in range(50)))
@@ -129,7 +131,9 @@ def test_it_ends_when_its_reader_goes_while_the_last_answers_wait(spawn: Spawn) 
 
 
 @pytest.mark.parametrize("ended", [False, True])
-def test_it_ends_when_its_reader_goes_while_answers_wait(spawn: Spawn, ended: bool) -> None:
+def test_it_ends_when_its_reader_is_lost_while_responses_are_queued(
+    spawn: Spawn, ended: bool
+) -> None:
     sidecar = spawn()
     sidecar.call("events.create", **EVENT, description="x" * 1_000_000)
     sidecar.send(*(request(n, "events.get", **EVENT) for n in range(50)))
@@ -156,7 +160,7 @@ def test_it_ends_when_the_other_end_of_its_socket_is_closed(spawn: Spawn) -> Non
 # The parent.
 
 
-def test_it_ends_with_the_parent_that_the_command_line_names(
+def test_it_ends_with_the_parent_from_the_command_line(
     spawn: Spawn, parent: subprocess.Popen[bytes]
 ) -> None:
     for word in (f"--parent-pid={parent.pid}", f"--clientProcessId={parent.pid}"):
@@ -171,7 +175,7 @@ def test_it_ends_with_the_parent_that_the_command_line_names(
     assert first.status() == 0
 
 
-def test_it_ends_with_the_parent_that_initialize_names(
+def test_it_ends_with_the_parent_from_initialize(
     spawn: Spawn, parent: subprocess.Popen[bytes]
 ) -> None:
     sidecar = spawn()
@@ -183,16 +187,14 @@ def test_it_ends_with_the_parent_that_initialize_names(
     assert sidecar.status() == 0
 
 
-def test_a_parent_that_is_a_zombie_already_is_gone(
-    spawn: Spawn, parent: subprocess.Popen[bytes]
-) -> None:
+def test_a_parent_that_is_a_zombie_is_gone(spawn: Spawn, parent: subprocess.Popen[bytes]) -> None:
     parent.kill()
     os.waitid(os.P_PID, parent.pid, os.WEXITED | os.WNOWAIT)
     assert spawn("--parent-pid", str(parent.pid)).status() == 0
 
 
 @pytest.mark.parametrize("pid", [4_000_000, 1 << 40, -5, 0])
-def test_a_parent_that_cannot_be_seen_is_not_watched(spawn: Spawn, pid: int) -> None:
+def test_a_parent_that_is_not_visible_is_not_monitored(spawn: Spawn, pid: int) -> None:
     sidecar = spawn()
     sidecar.call("initialize", processId=pid)
     sidecar.call("sidecar.status")
@@ -237,7 +239,7 @@ def test_exit_alone_ends_it_with_1(spawn: Spawn) -> None:
     assert sidecar.status() == 1
 
 
-def test_exit_while_writes_are_under_way_tears_none_off(spawn: Spawn) -> None:
+def test_exit_interrupts_no_write_that_was_sent(spawn: Spawn) -> None:
     sidecar = spawn()
     count = 200
     creates = [request(n, "events.create", runName="r", name=f"n{n}") for n in range(count)]
@@ -256,7 +258,7 @@ def test_exit_while_writes_are_under_way_tears_none_off(spawn: Spawn) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_does_as_shutdown_and_exit(spawn: Spawn, number: int) -> None:
+def test_a_signal_acts_like_shutdown_and_exit(spawn: Spawn, number: int) -> None:
     sidecar = spawn()
     sidecar.call("events.create", **EVENT)
     sidecar.ask(1, "events.wait", **EVENT, timeoutSeconds=1e6)
@@ -267,7 +269,7 @@ def test_a_signal_does_as_shutdown_and_exit(spawn: Spawn, number: int) -> None:
     assert sidecar.said() == ""
 
 
-def test_a_signal_ends_it_though_nobody_reads_and_though_it_comes_twice(spawn: Spawn) -> None:
+def test_a_signal_ends_it_although_nobody_reads_and_when_sent_twice(spawn: Spawn) -> None:
     sidecar = spawn()
     sidecar.call("events.create", **EVENT, description="x" * 1_000_000)
     sidecar.send(*(request(n, "events.get", **EVENT) for n in range(50)))
@@ -278,7 +280,7 @@ def test_a_signal_ends_it_though_nobody_reads_and_though_it_comes_twice(spawn: S
     assert sidecar.popen.wait(TEST_TIMEOUT) == 0
 
 
-def test_a_stopped_sidecar_goes_on_where_it_was(spawn: Spawn) -> None:
+def test_a_stopped_sidecar_continues(spawn: Spawn) -> None:
     sidecar = spawn()
     sidecar.call("sidecar.status")
     sidecar.popen.send_signal(signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""A process that gets no more threads, descriptors or log lines still answers every request."""
+"""A process without threads, descriptors or a log still answers every request."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_without_threads_or_a_log_every_request_is_answered(
     assert "Traceback" not in sidecar.said()
 
 
-def test_without_threads_a_file_is_read_all_the_same(spawn: Spawn, tmp_path: Path) -> None:
+def test_a_file_is_read_without_threads(spawn: Spawn, tmp_path: Path) -> None:
     path = tmp_path / "requests"
     path.write_bytes(lines([request(n, "events.get", **EVENT) for n in range(3000)]))
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""A sidecar process on a Flyte deployment that is well."""
+"""A sidecar process on a healthy Flyte deployment."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_initialize_is_answered_without_grpc(
     assert server.calls == {}
 
 
-def test_what_talks_to_flyte_is_loaded_with_the_first_request_for_it(
+def test_the_modules_for_flyte_are_loaded_with_the_first_request_for_it(
     connect: Connect, server: Server, tmp_path: Path
 ) -> None:
     ask(server)
@@ -65,7 +65,7 @@ def test_what_talks_to_flyte_is_loaded_with_the_first_request_for_it(
 
 
 @OLD_AND_NEW
-def test_events_are_listed_and_got(connect: Connect, server: Server) -> None:
+def test_events_are_listed_and_read(connect: Connect, server: Server) -> None:
     made = [ask(server, f"e{number}", action=f"c{number}") for number in range(5)]
     server.model.task(RUN, "train", action="b1", **SCOPE)
     ask(server, "int", "int", action="c9", parent="b1", prompt="How many?")
@@ -119,7 +119,7 @@ def test_a_wait_ends_by_its_own_sidecars_signal(connect: Connect, server: Server
 
 
 @OLD_AND_NEW
-def test_an_abort_is_told_and_keeps_its_first_reason(connect: Connect, server: Server) -> None:
+def test_an_abort_is_reported_and_keeps_its_first_reason(connect: Connect, server: Server) -> None:
     ask(server)
     waiter, other = connect(server.endpoint), connect(server.endpoint)
     waiter.ask("w", "events.wait", **EVENT)
@@ -132,7 +132,7 @@ def test_an_abort_is_told_and_keeps_its_first_reason(connect: Connect, server: S
     assert kind(waiter.answer()) == "already_completed"
 
 
-def test_only_runs_make_events(connect: Connect, server: Server) -> None:
+def test_only_runs_create_events(connect: Connect, server: Server) -> None:
     sidecar = connect(server.endpoint)
     sidecar.ask(1, "events.create", **EVENT)
     answer = sidecar.answer()
@@ -141,7 +141,9 @@ def test_only_runs_make_events(connect: Connect, server: Server) -> None:
     assert server.calls == {}
 
 
-def test_the_status_tells_whether_the_deployment_answers(connect: Connect, server: Server) -> None:
+def test_the_status_reports_whether_the_deployment_responds(
+    connect: Connect, server: Server
+) -> None:
     sidecar = connect(server.endpoint)
 
     def healthy() -> bool:
@@ -157,7 +159,7 @@ def test_the_status_tells_whether_the_deployment_answers(connect: Connect, serve
     until(healthy)
 
 
-def test_a_payload_of_3_megabytes_goes_there_and_back(connect: Connect, server: Server) -> None:
+def test_a_payload_of_3_megabytes_is_sent_and_read_back(connect: Connect, server: Server) -> None:
     ask(server, "deploy", "str")
     text = "x\u00e9\n" * 1_000_000
     sidecar, other = connect(server.endpoint), connect(server.endpoint)
@@ -222,7 +224,7 @@ def test_a_request_without_project_is_refused_where_the_connection_has_none(
         (grpc.StatusCode.PERMISSION_DENIED, "permission_denied"),
     ],
 )
-def test_who_may_not_ask_is_told_so(
+def test_authentication_and_permission_errors_are_reported(
     connect: Connect, server: Server, code: grpc.StatusCode, told: str
 ) -> None:
     ask(server, action="c1")

@@ -22,7 +22,7 @@ Environment = dict[str, str]
 
 @pytest.fixture
 def env(command: Environment) -> Environment:
-    """The command's environment, without what would choose a backend."""
+    """The environment of the command, without variables that select a backend."""
     return {name: value for name, value in command.items() if name != "FLYTE_SIDECAR_BACKEND"}
 
 
@@ -36,7 +36,7 @@ def call(
 # The command.
 
 
-def test_doctor_tells_that_the_deployment_works(
+def test_doctor_reports_that_the_deployment_works(
     server: Server, env: Environment, store: Path
 ) -> None:
     done = run("flyte-sidecar", "doctor", *where(server.endpoint), env=env)
@@ -75,13 +75,13 @@ def test_doctor_accepts_a_project_that_exists(server: Server, env: Environment) 
     assert "FAILED" not in done.stdout
 
 
-def test_doctor_notes_that_requests_must_name_a_scope(server: Server, env: Environment) -> None:
+def test_doctor_reports_that_requests_must_have_a_scope(server: Server, env: Environment) -> None:
     done = run("flyte-sidecar", *on(server.endpoint), "doctor", env=env)
     assert done.returncode == 0
     assert "every request must contain both" in done.stdout
 
 
-def test_doctor_tells_that_the_deployment_is_not_there(server: Server, env: Environment) -> None:
+def test_doctor_reports_an_unreachable_deployment(server: Server, env: Environment) -> None:
     server.stop()
     done = run("flyte-sidecar", "doctor", *where(server.endpoint), env=env)
     assert (done.returncode, done.stderr) == (1, "")
@@ -89,7 +89,9 @@ def test_doctor_tells_that_the_deployment_is_not_there(server: Server, env: Envi
     assert "A check failed." in done.stdout
 
 
-def test_doctor_tells_that_tls_was_not_meant(server: Server, env: Environment) -> None:
+def test_doctor_suggests_insecure_for_a_deployment_without_tls(
+    server: Server, env: Environment
+) -> None:
     words = [word for word in where(server.endpoint) if word != "--insecure"]
     done = run("flyte-sidecar", "doctor", *words, env=env)
     assert (done.returncode, done.stderr) == (1, "")
@@ -98,7 +100,7 @@ def test_doctor_tells_that_tls_was_not_meant(server: Server, env: Environment) -
 
 
 @OLD_AND_NEW
-def test_call_speaks_to_the_deployment(server: Server, env: Environment) -> None:
+def test_call_sends_its_request_to_the_deployment(server: Server, env: Environment) -> None:
     server.model.ask(RUN, "deploy", "int", action="c1", **SCOPE)
     listed = call(server, env, "events.list", runName=RUN)
     assert (listed.returncode, listed.stderr) == (0, "")
@@ -114,7 +116,7 @@ def test_call_speaks_to_the_deployment(server: Server, env: Environment) -> None
     assert again.stderr.count("\n") == 1
 
 
-def test_call_tells_that_the_deployment_is_not_there(server: Server, env: Environment) -> None:
+def test_call_reports_an_unreachable_deployment(server: Server, env: Environment) -> None:
     server.stop()
     done = call(server, env, "events.get", runName=RUN, name="deploy")
     assert (done.returncode, done.stdout) == (1, "")
@@ -128,7 +130,7 @@ def test_call_tells_that_the_deployment_is_not_there(server: Server, env: Enviro
 @pytest.mark.parametrize("verb", [[], ["serve"], ["call", "sidecar.status"], ["doctor"]])
 @pytest.mark.parametrize("words", [[], ["--endpoint", ""], ["--endpoint", "http://host/path"]])
 @pytest.mark.parametrize("chosen", ["option", "environment"])
-def test_without_a_deployment_that_can_be_the_command_is_refused(
+def test_the_command_is_refused_without_a_valid_deployment(
     env: Environment, verb: list[str], words: list[str], chosen: str
 ) -> None:
     backend = ["--backend", "flyte"] if chosen == "option" else []
@@ -140,7 +142,7 @@ def test_without_a_deployment_that_can_be_the_command_is_refused(
     assert "Traceback" not in done.stderr
 
 
-def test_the_environment_chooses_the_backend_and_an_option_another(
+def test_an_option_overrides_the_backend_of_the_environment(
     server: Server, env: Environment
 ) -> None:
     env = {**env, "FLYTE_SIDECAR_BACKEND": "flyte"}
@@ -178,7 +180,7 @@ flyte_sidecar.init(backend="flyte", endpoint=sys.argv[1], insecure=True, project
 
 
 def script(text: str, server: Server) -> str:
-    """Run a script on the deployment to its end, which must be a quiet one, and give its words."""
+    """Run a script on the deployment, and return the words of its output; it must not fail."""
     with subprocess.Popen(
         [
             *(sys.executable, "-W", "ignore::DeprecationWarning", "-c"),
@@ -243,7 +245,7 @@ def test_python_gets_lists_signals_and_waits(server: Server) -> None:
     assert server.model.action(RUN, "c0", **SCOPE).payload == 7
 
 
-def test_python_is_told_that_the_deployment_is_not_there(server: Server) -> None:
+def test_python_raises_for_an_unreachable_deployment(server: Server) -> None:
     server.stop()
     told = script(
         """
@@ -280,7 +282,7 @@ def test_a_script_that_closes_nothing_ends_quietly(server: Server) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_a_forked_child_and_its_parent_both_go_on(server: Server) -> None:
+def test_a_forked_child_and_its_parent_both_continue(server: Server) -> None:
     for number in range(3):
         server.model.ask(RUN, f"e{number}", action=f"c{number}", **SCOPE)
     told = script(

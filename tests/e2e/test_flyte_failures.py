@@ -35,7 +35,7 @@ def waiting(connect: Connect, server_process: ServerProcess, **more: Any) -> Pro
 
 
 @OLD_AND_NEW
-def test_a_wait_outlives_the_deployment_and_is_answered_by_its_successor(
+def test_a_wait_survives_a_restart_of_the_deployment(
     connect: Connect, server_process: ServerProcess
 ) -> None:
     waiter = waiting(connect, server_process)
@@ -52,7 +52,7 @@ def test_a_wait_outlives_the_deployment_and_is_answered_by_its_successor(
     assert waiter.status() == 0
 
 
-def test_requests_go_on_once_the_deployment_is_back(
+def test_requests_succeed_after_the_deployment_is_back(
     connect: Connect, server_process: ServerProcess
 ) -> None:
     server_process.ask("deploy", "c1")
@@ -116,7 +116,7 @@ def test_a_wait_ends_with_the_sidecar(
     assert sidecar.status() == 0
 
 
-def test_a_deployment_that_hangs_holds_up_nobody_else(
+def test_a_deployment_that_hangs_delays_no_other_request(
     connect: Connect, server_process: ServerProcess
 ) -> None:
     sidecar = waiting(connect, server_process)
@@ -158,9 +158,7 @@ def test_a_signal_whose_reply_was_lost_is_applied_once_and_succeeds(
 
 
 @OLD_AND_NEW
-def test_a_signal_whose_replies_are_all_lost_is_found_to_have_succeeded(
-    connect: Connect, server: Server
-) -> None:
+def test_a_signal_whose_responses_are_all_lost_succeeds(connect: Connect, server: Server) -> None:
     server.model.ask(RUN, "deploy", "int", action="c1", **SCOPE)
     sidecar = connect(server.endpoint)
     server.faults.unavailable_after["SignalEvent"] = 1000
@@ -226,7 +224,7 @@ def test_a_write_whose_deployment_dies_may_have_happened(
 # A deployment that is slow.
 
 
-def test_a_timeout_tells_what_is_known_of_a_write(connect: Connect, server: Server) -> None:
+def test_a_timeout_reports_the_outcome_of_a_write(connect: Connect, server: Server) -> None:
     server.model.ask(RUN, "deploy", action="c1", **SCOPE)
     sidecar = connect(server.endpoint)
     server.faults.delay = {"ListActions": 1000}
@@ -242,7 +240,7 @@ def test_a_timeout_tells_what_is_known_of_a_write(connect: Connect, server: Serv
     assert (data["outcome"], data["actionName"]) == ("unknown", "c1")
 
 
-def test_a_signal_that_was_sent_is_told_though_it_was_cancelled(
+def test_the_result_of_a_sent_signal_is_reported_although_it_was_cancelled(
     connect: Connect, server: Server
 ) -> None:
     server.model.ask(RUN, "deploy", action="c1", **SCOPE)
@@ -256,7 +254,7 @@ def test_a_signal_that_was_sent_is_told_though_it_was_cancelled(
     assert server.calls["SignalEvent"] == 1
 
 
-def test_what_was_not_sent_is_cancelled(connect: Connect, server: Server) -> None:
+def test_a_write_that_was_not_sent_is_cancelled(connect: Connect, server: Server) -> None:
     server.model.ask(RUN, "deploy", action="c1", **SCOPE)
     server.faults.delay = {"ListActions": 1000, "GetActionDetails": 1000}
     sidecar = connect(server.endpoint)
@@ -268,7 +266,7 @@ def test_what_was_not_sent_is_cancelled(connect: Connect, server: Server) -> Non
     assert server.calls["SignalEvent"] == 0
 
 
-def test_requests_under_way_are_answered_at_the_end_of_input(
+def test_pending_requests_are_answered_at_the_end_of_input(
     connect: Connect, server: Server
 ) -> None:
     count = 40
@@ -290,7 +288,7 @@ def test_requests_under_way_are_answered_at_the_end_of_input(
 
 
 def refused(sidecar: Process, identity: str, reason: str) -> dict[str, Any]:
-    """Give the data of the next answer, which is an error of that kind."""
+    """Return the data of the next response, which is an error of the kind."""
     answer = sidecar.answer()
     assert (answer["id"], kind(answer)) == (identity, reason)
     data: dict[str, Any] = answer["error"]["data"]

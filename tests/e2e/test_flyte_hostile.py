@@ -1,4 +1,4 @@
-"""A sidecar process on a deployment that loses responses, or sends what no sane one sends."""
+"""A sidecar process on a deployment that loses responses, or sends invalid ones."""
 
 from __future__ import annotations
 

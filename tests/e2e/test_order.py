@@ -1,4 +1,4 @@
-"""On one connection a request sees what was written before it."""
+"""A request sees the writes before it on its connection."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ State = tuple[str, Any] | None
 
 
 class PipelineModel:
-    """What the writes of a pipeline do, one after the other.
+    """A model of the writes of a pipeline, in their order.
 
     A read may see what was written after it too, but never less than what came before.
 
@@ -54,7 +54,7 @@ class PipelineModel:
         self.states: dict[str, list[tuple[int, State]]] = {name: [(-1, None)] for name in "abc"}
 
     def write(self, at: int, step: tuple[Any, ...]) -> tuple[str, State]:
-        """Give the kind of the answer, and the event that it shows."""
+        """Return the kind of the response, and the event in it."""
         verb, name, *given = step
         state = self.states[name][-1][1]
         if verb == "create":
@@ -77,14 +77,14 @@ class PipelineModel:
         return "result", new
 
     def may_be_seen(self, at: int, name: str) -> list[State]:
-        """Give the states in which a read at that step may see an event."""
+        """Return the states in which a read at a step may see an event."""
         states = self.states[name]
         first = max(n for n, (since, _) in enumerate(states) if since < at)
         return [state for _, state in states[first:]]
 
 
 def check(steps: list[tuple[Any, ...]], answers: list[Any]) -> None:
-    """Hold the answers, in the order of the steps, against the model."""
+    """Check the responses, in the order of the steps, against the model."""
     model = PipelineModel()
     for at, (step, answer) in enumerate(zip(steps, answers, strict=True)):
         if step[0] not in ("get", "list"):
@@ -121,7 +121,7 @@ def shown(answer: Any) -> Any:
 
 @settings(max_examples=150)
 @given(STEPS)
-def test_a_pipeline_means_what_it_says(sidecar: Process, steps: list[tuple[Any, ...]]) -> None:
+def test_a_pipeline_takes_effect_in_order(sidecar: Process, steps: list[tuple[Any, ...]]) -> None:
     run = f"run{next(RUNS)}"
     sidecar.send(*(asked(n, run, step) for n, step in enumerate(steps)))
     answers = {answer["id"]: answer for answer in sidecar.answers(len(steps))}
@@ -130,7 +130,7 @@ def test_a_pipeline_means_what_it_says(sidecar: Process, steps: list[tuple[Any, 
 
 @settings(max_examples=50)
 @given(STEPS.filter(bool))
-def test_a_batch_means_what_it_says(sidecar: Process, steps: list[tuple[Any, ...]]) -> None:
+def test_a_batch_takes_effect_in_order(sidecar: Process, steps: list[tuple[Any, ...]]) -> None:
     run = f"run{next(RUNS)}"
     sidecar.send([asked(n, run, step) for n, step in enumerate(steps)])
     array = sidecar.answer()
@@ -138,7 +138,7 @@ def test_a_batch_means_what_it_says(sidecar: Process, steps: list[tuple[Any, ...
     check(steps, array)
 
 
-def test_what_names_ids_and_what_names_names_keep_their_order(sidecar: Process) -> None:
+def test_requests_by_id_and_by_name_keep_their_order(sidecar: Process) -> None:
     run = f"run{next(RUNS)}"
     made = sidecar.call("events.create", runName=run, name="a")
     target = {"runName": run, "actionName": made["actionName"]}

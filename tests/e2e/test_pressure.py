@@ -30,7 +30,7 @@ def resident(pid: int) -> int:
     return size
 
 
-def test_stdout_that_is_not_read_stops_the_taking_in_bounded_memory(spawn: Spawn) -> None:
+def test_unread_output_stops_reading_in_bounded_memory(spawn: Spawn) -> None:
     sidecar = spawn()
     sidecar.call("events.create", **EVENT, description="x" * 1000)
     before = resident(sidecar.pid)
@@ -145,7 +145,7 @@ def test_a_reader_that_is_stopped_loses_nothing(spawn: Spawn) -> None:
     assert sidecar.status() == 0
 
 
-def test_more_writes_than_are_taken_at_once_are_all_answered(spawn: Spawn) -> None:
+def test_more_writes_than_run_at_once_are_all_answered(spawn: Spawn) -> None:
     sidecar = spawn()
     count = 3000
     creates = (request(n, "events.create", runName="r", name=f"n{n}") for n in range(count))
@@ -157,7 +157,7 @@ def test_more_writes_than_are_taken_at_once_are_all_answered(spawn: Spawn) -> No
 
 
 @pytest.mark.parametrize("level", ["debug", "info"])
-def test_stderr_that_is_not_drained_holds_nothing_up(spawn: Spawn, level: str) -> None:
+def test_stderr_that_is_not_read_delays_nothing(spawn: Spawn, level: str) -> None:
     sidecar = spawn("--log-level", level, stderr=subprocess.PIPE)
     bad = {"jsonrpc": "2.0", "method": "x" * 1000}
     for _ in range(20):
@@ -167,7 +167,7 @@ def test_stderr_that_is_not_drained_holds_nothing_up(spawn: Spawn, level: str) -
     assert sidecar.status() == 0
 
 
-def test_a_closed_stderr_holds_nothing_up(spawn: Spawn) -> None:
+def test_a_closed_stderr_delays_nothing(spawn: Spawn) -> None:
     sidecar = spawn("--log-level", "debug", stderr=subprocess.PIPE)
     assert sidecar.popen.stderr is not None
     sidecar.popen.stderr.close()

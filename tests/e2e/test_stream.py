@@ -1,4 +1,4 @@
-"""Nothing but the protocol on stdout, and an answer to whatever comes on stdin."""
+"""Only protocol messages on stdout, and a response to any input."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_a_line_of_any_length_and_bytes_of_any_kind_are_answered(spawn: Spawn) -
     assert answers[2]["error"]["data"]["limit"] == 16 << 20
 
 
-def test_a_bad_message_never_leaves_its_sender_without_an_answer(spawn: Spawn) -> None:
+def test_every_malformed_message_is_answered(spawn: Spawn) -> None:
     sidecar = spawn()
     bad = [
         b"{",
@@ -232,7 +232,7 @@ def test_a_client_like_vscode_jsonrpc_is_served(spawn: Spawn) -> None:
     assert sidecar.status() == 0
 
 
-def test_bytes_may_come_one_by_one(spawn: Spawn) -> None:
+def test_bytes_may_arrive_one_by_one(spawn: Spawn) -> None:
     sidecar = spawn()
     body = json.dumps(request("ü", "events.create", runName="r", name="é")).encode()
     for byte in b"Content-Length: %d\r\nX: y\r\n\r\n%b" % (len(body), body):
@@ -269,7 +269,7 @@ def test_a_batch_is_answered_by_one_array(spawn: Spawn) -> None:
     assert array[4]["result"]["payload"] is True
 
 
-def test_a_payload_of_15_megabytes_comes_back_whole(spawn: Spawn) -> None:
+def test_a_payload_of_15_megabytes_is_returned_completely(spawn: Spawn) -> None:
     text = "x\u00e9\n" * 3_000_000
     sidecar = spawn()
     sidecar.call("events.create", **EVENT, expectedType="str")
@@ -280,7 +280,7 @@ def test_a_payload_of_15_megabytes_comes_back_whole(spawn: Spawn) -> None:
 
 
 @pytest.mark.parametrize("value", [0, -1, "1", True, [], 1e400])
-def test_a_timeout_that_means_nothing_is_refused(spawn: Spawn, value: Any) -> None:
+def test_an_invalid_timeout_is_refused(spawn: Spawn, value: Any) -> None:
     sidecar = spawn()
     text = json.dumps(request(1, "events.wait", **EVENT, timeoutSeconds=value))
     sidecar.write(text.replace("Infinity", "1e400").encode() + b"\n")
@@ -300,7 +300,7 @@ def test_timeouts_may_be_tiny_and_huge(spawn: Spawn) -> None:
     assert by_id(sidecar.answers(2)) == {1: "result", 3: "result"}
 
 
-def test_cancelling_at_any_moment_leaves_one_answer(spawn: Spawn) -> None:
+def test_a_request_cancelled_at_any_moment_is_answered_once(spawn: Spawn) -> None:
     sidecar = spawn()
     count = 300
     for n in range(count):

@@ -1,4 +1,4 @@
-"""Streams that are terminals, sockets, nothing at all, or shared with others."""
+"""Streams that are terminals, sockets, closed, or shared."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_person_may_type_requests(spawn: Spawn, terminal: tuple[int, int]) -> 
     assert termios.tcgetattr(slave) == modes
 
 
-def test_a_terminal_that_nobody_reads_does_not_hold_up_the_end(
+def test_a_terminal_that_nobody_reads_does_not_delay_the_end(
     spawn: Spawn, terminal: tuple[int, int]
 ) -> None:
     master, slave = terminal
@@ -113,13 +113,13 @@ def test_the_flags_of_pipes_are_left_alone(spawn: Spawn, blocking: bool) -> None
         os.close(end)
 
 
-def test_nothing_on_stdin_is_the_end(spawn: Spawn) -> None:
+def test_an_empty_stdin_is_the_end_of_input(spawn: Spawn) -> None:
     sidecar = spawn(stdin=subprocess.DEVNULL)
     assert sidecar.rest() == []
     assert sidecar.status() == 0
 
 
-def test_output_may_go_nowhere(spawn: Spawn) -> None:
+def test_output_may_be_discarded(spawn: Spawn) -> None:
     sidecar = spawn(stdout=subprocess.DEVNULL)
     sidecar.send(*(request(n, "events.get", **EVENT) for n in range(1000)))
     sidecar.end_input()
@@ -141,7 +141,7 @@ def test_closed_streams_are_refused_in_a_sentence(store: Path, closed: str) -> N
     assert "Traceback" not in done.stderr
 
 
-def test_a_closed_stderr_is_no_matter(store: Path) -> None:
+def test_stderr_may_be_closed(store: Path) -> None:
     words = " ".join([*COMMAND, "--store", str(store)])
     text = json.dumps(request(1, "events.get", **EVENT)) + "\n"
     done = subprocess.run(

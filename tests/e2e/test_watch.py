@@ -1,4 +1,4 @@
-"""What a watch tells over the wire, and what is refused."""
+"""The notifications of a watch, and what is refused."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from flyte_sidecar.client import Client
 from tests.conftest import ROOT, TEST_TIMEOUT
 from tests.e2e.conftest import Spawn
 from tests.e2e.process import kind, request
-from tests.e2e.watcher import Told, Watcher, create, reason
+from tests.e2e.watcher import Notifications, Watcher, create, reason
 
-# What is told.
+# Notifications.
 
 
-def test_what_stands_comes_first_and_then_what_changes(watcher: Watcher) -> None:
+def test_current_events_are_reported_first_and_then_changes(watcher: Watcher) -> None:
     watcher.call("events.create", **create("stands"))
-    told = watcher.watch(1, runName="r")
-    watcher.until(lambda: told.synced)
-    assert told.changes == [("created", "stands")]
+    watched = watcher.watch(1, runName="r")
+    watcher.until(lambda: watched.synced)
+    assert watched.changes == [("created", "stands")]
     made = watcher.call("events.create", **create("q", expectedType="int"))
-    watcher.until(lambda: told.pending() == {"stands", "q"})
-    assert told.named()["q"] == made
+    watcher.until(lambda: watched.pending() == {"stands", "q"})
+    assert watched.named()["q"] == made
     answered = watcher.call("events.signal", **create("q"), payload=5)
-    watcher.until(lambda: told.pending() == {"stands"})
-    assert told.named()["q"] == answered
+    watcher.until(lambda: watched.pending() == {"stands"})
+    assert watched.named()["q"] == answered
     aborted = watcher.call("events.abort", **create("stands"), reason="why")
-    watcher.until(lambda: told.named()["stands"] == aborted)
+    watcher.until(lambda: watched.named()["stands"] == aborted)
     ends = [("created", "q"), ("resolved", "q"), ("resolved", "stands")]
-    assert told.changes[1:] == ends
-    assert told.sequence == 5
+    assert watched.changes[1:] == ends
+    assert watched.sequence == 5
 
 
-def test_a_note_carries_its_watch_and_its_number_and_nothing_else(spawn: Spawn) -> None:
+def test_a_notification_has_the_documented_members(spawn: Spawn) -> None:
     sidecar = spawn()
     sidecar.call("events.create", **create("q"))
     sidecar.ask(1, "events.watch", watch="ü", runName="r")
@@ -47,35 +47,37 @@ def test_a_note_carries_its_watch_and_its_number_and_nothing_else(spawn: Spawn) 
     assert synced == {"jsonrpc": "2.0", "method": "events.synced", "params": params}
 
 
-def test_watches_of_one_connection_count_each_for_itself(watcher: Watcher) -> None:
+def test_each_watch_has_its_own_sequence(watcher: Watcher) -> None:
     watcher.call("events.create", **create("q"))
     run = watcher.watch(1, "run", runName="r")
     inbox = watcher.watch(2, "inbox")
     under = watcher.watch(3, "under", runName="r", parent="a1")
     unknown = watcher.watch(4, "unknown", runName="nobody")
     every = (run, inbox, under, unknown)
-    watcher.until(lambda: all(told.synced for told in every))
+    watcher.until(lambda: all(watched.synced for watched in every))
     watcher.call("events.create", **create("p", parent="a1"))
     watcher.call("events.create", **create("other", "s"))
     watcher.until(lambda: inbox.pending() == {"q", "p", "other"})
     watcher.call("events.signal", **create("p"), payload=True)
-    watcher.until(lambda: all("resolved" in dict(told.changes) for told in (run, inbox, under)))
-    assert [told.sequence for told in every] == [4, 5, 3, 1]
+    watcher.until(
+        lambda: all("resolved" in dict(watched.changes) for watched in (run, inbox, under))
+    )
+    assert [watched.sequence for watched in every] == [4, 5, 3, 1]
 
 
-def test_an_answer_is_told_as_json_can_carry_it(watcher: Watcher) -> None:
-    told = watcher.watch(1, runName="r")
+def test_payloads_are_reported_in_their_wire_form(watcher: Watcher) -> None:
+    watched = watcher.watch(1, runName="r")
     answers: dict[str, Any] = {"int": 2**60, "float": "NaN", "str": "é\0", "bool": False}
     for word, payload in answers.items():
         watcher.call("events.create", **create(word, expectedType=word))
         watcher.call("events.signal", **create(word), payload=payload)
-    watcher.until(lambda: len(told.named()) == 4 and not told.pending())
-    payloads = {name: event["payload"] for name, event in told.named().items()}
+    watcher.until(lambda: len(watched.named()) == 4 and not watched.pending())
+    payloads = {name: event["payload"] for name, event in watched.named().items()}
     assert payloads == {**answers, "int": str(2**60)}
 
 
 def test_a_watch_sees_what_was_written_before_it_in_one_write(watcher: Watcher) -> None:
-    told = watcher.expect(4)
+    watched = watcher.expect(4)
     watcher.process.send(
         request(1, "events.create", **create("q")),
         request(2, "events.create", **create("p")),
@@ -83,36 +85,36 @@ def test_a_watch_sees_what_was_written_before_it_in_one_write(watcher: Watcher) 
         request(4, "events.watch", watch="w", runName="r"),
         request(5, "events.create", **create("after")),
     )
-    watcher.until(lambda: told.synced)
-    assert {"q", "p"} <= told.named().keys()
-    assert not told.named()["q"]["pending"]
-    watcher.until(lambda: told.pending() == {"p", "after"})
-    assert ("resolved", "q") not in told.changes
+    watcher.until(lambda: watched.synced)
+    assert {"q", "p"} <= watched.named().keys()
+    assert not watched.named()["q"]["pending"]
+    watcher.until(lambda: watched.pending() == {"p", "after"})
+    assert ("resolved", "q") not in watched.changes
 
 
-def test_two_sidecars_on_one_store_tell_their_clients_alike(spawn: Spawn) -> None:
+def test_two_sidecars_on_one_store_report_the_same(spawn: Spawn) -> None:
     watchers = [Watcher(spawn()) for _ in range(2)]
     feeds = [watcher.watch(1, runName="r") for watcher in watchers]
     inboxes = [watcher.watch(2, "inbox") for watcher in watchers]
     for place in range(20):
         by, other = watchers[place % 2], watchers[1 - place % 2]
         by.call("events.create", **create(f"q{place}"))
-        for watcher, told in zip(watchers, feeds, strict=True):
-            watcher.until_pending(told, {f"q{place}"})
+        for watcher, watched in zip(watchers, feeds, strict=True):
+            watcher.until_pending(watched, {f"q{place}"})
         other.call("events.signal", **create(f"q{place}"), payload=True)
-        for watcher, told in zip(watchers, feeds, strict=True):
-            watcher.until_pending(told, set())
+        for watcher, watched in zip(watchers, feeds, strict=True):
+            watcher.until_pending(watched, set())
     for watcher, inbox in zip(watchers, inboxes, strict=True):
         watcher.until_pending(inbox, set())
     assert len(feeds[0].events) == 20
     assert feeds[0].events == feeds[1].events
 
 
-def test_an_expiry_is_told_by_a_sidecar_that_did_not_make_the_event(
+def test_a_sidecar_reports_the_expiry_of_an_event_of_another_one(
     watcher: Watcher, spawn: Spawn
 ) -> None:
     run, inbox = watcher.watch(1, "run", runName="r"), watcher.watch(2, "inbox")
-    watched = (run, inbox)
+    watches = (run, inbox)
     watcher.until(lambda: run.synced and inbox.synced)
     creator = spawn()
     for attempt in range(8):  # on a slow machine a short life ends before the watches see it
@@ -123,13 +125,13 @@ def test_an_expiry_is_told_by_a_sidecar_that_did_not_make_the_event(
         watcher.until(
             lambda name=name, marker=marker: marker in inbox.named() and name not in inbox.pending()
         )
-        if all(("resolved", name) in told.changes for told in watched):
+        if all(("resolved", name) in watched.changes for watched in watches):
             break
     else:
         pytest.fail("no event lived long enough to be seen")
-    for told in watched:
-        assert [change for change, of in told.changes if of == name] == ["created", "resolved"]
-        event = told.named()[name]
+    for watched in watches:
+        assert [change for change, of in watched.changes if of == name] == ["created", "resolved"]
+        event = watched.named()[name]
         assert (event["phase"], event["endedAt"]) == ("TIMED_OUT", made["expiresAt"])
 
 
@@ -160,20 +162,20 @@ def test_what_is_pending_and_the_runs_are_listed(watcher: Watcher) -> None:
         assert kind(watcher.answer(1)) == "cursor_expired"
 
 
-async def test_a_client_that_speaks_in_headers_is_told_in_headers(store: Path) -> None:
-    told = Told()
+async def test_notifications_have_the_framing_of_the_client(store: Path) -> None:
+    watched = Notifications()
     news = asyncio.Event()
 
-    def note(method: str, params: Any) -> None:
-        told.note(method, params)
+    def receive(method: str, params: Any) -> None:
+        watched.receive(method, params)
         news.set()
 
     async with Client.spawn("--store", str(store), cwd=ROOT) as client:
-        client.on_notification = note
+        client.on_notification = receive
         watching = asyncio.ensure_future(client.request("events.watch", watch="w"))
         await client.request("events.create", **create("q"))
         async with asyncio.timeout(TEST_TIMEOUT):
-            while not told.pending():
+            while not watched.pending():
                 await news.wait()
                 news.clear()
         await client.request("events.unwatch", watch="w")
@@ -183,33 +185,33 @@ async def test_a_client_that_speaks_in_headers_is_told_in_headers(store: Path) -
 # What is refused.
 
 
-def test_a_name_that_is_open_is_refused_and_its_watch_goes_on(watcher: Watcher) -> None:
-    told = watcher.watch(1, runName="r")
-    watcher.until(lambda: told.synced)
+def test_a_duplicate_name_is_refused_and_the_open_watch_continues(watcher: Watcher) -> None:
+    watched = watcher.watch(1, runName="r")
+    watcher.until(lambda: watched.synced)
     watcher.process.ask(2, "events.watch", watch="w")
     answer = watcher.answer(2)
     assert kind(answer) == "invalid_params"
     assert answer["error"]["data"]["path"] == "/watch"
     watcher.call("events.create", **create("q"))
-    watcher.until(lambda: told.pending() == {"q"})
+    watcher.until(lambda: watched.pending() == {"q"})
     assert watcher.counters() == (0, 1)
 
 
-def test_of_two_watches_of_one_name_in_one_write_the_second_is_refused(watcher: Watcher) -> None:
-    told = watcher.expect(1)
+def test_the_second_of_two_pipelined_watches_of_one_name_is_refused(watcher: Watcher) -> None:
+    watched = watcher.expect(1)
     watcher.process.send(*(request(n, "events.watch", watch="w", runName="r") for n in (1, 2)))
     assert kind(watcher.answer(2)) == "invalid_params"
-    watcher.until(lambda: told.synced)
+    watcher.until(lambda: watched.synced)
 
 
 def test_the_id_of_an_open_watch_is_in_flight(watcher: Watcher) -> None:
-    told = watcher.watch(7, runName="r")
-    watcher.until(lambda: told.synced)
+    watched = watcher.watch(7, runName="r")
+    watcher.until(lambda: watched.synced)
     watcher.process.ask(7, "events.watch", watch="another")
     answer = watcher.answer(None)
     assert (kind(answer), answer["error"]["data"]["id"]) == ("invalid_request", 7)
     watcher.call("events.create", **create("q"))
-    watcher.until_pending(told, {"q"})
+    watcher.until_pending(watched, {"q"})
 
 
 @pytest.mark.parametrize(
@@ -224,9 +226,7 @@ def test_the_id_of_an_open_watch_is_in_flight(watcher: Watcher) -> None:
         ({"watch": "w", "timeoutSeconds": 0}, "/timeoutSeconds"),
     ],
 )
-def test_params_that_do_not_fit_open_no_watch(
-    watcher: Watcher, params: dict[str, Any], path: str
-) -> None:
+def test_invalid_params_open_no_watch(watcher: Watcher, params: dict[str, Any], path: str) -> None:
     watcher.process.ask(1, "events.watch", **params)
     answer = watcher.answer(1)
     assert kind(answer) == "invalid_params"
@@ -234,7 +234,7 @@ def test_params_that_do_not_fit_open_no_watch(
     assert watcher.counters() == (0, 0)
 
 
-def test_a_watch_may_not_stand_in_a_batch(watcher: Watcher) -> None:
+def test_a_watch_is_not_allowed_in_a_batch(watcher: Watcher) -> None:
     watcher.process.send(
         [request(1, "events.watch", watch="w"), request(2, "events.unwatch", watch="w")]
     )
@@ -247,13 +247,13 @@ def test_a_watch_as_a_notification_does_nothing(watcher: Watcher) -> None:
     opening = {"jsonrpc": "2.0", "method": "events.watch", "params": {"watch": "w"}}
     watcher.process.send(opening, opening)
     assert watcher.counters() == (0, 0)
-    told = watcher.watch(1)
-    watcher.until(lambda: told.synced)
+    watched = watcher.watch(1)
+    watcher.until(lambda: watched.synced)
 
 
 def test_unwatch_as_a_notification_ends_the_watch(watcher: Watcher) -> None:
-    told = watcher.watch(1)
-    watcher.until(lambda: told.synced)
+    watched = watcher.watch(1)
+    watcher.until(lambda: watched.synced)
     closing = {"jsonrpc": "2.0", "method": "events.unwatch", "params": {"watch": "w"}}
     watcher.process.send(closing)
     assert reason(watcher.answer(1)) == "cancelled"
@@ -271,4 +271,4 @@ def test_the_status_counts_waits_and_watches(watcher: Watcher) -> None:
     for place in range(10, 12):
         watcher.answer(place)
     assert watcher.counters() == (0, 2)
-    watcher.until(lambda: not any(told.pending() for told in feeds[::2]))
+    watcher.until(lambda: not any(watched.pending() for watched in feeds[::2]))

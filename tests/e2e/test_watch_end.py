@@ -1,4 +1,4 @@
-"""How watches end: by their client, by their sidecar, and with their store."""
+"""How watches end: by the client, with the sidecar, and with the store."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def watcher(spawn: Spawn) -> Iterator[Watcher]:
 def test_the_client_can_end_a_watch_and_use_its_name_again(watcher: Watcher, how: str) -> None:
     watcher.call("events.create", **create("q"))
     for turn in range(3):
-        told = watcher.watch(f"watch {turn}", runName="r")
-        watcher.until_pending(told, {"q", *(f"more{one}" for one in range(turn))})
+        watched = watcher.watch(f"watch {turn}", runName="r")
+        watcher.until_pending(watched, {"q", *(f"more{one}" for one in range(turn))})
         end(watcher.process, f"watch {turn}", how)
         if how == "unwatch":
             assert watcher.answer("end")["result"] is None
         assert reason(watcher.answer(f"watch {turn}")) == "cancelled"
         watcher.call("events.create", **create(f"more{turn}"))
-        assert len(told.events) == turn + 1
+        assert len(watched.events) == turn + 1
     assert watcher.counters() == (0, 0)
 
 
@@ -63,7 +63,7 @@ def test_unwatch_is_answered_after_the_watch(spawn: Spawn) -> None:
 
 
 @pytest.mark.parametrize("how", ["unwatch", "cancel"])
-def test_a_watch_that_is_ended_in_the_same_write_is_answered_once(
+def test_a_watch_that_is_ended_in_the_same_chunk_is_answered_once(
     watcher: Watcher, how: str
 ) -> None:
     watcher.call("events.create", **create("q"))
@@ -78,19 +78,19 @@ def test_a_watch_that_is_ended_in_the_same_write_is_answered_once(
     assert watcher.counters() == (0, 0)
 
 
-def test_where_no_watch_is_open_unwatch_is_answered_all_the_same(watcher: Watcher) -> None:
+def test_unwatch_without_an_open_watch_is_answered(watcher: Watcher) -> None:
     assert watcher.call("events.unwatch", watch="nobody's") is None
 
 
-def test_unwatch_ends_no_watch_that_was_asked_for_after_it(watcher: Watcher) -> None:
-    told = watcher.expect(2)
+def test_unwatch_does_not_end_a_later_watch(watcher: Watcher) -> None:
+    watched = watcher.expect(2)
     watcher.process.send(
         request(1, "events.unwatch", watch="w"), request(2, "events.watch", watch="w", runName="r")
     )
     assert watcher.answer(1)["result"] is None
-    watcher.until(lambda: told.synced)
+    watcher.until(lambda: watched.synced)
     watcher.call("events.create", **create("q"))
-    watcher.until(lambda: told.pending() == {"q"})
+    watcher.until(lambda: watched.pending() == {"q"})
 
 
 def test_unwatch_ends_no_other_watch(watcher: Watcher) -> None:
@@ -102,14 +102,14 @@ def test_unwatch_ends_no_other_watch(watcher: Watcher) -> None:
     assert first.events == {}
 
 
-def test_past_its_timeout_a_watch_ends_with_an_error(watcher: Watcher) -> None:
-    for turn in range(8):  # on a slow machine a short timeout passes before all is told
-        told = watcher.watch(turn, runName="r", timeoutSeconds=0.1 * 2**turn)
+def test_a_watch_whose_timeout_passes_ends_with_an_error(watcher: Watcher) -> None:
+    for turn in range(8):  # on a slow machine a short timeout passes before all is watched
+        watched = watcher.watch(turn, runName="r", timeoutSeconds=0.1 * 2**turn)
         answer = watcher.answer(turn)
         assert kind(answer) == "deadline_exceeded"
         assert "outcome" not in answer["error"]["data"]
         watcher.call("events.create", **create(f"q{turn}"))
-        if turn and told.synced:
+        if turn and watched.synced:
             break
     else:
         pytest.fail("no watch was synced before its deadline")
@@ -120,7 +120,7 @@ def test_past_its_timeout_a_watch_ends_with_an_error(watcher: Watcher) -> None:
 
 def test_shutdown_ends_watches_with_their_result_and_is_answered_last(watcher: Watcher) -> None:
     feeds = [watcher.watch(1, "run", runName="r"), watcher.watch(2, "all")]
-    watcher.until(lambda: all(told.synced for told in feeds))
+    watcher.until(lambda: all(watched.synced for watched in feeds))
     watcher.process.ask(3, "events.wait", **create("q"))
     watcher.process.ask(4, "shutdown")
     watcher.until(lambda: 4 in watcher._answers)
@@ -133,7 +133,7 @@ def test_shutdown_ends_watches_with_their_result_and_is_answered_last(watcher: W
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_watches_with_their_result(watcher: Watcher, how: signal.Signals) -> None:
     feeds = [watcher.watch(1, runName="r"), watcher.watch(2, "timed", timeoutSeconds=1e6)]
-    watcher.until(lambda: all(told.synced for told in feeds))
+    watcher.until(lambda: all(watched.synced for watched in feeds))
     watcher.process.popen.send_signal(how)
     answers = watcher.rest()
     assert {identity: reason(answers[identity]) for identity in answers} == {
@@ -146,9 +146,9 @@ def test_a_signal_ends_watches_with_their_result(watcher: Watcher, how: signal.S
 @pytest.mark.parametrize("at_once", [False, True])
 def test_the_end_of_input_ends_watches_with_their_result(watcher: Watcher, at_once: bool) -> None:
     watcher.call("events.create", **create("q"))
-    told, inbox = watcher.watch(1, runName="r"), watcher.watch(2, "inbox")
+    watched, inbox = watcher.watch(1, runName="r"), watcher.watch(2, "inbox")
     if not at_once:
-        watcher.until(lambda: told.synced and inbox.synced)
+        watcher.until(lambda: watched.synced and inbox.synced)
     watcher.process.end_input()
     answers = watcher.rest()
     assert {identity: reason(answers[identity]) for identity in answers} == {
@@ -158,9 +158,9 @@ def test_the_end_of_input_ends_watches_with_their_result(watcher: Watcher, at_on
     assert watcher.process.status() == 0
 
 
-def test_when_nobody_reads_a_watch_ends_with_the_process(watcher: Watcher) -> None:
-    told = watcher.watch(1)
-    watcher.until(lambda: told.synced)
+def test_a_watch_ends_with_the_process_when_its_reader_is_gone(watcher: Watcher) -> None:
+    watched = watcher.watch(1)
+    watcher.until(lambda: watched.synced)
     watcher.process.stop_reading()
     assert watcher.process.status() == 0
 
@@ -168,7 +168,7 @@ def test_when_nobody_reads_a_watch_ends_with_the_process(watcher: Watcher) -> No
 # With the store.
 
 
-def test_a_file_that_is_no_store_ends_a_watch_with_an_error(spawn: Spawn, store: Path) -> None:
+def test_a_file_that_is_not_a_store_ends_a_watch_with_an_error(spawn: Spawn, store: Path) -> None:
     store.write_text("something else entirely")
     watcher = Watcher(spawn())
     watcher.watch(1)
@@ -181,12 +181,12 @@ def test_a_file_that_is_no_store_ends_a_watch_with_an_error(spawn: Spawn, store:
 def test_a_store_that_is_gone_ends_its_watches_with_an_error(watcher: Watcher, store: Path) -> None:
     watcher.call("events.create", **create("q"))
     feeds = [watcher.watch(1, "run", runName="r"), watcher.watch(2, "inbox")]
-    watcher.until(lambda: all(told.synced for told in feeds))
+    watcher.until(lambda: all(watched.synced for watched in feeds))
     os.unlink(store)
     for identity in (1, 2):
         answer = watcher.answer(identity)
         assert kind(answer) == "store_unavailable"
         assert answer["error"]["data"]["reason"] == "replaced"
-    told = watcher.watch(3)
-    watcher.until(lambda: told.synced)
-    assert told.events == {}
+    watched = watcher.watch(3)
+    watcher.until(lambda: watched.synced)
+    assert watched.events == {}

@@ -30,17 +30,17 @@ def test_one_open_request_too_many_is_refused(watcher: Watcher) -> None:
     watcher.until(lambda: feeds[-1].synced)
     feeding.join()
     assert watcher.counters() == (half, half)
-    assert all(told.synced for told in feeds)
+    assert all(watched.synced for watched in feeds)
     for method, params in (("events.watch", {"watch": "one more"}), ("events.wait", create("q"))):
         watcher.process.ask("more", method, **params)
         answer = watcher.answer("more")
         assert (kind(answer), answer["error"]["data"]["limit"]) == ("too_many_waits", 2 * half)
     watcher.call("events.unwatch", watch="w0")
-    told = watcher.watch("more", "one more")
-    watcher.until(lambda: told.pending() == {"q"})
+    watched = watcher.watch("more", "one more")
+    watcher.until(lambda: watched.pending() == {"q"})
     assert watcher.counters() == (half, half)
     watcher.call("events.signal", **create("q"), payload=True)
-    watcher.until(lambda: not told.pending())
+    watcher.until(lambda: not watched.pending())
     for place in range(half, 2 * half):
         assert "result" in watcher.answer(place)
     assert watcher.counters() == (0, half)
@@ -64,7 +64,9 @@ def test_very_many_watches_all_end_with_their_result(watcher: Watcher) -> None:
 
 
 @pytest.mark.parametrize("ended", [False, True])
-def test_a_reader_that_goes_while_notes_wait_ends_the_process(spawn: Spawn, ended: bool) -> None:
+def test_the_process_ends_when_its_reader_is_lost_while_notifications_are_queued(
+    spawn: Spawn, ended: bool
+) -> None:
     sidecar, other = spawn(), spawn()
     for place in range(20):
         other.call("events.create", **create(f"q{place}", description="x" * 200_000))
@@ -78,7 +80,7 @@ def test_a_reader_that_goes_while_notes_wait_ends_the_process(spawn: Spawn, ende
 
 @pytest.fixture
 def written(spawn: Spawn) -> Write:
-    """Send requests to a sidecar of its own, and give the results."""
+    """Send requests to another sidecar, and return the results."""
     sidecar = spawn()
 
     def write(messages: list[Any]) -> list[Any]:
@@ -91,7 +93,7 @@ def written(spawn: Spawn) -> Write:
     return write
 
 
-def test_of_10_000_events_a_client_that_slept_hears_the_last_state_of_each(
+def test_a_slow_reader_gets_the_latest_state_of_each_of_10_000_events(
     spawn: Spawn, written: Write
 ) -> None:
     count = 10_000
@@ -125,38 +127,38 @@ def test_of_10_000_events_a_client_that_slept_hears_the_last_state_of_each(
     assert peak < 3 * resident(lists.pid)
 
 
-def test_much_that_a_client_sleeps_through_is_not_kept_for_it(spawn: Spawn, written: Write) -> None:
+def test_changes_that_a_slow_reader_misses_are_not_kept(spawn: Spawn, written: Write) -> None:
     count = 200
     names = [f"q{place}" for place in range(count)]
     words = "x" * MIB
     written([request(n, "events.create", **create(n, expectedType="str")) for n in names])
     watcher = Watcher(spawn())
-    told = watcher.watch(1, runName="r")
-    watcher.until_pending(told, set(names))
+    watched = watcher.watch(1, runName="r")
+    watcher.until_pending(watched, set(names))
     before = peak = resident(watcher.process.pid)
     for start in range(0, count, 10):
         some = names[start : start + 10]
         written([request(n, "events.signal", **create(n), payload=words) for n in some])
         peak = max(peak, resident(watcher.process.pid))
-    watcher.until_pending(told, set())
+    watcher.until_pending(watched, set())
     peak = max(peak, resident(watcher.process.pid))
     print(f"{(peak - before) / MIB:.0f} MiB more")  # noqa: T201
     assert peak - before < 100 * MIB
-    for event in told.events.values():
+    for event in watched.events.values():
         assert event["phase"] == "SUCCEEDED"
         assert event["payload"] == (None if event["partial"] else words)
-    assert told.named()[names[0]]["payload"] == words
+    assert watched.named()[names[0]]["payload"] == words
 
 
 @pytest.mark.parametrize("how", ["signal", "input", "shutdown"])
-def test_a_client_that_slept_through_the_end_still_hears_of_it(
+def test_a_slow_reader_still_gets_the_end_of_its_watch(
     watcher: Watcher, written: Write, how: str
 ) -> None:
     many = [
         request(n, "events.create", **create(f"q{n}", description="x" * 1000)) for n in range(5000)
     ]
     written(many)
-    told = watcher.watch(1, runName="r")
+    watched = watcher.watch(1, runName="r")
     watcher.begun()
     if how == "signal":
         watcher.process.popen.send_signal(signal.SIGTERM)
@@ -167,16 +169,16 @@ def test_a_client_that_slept_through_the_end_still_hears_of_it(
         watcher.process.end_input()
     answers = watcher.rest()
     assert reason(answers[1]) == "shutdown"
-    assert len(told.events) == told.sequence < 5000
+    assert len(watched.events) == watched.sequence < 5000
     assert watcher.process.status() == 0
 
 
-def test_a_client_that_slept_ends_its_watch_once_it_reads(watcher: Watcher, written: Write) -> None:
+def test_a_slow_reader_can_end_its_watch(watcher: Watcher, written: Write) -> None:
     written([request(n, "events.create", **create(f"q{n}")) for n in range(5000)])
-    told = watcher.watch(1, runName="r")
+    watched = watcher.watch(1, runName="r")
     watcher.begun()
     watcher.process.ask(2, "events.unwatch", watch="w")
     assert watcher.answer(2)["result"] is None
     assert reason(watcher.answer(1)) == "cancelled"
-    assert told.sequence > 0
+    assert watched.sequence > 0
     assert watcher.counters() == (0, 0)

@@ -1,4 +1,4 @@
-"""A client that watches, and finds fault with what it is told."""
+"""A client that watches, and checks the order of its notifications."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from tests.e2e.process import Process, kind
 
 
-class Told:
-    """What a watch has told; a note out of its turn fails."""
+class Notifications:
+    """The notifications of a watch; one out of order fails."""
 
     def __init__(self) -> None:
         self.events: dict[str, Any] = {}
@@ -18,7 +18,7 @@ class Told:
         self.synced = False
         self._waiting: dict[str, str] = {}
 
-    def note(self, method: str, params: Any) -> None:
+    def receive(self, method: str, params: Any) -> None:
         self.sequence += 1
         assert params["sequence"] == self.sequence
         if method == "events.synced":
@@ -44,34 +44,34 @@ class Told:
         return {event["name"]: event for event in self.events.values()}
 
     def pending(self) -> set[str]:
-        """Give the names of those that wait for an answer."""
+        """Return the names of the pending events."""
         return set(self._waiting.values())
 
 
 class Watcher:
-    """A client of a sidecar that sorts what it is told; nothing may follow a watch's answer."""
+    """A client that sorts notifications by watch; none may follow the response of its watch."""
 
     def __init__(self, process: Process) -> None:
         self.process = process
-        self._open: dict[str, Told] = {}
+        self._open: dict[str, Notifications] = {}
         self._names: dict[Any, str] = {}
         self._answers: dict[Any, Any] = {}
 
-    def watch(self, identity: Any, name: str = "w", **params: Any) -> Told:
-        told = self.expect(identity, name)
+    def watch(self, identity: Any, name: str = "w", **params: Any) -> Notifications:
+        watched = self.expect(identity, name)
         self.process.ask(identity, "events.watch", watch=name, **params)
-        return told
+        return watched
 
-    def expect(self, identity: Any, name: str = "w") -> Told:
-        """Be ready for what a watch tells that is asked for otherwise."""
+    def expect(self, identity: Any, name: str = "w") -> Notifications:
+        """Expect the notifications of a watch whose request is sent otherwise."""
         self._names[identity] = name
-        self._open[name] = told = Told()
-        return told
+        self._open[name] = watched = Notifications()
+        return watched
 
     def take(self, message: Any) -> None:
         if "method" in message:
             assert "id" not in message
-            self._open[message["params"]["watch"]].note(message["method"], message["params"])
+            self._open[message["params"]["watch"]].receive(message["method"], message["params"])
             return
         identity = message["id"]
         assert identity not in self._answers
@@ -83,12 +83,12 @@ class Watcher:
         while not seen():
             self.take(self.process.answer())
 
-    def until_pending(self, told: Told, names: set[str]) -> None:
-        """Take what comes until all that stood is told, and just these events are pending."""
-        self.until(lambda: told.synced and told.pending() == names)
+    def until_pending(self, watched: Notifications, names: set[str]) -> None:
+        """Receive until the watch is synced and exactly these events are pending."""
+        self.until(lambda: watched.synced and watched.pending() == names)
 
     def begun(self) -> None:
-        """Wait until something is written, and read no more of it."""
+        """Wait until something is written, and read one byte."""
         self.process._buffer += self.process.read(1)
 
     def answer(self, identity: Any) -> Any:
@@ -102,13 +102,13 @@ class Watcher:
         return answer["result"]
 
     def counters(self) -> tuple[int, int]:
-        """Give how many waits and watches are open."""
+        """Return the numbers of open waits and watches."""
         counters = self.call("sidecar.status")["counters"]
         assert counters["inFlight"] >= counters["waits"] + counters["watches"]
         return counters["waits"], counters["watches"]
 
     def rest(self) -> dict[Any, Any]:
-        """Take everything up to the end of its output, and give the answers."""
+        """Receive everything up to the end of the output, and return the responses."""
         for message in self.process.rest():
             self.take(message)
         return self._answers
@@ -119,7 +119,7 @@ def create(name: str, run: str = "r", **more: Any) -> dict[str, Any]:
 
 
 def reason(answer: Any) -> str:
-    """Give why a watch ended, or the kind of its error."""
+    """Return why a watch ended, or the kind of its error."""
     if "error" in answer:
         return kind(answer)
     assert answer["result"].keys() == {"reason"}
