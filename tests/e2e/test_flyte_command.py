@@ -292,7 +292,7 @@ def test_a_forked_child_and_its_parent_both_continue(server: Server) -> None:
         asked, answers = Event.get("e0", "r1"), []
         thread = threading.Thread(target=lambda: answers.append(asked.wait()))
         thread.start()
-        while not _init.service._cancelled_by_pause:  # until the wait is open
+        while not _init.shared_service._cancelled_by_pause:  # until the wait is open
             pass
         child = os.fork()
         if child == 0:
