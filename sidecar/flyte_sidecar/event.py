@@ -103,7 +103,7 @@ class Event:
     @syncify_pages
     @classmethod
     def listall(
-        cls, /, run_name: str, action_name: str | None = None, limit: int = model.DEFAULT_LIMIT
+        cls, /, run_name: str, action_name: str | None = None, limit: int = model.DEFAULT_PAGE_LIMIT
     ) -> Pages[Event]:
         """Iterate over the events of a run, in creation order.
 
@@ -123,7 +123,7 @@ class Event:
         """
         if operator.index(limit) < 1:
             raise ValueError(f"limit must be at least 1, not {limit}")
-        return cls._pages(run_name, action_name, min(limit, model.MAX_LIMIT))
+        return cls._pages(run_name, action_name, min(limit, model.MAX_PAGE_LIMIT))
 
     @classmethod
     async def _pages(cls, run_name: str, parent: str | None, limit: int) -> Pages[Event]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from flyte_sidecar._futures import resolve
 from flyte_sidecar.cli import logs, standard_streams, terminal
-from flyte_sidecar.events.model import MAX_LIMIT, Event, PendingQuery
+from flyte_sidecar.events.model import MAX_PAGE_LIMIT, Event, PendingQuery
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.protocol.results import encode
 from flyte_sidecar.server.settings import Options, make_backend
@@ -61,7 +61,7 @@ async def _pages(options: Options) -> AsyncIterator[list[Event]]:
     scope, cursor = service.scope(None, None, None), None
     try:
         while True:
-            query = PendingQuery(scope=scope, limit=MAX_LIMIT, cursor=cursor)
+            query = PendingQuery(scope=scope, limit=MAX_PAGE_LIMIT, cursor=cursor)
             page = await resolve(service.pending(query))
             yield page.events
             cursor = page.next_cursor

@@ -39,10 +39,10 @@ SUCCEEDED = "SUCCEEDED"
 ABORTED = "ABORTED"
 TIMED_OUT = "TIMED_OUT"
 
-DEFAULT_LIMIT = 100
+DEFAULT_PAGE_LIMIT = 100
 """Entries in a page of a listing."""
 
-MAX_LIMIT = 1000
+MAX_PAGE_LIMIT = 1000
 """Maximum number of entries in a page of a listing."""
 
 DEFAULT_PARENT = "a0"
@@ -197,7 +197,7 @@ class Query(Struct, frozen=True, kw_only=True):
     parent: str | None = None
     phases: Sequence[str] | None = None
     details: bool = False
-    limit: int = DEFAULT_LIMIT
+    limit: int = DEFAULT_PAGE_LIMIT
     max_bytes: int = 1 << 20
     cursor: str | None = None
 
@@ -216,7 +216,7 @@ class RunsQuery(Struct, frozen=True, kw_only=True):
 
     scope: Scope
     pending_only: bool = False
-    limit: int = DEFAULT_LIMIT
+    limit: int = DEFAULT_PAGE_LIMIT
     max_bytes: int = 1 << 20
     cursor: str | None = None
 
@@ -228,7 +228,7 @@ class PendingQuery(Struct, frozen=True, kw_only=True):
     """
 
     scope: Scope
-    limit: int = DEFAULT_LIMIT
+    limit: int = DEFAULT_PAGE_LIMIT
     max_bytes: int = 1 << 20
     cursor: str | None = None
 

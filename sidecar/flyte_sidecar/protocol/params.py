@@ -8,11 +8,11 @@ from msgspec import Meta, Raw, Struct
 
 from flyte_sidecar.events.model import (
     DEFAULT_EXPECTED_TYPE,
-    DEFAULT_LIMIT,
+    DEFAULT_PAGE_LIMIT,
     DEFAULT_PARENT,
     DEFAULT_PROMPT,
     DEFAULT_PROMPT_TYPE,
-    MAX_LIMIT,
+    MAX_PAGE_LIMIT,
     Phase,
     Rendering,
     TypeName,
@@ -28,7 +28,7 @@ MAX_EXPIRY = 100 * 365 * 86400.0
 
 
 Limit = Annotated[
-    Annotated[int, Meta(ge=1, le=MAX_LIMIT)] | None,
+    Annotated[int, Meta(ge=1, le=MAX_PAGE_LIMIT)] | None,
     Meta(description="Maximum number of entries in a page."),
 ]
 Cursor = Annotated[str | None, Meta(description="The `nextCursor` of the previous page.")]
@@ -91,7 +91,7 @@ class ListParams(RunParams, frozen=True, kw_only=True):
     details: Annotated[
         bool | None, Meta(description="Return complete events, never partial ones.")
     ] = False
-    limit: Limit = DEFAULT_LIMIT
+    limit: Limit = DEFAULT_PAGE_LIMIT
     cursor: Annotated[
         str | None,
         Meta(
@@ -159,7 +159,7 @@ class AbortParams(TargetParams, frozen=True, kw_only=True):
 class PendingParams(ScopeParams, frozen=True, kw_only=True):
     """The scope whose pending events to list."""
 
-    limit: Limit = DEFAULT_LIMIT
+    limit: Limit = DEFAULT_PAGE_LIMIT
     cursor: Cursor = None
 
 
@@ -169,7 +169,7 @@ class RunsParams(ScopeParams, frozen=True, kw_only=True):
     pending_only: Annotated[
         bool | None, Meta(description="Only runs that have pending events.")
     ] = False
-    limit: Limit = DEFAULT_LIMIT
+    limit: Limit = DEFAULT_PAGE_LIMIT
     cursor: Cursor = None
 
 
