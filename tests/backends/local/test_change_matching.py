@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flyte_sidecar.backends.local import LocalBackend, change_feed, mutations, reader
+from flyte_sidecar.backends.local.documents import DamagedEvent
 from flyte_sidecar.backends.local.reader import ChangedRow
 from flyte_sidecar.backends.local.writer import Mutation
 from flyte_sidecar.events.model import SUCCEEDED, Event, NewEvent, Run
@@ -33,15 +35,18 @@ class Counted:
         The revisions between which changes were selected.
     decoded
         The names of the events that were read and decoded.
+    pages
+        How many events were read at once.
     """
 
     def __init__(self, backend: LocalBackend, monkeypatch: pytest.MonkeyPatch) -> None:
         self.rows = 0
         self.ranges: list[tuple[int, int]] = []
         self.decoded: list[str] = []
+        self.pages: list[int] = []
         store = backend._reader
         assert store is not None
-        changes, event = store.changes, store.event
+        changes, events = store.changes, store.events
 
         def counted_changes(after: int, until: int, runs: Any) -> list[ChangedRow]:
             found = changes(after, until, runs)
@@ -49,13 +54,16 @@ class Counted:
             self.rows += len(found)
             return found
 
-        def counted_event(identity: int) -> Event:
-            found = event(identity)
-            self.decoded.append(found.name)
-            return found
+        def counted_events(ids: list[int]) -> Iterator[tuple[int, Event | DamagedEvent]]:
+            self.pages.append(0)
+            for identity, event in events(ids):
+                self.pages[-1] += 1
+                assert isinstance(event, Event)
+                self.decoded.append(event.name)
+                yield identity, event
 
         monkeypatch.setattr(store, "changes", counted_changes)
-        monkeypatch.setattr(store, "event", counted_event)
+        monkeypatch.setattr(store, "events", counted_events)
 
 
 async def change_others(backend: LocalBackend, runs: list[Run], count: int = 20) -> None:
@@ -151,6 +159,20 @@ async def test_changes_of_many_runs_all_arrive_in_order(
     for watching in feeds:
         picture = await watching.pending(names)
         assert picture.changes()[-30:] == [("created", name) for name in names]
+
+
+async def test_large_changes_are_read_one_after_another(
+    opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "BATCH_BYTES", 5000)
+    watches, writes = opened(store), opened(store)
+    watching = watched(watches)
+    await watching.synced()
+    counted = Counted(watches, monkeypatch)
+    names = [f"q{number}" for number in range(10)]
+    await asyncio.gather(*(make(writes, name, prompt="x" * 5000) for name in names))
+    await watching.pending(names)
+    assert counted.pages == [1] * 10
 
 
 async def test_a_change_arrives_though_the_row_of_its_run_is_damaged(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from flyte_sidecar._futures import retrieve_exception, try_set_exception, try_set_result
@@ -106,22 +107,13 @@ class ChangeFeed:
             # The client of all of them does not read. Changes stay in the store until it does.
             self._data_version = _UNSEEN  # the next poll calls this again
             return
-        size = 0
         try:
             self._next_expiry = self._store.next_expiry()
-            latest = self._store.revision()  # first: a run of an earlier change has an id by then
-            changes = self._store.changes(self._revision, latest, self._run_ids())
-            for change in changes:
-                size += self._deliver(change)
-                self._revision = change.revision
-                if size > reader.BATCH_BYTES:
-                    break
+            more = self._deliver_page()
         except SQLITE_ERRORS as error:
             self._fail_unless_busy(error)
             return
-        if size <= reader.BATCH_BYTES and len(changes) < reader.BATCH_EVENTS:
-            self._revision = latest
-        elif self._next_page is None:
+        if more and self._next_page is None:
             self._next_page = asyncio.get_running_loop().call_soon(self.deliver)
 
     def fail_waits(self, error: DamagedEvent) -> None:
@@ -152,23 +144,38 @@ class ChangeFeed:
                 ids.append(run_id)
         return ids
 
-    def _deliver(self, change: ChangedRow) -> int:
-        """Deliver one change, and return the event's size if the event was read."""
-        watches = self._watches_of(change)
-        waits = () if change.pending else self._waits.get(change.action_name, ())
-        if not watches and not waits and not change.broken:
-            return 0
-        try:
-            event = self._store.event(change.id)
-        except DamagedEvent as error:
-            self.fail_waits(error)
-            return 0
+    def _deliver_page(self) -> bool:
+        """Deliver some changes, and return whether there may be more."""
+        latest = self._store.revision()  # first: the runs of all changes until then have ids
+        changes = self._store.changes(self._revision, latest, self._run_ids())
+        wanted: dict[int, tuple[int, Collection[WatchFeed]]] = {}
+        for change in changes:
+            watches = self._watches_of(change)
+            waits = not change.pending and change.action_name in self._waits
+            if watches or waits or change.broken:
+                wanted[change.id] = change.revision, watches
+        size = 0
+        if wanted:
+            with closing(self._store.events([*wanted])) as events:
+                for identity, event in events:
+                    self._revision, watches = wanted[identity]
+                    if isinstance(event, DamagedEvent):
+                        self.fail_waits(event)
+                        continue
+                    self._deliver(event, watches)
+                    size += event.size
+                    if size > reader.BATCH_BYTES:
+                        return True
+        more = len(changes) == reader.BATCH_EVENTS
+        self._revision = changes[-1].revision if more else latest
+        return more
+
+    def _deliver(self, event: Event, watches: Collection[WatchFeed]) -> None:
         for watch in watches:
             watch.put(event)
         if not event.pending:
-            for future in waits:
+            for future in self._waits.get(event.action_name, ()):
                 try_set_result(future, event)
-        return event.size
 
     def _watches_of(self, change: ChangedRow) -> Collection[WatchFeed]:
         """Return the watches that will report the change."""

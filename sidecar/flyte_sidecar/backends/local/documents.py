@@ -74,7 +74,7 @@ def read(
             raise
     for key in db.execute(f"SELECT {keys} {selection}", parameters).fetchall():
         if key[0] not in done:
-            yield key + (read_alone(db, key[0], columns) or (None,) * (columns.count(",") + 1))
+            yield key + (_alone(db, key[0], columns) or (None,) * (columns.count(",") + 1))
 
 
 def find_broken(db: Connection) -> bool:
@@ -118,7 +118,7 @@ def named(description: str, action: str | None) -> DamagedEvent:
     return DamagedEvent(message, reason="io", outcome="none", actionName=action)
 
 
-def read_alone(db: Connection, identity: int, columns: str) -> tuple[Any, ...] | None:
+def _alone(db: Connection, identity: int, columns: str) -> tuple[Any, ...] | None:
     """Return the columns of one row, None if the row is missing or broken.
 
     Raises

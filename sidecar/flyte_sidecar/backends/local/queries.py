@@ -44,6 +44,10 @@ def changes(runs: Collection[int] | None) -> str:
     )
 
 
+BY_IDS = "FROM json_each(?) AS wanted CROSS JOIN event ON event.id = wanted.value"
+"""The rows of a JSON array of ids, in its order: CROSS JOIN fixes the order of the loops."""
+
+
 class _First(dict[str, str]):
     """The query for the first event of each selection, composed once."""
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 import math
 import sqlite3
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Generator, Sequence
+from contextlib import closing
 from typing import NamedTuple
 
+from msgspec import json
+
 from flyte_sidecar.backends.local import documents, queries, rows, tables
-from flyte_sidecar.backends.local.documents import Damage
+from flyte_sidecar.backends.local.documents import Damage, DamagedEvent
 from flyte_sidecar.backends.local.file import OpenFile
 from flyte_sidecar.events.backend import CANDIDATES
 from flyte_sidecar.events.model import PAUSED, Event, Run, Target
@@ -171,18 +174,19 @@ class StoreReader:
             for identity, revision, run, action, phase in changed
         ]
 
-    def event(self, identity: int) -> Event:
-        """Return the event of a row.
+    def events(self, ids: Sequence[int]) -> Generator[tuple[int, Event | DamagedEvent], None, None]:
+        """Yield the id and the event of each row, in the order of `ids`.
 
-        Raises
-        ------
-        DamagedEvent
+        Close the generator if it is not read to the end.
         """
-        columns = documents.read_alone(self.db, identity, "document")
-        try:
-            return rows.event(columns and columns[0])
-        except rows.Undecodable:
-            raise self.damage.add(identity) from None
+        parameters = (json.encode(ids).decode(),)
+        found = documents.read(self.db, queries.BY_IDS, parameters, keys="event.id")
+        with closing(found):
+            for identity, document in found:
+                try:
+                    yield identity, rows.event(document)
+                except rows.Undecodable:
+                    yield identity, self.damage.add(identity)
 
     def run(self, run_id: int) -> Run | None:
         """Return the run of a row, None if it is damaged."""
