@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.conftest import OLD_AND_NEW, Connect
 from tests.e2e.deployment import RUN, SCOPE, on, until
 from tests.e2e.process import by_id, kind, request
-from tests.e2e.test_startup import HEAVY, REPORT_MODULES
+from tests.e2e.test_startup import HEAVY, REPORT_MODULES, not_under_coverage
 from tests.fake_runservice.server import Server
 
 EVENT = {"runName": RUN, "name": "deploy"}
@@ -46,6 +46,7 @@ def test_initialize_is_answered_without_grpc(
     assert server.calls == {}
 
 
+@not_under_coverage
 def test_the_modules_for_flyte_are_loaded_with_the_first_request_for_it(
     connect: Connect, server: Server, tmp_path: Path
 ) -> None:

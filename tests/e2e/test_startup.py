@@ -7,8 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.conftest import Spawn
 from tests.e2e.process import kind, request
+
+not_under_coverage = pytest.mark.skipif(
+    "coverage" in sys.modules, reason="coverage imports modules in every process"
+)
 
 HEAVY = {
     "flyteidl2",
@@ -35,6 +41,7 @@ sys.exit(main())
 """
 
 
+@not_under_coverage
 def test_importing_the_command_loads_nothing_heavy() -> None:
     script = "import json, sys, flyte_sidecar.cli.main; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run(
