@@ -23,8 +23,8 @@ from msgspec import json
 from flyte_sidecar._futures import try_set_exception, try_set_result
 from flyte_sidecar.errors import ERRORS, SidecarError
 from flyte_sidecar.protocol.methods import METHODS
+from flyte_sidecar.rpc.framing import Malformed
 from flyte_sidecar.rpc.header_framing import HeaderDecoder
-from flyte_sidecar.rpc.malformed import Malformed
 
 CHUNK = 1 << 16
 """Bytes to read at once."""

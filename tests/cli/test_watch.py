@@ -108,7 +108,7 @@ def test_json_lines_equal_the_notifications_to_a_client(watch: Any, other: Proce
     ask(other, expectedType="int")
     answer(other, str(2**60))
     reader = watch("r", "--json")
-    other.ask("w", "events.watch", watch="watch", runName="r")
+    other.request("w", "events.watch", watch="watch", runName="r")
     assert [reader.message(), reader.message()] == other.answers(2)
 
 

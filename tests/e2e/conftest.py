@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.deployment import ServerProcess, where
+from tests.e2e.deployment import ServerProcess, scoped_options
 from tests.e2e.process import Process
 from tests.e2e.watcher import Watcher
 from tests.fake_runservice.model import Model
@@ -27,8 +27,8 @@ def spawn(store: Path) -> Iterator[Spawn]:
     """Start sidecars on the test's store."""
     started: list[Process] = []
 
-    def start(*arguments: str, **how: Any) -> Process:
-        started.append(Process(store, *arguments, **how))
+    def start(*arguments: str, **popen_options: Any) -> Process:
+        started.append(Process(store, *arguments, **popen_options))
         return started[-1]
 
     yield start
@@ -41,7 +41,7 @@ def watcher(spawn: Spawn) -> Iterator[Watcher]:
     """A client of a sidecar on the test's store; the sidecar must not write to stderr."""
     watcher = Watcher(spawn())
     yield watcher
-    assert watcher.process.said() == ""
+    assert watcher.process.stderr_text() == ""
 
 
 @pytest.fixture
@@ -49,16 +49,16 @@ def connect(store: Path) -> Iterator[Connect]:
     """Start sidecars on the Flyte deployment at an endpoint; the first must not write to stderr."""
     started: list[Process] = []
 
-    def start(endpoint: str, *arguments: str, **how: Any) -> Process:
-        how = {"where": where(endpoint), **how}
-        started.append(Process(store, *arguments, **how))
+    def start(endpoint: str, *arguments: str, **popen_options: Any) -> Process:
+        options = {"backend_options": scoped_options(endpoint), **popen_options}
+        started.append(Process(store, *arguments, **options))
         return started[-1]
 
     yield start
     for process in started:
         process.clear()
     if started:
-        assert started[0].said() == ""
+        assert started[0].stderr_text() == ""
         assert not store.exists()
 
 

@@ -20,21 +20,21 @@ RUN = "r1"
 SCOPE: ScopeArgs = {"project": "p", "domain": "d"}
 
 
-def where(endpoint: str) -> tuple[str, ...]:
+def scoped_options(endpoint: str) -> tuple[str, ...]:
     """Return the options that select a deployment, with the scope of these tests."""
-    return (*on(endpoint), "--project", "p", "--domain", "d")
+    return (*flyte_options(endpoint), "--project", "p", "--domain", "d")
 
 
-def on(endpoint: str) -> tuple[str, ...]:
+def flyte_options(endpoint: str) -> tuple[str, ...]:
     """Return the options without a scope."""
     return ("--backend", "flyte", "--endpoint", endpoint, "--insecure")
 
 
-def until(condition: Callable[[], object]) -> None:
+def wait_until(condition: Callable[[], object]) -> None:
     """Wait until the condition is true."""
     deadline = time.monotonic() + TEST_TIMEOUT
     while not condition():
-        assert time.monotonic() < deadline, "it never came to hold"
+        assert time.monotonic() < deadline, "the condition stayed false"
         time.sleep(0.001)
 
 
@@ -45,7 +45,7 @@ def write_past_deadline(sidecar: Process, method: str, **params: Any) -> dict[st
     """
     timeout = 0.5
     while True:
-        sidecar.ask("write", method, **params, timeoutSeconds=timeout)
+        sidecar.request("write", method, **params, timeoutSeconds=timeout)
         response = sidecar.answer()
         assert kind(response) == "deadline_exceeded"
         data: dict[str, Any] = response["error"]["data"]
@@ -55,12 +55,12 @@ def write_past_deadline(sidecar: Process, method: str, **params: Any) -> dict[st
 
 
 class ServerProcess:
-    """A deployment in a process; what `ask` created exists again after a restart."""
+    """A deployment in a process; its events exist again after a restart."""
 
     def __init__(self, release: str, state: Path) -> None:
         self._release = release
         self._state = state
-        self._asked: list[dict[str, Any]] = []
+        self._events: list[dict[str, Any]] = []
         self._process: subprocess.Popen[str] | None = None
         # Bound and not listening, it keeps the port from others while no server is there.
         self._held = socket.socket()
@@ -69,15 +69,22 @@ class ServerProcess:
         self.port: int = self._held.getsockname()[1]
         self.endpoint = f"127.0.0.1:{self.port}"
 
-    def ask(self, name: str, action: str, **more: Any) -> None:
-        """Let the run ask after the next start."""
-        self._asked.append({"run": RUN, "name": name, "action": action, **SCOPE, **more})
+    def create_event(self, name: str, action: str, **more: Any) -> None:
+        """Add an event that exists from the next start."""
+        self._events.append({"run": RUN, "name": name, "action": action, **SCOPE, **more})
 
     def start(self) -> None:
-        self._state.write_text(json.dumps(self._asked))
-        words = ("--release", self._release, "--port", str(self.port), "--state", str(self._state))
+        self._state.write_text(json.dumps(self._events))
+        arguments = (
+            "--release",
+            self._release,
+            "--port",
+            str(self.port),
+            "--state",
+            str(self._state),
+        )
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.fake_runservice", *words],
+            [sys.executable, "-m", "tests.fake_runservice", *arguments],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -21,23 +21,25 @@ COMMAND = (sys.executable, "-m", "flyte_sidecar")
 class Process:
     """A sidecar on pipes, with line framing.
 
-    It uses the store, unless `where` has other words of where the events are. Its stderr goes
-    to a file beside the store, unless `how` says otherwise.
+    It uses the store, unless `backend_options` select another backend. Its stderr is a file beside
+    the store, unless `popen_options` replace it.
     """
 
     def __init__(
         self,
         store: Path,
-        *words: str,
+        *arguments: str,
         command: Sequence[str] = COMMAND,
-        where: Sequence[str] | None = None,
-        **how: Any,
+        backend_options: Sequence[str] | None = None,
+        **popen_options: Any,
     ) -> None:
-        where = ("--store", str(store)) if where is None else where
+        backend = ("--store", str(store)) if backend_options is None else backend_options
         self.errors = store.parent / "stderr"
         with self.errors.open("ab") as errors:
-            given = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors, **how}
-            self.popen = subprocess.Popen([*command, *where, *words], **given)
+            streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors}
+            self.popen = subprocess.Popen(
+                [*command, *backend, *arguments], **{**streams, **popen_options}
+            )
         self._buffer = b""
 
     @property
@@ -52,21 +54,21 @@ class Process:
     def send(self, *messages: Any) -> None:
         self.write(lines(messages))
 
-    def ask(self, identity: Any, method: str, **params: Any) -> None:
-        self.send(request(identity, method, **params))
+    def request(self, request_id: Any, method: str, **params: Any) -> None:
+        self.send(request(request_id, method, **params))
 
     def read(self, count: int = 1 << 16) -> bytes:
         """Return some of the output, b"" at its end."""
         assert self.popen.stdout is not None
         descriptor = self.popen.stdout.fileno()
-        assert select.select([descriptor], [], [], TEST_TIMEOUT)[0], "nothing comes"
+        assert select.select([descriptor], [], [], TEST_TIMEOUT)[0], "no output"
         return os.read(descriptor, count)
 
     def answer(self) -> Any:
         """Return the next line."""
         while b"\n" not in self._buffer:
             data = self.read()
-            assert data, "the end instead of an answer"
+            assert data, "the output ended before a response"
             self._buffer += data
         line, _, self._buffer = self._buffer.partition(b"\n")
         return json.loads(line)
@@ -74,7 +76,7 @@ class Process:
     def answers(self, count: int) -> list[Any]:
         return [self.answer() for _ in range(count)]
 
-    def rest(self) -> list[Any]:
+    def read_all(self) -> list[Any]:
         """Return everything up to the end of the output."""
         parts = [self._buffer]
         while data := self.read(1 << 20):
@@ -84,12 +86,12 @@ class Process:
 
     def call(self, method: str, **params: Any) -> Any:
         """Send a request and return its result, which is the next response."""
-        self.ask("call", method, **params)
+        self.request("call", method, **params)
         answer = self.answer()
         assert "result" in answer, answer
         return answer["result"]
 
-    def until(self, counter: str, value: int) -> None:
+    def wait_for_counter(self, counter: str, value: int) -> None:
         """Wait until a counter of the sidecar's status has a value."""
         deadline = time.monotonic() + TEST_TIMEOUT
         while self.call("sidecar.status")["counters"][counter] != value:
@@ -107,7 +109,7 @@ class Process:
         """Wait for the end of the process."""
         return self.popen.wait(TEST_TIMEOUT)
 
-    def said(self) -> str:
+    def stderr_text(self) -> str:
         return self.errors.read_text()
 
     def clear(self) -> None:
@@ -120,8 +122,8 @@ class Process:
                     stream.close()
 
 
-def request(identity: Any, method: str, **params: Any) -> dict[str, Any]:
-    made = {"jsonrpc": "2.0", "id": identity, "method": method}
+def request(request_id: Any, method: str, **params: Any) -> dict[str, Any]:
+    made = {"jsonrpc": "2.0", "id": request_id, "method": method}
     return {**made, "params": params} if params else made
 
 

@@ -11,7 +11,7 @@ import grpc
 import pytest
 
 from tests.e2e.conftest import OLD_AND_NEW, Connect
-from tests.e2e.deployment import RUN, SCOPE, on, until
+from tests.e2e.deployment import RUN, SCOPE, flyte_options, wait_until
 from tests.e2e.process import by_id, kind, request
 from tests.e2e.test_startup import HEAVY, REPORT_MODULES, not_under_coverage
 from tests.fake_runservice.server import Server
@@ -19,8 +19,8 @@ from tests.fake_runservice.server import Server
 EVENT = {"runName": RUN, "name": "deploy"}
 
 
-def ask(server: Server, name: str = "deploy", *more: str, **how: Any) -> str:
-    return server.model.ask(RUN, name, *more, **SCOPE, **how)
+def ask(server: Server, name: str = "deploy", *more: str, **popen_options: Any) -> str:
+    return server.model.ask(RUN, name, *more, **SCOPE, **popen_options)
 
 
 # What is loaded when.
@@ -40,7 +40,7 @@ def test_initialize_is_answered_without_grpc(
         "domain": "d",
     }
     sidecar.end_input()
-    assert sidecar.rest() == []
+    assert sidecar.read_all() == []
     assert sidecar.status() == 0
     assert set(json.loads(told.read_text())) & (HEAVY | {"flyte_sidecar.event"}) == set()
     assert server.calls == {}
@@ -92,17 +92,17 @@ def test_events_are_listed_and_read(connect: Connect, server: Server) -> None:
 def test_a_signal_in_one_process_ends_the_wait_in_another(connect: Connect, server: Server) -> None:
     ask(server, "deploy", "float")
     waiter, other = connect(server.endpoint), connect(server.endpoint)
-    waiter.ask("w", "events.wait", **EVENT)
-    until(server.open_streams.total)
+    waiter.request("w", "events.wait", **EVENT)
+    wait_until(server.open_streams.total)
     signalled = other.call("events.signal", **EVENT, payload=3)
     for event in (signalled, waiter.answer()["result"], waiter.call("events.get", **EVENT)):
         assert (event["phase"], event["pending"]) == ("SUCCEEDED", False)
         assert isinstance(event["payload"], float)
         assert event["payload"] == 3.0
-    other.ask("again", "events.signal", **EVENT, payload=3.0)
-    other.ask("else", "events.signal", **EVENT, payload=4)
+    other.request("again", "events.signal", **EVENT, payload=3.0)
+    other.request("else", "events.signal", **EVENT, payload=4)
     assert by_id(other.answers(2)) == {"again": "result", "else": "already_signalled"}
-    until(lambda: not server.open_streams.total())
+    wait_until(lambda: not server.open_streams.total())
 
 
 @OLD_AND_NEW
@@ -123,19 +123,19 @@ def test_a_wait_ends_by_its_own_sidecars_signal(connect: Connect, server: Server
 def test_an_abort_is_reported_and_keeps_its_first_reason(connect: Connect, server: Server) -> None:
     ask(server)
     waiter, other = connect(server.endpoint), connect(server.endpoint)
-    waiter.ask("w", "events.wait", **EVENT)
-    until(server.open_streams.total)
+    waiter.request("w", "events.wait", **EVENT)
+    wait_until(server.open_streams.total)
     aborted = other.call("events.abort", **EVENT, reason="too late")
     assert other.call("events.abort", **EVENT, reason="never mind") == aborted
     assert (aborted["phase"], aborted["abortReason"]) == ("ABORTED", "too late")
     assert waiter.answer()["result"]["abortReason"] == "too late"
-    waiter.ask("s", "events.signal", **EVENT, payload=True)
+    waiter.request("s", "events.signal", **EVENT, payload=True)
     assert kind(waiter.answer()) == "already_completed"
 
 
 def test_only_runs_create_events(connect: Connect, server: Server) -> None:
     sidecar = connect(server.endpoint)
-    sidecar.ask(1, "events.create", **EVENT)
+    sidecar.request(1, "events.create", **EVENT)
     answer = sidecar.answer()
     assert kind(answer) == "unsupported_by_backend"
     assert answer["error"]["data"]["retryable"] is False
@@ -157,15 +157,15 @@ def test_the_status_reports_whether_the_deployment_responds(
     server.stop()
     assert not healthy()
     server.start()
-    until(healthy)
+    wait_until(healthy)
 
 
 def test_a_payload_of_3_megabytes_is_sent_and_read_back(connect: Connect, server: Server) -> None:
     ask(server, "deploy", "str")
     text = "x\u00e9\n" * 1_000_000
     sidecar, other = connect(server.endpoint), connect(server.endpoint)
-    other.ask("w", "events.wait", **EVENT)
-    until(server.open_streams.total)
+    other.request("w", "events.wait", **EVENT)
+    wait_until(server.open_streams.total)
     assert sidecar.call("events.signal", **EVENT, payload=text)["payload"] == text
     assert sidecar.call("events.get", **EVENT)["payload"] == text
     assert other.answer()["result"]["payload"] == text
@@ -184,7 +184,7 @@ def test_a_thousand_pipelined_requests_are_answered_once_each(
     found = {answer["id"]: answer["result"]["actionName"] for answer in sidecar.answers(count)}
     assert found == {n: made[n % 50] for n in range(count)}
     sidecar.end_input()
-    assert sidecar.rest() == []
+    assert sidecar.read_all() == []
     assert sidecar.status() == 0
 
 
@@ -196,7 +196,7 @@ def test_a_request_without_project_is_refused_where_the_connection_has_none(
     connect: Connect, server: Server, method: str
 ) -> None:
     ask(server)
-    sidecar = connect(server.endpoint, where=on(server.endpoint))
+    sidecar = connect(server.endpoint, backend_options=flyte_options(server.endpoint))
     given: dict[str, Any] = {"runName": RUN} if method == "list" else {**EVENT}
     if method == "signal":
         given["payload"] = True
@@ -205,7 +205,7 @@ def test_a_request_without_project_is_refused_where_the_connection_has_none(
         ({"domain": "d"}, "project"),
         ({"project": "p"}, "domain"),
     ):
-        sidecar.ask(1, f"events.{method}", **given, **scope)
+        sidecar.request(1, f"events.{method}", **given, **scope)
         answer = sidecar.answer()
         assert (kind(answer), answer["error"]["data"]["path"]) == ("invalid_params", f"/{missing}")
     assert server.calls == {}

@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import ROOT, TEST_TIMEOUT, run
 from tests.e2e.conftest import OLD_AND_NEW
-from tests.e2e.deployment import RUN, SCOPE, on, where
+from tests.e2e.deployment import RUN, SCOPE, flyte_options, scoped_options
 from tests.fake_runservice.server import Server
 
 Environment = dict[str, str]
@@ -29,7 +29,7 @@ def env(command: Environment) -> Environment:
 def call(
     server: Server, env: Environment, method: str, **params: object
 ) -> subprocess.CompletedProcess[str]:
-    words = ("flyte-sidecar", *where(server.endpoint), "call", method, json.dumps(params))
+    words = ("flyte-sidecar", *scoped_options(server.endpoint), "call", method, json.dumps(params))
     return run(*words, env=env)
 
 
@@ -39,12 +39,12 @@ def call(
 def test_doctor_reports_that_the_deployment_works(
     server: Server, env: Environment, store: Path
 ) -> None:
-    done = run("flyte-sidecar", "doctor", *where(server.endpoint), env=env)
+    done = run("flyte-sidecar", "doctor", *scoped_options(server.endpoint), env=env)
     assert (done.returncode, done.stderr) == (0, "")
     told = {line[:15].strip(): line[15:] for line in done.stdout.splitlines()}
     assert told["backend"] == "flyte"
     assert told["scope"] == "org none, project p, domain d"
-    assert told["identity"].startswith("none")
+    assert told["request_id"].startswith("none")
     assert told["endpoint"] == f"{server.endpoint}, plaintext (ok)"
     assert "note" not in told
     assert "All checks passed." in done.stdout
@@ -62,7 +62,7 @@ def test_doctor_detects_a_project_or_domain_that_does_not_exist(
     projects: dict[str, list[str]], says: str, server: Server, env: Environment
 ) -> None:
     server.model.projects = projects
-    done = run("flyte-sidecar", "doctor", *where(server.endpoint), env=env)
+    done = run("flyte-sidecar", "doctor", *scoped_options(server.endpoint), env=env)
     assert (done.returncode, done.stderr) == (1, "")
     assert f"FAILED: {says}\n" in done.stdout
     assert "All checks passed." not in done.stdout
@@ -70,20 +70,20 @@ def test_doctor_detects_a_project_or_domain_that_does_not_exist(
 
 def test_doctor_accepts_a_project_that_exists(server: Server, env: Environment) -> None:
     server.model.projects = {"p": ["d"]}
-    done = run("flyte-sidecar", "doctor", *where(server.endpoint), env=env)
+    done = run("flyte-sidecar", "doctor", *scoped_options(server.endpoint), env=env)
     assert done.returncode == 0
     assert "FAILED" not in done.stdout
 
 
 def test_doctor_reports_that_requests_must_have_a_scope(server: Server, env: Environment) -> None:
-    done = run("flyte-sidecar", *on(server.endpoint), "doctor", env=env)
+    done = run("flyte-sidecar", *flyte_options(server.endpoint), "doctor", env=env)
     assert done.returncode == 0
     assert "every request must contain both" in done.stdout
 
 
 def test_doctor_reports_an_unreachable_deployment(server: Server, env: Environment) -> None:
     server.stop()
-    done = run("flyte-sidecar", "doctor", *where(server.endpoint), env=env)
+    done = run("flyte-sidecar", "doctor", *scoped_options(server.endpoint), env=env)
     assert (done.returncode, done.stderr) == (1, "")
     assert f"{server.endpoint}, plaintext (FAILED: {server.endpoint} cannot be" in done.stdout
     assert "A check failed." in done.stdout
@@ -92,7 +92,7 @@ def test_doctor_reports_an_unreachable_deployment(server: Server, env: Environme
 def test_doctor_suggests_insecure_for_a_deployment_without_tls(
     server: Server, env: Environment
 ) -> None:
-    words = [word for word in where(server.endpoint) if word != "--insecure"]
+    words = [word for word in scoped_options(server.endpoint) if word != "--insecure"]
     done = run("flyte-sidecar", "doctor", *words, env=env)
     assert (done.returncode, done.stderr) == (1, "")
     assert "TLS with the CA certificates of the system (FAILED" in done.stdout

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import OLD_AND_NEW, Connect
-from tests.e2e.deployment import RUN, SCOPE, ServerProcess, until, write_past_deadline
+from tests.e2e.deployment import RUN, SCOPE, ServerProcess, wait_until, write_past_deadline
 from tests.e2e.process import Process, by_id, kind, request
 from tests.fake_runservice.server import Server
 
@@ -17,17 +17,17 @@ EVENT = {"runName": RUN, "name": "deploy"}
 TARGET = {"runName": RUN, "actionName": "c1"}
 
 
-def cancel(identity: Any) -> dict[str, Any]:
-    return {"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": identity}}
+def cancel(request_id: Any) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": request_id}}
 
 
 def waiting(connect: Connect, server_process: ServerProcess, **more: Any) -> Process:
     """Start a sidecar with one wait that has reached the deployment."""
-    server_process.ask("deploy", "c1")
+    server_process.create_event("deploy", "c1")
     server_process.start()
     sidecar = connect(server_process.endpoint)
-    sidecar.ask("w", "events.wait", **EVENT, **more)
-    until(server_process.open_streams)
+    sidecar.request("w", "events.wait", **EVENT, **more)
+    wait_until(server_process.open_streams)
     return sidecar
 
 
@@ -40,7 +40,7 @@ def test_a_wait_survives_a_restart_of_the_deployment(
 ) -> None:
     waiter = waiting(connect, server_process)
     server_process.kill()
-    waiter.ask("g", "events.get", **EVENT)
+    waiter.request("g", "events.get", **EVENT)
     assert kind(waiter.answer()) == "backend_unavailable"
     server_process.start()
     other = connect(server_process.endpoint)
@@ -48,14 +48,14 @@ def test_a_wait_survives_a_restart_of_the_deployment(
     answer = waiter.answer()
     assert (answer["id"], answer["result"]["payload"]) == ("w", True)
     waiter.end_input()
-    assert waiter.rest() == []
+    assert waiter.read_all() == []
     assert waiter.status() == 0
 
 
 def test_requests_succeed_after_the_deployment_is_back(
     connect: Connect, server_process: ServerProcess
 ) -> None:
-    server_process.ask("deploy", "c1")
+    server_process.create_event("deploy", "c1")
     server_process.start()
     sidecar = connect(server_process.endpoint)
     assert sidecar.call("events.get", **EVENT)["actionName"] == "c1"
@@ -64,7 +64,7 @@ def test_requests_succeed_after_the_deployment_is_back(
     sidecar.send(*(request(n, "events.get", **EVENT) for n in range(20)))
     server_process.start()
     assert set(by_id(sidecar.answers(20)).values()) <= {"result", "backend_unavailable"}
-    until(lambda: sidecar.call("sidecar.status")["backend"]["healthy"])
+    wait_until(lambda: sidecar.call("sidecar.status")["backend"]["healthy"])
     assert sidecar.call("events.get", **EVENT)["actionName"] == "c1"
 
 
@@ -87,7 +87,7 @@ def test_a_wait_on_a_dead_deployment_ends_by_a_cancellation(
     answer = sidecar.answer()
     assert (answer["id"], kind(answer)) == ("w", "request_cancelled")
     sidecar.end_input()
-    assert sidecar.rest() == []
+    assert sidecar.read_all() == []
     assert sidecar.status() == 0
 
 
@@ -110,7 +110,7 @@ def test_a_wait_ends_with_the_sidecar(
     if killed:
         server_process.kill()
     end(sidecar)
-    found = by_id(sidecar.rest())
+    found = by_id(sidecar.read_all())
     assert found.pop("s", "result") == "result"
     assert found == {"w": "shutting_down"}
     assert sidecar.status() == 0
@@ -133,7 +133,7 @@ def test_a_deployment_that_hangs_delays_no_other_request(
         "refused": "invalid_params",
     }
     server_process.send(signal.SIGCONT)
-    sidecar.ask("s", "events.signal", **EVENT, payload=True)
+    sidecar.request("s", "events.signal", **EVENT, payload=True)
     assert by_id(sidecar.answers(2)) == {"s": "result", "w": "result"}
 
 
@@ -151,7 +151,7 @@ def test_a_signal_whose_reply_was_lost_is_applied_once_and_succeeds(
     sent = [asked for method, asked, _ in server.requests if method == "SignalEvent"]
     assert [asked.action_id.name for asked in sent] == ["c1"] * 3
     assert server.model.action(RUN, "c1", **SCOPE).payload == 7
-    sidecar.ask(1, "events.signal", **EVENT, payload=8)
+    sidecar.request(1, "events.signal", **EVENT, payload=8)
     answer = sidecar.answer()
     assert kind(answer) == "already_signalled"
     assert answer["error"]["data"]["event"]["payload"] == 7
@@ -208,8 +208,8 @@ def test_a_write_whose_deployment_dies_may_have_happened(
     server.faults.delay[rpc] = 1000
     sidecar = connect(server.endpoint)
     given = {"payload": True} if method == "signal" else {}
-    sidecar.ask(1, f"events.{method}", **EVENT, **given)
-    until(lambda: server.calls[rpc])
+    sidecar.request(1, f"events.{method}", **EVENT, **given)
+    wait_until(lambda: server.calls[rpc])
     server.stop()
     answer = sidecar.answer()
     data = answer["error"]["data"]
@@ -217,7 +217,7 @@ def test_a_write_whose_deployment_dies_may_have_happened(
     assert (data["outcome"], data["actionName"]) == ("unknown", "c1")
     server.faults.delay.clear()
     server.start()
-    until(lambda: sidecar.call("sidecar.status")["backend"]["healthy"])
+    wait_until(lambda: sidecar.call("sidecar.status")["backend"]["healthy"])
     assert sidecar.call(f"events.{method}", **TARGET, **given)["pending"] is False
 
 
@@ -228,15 +228,15 @@ def test_a_timeout_reports_the_outcome_of_a_write(connect: Connect, server: Serv
     server.model.ask(RUN, "deploy", action="c1", **SCOPE)
     sidecar = connect(server.endpoint)
     server.faults.delay = {"ListActions": 1000}
-    sidecar.ask("read", "events.get", **EVENT, timeoutSeconds=0.1)
+    sidecar.request("read", "events.get", **EVENT, timeoutSeconds=0.1)
     assert "outcome" not in refused(sidecar, "read", "deadline_exceeded")
-    sidecar.ask("unsent", "events.signal", **EVENT, payload=True, timeoutSeconds=0.1)
+    sidecar.request("unsent", "events.signal", **EVENT, payload=True, timeoutSeconds=0.1)
     data = refused(sidecar, "unsent", "deadline_exceeded")
     assert (data["outcome"], data["actionName"]) == ("none", None)
     assert server.calls["SignalEvent"] == 0
     server.faults.delay = {"SignalEvent": 1000}
     data = write_past_deadline(sidecar, "events.signal", **EVENT, payload=True)
-    until(lambda: server.calls["SignalEvent"])
+    wait_until(lambda: server.calls["SignalEvent"])
     assert (data["outcome"], data["actionName"]) == ("unknown", "c1")
 
 
@@ -246,8 +246,8 @@ def test_the_result_of_a_sent_signal_is_reported_although_it_was_cancelled(
     server.model.ask(RUN, "deploy", action="c1", **SCOPE)
     server.faults.delay["SignalEvent"] = 1.0
     sidecar = connect(server.endpoint)
-    sidecar.ask("s", "events.signal", **EVENT, payload=True)
-    until(lambda: server.calls["SignalEvent"])
+    sidecar.request("s", "events.signal", **EVENT, payload=True)
+    wait_until(lambda: server.calls["SignalEvent"])
     sidecar.send(cancel("s"))
     answer = sidecar.answer()
     assert (answer["id"], answer["result"]["payload"]) == ("s", True)
@@ -258,8 +258,8 @@ def test_a_write_that_was_not_sent_is_cancelled(connect: Connect, server: Server
     server.model.ask(RUN, "deploy", action="c1", **SCOPE)
     server.faults.delay = {"ListActions": 1000, "GetActionDetails": 1000}
     sidecar = connect(server.endpoint)
-    sidecar.ask("s", "events.signal", **EVENT, payload=True)
-    until(lambda: server.calls["ListActions"])
+    sidecar.request("s", "events.signal", **EVENT, payload=True)
+    wait_until(lambda: server.calls["ListActions"])
     sidecar.send(cancel("s"))
     data = refused(sidecar, "s", "request_cancelled")
     assert (data["outcome"], data["actionName"]) == ("none", None)
@@ -276,20 +276,20 @@ def test_pending_requests_are_answered_at_the_end_of_input(
     sidecar = connect(server.endpoint)
     for number in range(count):
         named = {"runName": RUN, "name": f"e{number}"}
-        sidecar.ask(f"s{number}", "events.signal", **named, payload=True)
-        sidecar.ask(f"g{number}", "events.get", **named)
-    sidecar.ask("l", "events.list", runName=RUN, details=True)
+        sidecar.request(f"s{number}", "events.signal", **named, payload=True)
+        sidecar.request(f"g{number}", "events.get", **named)
+    sidecar.request("l", "events.list", runName=RUN, details=True)
     sidecar.end_input()
-    found = sidecar.rest()
+    found = sidecar.read_all()
     assert set(by_id(found).values()) == {"result"}
     assert len(found) == 2 * count + 1
     assert {answer["result"]["payload"] for answer in found if answer["id"] != "l"} == {True}
     assert sidecar.status() == 0
 
 
-def refused(sidecar: Process, identity: str, reason: str) -> dict[str, Any]:
+def refused(sidecar: Process, request_id: str, reason: str) -> dict[str, Any]:
     """Return the data of the next response, which is an error of the kind."""
     answer = sidecar.answer()
-    assert (answer["id"], kind(answer)) == (identity, reason)
+    assert (answer["id"], kind(answer)) == (request_id, reason)
     data: dict[str, Any] = answer["error"]["data"]
     return data

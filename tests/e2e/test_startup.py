@@ -56,8 +56,8 @@ def test_importing_the_command_loads_nothing_heavy() -> None:
 def test_serving_a_first_request_loads_nothing_heavy(spawn: Spawn, tmp_path: Path) -> None:
     modules = tmp_path / "modules"
     sidecar = spawn(command=[sys.executable, "-c", REPORT_MODULES, str(modules)])
-    sidecar.ask(0, "initialize", capabilities={})
-    sidecar.ask(1, "events.get", runName="r", name="n")
+    sidecar.request(0, "initialize", capabilities={})
+    sidecar.request(1, "events.get", runName="r", name="n")
     assert {kind(sidecar.answer()) for _ in range(2)} == {"result"}
     sidecar.end_input()
     assert sidecar.status() == 0

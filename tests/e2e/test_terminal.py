@@ -115,7 +115,7 @@ def test_the_flags_of_pipes_are_left_alone(spawn: Spawn, blocking: bool) -> None
 
 def test_an_empty_stdin_is_the_end_of_input(spawn: Spawn) -> None:
     sidecar = spawn(stdin=subprocess.DEVNULL)
-    assert sidecar.rest() == []
+    assert sidecar.read_all() == []
     assert sidecar.status() == 0
 
 
@@ -161,5 +161,5 @@ def test_a_full_disk_ends_it(spawn: Spawn) -> None:
         pytest.skip("no /dev/full here")
     with open("/dev/full", "wb") as full:
         sidecar = spawn(stdout=full)
-        sidecar.ask(1, "sidecar.status")
+        sidecar.request(1, "sidecar.status")
         assert sidecar.status() == 1

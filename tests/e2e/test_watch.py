@@ -20,16 +20,16 @@ from tests.e2e.watcher import Notifications, Watcher, create, reason
 def test_current_events_are_reported_first_and_then_changes(watcher: Watcher) -> None:
     watcher.call("events.create", **create("stands"))
     watched = watcher.watch(1, runName="r")
-    watcher.until(lambda: watched.synced)
+    watcher.receive_until(lambda: watched.synced)
     assert watched.changes == [("created", "stands")]
     made = watcher.call("events.create", **create("q", expectedType="int"))
-    watcher.until(lambda: watched.pending() == {"stands", "q"})
+    watcher.receive_until(lambda: watched.pending() == {"stands", "q"})
     assert watched.named()["q"] == made
     answered = watcher.call("events.signal", **create("q"), payload=5)
-    watcher.until(lambda: watched.pending() == {"stands"})
+    watcher.receive_until(lambda: watched.pending() == {"stands"})
     assert watched.named()["q"] == answered
     aborted = watcher.call("events.abort", **create("stands"), reason="why")
-    watcher.until(lambda: watched.named()["stands"] == aborted)
+    watcher.receive_until(lambda: watched.named()["stands"] == aborted)
     ends = [("created", "q"), ("resolved", "q"), ("resolved", "stands")]
     assert watched.changes[1:] == ends
     assert watched.sequence == 5
@@ -38,7 +38,7 @@ def test_current_events_are_reported_first_and_then_changes(watcher: Watcher) ->
 def test_a_notification_has_the_documented_members(spawn: Spawn) -> None:
     sidecar = spawn()
     sidecar.call("events.create", **create("q"))
-    sidecar.ask(1, "events.watch", watch="ü", runName="r")
+    sidecar.request(1, "events.watch", watch="ü", runName="r")
     changed, synced = sidecar.answers(2)
     assert changed.keys() == synced.keys() == {"jsonrpc", "method", "params"}
     assert changed["params"].keys() == {"watch", "sequence", "change", "event"}
@@ -54,12 +54,12 @@ def test_each_watch_has_its_own_sequence(watcher: Watcher) -> None:
     under = watcher.watch(3, "under", runName="r", parent="a1")
     unknown = watcher.watch(4, "unknown", runName="nobody")
     every = (run, inbox, under, unknown)
-    watcher.until(lambda: all(watched.synced for watched in every))
+    watcher.receive_until(lambda: all(watched.synced for watched in every))
     watcher.call("events.create", **create("p", parent="a1"))
     watcher.call("events.create", **create("other", "s"))
-    watcher.until(lambda: inbox.pending() == {"q", "p", "other"})
+    watcher.receive_until(lambda: inbox.pending() == {"q", "p", "other"})
     watcher.call("events.signal", **create("p"), payload=True)
-    watcher.until(
+    watcher.receive_until(
         lambda: all("resolved" in dict(watched.changes) for watched in (run, inbox, under))
     )
     assert [watched.sequence for watched in every] == [4, 5, 3, 1]
@@ -71,7 +71,7 @@ def test_payloads_are_reported_in_their_wire_form(watcher: Watcher) -> None:
     for word, payload in answers.items():
         watcher.call("events.create", **create(word, expectedType=word))
         watcher.call("events.signal", **create(word), payload=payload)
-    watcher.until(lambda: len(watched.named()) == 4 and not watched.pending())
+    watcher.receive_until(lambda: len(watched.named()) == 4 and not watched.pending())
     payloads = {name: event["payload"] for name, event in watched.named().items()}
     assert payloads == {**answers, "int": str(2**60)}
 
@@ -85,10 +85,10 @@ def test_a_watch_sees_what_was_written_before_it_in_one_write(watcher: Watcher) 
         request(4, "events.watch", watch="w", runName="r"),
         request(5, "events.create", **create("after")),
     )
-    watcher.until(lambda: watched.synced)
+    watcher.receive_until(lambda: watched.synced)
     assert {"q", "p"} <= watched.named().keys()
     assert not watched.named()["q"]["pending"]
-    watcher.until(lambda: watched.pending() == {"p", "after"})
+    watcher.receive_until(lambda: watched.pending() == {"p", "after"})
     assert ("resolved", "q") not in watched.changes
 
 
@@ -115,14 +115,14 @@ def test_a_sidecar_reports_the_expiry_of_an_event_of_another_one(
 ) -> None:
     run, inbox = watcher.watch(1, "run", runName="r"), watcher.watch(2, "inbox")
     watches = (run, inbox)
-    watcher.until(lambda: run.synced and inbox.synced)
+    watcher.receive_until(lambda: run.synced and inbox.synced)
     creator = spawn()
     for attempt in range(8):  # on a slow machine a short life ends before the watches see it
         name, marker = f"q{attempt}", f"marker{attempt}"
         made = creator.call("events.create", **create(name), expiresInSeconds=0.5 * 2**attempt)
-        watcher.until(lambda name=name: name in run.named() and name not in run.pending())
+        watcher.receive_until(lambda name=name: name in run.named() and name not in run.pending())
         creator.call("events.create", **create(marker))
-        watcher.until(
+        watcher.receive_until(
             lambda name=name, marker=marker: marker in inbox.named() and name not in inbox.pending()
         )
         if all(("resolved", name) in watched.changes for watched in watches):
@@ -155,10 +155,10 @@ def test_what_is_pending_and_the_runs_are_listed(watcher: Watcher) -> None:
     for method in ("events.pending", "runs.list"):
         assert next(iter(watcher.call(method, project="elsewhere").values())) == []
         for wrong in ({"limit": 0}, {"limit": 1001}, {"runName": "r"}, {"cursor": 1}):
-            watcher.process.ask(1, method, **wrong)
+            watcher.process.request(1, method, **wrong)
             answer = watcher.answer(1)
             assert answer["error"]["data"]["path"] == f"/{next(iter(wrong))}"
-        watcher.process.ask(1, method, cursor="x")
+        watcher.process.request(1, method, cursor="x")
         assert kind(watcher.answer(1)) == "cursor_expired"
 
 
@@ -187,13 +187,13 @@ async def test_notifications_have_the_framing_of_the_client(store: Path) -> None
 
 def test_a_duplicate_name_is_refused_and_the_open_watch_continues(watcher: Watcher) -> None:
     watched = watcher.watch(1, runName="r")
-    watcher.until(lambda: watched.synced)
-    watcher.process.ask(2, "events.watch", watch="w")
+    watcher.receive_until(lambda: watched.synced)
+    watcher.process.request(2, "events.watch", watch="w")
     answer = watcher.answer(2)
     assert kind(answer) == "invalid_params"
     assert answer["error"]["data"]["path"] == "/watch"
     watcher.call("events.create", **create("q"))
-    watcher.until(lambda: watched.pending() == {"q"})
+    watcher.receive_until(lambda: watched.pending() == {"q"})
     assert watcher.counters() == (0, 1)
 
 
@@ -201,13 +201,13 @@ def test_the_second_of_two_pipelined_watches_of_one_name_is_refused(watcher: Wat
     watched = watcher.expect(1)
     watcher.process.send(*(request(n, "events.watch", watch="w", runName="r") for n in (1, 2)))
     assert kind(watcher.answer(2)) == "invalid_params"
-    watcher.until(lambda: watched.synced)
+    watcher.receive_until(lambda: watched.synced)
 
 
 def test_the_id_of_an_open_watch_is_in_flight(watcher: Watcher) -> None:
     watched = watcher.watch(7, runName="r")
-    watcher.until(lambda: watched.synced)
-    watcher.process.ask(7, "events.watch", watch="another")
+    watcher.receive_until(lambda: watched.synced)
+    watcher.process.request(7, "events.watch", watch="another")
     answer = watcher.answer(None)
     assert (kind(answer), answer["error"]["data"]["id"]) == ("invalid_request", 7)
     watcher.call("events.create", **create("q"))
@@ -227,7 +227,7 @@ def test_the_id_of_an_open_watch_is_in_flight(watcher: Watcher) -> None:
     ],
 )
 def test_invalid_params_open_no_watch(watcher: Watcher, params: dict[str, Any], path: str) -> None:
-    watcher.process.ask(1, "events.watch", **params)
+    watcher.process.request(1, "events.watch", **params)
     answer = watcher.answer(1)
     assert kind(answer) == "invalid_params"
     assert answer["error"]["data"]["path"] == path
@@ -248,12 +248,12 @@ def test_a_watch_as_a_notification_does_nothing(watcher: Watcher) -> None:
     watcher.process.send(opening, opening)
     assert watcher.counters() == (0, 0)
     watched = watcher.watch(1)
-    watcher.until(lambda: watched.synced)
+    watcher.receive_until(lambda: watched.synced)
 
 
 def test_unwatch_as_a_notification_ends_the_watch(watcher: Watcher) -> None:
     watched = watcher.watch(1)
-    watcher.until(lambda: watched.synced)
+    watcher.receive_until(lambda: watched.synced)
     closing = {"jsonrpc": "2.0", "method": "events.unwatch", "params": {"watch": "w"}}
     watcher.process.send(closing)
     assert reason(watcher.answer(1)) == "cancelled"
@@ -263,7 +263,7 @@ def test_the_status_counts_waits_and_watches(watcher: Watcher) -> None:
     watcher.call("events.create", **create("q"))
     feeds = [watcher.watch(place, f"w{place}") for place in range(3)]
     for place in range(10, 12):
-        watcher.process.ask(place, "events.wait", **create("q"))
+        watcher.process.request(place, "events.wait", **create("q"))
     assert watcher.counters() == (2, 3)
     watcher.call("events.unwatch", watch="w1")
     assert watcher.counters() == (2, 2)
@@ -271,4 +271,4 @@ def test_the_status_counts_waits_and_watches(watcher: Watcher) -> None:
     for place in range(10, 12):
         watcher.answer(place)
     assert watcher.counters() == (0, 2)
-    watcher.until(lambda: not any(watched.pending() for watched in feeds[::2]))
+    watcher.receive_until(lambda: not any(watched.pending() for watched in feeds[::2]))

@@ -27,13 +27,13 @@ class Notifications:
             return
         assert method == "events.changed"
         event = params["event"]
-        former = self.events.get(event["actionName"])
-        if former is None:
+        previous = self.events.get(event["actionName"])
+        if previous is None:
             assert params["change"] == "created"
         else:
-            resolved = former["pending"] and not event["pending"]
+            resolved = previous["pending"] and not event["pending"]
             assert params["change"] == ("resolved" if resolved else "updated")
-            assert former["pending"] or not event["pending"]
+            assert previous["pending"] or not event["pending"]
         self.events[event["actionName"]] = event
         self._waiting.pop(event["actionName"], None)
         if event["pending"]:
@@ -57,14 +57,14 @@ class Watcher:
         self._names: dict[Any, str] = {}
         self._answers: dict[Any, Any] = {}
 
-    def watch(self, identity: Any, name: str = "w", **params: Any) -> Notifications:
-        watched = self.expect(identity, name)
-        self.process.ask(identity, "events.watch", watch=name, **params)
+    def watch(self, request_id: Any, name: str = "w", **params: Any) -> Notifications:
+        watched = self.expect(request_id, name)
+        self.process.request(request_id, "events.watch", watch=name, **params)
         return watched
 
-    def expect(self, identity: Any, name: str = "w") -> Notifications:
+    def expect(self, request_id: Any, name: str = "w") -> Notifications:
         """Expect the notifications of a watch whose request is sent otherwise."""
-        self._names[identity] = name
+        self._names[request_id] = name
         self._open[name] = watched = Notifications()
         return watched
 
@@ -73,30 +73,30 @@ class Watcher:
             assert "id" not in message
             self._open[message["params"]["watch"]].receive(message["method"], message["params"])
             return
-        identity = message["id"]
-        assert identity not in self._answers
-        if identity in self._names:
-            del self._open[self._names.pop(identity)]
-        self._answers[identity] = message
+        request_id = message["id"]
+        assert request_id not in self._answers
+        if request_id in self._names:
+            del self._open[self._names.pop(request_id)]
+        self._answers[request_id] = message
 
-    def until(self, seen: Callable[[], bool]) -> None:
-        while not seen():
+    def receive_until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
             self.take(self.process.answer())
 
     def until_pending(self, watched: Notifications, names: set[str]) -> None:
         """Receive until the watch is synced and exactly these events are pending."""
-        self.until(lambda: watched.synced and watched.pending() == names)
+        self.receive_until(lambda: watched.synced and watched.pending() == names)
 
-    def begun(self) -> None:
+    def wait_for_output(self) -> None:
         """Wait until something is written, and read one byte."""
         self.process._buffer += self.process.read(1)
 
-    def answer(self, identity: Any) -> Any:
-        self.until(lambda: identity in self._answers)
-        return self._answers.pop(identity)
+    def answer(self, request_id: Any) -> Any:
+        self.receive_until(lambda: request_id in self._answers)
+        return self._answers.pop(request_id)
 
     def call(self, method: str, **params: Any) -> Any:
-        self.process.ask("call", method, **params)
+        self.process.request("call", method, **params)
         answer = self.answer("call")
         assert "result" in answer, answer
         return answer["result"]
@@ -107,9 +107,9 @@ class Watcher:
         assert counters["inFlight"] >= counters["waits"] + counters["watches"]
         return counters["waits"], counters["watches"]
 
-    def rest(self) -> dict[Any, Any]:
+    def read_all(self) -> dict[Any, Any]:
         """Receive everything up to the end of the output, and return the responses."""
-        for message in self.process.rest():
+        for message in self.process.read_all():
             self.take(message)
         return self._answers
 

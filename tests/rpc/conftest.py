@@ -5,20 +5,20 @@ from collections.abc import AsyncIterator
 import pytest
 
 from flyte_sidecar.rpc import shutdown
-from tests.rpc.bench import Bench
+from tests.rpc.fake_server import FakeServer
 
 
 @pytest.fixture
-async def bench(bench_type: type[Bench]) -> AsyncIterator[Bench]:
+async def server(server_type: type[FakeServer]) -> AsyncIterator[FakeServer]:
     """A connection to fake methods, of the type that the test's module chooses."""
-    bench = bench_type()
-    yield bench
-    await bench.close()
+    server = server_type()
+    yield server
+    await server.close()
 
 
 @pytest.fixture
-def bench_type() -> type[Bench]:
-    return Bench
+def server_type() -> type[FakeServer]:
+    return FakeServer
 
 
 @pytest.fixture

@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 
 from flyte_sidecar.rpc import responses
-from tests.rpc.bench import Bench, ids_and_kinds, kind, request, run_pending
+from tests.rpc.fake_server import FakeServer, ids_and_kinds, kind, request, run_pending
 
 
-async def test_a_batch_is_answered_by_one_array_once_all_are_done(bench: Bench) -> None:
+async def test_a_batch_is_answered_by_one_array_once_all_are_done(server: FakeServer) -> None:
     note = {"jsonrpc": "2.0", "method": "note"}
-    bench.send([request(1, "now"), request(2, "work"), note, 7, request(3, "fail"), []])
+    server.send([request(1, "now"), request(2, "work"), note, 7, request(3, "fail"), []])
     await run_pending()
-    assert bench.answers() == []
-    bench.release(2)
+    assert server.answers() == []
+    server.release(2)
     await run_pending()
-    (array,) = bench.answers()
+    (array,) = server.answers()
     assert ids_and_kinds(array) == [
         (1, "result"),
         (2, "result"),
@@ -26,55 +26,59 @@ async def test_a_batch_is_answered_by_one_array_once_all_are_done(bench: Bench) 
         (3, "backend_unavailable"),
         (None, "invalid_request"),
     ]
-    assert bench.notifications == 1
+    assert server.notifications == 1
 
 
-async def test_a_batch_of_notifications_is_not_answered(bench: Bench) -> None:
-    bench.send([{"jsonrpc": "2.0", "method": "note"}] * 3)
-    bench.send([{"jsonrpc": "2.0", "method": "exit"}])
+async def test_a_batch_of_notifications_is_not_answered(server: FakeServer) -> None:
+    server.send([{"jsonrpc": "2.0", "method": "note"}] * 3)
+    server.send([{"jsonrpc": "2.0", "method": "exit"}])
     await run_pending()
-    assert bench.answers() == []
-    assert bench.notifications == 3
+    assert server.answers() == []
+    assert server.notifications == 3
 
 
-async def test_methods_that_are_not_allowed_in_a_batch_are_refused_in_one(bench: Bench) -> None:
-    bench.send([request(1, "alone"), request(2, "exit"), request(3, "now")])
-    (array,) = bench.answers()
-    assert [identity for identity, _ in ids_and_kinds(array)] == [1, 2, 3]
+async def test_methods_that_are_not_allowed_in_a_batch_are_refused_in_one(
+    server: FakeServer,
+) -> None:
+    server.send([request(1, "alone"), request(2, "exit"), request(3, "now")])
+    (array,) = server.answers()
+    assert [request_id for request_id, _ in ids_and_kinds(array)] == [1, 2, 3]
     assert kind(array[0]) == "invalid_request"
     assert kind(array[2]) == "result"
 
 
-async def test_ids_are_unique_within_a_batch_and_among_requests_in_flight(bench: Bench) -> None:
-    bench.ask(1, "work")
-    bench.send([request(1, "now"), request(2, "now"), request(2, "now")])
-    (array,) = bench.answers()
+async def test_ids_are_unique_within_a_batch_and_among_requests_in_flight(
+    server: FakeServer,
+) -> None:
+    server.request(1, "work")
+    server.send([request(1, "now"), request(2, "now"), request(2, "now")])
+    (array,) = server.answers()
     assert ids_and_kinds(array) == [
         (None, "invalid_request"),
         (2, "result"),
         (None, "invalid_request"),
     ]
-    bench.ask(2, "now")
-    assert ids_and_kinds(bench.answers()) == [(2, "result")]
-    bench.release(1)
+    server.request(2, "now")
+    assert ids_and_kinds(server.answers()) == [(2, "result")]
+    server.release(1)
 
 
-async def test_one_request_of_a_batch_can_be_cancelled(bench: Bench) -> None:
-    bench.send([request(1, "work"), request(2, "wait")])
+async def test_one_request_of_a_batch_can_be_cancelled(server: FakeServer) -> None:
+    server.send([request(1, "work"), request(2, "wait")])
     await run_pending()
-    bench.cancel(2)
-    bench.release(1)
+    server.cancel(2)
+    server.release(1)
     await run_pending()
-    (array,) = bench.answers()
+    (array,) = server.answers()
     assert ids_and_kinds(array) == [(1, "result"), (2, "request_cancelled")]
 
 
-async def test_an_empty_and_a_too_long_batch_are_one_invalid_request(bench: Bench) -> None:
-    bench.send([])
-    bench.send([request(n, "now") for n in range(1001)])
-    assert ids_and_kinds(bench.answers()) == [(None, "invalid_request")] * 2
-    bench.send([request(n, "now") for n in range(1000)])
-    assert ids_and_kinds(bench.answers()[0]) == [(n, "result") for n in range(1000)]
+async def test_an_empty_and_a_too_long_batch_are_one_invalid_request(server: FakeServer) -> None:
+    server.send([])
+    server.send([request(n, "now") for n in range(1001)])
+    assert ids_and_kinds(server.answers()) == [(None, "invalid_request")] * 2
+    server.send([request(n, "now") for n in range(1000)])
+    assert ids_and_kinds(server.answers()[0]) == [(n, "result") for n in range(1000)]
 
 
 @pytest.fixture
@@ -83,15 +87,15 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small_batches")
-async def test_reads_whose_results_no_longer_fit_fail_as_too_large(bench: Bench) -> None:
-    bench.send([request(n, "work") for n in range(8)])
+async def test_reads_whose_results_no_longer_fit_fail_as_too_large(server: FakeServer) -> None:
+    server.send([request(n, "work") for n in range(8)])
     await run_pending()
     for n in range(8):
-        bench.release(n, "x" * (8000 if n % 2 else 100))
+        server.release(n, "x" * (8000 if n % 2 else 100))
     await run_pending()
-    size = len(b"".join(bench.transport.unread))
-    (array,) = bench.answers()
-    assert [identity for identity, _ in ids_and_kinds(array)] == list(range(8))
+    size = len(b"".join(server.transport.unread))
+    (array,) = server.answers()
+    assert [request_id for request_id, _ in ids_and_kinds(array)] == list(range(8))
     kinds = [kind(answer) for answer in array]
     assert kinds.count("message_too_large") == 2
     assert kinds[::2] == ["result"] * 4
@@ -101,27 +105,29 @@ async def test_reads_whose_results_no_longer_fit_fail_as_too_large(bench: Bench)
 
 
 @pytest.mark.usefixtures("small_batches")
-async def test_the_result_of_a_write_is_reported_whatever_its_size(bench: Bench) -> None:
-    bench.send([request(1, "write"), request(2, "write"), request(3, "now")])
+async def test_the_result_of_a_write_is_reported_whatever_its_size(server: FakeServer) -> None:
+    server.send([request(1, "write"), request(2, "write"), request(3, "now")])
     await run_pending()
-    bench.release(1, "x" * 19_000)
-    bench.release(2, "x" * 19_000)
+    server.release(1, "x" * 19_000)
+    server.release(2, "x" * 19_000)
     await run_pending()
-    (array,) = bench.answers()
+    (array,) = server.answers()
     assert ids_and_kinds(array) == [(1, "result"), (2, "result"), (3, "result")]
 
 
 @pytest.mark.usefixtures("small_batches")
-async def test_the_array_keeps_its_limit_however_many_results_do_not_fit(bench: Bench) -> None:
+async def test_the_array_keeps_its_limit_however_many_results_do_not_fit(
+    server: FakeServer,
+) -> None:
     long = "i" * 200
     entries: list[Any] = [request(f"{long}{n}", "work") for n in range(12)]
-    bench.send([*entries, request(f"{long}0", "now"), 7])
+    server.send([*entries, request(f"{long}0", "now"), 7])
     await run_pending()
     for n in range(12):
-        bench.release(f"{long}{n}", "x" * 2000)
+        server.release(f"{long}{n}", "x" * 2000)
     await run_pending()
-    assert len(b"".join(bench.transport.unread)) <= 20_000
-    (array,) = bench.answers()
+    assert len(b"".join(server.transport.unread)) <= 20_000
+    (array,) = server.answers()
     assert len(array) == 14
     kinds = [kind(answer) for answer in array]
     assert kinds.count("result") + kinds.count("message_too_large") == 12
@@ -132,40 +138,40 @@ class Result(dict[str, int]):
     """A result that supports weak references."""
 
 
-async def test_the_results_of_a_batch_are_not_kept_beside_its_array(bench: Bench) -> None:
-    bench.send([request(1, "work"), request(2, "work")])
+async def test_the_results_of_a_batch_are_not_kept_beside_its_array(server: FakeServer) -> None:
+    server.send([request(1, "work"), request(2, "work")])
     await run_pending()
     result = Result(n=1)
     kept = weakref.ref(result)
-    bench.release(1, result)
+    server.release(1, result)
     del result
     await run_pending()
     assert kept() is None
-    bench.release(2)
+    server.release(2)
     await run_pending()
-    ((first, _),) = bench.answers()
+    ((first, _),) = server.answers()
     assert first["result"] == {"n": 1}
 
 
 async def test_all_open_batches_together_hold_bounded_memory(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(responses, "MAX_HELD_BYTES", 32_000)
 
     for n in range(5):
-        bench.send([request(f"stuck {n}", "work"), request(n, "work")])
+        server.send([request(f"stuck {n}", "work"), request(n, "work")])
     await run_pending()
     for n in range(5):
-        bench.release(n, "x" * 10_000)
+        server.release(n, "x" * 10_000)
     await run_pending()
     for n in range(5):
-        bench.release(f"stuck {n}")
+        server.release(f"stuck {n}")
     await run_pending()
-    kinds = [kind(batch[1]) for batch in bench.answers()]
+    kinds = [kind(batch[1]) for batch in server.answers()]
     assert kinds == ["result"] * 3 + ["message_too_large"] * 2
-    bench.send([request(6, "work")])
+    server.send([request(6, "work")])
     await run_pending()
-    bench.release(6, "x" * 30_000)
+    server.release(6, "x" * 30_000)
     await run_pending()
-    ((answer,),) = bench.answers()
+    ((answer,),) = server.answers()
     assert kind(answer) == "result"

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import json as fast
 
-from flyte_sidecar.rpc.framing import Framing, StreamDecoder
+from flyte_sidecar.rpc.framing import Framing, Malformed
 from flyte_sidecar.rpc.header_framing import MAX_HEADER_BYTES
 from flyte_sidecar.rpc.line_framing import LineDecoder
-from flyte_sidecar.rpc.malformed import Malformed
+from flyte_sidecar.rpc.stream_decoder import StreamDecoder
 
 LIMIT = 64
 FRAMINGS: tuple[Framing, ...] = ("auto", "header", "line")
@@ -250,15 +250,15 @@ WHERE = [
 ]
 
 
-@pytest.mark.parametrize("identity", [b"7", b"null", b'"a\\"b"', b"-12345678901234567890"])
+@pytest.mark.parametrize("request_id", [b"7", b"null", b'"a\\"b"', b"-12345678901234567890"])
 @pytest.mark.parametrize("shape", WHERE[:4])
-def test_the_id_of_a_message_too_large_is_recovered(shape: bytes, identity: bytes) -> None:
+def test_the_id_of_a_message_too_large_is_recovered(shape: bytes, request_id: bytes) -> None:
     pad = b"x{}[],:" * 40
-    body = shape % ((identity, pad) if shape.startswith(b'{"id"') else (pad, identity))
+    body = shape % ((request_id, pad) if shape.startswith(b'{"id"') else (pad, request_id))
     for data in (body + b"\n", headed(body)):
         for size in (1, 3, 10_000):
             (found,) = frames(data[i : i + size] for i in range(0, len(data), size))
-            assert found[:2] == ("message_too_large", identity)
+            assert found[:2] == ("message_too_large", request_id)
 
 
 @pytest.mark.parametrize("with_head", [False, True])

@@ -15,8 +15,8 @@ from msgspec import Raw
 from flyte_sidecar.errors import InvalidParams
 from flyte_sidecar.protocol.params import GetParams, InitializeParams, ListParams, Params
 from flyte_sidecar.rpc.decode_params import IGNORED, params_decoder
-from flyte_sidecar.rpc.malformed import Malformed
-from flyte_sidecar.rpc.messages import MAX_BATCH, Envelope, read, read_entry
+from flyte_sidecar.rpc.framing import Malformed
+from flyte_sidecar.rpc.messages import MAX_BATCH_ENTRIES, Envelope, read, read_entry
 
 
 def refused(shape: type[Any], params: bytes) -> InvalidParams:
@@ -138,7 +138,7 @@ def test_what_is_not_json_is_a_parse_error(message: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "identity"),
+    ("message", "request_id"),
     [
         (b'{"id":7,"method":"x"', b"7"),
         (b'{"method":"\xff","id":"x"}', b'"x"'),
@@ -155,11 +155,11 @@ def test_what_is_not_json_is_a_parse_error(message: bytes) -> None:
     ],
 )
 def test_the_id_is_recovered_from_a_malformed_message(
-    message: bytes, identity: bytes | None
+    message: bytes, request_id: bytes | None
 ) -> None:
     found = read(message)
     assert isinstance(found, Malformed)
-    assert found.id == identity
+    assert found.id == request_id
 
 
 def test_a_batch_has_1_to_1000_entries() -> None:
@@ -168,10 +168,10 @@ def test_a_batch_has_1_to_1000_entries() -> None:
 
     assert array(0).error.kind == "invalid_request"
     assert len(array(1)) == 1
-    assert len(array(MAX_BATCH)) == MAX_BATCH == 1000
+    assert len(array(MAX_BATCH_ENTRIES)) == MAX_BATCH_ENTRIES == 1000
     assert [bytes(entry) for entry in array(2)] == [b"[1,2]", b"[1,2]"]
-    assert array(MAX_BATCH + 1).error.kind == "invalid_request"
-    assert array(MAX_BATCH + 1).id is None
+    assert array(MAX_BATCH_ENTRIES + 1).error.kind == "invalid_request"
+    assert array(MAX_BATCH_ENTRIES + 1).id is None
 
 
 @pytest.mark.parametrize("piece", [b"1,", b"[],", b'"",', b"{},"])
@@ -212,7 +212,7 @@ def test_a_syntax_error_within_an_object_is_not_blamed_on_line_framing() -> None
 
 
 @pytest.mark.parametrize(
-    ("message", "kind", "identity"),
+    ("message", "kind", "request_id"),
     [
         (rb'{"jsonrpc":"2.0","id":"\udc00","method":"x"}', "invalid_request", None),
         (rb'{"jsonrpc":"2.0","id":1,"method":"x\uD800"}', "invalid_request", b"1"),
@@ -221,11 +221,11 @@ def test_a_syntax_error_within_an_object_is_not_blamed_on_line_framing() -> None
     ],
 )
 def test_an_unpaired_surrogate_is_refused_in_ids_and_methods(
-    message: bytes, kind: str, identity: bytes | None
+    message: bytes, kind: str, request_id: bytes | None
 ) -> None:
     found = read(message)
     assert isinstance(found, Malformed)
-    assert (found.error.kind, found.id) == (kind, identity)
+    assert (found.error.kind, found.id) == (kind, request_id)
 
 
 @pytest.mark.parametrize("wrapped", [False, True])

@@ -10,7 +10,7 @@ import pytest
 from flyte_sidecar.rpc.memory_transport import MemoryTransport
 from flyte_sidecar.rpc.output_queue import FLUSH_BYTES, OutputQueue
 from tests.conftest import TEST_TIMEOUT
-from tests.rpc.bench import Bench, ids_and_kinds, request, run_pending
+from tests.rpc.fake_server import FakeServer, ids_and_kinds, request, run_pending
 
 
 class Writer:
@@ -123,10 +123,10 @@ async def test_closing_wakes_all_waiters() -> None:
     await asyncio.wait_for(output.wait_for_room(), TEST_TIMEOUT)
 
 
-async def test_notify_sends_a_notification(bench: Bench) -> None:
-    bench.connection.notify("events.synced", {"watch": "w", "sequence": 1})
+async def test_notify_sends_a_notification(server: FakeServer) -> None:
+    server.connection.notify("events.synced", {"watch": "w", "sequence": 1})
     await run_pending()
-    assert bench.answers() == [
+    assert server.answers() == [
         {
             "jsonrpc": "2.0",
             "method": "events.synced",
@@ -136,36 +136,38 @@ async def test_notify_sends_a_notification(bench: Bench) -> None:
 
 
 async def test_notifications_and_responses_keep_their_order(
-    bench: Bench,
+    server: FakeServer,
 ) -> None:
-    connection = bench.connection
+    connection = server.connection
     connection.notify("first", {})
-    bench.ask(1, "now")
+    server.request(1, "now")
     connection.notify("second", {})
-    bench.connection.pause_writing()
+    server.connection.pause_writing()
     connection.notify("third", {})
     connection.notify("fourth", {})
-    bench.ask(2, "now")
-    bench.connection.resume_writing()
+    server.request(2, "now")
+    server.connection.resume_writing()
     await run_pending()
-    found = [answer.get("method", answer.get("id")) for answer in bench.answers()]
+    found = [answer.get("method", answer.get("id")) for answer in server.answers()]
     assert found == ["first", 1, "second", "third", "fourth", 2]
 
 
-async def test_a_notification_has_the_framing_of_the_client(bench: Bench) -> None:
+async def test_a_notification_has_the_framing_of_the_client(server: FakeServer) -> None:
     body = json.dumps(request(1, "now")).encode()
-    bench.connection.data_received(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
-    bench.connection.notify("note", {"a": "é"})
+    server.connection.data_received(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+    server.connection.notify("note", {"a": "é"})
     await run_pending()
-    data = b"".join(bench.transport.unread)
+    data = b"".join(server.transport.unread)
     notice = '{"jsonrpc":"2.0","method":"note","params":{"a":"é"}}'.encode()
     assert data.endswith(b"Content-Length: %d\r\n\r\n%b" % (len(notice), notice))
 
 
-async def test_sent_notifications_count_neither_as_requests_nor_as_errors(bench: Bench) -> None:
+async def test_sent_notifications_count_neither_as_requests_nor_as_errors(
+    server: FakeServer,
+) -> None:
     for _ in range(3):
-        bench.connection.notify("note", {})
-    bench.ask(1, "now")
+        server.connection.notify("note", {})
+    server.request(1, "now")
     await run_pending()
-    assert ids_and_kinds([bench.answers()[-1]]) == [(1, "result")]
-    assert (bench.counters.requests, bench.counters.errors) == (1, 0)
+    assert ids_and_kinds([server.answers()[-1]]) == [(1, "result")]
+    assert (server.counters.requests, server.counters.errors) == (1, 0)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flyte_sidecar.rpc.canonical_ids import canonical_id
-from flyte_sidecar.rpc.recover_id import MAX_ID, IdFinder, recover_id
+from flyte_sidecar.rpc.recover_id import MAX_ID_BYTES, IdFinder, recover_id
 
 KEYS = st.one_of(st.sampled_from(["id", "method", "params", 'a"b', "\\", "{", "I\x00"]), st.text())
 VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -48,13 +48,18 @@ def feed(data: bytes, sizes: list[int]) -> bytes | None:
     SPLITS,
 )
 def test_the_id_at_the_top_of_any_object_is_found(
-    before: list[Any], identity: Any, after: list[Any], ascii_: bool, indent: Any, sizes: list[int]
+    before: list[Any],
+    request_id: Any,
+    after: list[Any],
+    ascii_: bool,
+    indent: Any,
+    sizes: list[int],
 ) -> None:
-    request = {**dict(before), "id": identity, **dict(after)}
+    request = {**dict(before), "id": request_id, **dict(after)}
     data = json.dumps(request, ensure_ascii=ascii_, indent=indent).encode()
     found = feed(data, sizes)
     assert found is not None
-    assert json.loads(found) == identity
+    assert json.loads(found) == request_id
     assert recover_id(data) == found
 
 
@@ -112,7 +117,7 @@ def test_an_invalid_id_is_not_echoed(value: bytes) -> None:
     assert canonical_id(value) is None
 
 
-@pytest.mark.parametrize("one", [b'"' + b"a" * MAX_ID * 2 + b'"', b"1" * MAX_ID * 2])
+@pytest.mark.parametrize("one", [b'"' + b"a" * MAX_ID_BYTES * 2 + b'"', b"1" * MAX_ID_BYTES * 2])
 def test_a_huge_id_is_not_echoed_in_part(one: bytes) -> None:
     data = b'{"id":' + one + b',"x":1}'
     assert recover_id(data) is None

@@ -11,13 +11,13 @@ from flyte_sidecar.errors import BackendUnavailable, RequestCancelled, SidecarEr
 from flyte_sidecar.protocol.params import Params
 from flyte_sidecar.rpc.decode_params import params_decoder
 from flyte_sidecar.rpc.requests import Context, Deferred, Handler
-from tests.rpc.bench import Bench, ids_and_kinds, kind, request, run_pending
+from tests.rpc.fake_server import FakeServer, ids_and_kinds, kind, request, run_pending
 
 pytestmark = pytest.mark.usefixtures("short_timeouts")
 
 
-class Watched(Bench):
-    """A bench with `watch`, whose result says why it ended.
+class Watched(FakeServer):
+    """A server with `watch`, whose result says why it ended.
 
     It ends by itself when its gate opens. `stubborn` ignores its cancellation for long.
     """
@@ -65,158 +65,160 @@ def results(answers: list[Any]) -> dict[Any, Any]:
 
 
 @pytest.fixture
-def bench_type() -> type[Watched]:
+def server_type() -> type[Watched]:
     return Watched
 
 
-async def test_a_cancelled_watch_returns_its_result(bench: Watched) -> None:
-    bench.ask(1, "watch")
+async def test_a_cancelled_watch_returns_its_result(server: Watched) -> None:
+    server.request(1, "watch")
     await run_pending()
-    bench.cancel(1)
-    bench.cancel(1)
+    server.cancel(1)
+    server.cancel(1)
     await run_pending()
-    bench.cancel(1)
+    server.cancel(1)
     await run_pending()
-    assert results(bench.answers()) == {1: "cancelled"}
-    assert (bench.counters.waits, bench.counters.errors) == (0, 0)
+    assert results(server.answers()) == {1: "cancelled"}
+    assert (server.counters.waits, server.counters.errors) == (0, 0)
 
 
-async def test_a_watch_cancelled_before_it_started_returns_the_same_result(bench: Watched) -> None:
+async def test_a_watch_cancelled_before_it_started_returns_the_same_result(server: Watched) -> None:
     cancel = {"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": 1}}
-    bench.send(request(1, "watch"), cancel, request(2, "watch"))
+    server.send(request(1, "watch"), cancel, request(2, "watch"))
     await run_pending()
-    assert bench.started == ["2"]
-    assert results(bench.answers()) == {1: "cancelled"}
-    bench.cancel(2)
+    assert server.started == ["2"]
+    assert results(server.answers()) == {1: "cancelled"}
+    server.cancel(2)
     await run_pending()
-    assert results(bench.answers()) == {2: "cancelled"}
+    assert results(server.answers()) == {2: "cancelled"}
 
 
 async def test_a_result_before_a_late_cancellation_is_reported(
-    bench: Watched,
+    server: Watched,
 ) -> None:
-    bench.ask(1, "watch")
+    server.request(1, "watch")
     await run_pending()
-    bench.release(1, "finished")
-    bench.cancel(1)
+    server.release(1, "finished")
+    server.cancel(1)
     await run_pending()
-    assert results(bench.answers()) == {1: "finished"}
+    assert results(server.answers()) == {1: "finished"}
 
 
-async def test_the_error_of_a_watch_is_reported(bench: Watched) -> None:
-    bench.ask(1, "watch")
-    bench.ask(2, "watch")
+async def test_the_error_of_a_watch_is_reported(server: Watched) -> None:
+    server.request(1, "watch")
+    server.request(2, "watch")
     await run_pending()
-    bench.gates["1"].set_exception(BackendUnavailable("down", grpcStatus="UNAVAILABLE"))
-    bench.gates["2"].set_exception(BackendUnavailable("down", grpcStatus="UNAVAILABLE"))
-    bench.cancel(2)
+    server.gates["1"].set_exception(BackendUnavailable("down", grpcStatus="UNAVAILABLE"))
+    server.gates["2"].set_exception(BackendUnavailable("down", grpcStatus="UNAVAILABLE"))
+    server.cancel(2)
     await run_pending()
-    assert ids_and_kinds(bench.answers()) == [
+    assert ids_and_kinds(server.answers()) == [
         (1, "backend_unavailable"),
         (2, "backend_unavailable"),
     ]
 
 
-async def test_a_watch_fails_when_its_timeout_passes(bench: Watched) -> None:
-    bench.ask(1, "watch", timeoutSeconds=1e-9)
-    answers = await bench.wait_for(1)
+async def test_a_watch_fails_when_its_timeout_passes(server: Watched) -> None:
+    server.request(1, "watch", timeoutSeconds=1e-9)
+    answers = await server.wait_for(1)
     assert results(answers) == {1: "deadline_exceeded"}
     await run_pending()
-    assert (bench.answers(), bench.counters.waits) == ([], 0)
+    assert (server.answers(), server.counters.waits) == ([], 0)
 
 
-async def test_a_watch_with_a_timeout_can_be_cancelled(bench: Watched) -> None:
-    bench.ask(1, "watch", timeoutSeconds=3600)
+async def test_a_watch_with_a_timeout_can_be_cancelled(server: Watched) -> None:
+    server.request(1, "watch", timeoutSeconds=3600)
     await run_pending()
-    bench.cancel(1)
+    server.cancel(1)
     await run_pending()
-    assert results(bench.answers()) == {1: "cancelled"}
+    assert results(server.answers()) == {1: "cancelled"}
 
 
-async def test_the_end_of_input_ends_a_watch_with_its_result(bench: Watched) -> None:
-    bench.ask(1, "watch")
-    bench.ask(2, "wait")
-    bench.connection.eof_received()
-    assert await bench.status() == 0
-    assert results(bench.answers()) == {1: "shutdown", 2: "shutting_down"}
+async def test_the_end_of_input_ends_a_watch_with_its_result(server: Watched) -> None:
+    server.request(1, "watch")
+    server.request(2, "wait")
+    server.connection.eof_received()
+    assert await server.status() == 0
+    assert results(server.answers()) == {1: "shutdown", 2: "shutting_down"}
 
 
-async def test_a_watch_continues_after_the_end_of_input_while_others_finish(bench: Watched) -> None:
-    bench.ask(1, "watch")
-    bench.ask(2, "work")
-    bench.connection.eof_received()
+async def test_a_watch_continues_after_the_end_of_input_while_others_finish(
+    server: Watched,
+) -> None:
+    server.request(1, "watch")
+    server.request(2, "work")
+    server.connection.eof_received()
     await run_pending()
-    bench.release(1, "finished")
-    bench.release(2)
-    assert await bench.status() == 0
-    assert results(bench.answers()) == {1: "finished", 2: "done"}
+    server.release(1, "finished")
+    server.release(2)
+    assert await server.status() == 0
+    assert results(server.answers()) == {1: "finished", 2: "done"}
 
 
-async def test_a_watch_is_answered_before_shutdown(bench: Watched) -> None:
-    bench.ask(1, "watch")
-    bench.ask(2, "wait")
-    bench.ask(3, "watch", timeoutSeconds=3600)
-    bench.ask(4, "shutdown")
-    answers = await bench.wait_for(4)
+async def test_a_watch_is_answered_before_shutdown(server: Watched) -> None:
+    server.request(1, "watch")
+    server.request(2, "wait")
+    server.request(3, "watch", timeoutSeconds=3600)
+    server.request(4, "shutdown")
+    answers = await server.wait_for(4)
     found = {1: "shutdown", 2: "shutting_down", 3: "shutdown", 4: None}
     assert results(answers) == found
     assert answers[-1]["id"] == 4
 
 
-async def test_a_watch_read_together_with_shutdown_is_answered_before_it(bench: Watched) -> None:
-    bench.send(request(1, "watch"), request(2, "shutdown"))
-    answers = await bench.wait_for(2)
+async def test_a_watch_read_together_with_shutdown_is_answered_before_it(server: Watched) -> None:
+    server.send(request(1, "watch"), request(2, "shutdown"))
+    answers = await server.wait_for(2)
     assert [(answer["id"], answer["result"]) for answer in answers] == [(1, "shutdown"), (2, None)]
 
 
-async def test_a_signal_ends_a_watch_with_its_result(bench: Watched) -> None:
-    bench.ask(1, "watch")
-    bench.ask(2, "watch", timeoutSeconds=3600)
-    bench.shutdown.terminate()
-    assert await bench.status() == 0
-    assert results(bench.answers()) == {1: "shutdown", 2: "shutdown"}
+async def test_a_signal_ends_a_watch_with_its_result(server: Watched) -> None:
+    server.request(1, "watch")
+    server.request(2, "watch", timeoutSeconds=3600)
+    server.shutdown.terminate()
+    assert await server.status() == 0
+    assert results(server.answers()) == {1: "shutdown", 2: "shutdown"}
 
 
 async def test_a_watch_that_ignores_its_cancellation_has_the_same_result(
-    bench: Watched,
+    server: Watched,
 ) -> None:
-    bench.ask(1, "stubborn")
-    bench.ask(2, "watch")
+    server.request(1, "stubborn")
+    server.request(2, "watch")
     await run_pending()
-    bench.shutdown.terminate()
-    assert await bench.status() == 0
-    assert results(bench.answers()) == {1: "shutdown", 2: "shutdown"}
+    server.shutdown.terminate()
+    assert await server.status() == 0
+    assert results(server.answers()) == {1: "shutdown", 2: "shutdown"}
 
 
-async def test_nothing_is_sent_after_the_reader_is_gone(bench: Watched) -> None:
-    bench.ask(1, "watch")
+async def test_nothing_is_sent_after_the_reader_is_gone(server: Watched) -> None:
+    server.request(1, "watch")
     await run_pending()
-    bench.connection.connection_lost(None)
-    assert await bench.status() == 0
-    for task in bench.tasks:
+    server.connection.connection_lost(None)
+    assert await server.status() == 0
+    for task in server.tasks:
         task.cancel()
     await run_pending()
-    assert bench.answers() == []
+    assert server.answers() == []
 
 
-async def test_watches_count_as_waits(bench: Watched) -> None:
-    for identity in range(300):
-        bench.ask(identity, "watch")
-    bench.ask("last", "now")
+async def test_watches_count_as_waits(server: Watched) -> None:
+    for request_id in range(300):
+        server.request(request_id, "watch")
+    server.request("last", "now")
     await run_pending()
-    assert results(bench.answers()) == {"last": "now"}
-    assert bench.counters.waits == 300
-    for identity in range(300):
-        bench.release(identity, "finished")
+    assert results(server.answers()) == {"last": "now"}
+    assert server.counters.waits == 300
+    for request_id in range(300):
+        server.release(request_id, "finished")
     await run_pending()
-    assert set(results(bench.answers()).values()) == {"finished"}
-    assert bench.counters.waits == 0
+    assert set(results(server.answers()).values()) == {"finished"}
+    assert server.counters.waits == 0
 
 
-async def test_a_watch_does_not_start_as_a_notification_or_in_a_batch(bench: Watched) -> None:
-    bench.send({"jsonrpc": "2.0", "method": "watch"})
-    bench.send([request(1, "watch"), request(2, "now")])
+async def test_a_watch_does_not_start_as_a_notification_or_in_a_batch(server: Watched) -> None:
+    server.send({"jsonrpc": "2.0", "method": "watch"})
+    server.send([request(1, "watch"), request(2, "now")])
     await run_pending()
-    assert bench.started == []
-    (array,) = bench.answers()
+    assert server.started == []
+    (array,) = server.answers()
     assert results(array) == {1: "invalid_request", 2: "now"}

@@ -44,14 +44,14 @@ def test_a_real_sidecar_returns_the_results_of_the_examples(sidecar: Process) ->
 
     for method, example in EXAMPLES.items():
         if method == "events.abort":
-            sidecar.ask("aborted", "events.create", **_event_to_abort())
+            sidecar.request("aborted", "events.create", **_event_to_abort())
             receive_until("aborted")
         if method in NOT_PLAYED:
             continue
         if example.result is UNSET:
             sidecar.send({"jsonrpc": "2.0", "method": method, "params": example.params})
             continue
-        sidecar.ask(method, method, **example.params)
+        sidecar.request(method, method, **example.params)
         receive_until("events.synced" if method == "events.watch" else method)
     assert sidecar.status() == 0
     expected = {

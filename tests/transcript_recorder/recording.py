@@ -18,7 +18,7 @@ def record(name: str, store: Path) -> str:
     try:
         lines = [{"about": about}, *_play(sidecar, steps)]
         sidecar.end_input()
-        assert (sidecar.rest(), sidecar.status()) == ([], 0)
+        assert (sidecar.read_all(), sidecar.status()) == ([], 0)
     finally:
         sidecar.clear()
     compact = (json.dumps(line, ensure_ascii=False, separators=(",", ":")) for line in lines)

@@ -33,7 +33,7 @@ class _Notification(Struct):
     params: Raw
 
 
-class _Stdout:
+class _StdoutWriter:
     """Stdout. When its reader is gone, the connection ends."""
 
     def __init__(self, client: InProcessClient) -> None:
@@ -73,7 +73,7 @@ def watch(options: Options, run_name: str | None, as_json: bool) -> int:
 async def _watch(options: Options, run_name: str | None, as_json: bool) -> int:
     table = _Table()
     async with in_process_client(options) as client:
-        stdout = _Stdout(client)
+        stdout = _StdoutWriter(client)
         try:
             client.request("events.watch", Raw(json.encode(_Params(WATCH_NAME, run_name))))
             while not isinstance(message := await client.receive(), Response):
@@ -88,7 +88,7 @@ async def _watch(options: Options, run_name: str | None, as_json: bool) -> int:
     return 0 if message.error is None else fail(message.error)
 
 
-async def _print(table: _Table, stdout: _Stdout, notification: _Notification) -> None:
+async def _print(table: _Table, stdout: _StdoutWriter, notification: _Notification) -> None:
     """Print a change of an event as a line of the table, and anything else to stderr."""
     method, params = notification.method, notification.params
     if method == methods.CHANGED.name:

@@ -12,19 +12,19 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from flyte_sidecar.errors import InvalidRequest, MethodNotFound, SidecarError, TooManyWaits
+from flyte_sidecar.rpc.batches import Batch
 from flyte_sidecar.rpc.cancellation import cancel_handler
 from flyte_sidecar.rpc.canonical_ids import canonical_id
 from flyte_sidecar.rpc.decode_params import ABSENT
 from flyte_sidecar.rpc.error_messages import quote, suggestion
-from flyte_sidecar.rpc.framing import Framing, StreamDecoder
-from flyte_sidecar.rpc.malformed import MAX_MESSAGE_BYTES, Frame, Malformed
+from flyte_sidecar.rpc.framing import MAX_MESSAGE_BYTES, Frame, Framing, Malformed
+from flyte_sidecar.rpc.internal_error import internal_error
 from flyte_sidecar.rpc.messages import Envelope, read, read_entry
 from flyte_sidecar.rpc.output_queue import OutputQueue
 from flyte_sidecar.rpc.requests import (
     DEFERRED,
-    Batch,
+    ConnectionCounters,
     Context,
-    Counters,
     Deferred,
     Handler,
     Request,
@@ -32,7 +32,8 @@ from flyte_sidecar.rpc.requests import (
 from flyte_sidecar.rpc.responder import Responder
 from flyte_sidecar.rpc.responses import ResponseEncoder
 from flyte_sidecar.rpc.shutdown import Shutdown
-from flyte_sidecar.rpc.task_runner import MAX_WAITS, TaskRunner, internal_error
+from flyte_sidecar.rpc.stream_decoder import StreamDecoder
+from flyte_sidecar.rpc.task_runner import MAX_WAITS, TaskRunner
 from flyte_sidecar.rpc.transport import Transport
 
 ENVELOPE_BYTES = 256
@@ -104,9 +105,9 @@ class Connection:
         self._input_ended = False  # no more bytes come
         self._input_over = False  # and all that came were read
 
-    def counters(self) -> Counters:
+    def counters(self) -> ConnectionCounters:
         """Return what was counted so far, and what runs now."""
-        return Counters(
+        return ConnectionCounters(
             self._requests, self._responder.errors, len(self.runner.tasks), self.runner.waits
         )
 
@@ -160,7 +161,7 @@ class Connection:
         self._read_scheduled = False
         count = 0
         with ExitStack() as stack:
-            while self._has_room() and not self._input_over:
+            while self._may_read() and not self._input_over:
                 frame = self._decoder.next()
                 if frame is not None:
                     count += 1
@@ -175,7 +176,7 @@ class Connection:
                         self._read_message(frame)
                     self._end_input(0)
         self.output.flush()
-        room = self._has_room() and not self._input_over
+        room = self._may_read() and not self._input_over
         transport = self.output.transport
         if room != self._reading and transport is not None:
             self._reading = room
@@ -186,7 +187,7 @@ class Connection:
             self._input_over = True
             self.shutdown.input_ended(status)
 
-    def _has_room(self) -> bool:
+    def _may_read(self) -> bool:
         # After the end of input little is left, and stuck requests must not hide the end.
         return (self.runner.has_room or self._input_ended) and not self.output.full
 
@@ -220,13 +221,13 @@ class Connection:
 
     def _refuse(self, message: Malformed, batch: Batch | None = None) -> None:
         self._requests += 1
-        identity = message.id or b"null"
-        entry = None if batch is None else self._encoder.reserve(batch, identity)
+        request_id = message.id or b"null"
+        entry = None if batch is None else batch.reserve(request_id)
         if message.id is not None and canonical_id(message.id) in self._in_flight:
             # The sender of the first request would take this for its response.
             message.error.data["id"] = Raw(message.id)
-            identity = b"null"
-        self._responder.respond(Request(identity, None, "", ABSENT, 0, entry), message.error)
+            request_id = b"null"
+        self._responder.respond(Request(request_id, None, "", ABSENT, 0, entry), message.error)
 
     def _dispatch(
         self, message: Envelope, size: int, context: Context, batch: Batch | None = None
@@ -235,18 +236,18 @@ class Connection:
         if method is None and (message.result is not ABSENT or message.error is not ABSENT):
             return  # a response, although the sidecar sent no request
         self._requests += 1
-        identity, key, entry, error = bytes(message.id), None, None, None
-        if identity or method is None or message.jsonrpc != "2.0":
+        request_id, key, entry, error = bytes(message.id), None, None, None
+        if request_id or method is None or message.jsonrpc != "2.0":
             if batch is not None:
-                entry = self._encoder.reserve(batch, identity)
-            key = identity if identity.isdigit() else canonical_id(identity)
-            if key is None and identity:
+                entry = batch.reserve(request_id)
+            key = request_id if request_id.isdigit() else canonical_id(request_id)
+            if key is None and request_id:
                 error = InvalidRequest("`id` must be a string, an integer or null")
             elif key in self._in_flight:
-                error = InvalidRequest("a request with this id is in flight", id=Raw(identity))
+                error = InvalidRequest("a request with this id is in flight", id=Raw(request_id))
             if key is None or error is not None:
-                identity, key = b"null", None
-        request = Request(identity, key, method or "", message.params, size, entry)
+                request_id, key = b"null", None
+        request = Request(request_id, key, method or "", message.params, size, entry)
         if batch is not None and key is not None:
             batch.keys.append(key)
             self._in_flight[key] = None

@@ -21,7 +21,7 @@ ABSENT = Raw(b"")
 IGNORED = ("workDoneToken", "partialResultToken", "_meta")
 """Members that LSP and MCP clients add to the params of any method."""
 
-MAX_LIST = 1 << 16
+MAX_LIST_BYTES = 1 << 16
 """Largest size in bytes of a list in which the invalid item is searched for."""
 
 
@@ -73,7 +73,7 @@ def _refuse_unpaired(values: dict[str, bytes]) -> None:
     for name, value in values.items():
         if UNPAIRED in value:
             # A value that is not a string may be a list of strings. A huge list is not searched.
-            listed = value[:1] == b"[" and len(value) <= MAX_LIST
+            listed = value[:1] == b"[" and len(value) <= MAX_LIST_BYTES
             items = json.decode(value, type=list[Raw]) if listed else []
             at = next((f"/{n}" for n, item in enumerate(items) if UNPAIRED in bytes(item)), "")
             raise InvalidParams(f"`{name}` {HALF}", path=f"/{name}{at}")

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 
 from flyte_sidecar.errors import InvalidParams
 
-MAX_MESSAGE = 300
+MAX_MESSAGE_LENGTH = 300
 """Maximum length of a message that quotes what was sent."""
 
-MAX_NAME = 100
+MAX_NAME_LENGTH = 100
 """Maximum length of a name that is quoted, or compared with known names."""
 
 _OFFSET = re.compile(r" \(byte ([0-9]{1,18})\)$")
@@ -61,19 +61,19 @@ def invalid_params(message: str, known: Sequence[str]) -> InvalidParams:
     if " matching regex " in what:
         what = "Contains characters that are not allowed"
     pointer = path.removesuffix("`").replace(".", "/").replace("[", "/").replace("]", "")
-    if len(what) > MAX_MESSAGE:
-        what = what[:MAX_MESSAGE] + "..."
+    if len(what) > MAX_MESSAGE_LENGTH:
+        what = what[:MAX_MESSAGE_LENGTH] + "..."
     return InvalidParams(f"{what} at {pointer}", path=pointer)
 
 
 def quote(name: str) -> str:
     """Return a name of any length, quoted and truncated."""
-    return repr(name if len(name) <= MAX_NAME else name[:MAX_NAME] + "...")
+    return repr(name if len(name) <= MAX_NAME_LENGTH else name[:MAX_NAME_LENGTH] + "...")
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return `; did you mean ...?` if a known name is close."""
-    if len(name) > MAX_NAME:
+    if len(name) > MAX_NAME_LENGTH:
         return ""
     import difflib
 

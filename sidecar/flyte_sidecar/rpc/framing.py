@@ -1,21 +1,39 @@
-"""Framing: from a stream of bytes to messages and back, without any input or output.
+"""Framing: how a stream of bytes is divided into messages, and the longest message.
 
-The first byte that is not white space selects line framing or header framing.
+`StreamDecoder` selects line framing or header framing. Each decoder rejects longer messages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal, Protocol
 
-from flyte_sidecar.rpc.header_framing import HeaderDecoder
-from flyte_sidecar.rpc.line_framing import LineDecoder
-from flyte_sidecar.rpc.malformed import MAX_MESSAGE_BYTES, Frame
+from msgspec import Struct
+
+from flyte_sidecar.errors import MessageTooLarge, SidecarError
 
 Framing = Literal["auto", "header", "line"]
 
-_BOM = b"\xef\xbb\xbf"
-_WHITE_SPACE = b" \t\r\n"
+MAX_MESSAGE_BYTES = 16 << 20
+"""Default size of the longest message that is accepted."""
+
+
+class Malformed(Struct, frozen=True):
+    """A message that cannot be read, and the error that answers it.
+
+    Attributes
+    ----------
+    id
+        JSON text of the request's id, if it could be recovered.
+    fatal
+        Whether no later message can be read either.
+    """
+
+    error: SidecarError
+    id: bytes | None = None
+    fatal: bool = False
+
+
+Frame = bytes | Malformed
 
 
 class Decoder(Protocol):
@@ -37,52 +55,7 @@ class Decoder(Protocol):
         """Return an escaped message in this framing."""
 
 
-class StreamDecoder:
-    """Decodes a whole stream: skips white space and a byte order mark, and chooses the framing.
-
-    Attributes
-    ----------
-    next, escape, frame
-        As of the framing that the client chose. Until then there is no message, and what is sent
-        is framed as lines.
-    """
-
-    def __init__(self, framing: Framing = "auto", max_bytes: int = MAX_MESSAGE_BYTES) -> None:
-        self.escape = LineDecoder.escape
-        self.frame = LineDecoder.frame
-        self.next: Callable[[], Frame | None] = lambda: None
-        self._framing = framing
-        self._max = max_bytes
-        self._head = b""  # what may become a byte order mark
-        self._started = False
-        self._chosen: Decoder | None = None
-
-    def feed(self, data: bytes) -> None:
-        if self._chosen is None:
-            data = (self._head + data).lstrip(_WHITE_SPACE)
-            if not self._started:
-                if len(data) < len(_BOM) and _BOM.startswith(data):
-                    self._head = data
-                    return
-                self._head, self._started = b"", True
-                data = data.removeprefix(_BOM).lstrip(_WHITE_SPACE)
-            if not data:
-                return
-            self._chosen = self._choose(data)
-            self.next = self._chosen.next
-        self._chosen.feed(data)
-
-    def end(self) -> Frame | None:
-        if self._chosen is not None:
-            return self._chosen.end()
-        if not self._head:
-            return None
-        chosen = self._choose(self._head)
-        chosen.feed(self._head)
-        return chosen.next() or chosen.end()
-
-    def _choose(self, data: bytes) -> Decoder:
-        line = data[:1] in (b"{", b"[") if self._framing == "auto" else self._framing == "line"
-        chosen = LineDecoder(self._max) if line else HeaderDecoder(self._max)
-        self.escape, self.frame = chosen.escape, chosen.frame
-        return chosen
+def message_too_large(length: int, limit: int, request_id: bytes | None) -> Malformed:
+    """Return the error for a message of more bytes than the limit."""
+    error = MessageTooLarge(f"the message has {length} bytes; the limit is {limit}", limit=limit)
+    return Malformed(error, request_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from flyte_sidecar.errors import InvalidRequest, ParseError, SidecarError
-from flyte_sidecar.rpc.malformed import MAX_MESSAGE_BYTES, Frame, Malformed, too_large
+from flyte_sidecar.rpc.framing import MAX_MESSAGE_BYTES, Frame, Malformed, message_too_large
 from flyte_sidecar.rpc.recover_id import IdFinder, recover_id
 
 MAX_HEADER_BYTES = 8 << 10
@@ -86,7 +86,7 @@ class HeaderDecoder:
         if self._part:
             self._part = bytearray()
         if skipped is not None:
-            return too_large(length, self._max, skipped.id)
+            return message_too_large(length, self._max, skipped.id)
         if refused is not None:
             return Malformed(refused, recover_id(body))
         return body

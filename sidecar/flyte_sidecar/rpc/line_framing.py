@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flyte_sidecar.rpc.malformed import MAX_MESSAGE_BYTES, Frame, too_large
+from flyte_sidecar.rpc.framing import MAX_MESSAGE_BYTES, Frame, message_too_large
 from flyte_sidecar.rpc.recover_id import IdFinder, recover_id
 
 _WHITE_SPACE = b" \t\r\n"
@@ -82,7 +82,7 @@ class LineDecoder:
             length, skipped = self._length, self._skipped
             self._part, self._length, self._skipped = bytearray(), 0, None
             if skipped is not None:
-                return too_large(length, self._max, skipped.id)
+                return message_too_large(length, self._max, skipped.id)
             if length > self._max and piece[-1:] != b"\r":
-                return too_large(length, self._max, recover_id(piece))
+                return message_too_large(length, self._max, recover_id(piece))
         return piece.strip(_WHITE_SPACE) or None

@@ -9,19 +9,18 @@ from functools import cache
 from msgspec import DecodeError, Raw, Struct, ValidationError, defstruct, json, structs
 
 from flyte_sidecar.errors import InvalidRequest, ParseError, SidecarError
+from flyte_sidecar.rpc.batches import MAX_BATCH_ENTRIES
 from flyte_sidecar.rpc.canonical_ids import canonical_id
 from flyte_sidecar.rpc.decode_params import ABSENT
 from flyte_sidecar.rpc.error_messages import describe_json_error
-from flyte_sidecar.rpc.malformed import Malformed
-from flyte_sidecar.rpc.recover_id import MAX_ID, recover_id
+from flyte_sidecar.rpc.framing import Malformed
+from flyte_sidecar.rpc.recover_id import MAX_ID_BYTES, recover_id
 from flyte_sidecar.rpc.unpaired_surrogates import (
     HALF,
     UNPAIRED,
     replace_surrogates,
     restore_surrogates,
 )
-
-MAX_BATCH = 1000
 
 _ARRAY = re.compile(rb"[ \t\r\n]*\[")
 
@@ -83,11 +82,11 @@ def _read_object(message: bytes) -> Envelope | Malformed:
         return _malformed(message, ParseError(describe_json_error(message, error)))
     except RecursionError:
         return _malformed(message, ParseError("the message is nested too deeply"))
-    method, identity, params = map(bytes, (members.method, members.id, members.params))
+    method, request_id, params = map(bytes, (members.method, members.id, members.params))
     torn = replaced != message
     if method in (b"", b"null") and not (members.result is members.error is ABSENT):
         return Envelope(result=members.result, error=members.error)
-    if torn and UNPAIRED in identity:
+    if torn and UNPAIRED in request_id:
         return Malformed(InvalidRequest(f"the id {HALF}"))
     if torn and UNPAIRED in method:
         fault = f"the method {HALF}"
@@ -99,8 +98,8 @@ def _read_object(message: bytes) -> Envelope | Malformed:
         if torn and params:
             members = structs.replace(members, params=Raw(restore_surrogates(params)))
         return Envelope("2.0", members.id, json.decode(method or b"null"), members.params)
-    is_id = len(identity) <= MAX_ID and canonical_id(identity) is not None
-    return Malformed(InvalidRequest(fault), identity if is_id else None)
+    is_id = len(request_id) <= MAX_ID_BYTES and canonical_id(request_id) is not None
+    return Malformed(InvalidRequest(fault), request_id if is_id else None)
 
 
 def _malformed(message: bytes, error: SidecarError) -> Malformed:
@@ -112,7 +111,7 @@ def _entries(message: bytes) -> list[Raw] | Malformed:
     try:
         members = structs.astuple(_entries_decoder()(replaced))
     except ValidationError:
-        return Malformed(InvalidRequest(f"a batch has at most {MAX_BATCH} requests"))
+        return Malformed(InvalidRequest(f"a batch has at most {MAX_BATCH_ENTRIES} requests"))
     except DecodeError as error:
         return Malformed(ParseError(describe_json_error(message, error)))
     except RecursionError:
@@ -129,6 +128,6 @@ def _entries_decoder() -> Callable[[bytes], Struct]:
 
     A list would be decoded completely first: a hundred times the size of a hostile message.
     """
-    fields = [(f"entry{number}", Raw, ABSENT) for number in range(MAX_BATCH)]
+    fields = [(f"entry{number}", Raw, ABSENT) for number in range(MAX_BATCH_ENTRIES)]
     shape = defstruct("Entries", fields, array_like=True, forbid_unknown_fields=True)
     return json.Decoder(shape).decode

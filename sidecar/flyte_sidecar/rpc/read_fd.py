@@ -8,7 +8,7 @@ import threading
 from contextlib import suppress
 from typing import Protocol
 
-CHUNK = 1 << 16
+READ_CHUNK_BYTES = 1 << 16
 
 
 class Receiver(Protocol):
@@ -60,7 +60,7 @@ class PolledFdReader:
 
     def _ready(self) -> None:
         try:
-            data = os.read(self._descriptor, CHUNK)
+            data = os.read(self._descriptor, READ_CHUNK_BYTES)
         except BlockingIOError:
             return
         except OSError:
@@ -124,7 +124,7 @@ class ThreadedFdReader:
 
     def _read(self) -> bytes:
         try:
-            return os.read(self._descriptor, CHUNK)
+            return os.read(self._descriptor, READ_CHUNK_BYTES)
         except OSError:
             return b""
 

@@ -11,7 +11,7 @@ import re
 
 from flyte_sidecar.rpc.canonical_ids import canonical_id
 
-MAX_ID = 1024
+MAX_ID_BYTES = 1024
 """Size in bytes; a longer id is not recovered."""
 
 MAX_STEPS = 1 << 19
@@ -43,7 +43,7 @@ class IdFinder:
         self._escaped = False
         self._key: bytes | None = None  # of the current member, while its value is read
         # The text at the top level since the last comma or colon:
-        self._text = bytearray()  # up to MAX_ID bytes, without nested values
+        self._text = bytearray()  # up to MAX_ID_BYTES bytes, without nested values
         self._strings = 0
         self._nested = 0
 
@@ -78,8 +78,8 @@ class IdFinder:
         return end + 1
 
     def _keep(self, data: bytes | bytearray, at: int, end: int) -> None:
-        if len(self._open) < 2 and len(self._text) <= MAX_ID:
-            self._text += data[at : min(end, at + MAX_ID + 1)]
+        if len(self._open) < 2 and len(self._text) <= MAX_ID_BYTES:
+            self._text += data[at : min(end, at + MAX_ID_BYTES + 1)]
 
     def _take(self, mark: bytes) -> None:
         depth = len(self._open)
@@ -123,9 +123,11 @@ class IdFinder:
         self._key = None
         if key is None or not value:
             self._over = True
-        elif len(key) <= MAX_ID and canonical_id(key) == b'"id"':
+        elif len(key) <= MAX_ID_BYTES and canonical_id(key) == b'"id"':
             self._over = True
-            self.id = value if len(value) <= MAX_ID and canonical_id(value) is not None else None
+            self.id = (
+                value if len(value) <= MAX_ID_BYTES and canonical_id(value) is not None else None
+            )
 
     def _taken(self) -> bytes:
         """Return the one JSON text since the last mark; empty if it is not exactly one.
@@ -144,7 +146,7 @@ class IdFinder:
 
 def _whole(text: bytes) -> bool:
     """Return whether nothing follows the string, as far as the text was kept."""
-    return len(text) > MAX_ID or text[-1:] == b'"'
+    return len(text) > MAX_ID_BYTES or text[-1:] == b'"'
 
 
 def _end_of(pattern: re.Pattern[bytes], data: bytes | bytearray, at: int) -> int:

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from msgspec import Raw, Struct, field
+from msgspec import Raw, Struct
 
 from flyte_sidecar._futures import AWAITABLE
 from flyte_sidecar.errors import SidecarError
+from flyte_sidecar.rpc.batches import BatchEntry
 from flyte_sidecar.rpc.concurrency_limit import ConcurrencyLimit
 
 
@@ -34,35 +35,6 @@ class Request(Struct, frozen=True, eq=False):
     params: Raw
     size: int
     entry: BatchEntry | None = None
-
-
-class Batch(Struct, eq=False):
-    """The requests of one array, answered by one array once all are completed.
-
-    Attributes
-    ----------
-    responses
-        JSON texts of the responses, empty for those that are not completed.
-    keys
-        Ids that are in flight until the array is answered.
-    incomplete
-        Number of requests that are not completed, plus one while the array is being read.
-    size
-        Bytes of the responses, and of the errors that the other requests may end with.
-    """
-
-    responses: list[bytes] = field(default_factory=list)
-    keys: list[bytes] = field(default_factory=list)
-    incomplete: int = 1
-    size: int = 0
-
-
-class BatchEntry(Struct, frozen=True, eq=False):
-    """The position of one response in the array; `reserved` bytes are kept free for it."""
-
-    batch: Batch
-    index: int
-    reserved: int
 
 
 class WriteOutcome(Protocol):
@@ -98,7 +70,7 @@ DEFERRED = (*AWAITABLE, Deferred)
 """The types that a handler returns instead of a result."""
 
 
-class Counters(Struct, frozen=True):
+class ConnectionCounters(Struct, frozen=True):
     """What a connection has counted, and what runs now.
 
     Attributes
@@ -135,7 +107,7 @@ class Context(Struct, frozen=True, eq=False):
     page_bytes: int
     notify: Callable[[str, object], None]
     wait_for_room: Callable[[], Awaitable[None]]
-    counters: Callable[[], Counters]
+    counters: Callable[[], ConnectionCounters]
     end_with_process: Callable[[int], None]
 
 

@@ -7,10 +7,11 @@ from contextlib import suppress
 from typing import Any
 
 from flyte_sidecar.errors import MethodNotFound, SidecarError
+from flyte_sidecar.rpc.batches import Batch
 from flyte_sidecar.rpc.concurrency_limit import ConcurrencyLimit
 from flyte_sidecar.rpc.error_messages import quote
 from flyte_sidecar.rpc.output_queue import OutputQueue
-from flyte_sidecar.rpc.requests import Batch, PendingRequest, Request
+from flyte_sidecar.rpc.requests import PendingRequest, Request
 from flyte_sidecar.rpc.responses import ResponseEncoder
 
 logger = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class Responder:
         elif request.entry is None:
             self._output.put(self._encoder.response, request.id, outcome, write, limit)
         else:
-            self._encoder.add(request.entry, request.id, outcome, write, limit)
+            self._encoder.add_to_batch(request.entry, request.id, outcome, write, limit)
             self.complete_batch_entry(request.entry.batch)
 
     def complete_batch_entry(self, batch: Batch) -> None:
@@ -71,7 +72,7 @@ class Responder:
         if not batch.incomplete:
             for key in batch.keys:
                 del self.in_flight[key]
-            self._output.put(self._encoder.array, batch)
+            self._output.put(self._encoder.batch_response, batch)
 
 
 def _log_failure(request: Request, error: SidecarError) -> None:

@@ -8,19 +8,10 @@ from typing import Any
 from msgspec import json
 
 from flyte_sidecar.errors import MessageTooLarge, SidecarError
+from flyte_sidecar.rpc.batches import MAX_BATCH_BYTES, MAX_HELD_BYTES, Batch, BatchEntry
 from flyte_sidecar.rpc.concurrency_limit import ConcurrencyLimit
-from flyte_sidecar.rpc.framing import StreamDecoder
-from flyte_sidecar.rpc.requests import Batch, BatchEntry
-from flyte_sidecar.rpc.task_runner import internal_error
-
-MAX_BATCH_BYTES = 64 << 20
-"""Size of the array that answers a batch."""
-
-MAX_HELD_BYTES = 4 * MAX_BATCH_BYTES
-"""Size of the responses that all open batches hold together."""
-
-ERROR_BYTES = 512
-"""Largest size of an error that answers an entry of a batch, without its id."""
+from flyte_sidecar.rpc.internal_error import internal_error
+from flyte_sidecar.rpc.stream_decoder import StreamDecoder
 
 
 class ResponseEncoder:
@@ -41,7 +32,7 @@ class ResponseEncoder:
 
     def response(
         self,
-        identity: bytes,
+        request_id: bytes,
         outcome: Any,
         write: dict[str, Any] | None = None,
         limit: ConcurrencyLimit | None = None,
@@ -50,7 +41,7 @@ class ResponseEncoder:
 
         Parameters
         ----------
-        identity
+        request_id
             JSON text of the id.
         outcome
             The result, or a SidecarError.
@@ -59,32 +50,24 @@ class ResponseEncoder:
         limit
             Records the size of the response.
         """
-        return self._framing.frame(self._text(identity, outcome, write, limit))
+        return self._framing.frame(self._text(request_id, outcome, write, limit))
 
     def notification(self, method: str, params: object) -> bytes:
         """Return a framed notification."""
         text = notification(method, self._encode(params))
         return self._framing.frame(self._framing.escape(text))
 
-    def array(self, batch: Batch) -> bytes | None:
+    def batch_response(self, batch: Batch) -> bytes | None:
         """Return the framed response to a batch; None if it had only notifications."""
         self._held -= sum(map(len, batch.responses))
         if not batch.responses:
             return None
         return self._framing.frame(b"[%b]" % b",".join(batch.responses))
 
-    def reserve(self, batch: Batch, identity: bytes) -> BatchEntry:
-        """Reserve room for a response of a batch, enough for an error."""
-        entry = BatchEntry(batch, len(batch.responses), ERROR_BYTES + len(identity))
-        batch.responses.append(b"")
-        batch.incomplete += 1
-        batch.size += entry.reserved
-        return entry
-
-    def add(
+    def add_to_batch(
         self,
         entry: BatchEntry,
-        identity: bytes,
+        request_id: bytes,
         outcome: Any,
         write: dict[str, Any] | None = None,
         limit: ConcurrencyLimit | None = None,
@@ -93,42 +76,45 @@ class ResponseEncoder:
 
         A read whose result does not fit fails. A write does not: it has happened.
         """
-        text = self._text(identity, outcome, write, limit)
+        text = self._text(request_id, outcome, write, limit)
         batch = entry.batch
         fits = batch.size - entry.reserved + len(text) <= MAX_BATCH_BYTES
         if write is None and not (fits and self._held + len(text) <= MAX_HELD_BYTES):
             error = MessageTooLarge(
                 f"the results of the batch exceed {MAX_BATCH_BYTES} bytes", limit=MAX_BATCH_BYTES
             )
-            text = self._text(identity, error, write, limit)
+            text = self._text(request_id, error, write, limit)
         batch.responses[entry.index] = text
         batch.size += len(text) - entry.reserved
         self._held += len(text)
 
     def _text(
         self,
-        identity: bytes,
+        request_id: bytes,
         outcome: Any,
         write: dict[str, Any] | None,
         limit: ConcurrencyLimit | None,
     ) -> bytes:
         try:
             if isinstance(outcome, SidecarError):
-                text = self._error(identity, outcome, write)
+                text = self._error(request_id, outcome, write)
             else:
-                text = b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (identity, self._encode(outcome))
+                text = b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (
+                    request_id,
+                    self._encode(outcome),
+                )
         except Exception as error:
-            text = self._error(identity, internal_error(error), write)
+            text = self._error(request_id, internal_error(error), write)
         if limit is not None:
             limit.record_size(len(text))
         return text if text.isascii() else self._framing.escape(text)
 
-    def _error(self, identity: bytes, error: SidecarError, write: dict[str, Any] | None) -> bytes:
+    def _error(self, request_id: bytes, error: SidecarError, write: dict[str, Any] | None) -> bytes:
         data = {"kind": error.kind, "retryable": error.retryable}
         if write is not None and (error.reports_outcome or "outcome" in error.data):
             data |= write
         return b'{"jsonrpc":"2.0","id":%b,"error":{"code":%d,"message":%b,"data":%b}}' % (
-            identity,
+            request_id,
             error.code,
             json.encode(error.message),
             self._encode(data | error.data),

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
-from contextlib import suppress
 from types import CoroutineType
 from typing import Any
 
-from flyte_sidecar.errors import DeadlineExceeded, InternalError, ShuttingDown, SidecarError
+from flyte_sidecar.errors import DeadlineExceeded, ShuttingDown, SidecarError
 from flyte_sidecar.rpc.cancellation import cancel_now, outcome_when_cancelled
 from flyte_sidecar.rpc.concurrency_limit import MIN_RESULT_BYTES, ConcurrencyLimit
+from flyte_sidecar.rpc.internal_error import internal_error
 from flyte_sidecar.rpc.requests import Deferred, Handler, PendingRequest, Request
 
 INITIAL_RESULT_BYTES = 4 << 20
@@ -23,10 +22,8 @@ MAX_UNFINISHED = 256
 MAX_WAITS = 10_000
 """Number of open-ended requests above which a new one is refused."""
 
-MAX_BYTES = 64 << 20
+MAX_REQUEST_BYTES = 64 << 20
 """Limit for the messages of all unfinished requests, and for those of all open-ended ones."""
-
-logger = logging.getLogger(__name__)
 
 
 class TaskRunner:
@@ -71,7 +68,7 @@ class TaskRunner:
     @property
     def has_room_for_waits(self) -> bool:
         """Whether one more open-ended request may start."""
-        return self.waits < MAX_WAITS and self._wait_bytes < MAX_BYTES
+        return self.waits < MAX_WAITS and self._wait_bytes < MAX_REQUEST_BYTES
 
     def start(
         self, request: Request, handler: Handler, deferred: Deferred, timeout: float | None
@@ -148,7 +145,7 @@ class TaskRunner:
             self._unfinished += by
             self._unfinished_bytes += by * size
             few = self._unfinished < MAX_UNFINISHED
-            self.has_room = few and self._unfinished_bytes < MAX_BYTES
+            self.has_room = few and self._unfinished_bytes < MAX_REQUEST_BYTES
 
     def _unexpected(self) -> SidecarError:
         """Return the error of a task that was cancelled for no recorded reason."""
@@ -160,11 +157,3 @@ class TaskRunner:
 async def _in_turn(turn: asyncio.Future[None], work: Any) -> Any:
     await turn
     return await work
-
-
-def internal_error(error: BaseException) -> InternalError:
-    """Return the error that answers a defect, and log the defect without the request's data."""
-    with suppress(Exception):  # nothing that logging does may prevent a response
-        logger.error("internal error: %s", type(error).__name__)
-        logger.debug("the defect", exc_info=error)
-    return InternalError("the sidecar failed; its log has more at the level debug")

@@ -26,7 +26,7 @@ HIGH_WATER = 1 << 20
 LOW_WATER = 1 << 18
 """Unwritten bytes below which the sender may continue."""
 
-CHUNK = 1 << 16
+WRITE_CHUNK_BYTES = 1 << 16
 """Bytes written at once if the descriptor accepts any number."""
 
 
@@ -127,7 +127,7 @@ class PolledFdWriter(_Backlog):
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
         takes_any = self._own is not None or stat.S_ISREG(mode)
-        self._max_write = CHUNK if takes_any else select.PIPE_BUF
+        self._max_write = WRITE_CHUNK_BYTES if takes_any else select.PIPE_BUF
         self._socket: socket.socket | None = None
         if stat.S_ISSOCK(mode):
             self._socket = socket.socket(fileno=os.dup(descriptor))
@@ -240,7 +240,7 @@ class ThreadedFdWriter(_Backlog):
                 rest = memoryview(data)
                 while rest and not self._lost:
                     try:
-                        count = os.write(self._descriptor, rest[:CHUNK])
+                        count = os.write(self._descriptor, rest[:WRITE_CHUNK_BYTES])
                     except BlockingIOError:  # another user of the descriptor made it non-blocking
                         select.select([], [self._descriptor], [])
                         continue

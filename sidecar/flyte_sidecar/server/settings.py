@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from flyte_sidecar._version import VERSION
-from flyte_sidecar.rpc.framing import Framing
-from flyte_sidecar.rpc.malformed import MAX_MESSAGE_BYTES
+from flyte_sidecar.rpc.framing import MAX_MESSAGE_BYTES, Framing
 
 if TYPE_CHECKING:
     from flyte_sidecar.backends.flyte import Deployment

@@ -11,8 +11,8 @@ AWAIT = {**EVENT, "awaitCreation": True}
 
 def test_a_wait_ends_for_an_event_that_another_process_creates(spawn: Spawn) -> None:
     sidecar, other = spawn(), spawn()
-    sidecar.ask(1, "events.wait", **AWAIT)
-    sidecar.until("waits", 1)
+    sidecar.request(1, "events.wait", **AWAIT)
+    sidecar.wait_for_counter("waits", 1)
     other.call("events.create", **EVENT, expectedType="int")
     answered = other.call("events.signal", **EVENT, payload=5)
     assert sidecar.answer() == {"jsonrpc": "2.0", "id": 1, "result": answered}
@@ -31,20 +31,20 @@ def test_a_wait_ends_for_an_event_that_a_later_request_creates(spawn: Spawn) -> 
 
 def test_null_and_false_do_not_await_a_creation(spawn: Spawn) -> None:
     sidecar = spawn()
-    for identity, given in enumerate((None, False)):
-        sidecar.ask(identity, "events.wait", **EVENT, awaitCreation=given)
+    for request_id, given in enumerate((None, False)):
+        sidecar.request(request_id, "events.wait", **EVENT, awaitCreation=given)
         assert kind(sidecar.answer()) == "event_not_found"
 
 
 def test_a_wait_for_a_creation_ends_at_its_deadline_or_when_it_is_cancelled(spawn: Spawn) -> None:
     sidecar = spawn()
-    sidecar.ask(1, "events.wait", **AWAIT, timeoutSeconds=0.01)
+    sidecar.request(1, "events.wait", **AWAIT, timeoutSeconds=0.01)
     assert kind(sidecar.answer()) == "deadline_exceeded"
-    sidecar.ask(2, "events.wait", **AWAIT)
-    sidecar.until("waits", 1)
+    sidecar.request(2, "events.wait", **AWAIT)
+    sidecar.wait_for_counter("waits", 1)
     sidecar.send({"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": 2}})
     assert kind(sidecar.answer()) == "request_cancelled"
-    sidecar.until("waits", 0)
+    sidecar.wait_for_counter("waits", 0)
 
 
 def test_shutdown_ends_a_wait_for_a_creation(spawn: Spawn) -> None:
@@ -52,7 +52,7 @@ def test_shutdown_ends_a_wait_for_a_creation(spawn: Spawn) -> None:
     sidecar.send(request(1, "events.wait", **AWAIT, timeoutSeconds=1e6), request(2, "shutdown"))
     assert by_id(sidecar.answers(2)) == {1: "shutting_down", 2: "result"}
     sidecar.send({"jsonrpc": "2.0", "method": "exit"})
-    assert sidecar.rest() == []
+    assert sidecar.read_all() == []
     assert sidecar.status() == 0
 
 
@@ -67,6 +67,6 @@ def test_a_timed_wait_for_a_creation_continues_after_the_end_of_input(spawn: Spa
     assert by_id(sidecar.answers(2)) == {2: "shutting_down", 3: "deadline_exceeded"}
     other.call("events.create", **EVENT)
     other.call("events.signal", **EVENT, payload=True)
-    (last,) = sidecar.rest()
+    (last,) = sidecar.read_all()
     assert (last["id"], last["result"]["payload"]) == (1, True)
     assert sidecar.status() == 0

@@ -107,14 +107,14 @@ def test_a_batch_of_large_results_is_bounded_by_bytes(spawn: Spawn, large: dict[
     (limit,) = {one["error"]["data"]["limit"] for one in answers if "error" in one}
     assert limit == 64 * MIB
     assert peak(sidecar.pid) < 450 * MIB
-    sidecar.ask("again", "events.get", **large)
+    sidecar.request("again", "events.get", **large)
     assert kind(sidecar.answer()) == "result"
 
 
 def test_waits_for_a_large_event_hold_it_once(spawn: Spawn, large: dict[str, str]) -> None:
     sidecar, other = spawn(), spawn()
     sidecar.send(*(request(n, "events.wait", **large) for n in range(200)))
-    sidecar.until("waits", 200)
+    sidecar.wait_for_counter("waits", 200)
     other.send(request("s", "events.signal", **large, payload=True))
     sidecar.send(*(request(n, "events.wait", **large) for n in range(200, 400)))
     count = 0
@@ -187,5 +187,5 @@ def test_one_wait_too_many_is_refused(spawn: Spawn) -> None:
     feeding.join()
     assert (answer["id"], kind(answer)) == (10_000, "too_many_waits")
     assert answer["error"]["data"]["limit"] == 10_000
-    sidecar.ask("s", "events.signal", **EVENT, payload=True)
+    sidecar.request("s", "events.signal", **EVENT, payload=True)
     assert set(by_id(sidecar.answers(10_001)).values()) == {"result"}

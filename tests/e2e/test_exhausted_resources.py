@@ -64,13 +64,13 @@ def test_without_threads_or_a_log_every_request_is_answered(
     sidecar = spawn("--log-level", level, command=[sys.executable, "-c", code])
     sidecar.send(*requests())
     sidecar.end_input()
-    found = by_id(sidecar.rest())
+    found = by_id(sidecar.read_all())
     assert sorted(found) == list(range(1, 11))
     assert found[1] == found[4] == found[5] == "result"
     assert set(found.values()) <= {"result", "store_unavailable", "method_not_found"}
     assert "internal_error" not in found.values()
     assert sidecar.status() == 0
-    assert "Traceback" not in sidecar.said()
+    assert "Traceback" not in sidecar.stderr_text()
 
 
 def test_a_file_is_read_without_threads(spawn: Spawn, tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_file_is_read_without_threads(spawn: Spawn, tmp_path: Path) -> None:
     path.write_bytes(lines([request(n, "events.get", **EVENT) for n in range(3000)]))
     with path.open("rb") as file:
         sidecar = spawn(command=[sys.executable, "-c", NO_THREADS], stdin=file)
-    assert len(by_id(sidecar.rest())) == 3000
+    assert len(by_id(sidecar.read_all())) == 3000
     assert sidecar.status() == 0
 
 
@@ -94,10 +94,10 @@ def test_without_descriptors_it_does_not_start_or_answers_every_request(
     with suppress(BrokenPipeError):  # it may have ended already
         sidecar.write(lines(requests()))
         sidecar.end_input()
-    found = by_id(sidecar.rest())
+    found = by_id(sidecar.read_all())
     if found:
         assert sorted(found) == list(range(1, 11))
         assert sidecar.status() == 0
     else:
         assert sidecar.status() != 0
-        assert sidecar.said()
+        assert sidecar.stderr_text()

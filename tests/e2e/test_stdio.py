@@ -44,10 +44,10 @@ sys.exit(main())
 
 def test_whatever_prints_prints_to_stderr(spawn: Spawn) -> None:
     sidecar = spawn(command=[sys.executable, "-c", NOISY])
-    sidecar.ask(1, "events.get", **EVENT)
-    sidecar.ask(2, "sidecar.status")
+    sidecar.request(1, "events.get", **EVENT)
+    sidecar.request(2, "sidecar.status")
     sidecar.end_input()
-    assert by_id(sidecar.rest()) == {1: "result", 2: "result"}
+    assert by_id(sidecar.read_all()) == {1: "result", 2: "result"}
     assert sidecar.status() == 0
     for words in (
         "printed at import",
@@ -56,7 +56,7 @@ def test_whatever_prints_prints_to_stderr(spawn: Spawn) -> None:
         "by a C library",
         "by a child",
     ):
-        assert words in sidecar.said()
+        assert words in sidecar.stderr_text()
 
 
 LEAVING_A_CHILD = """
@@ -77,9 +77,9 @@ def test_a_child_that_outlives_the_sidecar_does_not_hold_its_streams(spawn: Spaw
     sidecar = spawn(command=[sys.executable, "-c", LEAVING_A_CHILD])
     sidecar.call("events.get", **EVENT)
     sidecar.end_input()
-    assert sidecar.rest() == []
+    assert sidecar.read_all() == []
     assert sidecar.status() == 0
-    os.kill(int(sidecar.said()), signal.SIGKILL)
+    os.kill(int(sidecar.stderr_text()), signal.SIGKILL)
 
 
 def many(count: int) -> list[Any]:
@@ -104,8 +104,8 @@ def test_every_request_of_a_stdin_that_is_closed_early_is_answered(spawn: Spawn)
     answers = [json.loads(line) for line in output.splitlines()]
     found = by_id(answers)
     assert len(found) == len(requests)
-    for identity, outcome in found.items():
-        assert outcome == ("already_signalled" if identity[0] == "x" else "result"), identity
+    for request_id, outcome in found.items():
+        assert outcome == ("already_signalled" if request_id[0] == "x" else "result"), request_id
     assert all(one["result"]["payload"] is True for one in answers if one["id"][0] == "g")
     assert sidecar.status() == 0
 
@@ -136,7 +136,7 @@ def test_large_replies_fit_into_a_file(spawn: Spawn, tmp_path: Path) -> None:
         assert sidecar.status() == 0
     with (tmp_path / "out").open("rb") as out:
         assert len(by_id(map(json.loads, out))) == 301
-    assert sidecar.said() == ""
+    assert sidecar.stderr_text() == ""
 
 
 def test_a_line_of_any_length_and_bytes_of_any_kind_are_answered(spawn: Spawn) -> None:
@@ -147,7 +147,7 @@ def test_a_line_of_any_length_and_bytes_of_any_kind_are_answered(spawn: Spawn) -
     sidecar.write(b'{"jsonrpc":"2.0","id":2,"method":"\xff\xfe"}\n')
     sidecar.write(b'{"jsonrpc":"2.0","id":3,"method":\n\n\r\n')
     sidecar.write(big + b"4}\r\n")
-    sidecar.ask(5, "events.get", **EVENT)
+    sidecar.request(5, "events.get", **EVENT)
     answers = sidecar.answers(4)
     assert [(one["id"], kind(one)) for one in answers] == [
         (2, "parse_error"),
@@ -292,11 +292,11 @@ def test_an_invalid_timeout_is_refused(spawn: Spawn, value: Any) -> None:
 def test_timeouts_may_be_tiny_and_huge(spawn: Spawn) -> None:
     sidecar = spawn()
     sidecar.call("events.create", **EVENT)
-    sidecar.ask(1, "events.wait", **EVENT, timeoutSeconds=1e308)
-    sidecar.ask(2, "events.wait", **EVENT, timeoutSeconds=1e-9)
+    sidecar.request(1, "events.wait", **EVENT, timeoutSeconds=1e308)
+    sidecar.request(2, "events.wait", **EVENT, timeoutSeconds=1e-9)
     answer = sidecar.answer()
     assert (answer["id"], kind(answer)) == (2, "deadline_exceeded")
-    sidecar.ask(3, "events.signal", **EVENT, payload=False)
+    sidecar.request(3, "events.signal", **EVENT, payload=False)
     assert by_id(sidecar.answers(2)) == {1: "result", 3: "result"}
 
 
@@ -313,7 +313,7 @@ def test_a_request_cancelled_at_any_moment_is_answered_once(spawn: Spawn) -> Non
         sidecar.send(request(f"c{n}", "events.create", **name), wait, unknown)
         sidecar.send(*([signal, cancel, other, cancel] if n % 2 else [cancel, signal]))
     sidecar.end_input()
-    found = by_id(sidecar.rest())
+    found = by_id(sidecar.read_all())
     assert len(found) == 3 * count
     assert {found[f"c{n}"] for n in range(count)} == {"result"}
     assert set(found.values()) <= {"result", "request_cancelled"}
@@ -325,13 +325,13 @@ def test_a_signal_that_is_sent_again_after_a_lost_reply_changes_nothing(
 ) -> None:
     sidecar = spawn()
     sidecar.call("events.create", **EVENT, expectedType="int")
-    sidecar.ask(1, "events.signal", **EVENT, payload=7)
+    sidecar.request(1, "events.signal", **EVENT, payload=7)
     sidecar.answer()
     sidecar.popen.kill()
     again = Process(store)
     try:
         assert again.call("events.signal", **EVENT, payload=7)["payload"] == 7
-        again.ask(2, "events.signal", **EVENT, payload=8)
+        again.request(2, "events.signal", **EVENT, payload=8)
         answer = again.answer()
         assert kind(answer) == "already_signalled"
         assert answer["error"]["data"]["event"]["payload"] == 7
@@ -343,8 +343,8 @@ def test_thousands_of_waits_on_one_event_end_by_one_signal(spawn: Spawn) -> None
     sidecar = spawn()
     sidecar.call("events.create", **EVENT)
     sidecar.send(*(request(n, "events.wait", **EVENT) for n in range(1000)))
-    sidecar.until("waits", 1000)
-    sidecar.ask("s", "events.signal", **EVENT, payload=True)
+    sidecar.wait_for_counter("waits", 1000)
+    sidecar.request("s", "events.signal", **EVENT, payload=True)
     found = by_id(sidecar.answers(1001))
     assert set(found.values()) == {"result"}
-    sidecar.until("waits", 0)
+    sidecar.wait_for_counter("waits", 0)

@@ -16,7 +16,14 @@ from flyte_sidecar.protocol.params import Params
 from flyte_sidecar.rpc.connection import Connection
 from flyte_sidecar.rpc.decode_params import params_decoder
 from flyte_sidecar.rpc.memory_transport import MemoryTransport
-from flyte_sidecar.rpc.requests import Context, Counters, Deferred, Handler, PendingRequest, Request
+from flyte_sidecar.rpc.requests import (
+    ConnectionCounters,
+    Context,
+    Deferred,
+    Handler,
+    PendingRequest,
+    Request,
+)
 from flyte_sidecar.rpc.transport import StreamProtocol
 from tests.conftest import TEST_TIMEOUT
 
@@ -50,7 +57,7 @@ class FakeWrite:
         self.ends += 1
 
 
-class BenchConnection(Connection):
+class FakeServerConnection(Connection):
     """A connection that shows its handlers the id of the request that they start."""
 
     starting = ""
@@ -60,8 +67,8 @@ class BenchConnection(Connection):
         return super()._start(request, *more)
 
 
-class Bench:
-    """A connection with fake methods.
+class FakeServer:
+    """A connection with fake methods, and its client.
 
     `work`, `light` and `wait` end when `release` is called with their id; `write` likewise, as a
     write that is sent once it has started, and `stubborn`, which ignores cancellation.
@@ -72,7 +79,7 @@ class Bench:
         self.writes: list[FakeWrite] = []
         self.started: list[str] = []
         self.notifications = 0
-        self.connection = BenchConnection(self.handlers(), fast.Encoder().encode)
+        self.connection = FakeServerConnection(self.handlers(), fast.Encoder().encode)
         self.shutdown = self.connection.shutdown
         self.transport = RecordingTransport(self.connection)
 
@@ -81,7 +88,7 @@ class Bench:
         return self.connection.runner.tasks
 
     @property
-    def counters(self) -> Counters:
+    def counters(self) -> ConnectionCounters:
         return self.connection.counters()
 
     def handlers(self) -> dict[str, Handler]:
@@ -123,8 +130,8 @@ class Bench:
     def _work(self, _: Any, context: Context) -> Any:
         return self._passed(self._gate(), self.connection.starting)
 
-    async def _passed(self, gate: asyncio.Future[Any], identity: str) -> Any:
-        self.started.append(identity)
+    async def _passed(self, gate: asyncio.Future[Any], request_id: str) -> Any:
+        self.started.append(request_id)
         return await gate
 
     def _future(self, _: Any, context: Context) -> Any:
@@ -161,14 +168,14 @@ class Bench:
     def send(self, *messages: Any) -> None:
         self.connection.data_received(b"".join(fast.encode(one) + b"\n" for one in messages))
 
-    def ask(self, identity: Any, method: str, **params: Any) -> None:
-        self.send(request(identity, method, **params))
+    def request(self, request_id: Any, method: str, **params: Any) -> None:
+        self.send(request(request_id, method, **params))
 
-    def cancel(self, identity: Any) -> None:
-        self.send({"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": identity}})
+    def cancel(self, request_id: Any) -> None:
+        self.send({"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": request_id}})
 
-    def release(self, identity: Any, result: Any = "done") -> None:
-        gate = self.gates.pop(json.dumps(identity))
+    def release(self, request_id: Any, result: Any = "done") -> None:
+        gate = self.gates.pop(json.dumps(request_id))
         if not gate.done():
             gate.set_result(result)
 
@@ -192,8 +199,8 @@ class Bench:
         return await asyncio.wait_for(asyncio.shield(self.shutdown.ended), TEST_TIMEOUT)
 
 
-def request(identity: Any, method: str, **params: Any) -> dict[str, Any]:
-    made = {"jsonrpc": "2.0", "id": identity, "method": method}
+def request(request_id: Any, method: str, **params: Any) -> dict[str, Any]:
+    made = {"jsonrpc": "2.0", "id": request_id, "method": method}
     return {**made, "params": params} if params else made
 
 

@@ -16,7 +16,7 @@ from flyteidl2.workflow.run_service_pb2 import (
 )
 
 from tests.e2e.conftest import Connect
-from tests.e2e.deployment import RUN, SCOPE, until, where, write_past_deadline
+from tests.e2e.deployment import RUN, SCOPE, scoped_options, wait_until, write_past_deadline
 from tests.e2e.process import Process, by_id, kind
 from tests.fake_runservice.hostile import (
     Response,
@@ -56,7 +56,7 @@ def test_a_signal_that_was_lost_and_then_rejected_is_not_reported_as_rejected(
         status(rejection),
     )
     server.hostile.script("SignalEvent", [executed(AWAY), unread])
-    sidecar.ask(1, "events.signal", runName=RUN, actionName="c2", payload=True)
+    sidecar.request(1, "events.signal", runName=RUN, actionName="c2", payload=True)
     data = sidecar.answer()["error"]["data"]
     assert (data["kind"], data["retryable"]) == ("backend_unavailable", True)
     assert (data["outcome"], data["actionName"]) == ("unknown", "c2")
@@ -68,7 +68,7 @@ def test_a_rejection_after_a_lost_attempt_names_the_event_and_an_unknown_outcome
     server.model.ask(RUN, "deploy", action="c1", **SCOPE)
     sidecar = connect(server.endpoint)
     server.hostile.script("SignalEvent", [AWAY, status("PERMISSION_DENIED")])
-    sidecar.ask(1, "events.signal", runName=RUN, name="deploy", payload=True)
+    sidecar.request(1, "events.signal", runName=RUN, name="deploy", payload=True)
     data = sidecar.answer()["error"]["data"]
     assert data["kind"] == "permission_denied"
     assert (data["outcome"], data["actionName"]) == ("unknown", "c1")
@@ -86,7 +86,7 @@ def test_a_write_is_not_retried_after_its_deadline_was_reported(
     server.hostile.script(rpc, [held(gate, AWAY)])
     given = {"payload": False} if method == "signal" else {}
     data = write_past_deadline(sidecar, f"events.{method}", **TARGET, **given)
-    until(lambda: server.hostile.calls[rpc])
+    wait_until(lambda: server.hostile.calls[rpc])
     assert data["outcome"] == "unknown"
     gate.set()
     # A later request sees what the write did, so it waits for its end.
@@ -98,15 +98,15 @@ def test_garbage_is_an_error_of_the_backend_and_a_line_in_the_log(
     server: Server, store: Path
 ) -> None:
     server.model.ask(RUN, "deploy", action="c1", **SCOPE)
-    sidecar = Process(store, where=where(server.endpoint))
+    sidecar = Process(store, backend_options=scoped_options(server.endpoint))
     try:
         server.hostile.script("GetActionDetails", repeat(respond(b"\x1f\x8b\x08" + bytes(99))))
-        sidecar.ask(1, "events.get", **TARGET)
+        sidecar.request(1, "events.get", **TARGET)
         answer = sidecar.answer()
         assert (kind(answer), answer["error"]["data"]["retryable"]) == ("backend_error", True)
         server.hostile.clear()
         assert sidecar.call("events.get", **TARGET)["actionName"] == "c1"
-        said = sidecar.said().splitlines()
+        said = sidecar.stderr_text().splitlines()
         assert said
         assert all("the response to GetActionDetails" in line for line in said)
     finally:
@@ -122,7 +122,7 @@ def test_a_huge_response_costs_little_memory(
     sidecar.call("events.get", **TARGET)
     before = peak(sidecar)
     server.hostile.script("GetActionDetails", repeat(wrapped(respond(bytes(100 << 20)))))
-    sidecar.ask(1, "events.get", **TARGET)
+    sidecar.request(1, "events.get", **TARGET)
     assert kind(sidecar.answer()) == "backend_error"
     assert peak(sidecar) - before < 32 << 20
     server.hostile.clear()
@@ -139,8 +139,8 @@ def test_listings_and_streams_that_never_end_are_errors(connect: Connect, server
     server.hostile.script(
         "ListRuns", repeat(respond(ListRunsResponse(token="1").SerializeToString()))
     )
-    sidecar.ask("actions", "events.list", runName=RUN)
-    sidecar.ask("runs", "runs.list")
+    sidecar.request("actions", "events.list", runName=RUN)
+    sidecar.request("runs", "runs.list")
     assert by_id(sidecar.answers(2)) == {"actions": "backend_error", "runs": "backend_error"}
 
     def news(number: int) -> bytes:
@@ -150,7 +150,7 @@ def test_listings_and_streams_that_never_end_are_errors(connect: Connect, server
         return message.SerializeToString()
 
     server.hostile.script("WatchActions", repeat(endless(news)))
-    sidecar.ask("wait", "events.wait", **TARGET)
+    sidecar.request("wait", "events.wait", **TARGET)
     answer = sidecar.answer()
     assert (answer["id"], kind(answer)) == ("wait", "backend_error")
     assert "the stream of run" in answer["error"]["message"]

@@ -36,7 +36,7 @@ def parent() -> Iterator[subprocess.Popen[bytes]]:
 def test_without_a_request_it_ends_with_its_input(spawn: Spawn) -> None:
     sidecar = spawn()
     sidecar.end_input()
-    assert sidecar.rest() == []
+    assert sidecar.read_all() == []
     assert sidecar.status() == 0
 
 
@@ -45,7 +45,7 @@ def test_waits_without_a_timeout_end_with_the_input(spawn: Spawn) -> None:
     sidecar.call("events.create", **EVENT)
     sidecar.send(request(1, "events.wait", **EVENT), request(2, "events.get", **EVENT))
     sidecar.end_input()
-    assert by_id(sidecar.rest()) == {1: "shutting_down", 2: "result"}
+    assert by_id(sidecar.read_all()) == {1: "shutting_down", 2: "result"}
     assert sidecar.status() == 0
 
 
@@ -66,7 +66,7 @@ def test_waits_with_a_timeout_continue_after_the_end_of_input(spawn: Spawn) -> N
         (3, "shutting_down"),
     }
     other.call("events.signal", **EVENT, payload=True)
-    (last,) = sidecar.rest()
+    (last,) = sidecar.read_all()
     assert last["result"]["payload"] is True
     assert sidecar.status() == 0
 
@@ -76,7 +76,7 @@ def test_input_that_ends_within_a_batch_is_answered(spawn: Spawn) -> None:
     whole = json.dumps([request(1, "events.get", **EVENT), request(2, "sidecar.status")])
     sidecar.write(whole[:-5].encode())
     sidecar.end_input()
-    (answer,) = sidecar.rest()
+    (answer,) = sidecar.read_all()
     assert (answer["id"], kind(answer)) == (None, "parse_error")
     assert sidecar.status() == 0
 
@@ -111,7 +111,7 @@ def test_headers_without_a_length_are_answered_and_exit_with_1(spawn: Spawn, hea
 def test_it_ends_when_its_reader_is_gone(spawn: Spawn) -> None:
     sidecar = spawn()
     sidecar.call("events.create", **EVENT)
-    sidecar.ask(1, "events.wait", **EVENT, timeoutSeconds=1e6)
+    sidecar.request(1, "events.wait", **EVENT, timeoutSeconds=1e6)
     sidecar.stop_reading()
     assert sidecar.status() == 0
 
@@ -122,7 +122,7 @@ def test_it_ends_when_its_reader_is_lost_before_the_last_responses_are_written(
     sidecar, other = spawn(), spawn()
     sidecar.call("events.create", **EVENT, description="x" * 1_000_000)
     sidecar.send(*(request(n, "events.wait", **EVENT, timeoutSeconds=1e6) for n in range(50)))
-    sidecar.until("waits", 50)
+    sidecar.wait_for_counter("waits", 50)
     sidecar.end_input()
     other.call("events.signal", **EVENT, payload=True)
     sidecar.read(1)
@@ -181,7 +181,7 @@ def test_it_ends_with_the_parent_from_initialize(
     sidecar = spawn()
     sidecar.call("initialize", processId=parent.pid, capabilities={})
     sidecar.call("events.create", **EVENT)
-    sidecar.ask(1, "events.wait", **EVENT, timeoutSeconds=1e6)
+    sidecar.request(1, "events.wait", **EVENT, timeoutSeconds=1e6)
     parent.kill()
     parent.wait()
     assert sidecar.status() == 0
@@ -209,7 +209,7 @@ def test_it_ends_at_once_with_its_parent_though_the_store_is_locked(
     sidecar.call("events.create", **EVENT)
     lock = sqlite3.connect(store, isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
-    sidecar.ask(1, "events.signal", **EVENT, payload=True)
+    sidecar.request(1, "events.signal", **EVENT, payload=True)
     parent.kill()
     assert sidecar.popen.wait(5) == 0
     lock.close()
@@ -225,17 +225,17 @@ def test_shutdown_and_exit_end_it_with_0(spawn: Spawn) -> None:
     answers = sidecar.answers(2)
     assert [(one["id"], kind(one)) for one in answers] == [(1, "shutting_down"), (2, "result")]
     assert answers[1]["result"] is None
-    sidecar.ask(3, "events.get", **EVENT)
+    sidecar.request(3, "events.get", **EVENT)
     assert kind(sidecar.answer()) == "invalid_request"
     sidecar.send(EXIT)
-    assert sidecar.rest() == []
+    assert sidecar.read_all() == []
     assert sidecar.status() == 0
 
 
 def test_exit_alone_ends_it_with_1(spawn: Spawn) -> None:
     sidecar = spawn()
     sidecar.send(EXIT)
-    assert sidecar.rest() == []
+    assert sidecar.read_all() == []
     assert sidecar.status() == 1
 
 
@@ -244,7 +244,7 @@ def test_exit_interrupts_no_write_that_was_sent(spawn: Spawn) -> None:
     count = 200
     creates = [request(n, "events.create", runName="r", name=f"n{n}") for n in range(count)]
     sidecar.send(*creates, EXIT)
-    found = by_id(sidecar.rest())
+    found = by_id(sidecar.read_all())
     assert sidecar.status() == 1
     assert sorted(found) == list(range(count))
     again = spawn()
@@ -261,12 +261,12 @@ def test_exit_interrupts_no_write_that_was_sent(spawn: Spawn) -> None:
 def test_a_signal_acts_like_shutdown_and_exit(spawn: Spawn, number: int) -> None:
     sidecar = spawn()
     sidecar.call("events.create", **EVENT)
-    sidecar.ask(1, "events.wait", **EVENT, timeoutSeconds=1e6)
-    sidecar.until("waits", 1)
+    sidecar.request(1, "events.wait", **EVENT, timeoutSeconds=1e6)
+    sidecar.wait_for_counter("waits", 1)
     sidecar.popen.send_signal(number)
-    assert by_id(sidecar.rest()) == {1: "shutting_down"}
+    assert by_id(sidecar.read_all()) == {1: "shutting_down"}
     assert sidecar.status() == 0
-    assert sidecar.said() == ""
+    assert sidecar.stderr_text() == ""
 
 
 def test_a_signal_ends_it_although_nobody_reads_and_when_sent_twice(spawn: Spawn) -> None:
@@ -287,5 +287,5 @@ def test_a_stopped_sidecar_continues(spawn: Spawn) -> None:
     sidecar.send(*(request(n, "events.get", **EVENT) for n in range(100)))
     sidecar.popen.send_signal(signal.SIGCONT)
     sidecar.end_input()
-    assert len(by_id(sidecar.rest())) == 100
+    assert len(by_id(sidecar.read_all())) == 100
     assert sidecar.status() == 0

@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.conftest import Spawn
 from tests.e2e.process import kind, request
-from tests.e2e.test_pressure import MIB, resident
+from tests.e2e.test_back_pressure import MIB, resident
 from tests.e2e.watcher import Watcher, create, reason
 
 Write = Callable[[list[Any]], list[Any]]
@@ -27,20 +27,20 @@ def test_one_open_request_too_many_is_refused(watcher: Watcher) -> None:
     messages += [request(half + place, "events.wait", **create("q")) for place in range(half)]
     feeding = threading.Thread(target=watcher.process.send, args=tuple(messages))
     feeding.start()
-    watcher.until(lambda: feeds[-1].synced)
+    watcher.receive_until(lambda: feeds[-1].synced)
     feeding.join()
     assert watcher.counters() == (half, half)
     assert all(watched.synced for watched in feeds)
     for method, params in (("events.watch", {"watch": "one more"}), ("events.wait", create("q"))):
-        watcher.process.ask("more", method, **params)
+        watcher.process.request("more", method, **params)
         answer = watcher.answer("more")
         assert (kind(answer), answer["error"]["data"]["limit"]) == ("too_many_waits", 2 * half)
     watcher.call("events.unwatch", watch="w0")
     watched = watcher.watch("more", "one more")
-    watcher.until(lambda: watched.pending() == {"q"})
+    watcher.receive_until(lambda: watched.pending() == {"q"})
     assert watcher.counters() == (half, half)
     watcher.call("events.signal", **create("q"), payload=True)
-    watcher.until(lambda: not watched.pending())
+    watcher.receive_until(lambda: not watched.pending())
     for place in range(half, 2 * half):
         assert "result" in watcher.answer(place)
     assert watcher.counters() == (0, half)
@@ -54,10 +54,10 @@ def test_very_many_watches_all_end_with_their_result(watcher: Watcher) -> None:
     ]
     feeding = threading.Thread(target=watcher.process.send, args=tuple(opening))
     feeding.start()
-    watcher.until(lambda: feeds[-1].synced)
+    watcher.receive_until(lambda: feeds[-1].synced)
     feeding.join()
     watcher.process.popen.send_signal(signal.SIGTERM)
-    answers = watcher.rest()
+    answers = watcher.read_all()
     assert len(answers) == count
     assert {reason(answer) for answer in answers.values()} == {"shutdown"}
     assert watcher.process.status() == 0
@@ -70,7 +70,7 @@ def test_the_process_ends_when_its_reader_is_lost_while_notifications_are_queued
     sidecar, other = spawn(), spawn()
     for place in range(20):
         other.call("events.create", **create(f"q{place}", description="x" * 200_000))
-    sidecar.ask(1, "events.watch", watch="w")
+    sidecar.request(1, "events.watch", watch="w")
     sidecar.read(1)
     if ended:
         sidecar.end_input()
@@ -101,7 +101,7 @@ def test_a_slow_reader_gets_the_latest_state_of_each_of_10_000_events(
     written([request(n, "events.create", **create(n, expectedType="int")) for n in names])
     lists, watcher = spawn(), Watcher(spawn())
     run, inbox = watcher.watch(1, "run", runName="r"), watcher.watch(2, "inbox")
-    watcher.begun()
+    watcher.wait_for_output()
     written([request(n, "events.signal", **create(n), payload=1) for n in names[: count // 2]])
     written([request(n, "events.create", **create(f"new {n}")) for n in names])
     written([request(n, "events.abort", **create(n)) for n in names[count // 2 :]])
@@ -118,10 +118,12 @@ def test_a_slow_reader_gets_the_latest_state_of_each_of_10_000_events(
             break
     assert len(true) == 2 * count
     last = f"new {names[-1]}"
-    watcher.until(lambda: len(run.events) == 2 * count and run.synced and run.pending() == {last})
+    watcher.receive_until(
+        lambda: len(run.events) == 2 * count and run.synced and run.pending() == {last}
+    )
     peak = max(peak, resident(watcher.process.pid))
     assert run.events == true
-    watcher.until(lambda: inbox.synced and inbox.pending() == {last})
+    watcher.receive_until(lambda: inbox.synced and inbox.pending() == {last})
     assert run.sequence <= 1 + 2 * 2 * count
     print(f"{peak / resident(lists.pid):.2f} times what listing takes")  # noqa: T201
     assert peak < 3 * resident(lists.pid)
@@ -159,15 +161,15 @@ def test_a_slow_reader_still_gets_the_end_of_its_watch(
     ]
     written(many)
     watched = watcher.watch(1, runName="r")
-    watcher.begun()
+    watcher.wait_for_output()
     if how == "signal":
         watcher.process.popen.send_signal(signal.SIGTERM)
     elif how == "input":
         watcher.process.end_input()
     else:
-        watcher.process.ask(2, "shutdown")
+        watcher.process.request(2, "shutdown")
         watcher.process.end_input()
-    answers = watcher.rest()
+    answers = watcher.read_all()
     assert reason(answers[1]) == "shutdown"
     assert len(watched.events) == watched.sequence < 5000
     assert watcher.process.status() == 0
@@ -176,8 +178,8 @@ def test_a_slow_reader_still_gets_the_end_of_its_watch(
 def test_a_slow_reader_can_end_its_watch(watcher: Watcher, written: Write) -> None:
     written([request(n, "events.create", **create(f"q{n}")) for n in range(5000)])
     watched = watcher.watch(1, runName="r")
-    watcher.begun()
-    watcher.process.ask(2, "events.unwatch", watch="w")
+    watcher.wait_for_output()
+    watcher.process.request(2, "events.unwatch", watch="w")
     assert watcher.answer(2)["result"] is None
     assert reason(watcher.answer(1)) == "cancelled"
     assert watched.sequence > 0

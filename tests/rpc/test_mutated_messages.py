@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.rpc.bench import Bench, request, run_pending
+from tests.rpc.fake_server import FakeServer, request, run_pending
 
 MESSAGES = [
     request(1, "now"),
@@ -47,13 +47,13 @@ def no_number(word: str) -> NoReturn:
 @example([(b'{"jsonrpc":"2.0","id":"a"1,"method":"now"}', [])])
 @example([(b'{"jsonrpc":"2.0","method":"x","id":"a"}{"id":"b"1', [])])
 async def test_any_message_is_answered_by_at_most_one_line_of_json(messages: list[Any]) -> None:
-    bench = Bench()
-    bench.ask("first", "now")  # chooses the framing
+    server = FakeServer()
+    server.request("first", "now")  # chooses the framing
     for text, mutations in messages:
-        bench.answers()
-        bench.connection.data_received(mutated(text, mutations) + b"\n")
+        server.answers()
+        server.connection.data_received(mutated(text, mutations) + b"\n")
         await run_pending()
-        data = b"".join(bench.transport.unread)
+        data = b"".join(server.transport.unread)
         lines = data.decode().splitlines()
         assert len(lines) <= 1
         assert data.count(b"\n") == len(lines)
@@ -64,4 +64,4 @@ async def test_any_message_is_answered_by_at_most_one_line_of_json(messages: lis
                 assert isinstance(one["id"], str | int | float | None)
                 assert ("result" in one) != ("error" in one)
             line.encode("utf-8", "strict")
-    assert not bench.tasks
+    assert not server.tasks

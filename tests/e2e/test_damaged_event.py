@@ -40,7 +40,7 @@ def test_a_damaged_event_affects_only_requests_for_it(spawn: Spawn, store: Path,
             ("events.abort", {}),
         ):
             for target in ({"name": "bad"}, {"actionName": action}):
-                sidecar.ask(1, method, runName="r", **target, **more)
+                sidecar.request(1, method, runName="r", **target, **more)
                 error = sidecar.answer()["error"]
                 assert error["data"] == {
                     "kind": "store_unavailable",
@@ -59,6 +59,6 @@ def test_a_damaged_event_affects_only_requests_for_it(spawn: Spawn, store: Path,
     for sidecar in sidecars:
         sidecar.end_input()
         assert sidecar.status() == 0
-    lines = sidecars[0].said().splitlines()
+    lines = sidecars[0].stderr_text().splitlines()
     assert len(lines) == len(sidecars)
     assert all(action in line and "Approve" not in line for line in lines)

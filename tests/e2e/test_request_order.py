@@ -99,13 +99,13 @@ def check(steps: list[tuple[Any, ...]], answers: list[Any]) -> None:
                 assert state in model.may_be_seen(at, name)
 
 
-def asked(identity: int, run: str, step: tuple[Any, ...]) -> dict[str, Any]:
+def build_request(request_id: int, run: str, step: tuple[Any, ...]) -> dict[str, Any]:
     verb, *given = step
     if verb == "list":
-        return request(identity, "events.list", runName=run, limit=1000, details=True)
+        return request(request_id, "events.list", runName=run, limit=1000, details=True)
     if verb == "signal":
-        return request(identity, "events.signal", runName=run, name=given[0], payload=given[1])
-    return request(identity, f"events.{verb}", runName=run, name=given[0])
+        return request(request_id, "events.signal", runName=run, name=given[0], payload=given[1])
+    return request(request_id, f"events.{verb}", runName=run, name=given[0])
 
 
 def shown(answer: Any) -> Any:
@@ -123,7 +123,7 @@ def shown(answer: Any) -> Any:
 @given(STEPS)
 def test_a_pipeline_takes_effect_in_order(sidecar: Process, steps: list[tuple[Any, ...]]) -> None:
     run = f"run{next(RUNS)}"
-    sidecar.send(*(asked(n, run, step) for n, step in enumerate(steps)))
+    sidecar.send(*(build_request(n, run, step) for n, step in enumerate(steps)))
     answers = {answer["id"]: answer for answer in sidecar.answers(len(steps))}
     check(steps, [answers[n] for n in range(len(steps))])
 
@@ -132,7 +132,7 @@ def test_a_pipeline_takes_effect_in_order(sidecar: Process, steps: list[tuple[An
 @given(STEPS.filter(bool))
 def test_a_batch_takes_effect_in_order(sidecar: Process, steps: list[tuple[Any, ...]]) -> None:
     run = f"run{next(RUNS)}"
-    sidecar.send([asked(n, run, step) for n, step in enumerate(steps)])
+    sidecar.send([build_request(n, run, step) for n, step in enumerate(steps)])
     array = sidecar.answer()
     assert [one["id"] for one in array] == list(range(len(steps)))
     check(steps, array)

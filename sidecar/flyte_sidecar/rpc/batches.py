@@ -1,0 +1,53 @@
+"""Batches: requests in one array, answered by one array."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+MAX_BATCH_ENTRIES = 1000
+
+MAX_BATCH_BYTES = 64 << 20
+"""Size of the array that answers a batch."""
+
+MAX_HELD_BYTES = 4 * MAX_BATCH_BYTES
+"""Size of the responses that all open batches hold together."""
+
+ERROR_BYTES = 512
+"""Largest size of an error that answers an entry of a batch, without its id."""
+
+
+class Batch(Struct, eq=False):
+    """The requests of one array, answered by one array once all are completed.
+
+    Attributes
+    ----------
+    responses
+        JSON texts of the responses, empty for those that are not completed.
+    keys
+        Ids that are in flight until the array is answered.
+    incomplete
+        Number of requests that are not completed, plus one while the array is being read.
+    size
+        Bytes of the responses, and of the errors that the other requests may end with.
+    """
+
+    responses: list[bytes] = field(default_factory=list)
+    keys: list[bytes] = field(default_factory=list)
+    incomplete: int = 1
+    size: int = 0
+
+    def reserve(self, request_id: bytes) -> BatchEntry:
+        """Reserve room for a response, enough for an error."""
+        entry = BatchEntry(self, len(self.responses), ERROR_BYTES + len(request_id))
+        self.responses.append(b"")
+        self.incomplete += 1
+        self.size += entry.reserved
+        return entry
+
+
+class BatchEntry(Struct, frozen=True, eq=False):
+    """The position of one response in the array; `reserved` bytes are kept free for it."""
+
+    batch: Batch
+    index: int
+    reserved: int
