@@ -704,7 +704,7 @@ class TestProcess:
             for _ in range(20):
                 child = os.fork()
                 if child == 0:
-                    os._exit(background_loop._left_behind[-1] is not None)
+                    os._exit(background_loop._inherited_by_child[-1] is not None)
                 assert os.waitpid(child, 0)[1] == 0
             forked.set()
             for thread in threads:

@@ -30,7 +30,7 @@ def init(
 ) -> None:
     """Select the backend (default: the embedded store at its default path).
 
-    A second call replaces the backend: open calls end first, and waits end with `ShuttingDown`.
+    A later call replaces the backend. Open calls finish first, and waits raise `ShuttingDown`.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def init(
     insecure_skip_verify
         Accept any TLS certificate.
     org, project, domain
-        Defaults for events that have none. Flyte requires a project and a domain.
+        Default organization, project and domain. On Flyte, an event needs a project and a domain.
 
     Raises
     ------

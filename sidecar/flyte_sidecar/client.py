@@ -26,25 +26,25 @@ from flyte_sidecar.protocol.methods import METHODS
 from flyte_sidecar.rpc.framing import Malformed
 from flyte_sidecar.rpc.header_framing import HeaderDecoder
 
-CHUNK = 1 << 16
+READ_SIZE = 1 << 16
 """Bytes to read at once."""
 
-MAX_MESSAGE_BYTES = 256 << 20
+MAX_RECEIVED_BYTES = 256 << 20
 """The largest message to accept, far above the largest one that a sidecar sends."""
 
-CLOSE_TIMEOUT = 15.0
-"""Seconds from the end of its input until a sidecar is killed."""
+EXIT_TIMEOUT = 15.0
+"""Seconds in which a sidecar must exit after its stdin is closed; then it is killed."""
 
 _ERRORS = {error.kind: error for error in ERRORS}
 _OPEN_ENDED = frozenset(method.name for method in METHODS if method.open_ended)
 
-# Ctrl-C in a terminal is meant for this process, which closes the sidecar when it is done.
-_OWN_GROUP: dict[str, Any] = {"start_new_session": True}
+# Ctrl-C in a terminal must reach only this process, which closes the sidecar when it is done.
+_OWN_PROCESS_GROUP: dict[str, Any] = {"start_new_session": True}
 if sys.platform == "win32":
-    _OWN_GROUP = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    _OWN_PROCESS_GROUP = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
 
 
-class Disconnected(Exception):
+class SidecarDisconnected(Exception):
     """The sidecar process ended, or sent invalid output, before it responded."""
 
 
@@ -78,7 +78,7 @@ class Client:
         command: Sequence[str] = (sys.executable, "-P", "-m", "flyte_sidecar"),
         **options: Any,
     ) -> AsyncIterator[Client]:
-        """Start a sidecar in a session of its own, and close it at the end of the block.
+        """Start a sidecar in its own process group, and close it at the end of the block.
 
         The command imports no modules from the current folder, which may not be trusted. `options`
         are passed to `asyncio.create_subprocess_exec`.
@@ -88,7 +88,7 @@ class Client:
             *arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            **_OWN_GROUP | options,
+            **_OWN_PROCESS_GROUP | options,
         )
         client = cls(process)
         try:
@@ -103,11 +103,11 @@ class Client:
         ------
         SidecarError
             If the response is an error: one of `flyte_sidecar.errors`.
-        Disconnected
+        SidecarDisconnected
             If the process ends before it responds.
         """
         if self._reader.done():
-            raise Disconnected("the sidecar has ended")
+            raise SidecarDisconnected("the sidecar has ended")
         request_id = next(self._ids)
         response = self._pending[request_id] = asyncio.get_running_loop().create_future()
         if method in _OPEN_ENDED:
@@ -134,7 +134,7 @@ class Client:
         self.send(json.encode(message))
 
     def send(self, message: bytes) -> None:
-        """Send a message, which is not checked."""
+        """Send a message without checking it."""
         self.on_message(message, True)
         stdin = self.process.stdin
         assert stdin is not None
@@ -143,7 +143,7 @@ class Client:
     async def close(self) -> int:
         """Cancel open waits and watches, close stdin, and return the exit status.
 
-        A sidecar that does not exit in time is killed.
+        A sidecar that does not exit within `EXIT_TIMEOUT` is killed.
         """
         stdin = self.process.stdin
         assert stdin is not None
@@ -151,7 +151,7 @@ class Client:
             self.notify("$/cancelRequest", id=request_id)
         stdin.close()
         try:
-            async with asyncio.timeout(CLOSE_TIMEOUT):
+            async with asyncio.timeout(EXIT_TIMEOUT):
                 with suppress(BrokenPipeError, ConnectionResetError):
                     await stdin.wait_closed()
                 await self.process.wait()
@@ -168,17 +168,19 @@ class Client:
     async def _read(self) -> None:
         stdout = self.process.stdout
         assert stdout is not None
-        decoder = HeaderDecoder(MAX_MESSAGE_BYTES)
+        decoder = HeaderDecoder(MAX_RECEIVED_BYTES)
         try:
-            while data := await stdout.read(CHUNK):
+            while data := await stdout.read(READ_SIZE):
                 decoder.feed(data)
                 while (message := decoder.next()) is not None:
                     if isinstance(message, Malformed):
-                        raise Disconnected(message.error.message)
+                        raise SidecarDisconnected(message.error.message)
                     self._receive(message)
         finally:
             for response in self._pending.values():
-                try_set_exception(response, Disconnected("the sidecar ended before it responded"))
+                try_set_exception(
+                    response, SidecarDisconnected("the sidecar ended before it responded")
+                )
 
     def _receive(self, text: bytes) -> None:
         self.on_message(text, False)

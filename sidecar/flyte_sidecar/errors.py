@@ -33,8 +33,8 @@ SidecarError
 
 * may end a write that has happened: reports the outcome of the write
 
-The Python API raises these errors, and so does the client of a sidecar process. A family is never
-raised itself. Only an unknown kind, from a newer sidecar, is a plain `SidecarError`.
+The Python API and the client of a sidecar process raise these errors, but never a family itself.
+An error whose kind is unknown, from a newer sidecar, is a plain `SidecarError`.
 """
 
 from __future__ import annotations
@@ -47,19 +47,15 @@ class SidecarError(Exception):
 
     Parameters
     ----------
-    message
-        One sentence for a person.
-    **data
-        Further members of the JSON-RPC error's ``data``, under their wire names.
+    message, **data
+        One sentence for a person, and members of the JSON-RPC error's ``data`` by wire name.
 
     Attributes
     ----------
-    kind
-        Identifies the error for clients; stable across versions.
-    code
-        The JSON-RPC error code.
+    kind, code
+        The kind, which is stable across versions and which clients match, and the JSON-RPC code.
     retryable
-        Whether the same request may succeed when it is sent again.
+        Whether the same request may succeed if it is retried.
     reports_outcome
         Whether an error that ends a write reports its outcome (``outcome``, ``actionName``).
     """

@@ -28,7 +28,7 @@ EventPayload = model.Payload
 """The answer to an event: a `bool`, `int`, `float` or `str`."""
 
 
-async def _wait(service: EventService, target: model.Target) -> model.Event:
+async def _wait_for_answer(service: EventService, target: model.Target) -> model.Event:
     return await resolve(service.wait(target))
 
 
@@ -238,8 +238,8 @@ class Event:
             If `init` selected another backend during the wait.
         """
         if timeout is not None and not timeout >= 0:
-            raise ValueError(f"timeout must not be negative, and is {timeout}")
-        event = await self._resolved(timeout)
+            raise ValueError(f"timeout must not be negative: {timeout}")
+        event = await self._wait_until_resolved(timeout)
         self._update(event)
         if event.phase != model.SUCCEEDED or event.payload is None:
             raise completed(event)
@@ -261,8 +261,8 @@ class Event:
             f" expected_type={expected and expected.__name__})"
         )
 
-    async def _resolved(self, timeout: float | None) -> model.Event:
-        """Wait until the event is resolved. A pause cancels the wait, which then starts again."""
+    async def _wait_until_resolved(self, timeout: float | None) -> model.Event:
+        """Wait until the event is resolved. A pause cancels the wait, which is then restarted."""
         loop = asyncio.get_running_loop()
         deadline = None if timeout is None else loop.time() + timeout
         factory = shared_service.factory
@@ -272,10 +272,10 @@ class Event:
                     raise ShuttingDown("init selected another backend")
                 target = self._target(service)
                 await resolve(service.get(target))  # opens the store
-                waiting = shared_service.start_until_pause(_wait(service, target))
-                left = None if deadline is None else max(0.0, deadline - loop.time())
+                waiting = shared_service.start_until_pause(_wait_for_answer(service, target))
+                remaining = None if deadline is None else max(0.0, deadline - loop.time())
                 try:
-                    ended, _ = await asyncio.wait([waiting], timeout=left)
+                    ended, _ = await asyncio.wait([waiting], timeout=remaining)
                 finally:
                     waiting.cancel()
                     await wait_all([waiting])
@@ -285,14 +285,14 @@ class Event:
                     raise DeadlineExceeded(f"{target} was not answered within {timeout} s")
 
     def _target(self, service: EventService) -> model.Target:
-        identity = self.pb2.id.run
-        run = service.run(identity.name, identity.org, identity.project, identity.domain)
+        run_id = self.pb2.id.run
+        run = service.run(run_id.name, run_id.org, run_id.project, run_id.domain)
         if self.action_name:
             return model.Target(run, action_name=self.action_name)
         return model.Target(run, name=self.name, parent=self.pb2.metadata.parent or None)
 
     def _update(self, event: model.Event) -> None:
-        """Update `pb2`. Members that the event core does not have are kept."""
+        """Update `pb2`, and keep those of its members that the event core does not know."""
         pb2 = deepcopy(self.pb2)
         pb2.MergeFrom(event_conversion.event_to_action(event))
         self.pb2 = pb2  # another thread reads the old state or the new one

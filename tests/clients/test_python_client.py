@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from flyte_sidecar import client as client_module
-from flyte_sidecar.client import Client, Disconnected
+from flyte_sidecar.client import Client, SidecarDisconnected
 from flyte_sidecar.errors import RequestCancelled, SidecarError
 from tests.clients import fake_sidecar, interrupted_client
 from tests.conftest import TEST_TIMEOUT
@@ -53,8 +53,8 @@ async def replay(transcript: Path, messages: Sequence[dict[str, Any]]) -> None:
             else:
                 client.notify(method, **params)
     assert client.process.returncode == 0
-    for identity in cancelled:
-        assert requests[identity].cancelled()
+    for request_id in cancelled:
+        assert requests[request_id].cancelled()
 
 
 async def outcome(request: asyncio.Future[Any]) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def test_closing_ends_a_long_wait(store: Path) -> None:
 
 
 def test_a_sidecar_that_does_not_read_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "CLOSE_TIMEOUT", 0.01)
+    monkeypatch.setattr(client_module, "EXIT_TIMEOUT", 0.01)
 
     async def close() -> None:
         async with Client.spawn(
@@ -110,7 +110,7 @@ def test_a_sidecar_that_does_not_read_is_killed(monkeypatch: pytest.MonkeyPatch)
             stuck = asyncio.ensure_future(client.request("a.b", text="x" * (1 << 20)))
             await asyncio.sleep(0)  # its first step sends the request
         assert client.process.returncode == -signal.SIGKILL
-        with pytest.raises(Disconnected):
+        with pytest.raises(SidecarDisconnected):
             await stuck
 
     asyncio.run(asyncio.wait_for(close(), TEST_TIMEOUT))
@@ -130,5 +130,5 @@ sys.stdin.read()
         async with Client.spawn(command=(sys.executable, "-c", program)) as client:
             await client.request("sidecar.status")
 
-    with pytest.raises(Disconnected, match="268435456"):
+    with pytest.raises(SidecarDisconnected, match="268435456"):
         asyncio.run(asyncio.wait_for(ask(), TEST_TIMEOUT))

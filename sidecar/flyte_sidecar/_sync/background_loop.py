@@ -24,7 +24,7 @@ EXIT_TIMEOUT = 10.0
 """Seconds that the exit of the interpreter waits for open calls."""
 
 INTERRUPT_POLL_INTERVAL = 0.1
-"""Seconds for which an interrupt may remain unnoticed."""
+"""Seconds between two checks for an interrupt."""
 
 
 def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -80,8 +80,8 @@ class _BackgroundLoop:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self.quiet = False
-        self._stop: asyncio.Future[None] = self.loop.create_future()
+        self.is_stopping = False
+        self._stop_requested: asyncio.Future[None] = self.loop.create_future()
         self._pausing: asyncio.Task[None] | None = None
         self._resume = threading.Event()
         self._thread = threading.Thread(target=self._run, name="flyte-sidecar-loop", daemon=True)
@@ -94,25 +94,29 @@ class _BackgroundLoop:
     def is_current(self) -> bool:
         return threading.get_ident() == self._thread.ident
 
-    def park(self) -> None:
+    def pause(self) -> None:
         """Pause all calls and block the thread until `resume`."""
         if not self.is_current():
             self._resume = threading.Event()
-            self._pause(self._resume).wait()
+            self._start_pause(self._resume).wait()
 
     def resume(self) -> None:
         self._resume.set()
 
-    def end(self) -> None:
-        """Pause all calls for good and end the thread."""
-        # Any caller that still waits is a daemon thread: it could only fail, and print the failure.
-        self.quiet = True
-        self._pause(None).wait(EXIT_TIMEOUT)
-        self.loop.call_soon_threadsafe(self._stop.set_result, None)
+    def stop(self) -> None:
+        """Pause all calls permanently and end the thread."""
+        # A caller that still waits is a daemon thread. Its call is not ended: that would only print
+        # an error.
+        self.is_stopping = True
+        self._start_pause(None).wait(EXIT_TIMEOUT)
+        self.loop.call_soon_threadsafe(self._stop_requested.set_result, None)
         self._thread.join(EXIT_TIMEOUT)
 
-    def _pause(self, resume: threading.Event | None) -> threading.Event:
-        """Pause until `resume` is set, or for good. Set the returned event once all is paused."""
+    def _start_pause(self, resume: threading.Event | None) -> threading.Event:
+        """Start a pause, which lasts until `resume` is set, or permanently without it.
+
+        Return an event that is set when all resources are closed.
+        """
         paused = threading.Event()
 
         async def pause() -> None:
@@ -135,22 +139,22 @@ class _BackgroundLoop:
 
     def _run(self) -> None:
         try:
-            self.loop.run_until_complete(self._serve())
+            self.loop.run_until_complete(self._run_until_stopped())
         finally:
             self.loop.close()
 
-    async def _serve(self) -> None:
-        await self._stop
+    async def _run_until_stopped(self) -> None:
+        await self._stop_requested
         self.loop.set_exception_handler(lambda _loop, _context: None)
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in left:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
             task.cancel()
-        await wait_all(left, EXIT_TIMEOUT)
+        await wait_all(tasks, EXIT_TIMEOUT)
         await self.loop.shutdown_asyncgens()
 
 
 class _Call(Generic[T]):
-    """A coroutine on the background loop. It calls `ended` at its end, for the caller."""
+    """A coroutine on the background loop, which calls `ended` when it has ended."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, T], ended: Callable[[], None]) -> None:
         self._coroutine = coroutine
@@ -158,7 +162,7 @@ class _Call(Generic[T]):
         self.done = False
         self._task: asyncio.Task[T] | None = None
         try:
-            self._background = _started()
+            self._background = _get_background()
             if self._background.is_current():
                 raise RuntimeError("a blocking call on the background event loop: use .aio")
         except BaseException:
@@ -170,7 +174,7 @@ class _Call(Generic[T]):
             self._background.loop.call_soon_threadsafe(self._begin)
         except RuntimeError:  # the loop has ended
             self._coroutine.close()
-            _refuse()
+            _raise_exiting()
 
     def cancel(self) -> bool:
         """Cancel the coroutine, even before it started. Return whether `ended` will be called."""
@@ -193,14 +197,14 @@ class _Call(Generic[T]):
             self._task.cancel()
         else:
             self._coroutine.close()
-            self._end_call()
+            self._notify_caller()
 
     def _finish(self, task: asyncio.Task[T]) -> None:
         retrieve_exception(task)
-        if not self._background.quiet:
-            self._end_call()
+        if not self._background.is_stopping:
+            self._notify_caller()
 
-    def _end_call(self) -> None:
+    def _notify_caller(self) -> None:
         self.done = True
         self._ended()
 
@@ -208,22 +212,22 @@ class _Call(Generic[T]):
 _background: _BackgroundLoop | None = None
 _starting = threading.Lock()
 _exiting = False
-_left_behind: list[object] = []
+_inherited_by_child: list[object] = []
 
 
-def _started() -> _BackgroundLoop:
+def _get_background() -> _BackgroundLoop:
     global _background
     background = _background
     if background is None:
         with _starting:
             if not _exiting:
                 background = _background = _background or _BackgroundLoop()
-    return background or _refuse()
+    return background or _raise_exiting()
 
 
-def _refuse() -> NoReturn:
+def _raise_exiting() -> NoReturn:
     if threading.current_thread() is not threading.main_thread():
-        # A daemon thread: the interpreter is about to stop it anyway.
+        # A daemon thread: block it until the interpreter stops it.
         threading.Event().wait()
     raise RuntimeError("the interpreter is exiting")
 
@@ -239,7 +243,7 @@ def _wait(call: _Call[Any], ended: threading.Lock) -> None:
 def _before_fork() -> None:
     _starting.acquire()
     if _background is not None:
-        _background.park()
+        _background.pause()
 
 
 def _after_fork_in_parent() -> None:
@@ -249,22 +253,22 @@ def _after_fork_in_parent() -> None:
 
 
 def _after_fork_in_child() -> None:
-    """Start anew: the thread does not exist here, and the parent uses the loop's descriptors."""
+    """Reset the state: the thread does not exist here, and the parent uses its descriptors."""
     global _background, _starting
-    # Their garbage collection would close descriptors that the parent uses.
-    _left_behind.extend([_background, *(resource.reset() for resource in all_resources)])
+    # Keep a reference: garbage collection would close descriptors that the parent uses.
+    _inherited_by_child.extend([_background, *(resource.reset() for resource in all_resources)])
     _background, _starting = None, threading.Lock()
 
 
-def _end() -> None:
+def _stop_at_exit() -> None:
     global _background, _exiting
     with _starting:
         _exiting, background, _background = True, _background, None
     if background is not None:
-        background.end()
+        background.stop()
 
 
-atexit.register(_end)
+atexit.register(_stop_at_exit)
 if sys.platform != "win32":
     os.register_at_fork(
         before=_before_fork,

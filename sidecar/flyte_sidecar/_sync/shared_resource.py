@@ -16,7 +16,7 @@ R = TypeVar("R")
 class SharedResource(Generic[T]):
     """A resource that the first call opens, and that is closed while the process forks or exits.
 
-    It belongs to the background loop.
+    It must be used on the background loop only.
 
     Parameters
     ----------
@@ -36,14 +36,14 @@ class SharedResource(Generic[T]):
         all_resources.append(self)
 
     def reset(self) -> T | None:
-        """Forget the resource and its users. Return the resource, which stays open."""
-        left, self._resource = self._resource, None
+        """Forget the resource and its users, without closing it. Return the resource."""
+        resource, self._resource = self._resource, None
         self._users = 0
         self._cancelled_by_pause: set[asyncio.Task[Any]] = set()
         self._pausing = False
         self._lock = asyncio.Lock()
         self._unused = asyncio.Event()
-        return left
+        return resource
 
     @asynccontextmanager
     async def use(self) -> AsyncIterator[T]:
@@ -61,7 +61,7 @@ class SharedResource(Generic[T]):
                 self._unused.set()
 
     def start_until_pause(self, work: Coroutine[Any, Any, R]) -> asyncio.Task[R]:
-        """Start long work of a user. A pause cancels the work, and the user then has to leave."""
+        """Start long work within `use`. A pause cancels it, and the block must then end."""
         task = asyncio.get_running_loop().create_task(work)
         self._cancelled_by_pause.add(task)
         task.add_done_callback(self._cancelled_by_pause.discard)
