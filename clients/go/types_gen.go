@@ -276,7 +276,7 @@ type WatchResynced struct {
 
 // InitializeResult is LSP's InitializeResult, with the protocol version and the backend.
 type InitializeResult struct {
-	// LSP capabilities; experimental.flyteSidecar has the last three members.
+	// LSP capabilities. experimental.flyteSidecar has the last three members.
 	Capabilities json.RawMessage `json:"capabilities"`
 	ServerInfo   ServerInfo      `json:"serverInfo"`
 	// The version of the wire contract, MAJOR.MINOR.
@@ -328,8 +328,8 @@ type ListParams struct {
 	Details bool `json:"details,omitempty"`
 	// Maximum number of entries in a page. Default: 100.
 	Limit int `json:"limit,omitempty"`
-	// The nextCursor of the previous page. On Flyte, later pages report each event as the first
-	// page found it, unless a newer state is known by then.
+	// The nextCursor of the previous page. On Flyte, later pages report each event as it was at
+	// the first page, or in a newer state that was read since.
 	Cursor string `json:"cursor,omitempty"`
 }
 
@@ -412,7 +412,7 @@ type SignalParams struct {
 	ActionName string `json:"actionName,omitempty"`
 	// The answer.
 	Payload Payload `json:"payload"`
-	// The payload's type. Must equal the event's type, if that is known.
+	// The payload's type. Must equal the event's type, if that is reported.
 	PayloadType ExpectedType `json:"payloadType,omitempty"`
 }
 
@@ -578,7 +578,7 @@ type Status struct {
 	Backend    BackendStatus `json:"backend"`
 }
 
-// Counters are numbers of requests since the start, and at the moment.
+// Counters are numbers of requests: received since the start, and open now.
 type Counters struct {
 	// Requests and notifications received.
 	Requests int `json:"requests"`

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 DEFAULTS = dict(zip(Options.__struct_fields__, Options.__struct_defaults__, strict=True))
 
 HELP_WIDTH = 78
-"""Columns. To find the terminal's width, argparse would import shutil at every start."""
+"""Columns. The terminal's width is not used: argparse would import shutil at every start."""
 
 _AddArguments = Callable[[argparse.ArgumentParser], None]
 
@@ -68,7 +68,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[str, Options, dict[str, Any]
     verb = values.pop("verb", "serve")
     values.pop("stdio", None)
     if verb in ("demo", "schema"):
-        values["backend"] = "local"  # they use no deployment, whatever the environment says
+        values["backend"] = "local"  # they ignore FLYTE_SIDECAR_BACKEND
     return verb, _options(values), values
 
 

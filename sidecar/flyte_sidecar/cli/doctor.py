@@ -32,7 +32,7 @@ def doctor(options: Options) -> int:
     backend = make_backend(options)
     scope = (backend.org or "none", backend.project or "none", backend.domain or "none")
     _row("scope", "org {}, project {}, domain {}".format(*scope))
-    _row("identity", _identity(backend))
+    _row("user", _user(backend))
     if isinstance(backend, FlyteBackend):
         works = asyncio.run(_check_deployment(backend, options))
     else:
@@ -100,7 +100,7 @@ async def _open_store(path: str) -> None:
         await backend.close()
 
 
-def _identity(backend: EventBackend) -> str:
+def _user(backend: EventBackend) -> str:
     if isinstance(backend, FlyteBackend):
         return "none, requests are not authenticated"
     return user_name() or "unknown"

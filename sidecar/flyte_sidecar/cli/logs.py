@@ -16,7 +16,7 @@ from contextlib import suppress
 
 from flyte_sidecar.cli.standard_streams import write_all
 
-MAX_LINE = 2000
+MAX_LINE_LENGTH = 2000
 """Characters; a longer line is truncated."""
 
 MAX_QUEUED_LINES = 1000
@@ -41,7 +41,7 @@ class LineHandler(logging.Handler):
         # The caller must not fail because of its log: not by a bad format or a full queue, nor
         # if no thread can be started.
         with suppress(Exception):
-            line = self.format(record).replace("\n", " | ")[:MAX_LINE] + "\n"
+            line = self.format(record).replace("\n", " | ")[:MAX_LINE_LENGTH] + "\n"
             self._lines.put_nowait(line.encode("utf-8", "backslashreplace"))
             self._start()
 
@@ -101,19 +101,19 @@ def _open(path: str) -> int:
 
 def _open_checked(path: str) -> int:
     with suppress(FileNotFoundError):
-        _check(path, os.lstat(path))
+        _check_log_file(path, os.lstat(path))
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     for name in ("O_NOFOLLOW", "O_NONBLOCK"):  # Windows has neither
         flags |= getattr(os, name, 0)
     descriptor = os.open(path, flags, 0o600)
     status = os.fstat(descriptor)
-    _check(path, status)
+    _check_log_file(path, status)
     if os.name == "posix" and status.st_mode & 0o077:
         os.fchmod(descriptor, 0o600)
     return descriptor
 
 
-def _check(path: str, status: os.stat_result) -> None:
+def _check_log_file(path: str, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise OSError(f"{path} is not a regular file")
     if os.name == "posix" and status.st_uid != os.geteuid():

@@ -18,7 +18,7 @@ HEADERS = ("RUN", "NAME", "TYPE", "AGE", "EXPIRES", "PROMPT")
 RUN, NAME, PROMPT = 0, 1, 5
 
 MIN_WIDTH = 5
-"""Columns that are left of a truncated cell. A terminal of 40 columns is wide enough."""
+"""The minimum width of a truncated cell, in columns; the table then fits into 40 columns."""
 
 GAP = "  "
 

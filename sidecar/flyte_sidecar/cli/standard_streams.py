@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 STDIN, STDOUT, STDERR = 0, 1, 2
 
-CHUNK = 1 << 16
+READ_SIZE = 1 << 16
 """Bytes to read at once."""
 
 
@@ -27,21 +27,21 @@ def prepare() -> None:
     """Make the standard streams safe to use, in whatever state they were inherited.
 
     Afterwards `sys.stdout` and `sys.stderr` write everything that is printed, and errors of
-    stderr are ignored. A closed descriptor is replaced by one on which reading and writing fail:
-    otherwise a file that is opened later would get its number, and the output.
+    stderr are ignored. A closed descriptor is replaced by one on which reading and writing fail.
+    Otherwise a file that is opened later would get its number, and output would go to that file.
     """
     for descriptor in (STDIN, STDOUT, STDERR):
         try:
             os.fstat(descriptor)
         except OSError:  # open() returns the lowest free descriptor: this one
             os.open(os.devnull, os.O_RDONLY if descriptor == STDOUT else os.O_WRONLY)
-    sys.stdout = _text(sys.stdout, _Stdout(STDOUT, "w", closefd=False))
-    sys.stderr = _text(sys.stderr, _Stderr(STDERR, "w", closefd=False))
+    sys.stdout = _text_stream(sys.stdout, _StdoutFile(STDOUT, "w", closefd=False))
+    sys.stderr = _text_stream(sys.stderr, _StderrFile(STDERR, "w", closefd=False))
 
 
 def require_stdout() -> None:
     """Raise `OSError` if stdout is closed."""
-    _Stdout(STDOUT, "w", closefd=False).write(b"")
+    _StdoutFile(STDOUT, "w", closefd=False).write(b"")
 
 
 def read_stdin() -> bytes:
@@ -55,11 +55,11 @@ def read_stdin() -> bytes:
     chunks: list[bytes] = []
     while True:
         try:
-            chunk = os.read(STDIN, CHUNK)
+            chunk = os.read(STDIN, READ_SIZE)
         except BlockingIOError:
             select.select((STDIN,), (), ())
         except OSError as error:
-            raise _named(error, "stdin") from None
+            raise _with_stream_name(error, "stdin") from None
         else:
             if not chunk:
                 return b"".join(chunks)
@@ -78,30 +78,30 @@ def write_all(descriptor: int, data: ReadableBuffer) -> None:
             return
 
 
-class _Stdout(io.FileIO):
+class _StdoutFile(io.FileIO):
     def write(self, data: ReadableBuffer) -> int:
         try:
             write_all(self.fileno(), data)
         except OSError as error:
-            raise _named(error, "stdout") from None
+            raise _with_stream_name(error, "stdout") from None
         return memoryview(data).nbytes
 
 
-class _Stderr(io.FileIO):
+class _StderrFile(io.FileIO):
     def write(self, data: ReadableBuffer) -> int:
         with suppress(OSError):
             write_all(self.fileno(), data)
         return memoryview(data).nbytes
 
 
-def _named(error: OSError, stream: str) -> OSError:
+def _with_stream_name(error: OSError, stream: str) -> OSError:
     if isinstance(error, BrokenPipeError):
         return error
     closed = error.errno == errno.EBADF
     return OSError(f"{stream} is closed" if closed else f"{stream}: {error.strerror}")
 
 
-def _text(inherited: TextIO | None, raw: io.FileIO) -> TextIO:
+def _text_stream(inherited: TextIO | None, raw: io.FileIO) -> TextIO:
     if isinstance(inherited, io.TextIOWrapper) and sys.platform == "win32":
         inherited.reconfigure(errors="backslashreplace")  # its console does not accept bytes
         return inherited

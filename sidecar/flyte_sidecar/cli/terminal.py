@@ -1,6 +1,6 @@
 """Terminal output: sanitized text, aligned columns, and colour.
 
-Names and prompts come from anyone. Unsanitized, they could move the cursor, clear the screen or
+Names and prompts are untrusted. Unsanitized, they could move the cursor, clear the screen or
 hide other text. `rich` and `wcwidth` measure widths more precisely, but importing them takes
 longer than everything else that a verb does.
 """

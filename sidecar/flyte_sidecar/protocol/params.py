@@ -76,7 +76,7 @@ class TargetParams(RunParams, frozen=True, kw_only=True):
 
 
 class InitializeParams(LenientParams, frozen=True, kw_only=True):
-    """The part of LSP's InitializeParams that has an effect."""
+    """The members of LSP's InitializeParams that have an effect."""
 
     process_id: Annotated[
         int | None, Meta(description="The sidecar exits when this process is gone.")
@@ -96,7 +96,7 @@ class ListParams(RunParams, frozen=True, kw_only=True):
         str | None,
         Meta(
             description="The `nextCursor` of the previous page. On Flyte, later pages report each"
-            " event as the first page found it, unless a newer state is known by then."
+            " event as it was at the first page, or in a newer state that was read since."
         ),
     ] = None
 
@@ -113,7 +113,7 @@ class SignalParams(TargetParams, frozen=True, kw_only=True):
     ]
     payload_type: Annotated[
         TypeName | None,
-        Meta(description="The payload's type. Must equal the event's type, if that is known."),
+        Meta(description="The payload's type. Must equal the event's type, if that is reported."),
     ] = None
 
 

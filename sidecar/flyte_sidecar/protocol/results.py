@@ -55,7 +55,7 @@ WatchEnd = Annotated[
         examples=["cancelled", "shutdown", "finished"],
     ),
 ]
-Change = Annotated[
+ChangeKind = Annotated[
     str,
     Meta(
         title="Change",
@@ -98,7 +98,7 @@ class InitializeResult(Struct, frozen=True, kw_only=True, rename="camel"):
     capabilities: Annotated[
         dict[str, Any],
         Meta(
-            description="LSP capabilities; `experimental.flyteSidecar` has the last three members."
+            description="LSP capabilities. `experimental.flyteSidecar` has the last three members."
         ),
     ]
     server_info: ServerInfo
@@ -108,7 +108,7 @@ class InitializeResult(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Counters(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Numbers of requests since the start, and at the moment."""
+    """Numbers of requests: received since the start, and open now."""
 
     requests: Annotated[int, Meta(description="Requests and notifications received.")]
     errors: Annotated[int, Meta(description="Requests answered with an error.")]
@@ -189,7 +189,7 @@ class WatchNotification(Struct, frozen=True, kw_only=True):
 class EventChanged(WatchNotification, frozen=True, kw_only=True):
     """The current state of an event that is new or has changed."""
 
-    change: Change
+    change: ChangeKind
     event: Event
 
 

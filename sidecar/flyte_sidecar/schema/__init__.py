@@ -15,7 +15,7 @@ from flyte_sidecar.schema.contract import events_schema, method_table, schema_ha
 from flyte_sidecar.schema.openrpc import document
 
 DERIVED = "openrpc.json"
-"""The file that the repository does not contain: the others have all of its content."""
+"""The file that the repository does not contain, since it can be derived from the others."""
 
 
 def files() -> dict[str, bytes]:
@@ -37,7 +37,7 @@ def write(folder: Path, files: dict[str, bytes]) -> None:
         (folder / name).write_bytes(content)
 
 
-def discovered() -> bytes:
+def openrpc_json() -> bytes:
     """Return the JSON of the OpenRPC document, the result of `rpc.discover`."""
     return json.encode(document())
 

@@ -56,7 +56,7 @@ def method_table() -> dict[str, Any]:
 
 @cache
 def schema_hash() -> str:
-    """Return a hash of the contract, by which clients detect that theirs differs."""
+    """Return a hash of the contract. Clients compare it to detect that their version differs."""
     contract = [PROTOCOL_VERSION, components()[1], _methods(), _notifications(), _errors()]
     return hashlib.sha256(json.encode(contract, order="sorted")).hexdigest()[:16]
 
@@ -75,9 +75,9 @@ def components() -> tuple[dict[Any, Schema], dict[str, Schema]]:
             component["description"] = cleandoc(component["description"])
         named[name] = _named(component, named, closed=name.endswith("Params"))
     named["Payload"] = _PAYLOAD
-    for each in types:
-        if isinstance(each, type) and issubclass(each, TargetParams):
-            params = named[each.__name__]
+    for target in types:
+        if isinstance(target, type) and issubclass(target, TargetParams):
+            params = named[target.__name__]
             params["allOf"] = [{"$ref": "#/$defs/Target"}]
             named["Target"] = _target(params["properties"])
     return dict(zip(types, schemas, strict=True)), named
@@ -157,8 +157,8 @@ def _methods() -> list[dict[str, Any]]:
 
 def _notifications() -> list[dict[str, Any]]:
     return [
-        {"name": each.name, "summary": each.summary, "params": components()[0][each.params]}
-        for each in NOTIFICATIONS
+        {"name": row.name, "summary": row.summary, "params": components()[0][row.params]}
+        for row in NOTIFICATIONS
     ]
 
 

@@ -185,12 +185,12 @@ class MethodHandlers:
 
     async def _discover(self, _: Params, __: Context) -> Raw:
         """Create the document in a thread: it takes about ten milliseconds."""
-        from flyte_sidecar.schema import discovered
+        from flyte_sidecar.schema import openrpc_json
 
         try:
-            return Raw(await asyncio.to_thread(discovered))
+            return Raw(await asyncio.to_thread(openrpc_json))
         except RuntimeError:  # no thread can be started
-            return Raw(discovered())
+            return Raw(openrpc_json())
 
     async def _status(self, _: Params, context: Context) -> results.Status:
         healthy = await self._service.backend.healthy()

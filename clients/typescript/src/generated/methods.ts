@@ -25,7 +25,7 @@ import type {
 export const PROTOCOL_VERSION = "1.1";
 
 /** The hash of the schemas that this client was generated from. */
-export const SCHEMA_HASH = "1fe9e0b5b0cf05ab";
+export const SCHEMA_HASH = "2e8aafefe8d25eea";
 
 /** The methods that have stubs. */
 export const METHODS: ReadonlySet<string> = new Set([

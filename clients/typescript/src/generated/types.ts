@@ -197,7 +197,7 @@ export interface WatchResynced {
 
 /** LSP's InitializeResult, with the protocol version and the backend. */
 export interface InitializeResult {
-  /** LSP capabilities; `experimental.flyteSidecar` has the last three members. */
+  /** LSP capabilities. `experimental.flyteSidecar` has the last three members. */
   capabilities: Record<string, unknown>;
   serverInfo: ServerInfo;
   /** The version of the wire contract, MAJOR.MINOR. */
@@ -250,8 +250,8 @@ export interface ListParams {
   /** Maximum number of entries in a page. Default: `100`. */
   limit?: number | null | undefined;
   /**
-   * The `nextCursor` of the previous page. On Flyte, later pages report each event as the first
-   * page found it, unless a newer state is known by then.
+   * The `nextCursor` of the previous page. On Flyte, later pages report each event as it was at the
+   * first page, or in a newer state that was read since.
    */
   cursor?: string | null | undefined;
 }
@@ -322,7 +322,7 @@ export type SignalParams = Target & {
   runName: string;
   /** The answer. */
   payload: Payload;
-  /** The payload's type. Must equal the event's type, if that is known. */
+  /** The payload's type. Must equal the event's type, if that is reported. */
   payloadType?: ExpectedType | null | undefined;
 };
 
@@ -468,7 +468,7 @@ export interface Status {
   backend: BackendStatus;
 }
 
-/** Numbers of requests since the start, and at the moment. */
+/** Numbers of requests: received since the start, and open now. */
 export interface Counters {
   /** Requests and notifications received. */
   requests: number;
