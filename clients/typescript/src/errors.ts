@@ -92,7 +92,9 @@ export class DisconnectedError extends SidecarError implements ExitInfo {
     const status = signal ?? (exitCode === null ? "" : `exit status ${exitCode}`);
     const exited =
       status === "" ? "the connection to the sidecar ended" : `the sidecar exited (${status})`;
-    const details = cause === undefined ? "" : `: ${cause.message}`;
+    // A write that fails because the sidecar has exited says no more than the exit status.
+    const explained = cause === undefined || (reason === undefined && status !== "");
+    const details = explained ? "" : `: ${cause.message}`;
     const tail = stderr === "" ? "" : `\nstderr ends with:\n${stderr}`;
     super(`${reason ?? exited}${details}${tail}`, cause && { cause });
     this.exitCode = exitCode;

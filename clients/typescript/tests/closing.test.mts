@@ -151,6 +151,17 @@ test("the error of a command that exits immediately has its status and stderr", 
   );
 });
 
+test("a write that fails after the sidecar has exited is only the cause of the error", () => {
+  const cause = new Error("write EPIPE");
+  const exit = { exitCode: 3, signal: null, stderr: "no store here" };
+  const error = new DisconnectedError(exit, undefined, cause);
+  assert.equal(
+    error.message,
+    "the sidecar exited (exit status 3)\nstderr ends with:\nno store here",
+  );
+  assert.equal(error.cause, cause);
+});
+
 test("a command that writes output other than JSON-RPC is killed", async () => {
   for (const script of [
     "setInterval(() => console.log('hello'), 1)",
