@@ -175,20 +175,20 @@ class Records:
         """Update the record after a signal that the cluster accepted."""
         run = self._runs[resource.key]
         if resource.reconciled:
-            self._notify(run.actions[resource.id], detailed=not self.release.records_ends)
+            self._notify(run.actions[resource.id], detailed=not self.release.updates_phases)
         resource.reconciled = True
 
         def record(at: datetime) -> None:
             former = run.actions[resource.id]
             signalled = replace(former, payload=payload, signalled_by=by, updated_at=at)
             run.put(signalled)
-            if self.release.records_ends and self.phase_lag > 0:
+            if self.release.updates_phases and self.phase_lag > 0:
                 self._notify(signalled)
             self._schedule(self.phase_lag, succeed)
 
         def succeed(at: datetime) -> None:
             ended = self._advance(resource, "SUCCEEDED", at, resource.created_at)
-            if self.release.records_ends:
+            if self.release.updates_phases:
                 self._notify(ended, listed=False)
 
         self._schedule(self.lag, record)
@@ -205,7 +205,7 @@ class Records:
         former = run.actions[resource.id]
         ends = phase in TERMINAL
         rises = PHASES[former.phase] <= PHASES[phase] or former.phase in ("FAILED", "TIMED_OUT")
-        if not rises and not (self.release.records_ends and former.phase == "PAUSED" and ends):
+        if not rises and not (self.release.updates_phases and former.phase == "PAUSED" and ends):
             return former
         created = former.created_at if start is None else min(former.created_at, start)
         ended = former.ended_at or (max(at, created) if ends else None)

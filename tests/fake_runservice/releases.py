@@ -11,7 +11,7 @@ from tests.fake_runservice.listing import COLUMN_FIELDS
 class Release:
     signals: bool = True  # SignalEvent is implemented
     paused_runs: bool = True  # paused_actions_only has an effect
-    records_ends: bool = True  # ends are recorded and notified; watches report conditions
+    updates_phases: bool = True  # ends are recorded and notified; watches report conditions
     hosted: bool = False  # a closed backend: org is significant, and listings report more
 
     @property
@@ -19,14 +19,14 @@ class Release:
         """The fields that a listing can be filtered by."""
         if self.hosted:
             return frozenset({"action_type", "parent_name", "phase", "created_at"})
-        return COLUMN_FIELDS if self.records_ends else COLUMN_FIELDS - {"action_type"}
+        return COLUMN_FIELDS if self.updates_phases else COLUMN_FIELDS - {"action_type"}
 
 
 RELEASES = {
-    "2.0.27": Release(signals=False, paused_runs=False, records_ends=False),
-    "2.0.28": Release(paused_runs=False, records_ends=False),
-    "2.0.30": Release(records_ends=False),
-    "2.0.42": Release(records_ends=False),
+    "2.0.27": Release(signals=False, paused_runs=False, updates_phases=False),
+    "2.0.28": Release(paused_runs=False, updates_phases=False),
+    "2.0.30": Release(updates_phases=False),
+    "2.0.42": Release(updates_phases=False),
     "2.0.43": Release(),
     "hosted": Release(hosted=True),
 }

@@ -191,7 +191,7 @@ class Service:
 
         async def send(actions: list[Any]) -> None:
             rows = [
-                messages.watched(*update, self.model.release.records_ends)
+                messages.watched(*update, self.model.release.updates_phases)
                 for update in tree.update(actions)
             ]
             if rows:

@@ -11,7 +11,7 @@ from flyte_sidecar.backends.flyte import Deployment, FlyteBackend
 from flyte_sidecar.backends.flyte.read import events
 from flyte_sidecar.errors import BackendUnavailable, DeadlineExceeded, SidecarError
 from flyte_sidecar.events.model import Target
-from tests.backends.flyte.asking import ask, timed, until
+from tests.backends.flyte.helpers import ask, timed, until
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, BackendClient, settle
@@ -105,15 +105,15 @@ async def test_a_request_limits_its_concurrent_calls_and_makes_none_after_its_ca
     flyte.server.calls.clear()
     flyte.server.faults.delay["GetActionDetails"] = 3600.0
     listing = asyncio.ensure_future(client.page(limit=200))
-    await until(lambda: flyte.server.calls["GetActionDetails"] == events.AT_ONCE)
+    await until(lambda: flyte.server.calls["GetActionDetails"] == events.MAX_CONCURRENT_READS)
     await settle(200)
-    assert flyte.server.calls["GetActionDetails"] == events.AT_ONCE
+    assert flyte.server.calls["GetActionDetails"] == events.MAX_CONCURRENT_READS
     listing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await listing
     flyte.server.faults.delay.clear()
     assert await client.get("q0") is not None
-    assert flyte.server.calls["GetActionDetails"] == events.AT_ONCE + 1
+    assert flyte.server.calls["GetActionDetails"] == events.MAX_CONCURRENT_READS + 1
 
 
 async def test_close_cancels_calls_and_a_later_request_reconnects(

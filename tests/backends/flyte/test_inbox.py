@@ -21,7 +21,7 @@ from flyte_sidecar.backends.flyte.watch.inbox import RunFeed
 from flyte_sidecar.errors import BackendUnavailable, CursorExpired, InvalidParams, PermissionDenied
 from flyte_sidecar.events.coalescing import Disconnected
 from flyte_sidecar.events.model import Scope
-from tests.backends.flyte.asking import EVERY, OLD, timed, until
+from tests.backends.flyte.helpers import EVERY, OLD, timed, until
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import SCOPE, BackendClient
 
@@ -125,7 +125,7 @@ class Paging:
             next(self.happens, lambda: None)()
             return page
 
-        monkeypatch.setattr(calls, "PAGE", 3)
+        monkeypatch.setattr(calls, "PAGE_SIZE", 3)
         monkeypatch.setattr(calls.RunService, "runs", runs)
 
 
@@ -278,7 +278,7 @@ async def test_runs_in_which_nothing_waits_any_more_are_followed_no_longer(
         model.signal_directly(f"r{place}", action, True)
     await watching.pending([])
     session = await flyte.connected()
-    if session.lister.records_ends is False:  # such a run is listed until it ends
+    if session.lister.updates_phases is False:  # such a run is listed until it ends
         assert len(session.informers._informers) == 5
         for place in range(5):
             model.finish_run(f"r{place}")

@@ -20,7 +20,7 @@ from flyte_sidecar.errors import (
 )
 from flyte_sidecar.events.coalescing import Disconnected
 from flyte_sidecar.events.model import PAUSED, SUCCEEDED
-from tests.backends.flyte.asking import EVERY, OLD, OLD_AND_NEW, ask, timed, until
+from tests.backends.flyte.helpers import EVERY, OLD, OLD_AND_NEW, ask, timed, until
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, BackendClient
 
@@ -234,7 +234,7 @@ async def test_a_defect_in_refreshing_a_run_ends_its_subscribers_only_if_it_pers
     watching = client.watch()
     await watching.synced()
     lister = (await flyte.connected()).reader.lister
-    every = lister.every
+    every = lister.list_all
     left = defects
 
     async def breaks(*words: Any) -> Any:

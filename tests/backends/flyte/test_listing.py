@@ -10,10 +10,10 @@ from typing import Any
 import grpc
 import pytest
 
-from flyte_sidecar.backends.flyte.read import cursors, snapshot
+from flyte_sidecar.backends.flyte.read import bulk_metadata, cached_listings
 from flyte_sidecar.errors import BackendError, CursorExpired
 from flyte_sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, Event
-from tests.backends.flyte.asking import EVERY, OLD, OLD_AND_NEW, ask, prove, timed
+from tests.backends.flyte.helpers import EVERY, OLD, OLD_AND_NEW, ask, prove, timed
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, BackendClient
@@ -228,7 +228,7 @@ async def test_a_snapshot_in_which_events_are_missing_is_completed_by_details(
 async def test_a_snapshot_is_waited_for_as_long_as_asking_would_take(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot, "DETAILS_COST", 1e6)
+    monkeypatch.setattr(bulk_metadata, "DETAILS_COST", 1e6)
     flyte.server.service.page_size = 3
     prove(flyte)
     for place in range(40):
@@ -290,15 +290,15 @@ async def test_a_cursor_is_good_for_some_minutes_only(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instant = 1000.0
-    monkeypatch.setattr(cursors, "monotonic", lambda: instant)
+    monkeypatch.setattr(cached_listings, "monotonic", lambda: instant)
     for place in range(6):
         ask(flyte, f"q{place}")
     first = (await client.page(limit=1)).next_cursor
-    instant += cursors.KEPT - 1
+    instant += cached_listings.CURSOR_TTL - 1
     second = (await client.page(limit=1, cursor=first)).next_cursor
-    instant += cursors.KEPT - 1  # each use keeps the listing for longer
+    instant += cached_listings.CURSOR_TTL - 1  # each use keeps the listing for longer
     assert len((await client.page(limit=1, cursor=second)).events) == 1
-    instant += cursors.KEPT + 1
+    instant += cached_listings.CURSOR_TTL + 1
     for cursor in (first, second):
         with pytest.raises(CursorExpired):
             await client.page(cursor=cursor)
@@ -307,7 +307,7 @@ async def test_a_cursor_is_good_for_some_minutes_only(
 async def test_listings_that_are_kept_are_bounded(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cursors, "ROWS", 50)
+    monkeypatch.setattr(cached_listings, "MAX_CACHED_ROWS", 50)
     for place in range(20):
         ask(flyte, f"q{place}")
     given = [(await client.page(limit=1)).next_cursor for _ in range(3)]

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 from msgspec.structs import replace
 
-from flyte_sidecar.backends.flyte.read import listing, release_proof
+from flyte_sidecar.backends.flyte.read import actions, pending_evidence
 from flyte_sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, TIMED_OUT, Event
-from tests.backends.flyte.asking import ask, prove, timed, until
+from tests.backends.flyte.helpers import ask, prove, timed, until
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, BackendClient
@@ -239,7 +239,7 @@ async def test_an_upgrade_is_detected_on_an_open_connection(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instant = 1000.0
-    monkeypatch.setattr(listing, "monotonic", lambda: instant)
+    monkeypatch.setattr(actions, "monotonic", lambda: instant)
     left = leave(flyte)
     assert await by_listing(client) == left
     action = ask(flyte, "just")
@@ -248,12 +248,12 @@ async def test_an_upgrade_is_detected_on_an_open_connection(
     flyte.server.faults.lose_updates = True
     flyte.server.model.signal_directly(RUN.name, action, True)
     await asyncio.to_thread(flyte.server.upgrade, "2.0.43")
-    instant += listing.UNSUPPORTED + 1
+    instant += actions.FILTER_RETRY_INTERVAL + 1
     left["just"] = SUCCEEDED
     await watching.until(lambda picture: picture.synced and picture.pending() == {"open"})
     assert await by_listing(client) == left
     lister = (await flyte.connected()).lister
-    assert lister.records_ends
+    assert lister.updates_phases
     flyte.server.calls.clear()
     assert await by_listing(client) == left
     assert flyte.server.calls[DETAILS] == 0
@@ -263,7 +263,7 @@ async def test_checks_that_were_made_before_a_downgrade_count_no_longer(
     client: BackendClient, flyte: FlyteHarness, release: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instant = 1000.0
-    monkeypatch.setattr(listing, "monotonic", lambda: instant)
+    monkeypatch.setattr(actions, "monotonic", lambda: instant)
     await asyncio.to_thread(flyte.server.upgrade, "2.0.43")
     action = ask(flyte)
     for _ in range(2):
@@ -272,7 +272,7 @@ async def test_checks_that_were_made_before_a_downgrade_count_no_longer(
     await client.listing()
     flyte.server.model.signal_directly(RUN.name, action, True)
     await asyncio.to_thread(flyte.server.upgrade, "2.0.43")
-    instant += listing.UNSUPPORTED + 1
+    instant += actions.FILTER_RETRY_INTERVAL + 1
     assert await by_listing(client) == {"q": SUCCEEDED}
 
 
@@ -280,11 +280,11 @@ async def test_counting_what_is_pending_learns_of_an_upgrade_too(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instant = 1000.0
-    monkeypatch.setattr(listing, "monotonic", lambda: instant)
+    monkeypatch.setattr(actions, "monotonic", lambda: instant)
     leave(flyte)
     await client.runs()
     await asyncio.to_thread(flyte.server.upgrade, "2.0.43")
-    instant += listing.UNSUPPORTED + 1
+    instant += actions.FILTER_RETRY_INTERVAL + 1
     for _ in range(2):
         flyte.server.calls.clear()
         (run,) = await client.runs()
@@ -295,14 +295,14 @@ async def test_counting_what_is_pending_learns_of_an_upgrade_too(
 async def test_what_is_remembered_of_checks_is_bounded(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(release_proof, "CONFIRMED", 10)
+    monkeypatch.setattr(pending_evidence, "MAX_CONFIRMED", 10)
     await upgrade(flyte)
     for place in range(50):
         ask(flyte, f"q{place}")
     for _ in range(2):
         assert len(await by_listing(client)) == 50
-    proof = (await flyte.connected()).lister.proof
-    assert len(proof._confirmed) == 10
+    evidence = (await flyte.connected()).lister.evidence
+    assert len(evidence._confirmed) == 10
 
 
 @timed(poll_interval=3600.0)
@@ -310,14 +310,14 @@ async def test_waits_across_an_upgrade_end_with_what_was_answered_before_it(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instant = 1000.0
-    monkeypatch.setattr(listing, "monotonic", lambda: instant)
-    actions = [ask(flyte, f"q{place}") for place in range(5)]
-    waiting = [asyncio.ensure_future(client.wait(action_name=action)) for action in actions]
+    monkeypatch.setattr(actions, "monotonic", lambda: instant)
+    names = [ask(flyte, f"q{number}") for number in range(5)]
+    waiting = [asyncio.ensure_future(client.wait(action_name=name)) for name in names]
     await until(lambda: flyte.server.open_streams["WatchActions"] == 1)
-    instant += listing.UNSUPPORTED + 1
+    instant += actions.FILTER_RETRY_INTERVAL + 1
     await asyncio.to_thread(flyte.server.stop)
-    for action in actions:
-        flyte.server.model.signal_directly(RUN.name, action, True)
+    for name in names:
+        flyte.server.model.signal_directly(RUN.name, name, True)
     flyte.server.model.upgrade("2.0.43")
     await asyncio.to_thread(flyte.server.start)
     async with asyncio.timeout(TEST_TIMEOUT):

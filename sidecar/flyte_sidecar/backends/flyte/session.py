@@ -6,11 +6,11 @@ from functools import lru_cache
 
 from flyte_sidecar.backends.flyte.cache import EventCache
 from flyte_sidecar.backends.flyte.endpoint import Deployment
+from flyte_sidecar.backends.flyte.read.actions import ActionLister
+from flyte_sidecar.backends.flyte.read.bulk_metadata import BulkMetadataReader
 from flyte_sidecar.backends.flyte.read.events import EventReader
-from flyte_sidecar.backends.flyte.read.listing import Lister
-from flyte_sidecar.backends.flyte.read.pages import Pages
-from flyte_sidecar.backends.flyte.read.runs import Runs
-from flyte_sidecar.backends.flyte.read.snapshot import Snapshots
+from flyte_sidecar.backends.flyte.read.pages import PageReader
+from flyte_sidecar.backends.flyte.read.runs import RunLister
 from flyte_sidecar.backends.flyte.rpc import grpc_transport
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcTransport
 from flyte_sidecar.backends.flyte.rpc.run_service import RunService
@@ -23,7 +23,7 @@ from flyte_sidecar.backends.flyte.write import EventWriter
 from flyte_sidecar.events.model import Run
 from flyte_sidecar.events.watch_feed import WatchFeed
 
-RUNS = 1000
+MAX_CACHED_URLS = 1000
 """Runs whose pages in the console are cached."""
 
 
@@ -31,7 +31,7 @@ class FlyteSession:
     """What can be done with the events of a deployment, over one transport."""
 
     def __init__(self, deployment: Deployment, transport: RpcTransport, timing: Timing) -> None:
-        @lru_cache(RUNS)
+        @lru_cache(MAX_CACHED_URLS)
         def url(run: Run) -> str | None:
             if run.project is None or run.domain is None:
                 return None
@@ -39,14 +39,14 @@ class FlyteSession:
 
         address = deployment.route
         self.service = RunService(transport, timing)
-        self.lister = Lister(self.service)
+        self.lister = ActionLister(self.service)
         cache = EventCache(timing.row_freshness)
         self.reader = EventReader(self.service, self.lister, cache, url, timing)
         self.writer = EventWriter(self.service, self.reader)
-        self.runs = Runs(self.service, self.reader, deployment.default_org)
+        self.runs = RunLister(self.service, self.reader, deployment.default_org)
         streams = StreamLimiter()
-        snapshots = Snapshots(self.service, cache, streams, timing)
-        self.pages = Pages(self.reader, snapshots, self.runs)
+        metadata = BulkMetadataReader(self.service, cache, streams, timing)
+        self.pages = PageReader(self.reader, metadata, self.runs)
         self.informers = Informers(self.service, self.reader, address, Load(streams, timing))
         self.inboxes = Inboxes(self.runs, self.informers, address, timing)
 

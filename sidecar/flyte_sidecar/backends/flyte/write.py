@@ -42,11 +42,11 @@ class EventWriter:
         async def send() -> None:
             await self._service.signal(event.run, event.action_name, event.parent or "", message)
 
-        with self._reader.writing(event.run, event.action_name):
+        with self._reader.mark_write_in_progress(event.run, event.action_name):
             try:
                 await retry_write(send, self._timing)
             except RpcError as failure:
-                return await self._judge_signal(event, payload, failure)
+                return await self._resolve_failed_signal(event, payload, failure)
             current = await self._read_back(event)
             if current is None or current.pending or current.payload is None:
                 current = self._answered(event, payload)
@@ -62,7 +62,7 @@ class EventWriter:
             current = await self._reader.event(event.run, event.action_name)
             return current is not None and current.pending
 
-        with self._reader.writing(event.run, event.action_name):
+        with self._reader.mark_write_in_progress(event.run, event.action_name):
             if self._reader.cache.is_chosen(event.run, event.action_name):
                 # The cache may lag, and the backend would abort even an answered event.
                 current = await self._reader.event(event.run, event.action_name)
@@ -72,14 +72,16 @@ class EventWriter:
                 # A second abort would end an event that was answered after the first was lost.
                 await retry_write(send, self._timing, is_pending)
             except RpcError as failure:
-                return await self._judge_abort(event, failure)
+                return await self._resolve_failed_abort(event, failure)
             current = await self._read_back(event)
             if current is None or current.pending:
                 ended = replace(event, phase=ABORTED, pending=False, abort_reason=reason)
                 current = self._store(ended)
             return current
 
-    async def _judge_signal(self, event: Event, payload: Payload, failure: RpcError) -> Event:
+    async def _resolve_failed_signal(
+        self, event: Event, payload: Payload, failure: RpcError
+    ) -> Event:
         """Find out what became of a signal that seems to have failed.
 
         Raises
@@ -91,7 +93,7 @@ class EventWriter:
         status, message = failure.status, failure.message
         lost = unconfirmed_attempt(failure)
         if lost is not None:
-            current = await self._after_loss(event, failure, lost, behind=True)
+            current = await self._read_after_unconfirmed_write(event, failure, lost, behind=True)
         elif status in ("NOT_FOUND", "FAILED_PRECONDITION"):
             current = await self._ended(event, behind="already signalled" in message)
         else:
@@ -116,11 +118,11 @@ class EventWriter:
             ) from failure
         raise failure
 
-    async def _judge_abort(self, event: Event, failure: RpcError) -> Event:
+    async def _resolve_failed_abort(self, event: Event, failure: RpcError) -> Event:
         """Find out what became of an abort that seems to have failed; raises as above."""
         lost = unconfirmed_attempt(failure)
         if lost is not None:
-            current = await self._after_loss(event, failure, lost, behind=False)
+            current = await self._read_after_unconfirmed_write(event, failure, lost, behind=False)
             if current is not None:
                 if current.pending:
                     raise failure
@@ -129,7 +131,7 @@ class EventWriter:
             raise EventNotFound(f"there is no {_target(event)}") from failure
         raise failure
 
-    async def _after_loss(
+    async def _read_after_unconfirmed_write(
         self, event: Event, failure: RpcError, lost: RpcError, *, behind: bool
     ) -> Event | None:
         """Return the event after a write that may have been executed, None if there is none.
@@ -162,7 +164,7 @@ class EventWriter:
         """
         current = None
         delays = self._timing.record_delays
-        for delay in delays if behind or self._reader.lister.records_ends else delays[:1]:
+        for delay in delays if behind or self._reader.lister.updates_phases else delays[:1]:
             await asyncio.sleep(delay)
             async with asyncio.timeout(timeout):
                 current = await self._reader.event(event.run, event.action_name)

@@ -11,7 +11,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from flyte_sidecar.backends.flyte.cache import EventCache
-from flyte_sidecar.backends.flyte.read.listing import Lister
+from flyte_sidecar.backends.flyte.read.actions import ActionLister
 from flyte_sidecar.backends.flyte.read.single_flight import SingleFlight
 from flyte_sidecar.backends.flyte.rpc.event_conversion import event_from_details, event_from_listing
 from flyte_sidecar.backends.flyte.rpc.listed_action import EventMetadata, ListedAction
@@ -25,7 +25,7 @@ from flyte_sidecar.events.write_order import is_writing
 T = TypeVar("T")
 U = TypeVar("U")
 
-AT_ONCE = 100
+MAX_CONCURRENT_READS = 100
 """Calls for details that one request makes concurrently; a backend serves about 250 at once."""
 
 
@@ -39,14 +39,14 @@ class EventReader:
 
     Attributes
     ----------
-    on_written
+    on_write_end
         Called when a write to an event of a run is no longer under way.
     """
 
     def __init__(
         self,
         service: RunService,
-        lister: Lister,
+        lister: ActionLister,
         cache: EventCache,
         url: Callable[[Run], str | None],
         timing: Timing,
@@ -55,7 +55,7 @@ class EventReader:
         self.cache = cache
         self.url = url
         self.timing = timing
-        self.on_written: Callable[[Run], None] = lambda run: None
+        self.on_write_end: Callable[[Run], None] = lambda run: None
         self._service = service
         # Writes have calls of their own to read with, which must not wait for others.
         self._reads = SingleFlight[tuple[Run, str, bool], "Event | None"](self._read)
@@ -75,7 +75,7 @@ class EventReader:
         return event and self.cache.update(event, reread=True)
 
     async def _fetch(self, run: Run, action: str) -> Event | None:
-        ends_recorded = self.lister.records_ends
+        ends_recorded = self.lister.updates_phases
         try:
             details = await self._service.details(run, action)
         except RpcError as failure:
@@ -86,12 +86,12 @@ class EventReader:
         if event is None:
             self.cache.learn(run, action, EventMetadata(False))
             return None
-        event = await self._expired(run, event)
-        if ends_recorded and event.pending and not self._may_be_over(event):
-            self.lister.proof.confirm(event)
+        event = await self._with_expiry(run, event)
+        if ends_recorded and event.pending and not self._may_have_expired(event):
+            self.lister.evidence.record_pending(event)
         return event
 
-    async def _expired(self, run: Run, event: Event) -> Event:
+    async def _with_expiry(self, run: Run, event: Event) -> Event:
         """Return the event, timed out if its deadline has passed.
 
         Releases before 2.0.43 do not record that an event has timed out, and an upgrade does not
@@ -103,20 +103,20 @@ class EventReader:
             return event
         due = expires + timedelta(seconds=self.timing.max_clock_skew)
         if self.timing.now() > due:
-            await self.lister.learn(run)
-        clock = self.lister.proof.clock if self.lister.records_ends else self.timing.now()
+            await self.lister.detect_phase_updates(run)
+        clock = self.lister.evidence.clock if self.lister.updates_phases else self.timing.now()
         return timed_out(event) if clock > due else event
 
-    def _may_be_over(self, event: Event) -> bool:
+    def _may_have_expired(self, event: Event) -> bool:
         """Return whether the deadline of an event has passed by one of the two clocks."""
         expires = event.expires_at
-        return expires is not None and self._latest() > expires
+        return expires is not None and self._latest_clock() > expires
 
-    def _latest(self) -> datetime:
-        return max(self.timing.now(), self.lister.proof.clock)
+    def _latest_clock(self) -> datetime:
+        return max(self.timing.now(), self.lister.evidence.clock)
 
     @contextmanager
-    def writing(self, run: Run, action: str) -> Iterator[None]:
+    def mark_write_in_progress(self, run: Run, action: str) -> Iterator[None]:
         """Keep the run's informer from reading an event that a write is about to read back.
 
         Not for long, since the write may hang.
@@ -126,7 +126,7 @@ class EventReader:
         def end() -> None:
             if self._writes.get(key) is write:
                 del self._writes[key]
-                self.on_written(run)
+                self.on_write_end(run)
 
         self._writes[key] = write
         timer = asyncio.get_running_loop().call_later(self.timing.read_back_timeout, end)
@@ -136,11 +136,11 @@ class EventReader:
             timer.cancel()
             end()
 
-    def is_written(self, run: Run, action: str) -> bool:
+    def has_write_in_progress(self, run: Run, action: str) -> bool:
         """Return whether a write to an event is under way."""
         return (run, action) in self._writes
 
-    def shows_pending(self, row: ListedAction) -> bool:
+    def proves_pending(self, row: ListedAction) -> bool:
         """Return whether a listed row alone proves that its event is pending.
 
         Otherwise only the details show it; `event` and `events` fetch them, and a later row of
@@ -148,15 +148,15 @@ class EventReader:
         """
         return (
             not row.ended
-            and bool(self.lister.records_ends)
+            and bool(self.lister.updates_phases)
             and not self.cache.has_ended(row.run, row.action_name)
-            and self.lister.proof.covers(row)
+            and self.lister.evidence.is_phase_reliable(row)
         )
 
     async def events(
         self, actions: Sequence[tuple[Run, str]], failures: dict[str, Exception] | None = None
     ) -> list[Event | None]:
-        """Return the events behind some actions, with at most `AT_ONCE` calls at once.
+        """Return the events behind some actions, with at most `MAX_CONCURRENT_READS` calls at once.
 
         The first failure is raised. With `failures`, whatever goes wrong with an action is added
         to them instead, and None is returned in its place.
@@ -171,7 +171,7 @@ class EventReader:
                 failures[action[1]] = failure
                 return None
 
-        return await each(actions, one)
+        return await map_concurrently(actions, one)
 
     async def resolve_rows(
         self,
@@ -197,7 +197,7 @@ class EventReader:
         for index, row in enumerate(rows):
             event = self.cache.resolved(row)
             phase = event.phase if event is not None else row.phase
-            certain = event is not None or row.ended or self.shows_pending(row)
+            certain = event is not None or row.ended or self.proves_pending(row)
             if row.is_event is False or (certain and not wants(phase)):
                 continue
             if event is None and certain:
@@ -222,7 +222,7 @@ class EventReader:
         if target.action_name is not None:
             return await self.event(run, target.action_name)
         assert target.name is not None
-        async for rows in self.lister.named(run, target.name):
+        async for rows in self.lister.list_named(run, target.name):
             async for event in self._named(target, self._matching(rows, target)):
                 return event
         return None
@@ -235,7 +235,7 @@ class EventReader:
             chosen = self.cache.choose(run, target.action_name)
             event = chosen or await self.event(run, target.action_name)
             return [] if event is None else [event]
-        rows = self._matching(await self.lister.every(run, target.name), target)
+        rows = self._matching(await self.lister.list_all(run, target.name), target)
         unresolved = [row for row in rows if not row.ended and self.cache.resolved(row) is None]
         found: list[Event] = []
         async for event in self._named(target, unresolved):
@@ -251,7 +251,7 @@ class EventReader:
     async def _named(self, target: Target, rows: Sequence[ListedAction]) -> AsyncIterator[Event]:
         """Yield the events behind rows, without tasks and events of other names."""
         # As a rule the first one is all that is wanted; if it was a task, many more may be.
-        for chunk in (rows[:1], *chunks(rows[1:], AT_ONCE)):
+        for chunk in (rows[:1], *chunks(rows[1:], MAX_CONCURRENT_READS)):
             for event in await self.events([(row.run, row.action_name) for row in chunk]):
                 if event is not None and event.name == target.name:
                     yield event
@@ -270,13 +270,13 @@ class EventReader:
         return matching
 
 
-async def each(items: Sequence[T], work: Callable[[T], Awaitable[U]]) -> list[U]:
-    """Return the results of the work for each item, in order; `AT_ONCE` run at once."""
-    gate = asyncio.Semaphore(AT_ONCE)
+async def map_concurrently(items: Sequence[T], call: Callable[[T], Awaitable[U]]) -> list[U]:
+    """Return the result of a call for each item; at most `MAX_CONCURRENT_READS` at once."""
+    semaphore = asyncio.Semaphore(MAX_CONCURRENT_READS)
 
     async def one(item: T) -> U:
-        async with gate:
-            return await work(item)
+        async with semaphore:
+            return await call(item)
 
     tasks = [asyncio.ensure_future(one(item)) for item in items]
     try:

@@ -10,22 +10,22 @@ from collections.abc import Callable
 
 from msgspec import json
 
-from flyte_sidecar.backends.flyte.read.cursors import Cursors, KeptListing
-from flyte_sidecar.backends.flyte.read.events import AT_ONCE, EventReader
-from flyte_sidecar.backends.flyte.read.runs import Runs
-from flyte_sidecar.backends.flyte.read.snapshot import Snapshots
+from flyte_sidecar.backends.flyte.read.bulk_metadata import BulkMetadataReader
+from flyte_sidecar.backends.flyte.read.cached_listings import CachedListing, CachedListings
+from flyte_sidecar.backends.flyte.read.events import MAX_CONCURRENT_READS, EventReader
+from flyte_sidecar.backends.flyte.read.runs import RunLister
 from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction
 from flyte_sidecar.events.model import PAUSED, Event, EventPage, PendingQuery, Query
 
 
-class Pages:
+class PageReader:
     """Lists events in pages; every method raises `RpcError` and `CursorExpired` alone."""
 
-    def __init__(self, reader: EventReader, snapshots: Snapshots, runs: Runs) -> None:
+    def __init__(self, reader: EventReader, metadata: BulkMetadataReader, runs: RunLister) -> None:
         self._reader = reader
-        self._snapshots = snapshots
+        self._metadata = metadata
         self._runs = runs
-        self._cursors = Cursors()
+        self._listings = CachedListings()
 
     async def page(self, query: Query) -> EventPage:
         """Return one page of a run's events."""
@@ -37,31 +37,31 @@ class Pages:
         if query.cursor is None:
             rows = [
                 row
-                for row in await self._reader.lister.every(query.run)
+                for row in await self._reader.lister.list_all(query.run)
                 if row.is_event is not False and query.parent in (None, row.parent)
             ]
-            await self._snapshots.complete(
-                query.run, rows, lambda row: not details and self._lacks_only_names(row, wants)
+            await self._metadata.complete(
+                query.run, rows, lambda row: not details and self._needs_only_metadata(row, wants)
             )
-            listing = KeptListing(key, rows)
+            listing = CachedListing(key, rows)
         else:
-            listing, name, offset = self._cursors.resume(query.cursor, key)
-        page, offset = await self._read(listing, offset, query, wants, details=details)
-        return EventPage(events=page, next_cursor=self._cursors.keep(listing, name, offset))
+            listing, name, offset = self._listings.resume(query.cursor, key)
+        page, offset = await self._read_page(listing, offset, query, wants, details=details)
+        return EventPage(events=page, next_cursor=self._listings.save(listing, name, offset))
 
     async def pending(self, query: PendingQuery) -> EventPage:
         """Return one page of the pending events of all runs of a scope."""
         name, offset = None, 0
         if query.cursor is None:
-            listing = KeptListing(query.scope, await self._runs.paused(query.scope))
+            listing = CachedListing(query.scope, await self._runs.paused(query.scope))
         else:
-            listing, name, offset = self._cursors.resume(query.cursor, query.scope)
-        page, offset = await self._read(listing, offset, query, PAUSED.__eq__, details=True)
-        return EventPage(events=page, next_cursor=self._cursors.keep(listing, name, offset))
+            listing, name, offset = self._listings.resume(query.cursor, query.scope)
+        page, offset = await self._read_page(listing, offset, query, PAUSED.__eq__, details=True)
+        return EventPage(events=page, next_cursor=self._listings.save(listing, name, offset))
 
-    async def _read(
+    async def _read_page(
         self,
-        listing: KeptListing,
+        listing: CachedListing,
         offset: int,
         query: Query | PendingQuery,
         wants: Callable[[str], bool],
@@ -72,7 +72,9 @@ class Pages:
         page: list[Event] = []
         size = 0
         while offset < len(listing.rows) and len(page) < query.limit:
-            ahead = listing.rows[offset : offset + min(AT_ONCE, query.limit - len(page))]
+            ahead = listing.rows[
+                offset : offset + min(MAX_CONCURRENT_READS, query.limit - len(page))
+            ]
             for event in await self._reader.resolve_rows(
                 ahead, details=lambda _: details, wants=wants
             ):
@@ -84,13 +86,13 @@ class Pages:
                 offset += 1
         return page, offset
 
-    def _lacks_only_names(self, row: ListedAction, wants: Callable[[str], bool]) -> bool:
+    def _needs_only_metadata(self, row: ListedAction, wants: Callable[[str], bool]) -> bool:
         """Return whether a wanted event would be asked for its details only for name and type."""
         return (
-            bool(self._reader.lister.records_ends)
+            bool(self._reader.lister.updates_phases)
             and wants(row.phase)
             and self._reader.cache.resolved(row) is None
-            and (row.ended or self._reader.shows_pending(row))
+            and (row.ended or self._reader.proves_pending(row))
         )
 
 

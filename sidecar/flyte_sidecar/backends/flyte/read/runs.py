@@ -9,7 +9,12 @@ from hashlib import blake2b
 from flyteidl2.workflow import run_definition_pb2
 from msgspec import DecodeError, Struct, ValidationError, json
 
-from flyte_sidecar.backends.flyte.read.events import AT_ONCE, EventReader, chunks, each
+from flyte_sidecar.backends.flyte.read.events import (
+    MAX_CONCURRENT_READS,
+    EventReader,
+    chunks,
+    map_concurrently,
+)
 from flyte_sidecar.backends.flyte.rpc import limits
 from flyte_sidecar.backends.flyte.rpc.enums import phase_name
 from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction
@@ -46,7 +51,7 @@ class ListedRun(Struct, frozen=True):
     created_at: datetime
 
 
-class Runs:
+class RunLister:
     """Lists runs; every method raises `RpcError` alone, and `page` `CursorExpired`."""
 
     def __init__(self, service: RunService, reader: EventReader, own_org: str | None) -> None:
@@ -80,8 +85,10 @@ class Runs:
         """Return all paused actions of all runs of a scope, in order of creation."""
         runs = [one.run for one in await self.with_paused(scope)]
         if runs:
-            await self._reader.lister.learn(runs[0])  # for details to prove what later rows show
-        rows = await each(runs, self._reader.lister.paused)
+            await self._reader.lister.detect_phase_updates(
+                runs[0]
+            )  # for details to prove what later rows show
+        rows = await map_concurrently(runs, self._reader.lister.list_paused)
         return sorted((row for some in rows for row in some), key=_sort_key)
 
     async def with_paused(self, scope: Scope) -> list[ListedRun]:
@@ -105,27 +112,27 @@ class Runs:
                 return found, not page.token
         return await self.with_paused(scope), True
 
-    async def counts(self, runs: Sequence[Run]) -> list[int]:
+    async def count_pending(self, runs: Sequence[Run]) -> list[int]:
         """Return the number of pending events of each run."""
-        return await each(runs, self._count)
+        return await map_concurrently(runs, self._count)
 
     async def _counted(
         self, query: RunsQuery, mark: RunCursor | None
     ) -> AsyncIterator[tuple[ListedRun, int]]:
         """Yield the runs after a mark, each with the number of its pending events."""
         async for found in self._listed(query.scope, query.pending_only, mark):
-            for some in chunks(found, min(query.limit, AT_ONCE)):
-                counts = await self.counts([one.run for one in some])
+            for some in chunks(found, min(query.limit, MAX_CONCURRENT_READS)):
+                counts = await self.count_pending([one.run for one in some])
                 for counted in zip(some, counts, strict=True):
                     yield counted
 
     async def _count(self, run: Run) -> int:
         """Return the number of the run's pending events."""
-        rows = await self._reader.lister.paused(run)
+        rows = await self._reader.lister.list_paused(run)
         rows = [row for row in rows if not self._reader.cache.has_ended(run, row.action_name)]
         if rows:
-            await self._reader.lister.learn(run)
-        doubtful = [row for row in rows if not self._reader.shows_pending(row)]
+            await self._reader.lister.detect_phase_updates(run)
+        doubtful = [row for row in rows if not self._reader.proves_pending(row)]
         events = await self._reader.events([(run, row.action_name) for row in doubtful])
         pending = sum(event is not None and event.pending for event in events)
         return len(rows) - len(doubtful) + pending
@@ -147,7 +154,7 @@ class Runs:
                 self._by_instant, token = False, ""
                 continue
             found = [_found(scope, run) for run in page.runs if self._is_of(scope, run)]
-            self._reader.lister.proof.see(one.created_at for one in found)
+            self._reader.lister.evidence.record_times(one.created_at for one in found)
             yield [
                 one
                 for one in found

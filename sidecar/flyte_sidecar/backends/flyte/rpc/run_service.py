@@ -45,7 +45,7 @@ from flyte_sidecar.events.model import Run, Scope
 Q = TypeVar("Q", bound=Message)
 R = TypeVar("R", bound=Message)
 
-PAGE = 200
+PAGE_SIZE = 200
 """Maximum size of a page: the backend rejects more."""
 
 _LIST_ACTIONS = RpcMethod("ListActions", ListActionsRequest, ListActionsResponse)
@@ -79,26 +79,26 @@ class RunService:
     ) -> ListActionsResponse:
         """List one page of a run's actions, first created first."""
         created = list_pb2.Sort(key="created_at", direction=list_pb2.Sort.ASCENDING)
-        asked = list_pb2.ListRequest(limit=PAGE, token=token, sort_by=created, filters=filters)
+        asked = list_pb2.ListRequest(limit=PAGE_SIZE, token=token, sort_by=created, filters=filters)
         return await self._call(
             _LIST_ACTIONS, ListActionsRequest(request=asked, run_id=run_identifier(run))
         )
 
     async def details(self, run: Run, action: str) -> ActionDetails:
         """Return everything that the backend records of one action."""
-        request = GetActionDetailsRequest(action_id=identifier(run, action))
+        request = GetActionDetailsRequest(action_id=action_identifier(run, action))
         return (await self._call(_DETAILS, request)).details
 
     async def signal(self, run: Run, action: str, parent: str, payload: EventPayload) -> None:
         """Signal a condition; not retried here."""
         request = SignalEventRequest(
-            action_id=identifier(run, action), parent_action_name=parent, payload=payload
+            action_id=action_identifier(run, action), parent_action_name=parent, payload=payload
         )
         await self._call(_SIGNAL, request, attempts=1)
 
     async def abort(self, run: Run, action: str, reason: str) -> None:
         """Abort an action; not retried here, since it ends even one that was answered."""
-        request = AbortActionRequest(action_id=identifier(run, action), reason=reason)
+        request = AbortActionRequest(action_id=action_identifier(run, action), reason=reason)
         await self._call(_ABORT, request, attempts=1)
 
     async def watch_actions(self, run: Run) -> AsyncGenerator[Sequence[EnrichedAction], None]:
@@ -123,7 +123,7 @@ class RunService:
         Releases before 2.0.30 ignore `paused_only`.
         """
         latest = list_pb2.Sort(key=order, direction=list_pb2.Sort.DESCENDING)
-        asked = list_pb2.ListRequest(limit=PAGE, token=token, sort_by=latest)
+        asked = list_pb2.ListRequest(limit=PAGE_SIZE, token=token, sort_by=latest)
         if until is not None:
             not_after = list_pb2.Filter.LESS_THAN_OR_EQUAL
             instant = until.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -209,6 +209,6 @@ def run_identifier(run: Run) -> RunIdentifier:
     )
 
 
-def identifier(run: Run, action: str) -> ActionIdentifier:
+def action_identifier(run: Run, action: str) -> ActionIdentifier:
     """Return Flyte's identifier of an action."""
     return ActionIdentifier(run=run_identifier(run), name=action)

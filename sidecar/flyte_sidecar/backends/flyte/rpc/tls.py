@@ -47,7 +47,7 @@ async def load_trust(deployment: Deployment) -> TlsTrust:
     if deployment.ca_cert_file is not None:
         return TlsTrust(await asyncio.to_thread(_read_ca_file, deployment.ca_cert_file))
     if deployment.insecure_skip_verify:
-        return await _fetch_certificate(deployment)
+        return await _pin_current_certificate(deployment)
     return TlsTrust(await asyncio.to_thread(_system_certificates))
 
 
@@ -79,7 +79,7 @@ def _system_certificates() -> bytes | None:
     return bundle.read_bytes() if bundle and bundle.is_file() else None
 
 
-async def _fetch_certificate(deployment: Deployment) -> TlsTrust:
+async def _pin_current_certificate(deployment: Deployment) -> TlsTrust:
     """Return the server's current certificate as the one to trust from now on."""
     host, _ = split_endpoint(deployment.address)
     try:

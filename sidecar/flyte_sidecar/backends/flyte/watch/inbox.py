@@ -9,8 +9,8 @@ import asyncio
 import random
 from contextlib import suppress
 
-from flyte_sidecar.backends.flyte.read.events import each
-from flyte_sidecar.backends.flyte.read.runs import ListedRun, Runs
+from flyte_sidecar.backends.flyte.read.events import map_concurrently
+from flyte_sidecar.backends.flyte.read.runs import ListedRun, RunLister
 from flyte_sidecar.backends.flyte.rpc.enums import FINAL
 from flyte_sidecar.backends.flyte.rpc.error_translation import (
     as_error,
@@ -30,7 +30,7 @@ from flyte_sidecar.events.watch_feed import Feed
 class Inboxes:
     """The inboxes of one connection: one for each scope that somebody watches."""
 
-    def __init__(self, runs: Runs, informers: Informers, address: str, timing: Timing) -> None:
+    def __init__(self, runs: RunLister, informers: Informers, address: str, timing: Timing) -> None:
         self._runs = runs
         self._informers = informers
         self._address = address
@@ -64,7 +64,7 @@ class Inbox:
     """The pending events of all runs of a scope, for all watches of it."""
 
     def __init__(
-        self, scope: Scope, runs: Runs, informers: Informers, address: str, timing: Timing
+        self, scope: Scope, runs: RunLister, informers: Informers, address: str, timing: Timing
     ) -> None:
         self.subscribers = Subscribers()
         self.informers = informers
@@ -153,7 +153,7 @@ class Inbox:
         if not whole and not (found and self._knows(found[-1].run)):
             found, whole = await self._runs.with_paused(self._scope), True
         news = [one for one in found if not self._knows(one.run)]
-        for one, waits in zip(news, await each(news, self._may_wait), strict=True):
+        for one, waits in zip(news, await map_concurrently(news, self._may_wait), strict=True):
             if waits:
                 self._feeds[one.run] = RunFeed(self, one.run)
             else:
@@ -186,7 +186,7 @@ class Inbox:
         if found.phase not in FINAL:
             return True
         try:
-            (count,) = await self._runs.counts([found.run])
+            (count,) = await self._runs.count_pending([found.run])
         except RpcError as failure:
             if isinstance(failure, InvalidResponse):
                 return True

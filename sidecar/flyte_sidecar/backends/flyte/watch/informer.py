@@ -25,7 +25,7 @@ from flyte_sidecar.backends.flyte.rpc.error_translation import (
 )
 from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction, event_metadata
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
-from flyte_sidecar.backends.flyte.rpc.run_service import PAGE, RunService
+from flyte_sidecar.backends.flyte.rpc.run_service import PAGE_SIZE, RunService
 from flyte_sidecar.backends.flyte.watch.schedule import Load, Schedule
 from flyte_sidecar.backends.flyte.watch.stream import Stream
 from flyte_sidecar.backends.flyte.watch.subscribers import Subscribers
@@ -152,7 +152,7 @@ class RunInformer:
                 self._schedule.changed()
             self._changes = self.subscribers.changes
             # All of these change while it waits, as the stream breaks or is reopened.
-            hidden = [] if self._reader.lister.records_ends else self._unresolved()
+            hidden = [] if self._reader.lister.updates_phases else self._unresolved()
             due = begun + self._schedule.resync(self._stream.live, self._rows)
             poll_due = polled + self._schedule.poll(len(hidden))
             now = loop.time()
@@ -201,7 +201,9 @@ class RunInformer:
         """Return events to be read, and no more than takes a moment."""
         taken = []
         for name, phase in [*islice(self._dirty.items(), BATCH)]:
-            if not self._reader.is_written(self._run, name):  # else it is read after the write
+            if not self._reader.has_write_in_progress(
+                self._run, name
+            ):  # else it is read after the write
                 del self._dirty[name]
                 if self._is_news(name, phase):
                     taken.append(name)
@@ -253,16 +255,16 @@ class RunInformer:
 
     async def _read_waits(self) -> None:
         """Read the events that somebody waits for; a page of rows costs as much as one."""
-        await self._reader.lister.learn(self._run)
+        await self._reader.lister.detect_phase_updates(self._run)
         names = [*self.subscribers.waits]
-        if self._reader.lister.records_ends and len(names) > 1 + self._rows / PAGE:
+        if self._reader.lister.updates_phases and len(names) > 1 + self._rows / PAGE_SIZE:
             rows = await self._list_rows()
-            pending = {row.action_name for row in rows if self._reader.shows_pending(row)}
+            pending = {row.action_name for row in rows if self._reader.proves_pending(row)}
             names = [name for name in names if name not in pending]
         await self._refresh(names)
 
     async def _list_rows(self) -> list[ListedAction]:
-        rows = await self._reader.lister.every(self._run)
+        rows = await self._reader.lister.list_all(self._run)
         self._rows = len(rows)
         return rows
 
@@ -277,7 +279,7 @@ class RunInformer:
         if row.is_event is False or row.action_name in self._tasks:
             return False
         known = self._cache.watched(self._run).get(row.action_name)
-        doubtful = known is not None and known.pending and not self._reader.shows_pending(row)
+        doubtful = known is not None and known.pending and not self._reader.proves_pending(row)
         return doubtful or self._is_news(row.action_name, row.phase)
 
     def _wants_details(self, row: ListedAction) -> bool:

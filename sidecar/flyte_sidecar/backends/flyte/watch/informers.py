@@ -26,7 +26,7 @@ class Informers:
         self._load = load
         self._informers: dict[Run, RunInformer] = {}
         self._closed = False
-        reader.on_written = self._wake
+        reader.on_write_end = self._wake
         service.on_lost_database = self._distrust_streams
 
     async def resolved(self, event: Event) -> Event:

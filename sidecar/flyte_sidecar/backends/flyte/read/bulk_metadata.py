@@ -28,7 +28,7 @@ STREAM_COST = 5.0
 """Milliseconds for a snapshot, however small. All three were measured on release 2.0.43."""
 
 
-class Snapshots:
+class BulkMetadataReader:
     """Completes rows from snapshots."""
 
     def __init__(

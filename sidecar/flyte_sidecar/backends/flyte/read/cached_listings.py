@@ -13,14 +13,14 @@ from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.errors import CursorExpired
 
-KEPT = 600.0
+CURSOR_TTL = 600.0
 """How long a cursor is valid after its last use, in seconds."""
 
-ROWS = 100_000
+MAX_CACHED_ROWS = 100_000
 """Maximum number of actions in all listings that are kept."""
 
 
-class KeptListing(Struct, frozen=True):
+class CachedListing(Struct, frozen=True):
     """The actions that a listing is of.
 
     Attributes
@@ -33,13 +33,15 @@ class KeptListing(Struct, frozen=True):
     rows: list[ListedAction]
 
 
-class Cursors:
+class CachedListings:
     """Keeps listings for some time after their last use."""
 
     def __init__(self) -> None:
-        self._kept: TTLCache[str, KeptListing] = TTLCache(ROWS, KEPT, monotonic, _size)
+        self._listings: TTLCache[str, CachedListing] = TTLCache(
+            MAX_CACHED_ROWS, CURSOR_TTL, monotonic, _size
+        )
 
-    def resume(self, cursor: str, key: Hashable) -> tuple[KeptListing, str, int]:
+    def resume(self, cursor: str, key: Hashable) -> tuple[CachedListing, str, int]:
         """Return the listing of a cursor, its name, and the offset in it.
 
         Raises
@@ -48,24 +50,24 @@ class Cursors:
             If it is malformed, expired, or belongs to a listing of another key.
         """
         name, _, offset = cursor.partition(".")
-        listing = self._kept.get(name)
+        listing = self._listings.get(name)
         is_offset = offset.isascii() and offset.isdigit() and len(offset) < 10
         if listing is None or listing.key != key or not is_offset:
             raise CursorExpired("the cursor does not belong to this listing: list from the start")
         return listing, name, int(offset)
 
-    def keep(self, listing: KeptListing, name: str | None, offset: int) -> str | None:
+    def save(self, listing: CachedListing, name: str | None, offset: int) -> str | None:
         """Return a cursor for an offset in a listing, None at its end."""
         if offset >= len(listing.rows):
             return None
         name = name or secrets.token_hex(8)
         try:
-            self._kept[name] = listing  # extends its time to live
+            self._listings[name] = listing  # extends its time to live
         except ValueError:
             reason = f"{len(listing.rows)} events are too many to list"
             raise RpcError("OUT_OF_RANGE", reason) from None
         return f"{name}.{offset}"
 
 
-def _size(listing: KeptListing) -> int:
+def _size(listing: CachedListing) -> int:
     return max(1, len(listing.rows))

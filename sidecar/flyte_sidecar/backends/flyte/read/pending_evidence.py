@@ -15,17 +15,17 @@ from cachetools import LRUCache
 from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction
 from flyte_sidecar.events.model import ABORTED, PAUSED, Event, Run
 
-CONFIRMED = 100_000
+MAX_CONFIRMED = 100_000
 """Maximum number of events that are remembered as confirmed by their details."""
 
-RUNS = 10_000
+MAX_RUNS = 10_000
 """Maximum number of runs for which it is remembered since when their phases are right."""
 
-UNPAUSED = timedelta(seconds=10)
+PAUSED_WITHIN = timedelta(seconds=10)
 """An event that ended sooner may never have been PAUSED: every release records such an end."""
 
 
-class Proof:
+class PendingEvidence:
     """Evidence that PAUSED means pending, collected while the backend records every end.
 
     Attributes
@@ -36,14 +36,14 @@ class Proof:
 
     def __init__(self) -> None:
         self.clock = datetime.fromtimestamp(0, UTC)
-        self._since: LRUCache[Run, datetime] = LRUCache(RUNS)
-        self._confirmed: LRUCache[tuple[Run, str], bool] = LRUCache(CONFIRMED)
+        self._since: LRUCache[Run, datetime] = LRUCache(MAX_RUNS)
+        self._confirmed: LRUCache[tuple[Run, str], bool] = LRUCache(MAX_CONFIRMED)
 
-    def see(self, instants: Iterable[datetime]) -> None:
+    def record_times(self, instants: Iterable[datetime]) -> None:
         """Record instants that have passed by the backend's clock."""
         self.clock = max((self.clock, *instants))
 
-    def add(self, rows: Iterable[ListedAction]) -> None:
+    def record_rows(self, rows: Iterable[ListedAction]) -> None:
         """Record what listed rows prove: an end that only 2.0.43 can have recorded.
 
         Aborts prove nothing, since every release records them.
@@ -52,13 +52,13 @@ class Proof:
             created, ended = row.created_at, row.ended_at
             if not row.is_event or created is None:
                 continue  # a trace has the clock of the machine that runs it
-            self.see((created, ended or created))
+            self.record_times((created, ended or created))
             if not row.ended or ended is None or row.phase == ABORTED:
                 continue
-            if ended - created >= UNPAUSED:
+            if ended - created >= PAUSED_WITHIN:
                 self._since[row.run] = min(ended, self._since.get(row.run, ended))
 
-    def confirm(self, event: Event) -> None:
+    def record_pending(self, event: Event) -> None:
         """Remember that the details of an event showed it as pending."""
         self._confirmed[event.run, event.action_name] = True
 
@@ -67,7 +67,7 @@ class Proof:
         self._since.clear()
         self._confirmed.clear()
 
-    def covers(self, row: ListedAction) -> bool:
+    def is_phase_reliable(self, row: ListedAction) -> bool:
         """Return whether the phase of an event that has not ended is right."""
         if row.phase != PAUSED or (row.run, row.action_name) in self._confirmed:
             return True

@@ -14,7 +14,7 @@ from flyteidl2.common import list_pb2, phase_pb2
 from flyteidl2.workflow import run_definition_pb2
 from flyteidl2.workflow.run_service_pb2 import ListActionsResponse
 
-from flyte_sidecar.backends.flyte.read.release_proof import Proof
+from flyte_sidecar.backends.flyte.read.pending_evidence import PendingEvidence
 from flyte_sidecar.backends.flyte.rpc import limits
 from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction, listed_action
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
@@ -25,35 +25,37 @@ ACTION_TYPE = "action_type"
 FUNCTION_NAME = "function_name"
 PHASE = "phase"
 
-UNSUPPORTED = 600.0
+FILTER_RETRY_INTERVAL = 600.0
 """Seconds after which an unsupported filter is tried again: a backend may be upgraded."""
 
-PASSES = 10
+MAX_LISTING_ATTEMPTS = 10
 """Attempts at a listing that changes while it is read."""
 
 
-class Lister:
+class ActionLister:
     """Lists the actions of runs.
 
     Attributes
     ----------
-    records_ends
+    updates_phases
         Whether the backend changes the phase of an event that was answered or has timed out.
         Releases before 2.0.43 do not; they are those that reject the filter by `action_type`.
         None until that is known.
-    proof
+    evidence
         Which events are pending as listed, where every end is recorded.
     """
 
     def __init__(self, service: RunService) -> None:
-        self.records_ends: bool | None = None
-        self.proof = Proof()
+        self.updates_phases: bool | None = None
+        self.evidence = PendingEvidence()
         self._service = service
-        self._unsupported: TTLCache[str, bool] = TTLCache(len(_FILTERS), UNSUPPORTED, monotonic)
+        self._unsupported: TTLCache[str, bool] = TTLCache(
+            len(_FILTERS), FILTER_RETRY_INTERVAL, monotonic
+        )
 
-    async def learn(self, run: Run) -> None:
-        """Find out `records_ends`, if it is not known or no longer certain."""
-        if not self.records_ends and ACTION_TYPE not in self._unsupported:
+    async def detect_phase_updates(self, run: Run) -> None:
+        """Find out `updates_phases`, if it is not known or no longer certain."""
+        if not self.updates_phases and ACTION_TYPE not in self._unsupported:
             await self._page(run, {ACTION_TYPE: _CONDITION}, "")
 
     async def has_org(self, run: Run) -> bool:
@@ -61,7 +63,7 @@ class Lister:
         page, _ = await self._page(run, {}, "")
         return any(action.id.run.org == run.org for action in page.actions)
 
-    async def named(self, run: Run, name: str) -> AsyncIterator[list[ListedAction]]:
+    async def list_named(self, run: Run, name: str) -> AsyncIterator[list[ListedAction]]:
         """Yield the actions that may be events of the name, in order of creation, in chunks.
 
         They may be tasks, and events of other names where that filter is unsupported.
@@ -84,7 +86,7 @@ class Lister:
             held = [one for one in held if one.created_at == last]
         yield sorted(held, key=_sort_key)
 
-    async def every(self, run: Run, name: str | None = None) -> list[ListedAction]:
+    async def list_all(self, run: Run, name: str | None = None) -> list[ListedAction]:
         """Return all actions that may be events (of a name, if given), in order of creation.
 
         A page is by offset, and rows move while they are read: an instant of creation is cut to
@@ -97,7 +99,7 @@ class Lister:
             If that happens too often.
         """
         wanted = self._wanted(name)
-        for _ in range(PASSES):
+        for _ in range(MAX_LISTING_ATTEMPTS):
             found: dict[str, ListedAction] = {}
             limit, token = limits.ListingLimit(f"run {run.name!r}"), ""
             count = 0
@@ -114,7 +116,7 @@ class Lister:
                 return sorted(found.values(), key=_sort_key)
         raise RpcError("ABORTED", f"the actions of {run.name} change too fast to be listed")
 
-    async def paused(self, run: Run) -> list[ListedAction]:
+    async def list_paused(self, run: Run) -> list[ListedAction]:
         """Return the run's paused actions, which are all events, in order of creation.
 
         On several pages they would be listed while they leave the list: then all are listed.
@@ -123,7 +125,7 @@ class Lister:
         if PHASE in applied and not page.token:
             rows = sorted(self._rows(run, page.actions, applied), key=_sort_key)
         else:
-            rows = await self.every(run)
+            rows = await self.list_all(run)
         return [one for one in rows if one.phase == PAUSED]
 
     def _wanted(self, name: str | None) -> dict[str, str]:
@@ -131,7 +133,7 @@ class Lister:
             return {ACTION_TYPE: _CONDITION}
         # A filter by type would cost a call more where it is unsupported, and is seldom missed:
         # it leaves out the tasks of the same name.
-        type_too = {ACTION_TYPE: _CONDITION} if self.records_ends else {}
+        type_too = {ACTION_TYPE: _CONDITION} if self.updates_phases else {}
         return {FUNCTION_NAME: name, **type_too}
 
     async def _page(
@@ -156,9 +158,9 @@ class Lister:
                 continue
             self._unsupported.update(dict.fromkeys(unsupported, True))
             if ACTION_TYPE in wanted:
-                self.records_ends = ACTION_TYPE in applied
-                if not self.records_ends:
-                    self.proof.clear()
+                self.updates_phases = ACTION_TYPE in applied
+                if not self.updates_phases:
+                    self.evidence.clear()
             return page, applied
 
     def _rows(
@@ -170,8 +172,8 @@ class Lister:
                 one.is_event = True
             if FUNCTION_NAME in applied:
                 one.name = applied[FUNCTION_NAME]
-        if self.records_ends:
-            self.proof.add(rows)
+        if self.updates_phases:
+            self.evidence.record_rows(rows)
         return rows
 
 

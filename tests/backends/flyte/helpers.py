@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from flyte_sidecar.backends.flyte.read.release_proof import UNPAUSED
+from flyte_sidecar.backends.flyte.read.pending_evidence import PAUSED_WITHIN
 from flyte_sidecar.backends.flyte.timing import Timing
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.flyte import FAST, OLD_RELEASES, RELEASES, FlyteHarness
@@ -37,7 +37,7 @@ def prove(flyte: FlyteHarness, run: str = RUN.name) -> None:
     """
     model = flyte.server.model
     action = model.ask(run, "first")
-    flyte.pass_time(UNPAUSED.total_seconds() + 1)
+    flyte.pass_time(PAUSED_WITHIN.total_seconds() + 1)
     model.signal_directly(run, action, True)
     flyte.pass_time(1)
 
