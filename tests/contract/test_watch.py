@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flyte_sidecar.events import payloads as payloads
+from flyte_sidecar.events import payloads
 from flyte_sidecar.events.model import ABORTED, SUCCEEDED, TIMED_OUT, Event, Run
 from tests.contract.harness import BackendClient, Picture, Watching, settle
 

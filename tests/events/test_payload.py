@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flyte_sidecar.errors import PayloadTypeMismatch
-from flyte_sidecar.events.payloads import MINUS_ZERO, SAFE, fit, for_json, same, type_of
+from flyte_sidecar.events.payloads import MAX_SAFE_INTEGER, MINUS_ZERO, fit, for_json, same, type_of
 
 INT64S = st.integers(-(2**63), 2**63 - 1)
 BEYOND = st.one_of(st.integers(min_value=2**63), st.integers(max_value=-(2**63) - 1))
@@ -30,7 +30,7 @@ def test_the_form_for_json_fits_back_into_the_same_payload(value: Any) -> None:
     assert form is not None
     assert same(fit(form, type_of(value), None), value)
     if type(form) is int:
-        assert -SAFE <= form <= SAFE
+        assert -MAX_SAFE_INTEGER <= form <= MAX_SAFE_INTEGER
     if type(form) is float:
         assert math.isfinite(form)
 

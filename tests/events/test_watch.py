@@ -11,7 +11,17 @@ from flyte_sidecar.errors import BackendUnavailable, StoreUnavailable
 from flyte_sidecar.events.coalescing import Changed, CoalescingQueue, Disconnected, Synced
 from flyte_sidecar.events.model import ABORTED, Payload, Scope
 from flyte_sidecar.events.watch_feed import WatchSelector
-from tests.events.states import AGAIN, DOWN, INBOX, RUN, SCOPE, answered, event, synced, taken
+from tests.events.watch_helpers import (
+    AGAIN,
+    DOWN,
+    INBOX,
+    RUN,
+    SCOPE,
+    answered,
+    event,
+    synced,
+    taken,
+)
 
 # The kinds of changes.
 

@@ -18,7 +18,7 @@ from flyte_sidecar.events.coalescing import (
 )
 from flyte_sidecar.events.model import SUCCEEDED, Event
 from tests.conftest import TEST_TIMEOUT
-from tests.events.states import AGAIN, DOWN, RUN, answered, event, synced, taken
+from tests.events.watch_helpers import AGAIN, DOWN, RUN, answered, event, synced, taken
 
 
 def test_only_the_latest_unread_state_is_reported_at_the_position_of_the_first() -> None:

@@ -11,8 +11,8 @@ from flyte_sidecar._futures import resolve
 from flyte_sidecar._version import VERSION
 from flyte_sidecar.backends.flyte import FlyteBackend
 from flyte_sidecar.backends.local import LocalBackend
-from flyte_sidecar.backends.local.file import check_location
 from flyte_sidecar.backends.local.mutations import user_name
+from flyte_sidecar.backends.local.open_file import check_location
 from flyte_sidecar.cli.terminal import sanitize
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.backend import EventBackend

@@ -1,1 +1,1 @@
-"""The event core: what an event is, and what may be done with one."""
+"""The event core: events, the operations on them and their rules, for every backend."""

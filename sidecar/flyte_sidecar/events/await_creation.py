@@ -17,14 +17,14 @@ from flyte_sidecar.events.model import Event, Run, Scope, Target
 from flyte_sidecar.events.watch_feed import WatchSelector
 
 
-class Creations:
+class CreationWaits:
     """The waits of one client for events that do not exist yet."""
 
     def __init__(self, backend: EventBackend) -> None:
         self._backend = backend
-        self._runs: dict[Run, _RunCreations] = {}
+        self._runs: dict[Run, _RunWaits] = {}
 
-    async def choices(self, target: Target) -> Sequence[Event]:
+    async def wait_for_choices(self, target: Target) -> Sequence[Event]:
         """Return the events that match the target, as soon as there are any.
 
         Empty if the run ends without such an event. Raises what `EventBackend.choices` and
@@ -33,11 +33,11 @@ class Creations:
         found = await resolve(self._backend.choices(target))
         if found:
             return found
-        with self._subscribed(target) as (watching, created):
+        with self._subscribed(target) as (watching, new_event_ids):
             # A read before subscribing could miss a creation.
             found = await resolve(self._backend.choices(target))
             while not found:
-                action = await created.get()
+                action = await new_event_ids.get()
                 if action is None:
                     watching.result()
                     return await resolve(self._backend.choices(target))
@@ -46,38 +46,38 @@ class Creations:
         return found
 
     @contextmanager
-    def _subscribed(self, target: Target) -> Iterator[tuple[asyncio.Future[None], _Created]]:
+    def _subscribed(self, target: Target) -> Iterator[tuple[asyncio.Future[None], _NewEventIds]]:
         run = target.run
-        creations = self._runs.get(run)
-        if creations is None or creations.watching.done():
-            creations = self._runs[run] = _RunCreations(self._backend, run)
-        created: _Created = asyncio.Queue()
-        creations.subscribers.setdefault(target, set()).add(created)
+        waits = self._runs.get(run)
+        if waits is None or waits.watching.done():
+            waits = self._runs[run] = _RunWaits(self._backend, run)
+        new_event_ids: _NewEventIds = asyncio.Queue()
+        waits.subscribers.setdefault(target, set()).add(new_event_ids)
         try:
-            yield creations.watching, created
+            yield waits.watching, new_event_ids
         finally:
-            creations.subscribers[target].remove(created)
-            if not creations.subscribers[target]:
-                del creations.subscribers[target]
-            if not creations.subscribers:
-                creations.watching.cancel()
-                if self._runs.get(run) is creations:
+            waits.subscribers[target].remove(new_event_ids)
+            if not waits.subscribers[target]:
+                del waits.subscribers[target]
+            if not waits.subscribers:
+                waits.watching.cancel()
+                if self._runs.get(run) is waits:
                     del self._runs[run]
 
 
-_Created = asyncio.Queue[str | None]
+_NewEventIds = asyncio.Queue[str | None]
 """The ids of new events that match a target; None at the end of the watch."""
 
 
-class _RunCreations:
-    """The feed of a run's watch: notifies the subscribers of each event."""
+class _RunWaits:
+    """The feed of a run's watch, which notifies the waits of each event."""
 
     full = False
 
     def __init__(self, backend: EventBackend, run: Run) -> None:
         scope = Scope(run.org, run.project, run.domain)
         self.selector = WatchSelector(scope=scope, run_name=run.name)
-        self.subscribers: dict[Target, set[_Created]] = {}
+        self.subscribers: dict[Target, set[_NewEventIds]] = {}
         self.watching = asyncio.ensure_future(backend.watch(self))
         self.watching.add_done_callback(self._end)
 
@@ -88,20 +88,20 @@ class _RunCreations:
             Target(run, name=event.name),
             Target(run, name=event.name, parent=event.parent),
         ):
-            for created in self.subscribers.get(target, ()):
-                created.put_nowait(event.action_name)
+            for new_event_ids in self.subscribers.get(target, ()):
+                new_event_ids.put_nowait(event.action_name)
 
     def remove(self, event: Event) -> None:
-        """Nobody waits for an event to disappear."""
+        """Do nothing: no wait ends when an event is removed."""
 
     def sync(self) -> None:
-        """Nobody waits for what already exists."""
+        """Do nothing: the waits have read the existing events."""
 
     def disconnect(self, error: SidecarError) -> None:
         """Do nothing: the watch reconnects by itself."""
 
     def has_event(self, run: Run, action_name: str) -> bool:
-        """Only watches of pending events are asked."""
+        """Return False: only watches of pending events use this."""
         return False
 
     async def room(self) -> None:
@@ -110,5 +110,5 @@ class _RunCreations:
     def _end(self, watching: asyncio.Future[None]) -> None:
         retrieve_exception(watching)
         for subscribers in self.subscribers.values():
-            for created in subscribers:
-                created.put_nowait(None)
+            for new_event_ids in subscribers:
+                new_event_ids.put_nowait(None)

@@ -1,4 +1,4 @@
-"""The port between the event core and the backends, which store the events."""
+"""The port between the event core and the backends that store the events."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flyte_sidecar.events.watch_feed import WatchFeed
 
 CANDIDATES = 20
-"""How many of the events that match an ambiguous name are reported."""
+"""Maximum number of matching events that the error for an ambiguous name lists."""
 
 
 class EventBackend(Protocol):
@@ -37,8 +37,8 @@ class EventBackend(Protocol):
     kind, endpoint, org, project, domain
         As reported to clients.
     knows_expiry
-        Whether an event reported as timed out is certain to reject a signal. Otherwise the expiry
-        may be due to clock skew, and the backend decides about the signal.
+        Whether an event that was read as timed out certainly rejects signals. Otherwise it may
+        only seem so because of clock skew, and a signal is sent to the backend.
     """
 
     kind: str
@@ -52,7 +52,7 @@ class EventBackend(Protocol):
         """Return the first event created that matches, or None."""
 
     def choices(self, target: Target) -> MaybeAwaitable[Sequence[Event]]:
-        """Return the events that a write or a wait may refer to, few more than `CANDIDATES`.
+        """Return the events that a write or a wait may refer to, about `CANDIDATES` at most.
 
         For an id: the event itself. For a name: the unresolved events, first created first, or if
         there are none, only the last created event. Empty if nothing matches.
@@ -111,14 +111,14 @@ class EventBackend(Protocol):
     async def watch(self, watch: WatchFeed) -> None:
         """Put the current events into the feed, call `sync`, then put every change.
 
-        Returns once nothing can change any more. If the backend is unreachable it calls
-        `disconnect` and reconnects by itself. Raises errors for which that is no use.
+        Return once nothing can change any more. If the backend is unreachable, call `disconnect`
+        and reconnect. Raise errors that reconnecting cannot resolve.
         """
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """Return a context in which reads that return at once may share one view of the events.
+        """Return a context in which reads that return immediately may share one transaction.
 
-        The view is not older than the context. Nothing is awaited in it.
+        It begins with the context. Nothing is awaited in the context.
         """
 
     async def healthy(self) -> bool:

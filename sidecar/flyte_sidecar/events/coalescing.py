@@ -1,8 +1,7 @@
 """The queue of a watch, which coalesces: slow readers get only the latest state of each event.
 
-A backend puts the current state of each event, as often as it likes. A client takes updates as
-fast as it reads; until it takes one, a later state of the same event replaces it. Watches share
-the objects of an event, so that each watch costs little more than its tables.
+Until a client takes an update, a later state of the same event replaces it. Watches share the
+objects of an event, so that each watch costs little more memory than its tables.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from flyte_sidecar.events.intern_pool import EVENT_POOL, EventKey, InternPool, a
 from flyte_sidecar.events.model import Event, Run, without_details
 from flyte_sidecar.events.watch_feed import WatchSelector
 
-Change: TypeAlias = Literal["created", "resolved", "removed", "updated"]
+ChangeKind: TypeAlias = Literal["created", "resolved", "removed", "updated"]
 
 HIGH_WATER_BYTES = 16 << 20
 """Queued bytes above which resolved events are queued without their details."""
@@ -33,7 +32,7 @@ HIGH_WATER_ENTRIES = 1000
 class Changed(Struct, frozen=True):
     """The current state of an event, and what has changed for the client."""
 
-    change: Change
+    change: ChangeKind
     event: Event
 
 
@@ -57,7 +56,7 @@ class _Removed(Struct, frozen=True):
 
 
 class _Reported(Struct, frozen=True, weakref=True):
-    """The state of an event that the client got last, in short."""
+    """A short form of the state of an event that the client received last."""
 
     pending: bool
     partial: bool
@@ -81,7 +80,7 @@ class CoalescingQueue:
     def __init__(self, selector: WatchSelector) -> None:
         self.selector = selector
         self._reported: dict[EventKey, _Reported] = {}
-        # An OrderedDict: taking from the front of a dict scans the entries taken before.
+        # An OrderedDict: removing from the front of a dict scans the entries removed before.
         self._queue: OrderedDict[EventKey | _Marker, _Entry] = OrderedDict()
         self._bytes = 0
         self._synced = False
@@ -98,8 +97,8 @@ class CoalescingQueue:
         if self.full and not event.pending:
             event = without_details(event)
         key = event_key(event)
-        former = self._queue.get(key)
-        if not (isinstance(former, Event) and _is_stale(event, former)):
+        queued = self._queue.get(key)
+        if not (isinstance(queued, Event) and _is_stale(event, queued)):
             self._add(key, EVENT_POOL.intern(key, event))
 
     def remove(self, event: Event) -> None:
@@ -117,9 +116,9 @@ class CoalescingQueue:
     def disconnect(self, error: SidecarError) -> None:
         if not self._synced:
             raise error
-        # An interruption whose end was not reported yet continues.
-        ended = self._queue.pop(_Marker.RESYNCED, None)
-        if (ended is None and not self._disconnected) or _Marker.DISCONNECTED in self._queue:
+        # If the client has not taken the last `Synced` yet, it does not see two interruptions.
+        resynced = self._queue.pop(_Marker.RESYNCED, None)
+        if (resynced is None and not self._disconnected) or _Marker.DISCONNECTED in self._queue:
             self._add(_Marker.DISCONNECTED, Disconnected(error))
         self._disconnected = True
 
@@ -154,7 +153,7 @@ class CoalescingQueue:
             update = self._update(key, entry)
             if update is not None:
                 return update
-        self._queue.clear()  # else it keeps the memory of all that was in it
+        self._queue.clear()  # releases the memory of the removed entries
         return None
 
     def available(self) -> asyncio.Future[None]:
@@ -169,9 +168,9 @@ class CoalescingQueue:
         return len(self._queue) > HIGH_WATER_ENTRIES or self.full
 
     def _add(self, key: EventKey | _Marker, entry: _Entry) -> None:
-        former = self._queue.get(key)
-        if isinstance(former, Event):
-            self._bytes -= former.size
+        replaced = self._queue.get(key)
+        if isinstance(replaced, Event):
+            self._bytes -= replaced.size
         if isinstance(entry, Event):
             self._bytes += entry.size
         self._queue[key] = entry
@@ -179,25 +178,25 @@ class CoalescingQueue:
             try_set_result(self._available, None)
 
     def _update(self, key: EventKey, entry: Event | _Removed) -> Changed | None:
-        """Return the update that an entry is for the client, None if nothing has changed."""
-        known = self._reported.get(key)
+        """Return the update to report for an entry, None if nothing has changed."""
+        previous = self._reported.get(key)
         if isinstance(entry, _Removed):
             self._reported.pop(key, None)
-            return Changed("removed", entry.event) if known is not None else None
+            return Changed("removed", entry.event) if previous is not None else None
         inbox = self.selector.run_name is None
         # In JSON NaN is null, and NaNs compare equal only as strings.
         digest = hash((json.encode(entry), str(entry.payload)))
         reported = _REPORTED_POOL.intern(
             key, _Reported(entry.pending, entry.partial, entry.phase, digest)
         )
-        if known is None:
+        if previous is None:
             if inbox and not entry.pending:
                 return None
             self._reported[key] = reported
             return Changed("created", entry)
-        if reported == known or _is_stale(entry, known):
+        if reported == previous or _is_stale(entry, previous):
             return None
-        resolved = known.pending and not entry.pending
+        resolved = previous.pending and not entry.pending
         if resolved and inbox:
             del self._reported[key]  # it is no longer selected
         else:
@@ -205,12 +204,14 @@ class CoalescingQueue:
         return Changed("resolved" if resolved else "updated", entry)
 
 
-def _is_stale(event: Event, known: Event | _Reported) -> bool:
-    """Return whether a state has less information about the end of an event than is known.
+def _is_stale(event: Event, previous: Event | _Reported) -> bool:
+    """Return whether a state is older than the previous one: once resolved, never pending again.
 
-    Once resolved, an event is never reported as pending again.
+    The cache of the Flyte backend has its own `_is_stale`, which compares states before they are
+    reported and also rejects answers without a payload. This one also covers events that the cache
+    has dropped and details that back-pressure has removed.
     """
-    if known.pending:
+    if previous.pending:
         return False
-    less = event.partial and not known.partial and event.phase == known.phase
-    return event.pending or less
+    less_detail = event.partial and not previous.partial and event.phase == previous.phase
+    return event.pending or less_detail

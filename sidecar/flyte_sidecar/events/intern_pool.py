@@ -1,4 +1,4 @@
-"""Interning: one object for the same event, however many watches hold it."""
+"""Interning: watches and waits share one object for the same state of an event."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ def action_key(run: Run, action_name: str) -> EventKey:
 
 
 class InternPool(Generic[T]):
-    """The newest object of each event, as long as it is referenced.
+    """The latest object of each event, as long as it is referenced.
 
     Parameters
     ----------
     same
-        Whether one object can replace another one.
+        Whether two objects are interchangeable.
     """
 
     def __init__(self, same: Callable[[T, T], bool]) -> None:
         self._same = same
-        self._newest: WeakValueDictionary[EventKey, T] = WeakValueDictionary()
+        self._latest: WeakValueDictionary[EventKey, T] = WeakValueDictionary()
 
     def intern(self, key: EventKey, value: T) -> T:
-        """Return the pooled object if it is the same, else `value`, which replaces it."""
-        newest = self._newest.get(key)
-        if newest is not None and self._same(newest, value):
-            return newest
-        self._newest[key] = value
+        """Return the pooled object if `value` is the same, else add `value` and return it."""
+        latest = self._latest.get(key)
+        if latest is not None and self._same(latest, value):
+            return latest
+        self._latest[key] = value
         return value
 
 

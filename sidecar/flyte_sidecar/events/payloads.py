@@ -1,4 +1,4 @@
-"""The types of payloads: which value can answer an event of which type.
+"""The types of payloads, and converting an answer to the type of its event.
 
 JSON has one kind of number, and encoders write doubles such as 2^60 as integers that no double
 holds (1152921504606847000). A number for a float event is therefore rounded to the nearest
@@ -14,7 +14,7 @@ from typing import TypeGuard
 from flyte_sidecar.errors import PayloadTypeMismatch
 from flyte_sidecar.events.model import ExpectedType, Payload
 
-SAFE = 2**53 - 1
+MAX_SAFE_INTEGER = 2**53 - 1
 """The largest integer that survives a client whose numbers are doubles."""
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
@@ -82,7 +82,7 @@ def same(one: Payload | None, other: Payload | None) -> bool:
 
 def for_json(value: Payload | None) -> Payload | None:
     """Return the payload in a form that no JSON reader rounds or rejects."""
-    if type(value) is int and not -SAFE <= value <= SAFE:
+    if type(value) is int and not -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
         return str(value)
     if type(value) is float and not math.isfinite(value):
         return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"

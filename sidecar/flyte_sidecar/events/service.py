@@ -14,7 +14,7 @@ from flyte_sidecar.errors import (
     EventNotFound,
     PayloadTypeMismatch,
 )
-from flyte_sidecar.events import payloads as payloads
+from flyte_sidecar.events import payloads
 from flyte_sidecar.events.backend import CANDIDATES, EventBackend
 from flyte_sidecar.events.model import (
     ABORTED,
@@ -37,7 +37,7 @@ from flyte_sidecar.events.model import (
 from flyte_sidecar.events.write_order import Write, WriteOrder, ended
 
 if TYPE_CHECKING:
-    from flyte_sidecar.events.await_creation import Creations
+    from flyte_sidecar.events.await_creation import CreationWaits
     from flyte_sidecar.events.coalescing import CoalescingQueue
 
 A = TypeVar("A")
@@ -47,8 +47,8 @@ T = TypeVar("T")
 class EventService:
     """The operations on events for one client.
 
-    Their order is that of the calls, not of the awaits. That is why a write first registers with
-    `write`, and why the reads are no coroutines.
+    They take effect in the order of the calls, not of the awaits. Therefore a write first registers
+    with `write`, and reads are plain functions.
     """
 
     def __init__(self, backend: EventBackend) -> None:
@@ -92,11 +92,11 @@ class EventService:
 
         With `await_creation`, also wait for an event that does not exist yet.
         """
-        choose = self._choose_created if await_creation else self._choose
+        choose = self._choose_once_created if await_creation else self._choose
         return self._after(self._order.before(target.run), partial(self._wait, choose), target)
 
     def watch(self, watch: CoalescingQueue) -> Coroutine[Any, Any, None]:
-        """Feed a watch as long as anything can change."""
+        """Feed a watch until nothing can change any more."""
         return self._after(self._order.before(watch.selector.run), self.backend.watch, watch)
 
     def _read(
@@ -118,7 +118,7 @@ class EventService:
             event_key,
         )
 
-        # Thousands may wait for one large event, and their results for a slow reader.
+        # Thousands may wait for one large event, and their results may queue for a slow reader.
         event = await choose(target)
         if event.pending:
             event = without_details(event)
@@ -166,15 +166,15 @@ class EventService:
     async def _choose(self, target: Target) -> Event:
         return _only(target, await resolve(self.backend.choices(target)))
 
-    async def _choose_created(self, target: Target) -> Event:
-        return _only(target, await self._creations.choices(target))
+    async def _choose_once_created(self, target: Target) -> Event:
+        return _only(target, await self._creation_waits.wait_for_choices(target))
 
     @cached_property
-    def _creations(self) -> Creations:
-        """The waits for future events; the module is imported when the first one needs it."""
-        from flyte_sidecar.events.await_creation import Creations
+    def _creation_waits(self) -> CreationWaits:
+        """The waits for future events; imported on first use."""
+        from flyte_sidecar.events.await_creation import CreationWaits
 
-        return Creations(self.backend)
+        return CreationWaits(self.backend)
 
 
 def _only(target: Target, choices: Sequence[Event]) -> Event:

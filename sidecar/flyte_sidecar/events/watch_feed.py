@@ -1,4 +1,4 @@
-"""What a watch selects, and the feed through which its backend reports events."""
+"""What a watch selects, and the feed to which a backend reports events."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ class WatchFeed(Feed, Protocol):
 
     @property
     def full(self) -> bool:
-        """Whether so many bytes are queued that changes should be put later if possible."""
+        """Whether so many bytes are queued that changes should be put later, if possible."""
 
     def has_event(self, run: Run, action_name: str) -> bool:
-        """Return whether the event was put: a watch of pending events ignores the end of others."""
+        """Return whether the event was put before: else an inbox does not report its end."""
 
     async def room(self) -> None:
-        """Wait while the client is far behind."""
+        """Wait while too much is queued (back-pressure)."""

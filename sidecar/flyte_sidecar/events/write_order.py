@@ -41,7 +41,7 @@ def is_abandoned() -> bool:
 
 
 class Write:
-    """One write: its position in the order, and its outcome if it is interrupted."""
+    """A write: its position in the order, and its outcome if it is interrupted."""
 
     def __init__(self, order: WriteOrder, target: Target, earlier: list[Write]) -> None:
         self.target = target
@@ -68,8 +68,8 @@ class Write:
     async def perform(self, work: Awaitable[T]) -> T:
         """Return the result of `work`, which is not cancelled together with the caller.
 
-        Once the backend has begun the write, it may take effect. Its result is therefore awaited
-        for a while, and returned in spite of the cancellation.
+        Once the backend has begun the write, it may take effect. After a cancellation its result is
+        therefore awaited for `CANCELLED_WRITE_TIMEOUT`, and returned if it arrives.
         """
         self._sent = True
         token = _current.set(self)
@@ -91,7 +91,7 @@ class Write:
         if not self._ended.done():
             self._ended.set_result(None)
             self._order.forget(self)
-            self._earlier.clear()  # else each would keep all earlier ones in memory
+            self._earlier.clear()  # else each write would keep all earlier ones in memory
 
     async def __aenter__(self) -> Write:
         return self
@@ -115,8 +115,8 @@ class WriteOrder:
         """Append a write to the order; the caller must call `Write.end`."""
         alike, others, key = self._tables(target)
         same = alike.setdefault(key, [])
-        earlier = [one for one in same if _may_share_parent(one.target, target)]
-        # Which event has both a given id and a given name is not known yet.
+        earlier = [write for write in same if _may_share_parent(write.target, target)]
+        # A name and an id may refer to the same event.
         earlier += chain.from_iterable(others.values())
         write = Write(self, target, earlier)
         same.append(write)
@@ -154,8 +154,8 @@ class WriteOrder:
 _Writes = dict[str, list[Write]]
 
 
-def _may_share_parent(one: Target, other: Target) -> bool:
-    return one.parent is None or other.parent is None or one.parent == other.parent
+def _may_share_parent(first: Target, second: Target) -> bool:
+    return first.parent == second.parent or None in (first.parent, second.parent)
 
 
 async def ended(writes: Iterable[Write]) -> None:

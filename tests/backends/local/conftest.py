@@ -15,8 +15,8 @@ from flyte_sidecar._futures import resolve
 from flyte_sidecar.backends.local import LocalBackend
 from flyte_sidecar.events.model import Event, NewEvent, Target
 from flyte_sidecar.events.service import EventService
-from tests.backends.local.feeds import Feeds
-from tests.backends.local.worker import RUN
+from tests.backends.local.watch_helpers import Feeds
+from tests.backends.local.worker_process import RUN
 from tests.conftest import ROOT
 
 Worker = Callable[..., Any]
@@ -25,7 +25,7 @@ Worker = Callable[..., Any]
 
 @pytest.fixture
 def worker() -> Iterator[Worker]:
-    """Start processes of `tests.backends.local.worker`; they are killed at the end."""
+    """Start processes of `tests.backends.local.worker_process`; they are killed at the end."""
     with contextlib.ExitStack() as stack:
 
         def start(*arguments: object, prefix: tuple[str, ...] = (), **how: Any) -> Any:
@@ -34,7 +34,7 @@ def worker() -> Iterator[Worker]:
                     *prefix,
                     sys.executable,
                     "-m",
-                    "tests.backends.local.worker",
+                    "tests.backends.local.worker_process",
                     *map(str, arguments),
                 ],
                 cwd=ROOT,

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from flyte_sidecar.backends.local import LocalBackend, change_feed, mutations, reader
-from flyte_sidecar.backends.local.documents import DamagedEvent
+from flyte_sidecar.backends.local.damaged_events import DamagedEvent
 from flyte_sidecar.backends.local.reader import ChangedRow
 from flyte_sidecar.backends.local.writer import Mutation
 from flyte_sidecar.events.model import SUCCEEDED, Event, NewEvent, Run
 from tests.backends.local.conftest import Stores, make
-from tests.backends.local.feeds import Feeds
-from tests.backends.local.worker import RUN
+from tests.backends.local.watch_helpers import Feeds
+from tests.backends.local.worker_process import RUN
 from tests.conftest import TEST_TIMEOUT
 
 OTHERS = [Run(None, "local", "local", f"other{number}") for number in range(5)]
@@ -146,7 +146,7 @@ async def test_the_events_of_a_run_that_is_created_later_arrive(
 async def test_changes_of_many_runs_all_arrive_in_order(
     opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch, max_runs: int
 ) -> None:
-    monkeypatch.setattr(change_feed, "MAX_RUNS", max_runs)
+    monkeypatch.setattr(change_feed, "MAX_SELECTED_RUNS", max_runs)
     monkeypatch.setattr(reader, "BATCH_EVENTS", 4)
     watches, writes = opened(store), opened(store)
     await change_others(writes, OTHERS, 1)

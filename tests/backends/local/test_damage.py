@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from flyte_sidecar._futures import resolve
-from flyte_sidecar.backends.local import LocalBackend, documents, file, mutations, rows
-from flyte_sidecar.backends.local.documents import DamagedEvent
+from flyte_sidecar.backends.local import LocalBackend, damaged_events, mutations, open_file, rows
+from flyte_sidecar.backends.local.damaged_events import DamagedEvent
 from flyte_sidecar.errors import (
     AlreadyCompleted,
     AlreadySignalled,
@@ -37,8 +37,8 @@ from flyte_sidecar.events.model import (
 )
 from flyte_sidecar.events.service import EventService
 from tests.backends.local.conftest import Stores, Worker, get, make, signal
-from tests.backends.local.feeds import Feeds
-from tests.backends.local.worker import RUN
+from tests.backends.local.watch_helpers import Feeds
+from tests.backends.local.worker_process import RUN
 from tests.conftest import TEST_TIMEOUT
 
 SCOPE = Scope(RUN.org, RUN.project, RUN.domain)
@@ -265,7 +265,7 @@ async def test_a_document_of_an_enormous_size_is_skipped(
 ) -> None:
     events = await filled(store, document=changed(prompt="x" * 1_000_000))
     assert await listed(opened(store)) == ["one", "bad", "two"]
-    monkeypatch.setattr(file, "MAX_ROW_BYTES", 100_000)
+    monkeypatch.setattr(open_file, "MAX_ROW_BYTES", 100_000)
     backend = opened(store)
     assert await listed(backend) == ["one", "two"]
     await refused(backend, events["bad"])
@@ -485,7 +485,7 @@ def entries(store: Path) -> list[bool]:
     return found
 
 
-# Damage of the file as a whole.
+# DamagedEvents of the file as a whole.
 
 
 async def attempts(backend: LocalBackend, event: Event) -> list[StoreUnavailable]:
@@ -610,8 +610,8 @@ async def test_an_expiry_that_cannot_be_recorded_fails_a_read_instead_of_retryin
     opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await filled(store, document="x", expires_at=1)
-    monkeypatch.setattr(documents, "MAX_REMEMBERED", 0)
-    monkeypatch.setattr(file, "BUSY_TIMEOUT", 0.2)
+    monkeypatch.setattr(damaged_events, "MAX_DAMAGED_EVENTS", 0)
+    monkeypatch.setattr(open_file, "BUSY_TIMEOUT", 0.2)
     with pytest.raises(StoreUnavailable) as met:
         await listed(opened(store))
     assert met.value.data == {"reason": "io", "outcome": "none"}

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from flyte_sidecar.backends.local import LocalBackend, tables
+from flyte_sidecar.backends.local import LocalBackend, migrations
 from flyte_sidecar.errors import StoreUnavailable
 from tests.backends.local.conftest import Stores, Worker, get, make, signal, snapshot
 from tests.conftest import TEST_TIMEOUT
@@ -40,12 +40,12 @@ async def refusal(backend: LocalBackend) -> dict[str, Any]:
 @pytest.fixture
 def migrated(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a function that switches between this release and one with one more migration."""
-    ours = tables.MIGRATIONS
+    ours = migrations.MIGRATIONS
 
     def switch(newer: bool) -> None:
-        migrations = (*ours, *([EXTRA] if newer else []))
-        monkeypatch.setattr(tables, "MIGRATIONS", migrations)
-        monkeypatch.setattr(tables, "VERSION", len(migrations))
+        releases = (*ours, *([EXTRA] if newer else []))
+        monkeypatch.setattr(migrations, "MIGRATIONS", releases)
+        monkeypatch.setattr(migrations, "VERSION", len(releases))
 
     return switch
 
@@ -205,7 +205,7 @@ async def test_an_older_store_is_migrated_and_keeps_its_events(
     migrated(True)
     assert await get(opened(store)) == reported
     db = sqlite3.connect(store)
-    assert db.execute("PRAGMA user_version").fetchone()[0] == tables.VERSION
+    assert db.execute("PRAGMA user_version").fetchone()[0] == migrations.VERSION
     assert db.execute("SELECT * FROM later").fetchall() == []
     db.close()
 
@@ -226,7 +226,7 @@ async def test_a_newer_store_is_rejected_and_not_modified(
         shutil.copytree(store.parent, copied.parent)
         Path(f"{copied}-shm").unlink()
         header = copied.read_bytes()[:100]
-        assert int.from_bytes(header[60:64], "big") == tables.VERSION - 1
+        assert int.from_bytes(header[60:64], "big") == migrations.VERSION - 1
     await newer.close()
     if not in_the_log_alone:
         shutil.copytree(store.parent, copied.parent)
@@ -241,7 +241,7 @@ async def test_a_newer_store_is_rejected_and_not_modified(
 async def test_an_open_store_that_a_newer_release_migrates_is_neither_read_nor_written(
     opened: Stores, store: Path, migrated: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flyte_sidecar.backends.local.reader.RECHECK_INTERVAL", 0.0)
+    monkeypatch.setattr("flyte_sidecar.backends.local.reader.READ_CHECK_INTERVAL", 0.0)
     old = opened(store)
     event = await make(old)
     migrated(True)

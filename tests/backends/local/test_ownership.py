@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flyte_sidecar.backends.local import LocalBackend, file
+from flyte_sidecar.backends.local import LocalBackend, open_file
 from flyte_sidecar.errors import StoreUnavailable
 from tests.backends.local.conftest import Stores, Worker, get, make, snapshot
 from tests.backends.local.test_files import UNPRIVILEGED, mode, needs_root, refusal
@@ -173,7 +173,7 @@ async def test_a_file_that_appears_while_the_store_is_opened_is_rejected(
         os.mkfifo(path)
         return False
 
-    monkeypatch.setattr(file, "is_full", put_fifo)
+    monkeypatch.setattr(open_file, "is_full", put_fifo)
     with pytest.raises(StoreUnavailable) as met:
         await get(opened(store))
     assert met.value.data == {"reason": "not_a_store", "outcome": "none"}
@@ -183,13 +183,13 @@ async def test_a_log_that_others_can_write_once_the_store_is_open_is_rejected(
     opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await left(store)
-    set_modes = file._set_modes
+    set_modes = open_file._set_modes
 
     def open_up(db: sqlite3.Connection) -> None:
         set_modes(db)
         Path(f"{store}-wal").chmod(0o666)
 
-    monkeypatch.setattr(file, "_set_modes", open_up)
+    monkeypatch.setattr(open_file, "_set_modes", open_up)
     with pytest.raises(StoreUnavailable) as met:
         await get(opened(store))
     assert met.value.data == UNSAFE

@@ -21,7 +21,7 @@ from flyte_sidecar.events.model import (
 )
 from flyte_sidecar.events.watch_feed import WatchSelector
 from tests.backends.local.conftest import Stores, get, make, signal
-from tests.backends.local.worker import RUN
+from tests.backends.local.worker_process import RUN
 
 
 async def test_every_statement_uses_an_index_and_sorts_nothing(opened: Stores, store: Path) -> None:

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from flyte_sidecar._futures import resolve
-from flyte_sidecar.backends.local import LocalBackend, file, rows
+from flyte_sidecar.backends.local import LocalBackend, open_file, rows
 from flyte_sidecar.errors import CursorExpired, StoreBusy, StoreUnavailable
 from flyte_sidecar.events.model import SUCCEEDED, TIMED_OUT, Query
 from tests.backends.local.conftest import Stores, Worker, get, lose, make
-from tests.backends.local.worker import RUN
+from tests.backends.local.worker_process import RUN
 from tests.conftest import TEST_TIMEOUT
 
 PROCESSES, EVENTS = 50, 200
@@ -123,7 +123,7 @@ async def test_closing_one_of_two_stores_of_a_process_keeps_the_locks_of_the_oth
 async def test_a_lock_held_past_the_timeout_is_reported_as_busy_and_nothing_has_happened(
     opened: Stores, worker: Worker, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file, "BUSY_TIMEOUT", 0.2)
+    monkeypatch.setattr(open_file, "BUSY_TIMEOUT", 0.2)
     backend = opened(store)
     event = await make(backend)
     holder = worker("hold", store)

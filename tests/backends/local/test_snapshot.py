@@ -12,7 +12,7 @@ from flyte_sidecar._futures import resolve
 from flyte_sidecar.backends.local import LocalBackend
 from flyte_sidecar.events.model import Event, Target
 from tests.backends.local.conftest import Stores, make
-from tests.backends.local.worker import RUN
+from tests.backends.local.worker_process import RUN
 
 
 def find(backend: LocalBackend, name: str) -> Any:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from flyte_sidecar.backends.local import file, listings, mutations, reader, tables
+from flyte_sidecar.backends.local import listings, migrations, mutations, open_file, reader
 from flyte_sidecar.errors import StoreUnavailable
 from flyte_sidecar.events.coalescing import HIGH_WATER_ENTRIES
 from flyte_sidecar.events.model import ABORTED, SUCCEEDED
 from tests.backends.local.conftest import Stores, Worker, lose, make
-from tests.backends.local.feeds import Feeds, current_events, ended, line, reported_as
+from tests.backends.local.watch_helpers import Feeds, current_events, ended, line, reported_as
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.harness import settle
 
@@ -73,7 +73,7 @@ async def test_a_migration_by_a_newer_release_ends_a_watch(
     newer = sqlite3.connect(store, isolation_level=None)
     newer.execute("BEGIN IMMEDIATE")
     newer.execute("ALTER TABLE event RENAME TO happening")
-    newer.execute(f"PRAGMA user_version = {tables.VERSION + 1}")
+    newer.execute(f"PRAGMA user_version = {migrations.VERSION + 1}")
     newer.execute("COMMIT")
     newer.close()
     error = await watching.error()
@@ -190,7 +190,7 @@ async def test_a_lock_past_the_timeout_fails_a_watch_that_is_not_synced(
         raise locked
 
     with monkeypatch.context() as patch:
-        patch.setattr(file, "BUSY_TIMEOUT", 0.2)
+        patch.setattr(open_file, "BUSY_TIMEOUT", 0.2)
         patch.setattr(listings, "watched", meet_a_lock)
         error = await watched(backend).error()
     assert error.kind == "store_busy"

@@ -14,8 +14,8 @@ from flyte_sidecar.backends.local.change_feed import ChangeFeed
 from flyte_sidecar.events.coalescing import HIGH_WATER_BYTES, HIGH_WATER_ENTRIES
 from flyte_sidecar.events.model import SUCCEEDED, TIMED_OUT, Event
 from tests.backends.local.conftest import Stores, Worker, make
-from tests.backends.local.feeds import Feeds, current_events, ended, line, reported_as
-from tests.backends.local.worker import RUN
+from tests.backends.local.watch_helpers import Feeds, current_events, ended, line, reported_as
+from tests.backends.local.worker_process import RUN
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.harness import Watching, settle
 
@@ -204,14 +204,14 @@ async def test_watches_of_clients_that_do_not_read_hold_each_event_once(
     backend = opened(store)
     for number in range(10):
         await make(backend, f"q{number}")
-    decode, decoded = rows.event, list[ReferenceType[Event]]()
+    decode, decoded = rows.decode_event, list[ReferenceType[Event]]()
 
     def recorded(document: Any) -> Event:
         event = decode(document)
         decoded.append(ref(event))
         return event
 
-    monkeypatch.setattr(rows, "event", recorded)
+    monkeypatch.setattr(rows, "decode_event", recorded)
     for _ in range(5):
         watched(backend)
     await settle(100)

@@ -7,19 +7,19 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from flyte_sidecar._futures import MaybeAwaitable, prefer_result, retrieve_exception, wait_all
-from flyte_sidecar.backends.local import file, listings, mutations
+from flyte_sidecar.backends.local import listings, mutations, open_file
 from flyte_sidecar.backends.local.change_feed import ChangeFeed
-from flyte_sidecar.backends.local.documents import DamagedEvent
+from flyte_sidecar.backends.local.damaged_events import DamagedEvent
 from flyte_sidecar.backends.local.error_translation import (
     SQLITE_ERRORS,
     is_busy,
     translate_errors,
     unavailable,
 )
-from flyte_sidecar.backends.local.reader import Overdue, StoreReader
+from flyte_sidecar.backends.local.reader import StoreReader, UnrecordedExpiry
 from flyte_sidecar.backends.local.writer import Mutation, StoreWriter
 from flyte_sidecar.errors import EventNotFound, ShuttingDown, SidecarError, StoreUnavailable
 from flyte_sidecar.events.model import (
@@ -90,7 +90,7 @@ class LocalBackend:
 
     async def resolved(self, event: Event) -> Event:
         target = Target(event.run, action_name=event.action_name)
-        waiting = await self._read_with_retries(self._waiting, event)
+        waiting = await self._read_with_retries(self._start_wait, event)
         try:
             found = await self._read_with_retries(StoreReader.find, target)
             if found is None:
@@ -103,14 +103,14 @@ class LocalBackend:
             waiting.cancel()
 
     async def watch(self, watch: WatchFeed) -> None:
-        changing = await self._read_with_retries(self._watching, watch)
+        changing = await self._read_with_retries(self._start_watch, watch)
         try:
             offset: int | None = 0
             while offset is not None:
-                # What is read here is never older than what a change has put meanwhile.
+                # These states are never older than those that a change has put meanwhile.
                 offset = await self._read_with_retries(_put_current, (watch, offset))
                 await watch.room()
-                if changing.done():  # the store is lost: another may have replaced it
+                if changing.done():  # the store cannot be used any more
                     changing.result()
             watch.sync()
             await changing
@@ -149,11 +149,11 @@ class LocalBackend:
             await writer.close()
 
     def _read(self, read: Callable[[StoreReader, A], T], argument: A) -> MaybeAwaitable[T]:
-        """Read immediately if the store is open and neither locked nor overdue."""
+        """Read immediately if the store is open, not locked, and all expiry is recorded."""
         if self._reader is not None:
             try:
                 return read(self._reader, argument)
-            except (Overdue, *SQLITE_ERRORS):
+            except (UnrecordedExpiry, *SQLITE_ERRORS):
                 pass
             except DamagedEvent:
                 raise
@@ -164,14 +164,14 @@ class LocalBackend:
 
     async def _read_with_retries(self, read: Callable[[StoreReader, A], T], argument: A) -> T:
         loop = asyncio.get_running_loop()
-        deadline, pause = loop.time() + file.BUSY_TIMEOUT, 0.001
+        deadline, pause = loop.time() + open_file.BUSY_TIMEOUT, 0.001
         while True:
             reader = await self._opened()
             try:
                 return read(reader, argument)
-            except Overdue:
+            except UnrecordedExpiry:
                 if loop.time() > deadline:
-                    detail = "expired events cannot be recorded as such"
+                    detail = "the expiry of events cannot be recorded"
                     raise unavailable("io", self.path, "none", detail) from None
                 await self._record_expiry()
             except DamagedEvent:
@@ -211,7 +211,7 @@ class LocalBackend:
             if self._writer is None:
                 self._writer = StoreWriter(self.path, self._deliver_changes)
             reader = self._reader = StoreReader(await self._writer.open())
-            self._changes = ChangeFeed(reader, self.path, self._expire, self._detach)
+            self._changes = ChangeFeed(reader, self.path, self._try_to_expire, self._detach)
             return reader
         except RuntimeError as error:  # no thread can be started
             raise unavailable("io", self.path, "none", str(error)) from error
@@ -219,17 +219,17 @@ class LocalBackend:
             self._opening = None
 
     def _detach(self, error: SidecarError | None = None) -> None:
-        """Stop using the open store; the next request opens what is at the path by then."""
+        """Stop using the open store; the next request opens the file that is then at the path."""
         if self._reader is not None and self._changes is not None:
             self._reader.close()
             self._changes.fail(error or ShuttingDown("the store is being closed"))
             self._reader = self._changes = None
 
-    def _waiting(self, _: StoreReader, event: Event) -> asyncio.Future[Event]:
+    def _start_wait(self, _: StoreReader, event: Event) -> asyncio.Future[Event]:
         assert self._changes is not None
         return self._changes.wait(event)
 
-    def _watching(self, _: StoreReader, watch: WatchFeed) -> asyncio.Future[None]:
+    def _start_watch(self, _: StoreReader, watch: WatchFeed) -> asyncio.Future[None]:
         assert self._changes is not None
         return self._changes.watch(watch)
 
@@ -237,25 +237,21 @@ class LocalBackend:
         if self._changes is not None:
             self._changes.deliver()
 
-    def _expire(self) -> asyncio.Future[Any]:
-        return asyncio.ensure_future(self._try_to_expire())
-
     async def _try_to_expire(self) -> None:
-        # Waits go on, and the next poll retries.
-        with suppress(SidecarError):
+        with suppress(SidecarError):  # waits continue, and the next poll retries
             await self._record_expiry()
 
     async def _record_expiry(self) -> None:
         damaged = await self._change(mutations.expire)
         if self._reader is not None and self._changes is not None:
-            for identity in damaged:
-                self._changes.fail_waits(self._reader.damage.add(identity))
+            for row_id in damaged:
+                self._changes.fail_waits(self._reader.damage.add(row_id))
 
 
 def _put_current(reader: StoreReader, watch_and_offset: tuple[WatchFeed, int]) -> int | None:
     """Put the current events after an offset into a watch, and return the next offset if any.
 
-    The caller holds none of them: a watch that waits for a slow client would keep them in memory.
+    It is a function so that no events stay in memory while a watch waits for a slow client.
     """
     watch, after = watch_and_offset
     events, offset = listings.watched(reader, (watch.selector, after))

@@ -1,7 +1,7 @@
-"""The change feed: delivers to waits and watches what any process has changed.
+"""The change feed: delivers the changes that any process commits to waits and watches.
 
-SQLite notifies nobody of a commit. So while there are waits or watches, one timer polls whether
-another process has written, which takes a few system calls and microseconds each time.
+SQLite sends no notification of a commit. So while there are waits or watches, one timer polls
+whether another process has written, which takes a few system calls and microseconds each time.
 
 Only the changes of runs with a wait or a watch are selected. The event itself is read and decoded
 only if a wait or a watch will report the change.
@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from flyte_sidecar._futures import retrieve_exception, try_set_exception, try_set_result
 from flyte_sidecar.backends.local import reader, rows
-from flyte_sidecar.backends.local.documents import DamagedEvent
+from flyte_sidecar.backends.local.damaged_events import DamagedEvent
 from flyte_sidecar.backends.local.error_translation import SQLITE_ERRORS, as_error, is_busy
 from flyte_sidecar.backends.local.reader import ChangedRow, StoreReader
 from flyte_sidecar.errors import SidecarError
@@ -26,16 +26,16 @@ from flyte_sidecar.events.model import Event, Run, Scope
 if TYPE_CHECKING:
     from flyte_sidecar.events.watch_feed import WatchFeed
 
-RECHECK_INTERVAL = 0.4
-"""Seconds for which an unchanged store is trusted to be still in its place."""
+POLL_CHECK_INTERVAL = 0.4
+"""Seconds after which a poll without changes checks that the same file is at the store's path."""
 
-MAX_RUNS = 100
-"""Runs up to which changes are selected by run; a longer list costs more than it spares."""
+MAX_SELECTED_RUNS = 100
+"""Maximum number of runs to select changes by; a longer list costs more than it saves."""
 
 POLL_INTERVAL = 0.04
 """Seconds between two polls, so that a change is delivered within 50 ms."""
 
-_UNSEEN = -1
+_UNKNOWN_VERSION = -1
 
 
 class ChangeFeed:
@@ -48,7 +48,7 @@ class ChangeFeed:
     path
         The store's path, for errors.
     expire
-        Records events past their time as expired; the future is done after that.
+        Records the expiry of events; it raises nothing.
     on_lost
         Called when the store can no longer be used; it calls `fail`.
     """
@@ -57,7 +57,7 @@ class ChangeFeed:
         self,
         store: StoreReader,
         path: str,
-        expire: Callable[[], asyncio.Future[Any]],
+        expire: Callable[[], Coroutine[Any, Any, None]],
         on_lost: Callable[[SidecarError], None],
     ) -> None:
         self._store = store
@@ -68,7 +68,7 @@ class ChangeFeed:
         self._watches: dict[Run | Scope, dict[asyncio.Future[None], WatchFeed]] = {}
         self._subscriptions: Counter[Run | Scope] = Counter()  # waits and watches
         self._revision = 0
-        self._data_version = _UNSEEN
+        self._data_version = _UNKNOWN_VERSION
         self._next_expiry: int | None = None
         self._expiring: asyncio.Future[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -80,7 +80,7 @@ class ChangeFeed:
         A change before this call may be missed: read the event again after it.
         """
         run, action_name = event.run, event.action_name  # not the event, which may be large
-        self._start(run)
+        self._subscribe(run)
         future: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
         self._waits.setdefault(action_name, set()).add(future)
         future.add_done_callback(lambda done: self._end_wait(run, action_name, done))
@@ -92,7 +92,7 @@ class ChangeFeed:
         The future fails if the store is lost; cancel it when the watch ends.
         """
         key = watch.selector.run or watch.selector.scope
-        self._start(key)
+        self._subscribe(key)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._watches.setdefault(key, {})[future] = watch
         future.add_done_callback(lambda done: self._end_watch(key, done))
@@ -104,8 +104,8 @@ class ChangeFeed:
         if not self._subscriptions:
             return
         if any(watch.full for watch in self._all_watches()):
-            # The client of all of them does not read. Changes stay in the store until it does.
-            self._data_version = _UNSEEN  # the next poll calls this again
+            # The client does not read, so changes stay in the store: back-pressure.
+            self._data_version = _UNKNOWN_VERSION  # the next poll calls this again
             return
         try:
             self._next_expiry = self._store.next_expiry()
@@ -132,8 +132,8 @@ class ChangeFeed:
             try_set_exception(future, error)
 
     def _run_ids(self) -> list[int] | None:
-        """Return the ids of the runs that have a wait or a watch; None stands for all runs."""
-        if len(self._subscriptions) > MAX_RUNS:
+        """Return the ids of the runs that have a wait or a watch; None means all runs."""
+        if len(self._subscriptions) > MAX_SELECTED_RUNS:
             return None
         ids = []
         for key in self._subscriptions:
@@ -145,20 +145,20 @@ class ChangeFeed:
         return ids
 
     def _deliver_page(self) -> bool:
-        """Deliver some changes, and return whether there may be more."""
-        latest = self._store.revision()  # first: the runs of all changes until then have ids
+        """Deliver the next page of changes, and return whether there may be more."""
+        latest = self._store.revision()  # before `_run_ids`, so that the runs of all changes exist
         changes = self._store.changes(self._revision, latest, self._run_ids())
-        wanted: dict[int, tuple[int, Collection[WatchFeed]]] = {}
+        reported: dict[int, tuple[int, Collection[WatchFeed]]] = {}
         for change in changes:
             watches = self._watches_of(change)
             waits = not change.pending and change.action_name in self._waits
             if watches or waits or change.broken:
-                wanted[change.id] = change.revision, watches
+                reported[change.id] = change.revision, watches
         size = 0
-        if wanted:
-            with closing(self._store.events([*wanted])) as events:
-                for identity, event in events:
-                    self._revision, watches = wanted[identity]
+        if reported:
+            with closing(self._store.events([*reported])) as events:
+                for row_id, event in events:
+                    self._revision, watches = reported[row_id]
                     if isinstance(event, DamagedEvent):
                         self.fail_waits(event)
                         continue
@@ -182,13 +182,13 @@ class ChangeFeed:
         if not self._watches:
             return ()
         run = self._store.run(change.run_id)
-        if run is None:  # damaged: only the event itself tells its run
+        if run is None:  # damaged, but the event's document has the run
             return [*self._all_watches()]
         watches = self._watches.get(run, {}).values()
         inboxes = self._watches.get(run.scope)
         if inboxes is None:
             return watches
-        # The end of an event that was never pending there is not reported.
+        # An inbox does not report the end of an event that it never reported as pending.
         return [*watches] + [
             inbox
             for inbox in inboxes.values()
@@ -199,11 +199,11 @@ class ChangeFeed:
         for watches in self._watches.values():
             yield from watches.values()
 
-    def _start(self, key: Run | Scope) -> None:
-        """Start with the changes from now on, unless others wait or watch already."""
+    def _subscribe(self, key: Run | Scope) -> None:
+        """Add a subscription; the first one starts with the changes from now on."""
         if not self._subscriptions:
             self._revision = self._store.revision()
-            self._data_version = _UNSEEN
+            self._data_version = _UNKNOWN_VERSION
         self._subscriptions[key] += 1
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(POLL_INTERVAL, self._poll)
@@ -215,8 +215,8 @@ class ChangeFeed:
         self._timer = asyncio.get_running_loop().call_later(POLL_INTERVAL, self._poll)
         try:
             version = self._store.data_version()
-            # A newer release's migration shows as a change, a file that is gone does not.
-            self._store.recheck(0.0 if version != self._data_version else RECHECK_INTERVAL)
+            # A newer release's migration is a change of the data, a deleted file is not.
+            self._store.recheck(0.0 if version != self._data_version else POLL_CHECK_INTERVAL)
         except SidecarError as error:
             self._on_lost(error)
             return
@@ -228,29 +228,29 @@ class ChangeFeed:
             self.deliver()
         expiring = self._expiring is not None and not self._expiring.done()
         if self._next_expiry is not None and self._next_expiry <= rows.now() and not expiring:
-            self._expiring = self._expire()
+            self._expiring = asyncio.ensure_future(self._expire())
 
     def _fail_unless_busy(self, error: Exception) -> None:
         if is_busy(error):
-            self._data_version = _UNSEEN  # the next poll tries again
+            self._data_version = _UNKNOWN_VERSION  # the next poll tries again
         else:
             self.fail(as_error(error, self._path, "none"))
 
-    def _end(self, key: Run | Scope, future: asyncio.Future[Any]) -> None:
+    def _unsubscribe(self, key: Run | Scope, future: asyncio.Future[Any]) -> None:
         retrieve_exception(future)
         self._subscriptions[key] -= 1
         if not self._subscriptions[key]:
             del self._subscriptions[key]
 
     def _end_wait(self, run: Run, action_name: str, future: asyncio.Future[Event]) -> None:
-        self._end(run, future)
+        self._unsubscribe(run, future)
         waits = self._waits[action_name]
         waits.discard(future)
         if not waits:
             del self._waits[action_name]
 
     def _end_watch(self, key: Run | Scope, future: asyncio.Future[None]) -> None:
-        self._end(key, future)
+        self._unsubscribe(key, future)
         del self._watches[key][future]
         if not self._watches[key]:
             del self._watches[key]

@@ -14,17 +14,13 @@ from flyte_sidecar.errors import SidecarError, StoreBusy, StoreUnavailable
 MIN_FREE_BYTES = 1 << 18
 """Free bytes that a new store needs: the store, its log and the log's index, with a margin."""
 
-
 SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 """What SQL statements raise; the second if a message quotes a damaged schema."""
 
 
 @contextmanager
 def translate_errors(path: str, outcome: str = "none") -> Iterator[None]:
-    """Translate what is raised inside into the errors of the contract.
-
-    `outcome` is reported for a write that fails with such an error.
-    """
+    """Translate errors raised inside into those of the contract, with the outcome of a write."""
     try:
         yield
     except SQLITE_ERRORS as error:
@@ -42,11 +38,11 @@ def as_error(error: Exception, path: str, outcome: str) -> SidecarError:
     if code in _REASONS:
         return unavailable(_REASONS[code], path, "none", str(error))
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or isinstance(error, UnicodeError):
-        # It was a store when it was opened: the message must not suggest to delete it.
+        # It was a store when it was opened: the message must not suggest deleting it.
         return unavailable("io", path, outcome, f"the file is damaged: {error}")
     reason = "io"
     if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and is_full(path):
-        reason = "full"  # SQLite reports that itself only for the database and its log
+        reason = "full"  # SQLite reports a full disk only for the database and its log
     return unavailable(reason, path, outcome, str(error))
 
 
@@ -65,13 +61,13 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 
 def unavailable(reason: str, path: str, outcome: str, detail: str) -> StoreUnavailable:
-    """Return the error of a store that cannot be used, with a reason of the contract."""
+    """Return the error of a store that cannot be used, with one of the contract's reasons."""
     return StoreUnavailable(
         f"the store {path} {_SENTENCES[reason]} ({detail})", reason=reason, outcome=outcome
     )
 
 
-def dooms(error: sqlite3.Error) -> bool:
+def aborts_transaction(error: sqlite3.Error) -> bool:
     """Return whether a transaction in which the error occurred can no longer commit."""
     return bool(getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_CORRUPT)
 

@@ -1,7 +1,7 @@
-"""Listings of events and of runs, a page at a time.
+"""Listings of events and of runs, a page at a time, without damaged events.
 
-They return immediately, read to the end and leave damaged events out; each raises what
-`StoreReader` raises, and `CursorExpired`.
+Like the methods of `StoreReader`, they return immediately and read to the end. They raise the same
+errors, and `CursorExpired`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import json
 
-from flyte_sidecar.backends.local import cursors, documents, queries, reader, rows
+from flyte_sidecar.backends.local import cursors, queries, reader, rows
+from flyte_sidecar.backends.local.damaged_events import read_rows
 from flyte_sidecar.backends.local.reader import StoreReader
 from flyte_sidecar.events.model import (
     Event,
@@ -60,23 +61,23 @@ def runs(store: StoreReader, query: RunsQuery) -> RunPage:
     listing = cursors.fingerprint("runs", scope, query.pending_only)
     before = cursors.decode(query.cursor, store.store_id, listing) or 1 << 62
     store.check_expiry()
-    which = "AND pending > 0" if query.pending_only else ""
+    condition = "AND pending > 0" if query.pending_only else ""
     found: list[RunInfo] = []
     size = 0
     while True:
         selected = store.db.execute(
             f"SELECT id, name, created_at, ({queries.COUNT} run.id{store.damage.clause})"
             " AS pending FROM run INDEXED BY run_by_place"
-            f" WHERE org = ? AND project = ? AND domain = ? AND id < ? {which}"
+            f" WHERE org = ? AND project = ? AND domain = ? AND id < ? {condition}"
             " ORDER BY id DESC LIMIT ?",
             (*scope, before, query.limit + 1),
         ).fetchall()
-        for identity, name, created_at, count in selected:
+        for row_id, name, created_at, count in selected:
             try:
                 run = rows.run_info(query.scope, name, created_at, count)
             except rows.Undecodable:
-                store.damage.log_once(f"run number {identity} is damaged in the store")
-                before = identity
+                store.damage.log_once(f"run number {row_id} is damaged in the store")
+                before = row_id
                 continue
             size += len(json.encode(run)) + 1
             if found and (size > query.max_bytes or len(found) == query.limit):
@@ -84,7 +85,7 @@ def runs(store: StoreReader, query: RunsQuery) -> RunPage:
                     runs=found, next_cursor=cursors.encode(store.store_id, listing, before)
                 )
             found.append(run)
-            before = identity
+            before = row_id
         if len(selected) <= query.limit:
             return RunPage(runs=found, next_cursor=None)
 
@@ -92,7 +93,7 @@ def runs(store: StoreReader, query: RunsQuery) -> RunPage:
 def watched(
     store: StoreReader, selector_and_offset: tuple[WatchSelector, int]
 ) -> tuple[list[Event], int | None]:
-    """Return the first of the events watched after an offset, and the next offset if any."""
+    """Return the first events of a watch after an offset, and the next offset if more follow."""
     selector, after = selector_and_offset
     store.recheck()
     store.check_expiry()
@@ -128,23 +129,23 @@ def _select(
     limit: int,
     max_bytes: int,
 ) -> tuple[list[Event], int | None]:
-    """Return the first events after the row `after`, and the last one's row if more follow."""
+    """Return the events after the row `after`, and the id of the last row if more follow."""
     events: list[Event] = []
     size = 0
     while True:
         count = 0
-        some = f"{selection} AND id > ? ORDER BY id LIMIT ?"
-        with closing(documents.read(store.db, some, (*parameters, after, limit + 1))) as found:
-            for identity, document in found:
+        query = f"{selection} AND id > ? ORDER BY id LIMIT ?"
+        with closing(read_rows(store.db, query, (*parameters, after, limit + 1))) as found:
+            for row_id, document in found:
                 count += 1
                 if isinstance(document, bytes):
                     size += len(document) + 1
                 if events and (size > max_bytes or len(events) == limit):
                     return events, after
                 try:
-                    events.append(rows.event(document))
+                    events.append(rows.decode_event(document))
                 except rows.Undecodable:
-                    store.damage.add(identity)
-                after = identity
+                    store.damage.add(row_id)
+                after = row_id
         if count <= limit:
             return events, None

@@ -1,7 +1,7 @@
-"""Which file systems a store may be on.
+"""Which file systems a store may be on: those that only one kernel has mounted.
 
-SQLite's log needs memory that all processes of a store share, so a store must be on a file system
-that only one kernel has mounted. Elsewhere it is damaged, often within minutes.
+SQLite's log needs memory that all processes of a store share. Without it, a store is damaged,
+often within minutes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _FUSE_OVER_LOCAL_DISKS = frozenset(
 """FUSE programs that use local disks. There are countless others, most of them for other hosts."""
 
 
-def check(path: str) -> None:
+def check_file_system(path: str) -> None:
     """Raise unless the path, which may not exist yet, is on a file system of only this host."""
     kind = file_system(path)
     if kind is None or kind in _FUSE_OVER_LOCAL_DISKS:

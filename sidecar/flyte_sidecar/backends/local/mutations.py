@@ -1,7 +1,4 @@
-"""The mutations of a store: create, signal, abort and expire.
-
-Each checks and changes inside one transaction.
-"""
+"""The mutations of a store: each checks and changes an event inside one transaction."""
 
 from __future__ import annotations
 
@@ -12,9 +9,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from flyte_sidecar.backends.local import documents, queries, rows
-from flyte_sidecar.backends.local.documents import Connection
-from flyte_sidecar.backends.local.error_translation import dooms, is_damage
+from flyte_sidecar.backends.local import queries, rows
+from flyte_sidecar.backends.local.damaged_events import (
+    StoreConnection,
+    damage_error,
+    decode_row,
+    read_rows,
+    row_damage_error,
+)
+from flyte_sidecar.backends.local.error_translation import aborts_transaction, is_damage
 from flyte_sidecar.backends.local.writer import Mutation
 from flyte_sidecar.errors import EventExists, EventNotFound
 from flyte_sidecar.events.model import (
@@ -30,47 +33,46 @@ from flyte_sidecar.events.model import (
 )
 from flyte_sidecar.events.service import aborted_again, signalled_again
 
-_NEXT = f"(SELECT coalesce(max(revision), 0) + 1 FROM event WHERE revision < {rows.BEYOND})"
+_NEXT_REVISION = f"(({queries.LAST_REVISION}) + 1)"
 
 
-def expire(db: Connection) -> list[int]:
+def expire(db: StoreConnection) -> list[int]:
     """Record the expiry of every event that is past its time.
 
-    Returns the ids of those that are damaged. They stay unchanged, because their content is
-    unknown, and do not block others.
+    Returns the row ids of damaged events, which stay unchanged and do not block others.
     """
     now = rows.now()
     damaged = [*db.broken]
-    for identity, document in list(documents.read(db, queries.overdue(db.broken), (now,))):
+    for row_id, document in list(read_rows(db, queries.expired(db.broken), (now,))):
         try:
-            event = rows.event(document)
+            event = rows.decode_event(document)
             if not rows.is_due(event, now):
                 raise rows.Undecodable  # the document and the columns contradict each other
-            _update(db, identity, _resolved(event, TIMED_OUT, ended_at=event.expires_at))
+            _update(db, row_id, _resolved(event, TIMED_OUT, ended_at=event.expires_at))
         except rows.Undecodable:
-            damaged.append(identity)
+            damaged.append(row_id)
         except sqlite3.Error as error:
-            if not is_damage(error) or dooms(error):
+            if not is_damage(error) or aborts_transaction(error):
                 raise
-            damaged.append(identity)  # an index contradicts the row; the statement was rolled back
+            damaged.append(row_id)  # an index contradicts the row; the statement was rolled back
     return damaged
 
 
 def create(new: NewEvent) -> Mutation[Event]:
     """Create an event, and its run if this is the first event of the run."""
 
-    def mutate(db: Connection) -> Event:
+    def mutate(db: StoreConnection) -> Event:
         expire(db)
         target = Target(new.run, name=new.name, parent=new.parent)
         found = _find(db, target)
         if found is not None:
             raise EventExists(f"an {target} already exists", event=found[1])
-        event = _event(new)
+        event = _new_event(new)
         expires = event.expires_at
         db.execute(
             "INSERT INTO event"
             " (run, action_name, parent, name, phase, expires_at, revision, document)"
-            f" VALUES (?, ?, ?, ?, ?, ?, {_NEXT}, ?)",
+            f" VALUES (?, ?, ?, ?, ?, ?, {_NEXT_REVISION}, ?)",
             (
                 _run_id(db, new.run),
                 event.action_name,
@@ -78,7 +80,7 @@ def create(new: NewEvent) -> Mutation[Event]:
                 new.name,
                 event.phase,
                 None if expires is None else rows.microseconds(expires),
-                rows.document(event),
+                rows.encode_event(event),
             ),
         )
         return event
@@ -89,12 +91,12 @@ def create(new: NewEvent) -> Mutation[Event]:
 def signal(event: Event, payload: Payload) -> Mutation[Event]:
     """Answer a pending event."""
 
-    def mutate(db: Connection) -> Event:
-        identity, current = _current(db, event)
+    def mutate(db: StoreConnection) -> Event:
+        row_id, current = _current(db, event)
         if not current.pending:
             return signalled_again(current, payload)
         answered = _resolved(current, SUCCEEDED, payload=payload, signalled_by=user_name())
-        return _update(db, identity, answered)
+        return _update(db, row_id, answered)
 
     return mutate
 
@@ -102,16 +104,16 @@ def signal(event: Event, payload: Payload) -> Mutation[Event]:
 def abort(event: Event, reason: str | None) -> Mutation[Event]:
     """Abort a pending event."""
 
-    def mutate(db: Connection) -> Event:
-        identity, current = _current(db, event)
+    def mutate(db: StoreConnection) -> Event:
+        row_id, current = _current(db, event)
         if not current.pending:
             return aborted_again(current)
-        return _update(db, identity, _resolved(current, ABORTED, abort_reason=reason))
+        return _update(db, row_id, _resolved(current, ABORTED, abort_reason=reason))
 
     return mutate
 
 
-def _event(new: NewEvent) -> Event:
+def _new_event(new: NewEvent) -> Event:
     at = rows.instant(rows.now())
     return Event(
         name=new.name,
@@ -145,7 +147,7 @@ def _resolved(event: Event, phase: str, **members: Any) -> Event:
     return replace(event, phase=phase, pending=False, **members)
 
 
-def _current(db: Connection, event: Event) -> tuple[int, Event]:
+def _current(db: StoreConnection, event: Event) -> tuple[int, Event]:
     """Return the row id and the current state of an event."""
     expire(db)
     target = Target(event.run, action_name=event.action_name)
@@ -153,34 +155,34 @@ def _current(db: Connection, event: Event) -> tuple[int, Event]:
     if found is None:
         raise EventNotFound(f"there is no {target}")
     if rows.is_due(found[1], rows.now()):
-        raise documents.damaged(db, found[0])
+        raise row_damage_error(db, found[0])
     return found
 
 
-def _find(db: Connection, target: Target) -> tuple[int, Event] | None:
+def _find(db: StoreConnection, target: Target) -> tuple[int, Event] | None:
     run = rows.find_run(db, target.run)
     if run is None:
         return None
-    selection, parameters = rows.where(run, target)
+    selection, parameters = queries.of_target(run, target)
     try:
-        for identity, document in list(documents.read(db, selection, parameters)):
-            return identity, documents.event(db, identity, document)
+        for row_id, document in list(read_rows(db, selection, parameters)):
+            return row_id, decode_row(db, row_id, document)
     except sqlite3.Error as error:
         if not is_damage(error):
             raise
-        raise documents.named(str(target), target.action_name) from error
+        raise damage_error(str(target), target.action_name) from error
     return None
 
 
-def _update(db: Connection, identity: int, event: Event) -> Event:
+def _update(db: StoreConnection, row_id: int, event: Event) -> Event:
     db.execute(
-        f"UPDATE event SET phase = ?, document = ?, revision = {_NEXT} WHERE id = ?",
-        (event.phase, rows.document(event), identity),
+        f"UPDATE event SET phase = ?, document = ?, revision = {_NEXT_REVISION} WHERE id = ?",
+        (event.phase, rows.encode_event(event), row_id),
     )
     return event
 
 
-def _run_id(db: Connection, run: Run) -> int:
+def _run_id(db: StoreConnection, run: Run) -> int:
     db.execute(
         "INSERT INTO run (org, project, domain, name, created_at) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING",

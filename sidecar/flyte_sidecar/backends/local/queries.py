@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Container
+from functools import cache
 
-from flyte_sidecar.backends.local import rows
-from flyte_sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, TIMED_OUT
+from flyte_sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, TIMED_OUT, Target
+
+_MAX_INTEGER = (1 << 62) - 1
+"""Above any instant or revision; a damaged column may contain a larger integer, or a text."""
 
 _PHASES = (PAUSED, SUCCEEDED, ABORTED, TIMED_OUT)
 
@@ -16,15 +19,20 @@ PENDING = (
 COUNT = f"SELECT count(*) FROM event INDEXED BY pending_by_run WHERE phase = '{PAUSED}' AND run ="
 NEXT_EXPIRY = (
     "SELECT expires_at FROM event INDEXED BY pending_by_expiry"
-    f" WHERE phase = '{PAUSED}' AND expires_at < {rows.BEYOND}"
+    f" WHERE phase = '{PAUSED}' AND expires_at <= {_MAX_INTEGER}"
+)
+LAST_REVISION = f"SELECT coalesce(max(revision), 0) FROM event WHERE revision <= {_MAX_INTEGER}"
+
+# The planner has no statistics: on its own, it may use an index that matches half the run.
+_BY_ACTION = "FROM event INDEXED BY event_by_action WHERE run = ? AND action_name = ?"
+_BY_NAME = "FROM event INDEXED BY event_by_name WHERE run = ? AND name = ?"
+_BY_PARENT = (
+    "FROM event INDEXED BY event_by_parent_and_name WHERE run = ? AND parent = ? AND name = ?"
 )
 
 
-def overdue(broken: Collection[int]) -> str:
-    """Return the SQL from FROM on that selects the events that have expired at an instant.
-
-    The rows with the ids `broken` are excluded.
-    """
+def expired(broken: Collection[int]) -> str:
+    """Return the SQL from FROM on that selects the expired events, except those of broken rows."""
     excluded = f" AND id NOT IN ({', '.join(map(str, broken))})" if broken else ""
     return (
         "FROM event INDEXED BY pending_by_expiry"
@@ -48,15 +56,19 @@ BY_IDS = "FROM json_each(?) AS wanted CROSS JOIN event ON event.id = wanted.valu
 """The rows of a JSON array of ids, in its order: CROSS JOIN fixes the order of the loops."""
 
 
-class _First(dict[str, str]):
-    """The query for the first event of each selection, composed once."""
-
-    def __missing__(self, selection: str) -> str:
-        self[selection] = query = f"SELECT document {selection} ORDER BY id LIMIT 1"
-        return query
+@cache
+def first(selection: str) -> str:
+    """Return the query for the first event of a selection."""
+    return f"SELECT document {selection} ORDER BY id LIMIT 1"
 
 
-FIRST = _First()
+def of_target(run: int, target: Target) -> tuple[str, tuple[int | str, ...]]:
+    """Return the SQL from FROM on that selects the events of a target, and its parameters."""
+    if target.action_name is not None:
+        return _BY_ACTION, (run, target.action_name)
+    if target.parent is None:
+        return _BY_NAME, (run, target.name or "")
+    return _BY_PARENT, (run, target.parent, target.name or "")
 
 
 def of_run(
@@ -66,17 +78,16 @@ def of_run(
 
     It uses an index that has the events in creation order.
     """
-    known = None if phases is None else [phase for phase in _PHASES if phase in phases]
+    selected = None if phases is None else [phase for phase in _PHASES if phase in phases]
     parameters: tuple[str | int, ...] = (run,)
     if parent is not None:
         index, condition = "event_by_parent", "run = ? AND parent = ?"
         parameters = (run, parent)
     else:
-        index = "pending_by_run" if known == [PAUSED] else "event_by_run"
+        index = "pending_by_run" if selected == [PAUSED] else "event_by_run"
         condition = "run = ?"
-    if known == [PAUSED]:
+    if selected == [PAUSED]:
         condition += f" AND phase = '{PAUSED}'"
-    elif known is not None:
-        wanted = ", ".join(f"'{phase}'" for phase in known)
-        condition += f" AND phase IN ({wanted})"
+    elif selected is not None:
+        condition += f" AND phase IN ({', '.join(map(repr, selected))})"
     return f"FROM event INDEXED BY {index} WHERE {condition}", parameters

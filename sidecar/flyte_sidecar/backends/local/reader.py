@@ -11,18 +11,27 @@ import sqlite3
 import time
 from collections.abc import Collection, Generator, Sequence
 from contextlib import closing
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from msgspec import json
 
-from flyte_sidecar.backends.local import documents, queries, rows, tables
-from flyte_sidecar.backends.local.documents import Damage, DamagedEvent
-from flyte_sidecar.backends.local.file import OpenFile
+from flyte_sidecar.backends.local import migrations, queries, rows
+from flyte_sidecar.backends.local.damaged_events import (
+    DamagedEvent,
+    DamagedEvents,
+    decode_row,
+    read_rows,
+    row_damage_error,
+)
+from flyte_sidecar.backends.local.open_file import OpenFile
 from flyte_sidecar.events.backend import CANDIDATES
 from flyte_sidecar.events.model import PAUSED, Event, Run, Target
 
-RECHECK_INTERVAL = 0.05
-"""Seconds for which a read trusts that the store is still in its place."""
+K = TypeVar("K")
+V = TypeVar("V")
+
+READ_CHECK_INTERVAL = 0.05
+"""Seconds for which reads do not check again that the same file is still at the store's path."""
 
 RUN_CACHE_SIZE = 1000
 """How many runs are cached at most."""
@@ -36,15 +45,15 @@ BATCH_BYTES = 1 << 20
 _PAUSED = PAUSED.encode()
 
 
-class Overdue(Exception):
-    """An event has expired and that is not recorded yet.
+class UnrecordedExpiry(Exception):
+    """An event has expired, but its expiry is not recorded yet.
 
-    It must be recorded before it is reported, so that a clock set back reverts nothing.
+    It is recorded before it is reported, so that setting the clock back does not revert it.
     """
 
 
 class ChangedRow(NamedTuple):
-    """Which event has changed, as far as that is known without reading the event itself.
+    """A changed event, as the index of changes has it: the event itself is not read.
 
     Attributes
     ----------
@@ -65,8 +74,8 @@ class ChangedRow(NamedTuple):
 class StoreReader:
     """The reads of one open store.
 
-    Each method may also raise `Overdue`, `sqlite3.Error` and `StoreUnavailable`, and
-    `DamagedEvent` where one event is meant.
+    Each method may also raise `UnrecordedExpiry`, `sqlite3.Error` and `StoreUnavailable`, and
+    those that read single events may raise `DamagedEvent`.
 
     Attributes
     ----------
@@ -75,28 +84,28 @@ class StoreReader:
     store_id
         Identifies the store in cursors.
     damage
-        The damaged events that reads have met.
+        The damaged events that reads have found.
     """
 
     def __init__(self, file: OpenFile) -> None:
         self.db = file.reading
         self.store_id = file.store_id
-        self.damage = Damage(self.db)
+        self.damage = DamagedEvents(self.db)
         self._file = file
         self._checked = -math.inf
-        # Runs are never deleted, so what is cached of them stays true.
+        # Runs are never deleted, so their cached ids stay valid.
         self._run_ids: dict[Run, int] = {}
         self._runs: dict[int, Run] = {}
 
     def check(self) -> None:
         """Raise if the store was replaced, or migrated by a newer release."""
-        self._checked = -math.inf  # once it has failed, no read trusts the store
+        self._checked = -math.inf  # so that reads check again if this fails
         self._file.check_in_place("none")
-        tables.check_version(tables.version(self.db), self._file.path)
+        migrations.check_version(migrations.version(self.db), self._file.path)
         self._checked = time.monotonic()
 
-    def recheck(self, after: float = RECHECK_INTERVAL) -> None:
-        """Check unless that was done in the last `after` seconds: it costs as much as a read."""
+    def recheck(self, after: float = READ_CHECK_INTERVAL) -> None:
+        """Check if the last check is more than `after` seconds ago: it costs as much as a read."""
         if time.monotonic() - self._checked > after:
             self.check()
 
@@ -109,15 +118,15 @@ class StoreReader:
         run = self.run_id(target.run)
         if run is None:
             return None
-        selection, parameters = rows.where(run, target)
+        selection, parameters = queries.of_target(run, target)
         try:
-            row = self.db.execute(queries.FIRST[selection], parameters).fetchone()
-            event = None if row is None else rows.event(row[0])
+            row = self.db.execute(queries.first(selection), parameters).fetchone()
+            event = None if row is None else rows.decode_event(row[0])
             if event is None or not _is_due(event):
                 return event
         except (rows.Undecodable, sqlite3.DatabaseError):
             pass
-        return next(iter(self._intact(f"{selection} ORDER BY id LIMIT 1", parameters)), None)
+        return next(iter(self._read_all(f"{selection} ORDER BY id LIMIT 1", parameters)), None)
 
     def choices(self, target: Target) -> list[Event]:
         """Return the unresolved events that match, or else the last created."""
@@ -125,28 +134,27 @@ class StoreReader:
         run = self.run_id(target.run)
         if run is None:
             return []
-        selection, parameters = rows.where(run, target)
+        selection, parameters = queries.of_target(run, target)
         unresolved = f"{selection} AND phase = '{PAUSED}' ORDER BY id LIMIT {CANDIDATES + 1}"
-        return self._intact(unresolved, parameters) or self._intact(
+        return self._read_all(unresolved, parameters) or self._read_all(
             f"{selection} ORDER BY id DESC LIMIT 1", parameters
         )
 
     def check_expiry(self) -> None:
-        """Raise `Overdue` if an event has expired and that is not recorded yet."""
+        """Raise `UnrecordedExpiry` if the expiry of an event is not recorded yet."""
         expiry = self.next_expiry()
         if expiry is not None and expiry <= rows.now():
-            raise Overdue
+            raise UnrecordedExpiry
 
     def next_expiry(self) -> int | None:
-        """Return the instant at which the first of the unresolved events expires."""
+        """Return when the next event expires, in microseconds since 1970; None if none does."""
         query = f"{queries.NEXT_EXPIRY}{self.damage.clause} ORDER BY expires_at LIMIT 1"
         row = self.db.execute(query).fetchone()
         return None if row is None else int(row[0])
 
     def revision(self) -> int:
         """Return the number of the last change to any event."""
-        query = f"SELECT coalesce(max(revision), 0) FROM event WHERE revision < {rows.BEYOND}"
-        found: int = self.db.execute(query).fetchone()[0]
+        found: int = self.db.execute(queries.LAST_REVISION).fetchone()[0]
         return found
 
     def data_version(self) -> int:
@@ -162,7 +170,7 @@ class StoreReader:
         runs
             The ids of the runs' rows; None selects all runs.
         """
-        changed = documents.read(
+        changed = read_rows(
             self.db,
             queries.changes(runs),
             (after, until, BATCH_EVENTS),
@@ -170,8 +178,8 @@ class StoreReader:
             columns="run, action_name, phase",
         )
         return [
-            ChangedRow(identity, revision, run, rows.text(action), phase == _PAUSED, phase is None)
-            for identity, revision, run, action, phase in changed
+            ChangedRow(row_id, revision, run, rows.text(action), phase == _PAUSED, phase is None)
+            for row_id, revision, run, action, phase in changed
         ]
 
     def events(self, ids: Sequence[int]) -> Generator[tuple[int, Event | DamagedEvent], None, None]:
@@ -180,55 +188,52 @@ class StoreReader:
         Close the generator if it is not read to the end.
         """
         parameters = (json.encode(ids).decode(),)
-        found = documents.read(self.db, queries.BY_IDS, parameters, keys="event.id")
+        found = read_rows(self.db, queries.BY_IDS, parameters, keys="event.id")
         with closing(found):
-            for identity, document in found:
+            for row_id, document in found:
                 try:
-                    yield identity, rows.event(document)
+                    yield row_id, rows.decode_event(document)
                 except rows.Undecodable:
-                    yield identity, self.damage.add(identity)
+                    yield row_id, self.damage.add(row_id)
 
     def run(self, run_id: int) -> Run | None:
         """Return the run of a row, None if it is damaged."""
-        run = self._runs.get(run_id)
-        if run is None:
-            run = rows.run(self.db, run_id)
-            if run is not None:
-                if len(self._runs) >= RUN_CACHE_SIZE:
-                    self._runs.clear()
-                self._runs[run_id] = run
-        return run
+        found = self._runs.get(run_id)
+        return found or _store(self._runs, run_id, rows.run(self.db, run_id))
 
     def run_id(self, run: Run) -> int | None:
         """Return the id of a run's row, None if no event of the run was ever created."""
         found = self._run_ids.get(run)
-        if found is None:
-            found = rows.find_run(self.db, run)
-            if found is not None:
-                if len(self._run_ids) >= RUN_CACHE_SIZE:
-                    self._run_ids.clear()
-                self._run_ids[run] = found
-        return found
+        return found or _store(self._run_ids, run, rows.find_run(self.db, run))
 
-    def _intact(self, selection: str, parameters: Sequence[str | int]) -> list[Event]:
-        """Return the events selected, each of which the request may mean.
+    def _read_all(self, selection: str, parameters: Sequence[str | int]) -> list[Event]:
+        """Return all selected events.
 
         Raises
         ------
         DamagedEvent
-            If one of them is damaged.
+            If one of them is damaged: the request may refer to it.
         """
         events = []
         columns = "document, phase, expires_at"
-        found = list(documents.read(self.db, selection, parameters, columns=columns))
-        for identity, document, phase, expires_at in found:
-            event = documents.event(self.db, identity, document)
+        found = list(read_rows(self.db, selection, parameters, columns=columns))
+        for row_id, document, phase, expires_at in found:
+            event = decode_row(self.db, row_id, document)
             if _is_due(event):
                 if phase == _PAUSED and expires_at in range(rows.now() + 1):
-                    raise Overdue
-                raise documents.damaged(self.db, identity)  # no write finds that it is due
+                    raise UnrecordedExpiry
+                raise row_damage_error(self.db, row_id)
             events.append(event)
         return events
+
+
+def _store(cache: dict[K, V], key: K, value: V | None) -> V | None:
+    """Add a value to a cache unless it is None, and return it."""
+    if value is not None:
+        if len(cache) >= RUN_CACHE_SIZE:
+            cache.clear()
+        cache[key] = value
+    return value
 
 
 def _is_due(event: Event) -> bool:

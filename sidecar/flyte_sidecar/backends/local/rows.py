@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from flyte_sidecar.backends.local.error_translation import is_damage
 from flyte_sidecar.errors import PayloadTypeMismatch
-from flyte_sidecar.events import payloads as payloads
+from flyte_sidecar.events import payloads
 from flyte_sidecar.events.model import (
     ABORTED,
     PAUSED,
@@ -27,14 +27,10 @@ from flyte_sidecar.events.model import (
     Run,
     RunInfo,
     Scope,
-    Target,
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-
-BEYOND = 1 << 62
-"""Above any instant or revision, and below every text: a damaged column may contain either."""
 
 _decode: Callable[[Any], Event] = json.Decoder(Event).decode
 _encode = json.Encoder().encode
@@ -48,7 +44,7 @@ class Undecodable(Exception):
     """A document is damaged."""
 
 
-def event(document: object) -> Event:
+def decode_event(document: object) -> Event:
     """Return the event of a document, as bytes.
 
     Raises
@@ -83,7 +79,7 @@ def text(column: object) -> str:
     return column.decode("utf-8", "replace") if isinstance(column, bytes) else str(column)
 
 
-def document(event: Event) -> str:
+def encode_event(event: Event) -> str:
     """Return the document of an event."""
     return _encode(replace(event, payload=payloads.for_json(event.payload))).decode()
 
@@ -152,20 +148,3 @@ def run(db: sqlite3.Connection, run_id: int) -> Run | None:
     except (TypeError, AttributeError, UnicodeDecodeError):
         return None
     return Run(org or None, project or None, domain or None, name)
-
-
-def where(run: int, target: Target) -> tuple[str, tuple[int | str, ...]]:
-    """Return the SQL from FROM on that selects the events of a target, and its parameters."""
-    if target.action_name is not None:
-        return _BY_ACTION, (run, target.action_name)
-    if target.parent is None:
-        return _BY_NAME, (run, target.name or "")
-    return _BY_PARENT, (run, target.parent, target.name or "")
-
-
-# The planner has no statistics: on its own, it may use an index that matches half the run.
-_BY_ACTION = "FROM event INDEXED BY event_by_action WHERE run = ? AND action_name = ?"
-_BY_NAME = "FROM event INDEXED BY event_by_name WHERE run = ? AND name = ?"
-_BY_PARENT = (
-    "FROM event INDEXED BY event_by_parent_and_name WHERE run = ? AND parent = ? AND name = ?"
-)

@@ -1,7 +1,6 @@
-"""Committing mutations in a thread of its own, many in one commit.
+"""Committing mutations in a separate thread, many in one commit.
 
-A commit waits for the disk, microseconds on one machine and milliseconds on another, and must
-never block the event loop.
+A commit waits for the disk, for microseconds or milliseconds, and must not block the event loop.
 """
 
 from __future__ import annotations
@@ -15,18 +14,18 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from flyte_sidecar._futures import try_set_exception, try_set_result
-from flyte_sidecar.backends.local import tables
-from flyte_sidecar.backends.local.documents import Connection, find_broken
+from flyte_sidecar.backends.local import migrations
+from flyte_sidecar.backends.local.damaged_events import StoreConnection, exclude_broken_rows
 from flyte_sidecar.backends.local.error_translation import SQLITE_ERRORS, translate_errors
-from flyte_sidecar.backends.local.file import OpenFile
+from flyte_sidecar.backends.local.open_file import OpenFile
 from flyte_sidecar.errors import SidecarError, StoreBusy, StoreUnavailable
 
 T = TypeVar("T")
-Mutation = Callable[[Connection], T]
+Mutation = Callable[[StoreConnection], T]
 """A function that runs inside a transaction; a SidecarError that it raises is its result."""
 
 MAX_GROUP = 256
-"""How many mutations are committed together at most."""
+"""Maximum number of mutations that are committed together."""
 
 
 class _Job:
@@ -139,7 +138,7 @@ class StoreWriter:
 
     def _finds_broken_rows(self) -> bool:
         with suppress(*SQLITE_ERRORS):
-            return self._file is not None and find_broken(self._file.writing)
+            return self._file is not None and exclude_broken_rows(self._file.writing)
         return False
 
     def _transaction(self, jobs: list[_Job]) -> None:
@@ -149,9 +148,9 @@ class StoreWriter:
             with translate_errors(self._path):
                 db.execute("BEGIN IMMEDIATE")
                 file.check_in_place("none")
-                tables.check_version(tables.version(db), self._path)
+                migrations.check_version(migrations.version(db), self._path)
             for job in jobs:
-                job.outcome = self._result(job, db)
+                job.outcome = self._run_mutation(job, db)
             with translate_errors(self._path, "unknown"):
                 db.execute("COMMIT")
             file.check_in_place("unknown")
@@ -162,10 +161,10 @@ class StoreWriter:
             raise
         finally:
             if db.in_transaction:
-                with suppress(sqlite3.Error):  # the error that failed the group is reported
+                with suppress(sqlite3.Error):  # the first error is reported
                     db.execute("ROLLBACK")
 
-    def _result(self, job: _Job, db: Connection) -> Any:
+    def _run_mutation(self, job: _Job, db: StoreConnection) -> Any:
         try:
             with translate_errors(self._path):
                 result = job.work(db)

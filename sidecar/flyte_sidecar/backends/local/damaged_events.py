@@ -1,7 +1,7 @@
-"""Reading events where some of them are damaged.
+"""Reading rows of which some are damaged: a damaged row must affect only its own event.
 
-SQLite has no checksums. What a disk has changed is detected when a document is decoded, or when
-SQLite itself reads a broken row. It must affect only that event.
+SQLite has no checksums. Damage is detected when a document is decoded (a damaged event), or when
+SQLite itself cannot read a row (a broken row).
 """
 
 from __future__ import annotations
@@ -13,34 +13,38 @@ from contextlib import closing, suppress
 from typing import Any
 
 from flyte_sidecar.backends.local import queries, rows
-from flyte_sidecar.backends.local.error_translation import SQLITE_ERRORS, dooms, is_damage
+from flyte_sidecar.backends.local.error_translation import (
+    SQLITE_ERRORS,
+    aborts_transaction,
+    is_damage,
+)
 from flyte_sidecar.errors import StoreUnavailable
 from flyte_sidecar.events.model import Event
 
-MAX_REMEMBERED = 10_000
-"""How many damaged events are remembered at most."""
+MAX_DAMAGED_EVENTS = 10_000
+"""Maximum number of damaged events that are excluded from counts and logged."""
 
 logger = logging.getLogger(__name__)
 
 
 class DamagedEvent(StoreUnavailable):
-    """One event cannot be read; the store itself is in order."""
+    """One event cannot be read; the others can."""
 
 
-class Connection(sqlite3.Connection):
+class StoreConnection(sqlite3.Connection):
     """A connection to a store.
 
     Attributes
     ----------
     broken
-        The ids of rows that transactions must not read: one that has read such a row cannot commit.
+        The ids of expired rows that transactions must not read: reading them prevents a commit.
     """
 
     broken: frozenset[int] = frozenset()
 
 
-def read(
-    db: Connection,
+def read_rows(
+    db: StoreConnection,
     selection: str,
     parameters: Sequence[str | int],
     keys: str = "id",
@@ -60,7 +64,7 @@ def read(
     Raises
     ------
     sqlite3.Error
-        If more than rows is broken, or if a row is broken and a transaction is open.
+        If more than single rows is broken, or if a row is broken and a transaction is open.
     """
     done = set()
     try:
@@ -70,25 +74,25 @@ def read(
                 yield row
         return
     except sqlite3.Error as error:
-        if not is_damage(error) or (dooms(error) and db.in_transaction):
+        if not is_damage(error) or (aborts_transaction(error) and db.in_transaction):
             raise
     for key in db.execute(f"SELECT {keys} {selection}", parameters).fetchall():
         if key[0] not in done:
-            yield key + (_alone(db, key[0], columns) or (None,) * (columns.count(",") + 1))
+            yield key + (_read_row(db, key[0], columns) or (None,) * (columns.count(",") + 1))
 
 
-def find_broken(db: Connection) -> bool:
-    """Return whether there are overdue rows that no transaction can read, and exclude them.
+def exclude_broken_rows(db: StoreConnection) -> bool:
+    """Exclude the broken rows from expiry, and return whether new ones were found.
 
     No transaction may be open.
     """
-    found = read(db, queries.overdue(db.broken), (rows.now(),))
-    broken = {identity for identity, document in found if document is None}
+    found = read_rows(db, queries.expired(db.broken), (rows.now(),))
+    broken = {row_id for row_id, document in found if document is None}
     db.broken |= broken
     return bool(broken)
 
 
-def event(db: Connection, identity: int, document: object) -> Event:
+def decode_row(db: StoreConnection, row_id: int, document: object) -> Event:
     """Return the event of a row.
 
     Raises
@@ -96,29 +100,29 @@ def event(db: Connection, identity: int, document: object) -> Event:
     DamagedEvent
     """
     try:
-        return rows.event(document)
+        return rows.decode_event(document)
     except rows.Undecodable:
-        raise damaged(db, identity) from None
+        raise row_damage_error(db, row_id) from None
 
 
-def damaged(db: Connection, identity: int) -> DamagedEvent:
-    """Return the error of a damaged event, which names the event if its columns are readable."""
+def row_damage_error(db: StoreConnection, row_id: int) -> DamagedEvent:
+    """Return the error of a damaged row, with the event's id and run if they are readable."""
     action = run = None
     query = "SELECT action_name, (SELECT name FROM run WHERE run.id = run) FROM event WHERE id = ?"
     with suppress(*SQLITE_ERRORS, TypeError):
-        action, run = db.execute(query, (identity,)).fetchone()
+        action, run = db.execute(query, (row_id,)).fetchone()
     if not isinstance(action, bytes) or not isinstance(run, bytes):
-        return named(f"event number {identity}", None)
-    return named(f"event {rows.text(action)!r} in run {rows.text(run)!r}", rows.text(action))
+        return damage_error(f"event number {row_id}", None)
+    return damage_error(f"event {rows.text(action)!r} in run {rows.text(run)!r}", rows.text(action))
 
 
-def named(description: str, action: str | None) -> DamagedEvent:
-    """Return the error of a damaged event with a description."""
+def damage_error(description: str, action: str | None) -> DamagedEvent:
+    """Return the error of a damaged event; `action` is its id, if that is readable."""
     message = f"{description} cannot be read: its record in the store is damaged"
     return DamagedEvent(message, reason="io", outcome="none", actionName=action)
 
 
-def _alone(db: Connection, identity: int, columns: str) -> tuple[Any, ...] | None:
+def _read_row(db: StoreConnection, row_id: int, columns: str) -> tuple[Any, ...] | None:
     """Return the columns of one row, None if the row is missing or broken.
 
     Raises
@@ -127,41 +131,41 @@ def _alone(db: Connection, identity: int, columns: str) -> tuple[Any, ...] | Non
         If the row cannot even be located: then the table itself is broken.
     """
     try:
-        row = db.execute(f"SELECT {columns} FROM event WHERE id = ?", (identity,)).fetchone()
+        row = db.execute(f"SELECT {columns} FROM event WHERE id = ?", (row_id,)).fetchone()
     except sqlite3.Error as error:
         if not is_damage(error):
             raise
-        db.execute("SELECT id FROM event WHERE id = ?", (identity,)).fetchone()
+        db.execute("SELECT id FROM event WHERE id = ?", (row_id,)).fetchone()
         return None
     return None if row is None else tuple(row)
 
 
-class Damage:
-    """The damaged events that reads of one store have found; each is logged once."""
+class DamagedEvents:
+    """The damaged events that reads of one store have found."""
 
-    def __init__(self, db: Connection) -> None:
+    def __init__(self, db: StoreConnection) -> None:
         self._db = db
         self._events: set[int] = set()
         self._logged: set[str] = set()
         self._clause: str | None = ""
 
-    def add(self, identity: int) -> DamagedEvent:
-        """Remember a damaged event, log it, and return its error."""
-        error = damaged(self._db, identity)
-        if identity not in self._events and len(self._events) < MAX_REMEMBERED:
-            self._events.add(identity)
+    def add(self, row_id: int) -> DamagedEvent:
+        """Add a damaged event, log its error once, and return the error."""
+        error = row_damage_error(self._db, row_id)
+        if row_id not in self._events and len(self._events) < MAX_DAMAGED_EVENTS:
+            self._events.add(row_id)
             self._clause = None
         self.log_once(error.message)
         return error
 
     def log_once(self, message: str) -> None:
-        if message not in self._logged and len(self._logged) < MAX_REMEMBERED:
+        if message not in self._logged and len(self._logged) < MAX_DAMAGED_EVENTS:
             self._logged.add(message)
             logger.error("%s", message)
 
     @property
     def clause(self) -> str:
-        """SQL that excludes them from a count."""
+        """SQL that excludes these events from a query."""
         if self._clause is None:
             self._clause = f" AND event.id NOT IN ({', '.join(map(str, self._events))})"
         return self._clause

@@ -1,5 +1,5 @@
 # ruff: noqa: ASYNC230, ASYNC240 - what blocks the loop of a test blocks nobody
-"""Processes of the store's tests: `python -m tests.backends.local.worker VERB PATH ...`.
+"""Processes of the store's tests: `python -m tests.backends.local.worker_process VERB PATH ...`.
 
 They use the store directly, and print what they have done.
 """

@@ -8,7 +8,7 @@ import sqlite3
 from flyte_sidecar.backends.local.error_translation import unavailable
 
 APPLICATION_ID = 0x464C5345
-"""Identifies a store in SQLite's header: "FLSE"."""
+"""Marks a file as a store, in SQLite's header: "FLSE"."""
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -59,7 +59,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX run_by_place ON run (org, project, domain)",
     ),
     (
-        # All that the change feed reads of an event which nobody waits for or watches.
+        # Has all columns that the change feed needs to skip an event without a subscriber.
         "CREATE INDEX event_by_change ON event (revision, run, action_name, phase)",
         "DROP INDEX event_by_revision",
     ),

@@ -1,8 +1,8 @@
 """Opening the store's file.
 
-While a connection to it is open, only SQLite may open the file: closing any other
-descriptor of it in this process drops SQLite's locks (POSIX), and another process then
-deletes the log that is in use. So a file that is already open here is not read directly.
+While a connection to the file is open, only SQLite may open it: closing any other descriptor of it
+in this process drops SQLite's locks (POSIX), and another process then deletes the log that is in
+use. So a file that is already open here is not read directly.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import sqlite3
 import sys
 import threading
 import time
+from contextlib import ExitStack, closing
 from typing import NamedTuple
 
-from flyte_sidecar.backends.local import header, mounts, ownership, rows, tables
-from flyte_sidecar.backends.local.documents import Connection
+from flyte_sidecar.backends.local import header_check, migrations, mounts, ownership, rows
+from flyte_sidecar.backends.local.damaged_events import StoreConnection
 from flyte_sidecar.backends.local.error_translation import (
     is_busy,
     is_full,
@@ -28,19 +29,20 @@ BUSY_TIMEOUT = 10.0
 """Seconds to wait for a lock that another process holds."""
 
 MAX_ROW_BYTES = 1 << 28
-"""Bytes of the largest row: a damaged row may claim more than there is memory."""
+"""Maximum size of a row: a damaged row may claim to be larger than the memory."""
 
 _opening = threading.Lock()
 
 
-class Identity(NamedTuple):
+class FileId(NamedTuple):
     """Identifies a file regardless of its path."""
 
     device: int
     inode: int
 
 
-_open: dict[Identity, int] = {}  # how many stores of this process have each file open
+_open_files: dict[FileId, int] = {}
+"""How many stores of this process have each file open."""
 
 
 class OpenFile:
@@ -59,38 +61,32 @@ class OpenFile:
         with _opening, translate_errors(path):
             real = os.path.realpath(path)
             _prepare(real)
-            identity = _identity(real)
-            self.writing = _connect(real, BUSY_TIMEOUT)
-            try:
-                tables.migrate(self.writing, path)
+            file_id = _file_id(real)
+            with ExitStack() as on_failure:
+                self.writing = on_failure.enter_context(closing(_connect(real, BUSY_TIMEOUT)))
+                migrations.migrate(self.writing, path)
                 _set_modes(self.writing)
-                self.reading = _connect(real, 0.0)
-                try:
-                    self.reading.execute("PRAGMA query_only = 1")
-                    self.store_id: str = _store_id(self.writing)
-                    # SQLite keeps its log and the log's index in place for as long as it is open.
-                    self._names = (path, real + ownership.LOG, real + ownership.INDEX)
-                    self._identities = tuple(map(_identity, self._names))
-                    ownership.check_files(real)  # again: SQLite may have opened other files
-                    ownership.make_private(real)
-                except BaseException:
-                    self.reading.close()
-                    raise
-            except BaseException:
-                self.writing.close()
-                raise
-            _open[identity] = _open.get(identity, 0) + 1
+                self.reading = on_failure.enter_context(closing(_connect(real, 0.0)))
+                self.reading.execute("PRAGMA query_only = 1")
+                self.store_id: str = _store_id(self.writing)
+                # SQLite keeps its log and the log's index in place while a connection is open.
+                self._names = (path, real + ownership.LOG, real + ownership.INDEX)
+                self._file_ids = tuple(map(_file_id, self._names))
+                ownership.check_files(real)  # again: SQLite may have opened other files
+                ownership.make_private(real)
+                on_failure.pop_all()
+            _open_files[file_id] = _open_files.get(file_id, 0) + 1
 
     def check_in_place(self, outcome: str) -> None:
         """Raise if the path no longer leads to the file that is open."""
         try:
             with translate_errors(self.path, outcome):
-                found: tuple[Identity, ...] = tuple(map(_identity, self._names))
+                found: tuple[FileId, ...] = tuple(map(_file_id, self._names))
         except StoreUnavailable as error:
             if not isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
                 raise
             found = ()
-        if found != self._identities:
+        if found != self._file_ids:
             raise unavailable("replaced", self.path, outcome, "another file is at this path now")
 
     def close(self) -> None:
@@ -98,15 +94,15 @@ class OpenFile:
         with _opening:
             self.reading.close()
             self.writing.close()
-            identity = self._identities[0]
-            _open[identity] -= 1
-            if not _open[identity]:
-                del _open[identity]
+            file_id = self._file_ids[0]
+            _open_files[file_id] -= 1
+            if not _open_files[file_id]:
+                del _open_files[file_id]
 
 
-def _identity(path: str) -> Identity:
+def _file_id(path: str) -> FileId:
     status = os.stat(path)
-    return Identity(status.st_dev, status.st_ino)
+    return FileId(status.st_dev, status.st_ino)
 
 
 def check_location(path: str) -> None:
@@ -118,13 +114,13 @@ def check_location(path: str) -> None:
     """
     real = os.path.realpath(path)
     with translate_errors(path):
-        mounts.check(real)
+        mounts.check_file_system(real)
         if os.path.isdir(os.path.dirname(real)):
             ownership.check_folder(real)
 
 
 def _prepare(path: str) -> None:
-    """Create the file if it does not exist, private to its user; reject a file that is no store.
+    """Create the file, private to its user, or check that an existing one is a store.
 
     Nothing is written to a file that is rejected.
     """
@@ -134,7 +130,7 @@ def _prepare(path: str) -> None:
         os.makedirs(folder, mode=0o700, exist_ok=True)
     ownership.check_files(path)
     if is_full(path) and not os.path.exists(path + ownership.INDEX):
-        # SQLite would fail while it creates its files, and leave them there.
+        # SQLite would fail while it creates its files, and not remove them.
         raise unavailable("full", path, "none", "there is no room for the log")
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -143,11 +139,11 @@ def _prepare(path: str) -> None:
         ownership.check_files(path)  # again: it may have been created just now
     if not (os.access(path, os.W_OK) and os.access(folder, os.W_OK)):
         raise unavailable("read_only", path, "none", "no permission to write")
-    if _identity(path) not in _open:
-        header.check(path)
+    if _file_id(path) not in _open_files:
+        header_check.check_header(path)
 
 
-def _connect(path: str, busy_timeout: float) -> Connection:
+def _connect(path: str, busy_timeout: float) -> StoreConnection:
     quoted = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     if os.name == "nt":
         quoted = "/" + quoted.replace("\\", "/")
@@ -157,7 +153,7 @@ def _connect(path: str, busy_timeout: float) -> Connection:
         isolation_level=None,
         timeout=busy_timeout,
         check_same_thread=False,
-        factory=Connection,
+        factory=StoreConnection,
     )
     db.text_factory = bytes  # a damaged text must not fail a statement
     db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_ROW_BYTES)
@@ -167,7 +163,7 @@ def _connect(path: str, busy_timeout: float) -> Connection:
 def _store_id(db: sqlite3.Connection) -> str:
     row = db.execute("SELECT id FROM store").fetchone()
     if row is None:
-        raise sqlite3.DatabaseError("the store's identity is missing")
+        raise sqlite3.DatabaseError("the store's id is missing")
     return rows.text(row[0])
 
 
@@ -184,7 +180,7 @@ def _set_modes(db: sqlite3.Connection) -> None:
                 raise
             time.sleep(0.01)
     if mode != b"wal":
-        raise sqlite3.OperationalError(f"the journal mode stays {rows.text(mode)}")
+        raise sqlite3.OperationalError(f"the journal mode is {rows.text(mode)}, expected wal")
     db.execute("PRAGMA synchronous = FULL")
     if sys.platform == "darwin":
         db.execute("PRAGMA fullfsync = 1")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flyte_sidecar.backends.local import LocalBackend, tables
+from flyte_sidecar.backends.local import LocalBackend, migrations
 from flyte_sidecar.events.model import SUCCEEDED
 from tests.backends.local.conftest import Stores, Worker, get, make
 from tests.conftest import TEST_TIMEOUT
@@ -65,9 +65,9 @@ async def test_an_interrupted_first_transaction_is_rolled_back(
     db = sqlite3.connect(made, isolation_level=None)
     db.execute("PRAGMA cache_size = 1")
     db.execute("BEGIN")
-    for statement in tables.MIGRATIONS[0]:
+    for statement in migrations.MIGRATIONS[0]:
         db.execute(statement)
-    db.execute(f"PRAGMA application_id = {tables.APPLICATION_ID}")
+    db.execute(f"PRAGMA application_id = {migrations.APPLICATION_ID}")
     db.execute("CREATE TABLE filler (x)")
     db.executemany("INSERT INTO filler VALUES (?)", [("x" * 4000,)] * 50)
     broken = tmp_path / "broken"

@@ -10,7 +10,7 @@ from flyte_sidecar.backends.local import LocalBackend
 from flyte_sidecar.events.coalescing import CoalescingQueue
 from flyte_sidecar.events.model import Event, Query
 from flyte_sidecar.events.watch_feed import WatchSelector
-from tests.backends.local.worker import RUN
+from tests.backends.local.worker_process import RUN
 from tests.contract.harness import SCOPE, Picture, Watching
 
 
