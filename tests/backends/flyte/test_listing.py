@@ -316,7 +316,7 @@ async def test_listings_that_are_kept_are_bounded(
     assert len((await client.page(cursor=given[2])).events) == 19
     for place in range(100):
         ask(flyte, f"more{place}")
-    with pytest.raises(BackendError, match="too many to list"):
+    with pytest.raises(BackendError, match="at most 50 can be listed"):
         await client.page(limit=1)
 
 

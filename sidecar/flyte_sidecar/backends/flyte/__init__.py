@@ -1,14 +1,14 @@
 """A Flyte deployment, through its RunService.
 
-endpoint, proxy   its address, and the proxy on the way there
+endpoint, proxy   its address and options, and the HTTP proxy
 backend           the EventBackend; imports the rest when it is first used
-session           one connection: assembles the rest
+session           one session: connects the parts below
 timing            intervals, timeouts and rates
-cache             the events that responses have shown; delivers changes to subscribers
-rpc               calls: transports, retries, error translation, conversion
-read              single events, listings, pages, runs
+cache             newest state of each event; drops stale updates, notifies subscribers
+rpc               calls: transport, retries, error translation, conversion of messages
+read              events, actions, pages, runs
 write             signals and aborts
-watch             informers and inboxes: the runs that are waited for or watched
+watch             informers and inboxes, for waits and watches
 """
 
 from flyte_sidecar.backends.flyte.backend import FlyteBackend

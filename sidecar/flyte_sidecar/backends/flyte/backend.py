@@ -39,11 +39,11 @@ class FlyteBackend:
     Parameters
     ----------
     deployment
-        Its endpoint and credentials. Nothing is sent before the first request.
+        Its endpoint, TLS options and defaults. Nothing is sent before the first request.
     user_agent
-        The name of this client.
+        The name and version that the deployment's logs show.
     timing
-        The intervals and timeouts.
+        Intervals, timeouts and rates.
     """
 
     kind = "flyte"
@@ -64,18 +64,18 @@ class FlyteBackend:
 
     async def find(self, target: Target) -> Event | None:
         async with self._connected(target.run) as session:
-            exists = _may_exist(target) and await self._may_know(session, target.run)
+            exists = _target_may_exist(target) and await self._org_may_exist(session, target.run)
             return await session.reader.find(target) if exists else None
 
     async def choices(self, target: Target) -> Sequence[Event]:
         async with self._connected(target.run) as session:
-            exists = _may_exist(target) and await self._may_know(session, target.run)
+            exists = _target_may_exist(target) and await self._org_may_exist(session, target.run)
             return await session.reader.choices(target) if exists else []
 
     async def page(self, query: Query) -> EventPage:
         async with self._connected(query.run) as session:
             if query.cursor is None and not (
-                _is_name(query.run.name) and await self._may_know(session, query.run)
+                _is_valid_name(query.run.name) and await self._org_may_exist(session, query.run)
             ):
                 return EventPage(events=[], next_cursor=None)
             return await session.pages.page(query)
@@ -92,9 +92,9 @@ class FlyteBackend:
         run = watch.selector.run
         async with self._connected(watch.selector.scope) as session:
             while run is not None and not (
-                _is_name(run.name) and await self._may_know(session, run)
+                _is_valid_name(run.name) and await self._org_may_exist(session, run)
             ):
-                watch.sync()  # it is empty until the run exists
+                watch.sync()  # there are no events until the run exists
                 await asyncio.sleep(self._timing.unknown_run_interval)
             await session.watch(watch)
 
@@ -106,9 +106,9 @@ class FlyteBackend:
             return await session.writer.signal(event, payload)
 
     async def abort(self, event: Event, reason: str | None) -> Event:
-        if reason is not None and not _is_text(reason):
-            words = "`reason` contains characters that the backend cannot store"
-            raise InvalidParams(words, path="/reason")
+        if reason is not None and not _is_storable_text(reason):
+            message = "`reason` contains characters that the backend cannot store"
+            raise InvalidParams(message, path="/reason")
         async with self._connected(event.run) as session:
             return await session.writer.abort(event, reason)
 
@@ -127,14 +127,14 @@ class FlyteBackend:
         return True
 
     async def check(self) -> None:
-        """Raise what keeps the deployment from being used, if anything does."""
+        """Check the connection by a cheap call; raise an error if it fails."""
         async with self._connected() as session:
             await session.service.check(Scope(self.org, self.project, self.domain))
 
     async def scope_error(self) -> str | None:
-        """Return what is wrong with the connection's project or domain, None if nothing is.
+        """Return why the default project or domain is invalid; None if it is valid or unknown.
 
-        A listing of a project that does not exist is empty, and no error.
+        Without this check a wrong project goes unnoticed: its listings are empty.
         """
         if not self.project:
             return None
@@ -146,8 +146,8 @@ class FlyteBackend:
         if domains is None:
             return f"project {self.project!r} does not exist"
         if self.domain and domains and self.domain not in domains:
-            known = ", ".join(domains)
-            return f"project {self.project!r} has no domain {self.domain!r}; it has: {known}"
+            existing = ", ".join(domains)
+            return f"project {self.project!r} has no domain {self.domain!r}; it has: {existing}"
         return None
 
     async def close(self) -> None:
@@ -159,28 +159,25 @@ class FlyteBackend:
                 await connecting.result().close()
 
     @asynccontextmanager
-    async def _connected(self, where: Run | Scope | None = None) -> AsyncIterator[FlyteSession]:
-        """Yield the session; a call that fails in it raises an error of the contract.
-
-        Flyte requires a project and a domain.
-        """
-        if where is not None:
+    async def _connected(self, scope: Run | Scope | None = None) -> AsyncIterator[FlyteSession]:
+        """Yield the session, and translate errors; check the scope, since Flyte requires one."""
+        if scope is not None:
             for member in ("project", "domain"):
-                if not getattr(where, member):
-                    words = f"`{member}` is required: the connection has no default"
-                    raise InvalidParams(words, path=f"/{member}")
+                if not getattr(scope, member):
+                    message = f"`{member}` is required: the connection has no default"
+                    raise InvalidParams(message, path=f"/{member}")
             for member in ("project", "domain", "org"):
-                if not _is_text(getattr(where, member) or ""):
-                    words = f"`{member}` contains characters that the backend cannot store"
-                    raise InvalidParams(words, path=f"/{member}")
+                if not _is_storable_text(getattr(scope, member) or ""):
+                    message = f"`{member}` contains characters that the backend cannot store"
+                    raise InvalidParams(message, path=f"/{member}")
         with translate_errors(self._deployment.route):
             yield await self._connect()
 
     async def _connect(self) -> FlyteSession:
-        """Return the session, created if there is none; a failure is not kept."""
+        """Return the session; create it if there is none, or if creating it has failed."""
         if self._connecting is None:
             self._connecting = asyncio.ensure_future(self._open())
-            self._connecting.add_done_callback(self._opened)
+            self._connecting.add_done_callback(self._on_open)
         connecting = self._connecting
         try:
             return await asyncio.shield(connecting)
@@ -191,41 +188,43 @@ class FlyteBackend:
             raise
 
     async def _open(self) -> FlyteSession:
-        # Importing grpc takes a tenth of a second, in which the loop goes on.
+        # Importing grpc takes a tenth of a second, which must not block the loop.
         module = await asyncio.to_thread(import_module, "flyte_sidecar.backends.flyte.session")
         session: FlyteSession = await module.connect(
             self._deployment, self._user_agent, self._timing
         )
         return session
 
-    def _opened(self, connecting: asyncio.Future[FlyteSession]) -> None:
+    def _on_open(self, connecting: asyncio.Future[FlyteSession]) -> None:
         failed = connecting.cancelled() or connecting.exception() is not None
         if failed and self._connecting is connecting:
             self._connecting = None
 
-    async def _may_know(self, session: FlyteSession, run: Run) -> bool:
-        """Return whether there may be such a run, as far as its org shows.
+    async def _org_may_exist(self, session: FlyteSession, run: Run) -> bool:
+        """Return whether the deployment may have runs of the org of a run.
 
-        Open-source deployments ignore orgs.
+        Open-source deployments ignore orgs, and would return runs of any.
         """
         return run.org == self.org or await session.lister.has_org(run)
 
 
-def _may_exist(target: Target) -> bool:
-    if not _is_name(target.run.name):
+def _target_may_exist(target: Target) -> bool:
+    if not _is_valid_name(target.run.name):
         return False
     if target.action_name is not None:
-        return _is_name(target.action_name)
-    return target.name is not None and _is_text(target.name)  # an event's name may be empty
+        return _is_valid_name(target.action_name)
+    return target.name is not None and _is_storable_text(
+        target.name
+    )  # an event's name may be empty
 
 
-def _is_name(text: str) -> bool:
-    """Return whether a text can be the name of a run or an action."""
-    return bool(text) and _is_text(text)
+def _is_valid_name(text: str) -> bool:
+    """Return whether a run or an action can have this name."""
+    return bool(text) and _is_storable_text(text)
 
 
-def _is_text(text: str) -> bool:
-    """Return whether the backend can store a text; others cause an error of its own."""
+def _is_storable_text(text: str) -> bool:
+    """Return whether the backend can store a text; a request with another one would fail."""
     try:
         return "\0" not in text and text.encode() is not None
     except UnicodeEncodeError:

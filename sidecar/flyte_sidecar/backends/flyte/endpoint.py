@@ -1,4 +1,4 @@
-"""Where a Flyte deployment is, and how it is reached; imports nothing heavy."""
+"""The address and connection options of a Flyte deployment. Does not import grpc."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _DEVBOX_CONSOLE = "localhost:8080"
 
 
 class Deployment(Struct, frozen=True, kw_only=True):
-    """A Flyte deployment, as its user describes it.
+    """The options for one Flyte deployment.
 
     Attributes
     ----------
     endpoint
         ``host[:port]``. A scheme (``dns:///``, ``http://`` or ``https://``) has no effect.
     insecure
-        Whether to connect without TLS. The next two apply only to TLS.
+        Whether to connect without TLS. `ca_cert_file` and `insecure_skip_verify` apply only to TLS.
     ca_cert_file
         A PEM file with the certificates to trust instead of the system's.
     insecure_skip_verify
@@ -89,7 +89,7 @@ def split_endpoint(endpoint: str) -> tuple[str, int | None]:
     Raises
     ------
     ValueError
-        If it is not a host and perhaps a port.
+        If it is not a host with an optional port.
     """
     if "@" in endpoint:  # the message must not repeat a password
         raise ValueError("the endpoint must not contain a user or a password")

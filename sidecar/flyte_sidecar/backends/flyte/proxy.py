@@ -1,9 +1,8 @@
 """The HTTP proxy through which a deployment is reached.
 
-gRPC's C core reads only the lower-case environment variables, and the certificate that
-`insecure_skip_verify` trusts is not fetched by gRPC. The proxy is therefore selected here for both.
-gRPC still applies `no_proxy` to the selected proxy, by its own rule: a host that ends with an
-entry is excluded. That rule is part of the one below, so that both agree.
+The proxy is selected here, since gRPC's C core reads only the lower-case environment variables, and
+since `tls` too connects through it, to pin a certificate. gRPC nevertheless excludes each host that
+ends with an entry of `no_proxy`, so the rule below must exclude these too.
 """
 
 from __future__ import annotations

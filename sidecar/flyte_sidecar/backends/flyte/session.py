@@ -1,4 +1,7 @@
-"""One connection to a deployment, assembled from its parts. Loads grpc and protobuf."""
+"""One session with a deployment: connects its transport, readers, writer and informers.
+
+Imports grpc and protobuf.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +27,11 @@ from flyte_sidecar.events.model import Run
 from flyte_sidecar.events.watch_feed import WatchFeed
 
 MAX_CACHED_URLS = 1000
-"""Runs whose pages in the console are cached."""
+"""Maximum number of runs whose console URL is cached."""
 
 
 class FlyteSession:
-    """What can be done with the events of a deployment, over one transport."""
+    """The readers, writer and informers of one deployment, which share a transport and a cache."""
 
     def __init__(self, deployment: Deployment, transport: RpcTransport, timing: Timing) -> None:
         @lru_cache(MAX_CACHED_URLS)
@@ -51,7 +54,7 @@ class FlyteSession:
         self.inboxes = Inboxes(self.runs, self.informers, address, timing)
 
     async def watch(self, watch: WatchFeed) -> None:
-        """Feed a watch of a run, or of the pending events of all runs."""
+        """Report events to a watch of a run, or of the pending events of all runs."""
         run = watch.selector.run
         if run is not None:
             await self.informers.watch(watch, run)
@@ -59,7 +62,7 @@ class FlyteSession:
             await self.inboxes.watch(watch, watch.selector.scope)
 
     async def close(self) -> None:
-        """End the waits and watches, and the connection."""
+        """End all waits and watches, then close the connection."""
         self.inboxes.close(closing())
         await self.informers.close()
         await self.service.close()

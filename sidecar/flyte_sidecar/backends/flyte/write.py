@@ -1,4 +1,4 @@
-"""Signals and aborts, and finding out what became of them."""
+"""Signals and aborts; after a failure, the event is read to find out whether they were executed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class EventWriter:
         self._timing = reader.timing
 
     async def signal(self, event: Event, payload: Payload) -> Event:
-        """Signal an event, and return its state after that."""
+        """Signal an event, and return its new state."""
         message = to_event_payload(payload)
 
         async def send() -> None:
@@ -53,7 +53,7 @@ class EventWriter:
             return current
 
     async def abort(self, event: Event, reason: str | None) -> Event:
-        """Abort an event, and return its state after that."""
+        """Abort an event, and return its new state."""
 
         async def send() -> None:
             await self._service.abort(event.run, event.action_name, reason or "")
@@ -64,12 +64,12 @@ class EventWriter:
 
         with self._reader.mark_write_in_progress(event.run, event.action_name):
             if self._reader.cache.is_chosen(event.run, event.action_name):
-                # The cache may lag, and the backend would abort even an answered event.
+                # The cache may be stale, and the backend aborts even an answered event.
                 current = await self._reader.event(event.run, event.action_name)
                 if current is not None and not current.pending:
                     return aborted_again(current)
             try:
-                # A second abort would end an event that was answered after the first was lost.
+                # A retry must not abort an event that was answered after the first attempt.
                 await retry_write(send, self._timing, is_pending)
             except RpcError as failure:
                 return await self._resolve_failed_abort(event, failure)
@@ -82,20 +82,24 @@ class EventWriter:
     async def _resolve_failed_signal(
         self, event: Event, payload: Payload, failure: RpcError
     ) -> Event:
-        """Find out what became of a signal that seems to have failed.
+        """Return the event if a failed signal was executed after all.
 
         Raises
         ------
         RpcError
-            If that remains unknown, or the signal was rejected for another reason than the
-            state of the event.
+            If it is unknown whether the signal was executed, or if it was rejected for another
+            reason than the state of the event.
+        SidecarError
+            If it was rejected because of the state of the event, or of the payload's type.
         """
         status, message = failure.status, failure.message
-        lost = unconfirmed_attempt(failure)
-        if lost is not None:
-            current = await self._read_after_unconfirmed_write(event, failure, lost, behind=True)
+        unconfirmed = unconfirmed_attempt(failure)
+        if unconfirmed is not None:
+            current = await self._read_after_unconfirmed_write(
+                event, failure, unconfirmed, record_may_lag=True
+            )
         elif status in ("NOT_FOUND", "FAILED_PRECONDITION"):
-            current = await self._ended(event, behind="already signalled" in message)
+            current = await self._read_end(event, record_may_lag="already signalled" in message)
         else:
             current = None
         if current is not None and not current.pending:
@@ -105,7 +109,7 @@ class EventWriter:
             raise PayloadTypeMismatch(message, expectedType=declared) from failure
         if status == "FAILED_PRECONDITION" and "already signalled" in message:
             raise AlreadySignalled(message, event=self._answered(event, None)) from failure
-        if lost is not None and not (status == "NOT_FOUND" and current is None):
+        if unconfirmed is not None and not (status == "NOT_FOUND" and current is None):
             raise failure
         if status in ("NOT_FOUND", "FAILED_PRECONDITION"):
             if "already completed" in message or self._is_overdue(event):
@@ -119,10 +123,12 @@ class EventWriter:
         raise failure
 
     async def _resolve_failed_abort(self, event: Event, failure: RpcError) -> Event:
-        """Find out what became of an abort that seems to have failed; raises as above."""
-        lost = unconfirmed_attempt(failure)
-        if lost is not None:
-            current = await self._read_after_unconfirmed_write(event, failure, lost, behind=False)
+        """Return the event if a failed abort was executed after all; raises likewise."""
+        unconfirmed = unconfirmed_attempt(failure)
+        if unconfirmed is not None:
+            current = await self._read_after_unconfirmed_write(
+                event, failure, unconfirmed, record_may_lag=False
+            )
             if current is not None:
                 if current.pending:
                     raise failure
@@ -132,39 +138,44 @@ class EventWriter:
         raise failure
 
     async def _read_after_unconfirmed_write(
-        self, event: Event, failure: RpcError, lost: RpcError, *, behind: bool
+        self, event: Event, failure: RpcError, unconfirmed: RpcError, *, record_may_lag: bool
     ) -> Event | None:
-        """Return the event after a write that may have been executed, None if there is none.
+        """Return the event after a write that may have been executed; None if there is none.
 
         Raises
         ------
         RpcError
-            `lost`, if the event cannot be read, or its record lacks the answer.
+            `unconfirmed`, if the event cannot be read, or its record lacks the answer.
         """
-        unread: Exception | None = None
+        read_failure: Exception | None = None
         try:
-            # Where the backend was away for all attempts, there is no use in many more.
-            limit = self._timing.read_back_timeout if is_unreachable(failure) else None
-            current = await self._ended(event, behind=behind, timeout=limit)
+            # If the backend was unreachable for all attempts, the reads must not retry for long.
+            timeout = self._timing.read_back_timeout if is_unreachable(failure) else None
+            current = await self._read_end(event, record_may_lag=record_may_lag, timeout=timeout)
             if current is None or current.phase != SUCCEEDED or current.payload is not None:
                 return current
-        except (RpcError, TimeoutError) as another:
-            unread = another
-        if lost is failure:
-            raise failure from unread
-        raise RpcError(lost.status, f"{lost.message}; the retry failed: {failure}") from unread
+        except (RpcError, TimeoutError) as error:
+            read_failure = error
+        if unconfirmed is failure:
+            raise failure from read_failure
+        message = f"{unconfirmed.message}; the retry failed: {failure}"
+        raise RpcError(unconfirmed.status, message) from read_failure
 
-    async def _ended(
-        self, event: Event, *, behind: bool, timeout: float | None = None
+    async def _read_end(
+        self, event: Event, *, record_may_lag: bool, timeout: float | None = None
     ) -> Event | None:
-        """Return the event once its record shows that it has ended, or as it is after a while.
+        """Read the event until its record shows its end, at most once for each of `record_delays`.
 
-        `behind` says that the record is sure to follow. Before 2.0.43 a phase never does.
-        `timeout` is in seconds, for each read.
+        Parameters
+        ----------
+        record_may_lag
+            Whether the record may show the end later. The phase does, except before 2.0.43.
+        timeout
+            Of each read, in seconds.
         """
         current = None
         delays = self._timing.record_delays
-        for delay in delays if behind or self._reader.lister.updates_phases else delays[:1]:
+        for delay in delays if record_may_lag or self._reader.lister.updates_phases else delays[:1]:
             await asyncio.sleep(delay)
             async with asyncio.timeout(timeout):
                 current = await self._reader.event(event.run, event.action_name)
@@ -175,7 +186,7 @@ class EventWriter:
         return current
 
     async def _read_back(self, event: Event) -> Event | None:
-        """Return the event after a write that succeeded, None where it cannot be read soon."""
+        """Return the event after a write that succeeded; None if it cannot be read in time."""
         try:
             async with asyncio.timeout(self._timing.read_back_timeout):
                 return await self._reader.event(event.run, event.action_name)
@@ -183,15 +194,15 @@ class EventWriter:
             return None
 
     def _answered(self, event: Event, payload: Payload | None) -> Event:
-        """Return the event with an answer that its record lacks so far."""
-        known = None if payload is None else type_of(payload)
+        """Store and return the event with an answer that its record does not contain yet."""
+        answer_type = None if payload is None else type_of(payload)
         return self._store(
             replace(
                 event,
                 phase=SUCCEEDED,
                 pending=False,
                 payload=payload,
-                expected_type=event.expected_type or known,
+                expected_type=event.expected_type or answer_type,
             )
         )
 
@@ -199,12 +210,12 @@ class EventWriter:
         return self._reader.cache.update(ended) or ended
 
     def _is_overdue(self, event: Event) -> bool:
-        """Return whether the event's deadline has passed by our clock."""
+        """Return whether the event's deadline has passed by this machine's clock."""
         return event.expires_at is not None and self._timing.now() > event.expires_at
 
 
 def _failed(event: Event) -> Event:
-    """Return the event as one that ended in a way that its record does not show."""
+    """Return the event as failed: it ended in a way that its record does not show."""
     return replace(event, phase="FAILED", pending=False)
 
 

@@ -1,1 +1,1 @@
-"""Reads: single events, pages of events, and runs."""
+"""Reads: events, actions, pages of events, and runs."""

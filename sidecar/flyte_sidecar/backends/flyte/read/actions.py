@@ -1,7 +1,7 @@
-"""The actions of a run, listed completely and in order, with the filters that are supported.
+"""Listings of the actions of a run, in order of creation.
 
-Releases support different filters. Unsupported ones are detected by their responses and
-remembered for the connection.
+Releases support different filters. An unsupported one is detected at run time, by the error of the
+call, and not used again for `FILTER_RETRY_INTERVAL`.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ FUNCTION_NAME = "function_name"
 PHASE = "phase"
 
 FILTER_RETRY_INTERVAL = 600.0
-"""Seconds after which an unsupported filter is tried again: a backend may be upgraded."""
+"""Seconds after which an unsupported filter is retried: the backend may have been upgraded."""
 
 MAX_LISTING_ATTEMPTS = 10
-"""Attempts at a listing that changes while it is read."""
+"""Attempts at listing the actions of a run that change meanwhile."""
 
 
 class ActionLister:
@@ -38,11 +38,11 @@ class ActionLister:
     Attributes
     ----------
     updates_phases
-        Whether the backend changes the phase of an event that was answered or has timed out.
-        Releases before 2.0.43 do not; they are those that reject the filter by `action_type`.
-        None until that is known.
+        Whether the backend updates the phase of an event that is answered or times out. Releases
+        before 2.0.43 do not; they are detected by rejecting the filter by `action_type`. None
+        until that is detected.
     evidence
-        Which events are pending as listed, where every end is recorded.
+        Which events listed as PAUSED are pending, where phases are updated.
     """
 
     def __init__(self, service: RunService) -> None:
@@ -54,124 +54,126 @@ class ActionLister:
         )
 
     async def detect_phase_updates(self, run: Run) -> None:
-        """Find out `updates_phases`, if it is not known or no longer certain."""
+        """Set `updates_phases` by a call, if it is None or may have changed by an upgrade."""
         if not self.updates_phases and ACTION_TYPE not in self._unsupported:
             await self._page(run, {ACTION_TYPE: _CONDITION}, "")
 
     async def has_org(self, run: Run) -> bool:
-        """Return whether the deployment has the run in that org: some ignore orgs."""
+        """Return whether the deployment returns the run with its org; some ignore orgs."""
         page, _ = await self._page(run, {}, "")
         return any(action.id.run.org == run.org for action in page.actions)
 
     async def list_named(self, run: Run, name: str) -> AsyncIterator[list[ListedAction]]:
         """Yield the actions that may be events of the name, in order of creation, in chunks.
 
-        They may be tasks, and events of other names where that filter is unsupported.
+        Some may be tasks, or events of other names if that filter is unsupported.
         """
-        wanted = self._wanted(name)
-        held: list[ListedAction] = []
+        requested = self._filters(name)
+        rows: list[ListedAction] = []
         limit, token = limits.ListingLimit(f"run {run.name!r}"), ""
         while True:
-            page, applied = await self._page(run, wanted, token)
-            held += self._rows(run, page.actions, applied)
+            page, accepted = await self._page(run, requested, token)
+            rows += self._rows(run, page.actions, accepted)
             token = page.token
             if not token:
                 break
             limit.add(page, token)
-            if not held:
+            if not rows:
                 continue
-            # Within a second order is by id, and the next page may have more of the last one.
-            last = held[-1].created_at
-            yield sorted((one for one in held if one.created_at != last), key=_sort_key)
-            held = [one for one in held if one.created_at == last]
-        yield sorted(held, key=_sort_key)
+            # Rows of one second are sorted by id, and the next page may have more of the last one.
+            last = rows[-1].created_at
+            yield sorted((row for row in rows if row.created_at != last), key=_sort_key)
+            rows = [row for row in rows if row.created_at == last]
+        yield sorted(rows, key=_sort_key)
 
     async def list_all(self, run: Run, name: str | None = None) -> list[ListedAction]:
-        """Return all actions that may be events (of a name, if given), in order of creation.
+        """Return all actions that may be events (only those of `name`), in order of creation.
 
-        A page is by offset, and rows move while they are read: an instant of creation is cut to
-        its second some time after it was first reported. A row that moves up pushes another one
-        past the offset. Then some row was seen twice, and the run is listed again.
+        The backend pages by offset, and a row may move between two pages, since the backend first
+        reports an instant of creation with a fraction and later without. Some row is then
+        missing and another one listed twice; the run is listed again.
 
         Raises
         ------
         RpcError
-            If that happens too often.
+            If that happens at every attempt.
         """
-        wanted = self._wanted(name)
+        requested = self._filters(name)
         for _ in range(MAX_LISTING_ATTEMPTS):
-            found: dict[str, ListedAction] = {}
+            by_name: dict[str, ListedAction] = {}
             limit, token = limits.ListingLimit(f"run {run.name!r}"), ""
             count = 0
             while True:
-                page, applied = await self._page(run, wanted, token)
-                rows = self._rows(run, page.actions, applied)
+                page, accepted = await self._page(run, requested, token)
+                rows = self._rows(run, page.actions, accepted)
                 count += len(rows)
-                found |= {one.action_name: one for one in rows}
+                by_name |= {row.action_name: row for row in rows}
                 token = page.token
                 if not token:
                     break
                 limit.add(page, token)
-            if len(found) == count:
-                return sorted(found.values(), key=_sort_key)
-        raise RpcError("ABORTED", f"the actions of {run.name} change too fast to be listed")
+            if len(by_name) == count:
+                return sorted(by_name.values(), key=_sort_key)
+        reason = f"changed during each of {MAX_LISTING_ATTEMPTS} attempts to list them"
+        raise RpcError("ABORTED", f"the actions of run {run.name!r} {reason}")
 
     async def list_paused(self, run: Run) -> list[ListedAction]:
         """Return the run's paused actions, which are all events, in order of creation.
 
-        On several pages they would be listed while they leave the list: then all are listed.
+        The filter by phase is used only if one page is enough: an action that is resumed between
+        two pages would shift the offset of the others.
         """
-        page, applied = await self._page(run, {PHASE: _PAUSED}, "")
-        if PHASE in applied and not page.token:
-            rows = sorted(self._rows(run, page.actions, applied), key=_sort_key)
+        page, accepted = await self._page(run, {PHASE: _PAUSED}, "")
+        if PHASE in accepted and not page.token:
+            rows = sorted(self._rows(run, page.actions, accepted), key=_sort_key)
         else:
             rows = await self.list_all(run)
-        return [one for one in rows if one.phase == PAUSED]
+        return [row for row in rows if row.phase == PAUSED]
 
-    def _wanted(self, name: str | None) -> dict[str, str]:
+    def _filters(self, name: str | None) -> dict[str, str]:
         if name is None or FUNCTION_NAME in self._unsupported:
             return {ACTION_TYPE: _CONDITION}
-        # A filter by type would cost a call more where it is unsupported, and is seldom missed:
-        # it leaves out the tasks of the same name.
-        type_too = {ACTION_TYPE: _CONDITION} if self.updates_phases else {}
-        return {FUNCTION_NAME: name, **type_too}
+        # The filter by type excludes tasks of the same name, which are rare. It is used only where
+        # it is known to be supported, since its rejection would cost a call.
+        by_type = {ACTION_TYPE: _CONDITION} if self.updates_phases else {}
+        return {FUNCTION_NAME: name, **by_type}
 
     async def _page(
-        self, run: Run, wanted: dict[str, str], token: str
+        self, run: Run, requested: dict[str, str], token: str
     ) -> tuple[ListActionsResponse, dict[str, str]]:
-        """Return a page, and those of the wanted filters that were applied."""
-        unsupported: set[str] = set()
+        """Return a page, and those of the requested filters that the backend accepted."""
+        rejected: set[str] = set()
         while True:
-            applied = {
+            accepted = {
                 field: value
-                for field, value in wanted.items()
-                if field not in self._unsupported and field not in unsupported
+                for field, value in requested.items()
+                if field not in self._unsupported and field not in rejected
             }
-            filters = [list_pb2.Filter(field=field, values=[applied[field]]) for field in applied]
+            filters = [list_pb2.Filter(field=field, values=[accepted[field]]) for field in accepted]
             try:
                 page = await self._service.actions(run, filters, token)
             except RpcError as failure:
-                if failure.status != "INVALID_ARGUMENT" or not applied:
+                if failure.status != "INVALID_ARGUMENT" or not accepted:
                     raise
-                # One is named as a rule; else they are left out one after another.
-                unsupported.add(next((f for f in applied if f in failure.message), [*applied][-1]))
+                # Usually the message contains the rejected field; otherwise omit the last one.
+                rejected.add(next((f for f in accepted if f in failure.message), [*accepted][-1]))
                 continue
-            self._unsupported.update(dict.fromkeys(unsupported, True))
-            if ACTION_TYPE in wanted:
-                self.updates_phases = ACTION_TYPE in applied
+            self._unsupported.update(dict.fromkeys(rejected, True))
+            if ACTION_TYPE in requested:
+                self.updates_phases = ACTION_TYPE in accepted
                 if not self.updates_phases:
                     self.evidence.clear()
-            return page, applied
+            return page, accepted
 
     def _rows(
-        self, run: Run, actions: Sequence[run_definition_pb2.Action], applied: dict[str, str]
+        self, run: Run, actions: Sequence[run_definition_pb2.Action], accepted: dict[str, str]
     ) -> list[ListedAction]:
         rows = [listed_action(action, run) for action in actions]
-        for one in rows:
-            if ACTION_TYPE in applied:
-                one.is_event = True
-            if FUNCTION_NAME in applied:
-                one.name = applied[FUNCTION_NAME]
+        for row in rows:
+            if ACTION_TYPE in accepted:
+                row.is_event = True
+            if FUNCTION_NAME in accepted:
+                row.name = accepted[FUNCTION_NAME]
         if self.updates_phases:
             self.evidence.record_rows(rows)
         return rows
@@ -182,5 +184,5 @@ _CONDITION = str(int(run_definition_pb2.ACTION_TYPE_CONDITION))
 _PAUSED = str(int(phase_pb2.ACTION_PHASE_PAUSED))
 
 
-def _sort_key(one: ListedAction) -> tuple[float, str]:
-    return one.sort_key
+def _sort_key(row: ListedAction) -> tuple[float, str]:
+    return row.sort_key

@@ -1,7 +1,7 @@
-"""Names and types of many events at once, where listings leave them out.
+"""Names and types of many events at once, from a stream, where listings omit them.
 
-`WatchActions` begins with all actions of a run, which costs far less than to ask for the
-details of each. It has no mark where that ends, and for some runs it never works.
+`WatchActions` first sends a snapshot: all actions of a run. That costs far less than reading the
+details of each. Nothing marks the end of the snapshot, and for some runs the stream always fails.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.events.model import Run
 
 DETAILS_COST = 2.1
-"""Milliseconds for the details of one action, while many are asked for."""
+"""Milliseconds for the details of one of many actions."""
 
 ACTION_COST = 0.015
 """Milliseconds for one action of a snapshot."""
 
 STREAM_COST = 5.0
-"""Milliseconds for a snapshot, however small. All three were measured on release 2.0.43."""
+"""Milliseconds for any snapshot. All three were measured on release 2.0.43."""
 
 
 class BulkMetadataReader:
-    """Completes rows from snapshots."""
+    """Adds missing names and types to listed rows."""
 
     def __init__(
         self, service: RunService, cache: EventCache, streams: StreamLimiter, timing: Timing
@@ -40,40 +40,40 @@ class BulkMetadataReader:
         self._timing = timing
 
     async def complete(
-        self, run: Run, rows: Sequence[ListedAction], wants_name: Callable[[ListedAction], bool]
+        self, run: Run, rows: Sequence[ListedAction], needs_name: Callable[[ListedAction], bool]
     ) -> None:
-        """Complete rows from one snapshot, unless fetching what is missing costs less.
+        """Complete rows from the cache and from one snapshot, unless reading details costs less.
 
-        What is missing is the kind of any row, and the name and type of the events for which
-        `wants_name` returns true. Rows that the snapshot lacks stay incomplete.
+        A row is incomplete without its kind, or without name and type if `needs_name` returns
+        true for it. Rows that are not in the snapshot stay incomplete.
         """
-        for one in rows:
-            self._cache.complete(one)
+        for row in rows:
+            self._cache.complete(row)
         missing = {
-            one.action_name
-            for one in rows
-            if one.is_event is None or (not one.is_complete and wants_name(one))
+            row.action_name
+            for row in rows
+            if row.is_event is None or (not row.is_complete and needs_name(row))
         }
         count = len(missing)
         cost = STREAM_COST + ACTION_COST * len(rows)
         if count * DETAILS_COST <= cost or not self._streams.acquire(run):
             return
         try:
-            await self._read(run, {one.action_name: one for one in rows}, missing)
+            await self._read(run, {row.action_name: row for row in rows}, missing)
         except RpcError as failure:
             if failure.status in ("UNKNOWN", "UNIMPLEMENTED"):
                 self._streams.mark_failing(run, failure)
         except TimeoutError:
             if len(missing) == count:
-                silence = RpcError("DEADLINE_EXCEEDED", "the stream of changes stays empty")
-                self._streams.mark_failing(run, silence)
+                reason = f"the stream sent no data within {self._timing.snapshot_timeout:g} s"
+                self._streams.mark_failing(run, RpcError("DEADLINE_EXCEEDED", reason))
         finally:
             self._streams.release()
 
     async def _read(self, run: Run, rows: Mapping[str, ListedAction], missing: set[str]) -> None:
-        """Read a snapshot until nothing is missing or nothing missing has arrived for some time.
+        """Read a snapshot until no row is incomplete; raise TimeoutError when progress stops.
 
-        Nothing marks the end of a snapshot, and the changes that follow it may never pause.
+        Messages alone are no progress, since changes follow the snapshot.
         """
         loop = asyncio.get_running_loop()
         due = loop.time() + self._timing.snapshot_timeout
@@ -85,10 +85,10 @@ class BulkMetadataReader:
                     return
                 before = len(missing)
                 for enriched in message:
-                    name, known = enriched.action.id.name, event_metadata(enriched.action)
-                    self._cache.learn(run, name, known)
+                    name, metadata = enriched.action.id.name, event_metadata(enriched.action)
+                    self._cache.learn(run, name, metadata)
                     if name in rows:
-                        rows[name].add_metadata(known)
+                        rows[name].add_metadata(metadata)
                     missing.discard(name)
                 if len(missing) < before:
                     gap = max(self._timing.snapshot_gap, len(missing) * DETAILS_COST / 1000)

@@ -1,4 +1,4 @@
-"""The listings of cursors: which actions, in which order, as the first page found them."""
+"""The cache of listings that cursors refer to, so that all pages are of the same listing."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ CURSOR_TTL = 600.0
 """How long a cursor is valid after its last use, in seconds."""
 
 MAX_CACHED_ROWS = 100_000
-"""Maximum number of actions in all listings that are kept."""
+"""Maximum number of actions in all cached listings."""
 
 
 class CachedListing(Struct, frozen=True):
-    """The actions that a listing is of.
+    """The actions that the pages of one listing return, in order.
 
     Attributes
     ----------
     key
-        Identifies the listing; the pages may differ in other params.
+        The params that all pages must have in common.
     """
 
     key: Hashable
@@ -34,7 +34,7 @@ class CachedListing(Struct, frozen=True):
 
 
 class CachedListings:
-    """Keeps listings for some time after their last use."""
+    """Caches listings by id for `CURSOR_TTL`; a cursor is the id and an offset."""
 
     def __init__(self) -> None:
         self._listings: TTLCache[str, CachedListing] = TTLCache(
@@ -42,31 +42,38 @@ class CachedListings:
         )
 
     def resume(self, cursor: str, key: Hashable) -> tuple[CachedListing, str, int]:
-        """Return the listing of a cursor, its name, and the offset in it.
+        """Return the listing of a cursor, its id, and the offset in it.
 
         Raises
         ------
         CursorExpired
             If it is malformed, expired, or belongs to a listing of another key.
         """
-        name, _, offset = cursor.partition(".")
-        listing = self._listings.get(name)
+        listing_id, _, offset = cursor.partition(".")
+        listing = self._listings.get(listing_id)
         is_offset = offset.isascii() and offset.isdigit() and len(offset) < 10
         if listing is None or listing.key != key or not is_offset:
             raise CursorExpired("the cursor does not belong to this listing: list from the start")
-        return listing, name, int(offset)
+        return listing, listing_id, int(offset)
 
-    def save(self, listing: CachedListing, name: str | None, offset: int) -> str | None:
-        """Return a cursor for an offset in a listing, None at its end."""
+    def save(self, listing: CachedListing, listing_id: str | None, offset: int) -> str | None:
+        """Return a cursor for an offset in a listing; None at its end.
+
+        Raises
+        ------
+        RpcError
+            If the listing has more rows than may be cached.
+        """
         if offset >= len(listing.rows):
             return None
-        name = name or secrets.token_hex(8)
+        listing_id = listing_id or secrets.token_hex(8)
         try:
-            self._listings[name] = listing  # extends its time to live
+            self._listings[listing_id] = listing  # extends its time to live
         except ValueError:
-            reason = f"{len(listing.rows)} events are too many to list"
+            count = len(listing.rows)
+            reason = f"there are {count} events; at most {MAX_CACHED_ROWS} can be listed"
             raise RpcError("OUT_OF_RANGE", reason) from None
-        return f"{name}.{offset}"
+        return f"{listing_id}.{offset}"
 
 
 def _size(listing: CachedListing) -> int:

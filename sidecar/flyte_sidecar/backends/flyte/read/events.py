@@ -1,4 +1,4 @@
-"""Single events, and which event a name means."""
+"""Reads of single events, and lookups of events by name."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 MAX_CONCURRENT_READS = 100
-"""Calls for details that one request makes concurrently; a backend serves about 250 at once."""
+"""Maximum number of concurrent calls of one request; a backend serves about 250 at once."""
 
 
 class EventReader:
-    """Reads events into the cache; every method raises `RpcError` alone.
+    """Reads events into the cache; every method raises only `RpcError`.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class EventReader:
     Attributes
     ----------
     on_write_end
-        Called when a write to an event of a run is no longer under way.
+        Called with the run when a write to one of its events has ended.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class EventReader:
         self.timing = timing
         self.on_write_end: Callable[[Run], None] = lambda run: None
         self._service = service
-        # Writes have calls of their own to read with, which must not wait for others.
+        # The key includes `is_writing`: reads of a write have their own concurrency limit.
         self._reads = SingleFlight[tuple[Run, str, bool], "Event | None"](self._read)
         self._writes: dict[tuple[Run, str], object] = {}
 
@@ -70,12 +70,12 @@ class EventReader:
         event = await self._fetch(run, action)
         if event is None or (stored := self.cache.update(event)) is not None:
             return event and stored
-        # Its end was reported while these details, which are older, were on their way.
+        # The details are stale: the end of the event was reported during the call.
         event = await self._fetch(run, action)
         return event and self.cache.update(event, reread=True)
 
     async def _fetch(self, run: Run, action: str) -> Event | None:
-        ends_recorded = self.lister.updates_phases
+        updates_phases = self.lister.updates_phases
         try:
             details = await self._service.details(run, action)
         except RpcError as failure:
@@ -87,16 +87,15 @@ class EventReader:
             self.cache.learn(run, action, EventMetadata(False))
             return None
         event = await self._with_expiry(run, event)
-        if ends_recorded and event.pending and not self._may_have_expired(event):
+        if updates_phases and event.pending and not self._may_have_expired(event):
             self.lister.evidence.record_pending(event)
         return event
 
     async def _with_expiry(self, run: Run, event: Event) -> Event:
-        """Return the event, timed out if its deadline has passed.
+        """Return the event, timed out if its deadline and the maximum clock skew have passed.
 
         Releases before 2.0.43 do not record that an event has timed out, and an upgrade does not
-        add it. The deadline is by the backend's clock. Where every end is recorded, only that
-        clock counts; ours counts elsewhere, after a grace period.
+        correct that. The clock is the backend's where it updates phases, else this machine's.
         """
         expires = event.expires_at
         if not event.pending or expires is None:
@@ -117,9 +116,9 @@ class EventReader:
 
     @contextmanager
     def mark_write_in_progress(self, run: Run, action: str) -> Iterator[None]:
-        """Keep the run's informer from reading an event that a write is about to read back.
+        """Prevent the run's informer from reading an event that a write is about to read back.
 
-        Not for long, since the write may hang.
+        After `read_back_timeout` it may read the event again, since the write may hang.
         """
         key, write = (run, action), object()
 
@@ -143,8 +142,8 @@ class EventReader:
     def proves_pending(self, row: ListedAction) -> bool:
         """Return whether a listed row alone proves that its event is pending.
 
-        Otherwise only the details show it; `event` and `events` fetch them, and a later row of
-        the same event then proves it.
+        Otherwise the details have to be read. If they show the event as pending, later rows of it
+        prove that.
         """
         return (
             not row.ended
@@ -156,13 +155,13 @@ class EventReader:
     async def events(
         self, actions: Sequence[tuple[Run, str]], failures: dict[str, Exception] | None = None
     ) -> list[Event | None]:
-        """Return the events behind some actions, with at most `MAX_CONCURRENT_READS` calls at once.
+        """Return the event of each action, None if it has none.
 
-        The first failure is raised. With `failures`, whatever goes wrong with an action is added
-        to them instead, and None is returned in its place.
+        The first failure is raised. With `failures`, failures are added to them by action instead,
+        and None is returned in place of the event.
         """
 
-        async def one(action: tuple[Run, str]) -> Event | None:
+        async def read(action: tuple[Run, str]) -> Event | None:
             try:
                 return await self.event(*action)
             except Exception as failure:
@@ -171,7 +170,7 @@ class EventReader:
                 failures[action[1]] = failure
                 return None
 
-        return await map_concurrently(actions, one)
+        return await map_concurrently(actions, read)
 
     async def resolve_rows(
         self,
@@ -186,9 +185,9 @@ class EventReader:
         Parameters
         ----------
         details
-            Returns whether the details of a row are wanted even if they cost a call.
+            Returns whether a row needs its details even if that costs a call.
         wants
-            Returns whether a phase is wanted.
+            Returns whether events in a phase are wanted.
         failures
             As for `events`.
         """
@@ -217,7 +216,7 @@ class EventReader:
         return found
 
     async def find(self, target: Target) -> Event | None:
-        """Return the first event created that matches."""
+        """Return the first created event that matches the target."""
         run = target.run
         if target.action_name is not None:
             return await self.event(run, target.action_name)
@@ -228,10 +227,10 @@ class EventReader:
         return None
 
     async def choices(self, target: Target) -> list[Event]:
-        """Return the unresolved events that match, or else the last created."""
+        """Return the pending events that match the target, or else the last created one."""
         run = target.run
         if target.action_name is not None:
-            # The backend checks a signal itself; waits and aborts read the event once more.
+            # It may be stale: the backend validates a signal, and waits and aborts read it again.
             chosen = self.cache.choose(run, target.action_name)
             event = chosen or await self.event(run, target.action_name)
             return [] if event is None else [event]
@@ -249,15 +248,15 @@ class EventReader:
         return found
 
     async def _named(self, target: Target, rows: Sequence[ListedAction]) -> AsyncIterator[Event]:
-        """Yield the events behind rows, without tasks and events of other names."""
-        # As a rule the first one is all that is wanted; if it was a task, many more may be.
+        """Yield the events of rows that have the target's name."""
+        # Usually the first row is the only one that is needed; if it is a task, many may be.
         for chunk in (rows[:1], *chunks(rows[1:], MAX_CONCURRENT_READS)):
             for event in await self.events([(row.run, row.action_name) for row in chunk]):
                 if event is not None and event.name == target.name:
                     yield event
 
     def _matching(self, rows: Sequence[ListedAction], target: Target) -> list[ListedAction]:
-        """Return the rows that may match a name, as far as is known."""
+        """Return the rows that may be events of the target's name and parent."""
         matching = []
         for row in rows:
             self.cache.complete(row)
@@ -274,11 +273,11 @@ async def map_concurrently(items: Sequence[T], call: Callable[[T], Awaitable[U]]
     """Return the result of a call for each item; at most `MAX_CONCURRENT_READS` at once."""
     semaphore = asyncio.Semaphore(MAX_CONCURRENT_READS)
 
-    async def one(item: T) -> U:
+    async def call_one(item: T) -> U:
         async with semaphore:
             return await call(item)
 
-    tasks = [asyncio.ensure_future(one(item)) for item in items]
+    tasks = [asyncio.ensure_future(call_one(item)) for item in items]
     try:
         return await asyncio.gather(*tasks)
     finally:
@@ -287,11 +286,11 @@ async def map_concurrently(items: Sequence[T], call: Callable[[T], Awaitable[U]]
 
 
 def timed_out(event: Event) -> Event:
-    """Return the event as one that was not answered in time."""
+    """Return the event in the state of having timed out."""
     return replace(event, phase=TIMED_OUT, pending=False, ended_at=event.expires_at)
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """Yield the items in order, so many at a time."""
+    """Yield the items in order, in chunks of the given size."""
     for start in range(0, len(items), size):
         yield items[start : start + size]

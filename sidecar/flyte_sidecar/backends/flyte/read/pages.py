@@ -1,7 +1,7 @@
 """Pages of events.
 
-The first page fixes which actions are listed, in which order and in which phases. Later pages
-list nothing again: they add only what has become known since.
+The first page lists the actions and caches the listing. Later pages return further rows of it, in
+their current state.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from flyte_sidecar.events.model import PAUSED, Event, EventPage, PendingQuery, Q
 
 
 class PageReader:
-    """Lists events in pages; every method raises `RpcError` and `CursorExpired` alone."""
+    """Lists events in pages; every method raises only `RpcError` and `CursorExpired`."""
 
     def __init__(self, reader: EventReader, metadata: BulkMetadataReader, runs: RunLister) -> None:
         self._reader = reader
@@ -33,7 +33,7 @@ class PageReader:
         key = (query.run, query.parent, phases)
         wants = phases.__contains__ if phases is not None else _any
         details = query.details
-        name, offset = None, 0
+        listing_id, offset = None, 0
         if query.cursor is None:
             rows = [
                 row
@@ -45,19 +45,19 @@ class PageReader:
             )
             listing = CachedListing(key, rows)
         else:
-            listing, name, offset = self._listings.resume(query.cursor, key)
+            listing, listing_id, offset = self._listings.resume(query.cursor, key)
         page, offset = await self._read_page(listing, offset, query, wants, details=details)
-        return EventPage(events=page, next_cursor=self._listings.save(listing, name, offset))
+        return EventPage(events=page, next_cursor=self._listings.save(listing, listing_id, offset))
 
     async def pending(self, query: PendingQuery) -> EventPage:
         """Return one page of the pending events of all runs of a scope."""
-        name, offset = None, 0
+        listing_id, offset = None, 0
         if query.cursor is None:
-            listing = CachedListing(query.scope, await self._runs.paused(query.scope))
+            listing = CachedListing(query.scope, await self._runs.list_paused(query.scope))
         else:
-            listing, name, offset = self._listings.resume(query.cursor, query.scope)
+            listing, listing_id, offset = self._listings.resume(query.cursor, query.scope)
         page, offset = await self._read_page(listing, offset, query, PAUSED.__eq__, details=True)
-        return EventPage(events=page, next_cursor=self._listings.save(listing, name, offset))
+        return EventPage(events=page, next_cursor=self._listings.save(listing, listing_id, offset))
 
     async def _read_page(
         self,
@@ -72,11 +72,10 @@ class PageReader:
         page: list[Event] = []
         size = 0
         while offset < len(listing.rows) and len(page) < query.limit:
-            ahead = listing.rows[
-                offset : offset + min(MAX_CONCURRENT_READS, query.limit - len(page))
-            ]
+            count = min(MAX_CONCURRENT_READS, query.limit - len(page))
+            rows = listing.rows[offset : offset + count]
             for event in await self._reader.resolve_rows(
-                ahead, details=lambda _: details, wants=wants
+                rows, details=lambda _: details, wants=wants
             ):
                 if event is not None:
                     size += len(json.encode(event)) + 1
@@ -87,7 +86,7 @@ class PageReader:
         return page, offset
 
     def _needs_only_metadata(self, row: ListedAction, wants: Callable[[str], bool]) -> bool:
-        """Return whether a wanted event would be asked for its details only for name and type."""
+        """Return whether a wanted event needs its details only for its name and type."""
         return (
             bool(self._reader.lister.updates_phases)
             and wants(row.phase)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
+from itertools import chain
 
 from flyteidl2.workflow import run_definition_pb2
+from flyteidl2.workflow.run_service_pb2 import ListRunsResponse
 from msgspec import DecodeError, Struct, ValidationError, json
 
 from flyte_sidecar.backends.flyte.read.events import (
@@ -32,19 +34,21 @@ class RunCursor(Struct, frozen=True, array_like=True):
 
     Attributes
     ----------
-    until
+    listing
+        Digest of the params that all pages must have in common.
+    created_until
         When the last listed run was created.
-    listed
-        Digests of the listed runs that were created in the same instant.
+    seen
+        Digests of the names of the listed runs that were created at the same instant.
     """
 
     listing: str
-    until: datetime
-    listed: tuple[str, ...]
+    created_until: datetime
+    seen: tuple[str, ...]
 
 
 class ListedRun(Struct, frozen=True):
-    """A run that was listed."""
+    """One row of a listing of runs."""
 
     run: Run
     phase: str
@@ -52,64 +56,64 @@ class ListedRun(Struct, frozen=True):
 
 
 class RunLister:
-    """Lists runs; every method raises `RpcError` alone, and `page` `CursorExpired`."""
+    """Lists runs; every method raises only `RpcError`, and `page` also `CursorExpired`."""
 
     def __init__(self, service: RunService, reader: EventReader, own_org: str | None) -> None:
         self._service = service
         self._reader = reader
         self._own_org = own_org
-        self._by_instant = self._by_update = True  # until the deployment rejects it
+        # Until the deployment rejects the filter, and the order.
+        self._filters_by_creation = self._orders_by_update = True
 
     async def page(self, query: RunsQuery) -> RunPage:
         """Return one page of runs.
 
-        A cursor is an instant, not an offset: new runs shift no others.
+        A cursor contains an instant, not an offset, which new runs would shift.
         """
         listing = _digest(repr((query.scope, query.pending_only)))
-        mark = None if query.cursor is None else _read(query.cursor, listing)
+        cursor = None if query.cursor is None else _decode_cursor(query.cursor, listing)
         runs: list[RunInfo] = []
         size = 0
-        async for one, count in self._counted(query, mark):
+        async for listed, count in self._counted(query, cursor):
             if count or not query.pending_only:
-                info = _info(one, count)
+                info = _info(listed, count)
                 size += len(json.encode(info)) + 1
                 if runs and (size > query.max_bytes or len(runs) == query.limit):
-                    assert mark is not None
-                    return RunPage(runs=runs, next_cursor=_write(mark))
+                    assert cursor is not None
+                    return RunPage(runs=runs, next_cursor=_encode_cursor(cursor))
                 runs.append(info)
-            listed = mark.listed if mark is not None and mark.until == one.created_at else ()
-            mark = RunCursor(listing, one.created_at, (*listed, _digest(one.run.name)))
+            same_instant = cursor is not None and cursor.created_until == listed.created_at
+            seen = cursor.seen if cursor is not None and same_instant else ()
+            cursor = RunCursor(listing, listed.created_at, (*seen, _digest(listed.run.name)))
         return RunPage(runs=runs, next_cursor=None)
 
-    async def paused(self, scope: Scope) -> list[ListedAction]:
+    async def list_paused(self, scope: Scope) -> list[ListedAction]:
         """Return all paused actions of all runs of a scope, in order of creation."""
-        runs = [one.run for one in await self.with_paused(scope)]
+        runs = [listed.run for listed in await self.with_paused(scope)]
         if runs:
-            await self._reader.lister.detect_phase_updates(
-                runs[0]
-            )  # for details to prove what later rows show
+            # So that details that are read as pending count as evidence.
+            await self._reader.lister.detect_phase_updates(runs[0])
         rows = await map_concurrently(runs, self._reader.lister.list_paused)
-        return sorted((row for some in rows for row in some), key=_sort_key)
+        return sorted(chain.from_iterable(rows), key=_sort_key)
 
     async def with_paused(self, scope: Scope) -> list[ListedRun]:
         """Return the runs with paused actions; before 2.0.30 these are all runs."""
-        return [one async for some in self._listed(scope, True, None) for one in some]
+        return [run async for chunk in self._listed(scope, True, None) for run in chunk]
 
     async def updated(self, scope: Scope) -> tuple[list[ListedRun], bool]:
-        """Return those of them that were updated last, and whether there are no others.
+        """Return the last updated runs with paused actions, and whether these are all of them.
 
         A run is updated when it creates an event, and not when one is answered.
         """
-        if self._by_update:
+        if self._orders_by_update:
             try:
                 page = await self._service.runs(scope, True, None, "", UPDATED)
             except RpcError as failure:
                 if failure.status != "INVALID_ARGUMENT":
                     raise
-                self._by_update = False
+                self._orders_by_update = False
             else:
-                found = [_found(scope, run) for run in page.runs if self._is_of(scope, run)]
-                return found, not page.token
+                return self._runs_of(scope, page), not page.token
         return await self.with_paused(scope), True
 
     async def count_pending(self, runs: Sequence[Run]) -> list[int]:
@@ -117,13 +121,13 @@ class RunLister:
         return await map_concurrently(runs, self._count)
 
     async def _counted(
-        self, query: RunsQuery, mark: RunCursor | None
+        self, query: RunsQuery, cursor: RunCursor | None
     ) -> AsyncIterator[tuple[ListedRun, int]]:
-        """Yield the runs after a mark, each with the number of its pending events."""
-        async for found in self._listed(query.scope, query.pending_only, mark):
-            for some in chunks(found, min(query.limit, MAX_CONCURRENT_READS)):
-                counts = await self.count_pending([one.run for one in some])
-                for counted in zip(some, counts, strict=True):
+        """Yield the runs after a cursor, each with the number of its pending events."""
+        async for runs in self._listed(query.scope, query.pending_only, cursor):
+            for chunk in chunks(runs, min(query.limit, MAX_CONCURRENT_READS)):
+                counts = await self.count_pending([listed.run for listed in chunk])
+                for counted in zip(chunk, counts, strict=True):
                     yield counted
 
     async def _count(self, run: Run) -> int:
@@ -132,51 +136,55 @@ class RunLister:
         rows = [row for row in rows if not self._reader.cache.has_ended(run, row.action_name)]
         if rows:
             await self._reader.lister.detect_phase_updates(run)
-        doubtful = [row for row in rows if not self._reader.proves_pending(row)]
-        events = await self._reader.events([(run, row.action_name) for row in doubtful])
+        uncertain = [row for row in rows if not self._reader.proves_pending(row)]
+        events = await self._reader.events([(run, row.action_name) for row in uncertain])
         pending = sum(event is not None and event.pending for event in events)
-        return len(rows) - len(doubtful) + pending
+        return len(rows) - len(uncertain) + pending
 
     async def _listed(
-        self, scope: Scope, paused_only: bool, mark: RunCursor | None
+        self, scope: Scope, paused_only: bool, cursor: RunCursor | None
     ) -> AsyncIterator[list[ListedRun]]:
-        """Yield the runs after a mark, in chunks."""
-        until = None if mark is None else mark.until
-        listed = set() if mark is None else set(mark.listed)
+        """Yield the runs after a cursor, in chunks."""
+        until = None if cursor is None else cursor.created_until
+        seen = set() if cursor is None else set(cursor.seen)
         limit, token = limits.ListingLimit(f"the runs of project {scope.project!r}"), ""
         while True:
-            asked = until if self._by_instant else None
+            created_until = until if self._filters_by_creation else None
             try:
-                page = await self._service.runs(scope, paused_only, asked, token)
+                page = await self._service.runs(scope, paused_only, created_until, token)
             except RpcError as failure:
-                if failure.status != "INVALID_ARGUMENT" or asked is None:
+                if failure.status != "INVALID_ARGUMENT" or created_until is None:
                     raise
-                self._by_instant, token = False, ""
+                self._filters_by_creation, token = False, ""
                 continue
-            found = [_found(scope, run) for run in page.runs if self._is_of(scope, run)]
-            self._reader.lister.evidence.record_times(one.created_at for one in found)
+            runs = self._runs_of(scope, page)
+            self._reader.lister.evidence.record_times(listed.created_at for listed in runs)
             yield [
-                one
-                for one in found
-                if _digest(one.run.name) not in listed
-                and (until is None or one.created_at <= until)
+                listed
+                for listed in runs
+                if _digest(listed.run.name) not in seen
+                and (until is None or listed.created_at <= until)
             ]
             if not page.token:
                 return
-            last = found[-1].created_at if found else until
-            # An offset counts only among runs of one instant, which has no end in between.
-            token = page.token if last == until or not self._by_instant else ""
+            last = runs[-1].created_at if runs else until
+            # The token is an offset, which is needed only among runs of one instant.
+            token = page.token if last == until or not self._filters_by_creation else ""
             if until is None or (last is not None and last < until):
-                until, listed = last, set()
-            listed |= {_digest(one.run.name) for one in found if one.created_at == until}
+                until, seen = last, set()
+            seen |= {_digest(listed.run.name) for listed in runs if listed.created_at == until}
             limit.add(page, (until, token))
 
-    def _is_of(self, scope: Scope, run: run_definition_pb2.Run) -> bool:
-        """Return whether a run is in the scope's org: some deployments ignore orgs."""
-        return scope.org == self._own_org or run.action.id.run.org == scope.org
+    def _runs_of(self, scope: Scope, page: ListRunsResponse) -> list[ListedRun]:
+        """Return the runs of a page that are in the scope's org: some deployments ignore orgs."""
+        return [
+            _listed_run(scope, run)
+            for run in page.runs
+            if scope.org == self._own_org or run.action.id.run.org == scope.org
+        ]
 
 
-def _found(scope: Scope, run: run_definition_pb2.Run) -> ListedRun:
+def _listed_run(scope: Scope, run: run_definition_pb2.Run) -> ListedRun:
     status = run.action.status
     return ListedRun(
         run=scope.run(run.action.id.run.name),
@@ -185,14 +193,14 @@ def _found(scope: Scope, run: run_definition_pb2.Run) -> ListedRun:
     )
 
 
-def _info(found: ListedRun, pending: int) -> RunInfo:
+def _info(listed: ListedRun, pending: int) -> RunInfo:
     return RunInfo(
-        run_name=found.run.name,
-        org=found.run.org,
-        project=found.run.project,
-        domain=found.run.domain,
-        phase=found.phase,
-        created_at=found.created_at.replace(microsecond=0),
+        run_name=listed.run.name,
+        org=listed.run.org,
+        project=listed.run.project,
+        domain=listed.run.domain,
+        phase=listed.phase,
+        created_at=listed.created_at.replace(microsecond=0),
         pending_events=pending,
     )
 
@@ -202,18 +210,18 @@ def _digest(text: str) -> str:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
-def _write(mark: RunCursor) -> str:
-    return json.encode(mark).decode()
+def _encode_cursor(cursor: RunCursor) -> str:
+    return json.encode(cursor).decode()
 
 
-def _read(cursor: str, listing: str) -> RunCursor:
+def _decode_cursor(text: str, listing: str) -> RunCursor:
     try:
-        mark = json.decode(cursor.encode(), type=RunCursor)
+        cursor = json.decode(text.encode(), type=RunCursor)
     except (DecodeError, ValidationError, UnicodeEncodeError):
-        mark = None
-    if mark is None or mark.listing != listing or mark.until.tzinfo is None:
+        cursor = None
+    if cursor is None or cursor.listing != listing or cursor.created_until.tzinfo is None:
         raise CursorExpired("the cursor does not belong to this listing: list from the start")
-    return mark
+    return cursor
 
 
 def _sort_key(row: ListedAction) -> tuple[float, str, str]:

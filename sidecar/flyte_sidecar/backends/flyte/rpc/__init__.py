@@ -1,1 +1,1 @@
-"""Calls of Flyte's services: transports, TLS, error translation, conversion of messages."""
+"""Calls of Flyte's services: transport, TLS, retries, error translation, conversion of messages."""

@@ -1,4 +1,7 @@
-"""Failed calls as errors of the contract: which error, and whether it is worth a retry."""
+"""Failed calls as errors of the contract, and which failures are transient.
+
+`retry` retries calls after transient failures, with the delays of `Timing.backoff`.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ _RECOVERABLE = (
     *("UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED"),
     *("UNKNOWN", "INTERNAL", "CANCELLED"),
 )
-"""Statuses that a watch may recover from, though perhaps not by the same call."""
+"""Statuses after which a watch goes on, even if the same call would fail again."""
 
 _OVERLOADED = ("RESOURCE_EXHAUSTED", "ABORTED")
 """Statuses of a request that may succeed later."""
@@ -46,7 +49,7 @@ _DATABASE_FAILURE = re.compile(
 """What database drivers and PostgreSQL report, without a SQLSTATE, of a failed connection."""
 
 _INVALID_VALUE = re.compile(r"\binvalid \w+ (syntax|byte sequence|value)|out of range")
-"""What they report of an invalid value. The report may quote the value."""
+"""What they report of an invalid value, which may be quoted and match the expression above."""
 
 _ROW_NOT_READ = "failed to get "
 """What the backend reports with NOT_FOUND if it failed to read a row from its database."""
@@ -165,7 +168,7 @@ def as_error(error: RpcError, address: str) -> SidecarError:
 
 
 def _outcome(error: RpcError) -> dict[str, str]:
-    """Return what is certain about a failed write, for the error's data."""
+    """Return the `outcome` of a failed write for the error's data; empty if it is undetermined."""
     if error.unconfirmed is not None:
         return {"outcome": "unknown"}
     return {"outcome": "none"} if error.status in _REJECTED else {}

@@ -2,6 +2,7 @@
 
 Reads are retried while a failure is transient. A write is retried only while the backend cannot
 be reached and the client still waits, since the first attempt may have been executed.
+`error_translation` classifies failures as transient, `Timing.backoff` returns the delays.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from flyte_sidecar.events.write_order import is_abandoned
 T = TypeVar("T")
 
 ATTEMPTS = 5
-"""The most attempts at a call."""
+"""Maximum number of attempts at a call."""
 
 
 async def retry_read(call: Callable[[], Awaitable[T]], attempts: int, timing: Timing) -> T:
@@ -55,22 +56,22 @@ async def retry_write(
     Raises
     ------
     RpcError
-        The last failure; its `lost` is set if an earlier attempt may have been executed.
+        The last failure. Its `unconfirmed` is the first one if that attempt may have been executed.
     """
-    lost: RpcError | None = None
+    unconfirmed: RpcError | None = None
     for attempt in range(1, ATTEMPTS + 1):
         try:
             await send()
             return
         except RpcError as failure:
-            failure.unconfirmed = lost
+            failure.unconfirmed = unconfirmed
             if not is_unreachable(failure) or attempt == ATTEMPTS:
                 raise
-            lost = lost or failure
+            unconfirmed = unconfirmed or failure
         await asyncio.sleep(timing.backoff(attempt))
         try:
-            retries = may_retry is None or await may_retry()
+            allowed = may_retry is None or await may_retry()
         except RpcError:
-            retries = False
-        if not retries or is_abandoned():
-            raise lost
+            allowed = False
+        if not allowed or is_abandoned():
+            raise unconfirmed

@@ -1,4 +1,7 @@
-"""The calls of Flyte's RunService that events need, over any transport: requests and timeouts."""
+"""The calls of Flyte's RunService that events need, with their timeouts, retries and headers.
+
+Interpreting responses is left to callers.
+"""
 
 from __future__ import annotations
 
@@ -61,12 +64,12 @@ _PROJECT = RpcMethod(
 
 
 class RunService:
-    """Flyte's RunService; every method raises `RpcError` alone.
+    """Flyte's RunService; every method raises only `RpcError`.
 
     Attributes
     ----------
     on_lost_database
-        Called when a call shows that the backend has lost its database.
+        Called when a call fails because the backend cannot use its database.
     """
 
     def __init__(self, transport: RpcTransport, timing: Timing) -> None:
@@ -77,12 +80,11 @@ class RunService:
     async def actions(
         self, run: Run, filters: Sequence[list_pb2.Filter], token: str
     ) -> ListActionsResponse:
-        """List one page of a run's actions, first created first."""
-        created = list_pb2.Sort(key="created_at", direction=list_pb2.Sort.ASCENDING)
-        asked = list_pb2.ListRequest(limit=PAGE_SIZE, token=token, sort_by=created, filters=filters)
-        return await self._call(
-            _LIST_ACTIONS, ListActionsRequest(request=asked, run_id=run_identifier(run))
-        )
+        """Return one page of a run's actions, in order of creation."""
+        sort = list_pb2.Sort(key="created_at", direction=list_pb2.Sort.ASCENDING)
+        page = list_pb2.ListRequest(limit=PAGE_SIZE, token=token, sort_by=sort, filters=filters)
+        request = ListActionsRequest(request=page, run_id=run_identifier(run))
+        return await self._call(_LIST_ACTIONS, request)
 
     async def details(self, run: Run, action: str) -> ActionDetails:
         """Return everything that the backend records of one action."""
@@ -97,12 +99,12 @@ class RunService:
         await self._call(_SIGNAL, request, attempts=1)
 
     async def abort(self, run: Run, action: str, reason: str) -> None:
-        """Abort an action; not retried here, since it ends even one that was answered."""
+        """Abort an action; not retried here, since it aborts even an answered event."""
         request = AbortActionRequest(action_id=action_identifier(run, action), reason=reason)
         await self._call(_ABORT, request, attempts=1)
 
     async def watch_actions(self, run: Run) -> AsyncGenerator[Sequence[EnrichedAction], None]:
-        """Yield a run's actions, in chunks and in no order, and then those that change."""
+        """Yield chunks of a run's actions: first all, in no order, then those that change."""
         request = WatchActionsRequest(run_id=run_identifier(run))
         limit = limits.WatchLimit(f"the stream of run {run.name!r}")
         async with aclosing(self._stream(_WATCH_ACTIONS, request)) as messages:
@@ -114,33 +116,33 @@ class RunService:
         self,
         scope: Scope,
         paused_only: bool,
-        until: datetime | None,
+        created_until: datetime | None,
         token: str,
         order: str = "created_at",
     ) -> ListRunsResponse:
-        """List one page of runs, the latest by `order` first, of those created `until` then.
+        """Return one page of runs, the latest by `order` first.
 
         Releases before 2.0.30 ignore `paused_only`.
         """
-        latest = list_pb2.Sort(key=order, direction=list_pb2.Sort.DESCENDING)
-        asked = list_pb2.ListRequest(limit=PAGE_SIZE, token=token, sort_by=latest)
-        if until is not None:
-            not_after = list_pb2.Filter.LESS_THAN_OR_EQUAL
-            instant = until.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-            asked.filters.add(field="created_at", function=not_after, values=[instant])
-        request = ListRunsRequest(request=asked, project_id=_project(scope))
+        sort = list_pb2.Sort(key=order, direction=list_pb2.Sort.DESCENDING)
+        page = list_pb2.ListRequest(limit=PAGE_SIZE, token=token, sort_by=sort)
+        if created_until is not None:
+            until = list_pb2.Filter.LESS_THAN_OR_EQUAL
+            instant = created_until.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            page.filters.add(field="created_at", function=until, values=[instant])
+        request = ListRunsRequest(request=page, project_id=_project(scope))
         if paused_only:
             set_paused_actions_only(request)
         return await self._call(_LIST_RUNS, request)
 
     async def run_phase(self, run: Run) -> int | None:
-        """Return the number of a run's phase, None if the backend does not report it."""
+        """Return the number of a run's phase; None if the call fails."""
         request = GetRunDetailsRequest(run_id=run_identifier(run))
         try:
-            found = await self._call(_RUN_DETAILS, request, attempts=1)
+            response = await self._call(_RUN_DETAILS, request, attempts=1)
         except RpcError:
             return None
-        return found.details.action.status.phase
+        return response.details.action.status.phase
 
     async def check(self, scope: Scope) -> None:
         """Check the connection by a cheap call."""
@@ -153,16 +155,16 @@ class RunService:
         Raises
         ------
         RpcError
-            Also where the deployment does not support the call: hosted ones need not.
+            Also if the deployment does not support the call: hosted ones may not.
         """
         request = GetProjectRequest(id=project, org=org or "")
         try:
-            found = await self._call(_PROJECT, request, self._timing.health_timeout, attempts=1)
+            response = await self._call(_PROJECT, request, self._timing.health_timeout, attempts=1)
         except RpcError as failure:
             if failure.status == "NOT_FOUND":
                 return None
             raise
-        return [domain.id for domain in found.project.domains]
+        return [domain.id for domain in response.project.domains]
 
     async def close(self) -> None:
         await self._transport.close()

@@ -35,13 +35,13 @@ class StreamLimiter:
     ----------
     open
         How many streams are open.
-    without
-        How many runs are followed without a stream.
+    runs_without_stream
+        How many informers wait because the limit of streams is reached.
     """
 
     def __init__(self) -> None:
         self.open = 0
-        self.without = 0
+        self.runs_without_stream = 0
         self._failing: TLRUCache[Run | None, float] = TLRUCache(
             MAX_FAILING_RUNS, lambda _, seconds, now: now + seconds, monotonic
         )

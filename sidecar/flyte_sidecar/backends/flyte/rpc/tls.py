@@ -80,7 +80,7 @@ def _system_certificates() -> bytes | None:
 
 
 async def _pin_current_certificate(deployment: Deployment) -> TlsTrust:
-    """Return the server's current certificate as the one to trust from now on."""
+    """Pin the server's current certificate: trust only this one until the session is closed."""
     host, _ = split_endpoint(deployment.address)
     try:
         async with asyncio.timeout(HANDSHAKE_TIMEOUT):

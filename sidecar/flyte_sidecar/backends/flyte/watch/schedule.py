@@ -102,7 +102,9 @@ class Schedule:
             shared = 0.0 if self._active else streams.open / self._load.resyncs_per_second
             return self._longer(timing.resync_interval, shared)
         return self._longer(
-            self._interval, streams.without / timing.polls_per_second, rows / timing.rows_per_second
+            self._interval,
+            streams.runs_without_stream / timing.polls_per_second,
+            rows / timing.rows_per_second,
         )
 
     def poll(self, hidden: int) -> float:

@@ -93,11 +93,11 @@ class Stream:
             await asyncio.sleep(self._timing.backoff(self._failures + 1))
 
     async def _do_without(self) -> None:
-        self._limiter.without += 1
+        self._limiter.runs_without_stream += 1
         try:
             await asyncio.sleep(self._timing.stream_interval)
         finally:
-            self._limiter.without -= 1
+            self._limiter.runs_without_stream -= 1
 
     async def _read(self) -> None:
         loop = asyncio.get_running_loop()
