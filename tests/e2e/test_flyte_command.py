@@ -44,7 +44,7 @@ def test_doctor_reports_that_the_deployment_works(
     told = {line[:15].strip(): line[15:] for line in done.stdout.splitlines()}
     assert told["backend"] == "flyte"
     assert told["scope"] == "org none, project p, domain d"
-    assert told["request_id"].startswith("none")
+    assert told["user"].startswith("none")
     assert told["endpoint"] == f"{server.endpoint}, plaintext (ok)"
     assert "note" not in told
     assert "All checks passed." in done.stdout
@@ -85,7 +85,7 @@ def test_doctor_reports_an_unreachable_deployment(server: Server, env: Environme
     server.stop()
     done = run("flyte-sidecar", "doctor", *scoped_options(server.endpoint), env=env)
     assert (done.returncode, done.stderr) == (1, "")
-    assert f"{server.endpoint}, plaintext (FAILED: {server.endpoint} cannot be" in done.stdout
+    assert f" FAILED (plaintext): {server.endpoint} cannot be reached" in done.stdout
     assert "A check failed." in done.stdout
 
 
@@ -95,7 +95,7 @@ def test_doctor_suggests_insecure_for_a_deployment_without_tls(
     words = [word for word in scoped_options(server.endpoint) if word != "--insecure"]
     done = run("flyte-sidecar", "doctor", *words, env=env)
     assert (done.returncode, done.stderr) == (1, "")
-    assert "TLS with the CA certificates of the system (FAILED" in done.stdout
+    assert "FAILED (TLS with the CA certificates of the system)" in done.stdout
     assert "set the option insecure" in done.stdout
 
 

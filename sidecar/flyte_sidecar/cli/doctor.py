@@ -53,13 +53,14 @@ async def _check_deployment(backend: FlyteBackend, options: Options) -> bool:
     scope_error = None
     try:
         await backend.check()
-        works, result = True, "ok"
+        works, endpoint = True, f"{backend.endpoint}, {security} (ok)"
         scope_error = await backend.scope_error()
     except SidecarError as error:
-        works, result = False, f"FAILED: {error.message}"
+        # The message begins with the address.
+        works, endpoint = False, f"FAILED ({security}): {error.message}"
     finally:
         await backend.close()
-    _row("endpoint", f"{backend.endpoint}, {security} ({result})")
+    _row("endpoint", endpoint)
     if backend.proxy is not None:
         _row("proxy", f"{backend.proxy.address} (from {backend.proxy.variable})")
     if scope_error is not None:

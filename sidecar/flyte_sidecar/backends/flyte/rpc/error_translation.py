@@ -55,9 +55,11 @@ _ROW_NOT_READ = "failed to get "
 """What the backend reports with NOT_FOUND if it failed to read a row from its database."""
 
 TLS_HANDSHAKE_FAILED = "TLS handshake failed"
+NOT_PINNED = "not the pinned certificate"
 
 _TLS_FAILURES = (
     ("certificate has expired", "the server's certificate has expired"),
+    (NOT_PINNED, "the server's certificate changed after it was pinned: restart the sidecar"),
     (
         "CERTIFICATE_VERIFY_FAILED",
         "the server's certificate is not trusted: set the option ca-cert-file to that of its CA",
@@ -67,7 +69,7 @@ _TLS_FAILURES = (
     ("WRONG_VERSION_NUMBER", "the server does not use TLS: set the option insecure"),
     (TLS_HANDSHAKE_FAILED, "the server may not use TLS: set the option insecure in that case"),
 )
-"""What gRPC's C core or `tls` reports when TLS fails, and what it means."""
+"""What gRPC's C core or the transport reports when TLS fails, and what it means."""
 
 _GRPC_PREFIX = re.compile(r"failed to connect to all addresses; last error: [A-Z_]+: ")
 """The part of gRPC's message that only repeats that it could not connect."""

@@ -19,6 +19,7 @@ from grpc import aio
 
 from flyte_sidecar.backends.flyte.endpoint import Deployment, split_endpoint
 from flyte_sidecar.backends.flyte.rpc import tls
+from flyte_sidecar.backends.flyte.rpc.error_translation import NOT_PINNED
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import (
     InvalidResponse,
     Metadata,
@@ -94,10 +95,13 @@ class GrpcTransport:
     ----------
     open_channel
         Opens a channel, which must share its connection with no other channel.
+    pinned
+        Whether the channels trust only the certificate that the server had at first.
     """
 
-    def __init__(self, open_channel: Callable[[], aio.Channel]) -> None:
+    def __init__(self, open_channel: Callable[[], aio.Channel], *, pinned: bool = False) -> None:
         self._open_channel = open_channel
+        self._pinned = pinned
         self._connections = [_Connection(open_channel())]
         self._calls = asyncio.Semaphore(MAX_CALLS)
         self._writes = asyncio.Semaphore(MAX_WRITES)
@@ -110,7 +114,7 @@ class GrpcTransport:
         async with self._writes if is_writing() else self._calls:
             if rpc.writes and is_abandoned():
                 raise asyncio.CancelledError
-            return _decode(rpc, await _translated(respond))
+            return _decode(rpc, await _translated(respond, self._pinned))
 
     async def stream(
         self, rpc: RpcMethod[Q, R], request: Q, metadata: Metadata
@@ -120,10 +124,10 @@ class GrpcTransport:
             method: Any = connection.channel.unary_stream(rpc.path)
             return connection, method(request.SerializeToString(), metadata=metadata)
 
-        connection, call = await _translated(start)
+        connection, call = await _translated(start, self._pinned)
         connection.streams += 1
         try:
-            while (data := await _translated(call.read)) is not aio.EOF:
+            while (data := await _translated(call.read, self._pinned)) is not aio.EOF:
                 yield _decode(rpc, data)
         finally:
             call.cancel()
@@ -200,7 +204,9 @@ async def connect(deployment: Deployment, user_agent: str) -> GrpcTransport:
         # Together with this override, the C core accepts only an authority without port.
         options.append(("grpc.default_authority", split_endpoint(deployment.address)[0]))
     credentials = grpc.ssl_channel_credentials(root_certificates=trust.root_certificates)
-    return GrpcTransport(lambda: aio.secure_channel(target, credentials, options))
+    return GrpcTransport(
+        lambda: aio.secure_channel(target, credentials, options), pinned=trust.pinned
+    )
 
 
 def _decode(rpc: RpcMethod[Q, R], data: bytes | None) -> R:
@@ -219,7 +225,7 @@ def _decode(rpc: RpcMethod[Q, R], data: bytes | None) -> R:
     raise InvalidResponse(reason)
 
 
-async def _translated(step: Callable[[], Any]) -> Any:
+async def _translated(step: Callable[[], Any], pinned: bool) -> Any:
     """Return the result of one step of a call; raise `RpcError` if the step fails.
 
     The error references no frame of gRPC's, which would keep the channel open.
@@ -228,7 +234,10 @@ async def _translated(step: Callable[[], Any]) -> Any:
     try:
         return await step()
     except aio.AioRpcError as error:
-        failure = RpcError(error.code().name, error.details() or "")
+        message = error.details() or ""
+        if pinned and "CERTIFICATE_VERIFY_FAILED" in message:
+            message = f"{NOT_PINNED}: {message}"
+        failure = RpcError(error.code().name, message)
     except aio.UsageError as error:
         failure = RpcError("CANCELLED", str(error))
     except asyncio.CancelledError:

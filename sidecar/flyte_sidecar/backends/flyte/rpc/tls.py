@@ -30,10 +30,13 @@ class TlsTrust(Struct, frozen=True):
         The trusted certificates in PEM format; None for gRPC's own list.
     host_name
         The name that the certificate must have; None for the name of the host.
+    pinned
+        Whether only the server's current certificate is trusted.
     """
 
     root_certificates: bytes | None = None
     host_name: str | None = None
+    pinned: bool = False
 
 
 async def load_trust(deployment: Deployment) -> TlsTrust:
@@ -98,7 +101,7 @@ async def _pin_current_certificate(deployment: Deployment) -> TlsTrust:
     except OSError as error:  # a TimeoutError has no message
         message = str(error) or f"no TLS handshake within {HANDSHAKE_TIMEOUT:g} s"
         raise RpcError("UNAVAILABLE", message) from None
-    return TlsTrust(_pem(certificates), _certified_name(names or {}, host))
+    return TlsTrust(_pem(certificates), _certified_name(names or {}, host), pinned=True)
 
 
 async def _handshake(context: ssl.SSLContext, deployment: Deployment) -> Any:
