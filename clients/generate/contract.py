@@ -193,10 +193,10 @@ class Contract:
     @cached_property
     def services(self) -> dict[str, list[Method]]:
         """The methods, by service."""
-        found: dict[str, list[Method]] = {}
+        services: dict[str, list[Method]] = {}
         for method in self.methods:
-            found.setdefault(method.service, []).append(method)
-        return found
+            services.setdefault(method.service, []).append(method)
+        return services
 
     @cached_property
     def types(self) -> tuple[Enum | Object | OneOf, ...]:
@@ -254,7 +254,7 @@ class Contract:
     def _method(self, row: dict[str, Any]) -> Method:
         types, nullable = self._union(row["result"])
         result = types[0] if types else None
-        notifications = [one for one in self.notifications if one.name in row["notifications"]]
+        notifications = [note for note in self.notifications if note.name in row["notifications"]]
         params = self._object(_ref_name(row["params"]))
         items = None
         if params.member("cursor") and result is not None:
@@ -282,15 +282,15 @@ class Contract:
     def _union(self, schema: dict[str, Any]) -> tuple[tuple[Type, ...], bool]:
         """Return the types of a value, without null, and whether it may be null."""
         if "anyOf" not in schema:
-            return ((), True) if schema == _NULL else ((self._one(schema),), False)
-        schemas = [one for one in schema["anyOf"] if one != _NULL]
+            return ((), True) if schema == _NULL else ((self._single_type(schema),), False)
+        schemas = [member for member in schema["anyOf"] if member != _NULL]
         nullable = len(schemas) < len(schema["anyOf"])
-        types = tuple(map(self._one, schemas))
+        types = tuple(map(self._single_type, schemas))
         if len(types) == 2 and types[0].is_enum and types[1].name == "string":
             return (replace(types[0], open=True),), nullable
         return types, nullable
 
-    def _one(self, schema: dict[str, Any]) -> Type:
+    def _single_type(self, schema: dict[str, Any]) -> Type:
         if "$ref" in schema:
             name = _ref_name(schema)
             return Type(name, named=True, is_enum="enum" in self._types[name])

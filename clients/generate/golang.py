@@ -49,15 +49,18 @@ def _types(contract: Contract) -> Iterator[list[str]]:
         for method in contract.methods
         if method.params is not None
     }
-    subjects |= {one.params: f"is the notification {one.name}:" for one in contract.notifications}
+    subjects |= {
+        note.params: f"is the notification {note.name}:" for note in contract.notifications
+    }
     error_docs = {error.kind: error.doc for error in contract.errors}
-    for one in contract.types:
-        subject = f"{one.name} {subjects.get(one.name, _to_be(one.name))} {lowered(one.doc)}"
-        if isinstance(one, Enum):
-            yield [*_comment(f"{subject}\n\n{_OPEN_ENUM}"), f"type {one.name} string"]
-            yield _constants(one, error_docs if one.name == "ErrorKind" else {})
-        elif isinstance(one, Object):
-            yield [*_comment(subject), *_struct(one)]
+    for type_ in contract.types:
+        name = type_.name
+        subject = f"{name} {subjects.get(name, _to_be(name))} {lowered(type_.doc)}"
+        if isinstance(type_, Enum):
+            yield [*_comment(f"{subject}\n\n{_OPEN_ENUM}"), f"type {name} string"]
+            yield _constants(type_, error_docs if name == "ErrorKind" else {})
+        elif isinstance(type_, Object):
+            yield [*_comment(subject), *_struct(type_)]
 
 
 def _service_type(service: str) -> str:
@@ -80,8 +83,8 @@ def _constants(enum: Enum, docs: dict[str, str]) -> list[str]:
     return ["const (", *_fields(fields), ")"]
 
 
-def _struct(one: Object) -> list[str]:
-    is_params = one.name.endswith("Params")
+def _struct(object_: Object) -> list[str]:
+    is_params = object_.name.endswith("Params")
     fields = [
         (
             member.doc,
@@ -91,9 +94,9 @@ def _struct(one: Object) -> list[str]:
                 f"`json:{_tag(member, is_params=is_params)}`",
             ),
         )
-        for member in one.members
+        for member in object_.members
     ]
-    return [f"type {one.name} struct {{", *_fields(fields), "}"]
+    return [f"type {object_.name} struct {{", *_fields(fields), "}"]
 
 
 def _tag(member: Member, *, is_params: bool) -> str:
@@ -106,14 +109,14 @@ def _member_type(member: Member) -> str:
     """Return the type of a field. Null and absent are its zero value."""
     if len(member.types) > 1:
         return "json.RawMessage"
-    [one] = member.types
-    return _type(one, pointer=one.name in _POINTERS or not member.required)
+    [type_] = member.types
+    return _type(type_, pointer=type_.name in _POINTERS or not member.required)
 
 
-def _type(one: Type, *, pointer: bool = False) -> str:
-    name = _PRIMITIVES.get(one.name, one.name)
-    is_struct = one.named and not one.is_enum and one.name != PAYLOAD
-    if one.is_array:
+def _type(type_: Type, *, pointer: bool = False) -> str:
+    name = _PRIMITIVES.get(type_.name, type_.name)
+    is_struct = type_.named and not type_.is_enum and type_.name != PAYLOAD
+    if type_.is_array:
         return f"[]*{name}" if is_struct else f"[]{name}"
     return f"*{name}" if is_struct and pointer else name
 
@@ -253,7 +256,7 @@ def _pages_stub(service: str, method: Method, items: Member) -> list[str]:
 
 
 def _notifications(contract: Contract) -> Iterator[list[str]]:
-    params = [one.params for one in contract.notifications]
+    params = [notification.params for notification in contract.notifications]
     results = {
         method.result.name
         for method in contract.methods
@@ -275,8 +278,8 @@ def _notifications(contract: Contract) -> Iterator[list[str]]:
     rows += [(f"func (n *{name}) watchName() string", '{ return "" }') for name in sorted(results)]
     yield list(_aligned(rows, indent=""))
     constructors = [
-        (f'"{one.name}":', f"func() WatchNotification {{ return new({one.params}) }},")
-        for one in contract.notifications
+        (f'"{note.name}":', f"func() WatchNotification {{ return new({note.params}) }},")
+        for note in contract.notifications
     ]
     yield [
         "// newNotifications returns values to decode the params of notifications into.",

@@ -51,14 +51,14 @@ def _methods(contract: Contract) -> Iterator[str]:
         yield f"### {method.name}\n"
         yield f"{method.summary}\n"
         if method.params is not None:
-            own = [one for one in method.params.members if one.name != "timeoutSeconds"]
+            own = [member for member in method.params.members if member.name != "timeoutSeconds"]
             yield _table(own, "param")
             if method.params.one_of is not None:
                 name = method.params.one_of.name
                 yield f"The params select one event: see [{name}](#{name.lower()}).\n"
         result = "`null`" if method.result is None else _linked(method.result)
         result += " or `null`" if method.result and method.nullable else ""
-        notifications = ", ".join(f"`{one.name}`" for one in method.notifications)
+        notifications = ", ".join(f"`{note.name}`" for note in method.notifications)
         yield f"Result: {result}.{f' Notifications: {notifications}.' if notifications else ''}\n"
         if method.errors:
             kinds = ", ".join(f"`{kind}`" for kind in method.errors)
@@ -68,8 +68,8 @@ def _methods(contract: Contract) -> Iterator[str]:
 def _notifications(contract: Contract) -> Iterator[str]:
     yield "## Notifications\n"
     rows = [
-        (f"`{one.name}`", f"[{one.params}](#{one.params.lower()})", one.summary)
-        for one in contract.notifications
+        (f"`{note.name}`", f"[{note.params}](#{note.params.lower()})", note.summary)
+        for note in contract.notifications
     ]
     yield _grid(("notification", "params", ""), rows)
 
@@ -78,8 +78,8 @@ def _errors(contract: Contract) -> Iterator[str]:
     yield "## Errors\n"
     yield "Match on `data.kind`. [ErrorData](#errordata) lists the other members of `data`.\n"
     rows = [
-        (f"`{one.kind}`", str(one.code), "yes" if one.retryable else "", one.doc)
-        for one in contract.errors
+        (f"`{error.kind}`", str(error.code), "yes" if error.retryable else "", error.doc)
+        for error in contract.errors
     ]
     yield _grid(("kind", "code", "retryable", ""), rows)
 
@@ -87,24 +87,24 @@ def _errors(contract: Contract) -> Iterator[str]:
 def _types(contract: Contract) -> Iterator[str]:
     yield "## Types\n"
     params = {method.params.name for method in contract.methods if method.params is not None}
-    for one in (*contract.types, contract.payload):
-        if one.name in params:
+    for type_ in (*contract.types, contract.payload):
+        if type_.name in params:
             continue
-        yield f"### {one.name}\n"
-        yield f"{one.doc}\n"
-        if isinstance(one, Enum):
-            yield f"{', '.join(f'`{value}`' for value in one.values)}.\n"
-        elif isinstance(one, OneOf):
-            for members in one.alternatives:
+        yield f"### {type_.name}\n"
+        yield f"{type_.doc}\n"
+        if isinstance(type_, Enum):
+            yield f"{', '.join(f'`{value}`' for value in type_.values)}.\n"
+        elif isinstance(type_, OneOf):
+            for members in type_.alternatives:
                 yield _table([member for member in members if member.types], "member")
-        elif one.members:
-            yield _table(one.members, "member")
+        elif type_.members:
+            yield _table(type_.members, "member")
 
 
 def _table(members: Sequence[Member], what: str) -> str:
     rows = []
     for member in members:
-        kinds = " or ".join(_linked(one) for one in member.types)
+        kinds = " or ".join(_linked(type_) for type_ in member.types)
         absent = "" if member.required else "?"
         null = " or `null`" if member.nullable and member.required else ""
         rows.append((f"`{member.name}`{absent}", f"{kinds}{null}", member.doc))
@@ -116,9 +116,9 @@ def _grid(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in cells)
 
 
-def _linked(one: Type) -> str:
-    name = f"[{one.name}](#{one.name.lower()})" if one.named else one.name
-    return f"array of {name}" if one.is_array else name
+def _linked(type_: Type) -> str:
+    name = f"[{type_.name}](#{type_.name.lower()})" if type_.named else type_.name
+    return f"array of {name}" if type_.is_array else name
 
 
 def _transcripts(folder: Path) -> Iterator[str]:

@@ -40,16 +40,16 @@ def _types(contract: Contract) -> Iterator[list[str]]:
         for method in contract.methods
         if method.notifications and method.params is not None
     }
-    for one in contract.types:
-        if isinstance(one, Enum):
-            union = _union(f"export type {one.name} =", [f'"{value}"' for value in one.values])
-            yield [*_doc(one.doc), *union]
-        elif isinstance(one, OneOf):
-            yield [*_doc(one.doc), f"export type {one.name} =", *_alternatives(one)]
+    for type_ in contract.types:
+        if isinstance(type_, Enum):
+            union = _union(f"export type {type_.name} =", [f'"{value}"' for value in type_.values])
+            yield [*_doc(type_.doc), *union]
+        elif isinstance(type_, OneOf):
+            yield [*_doc(type_.doc), f"export type {type_.name} =", *_alternatives(type_)]
         else:
-            yield _object(one, is_watch=one.name in watches)
+            yield _object(type_, is_watch=type_.name in watches)
     notifications = [
-        f'{{ method: "{one.name}"; params: {one.params} }}' for one in contract.notifications
+        f'{{ method: "{note.name}"; params: {note.params} }}' for note in contract.notifications
     ]
     yield [
         *_doc("A notification of a watch."),
@@ -61,19 +61,19 @@ def _union(head: str, types: Sequence[str]) -> list[str]:
     line = f"{head} {' | '.join(types)};"
     if len(line) <= WIDTH:
         return [line]
-    *others, last = [f"  | {one}" for one in types]
+    *others, last = [f"  | {type_}" for type_ in types]
     return [head, *others, f"{last};"]
 
 
-def _object(one: Object, *, is_watch: bool) -> list[str]:
-    is_params = one.name.endswith("Params")
-    name, members, tail = _renamed(one.name), one.members, "}"
+def _object(object_: Object, *, is_watch: bool) -> list[str]:
+    is_params = object_.name.endswith("Params")
+    name, members, tail = _renamed(object_.name), object_.members, "}"
     head = f"export interface {name} {{"
-    if one.one_of is not None:
-        elsewhere = {member.name for variant in one.one_of.alternatives for member in variant}
+    if object_.one_of is not None:
+        elsewhere = {member.name for variant in object_.one_of.alternatives for member in variant}
         members = tuple(member for member in members if member.name not in elsewhere)
-        head, tail = f"export type {name} = {one.one_of.name} & {{", "};"
-    lines = [*_doc(one.doc), head]
+        head, tail = f"export type {name} = {object_.one_of.name} & {{", "};"
+    lines = [*_doc(object_.doc), head]
     for member in members:
         has_default = is_watch and member.name == "watch"
         doc = f"{member.doc} Default: a unique name." if has_default else member.doc
@@ -82,29 +82,29 @@ def _object(one: Object, *, is_watch: bool) -> list[str]:
     return [*lines, tail]
 
 
-def _alternatives(one: OneOf) -> Iterator[str]:
-    for number, members in enumerate(one.alternatives, 1):
+def _alternatives(union: OneOf) -> Iterator[str]:
+    for number, members in enumerate(union.alternatives, 1):
         yield "  | {"
         for member in members:
             line = _member(member, optional=not member.required, is_params=True)
             yield from (*_doc(member.doc if member.types else "", " " * 6), f"      {line}")
-        yield "    };" if number == len(one.alternatives) else "    }"
+        yield "    };" if number == len(union.alternatives) else "    }"
 
 
 def _member(member: Member, *, optional: bool, is_params: bool) -> str:
-    types = [_type(one, is_params=is_params) for one in member.types]
+    types = [_type(type_, is_params=is_params) for type_ in member.types]
     types += ["null"] if member.nullable else []
     types += ["undefined"] if optional and is_params else []
     return f"{member.name}{'?' if optional else ''}: {' | '.join(types)};"
 
 
-def _type(one: Type, *, is_params: bool = False) -> str:
-    name = _PRIMITIVES.get(one.name) or _renamed(one.name)
-    if one.open:
+def _type(type_: Type, *, is_params: bool = False) -> str:
+    name = _PRIMITIVES.get(type_.name) or _renamed(type_.name)
+    if type_.open:
         name += " | (string & {})"
-    if not one.is_array:
+    if not type_.is_array:
         return name
-    item = f"({name})" if one.open else name
+    item = f"({name})" if type_.open else name
     return f"readonly {item}[]" if is_params else f"{item}[]"
 
 
@@ -129,7 +129,7 @@ def _methods(contract: Contract) -> Iterator[list[str]]:
         needed |= {method.params.name} if method.params is not None else set()
         results = [method.result] if method.result is not None else []
         results += method.items.types if method.items is not None else []
-        needed |= {_renamed(one.name) for one in results if one.named}
+        needed |= {_renamed(type_.name) for type_ in results if type_.named}
     yield [
         'import type { Caller, CallOptions } from "../caller.js";',
         *_wrapped_list("import type {", sorted(needed), '} from "./types.js";'),
@@ -144,12 +144,12 @@ def _methods(contract: Contract) -> Iterator[list[str]]:
     ]
     open_ended = [method.name for method in contract.methods if method.open_ended]
     for name, doc, rows in (
-        ("METHODS", "The methods that have stubs.", [one.name for one in contract.methods]),
+        ("METHODS", "The methods that have stubs.", [method.name for method in contract.methods]),
         ("OPEN_ENDED", "The methods whose calls may stay open indefinitely.", open_ended),
         (
             "NOTIFICATIONS",
             "The notifications of watches.",
-            [one.name for one in contract.notifications],
+            [notification.name for notification in contract.notifications],
         ),
     ):
         yield [f"/** {doc} */", *_set(name, rows)]
@@ -236,7 +236,7 @@ def _function(method: Method, name: str, doc: str, returned: str, body: str) -> 
     head = f"  {name}({', '.join(parameters)}): {returned} {{"
     signature = [head]
     if len(head) > WIDTH:
-        signature = [f"  {name}(", *(f"    {one}," for one in parameters), f"  ): {returned} {{"]
+        signature = [f"  {name}(", *(f"    {item}," for item in parameters), f"  ): {returned} {{"]
     return [*_doc(doc, "  "), *signature, f"    return {body};", "  }"]
 
 
