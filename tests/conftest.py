@@ -96,7 +96,9 @@ def worker_lock(name: str, factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield shared
 
 
-def run(*args: str | Path, env: dict[str, str], **how: object) -> subprocess.CompletedProcess[str]:
+def run(
+    *args: str | Path, env: dict[str, str], **options: object
+) -> subprocess.CompletedProcess[str]:
     """Run a command and return its status and output."""
-    how = {"capture_output": True, "text": True, "timeout": 100, "check": False, **how}
-    return subprocess.run(list(map(str, args)), env=env, **how)
+    options = {"capture_output": True, "text": True, "timeout": 100, "check": False, **options}
+    return subprocess.run(list(map(str, args)), env=env, **options)

@@ -12,19 +12,19 @@ from flyte_sidecar.errors import ERRORS, AlreadySignalled, EventError, SidecarEr
 
 
 def subclasses(of: type[SidecarError]) -> Iterator[type[SidecarError]]:
-    for each in of.__subclasses__():
-        if each.__module__ == errors.__name__:
-            yield each
-            yield from subclasses(each)
+    for cls in of.__subclasses__():
+        if cls.__module__ == errors.__name__:
+            yield cls
+            yield from subclasses(cls)
 
 
 def test_the_registry_has_every_error_with_a_kind() -> None:
-    assert set(ERRORS) == {each for each in subclasses(SidecarError) if "kind" in vars(each)}
-    assert len({each.kind for each in ERRORS}) == len({each.code for each in ERRORS}) == len(ERRORS)
+    assert set(ERRORS) == {cls for cls in subclasses(SidecarError) if "kind" in vars(cls)}
+    assert len({cls.kind for cls in ERRORS}) == len({cls.code for cls in ERRORS}) == len(ERRORS)
 
 
 def test_every_error_belongs_to_a_family_or_stands_alone() -> None:
-    alone = [each.kind for each in ERRORS if SidecarError in each.__bases__]
+    alone = [cls.kind for cls in ERRORS if SidecarError in cls.__bases__]
     assert alone == ["internal_error", "too_many_waits"]
 
 

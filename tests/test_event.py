@@ -71,17 +71,17 @@ class Answer(str, Enum):  # noqa: UP042  its str() is not its value
 
 class TestGet:
     def test_an_event_is_found_by_its_name(self) -> None:
-        made = Event.create("approve", "r1")
+        created = Event.create("approve", "r1")
         found = Event.get("approve", "r1")
-        assert found == made
+        assert found == created
         assert found is not None
         assert (found.name, found.run_name, found.phase) == ("approve", "r1", "PAUSED")
-        assert found.action_name == made.pb2.id.name
+        assert found.action_name == created.pb2.id.name
 
     def test_it_can_be_awaited(self) -> None:
         async def main() -> None:
-            made = await Event.create.aio("approve", run_name="r1")
-            assert await Event.get.aio("approve", run_name="r1") == made
+            created = await Event.create.aio("approve", run_name="r1")
+            assert await Event.get.aio("approve", run_name="r1") == created
 
         asyncio.run(main())
 
@@ -107,7 +107,7 @@ class TestGet:
 
     def test_the_parameters_are_those_of_the_sdk(self) -> None:
         parameters = inspect.signature(Event.get).parameters.values()
-        assert [(one.name, one.default) for one in parameters] == [
+        assert [(parameter.name, parameter.default) for parameter in parameters] == [
             ("name", inspect.Parameter.empty),
             ("run_name", inspect.Parameter.empty),
             ("action_name", None),
@@ -121,11 +121,11 @@ class TestGet:
             def shout(self) -> str:
                 return self.name.upper()
 
-        made = Loud.create("approve", "r1")
-        assert type(made) is Loud
+        created = Loud.create("approve", "r1")
+        assert type(created) is Loud
         assert type(Loud.get("approve", "r1")) is Loud
         assert [type(event) for event in Loud.listall("r1")] == [Loud]
-        assert made.shout == "APPROVE"
+        assert created.shout == "APPROVE"
 
 
 class TestListall:
@@ -281,9 +281,9 @@ class TestSignal:
             return True
 
         with ThreadPoolExecutor(16) as threads:
-            taken = list(threads.map(answer, range(16)))
-        assert taken.count(True) == 1
-        assert event.wait() == taken.index(True)
+            accepted = list(threads.map(answer, range(16)))
+        assert accepted.count(True) == 1
+        assert event.wait() == accepted.index(True)
 
     def test_signalling_an_event_that_does_not_exist_raises(self) -> None:
         event = Event.create("approve", "r1")
@@ -313,17 +313,17 @@ class TestAnEventFromAnAction:
 
     def test_it_is_signalled_in_the_scope_of_init(self, store: Path) -> None:
         flyte_sidecar.init(store=store, org="acme", project="p", domain="d")
-        made = Event.create("approve", "r1")
+        created = Event.create("approve", "r1")
         by_hand = Event(
             run_definition_pb2.Action(
-                id={"run": {"name": "r1"}, "name": made.action_name},
+                id={"run": {"name": "r1"}, "name": created.action_name},
                 metadata={"environment_name": "blue"},
             )
         )
         by_hand.signal(True)
         assert by_hand.pb2.id.run.project == "p"
         assert by_hand.pb2.metadata.environment_name == "blue"
-        assert made.wait() is True
+        assert created.wait() is True
 
     def test_the_scope_of_the_action_takes_precedence(self, store: Path) -> None:
         flyte_sidecar.init(store=store, project="theirs")
@@ -468,15 +468,15 @@ class TestWait:
                 threads.submit(event.wait),
             ]
             Event(event.pb2).signal(True)
-            assert [one.result(TEST_TIMEOUT) for one in waiting] == [True] * 3
+            assert [wait.result(TEST_TIMEOUT) for wait in waiting] == [True] * 3
 
     def test_cancelling_a_wait_affects_neither_the_event_nor_other_waits(self) -> None:
         async def main() -> None:
             event = await Event.create.aio("approve", "r1")
-            left = asyncio.create_task(event.wait.aio())
+            cancelled = asyncio.create_task(event.wait.aio())
             stays = asyncio.create_task(event.wait.aio())
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(left, 0.01)
+                await asyncio.wait_for(cancelled, 0.01)
             await event.signal.aio(True)
             assert await stays is True
 
@@ -630,17 +630,17 @@ class TestProcess:
 
             while not _init.shared_service._cancelled_by_pause:  # until the wait is open
                 pass
-            go, told = os.pipe(), os.pipe()
+            go, ready = os.pipe(), os.pipe()
             child = os.fork()
             if child == 0:
                 Event.create("by the child", "r1").signal(True)
                 print([event.name for event in suspended], flush=True)
-                os.write(told[1], b".")
+                os.write(ready[1], b".")
                 os.read(go[0], 1)  # until the parent has closed its store
                 Event.create("later by the child", "r1").signal(True)
                 Event.get("asked", "r1").signal(True)
                 sys.exit()
-            os.read(told[0], 1)
+            os.read(ready[0], 1)
             Event.create("by the parent", "r1")
             # Closes the store for a moment; the wait goes on.
             if os.fork() == 0:
@@ -690,12 +690,12 @@ class TestProcess:
             from flyte_sidecar._sync import background_loop
 
             flyte_sidecar.init(store=sys.argv[1])
-            forked, made = threading.Event(), []
+            forked, created = threading.Event(), []
 
             def work(number):
                 while not forked.is_set():
-                    event = Event.create(f"{number}.{len(made)}", "r1")
-                    made.append(event)
+                    event = Event.create(f"{number}.{len(created)}", "r1")
+                    created.append(event)
                     event.signal(True)
 
             threads = [threading.Thread(target=work, args=[number]) for number in range(4)]
@@ -709,7 +709,7 @@ class TestProcess:
             forked.set()
             for thread in threads:
                 thread.join()
-            print(len(made))
+            print(len(created))
             """,
             store,
         )

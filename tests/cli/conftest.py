@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.verbs import Environment, Reader, Started, Terminal
+from tests.cli.verbs import Environment, RunningVerb, Started, Terminal
 from tests.e2e.process import Process
 
 
@@ -36,8 +36,8 @@ def env(command: Environment) -> Environment:
 
 @pytest.fixture
 def watch(env: Environment, started: Started) -> Any:
-    def watch(*arguments: str, **how: Any) -> Reader:
-        started.append(Reader(env, "watch", *arguments, **how))
+    def watch(*arguments: str, **options: Any) -> RunningVerb:
+        started.append(RunningVerb(env, "watch", *arguments, **options))
         return started[-1]
 
     return watch
@@ -45,8 +45,8 @@ def watch(env: Environment, started: Started) -> Any:
 
 @pytest.fixture
 def terminal(env: Environment, started: Started) -> Any:
-    def terminal(*arguments: str, also: Environment | None = None, **how: Any) -> Terminal:
-        verb = Terminal({**env, **(also or {})}, *arguments, **how)
+    def terminal(*arguments: str, also: Environment | None = None, **options: Any) -> Terminal:
+        verb = Terminal({**env, **(also or {})}, *arguments, **options)
         started.append(verb)
         return verb
 

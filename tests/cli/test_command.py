@@ -80,8 +80,8 @@ def test_options_are_accepted_before_and_after_the_verb(
 
 
 def test_options_set_the_default_scope_of_requests(command: Environment) -> None:
-    words = ("--org", "o", "--project", "p", "--domain", "d", "call", "events.create")
-    done = run("flyte-sidecar", *words, '{"runName":"r","name":"n"}', env=command)
+    arguments = ("--org", "o", "--project", "p", "--domain", "d", "call", "events.create")
+    done = run("flyte-sidecar", *arguments, '{"runName":"r","name":"n"}', env=command)
     event = json.loads(done.stdout)
     assert (event["org"], event["project"], event["domain"]) == ("o", "p", "d")
 
@@ -129,17 +129,17 @@ URLS += ["sqlite+pysqlite:///x.db", "SQLite://x", "FILE:///x.db", "https://host/
 def test_a_store_that_is_not_a_path_is_rejected_and_creates_no_file(
     url: str, where: str, tmp_path: Path, command: Environment
 ) -> None:
-    words = ["--store", url] if where == "option" else []
+    arguments = ["--store", url] if where == "option" else []
     env = {**command, "FLYTE_SIDECAR_STORE": url}
-    done = run("flyte-sidecar", *words, "call", "sidecar.status", env=env, cwd=tmp_path)
+    done = run("flyte-sidecar", *arguments, "call", "sidecar.status", env=env, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert f"the store must be a path of a file, not a URL or :memory: ({url!r}" in done.stderr
     assert os.listdir(tmp_path) == []
 
 
 def test_a_file_name_may_look_like_a_url(tmp_path: Path, command: Environment) -> None:
-    words = ("--store", "./file:x", "call", "events.list", '{"runName":"r"}')
-    assert run("flyte-sidecar", *words, env=command, cwd=tmp_path).returncode == 0
+    arguments = ("--store", "./file:x", "call", "events.list", '{"runName":"r"}')
+    assert run("flyte-sidecar", *arguments, env=command, cwd=tmp_path).returncode == 0
     assert "file:x" in os.listdir(tmp_path)
 
 
@@ -165,7 +165,7 @@ def test_version_and_help_are_printed(command: Environment) -> None:
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         ["--no-such-option"],
         ["no-such-verb"],
@@ -176,8 +176,8 @@ def test_version_and_help_are_printed(command: Environment) -> None:
         ["call"],
     ],
 )
-def test_invalid_arguments_exit_with_2(words: list[str], command: Environment) -> None:
-    done = run("flyte-sidecar", *words, env=command)
+def test_invalid_arguments_exit_with_2(arguments: list[str], command: Environment) -> None:
+    done = run("flyte-sidecar", *arguments, env=command)
     assert (done.returncode, done.stdout) == (2, "")
     assert "usage: flyte-sidecar" in done.stderr
 
@@ -202,22 +202,23 @@ def test_modules_in_the_current_folder_are_not_imported(
 
 
 @pytest.mark.parametrize(
-    "words", [["demo"], ["call", "sidecar.status"], ["doctor"], ["pending"], ["watch", "--json"]]
+    "arguments",
+    [["demo"], ["call", "sidecar.status"], ["doctor"], ["pending"], ["watch", "--json"]],
 )
 def test_a_verb_whose_output_cannot_be_written_ends_without_a_traceback(
-    words: list[str], command: Environment
+    arguments: list[str], command: Environment
 ) -> None:
     with open("/dev/full", "wb") as full:
-        how = {"capture_output": False, "stdout": full, "stderr": subprocess.PIPE}
-        done = run("flyte-sidecar", *words, env=command, **how)
+        options = {"capture_output": False, "stdout": full, "stderr": subprocess.PIPE}
+        done = run("flyte-sidecar", *arguments, env=command, **options)
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
 
 
 def test_a_deleted_current_folder_is_a_one_line_error(tmp_path: Path, command: Environment) -> None:
     (tmp_path / "gone").mkdir()
-    words = "cd gone && rmdir ../gone && exec flyte-sidecar --store x.db call sidecar.status"
-    done = run("sh", "-c", words, env=command, cwd=tmp_path)
+    script = "cd gone && rmdir ../gone && exec flyte-sidecar --store x.db call sidecar.status"
+    done = run("sh", "-c", script, env=command, cwd=tmp_path)
     assert done.returncode == 2
     assert "cannot find a path for the store" in done.stderr
     assert "Traceback" not in done.stderr
@@ -227,11 +228,11 @@ def test_the_demo_shows_both_processes_and_succeeds(command: Environment) -> Non
     done = run("flyte-sidecar", "demo", env=command)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    for words in ("run    ->", "editor <-", '"events.wait"', "already_signalled", '"payload":0.75'):
-        assert words in done.stdout
+    for text in ("run    ->", "editor <-", '"events.wait"', "already_signalled", '"payload":0.75'):
+        assert text in done.stdout
     places = [
-        done.stdout.index(words)
-        for words in ('"events.watch"', '"events.synced"', '"created"', '"resolved"', '"cancelled"')
+        done.stdout.index(text)
+        for text in ('"events.watch"', '"events.synced"', '"created"', '"resolved"', '"cancelled"')
     ]
     assert places == sorted(places)
     assert "\x1b" not in done.stdout

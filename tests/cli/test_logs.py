@@ -16,8 +16,8 @@ Environment = dict[str, str]
 
 def serve(log: Path, command: Environment) -> subprocess.CompletedProcess[str]:
     request = '{"jsonrpc":"2.0","method":"events.get","params":{}}\n'
-    words = ("flyte-sidecar", "--log-level", "info", "--log-file", log)
-    return run(*words, env=command, input=request)
+    arguments = ("flyte-sidecar", "--log-level", "info", "--log-file", log)
+    return run(*arguments, env=command, input=request)
 
 
 @pytest.mark.parametrize("bits", [None, 0o600, 0o644, 0o666])

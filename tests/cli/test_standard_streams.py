@@ -22,8 +22,8 @@ UNSAFE = "a\x7f\x9b2J\u200f\u061c\u2028\u202e\U000e0041\xad\ufeffz"
 SAFE = "é\u3000日本\u200d😀\ufe0f"
 
 
-def shell(arguments: str, env: Environment, **how: object) -> subprocess.CompletedProcess[str]:
-    return run("sh", "-c", arguments, env=env, **{"input": PARAMS, **how})
+def shell(arguments: str, env: Environment, **options: object) -> subprocess.CompletedProcess[str]:
+    return run("sh", "-c", arguments, env=env, **{"input": PARAMS, **options})
 
 
 def ask(command: Environment, **members: object) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.verbs import Environment, Reader, Started, answer, ask, cells_of, edit_events
+from tests.cli.verbs import Environment, RunningVerb, Started, answer, ask, cells_of, edit_events
 from tests.conftest import ROOT, TEST_TIMEOUT, needs, run
 from tests.e2e.process import Process
 
@@ -202,7 +202,7 @@ def test_escape_sequences_in_prompts_and_answers_are_sanitized(
 ) -> None:
     ask(other, prompt=ESCAPES)
     ask(other, "next", prompt="")
-    started.append(Reader(env, *verb.split()))
+    started.append(RunningVerb(env, *verb.split()))
     lines = [started[-1].line() for _ in range(3 if verb == "pending" else 2)]
     assert NOT_ON_A_TERMINAL.findall("".join(lines)) == []
     printed = r"Deploy?\x1b[2J\x1b]0;owned\x07 \x9b31m \u202e\x7f\x00end"
@@ -216,7 +216,7 @@ def test_escape_sequences_in_names_are_sanitized(
     ask(other)
     unsafe = "a\x1b[31m\nb\x9b"
     edit_events(store, name=unsafe, runName=unsafe)
-    started.append(Reader(env, verb))
+    started.append(RunningVerb(env, verb))
     line = [started[-1].line() for _ in range(2 if verb == "pending" else 1)][-1]
     assert NOT_ON_A_TERMINAL.findall(line) == []
     assert line.count(r"a\x1b[31m b\x9b") == 2
@@ -227,7 +227,7 @@ def test_json_lines_contain_no_raw_controls_and_no_other_line_breaks(
     env: Environment, started: Started, other: Process, verb: str
 ) -> None:
     ask(other, prompt=ESCAPES + "\x85\u2029")
-    started.append(Reader(env, verb, "--json"))
+    started.append(RunningVerb(env, verb, "--json"))
     line = started[-1].line()
     assert NOT_ON_A_TERMINAL.findall(line) == []
     decoded = json.loads(line)
@@ -240,7 +240,7 @@ def test_characters_outside_the_encoding_of_stdout_are_escaped(
     env: Environment, started: Started, other: Process, verb: str
 ) -> None:
     ask(other, prompt="blä 青")
-    started.append(Reader({**env, "PYTHONIOENCODING": "ascii"}, verb))
+    started.append(RunningVerb({**env, "PYTHONIOENCODING": "ascii"}, verb))
     line = [started[-1].line() for _ in range(2 if verb == "pending" else 1)][-1]
     assert line.endswith(r"bl\xe4 \u9752")
 
@@ -298,20 +298,20 @@ class Backend:
     org, project, domain = None, "p", "d"
 
     async def watch(self, watch):
-        async def tell(how, *what):
-            how(*what)
-            while watch.available().done():  # it is not taken yet
+        async def report(method, *arguments):
+            method(*arguments)
+            while watch.available().done():  # until it has been sent
                 await asyncio.sleep(0)
 
         members = {name: None for name in Event.__struct_fields__}
         members |= {"project": "p", "domain": "d", "run_name": "r", "name": "n", "action_name": "c"}
         event = Event(**{**members, "pending": True, "partial": False, "phase": "QUEUED"})
-        await tell(watch.put, event)
-        await tell(watch.sync)
-        await tell(watch.disconnect, BackendUnavailable("it is\\x1b[2J away"))
-        await tell(watch.sync)
-        await tell(watch.put, replace(event, phase="PAUSED", prompt="Deploy?"))
-        await tell(watch.remove, event)
+        await report(watch.put, event)
+        await report(watch.sync)
+        await report(watch.disconnect, BackendUnavailable("it is\\x1b[2J away"))
+        await report(watch.sync)
+        await report(watch.put, replace(event, phase="PAUSED", prompt="Deploy?"))
+        await report(watch.remove, event)
         if "FINISHED" not in os.environ:
             raise PermissionDenied("no\\x1b[2J more")
 

@@ -24,11 +24,11 @@ from tests.e2e.process import Process
 Environment = dict[str, str]
 
 
-class Reader:
+class RunningVerb:
     """A running verb, whose lines are read as they are printed."""
 
-    def __init__(self, env: Environment, *arguments: str, **how: Any) -> None:
-        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **how}
+    def __init__(self, env: Environment, *arguments: str, **options: Any) -> None:
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
         self.popen = subprocess.Popen(
             [sys.executable, "-m", "flyte_sidecar", *arguments], env=env, **streams
         )
@@ -38,9 +38,9 @@ class Reader:
     def line(self) -> str:
         while b"\n" not in self._text:
             assert select.select([self._from], [], [], TEST_TIMEOUT)[0], self._text
-            some = os.read(self._from, 1 << 16)
-            assert some, (self._text, self.rest())
-            self._text += some
+            data = os.read(self._from, 1 << 16)
+            assert data, (self._text, self.rest())
+            self._text += data
         line, _, self._text = self._text.partition(b"\n")
         return line.decode().rstrip("\r")
 
@@ -64,13 +64,15 @@ class Reader:
         return self.rest()
 
 
-class Terminal(Reader):
+class Terminal(RunningVerb):
     """A verb that runs on a terminal with a number of columns."""
 
-    def __init__(self, env: Environment, *arguments: str, columns: int = 100, **how: Any) -> None:
+    def __init__(
+        self, env: Environment, *arguments: str, columns: int = 100, **options: Any
+    ) -> None:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        super().__init__(env, *arguments, stdout=slave, **how)
+        super().__init__(env, *arguments, stdout=slave, **options)
         os.close(slave)
         self._from = self.master
 
@@ -78,15 +80,15 @@ class Terminal(Reader):
         """Return all lines up to the end."""
         text = b""
         try:
-            while some := os.read(self.master, 1 << 16):
-                text += some
+            while data := os.read(self.master, 1 << 16):
+                text += data
         except OSError:  # the other end is closed
             pass
         assert self.rest()[0] == 0
         return text.decode().splitlines()
 
 
-Started = list[Reader]
+Started = list[RunningVerb]
 
 
 def ask(other: Process, name: str = "deploy", run_name: str = "r", **more: Any) -> Any:

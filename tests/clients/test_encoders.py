@@ -96,7 +96,7 @@ def test_numbers_of_a_plain_encoder_are_accepted_unchanged(
     encoded = run(*encoder(tmp_path), env=command, input="\n".join(lines))
     assert (encoded.returncode, encoded.stderr) == (0, "")
     served = run("flyte-sidecar", env=command, input=encoded.stdout)
-    responses = {one["id"]: one for one in map(json.loads, served.stdout.splitlines())}
+    responses = {reply["id"]: reply for reply in map(json.loads, served.stdout.splitlines())}
     # The encoder's output, decoded as other JSON readers do.
     payloads = [
         json.loads(line, parse_int=float)["params"].get("payload")

@@ -20,7 +20,7 @@ BUILD_SECONDS = 500
 PAGE = (ROOT / "docs" / "editors-and-libraries.md").read_text()
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 
-Words = list[str | Path]
+ProgramCommand = list[str | Path]
 Environment = dict[str, str]
 
 
@@ -62,25 +62,25 @@ EMACS_DRIVER = """
 """
 
 
-def vim(folder: Path) -> Words:
+def vim(folder: Path) -> ProgramCommand:
     tool = needs("vim", (9, 0))
     (folder / "wait.vim").write_text(example("Vim") + VIM_DRIVER)
     return [tool, "-u", "NONE", "-N", "-es", "-S", folder / "wait.vim"]
 
 
-def neovim(folder: Path) -> Words:
+def neovim(folder: Path) -> ProgramCommand:
     tool = needs("nvim", (0, 11))
     (folder / "wait.lua").write_text(example("Neovim") + NEOVIM_DRIVER)
     return [tool, "-l", folder / "wait.lua"]
 
 
-def emacs(folder: Path) -> Words:
+def emacs(folder: Path) -> ProgramCommand:
     tool = needs("emacs", (28, 2))
     (folder / "wait.el").write_text(example("Emacs") + EMACS_DRIVER)
     return [tool, "-Q", "--batch", "-l", folder / "wait.el"]
 
 
-def node(folder: Path) -> Words:
+def node(folder: Path) -> ProgramCommand:
     for name in ("package.json", "package-lock.json"):
         (folder / name).write_bytes((HERE / "node" / name).read_bytes())
     build(folder, needs("npm"), "ci", "--silent")
@@ -88,7 +88,7 @@ def node(folder: Path) -> Words:
     return [needs("node", (20,)), folder / "wait.mjs"]
 
 
-def java(folder: Path) -> Words:
+def java(folder: Path) -> ProgramCommand:
     tool = needs("java", (17,))
     build(
         folder,
@@ -99,15 +99,15 @@ def java(folder: Path) -> Words:
     return [tool, "-cp", folder / "*", folder / "Wait.java"]
 
 
-def jrpc2(folder: Path) -> Words:
+def jrpc2(folder: Path) -> ProgramCommand:
     return go(folder, "jrpc2")
 
 
-def sourcegraph(folder: Path) -> Words:
+def sourcegraph(folder: Path) -> ProgramCommand:
     return go(folder, "sourcegraph/jsonrpc2")
 
 
-def go(folder: Path, heading: str) -> Words:
+def go(folder: Path, heading: str) -> ProgramCommand:
     tool = needs("go", (1, 24))
     for name in ("go.mod", "go.sum"):
         (folder / name).write_bytes((HERE / "go" / name).read_bytes())
@@ -116,7 +116,7 @@ def go(folder: Path, heading: str) -> Words:
     return [folder / "wait"]
 
 
-def rust(folder: Path) -> Words:
+def rust(folder: Path) -> ProgramCommand:
     tool = needs("cargo", (1, 85))
     (folder / "src").mkdir()
     (folder / "Cargo.toml").write_bytes((HERE / "rust" / "Cargo.toml").read_bytes())
@@ -125,8 +125,8 @@ def rust(folder: Path) -> Words:
     return [folder / "target" / "debug" / "wait"]
 
 
-def build(folder: Path, *words: str | Path) -> None:
-    done = run(*words, env=dict(os.environ), cwd=folder, timeout=BUILD_SECONDS)
+def build(folder: Path, *arguments: str | Path) -> None:
+    done = run(*arguments, env=dict(os.environ), cwd=folder, timeout=BUILD_SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -135,21 +135,21 @@ PROGRAMS = [vim, neovim, emacs, node, java, jrpc2, sourcegraph, rust]
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_an_example_waits_for_an_answer_until_its_timeout(
-    program: Callable[[Path], Words], command: Environment, tmp_path: Path
+    program: Callable[[Path], ProgramCommand], command: Environment, tmp_path: Path
 ) -> None:
-    words = program(tmp_path)
+    start = program(tmp_path)
 
     def waited(name: str, seconds: str) -> str:
         # Editors read these values from the environment, programs from their arguments.
         env = {**command, "RUN": "r1", "NAME": name, "SECONDS": seconds}
         arguments = () if program in (vim, neovim, emacs) else ("r1", name, seconds)
-        done = run(*words, *arguments, env=env, cwd=tmp_path)
+        done = run(*start, *arguments, env=env, cwd=tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.strip().strip('"')
 
     def call(method: str, **params: object) -> None:
-        words = ("call", method, json.dumps({"runName": "r1", **params}))
-        done = run("flyte-sidecar", *words, env=command)
+        arguments = ("call", method, json.dumps({"runName": "r1", **params}))
+        done = run("flyte-sidecar", *arguments, env=command)
         assert done.returncode == 0, done.stderr
 
     call("events.create", name="deploy")

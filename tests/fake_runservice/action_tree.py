@@ -56,8 +56,8 @@ class ActionTree:
             matches = self._matches(node.action)
             if matches != node.matching:
                 node.matching = matches
-                for one in node.ancestors():
-                    one.matching_below += 1 if matches else -1
+                for ancestor in node.ancestors():
+                    ancestor.matching_below += 1 if matches else -1
         shown: dict[str, Node] = {}
         for node in changed.values():
             self._show(node, shown)
@@ -67,28 +67,28 @@ class ActionTree:
 
     def _upsert(self, action: Action, changed: dict[str, Node]) -> None:
         node = self._nodes.get(action.id)
-        former = None
+        previous = None
         if node is None:
             parent = self._nodes.get(action.parent)
             if parent is None and action.parent and self._exists(action.parent):
-                words = f"parent node [{action.parent}] not found for action [{action.id}]"
-                raise StatusError("UNKNOWN", words)
+                message = f"parent node [{action.parent}] not found for action [{action.id}]"
+                raise StatusError("UNKNOWN", message)
             node = self._nodes[action.id] = Node(action, parent)
         else:
-            former, node.action = node.action.phase, action
+            previous, node.action = node.action.phase, action
         changed[action.id] = node
-        for one in node.ancestors():
-            one.counts[action.phase] = one.counts.get(action.phase, 0) + 1
-            if former is not None:
-                one.counts[former] -= 1
-            changed[one.action.id] = one
+        for ancestor in node.ancestors():
+            ancestor.counts[action.phase] = ancestor.counts.get(action.phase, 0) + 1
+            if previous is not None:
+                ancestor.counts[previous] -= 1
+            changed[ancestor.action.id] = ancestor
 
     def _show(self, node: Node, shown: dict[str, Node]) -> None:
         if node.matching:
-            for one in node.ancestors():
-                if not one.visible:
-                    one.visible = True
-                    shown[one.action.id] = one
+            for ancestor in node.ancestors():
+                if not ancestor.visible:
+                    ancestor.visible = True
+                    shown[ancestor.action.id] = ancestor
             node.visible = True
             shown[node.action.id] = node
         elif node.visible:
@@ -96,11 +96,11 @@ class ActionTree:
             if node.matching_below:
                 return
             node.visible = False
-            for one in node.ancestors():
-                if not one.visible or one.matching or one.matching_below:
+            for ancestor in node.ancestors():
+                if not ancestor.visible or ancestor.matching or ancestor.matching_below:
                     break
-                one.visible = False
-                shown.setdefault(one.action.id, one)
+                ancestor.visible = False
+                shown.setdefault(ancestor.action.id, ancestor)
 
     def _matches(self, action: Action) -> bool:
         if self._phases and PHASES[action.phase] not in self._phases:
@@ -113,14 +113,14 @@ def _parse(filters: list[Filter]) -> tuple[frozenset[int], str]:
     supported = {"PHASE": "VALUE_IN", "NAME": "CONTAINS_CASE_INSENSITIVE"}
     phases: set[int] = set()
     text = ""
-    for one in filters:
-        if supported.get(one.field) != one.function:
-            wrong = f"function {one.function} is not supported for filter {one.field}"
+    for filter_ in filters:
+        if supported.get(filter_.field) != filter_.function:
+            wrong = f"function {filter_.function} is not supported for filter {filter_.field}"
             raise StatusError("INVALID_ARGUMENT", wrong)
-        if one.field == "NAME":
-            text = one.values[0].lower() if one.values else text
+        if filter_.field == "NAME":
+            text = filter_.values[0].lower() if filter_.values else text
             continue
-        for value in one.values:
+        for value in filter_.values:
             digits = value.removeprefix("-") if value.startswith("-") else value.removeprefix("+")
             if not (digits.isascii() and digits.isdigit()):
                 raise StatusError("INVALID_ARGUMENT", f"invalid phase value: {value}")

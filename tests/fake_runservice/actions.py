@@ -129,17 +129,17 @@ class RunRecord:
 
     def put(self, action: Action) -> None:
         """Add an action, or replace its former state."""
-        former = self.actions.get(action.id)
+        previous = self.actions.get(action.id)
         sort_key = (action.created_at, action.id)
-        if former is None or former.created_at != action.created_at:
-            if former is not None:
-                at = bisect_left(self._created, (former.created_at, former.id))
+        if previous is None or previous.created_at != action.created_at:
+            if previous is not None:
+                at = bisect_left(self._created, (previous.created_at, previous.id))
                 del self._created[at], self._ids[at]
             at = bisect_left(self._created, sort_key)
             self._created.insert(at, sort_key)
             self._ids.insert(at, action.id)
         self.paused += (action.phase == "PAUSED") - (
-            former is not None and former.phase == "PAUSED"
+            previous is not None and previous.phase == "PAUSED"
         )
         self.actions[action.id] = action
         self._orders.clear()
@@ -154,8 +154,8 @@ class RunRecord:
         return self._orders[sort]
 
 
-def same(one: Payload, other: Payload) -> bool:
+def same(first: Payload, second: Payload) -> bool:
     """Return whether two payloads are equal and of the same type; NaN equals NaN."""
-    if type(one) is not type(other):
+    if type(first) is not type(second):
         return False
-    return one == other or (one != one and other != other)
+    return first == second or (first != first and second != second)

@@ -94,7 +94,7 @@ class ActionsWatch:
         return self
 
     def __next__(self) -> dict[str, Any]:
-        return {one.action.id.name: one for one in next(self.call).enriched_actions}
+        return {row.action.id.name: row for row in next(self.call).enriched_actions}
 
 
 def run_id(run: str, org: str = "") -> dict[str, str]:
@@ -111,11 +111,11 @@ def status_and_message(error: Any) -> tuple[str, str]:
 
 
 def signal_status(
-    client: GrpcClient, value: Payload | None, action: str = "c1", **how: Any
+    client: GrpcClient, value: Payload | None, action: str = "c1", **options: Any
 ) -> object:
     """Signal, and return the status and the message of the error, or "OK"."""
     try:
-        client.signal(action, value, **how)
+        client.signal(action, value, **options)
     except grpc.RpcError as error:
         return status_and_message(error)
     return "OK"

@@ -73,10 +73,10 @@ class Faults:
     def count_down(self, counts: dict[str, int], method: str) -> bool:
         """Decrement the method's count; return whether it was positive."""
         with self._lock:
-            left = counts.get(method, 0)
-            if left > 0:
-                counts[method] = left - 1
-            return left > 0
+            remaining = counts.get(method, 0)
+            if remaining > 0:
+                counts[method] = remaining - 1
+            return remaining > 0
 
     def _end(self, error: StatusError) -> None:
         for stream in tuple(self.streams):

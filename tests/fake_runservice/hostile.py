@@ -82,11 +82,11 @@ def endless(message: Callable[[int], bytes]) -> Response:
     return response
 
 
-def status(name: str, words: str = "a hostile service failed") -> Response:
+def status(name: str, message: str = "a hostile service failed") -> Response:
     """Fail with a status without calling the service."""
 
     async def response(context: Context, _: Execute) -> AsyncIterator[bytes]:
-        await context.abort(grpc.StatusCode[name], words)
+        await context.abort(grpc.StatusCode[name], message)
         yield b""
 
     return response

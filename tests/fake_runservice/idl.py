@@ -25,7 +25,7 @@ def set_signal_info(
 
 def paused_actions_only(request: ListRunsRequest) -> bool:
     fields = UnknownFieldSet(Empty.FromString(request.SerializeToString()))
-    return any(one.field_number == PAUSED_ACTIONS_ONLY and one.data for one in fields)
+    return any(unknown.field_number == PAUSED_ACTIONS_ONLY and unknown.data for unknown in fields)
 
 
 def field(number: int, data: bytes) -> bytes:

@@ -66,11 +66,11 @@ _COLUMNS: dict[str, tuple[str, Callable[[Action], Any]]] = {
 }
 COLUMN_FIELDS = frozenset(_COLUMNS) - {"name", "parent_name"}
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "NOT_EQUAL": lambda value, wanted: value != wanted,
-    "GREATER_THAN": lambda value, wanted: value > wanted,
-    "GREATER_THAN_OR_EQUAL": lambda value, wanted: value >= wanted,
-    "LESS_THAN": lambda value, wanted: value < wanted,
-    "LESS_THAN_OR_EQUAL": lambda value, wanted: value <= wanted,
+    "NOT_EQUAL": lambda value, operand: value != operand,
+    "GREATER_THAN": lambda value, operand: value > operand,
+    "GREATER_THAN_OR_EQUAL": lambda value, operand: value >= operand,
+    "LESS_THAN": lambda value, operand: value < operand,
+    "LESS_THAN_OR_EQUAL": lambda value, operand: value <= operand,
 }
 _LIKE = {
     "CONTAINS": "%{}%",
@@ -93,14 +93,14 @@ def parse_query(
         if field not in COLUMN_FIELDS:
             raise StatusError("INVALID_ARGUMENT", f"invalid sort field: {field}")
     chosen = tuple(filters)
-    for one in chosen:
+    for filter_ in chosen:
         wrong = None
-        if one.field not in fields:
-            wrong = f"invalid filter field: {one.field}"
-        elif one.function not in _FUNCTIONS:
-            wrong = f"unsupported filter function: {one.function}"
-        elif not one.values:
-            wrong = f"filter {one.field} has no values"
+        if filter_.field not in fields:
+            wrong = f"invalid filter field: {filter_.field}"
+        elif filter_.function not in _FUNCTIONS:
+            wrong = f"unsupported filter function: {filter_.function}"
+        elif not filter_.values:
+            wrong = f"filter {filter_.field} has no values"
         if wrong is not None:
             raise StatusError("INVALID_ARGUMENT", f"failed to convert filters: {wrong}")
     if token and re.fullmatch(r"\+?[0-9]{1,18}|-0+", token) is None:
@@ -112,13 +112,13 @@ def parse_query(
 def compile_filters(query: ListQuery, scope: Iterable[str | int]) -> list[Predicate]:
     """Return predicates for the filters; `scope` are the values that precede them in the SQL."""
     before = tuple(scope)
-    for at, one in enumerate(query.filters, len(before) + 1):
-        _check_argument(at, one)
-    for one in query.filters:
-        _check_operator(one)
+    for at, filter_ in enumerate(query.filters, len(before) + 1):
+        _check_argument(at, filter_)
+    for filter_ in query.filters:
+        _check_operator(filter_)
     if any("\0" in value for value in before if isinstance(value, str)):
         raise no_nul("failed to list actions")
-    return [_predicate(one) for one in query.filters]
+    return [_predicate(filter_) for filter_ in query.filters]
 
 
 def page(rows: Iterable[Action], query: ListQuery, predicates: list[Predicate]) -> list[Action]:
@@ -156,42 +156,42 @@ def _failed(message: str) -> StatusError:
     return StatusError("INTERNAL", f"failed to list actions: {message}")
 
 
-def _check_argument(at: int, one: Filter) -> None:
+def _check_argument(at: int, filter_: Filter) -> None:
     """Raise the error of the database's driver for values that it cannot send."""
-    many = len(one.values) > 1
-    if one.function == "VALUE_IN" and not many:
+    many = len(filter_.values) > 1
+    if filter_.function == "VALUE_IN" and not many:
         why = "pq: unable to convert string to array"
         raise _failed(f"sql: converting argument ${at} type: {why}")
-    if many and one.function in ("EQUAL", *_COMPARE):
+    if many and filter_.function in ("EQUAL", *_COMPARE):
         why = "unsupported type []string, a slice of string"
         raise _failed(f"sql: converting argument ${at} type: {why}")
 
 
-def _check_operator(one: Filter) -> None:
-    kind = _COLUMNS[one.field][0]
-    if kind == _TEXT or one.function not in _LIKE:
+def _check_operator(filter_: Filter) -> None:
+    kind = _COLUMNS[filter_.field][0]
+    if kind == _TEXT or filter_.function not in _LIKE:
         return
-    if one.function == "CONTAINS_CASE_INSENSITIVE":
+    if filter_.function == "CONTAINS_CASE_INSENSITIVE":
         raise _failed(f"pq: function lower({kind}) does not exist (42883)")
-    operator = "!~~" if one.function == "NOT_ENDS_WITH" else "~~"
+    operator = "!~~" if filter_.function == "NOT_ENDS_WITH" else "~~"
     raise _failed(f"pq: operator does not exist: {kind} {operator} unknown (42883)")
 
 
-def _predicate(one: Filter) -> Predicate:
-    kind, read = _COLUMNS[one.field]
-    if any("\0" in value for value in one.values):
+def _predicate(filter_: Filter) -> Predicate:
+    kind, read = _COLUMNS[filter_.field]
+    if any("\0" in value for value in filter_.values):
         raise no_nul("failed to list actions")
-    if one.function in _LIKE:
-        text = one.values[0] if len(one.values) == 1 else f"[{' '.join(one.values)}]"
-        likes = _like(_LIKE[one.function].format(text), one.function)
+    if filter_.function in _LIKE:
+        text = filter_.values[0] if len(filter_.values) == 1 else f"[{' '.join(filter_.values)}]"
+        likes = _like(_LIKE[filter_.function].format(text), filter_.function)
         return lambda action: (value := read(action)) is not None and likes(value)
-    wanted = [_value(kind, value) for value in one.values]
-    if one.function == "VALUE_IN":
-        return lambda action: read(action) in wanted
-    first = wanted[0]
-    if one.function == "EQUAL":  # the most frequent one, so the fastest
+    operands = [_value(kind, value) for value in filter_.values]
+    if filter_.function == "VALUE_IN":
+        return lambda action: read(action) in operands
+    first = operands[0]
+    if filter_.function == "EQUAL":  # the most frequent one, so the fastest
         return lambda action: bool(read(action) == first)
-    compare = _COMPARE[one.function]
+    compare = _COMPARE[filter_.function]
     return lambda action: (value := read(action)) is not None and compare(value, first)
 
 
@@ -227,5 +227,5 @@ def _like(pattern: str, function: str) -> Callable[[str], bool]:
     if escaped:
         raise _failed("pq: LIKE pattern must not end with escape character (22025)")
     found = re.compile(source, re.DOTALL).fullmatch
-    wanted = function != "NOT_ENDS_WITH"
-    return lambda text: (found(text.lower() if fold else text) is not None) is wanted
+    expected = function != "NOT_ENDS_WITH"
+    return lambda text: (found(text.lower() if fold else text) is not None) is expected

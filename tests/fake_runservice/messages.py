@@ -109,14 +109,14 @@ def payload(request: service.SignalEventRequest) -> Payload | None:
 def query(request: list_pb2.ListRequest, fields: frozenset[str]) -> ListQuery:
     """Return the query of a listing's request."""
     fields_sorted = request.sort_by_fields or ([request.sort_by] if request.sort_by.key else [])
-    sort: Sort = tuple((one.key, one.direction == list_pb2.Sort.ASCENDING) for one in fields_sorted)
+    sort: Sort = tuple((by.key, by.direction == list_pb2.Sort.ASCENDING) for by in fields_sorted)
     return parse_query(request.limit, request.token, sort, filters(request.filters), fields)
 
 
-def filters(found: Iterable[list_pb2.Filter]) -> list[Filter]:
+def filters(requested: Iterable[list_pb2.Filter]) -> list[Filter]:
     return [
-        Filter(list_pb2.Filter.Function.Name(one.function), one.field, tuple(one.values))
-        for one in found
+        Filter(list_pb2.Filter.Function.Name(item.function), item.field, tuple(item.values))
+        for item in requested
     ]
 
 

@@ -169,7 +169,7 @@ class Model(Records):
             ids = run.ids(query.sort)
             if not predicates:
                 ids = ids[query.offset : query.offset + query.limit + 1]
-                return _cut([run.actions[one] for one in ids], query)
+                return _cut([run.actions[action] for action in ids], query)
             return _cut(page(map(run.actions.__getitem__, ids), query, predicates), query)
 
     def list_runs(
@@ -194,8 +194,8 @@ class Model(Records):
     ) -> None:
         with self.lock:
             if payload is None:
-                words = "signal value must be a concrete bool/int/float/str literal"
-                raise StatusError("INVALID_ARGUMENT", words)
+                message = "signal value must be a concrete bool/int/float/str literal"
+                raise StatusError("INVALID_ARGUMENT", message)
             resource = self._signalled(key, action, parent)
             if resource.expected_type is None:
                 raise StatusError(
@@ -204,11 +204,11 @@ class Model(Records):
             if resource.signal is not None:
                 if same(resource.signal, payload):
                     return
-                words = f"condition {resource.name} already signalled with a different value"
-                raise StatusError("FAILED_PRECONDITION", words)
+                message = f"condition {resource.name} already signalled with a different value"
+                raise StatusError("FAILED_PRECONDITION", message)
             if resource.completed:
-                words = f"condition {resource.name} already completed"
-                raise StatusError("FAILED_PRECONDITION", words)
+                message = f"condition {resource.name} already completed"
+                raise StatusError("FAILED_PRECONDITION", message)
             kind, declared = KINDS[type(payload).__name__], KINDS[resource.expected_type]
             if kind != declared:
                 does = f"does not match declared condition type {declared}"

@@ -99,7 +99,7 @@ class Records:
         """Return all actions of a run in order of creation."""
         with self.lock:
             run = self._runs.get(key)
-            return [run.actions[one] for one in run.ids()] if run else []
+            return [run.actions[action] for action in run.ids()] if run else []
 
     def _find(self, key: RunKey, action: str) -> Action | None:
         run = self._runs.get(key)
@@ -125,7 +125,7 @@ class Records:
             self._add(run, Action(key, ROOT, "", "", "t", "RUNNING", second, now))
         if action is None:
             ids = (f"c{number:06}" for number in itertools.count(len(run.actions)))
-            action = next(one for one in ids if one not in run.actions)
+            action = next(free for free in ids if free not in run.actions)
         if action in run.actions:
             raise ValueError(f"{key.name} already has an action {action}")
         created = second if condition is None else now
@@ -179,8 +179,8 @@ class Records:
         resource.reconciled = True
 
         def record(at: datetime) -> None:
-            former = run.actions[resource.id]
-            signalled = replace(former, payload=payload, signalled_by=by, updated_at=at)
+            previous = run.actions[resource.id]
+            signalled = replace(previous, payload=payload, signalled_by=by, updated_at=at)
             run.put(signalled)
             if self.release.updates_phases and self.phase_lag > 0:
                 self._notify(signalled)
@@ -202,14 +202,14 @@ class Records:
         makes an exception for it.
         """
         run = self._runs[resource.key]
-        former = run.actions[resource.id]
+        previous = run.actions[resource.id]
         ends = phase in TERMINAL
-        rises = PHASES[former.phase] <= PHASES[phase] or former.phase in ("FAILED", "TIMED_OUT")
-        if not rises and not (self.release.updates_phases and former.phase == "PAUSED" and ends):
-            return former
-        created = former.created_at if start is None else min(former.created_at, start)
-        ended = former.ended_at or (max(at, created) if ends else None)
-        advanced = replace(former, phase=phase, created_at=created, updated_at=at, ended_at=ended)
+        rises = PHASES[previous.phase] <= PHASES[phase] or previous.phase in ("FAILED", "TIMED_OUT")
+        if not rises and not (self.release.updates_phases and previous.phase == "PAUSED" and ends):
+            return previous
+        created = previous.created_at if start is None else min(previous.created_at, start)
+        ended = previous.ended_at or (max(at, created) if ends else None)
+        advanced = replace(previous, phase=phase, created_at=created, updated_at=at, ended_at=ended)
         run.put(advanced)
         self._notify(advanced)
         return advanced

@@ -143,7 +143,7 @@ class Service:
     def _get_action_details(
         self, request: pb.GetActionDetailsRequest, _: Metadata
     ) -> pb.GetActionDetailsResponse:
-        _need_run(request.action_id.HasField("run"))
+        _require_run(request.action_id.HasField("run"))
         key = messages.key(self.model, request.action_id.run)
         found = self.model.details(key, request.action_id.name)
         return pb.GetActionDetailsResponse(details=messages.details(found, request.action_id.run))
@@ -159,7 +159,7 @@ class Service:
         return pb.SignalEventResponse()
 
     def _abort_action(self, request: pb.AbortActionRequest, _: Metadata) -> Message:
-        _need_run(request.action_id.HasField("run"))
+        _require_run(request.action_id.HasField("run"))
         key = messages.key(self.model, request.action_id.run)
         self.model.abort(key, request.action_id.name, request.reason)
         return pb.AbortActionResponse()
@@ -175,7 +175,7 @@ class Service:
         return pb.ListRunsResponse(runs=[messages.run(root) for root in found], token=token)
 
     def _get_run_details(self, request: pb.GetRunDetailsRequest, _: Metadata) -> Message:
-        _need_run(request.HasField("run_id"))
+        _require_run(request.HasField("run_id"))
         root = self.model.root(messages.key(self.model, request.run_id))
         found = pb.GetRunDetailsResponse()
         found.details.action.CopyFrom(messages.details(root, request.run_id))
@@ -184,10 +184,10 @@ class Service:
     async def _watch_actions(
         self, request: pb.WatchActionsRequest, context: Context, stream: WatchQueue
     ) -> None:
-        _need_run(request.HasField("run_id"))
+        _require_run(request.HasField("run_id"))
         key = messages.key(self.model, request.run_id)
-        known: set[str] = set()
-        tree = ActionTree(messages.filters(request.filter), known.__contains__, self._random)
+        ids: set[str] = set()
+        tree = ActionTree(messages.filters(request.filter), ids.__contains__, self._random)
 
         async def send(actions: list[Any]) -> None:
             rows = [
@@ -200,14 +200,14 @@ class Service:
         with self.model.lock:
             end = self.model.watch(key, "", stream.put)
             first = self.model.actions(key)
-        known.update(action.id for action in first)
+        ids.update(action.id for action in first)
         self.open_streams["WatchActions"] += 1
         try:
             for at in range(0, len(first), self.page_size):
                 await send(first[at : at + self.page_size])
             while True:
                 change = await stream.next()
-                known.add(change.action.id)
+                ids.add(change.action.id)
                 if change.listed and not self.faults.loses():
                     await send([change.action])
         finally:
@@ -217,15 +217,15 @@ class Service:
     async def _watch_action_details(
         self, request: pb.WatchActionDetailsRequest, context: Context, stream: WatchQueue
     ) -> None:
-        _need_run(request.action_id.HasField("run"))
+        _require_run(request.action_id.HasField("run"))
         key = messages.key(self.model, request.action_id.run)
         name = request.action_id.name
         with self.model.lock:
             try:
                 first = self.model.details(key, name)
             except StatusError as error:
-                words = f"failed to get action details: not_found: {error.message}"
-                raise StatusError("NOT_FOUND", words) from None
+                message = f"failed to get action details: not_found: {error.message}"
+                raise StatusError("NOT_FOUND", message) from None
             end = self.model.watch(key, name, stream.put)
         self.open_streams["WatchActionDetails"] += 1
         try:
@@ -241,11 +241,11 @@ class Service:
             self.open_streams["WatchActionDetails"] -= 1
 
 
-def _need_run(given: bool) -> None:
+def _require_run(has_run: bool) -> None:
     """Crash, as the service's handlers do where a request names no run."""
-    if not given:
-        words = "Stream removed (RST_STREAM (Received RST_STREAM with error code 2))"
-        raise StatusError("INTERNAL", words)
+    if not has_run:
+        message = "Stream removed (RST_STREAM (Received RST_STREAM with error code 2))"
+        raise StatusError("INTERNAL", message)
 
 
 async def _abort(context: Context, error: StatusError) -> None:

@@ -88,14 +88,14 @@ def test_open_watches_can_be_dropped_or_broken(
     model: Model, server: Server, client: GrpcClient
 ) -> None:
     model.ask("r1", "deploy", action="c1")
-    for end, wanted in (
+    for end, expected in (
         (server.faults.drop_streams, "UNAVAILABLE"),
         (server.faults.break_streams, "UNKNOWN"),
     ):
         actions, details = client.watch(), client.watch_details("c1")
         next(actions), next(details)
         end()
-        assert (status(actions.__next__), status(details.__next__)) == (wanted, wanted)
+        assert (status(actions.__next__), status(details.__next__)) == (expected, expected)
     assert set(next(client.watch())) == {"a0", "c1"}
 
 
@@ -154,13 +154,13 @@ def test_a_server_restarts_on_its_port(model: Model, server: Server, client: Grp
 
 def test_a_server_can_use_tls(model: Model, tmp_path: Path) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    made = run(
+    done = run(
         *(needs("openssl"), "req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
         *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
         *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate),
         env={},
     )
-    assert made.returncode == 0, made.stderr
+    assert done.returncode == 0, done.stderr
     model.ask("r1", "deploy", action="c1")
     with Server(model, tls=(key.read_bytes(), certificate.read_bytes())) as server:
         client = GrpcClient(server.endpoint, grpc.ssl_channel_credentials(certificate.read_bytes()))
@@ -173,10 +173,10 @@ def test_the_process_can_be_killed_and_restarted(tmp_path: Path) -> None:
     state.write_text(json.dumps([{"run": "r1", "name": "deploy", "action": "c1"}]))
     port = "0"
     for _ in range(2):
-        words = [sys.executable, "-m", "tests.fake_runservice", "--release", "2.0.28"]
-        words += ["--port", port, "--state", str(state)]
+        arguments = [sys.executable, "-m", "tests.fake_runservice", "--release", "2.0.28"]
+        arguments += ["--port", port, "--state", str(state)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        with subprocess.Popen(words, cwd=ROOT, text=True, **pipes) as process:
+        with subprocess.Popen(arguments, cwd=ROOT, text=True, **pipes) as process:
             try:
                 assert process.stdout is not None
                 endpoint = process.stdout.readline().strip()

@@ -59,11 +59,11 @@ def test_reconciliation_cuts_the_creation_time_to_its_second(
 def test_pages_start_at_an_offset_and_the_last_has_no_token(
     model: Model, client: GrpcClient
 ) -> None:
-    made = [model.ask("r1", "deploy") for _ in range(4)]
+    created = [model.ask("r1", "deploy") for _ in range(4)]
     first = client.list_actions(limit=3, sort_by=BY_CREATION)
-    assert ([row.id.name for row in first.actions], first.token) == (["a0", *made[:2]], "3")
+    assert ([row.id.name for row in first.actions], first.token) == (["a0", *created[:2]], "3")
     second = client.list_actions(limit=3, token="3", sort_by=BY_CREATION)
-    assert ([row.id.name for row in second.actions], second.token) == (made[2:], "")
+    assert ([row.id.name for row in second.actions], second.token) == (created[2:], "")
     beyond = client.list_actions(limit=3, token="999", sort_by=BY_CREATION)
     assert (list(beyond.actions), beyond.token) == ([], "")
 
@@ -81,11 +81,11 @@ def test_the_listing_of_an_unknown_run_is_empty(model: Model, client: GrpcClient
 
 
 def test_a_filter_by_name_finds_tasks_too(model: Model, client: GrpcClient) -> None:
-    asked, task = model.ask("r1", "deploy"), model.task("r1", "deploy")
+    condition, task = model.ask("r1", "deploy"), model.task("r1", "deploy")
     model.ask("r1", "deploy2")
-    assert sorted(client.ids(filters=[NAMED])) == [asked, task]
+    assert sorted(client.ids(filters=[NAMED])) == [condition, task]
     first = client.list_actions(limit=1, filters=[NAMED], sort_by=BY_CREATION)
-    assert ([row.id.name for row in first.actions], first.token) == ([asked], "1")
+    assert ([row.id.name for row in first.actions], first.token) == ([condition], "1")
 
 
 @pytest.mark.parametrize(
@@ -164,10 +164,10 @@ def test_invalid_listings_fail_with_the_services_messages(
 def test_the_filter_by_action_type_is_supported_since_2_0_43(
     model: Model, client: GrpcClient, release: str
 ) -> None:
-    asked = model.ask("r1", "deploy")
+    condition = model.ask("r1", "deploy")
     conditions = {"field": "action_type", "values": ["3"]}
     if release == "2.0.43":
-        assert client.ids(filters=[conditions]) == [asked]
+        assert client.ids(filters=[conditions]) == [condition]
         return
     with pytest.raises(grpc.RpcError) as caught:
         client.list_actions(filters=[conditions])
@@ -204,8 +204,8 @@ def test_paused_runs_only_are_listed_since_2_0_30(
 def test_an_answered_run_stays_in_the_list_before_2_0_43(
     model: Model, client: GrpcClient, release: str
 ) -> None:
-    asked = model.ask("r1", "deploy")
-    client.signal(asked, True)
+    condition = model.ask("r1", "deploy")
+    client.signal(condition, True)
     assert names(client.runs(paused_only=True)) == ([] if release == "2.0.43" else ["r1"])
 
 
@@ -217,10 +217,10 @@ def test_the_org_of_a_listing_is_ignored(model: Model, client: GrpcClient) -> No
 
 @pytest.mark.parametrize("release", ["hosted"])
 def test_a_hosted_backend_reports_more_of_a_condition(model: Model, client: GrpcClient) -> None:
-    asked = model.ask("r1", "deploy", "float", parent="a7", org="acme")
+    condition = model.ask("r1", "deploy", "float", parent="a7", org="acme")
     parents = {"field": "parent_name", "values": ["a7"]}
     [row] = client.list_actions(org="acme", filters=[parents]).actions
-    assert (row.id.name, row.id.run.org, row.metadata.action_type) == (asked, "acme", 3)
+    assert (row.id.name, row.id.run.org, row.metadata.action_type) == (condition, "acme", 3)
     assert (row.metadata.condition.name, row.metadata.condition.type.simple) == ("deploy", 2)
     assert client.ids() == []
     with pytest.raises(grpc.RpcError) as caught:

@@ -56,8 +56,8 @@ def test_details_contain_everything_about_a_condition(model: Model, client: Grpc
 
 def test_a_signal_is_checked_in_the_order_of_the_service(model: Model, client: GrpcClient) -> None:
     assert signal_status(client, True) == NOT_FOUND
-    words = "signal value must be a concrete bool/int/float/str literal"
-    assert signal_status(client, None) == ("INVALID_ARGUMENT", words)
+    message = "signal value must be a concrete bool/int/float/str literal"
+    assert signal_status(client, None) == ("INVALID_ARGUMENT", message)
     model.ask("r1", "deploy", action="c1")
     kinds = "signal value type INTEGER does not match declared condition type BOOLEAN"
     assert signal_status(client, 1) == ("INVALID_ARGUMENT", kinds)

@@ -15,22 +15,22 @@ PAUSED, SUCCEEDED, TIMED_OUT = 9, 5, 8
 ONLY_PAUSED = {"function": "VALUE_IN", "field": "PHASE", "values": ["9"]}
 
 
-def named(words: str) -> dict[str, Any]:
-    return {"function": "CONTAINS_CASE_INSENSITIVE", "field": "NAME", "values": [words]}
+def named(text: str) -> dict[str, Any]:
+    return {"function": "CONTAINS_CASE_INSENSITIVE", "field": "NAME", "values": [text]}
 
 
-def phase(one: Any) -> int:
-    return int(one.action.status.phase)
+def phase(row: Any) -> int:
+    return int(row.action.status.phase)
 
 
 def test_a_watch_starts_with_all_actions_in_unordered_pages(
     model: Model, server: Server, client: GrpcClient
 ) -> None:
-    made = ["a0"] + [model.ask("r1", "deploy") for _ in range(249)]
+    ids = ["a0"] + [model.ask("r1", "deploy") for _ in range(249)]
     server.service.page_size = 100
     watch = client.watch()
     pages = [list(next(watch)) for _ in range(3)]
-    rows = [made[:100], ["a0", *made[100:200]], ["a0", *made[200:]]]  # the parent comes again
+    rows = [ids[:100], ["a0", *ids[100:200]], ["a0", *ids[200:]]]  # the parent comes again
     assert [sorted(page) for page in pages] == rows
     assert [page for page in pages if page == sorted(page)] == []
 
@@ -77,7 +77,7 @@ def test_a_new_condition_is_sent_more_than_once(model: Model, client: GrpcClient
     watch = client.watch()
     next(watch)
     model.ask("r1", "deploy", action="c1")
-    phases = [{name: phase(one) for name, one in next(watch).items()} for _ in range(3)]
+    phases = [{name: phase(row) for name, row in next(watch).items()} for _ in range(3)]
     assert phases == [{"a0": 4, "c1": 1}, {"a0": 4}, {"a0": 4, "c1": PAUSED}]
 
 
@@ -88,12 +88,12 @@ def test_an_action_that_stops_matching_is_sent_once_more(model: Model, client: G
     assert set(next(watch)) == {"a0", "c1", "c2"}
     client.abort("c1")
     change = next(watch)
-    assert {name: one.meets_filter for name, one in change.items()} == {"a0": True, "c1": False}
+    assert {name: row.meets_filter for name, row in change.items()} == {"a0": True, "c1": False}
     client.abort("c1")
     client.abort("c2")
     while "c2" not in (change := next(watch)):
         assert set(change) == {"a0"}
-    assert {name: one.meets_filter for name, one in change.items()} == {"a0": False, "c2": False}
+    assert {name: row.meets_filter for name, row in change.items()} == {"a0": False, "c2": False}
 
 
 def test_the_name_filter_matches_ids_of_conditions_and_functions_of_tasks(
@@ -141,11 +141,11 @@ def test_a_run_whose_child_sorts_before_its_parent_cannot_be_watched(
 ) -> None:
     model.task("r1", "work", action="b2")
     model.ask("r1", "deploy", parent="b2", action="b1")
-    words = "parent node [b2] not found for action [b1]"
+    message = "parent node [b2] not found for action [b1]"
     for _ in range(2):
         with pytest.raises(grpc.RpcError) as caught:
             next(client.watch())
-        assert status_and_message(caught.value) == ("UNKNOWN", words)
+        assert status_and_message(caught.value) == ("UNKNOWN", message)
     clock.pass_time(1)
     model.task("r2", "work", action="b2")
     clock.pass_time(1)
@@ -182,8 +182,8 @@ def test_details_of_an_unknown_action_cannot_be_watched(model: Model, client: Gr
     model.ask("r1", "deploy")
     with pytest.raises(grpc.RpcError) as caught:
         next(client.watch_details("zz"))
-    words = "failed to get action details: not_found: action not found: action not found"
-    assert status_and_message(caught.value) == ("NOT_FOUND", words)
+    message = "failed to get action details: not_found: action not found: action not found"
+    assert status_and_message(caught.value) == ("NOT_FOUND", message)
 
 
 @pytest.mark.parametrize("release", ["2.0.43"])

@@ -42,20 +42,20 @@ pytestmark = pytest.mark.timeout(
 def requests(random: Random) -> list[dict[str, Any]]:
     """Return requests with ascending ids; the first is valid and selects the framing."""
     methods = [name for name in METHODS if name not in ("shutdown", "exit")]
-    made: list[dict[str, Any]] = [request_of(0, "sidecar.status", {})]
-    for identity in range(1, REQUESTS):
+    generated: list[dict[str, Any]] = [request_of(0, "sidecar.status", {})]
+    for request_id in range(1, REQUESTS):
         method = random.choice(methods)
         make = random.choice((valid_params, valid_params, nearly_valid_params, invalid_params))
         params = make(random, method)
         if method == "$/cancelRequest" and isinstance(params, dict) and random.random() < 0.9:
-            params = {"id": random.randrange(max(1, identity - 5), identity + 1)}
-        made.append(request_of(identity, method, params))
-    return made
+            params = {"id": random.randrange(max(1, request_id - 5), request_id + 1)}
+        generated.append(request_of(request_id, method, params))
+    return generated
 
 
-def request_of(identity: int, method: str, params: Any) -> dict[str, Any]:
+def request_of(request_id: int, method: str, params: Any) -> dict[str, Any]:
     request = {"jsonrpc": "2.0", "method": method, "params": params}
-    return {**request, "id": identity} if "result" in METHODS[method] else request
+    return {**request, "id": request_id} if "result" in METHODS[method] else request
 
 
 @cache
@@ -115,8 +115,8 @@ def test_every_request_gets_one_response_that_the_document_allows() -> None:
     succeeded: set[str] = set()
     failed: set[str] = set()
 
-    def check(asked: list[dict[str, Any]]) -> None:
-        done = run_sidecar("".join(json.dumps(one) + "\n" for one in asked).encode())
+    def check(sent: list[dict[str, Any]]) -> None:
+        done = run_sidecar("".join(json.dumps(request) + "\n" for request in sent).encode())
         responses: dict[int, dict[str, Any]] = {}
         for message in lines(done.stdout):
             if "method" in message:
@@ -124,11 +124,11 @@ def test_every_request_gets_one_response_that_the_document_allows() -> None:
             else:
                 assert message["id"] not in responses, "two responses"
                 responses[message["id"]] = message
-        due = {one["id"]: one for one in asked if "id" in one}
-        assert responses.keys() == due.keys()
-        for identity, request in due.items():
-            check_response(request, responses[identity])
-            (failed if "error" in responses[identity] else succeeded).add(request["method"])
+        expected = {request["id"]: request for request in sent if "id" in request}
+        assert responses.keys() == expected.keys()
+        for request_id, request in expected.items():
+            check_response(request, responses[request_id])
+            (failed if "error" in responses[request_id] else succeeded).add(request["method"])
         assert done.status == 0
 
     run_rounds(requests, check)

@@ -51,12 +51,12 @@ def test_the_document_is_a_valid_openrpc_document(meta_schema: Draft7Validator) 
 
 
 INVALID_CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
-    "another version": lambda made: made.update(openrpc="2.0.0"),
-    "no version of the contract": lambda made: made["info"].pop("version"),
-    "an unknown member": lambda made: made["methods"][0].update(notifications=[]),
-    "params by name": lambda made: made["methods"][0].update(params={}),
-    "a param without a schema": lambda made: made["methods"][2]["params"][0].pop("schema"),
-    "a code as text": lambda made: made["components"]["errors"]["event_exists"].update(code="x"),
+    "another version": lambda doc: doc.update(openrpc="2.0.0"),
+    "no version of the contract": lambda doc: doc["info"].pop("version"),
+    "an unknown member": lambda doc: doc["methods"][0].update(notifications=[]),
+    "params by name": lambda doc: doc["methods"][0].update(params={}),
+    "a param without a schema": lambda doc: doc["methods"][2]["params"][0].pop("schema"),
+    "a code as text": lambda doc: doc["components"]["errors"]["event_exists"].update(code="x"),
 }
 
 

@@ -65,8 +65,8 @@ def test_a_target_selects_an_event_by_id_or_by_name(
     params = {"runName": "r1", **target}
     checked = jsonschema.Draft202012Validator({**schema.events_schema(), **TYPES["GetParams"]})
     assert checked.is_valid(params) is valid
-    words = ("--store", store, "call", "events.get", json.dumps(params))
-    done = run(sys.executable, "-m", "flyte_sidecar", *words, env=dict(os.environ))
+    arguments = ("--store", store, "call", "events.get", json.dumps(params))
+    done = run(sys.executable, "-m", "flyte_sidecar", *arguments, env=dict(os.environ))
     assert done.returncode == (0 if valid else 1)
     assert ("invalid_params" in done.stderr) is not valid
 

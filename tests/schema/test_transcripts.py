@@ -43,26 +43,26 @@ def test_the_transcripts_contain_all_methods_except_rpc_discover() -> None:
 
 def test_the_transcripts_contain_all_notifications_of_the_embedded_store() -> None:
     of_a_disconnect = {"events.disconnected", "events.resynced"}
-    assert {one.name for one in NOTIFICATIONS} - methods_of("sidecar") == of_a_disconnect
+    assert {row.name for row in NOTIFICATIONS} - methods_of("sidecar") == of_a_disconnect
 
 
 @pytest.mark.parametrize("name", CONVERSATIONS)
 def test_every_request_of_a_transcript_is_answered_once(name: str) -> None:
-    asked = [line["client"]["id"] for line in lines(name) if "id" in line.get("client", {})]
+    requested = [line["client"]["id"] for line in lines(name) if "id" in line.get("client", {})]
     answered = [line["sidecar"]["id"] for line in lines(name) if "id" in line.get("sidecar", {})]
-    assert sorted(answered) == sorted(asked) == sorted(set(asked))
+    assert sorted(answered) == sorted(requested) == sorted(set(requested))
 
 
 @pytest.mark.parametrize("name", CONVERSATIONS)
 def test_every_message_of_a_transcript_matches_the_schemas(name: str, matches: Matches) -> None:
     table = {method["name"]: method for method in schema.method_table()["methods"]}
-    notifications = {one["name"]: one for one in schema.method_table()["notifications"]}
-    asked: dict[Any, str] = {}
+    notifications = {row["name"]: row for row in schema.method_table()["notifications"]}
+    methods: dict[Any, str] = {}
     invalid = {"events.approve", 9}  # no such method; a limit out of range
     for line in lines(name)[1:]:
         [(who, message)] = line.items()
         if who == "client":
-            asked[message.get("id")] = message["method"]
+            methods[message.get("id")] = message["method"]
             if name != "errors" or not invalid & {message["method"], message.get("id")}:
                 matches(table[message["method"]]["params"], message.get("params", {}))
         elif "method" in message:
@@ -70,4 +70,4 @@ def test_every_message_of_a_transcript_matches_the_schemas(name: str, matches: M
         elif "error" in message:
             matches({"$ref": "#/$defs/Error"}, message["error"])
         else:
-            matches(table[asked[message["id"]]]["result"], message["result"])
+            matches(table[methods[message["id"]]]["result"], message["result"])

@@ -428,15 +428,15 @@ def test_a_shared_resource_is_closed_while_the_process_forks() -> None:
 
         log = []
 
-        async def close(one):
-            log.append(f"closing {one}")
+        async def close(resource):
+            log.append(f"closing {resource}")
             await asyncio.sleep(0.01)
             log.append("closed")
 
         async def use():
-            async with shared.use() as one:
+            async with shared.use() as resource:
                 await asyncio.sleep(0)
-                log.append(f"using {one}")
+                log.append(f"using {resource}")
 
         shared = SharedResource(lambda: len(log), close)
         os.register_at_fork(before=lambda: log.append("before"))
@@ -503,8 +503,8 @@ def test_the_interpreter_exits_quietly_during_calls() -> None:
 
         for work in (lambda: run_sync(wait(0)), lambda: asyncio.run(run_async(wait(1)))):
             threading.Thread(target=work, daemon=True).start()
-        for each in entered:
-            each.wait()
+        for event in entered:
+            event.wait()
         suspended = PageIterator(pages())
         next(suspended)
         atexit.register(lambda: print(run_sync(answer())))
@@ -563,8 +563,8 @@ def test_a_call_after_the_exit_raises() -> None:
 def test_a_pause_cancels_work_that_was_started_until_then_and_awaits_other_work() -> None:
     log = []
 
-    async def close(one: str) -> None:
-        log.append(f"closed {one}")
+    async def close(resource: str) -> None:
+        log.append(f"closed {resource}")
 
     async def main() -> None:
         shared = SharedResource(lambda: "a", close)
@@ -584,10 +584,10 @@ def test_a_pause_cancels_work_that_was_started_until_then_and_awaits_other_work(
                 log.append("finished" if late_work.cancelled() else "done")
 
         async def late() -> None:
-            async with shared.use() as one:
-                log.append(f"using {one}")
+            async with shared.use() as resource:
+                log.append(f"using {resource}")
 
-        users = [asyncio.create_task(each()) for each in (cancellable, steady)]
+        users = [asyncio.create_task(work()) for work in (cancellable, steady)]
         await asyncio.sleep(0)
         changing = asyncio.create_task(shared.replace(lambda: "b"))
         await asyncio.wait([users[0]])

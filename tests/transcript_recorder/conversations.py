@@ -18,8 +18,8 @@ class Step:
     awaited: int = 1
 
 
-def call(identity: int, method: str, *, awaited: int = 1, **params: Any) -> Step:
-    return Step(request(identity, method, **params), awaited)
+def call(request_id: int, method: str, *, awaited: int = 1, **params: Any) -> Step:
+    return Step(request(request_id, method, **params), awaited)
 
 
 def notify(method: str, *, awaited: int = 0, **params: Any) -> Step:

@@ -35,7 +35,7 @@ def _play(sidecar: Process, steps: list[Step]) -> list[dict[str, Any]]:
         sidecar.send(message)
         lines.append({"client": message})
         # Responses and notifications may come in any order.
-        for received in sorted(sidecar.answers(step.awaited), key=lambda each: "method" in each):
+        for received in sorted(sidecar.answers(step.awaited), key=lambda item: "method" in item):
             lines.append({"sidecar": received})
             cursor = (received.get("result") or {}).get("nextCursor", cursor)
     return lines
