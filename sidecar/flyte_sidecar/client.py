@@ -32,7 +32,7 @@ READ_SIZE = 1 << 16
 MAX_RECEIVED_BYTES = 256 << 20
 """The largest message to accept, far above the largest one that a sidecar sends."""
 
-EXIT_TIMEOUT = 15.0
+CLOSE_TIMEOUT = 15.0
 """Seconds in which a sidecar must exit after its stdin is closed; then it is killed."""
 
 _ERRORS = {error.kind: error for error in ERRORS}
@@ -143,7 +143,7 @@ class Client:
     async def close(self) -> int:
         """Cancel open waits and watches, close stdin, and return the exit status.
 
-        A sidecar that does not exit within `EXIT_TIMEOUT` is killed.
+        A sidecar that does not exit within `CLOSE_TIMEOUT` is killed.
         """
         stdin = self.process.stdin
         assert stdin is not None
@@ -151,7 +151,7 @@ class Client:
             self.notify("$/cancelRequest", id=request_id)
         stdin.close()
         try:
-            async with asyncio.timeout(EXIT_TIMEOUT):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
                 with suppress(BrokenPipeError, ConnectionResetError):
                     await stdin.wait_closed()
                 await self.process.wait()

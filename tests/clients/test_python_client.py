@@ -101,7 +101,7 @@ def test_closing_ends_a_long_wait(store: Path) -> None:
 
 
 def test_a_sidecar_that_does_not_read_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "EXIT_TIMEOUT", 0.01)
+    monkeypatch.setattr(client_module, "CLOSE_TIMEOUT", 0.01)
 
     async def close() -> None:
         async with Client.spawn(

@@ -128,7 +128,7 @@ class RunRecord:
         self._orders: dict[Sort, list[str]] = {}
 
     def put(self, action: Action) -> None:
-        """Add an action, or replace its former state."""
+        """Add an action, or replace its previous state."""
         previous = self.actions.get(action.id)
         sort_key = (action.created_at, action.id)
         if previous is None or previous.created_at != action.created_at:

@@ -58,7 +58,7 @@ class Records:
     def upgrade(self, release: str) -> None:
         """Switch to another release with the same database and cluster.
 
-        It records what is still due, but not what the former release omitted.
+        It records what is still due, but not what the previous release omitted.
         """
         with self.lock:
             self.expire()

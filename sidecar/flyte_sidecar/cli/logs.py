@@ -22,7 +22,7 @@ MAX_LINE_LENGTH = 2000
 MAX_QUEUED_LINES = 1000
 """Lines in the queue beyond which new ones are dropped."""
 
-FLUSH_TIMEOUT = 0.5
+LOG_FLUSH_TIMEOUT = 0.5
 """Seconds to wait for the last lines to be written."""
 
 _STDERR = 2
@@ -46,8 +46,8 @@ class LineHandler(logging.Handler):
             self._start()
 
     def close(self) -> None:
-        """Wait up to `FLUSH_TIMEOUT` for the last lines to be written."""
-        deadline = time.monotonic() + FLUSH_TIMEOUT
+        """Wait up to `LOG_FLUSH_TIMEOUT` for the last lines to be written."""
+        deadline = time.monotonic() + LOG_FLUSH_TIMEOUT
         while self._thread and self._lines.unfinished_tasks and time.monotonic() < deadline:
             time.sleep(0.005)
         super().close()
