@@ -16,7 +16,7 @@ from flyte_sidecar.errors import InvalidParams
 from flyte_sidecar.protocol.params import GetParams, InitializeParams, ListParams, Params
 from flyte_sidecar.rpc.decode_params import IGNORED, params_decoder
 from flyte_sidecar.rpc.framing import Malformed
-from flyte_sidecar.rpc.messages import MAX_BATCH_ENTRIES, Envelope, read, read_entry
+from flyte_sidecar.rpc.messages import MAX_BATCH_ENTRIES, Envelope, decode_entry, decode_message
 
 
 def refused(shape: type[Any], params: bytes) -> InvalidParams:
@@ -32,7 +32,7 @@ def test_params_may_be_absent_in_every_form_that_clients_send(params: bytes) -> 
         assert params_decoder(Params)(Raw(params)) == Params()
         assert refused(GetParams, params).data == {"path": "/runName"}
     message = b'{"jsonrpc":"2.0","id":1,"method":"x"' + (b',"params":' + params if params else b"")
-    envelope = read(message + b"}")
+    envelope = decode_message(message + b"}")
     assert isinstance(envelope, Envelope)
     assert params_decoder(Params)(envelope.params) == Params()
 
@@ -111,19 +111,19 @@ def test_any_nesting_depth_is_answered(around: tuple[bytes, bytes]) -> None:
     start, end = around
     limit = sys.getrecursionlimit()
     for depth in [*range(limit - 60, limit + 5), 100_000]:
-        message = read(start + b"[" * depth + b"]" * depth + end)
+        message = decode_message(start + b"[" * depth + b"]" * depth + end)
         if isinstance(message, Envelope):
             with pytest.raises(InvalidParams):
                 params_decoder(Params)(message.params)
         elif isinstance(message, list):
-            assert isinstance(read_entry(message[0]), Malformed)
+            assert isinstance(decode_entry(message[0]), Malformed)
         else:
             assert message.error.kind in ("parse_error", "invalid_request")
 
 
 @pytest.mark.parametrize("message", [b"1", b'"x"', b"null", b"true", b"1e5", b'{"method":1}'])
 def test_json_that_is_not_a_request_is_an_invalid_request(message: bytes) -> None:
-    found = read(message)
+    found = decode_message(message)
     assert isinstance(found, Malformed)
     assert (found.error.kind, found.id, found.fatal) == ("invalid_request", None, False)
 
@@ -132,7 +132,7 @@ def test_json_that_is_not_a_request_is_an_invalid_request(message: bytes) -> Non
     "message", [b"{", b"{]", b'{"id":1,}', b"\xff", b'{"a":"\x01"}', b"{}x", b"", b"[1,", b"[1}"]
 )
 def test_what_is_not_json_is_a_parse_error(message: bytes) -> None:
-    found = read(message)
+    found = decode_message(message)
     assert isinstance(found, Malformed)
     assert (found.error.kind, found.fatal) == ("parse_error", False)
 
@@ -157,14 +157,14 @@ def test_what_is_not_json_is_a_parse_error(message: bytes) -> None:
 def test_the_id_is_recovered_from_a_malformed_message(
     message: bytes, request_id: bytes | None
 ) -> None:
-    found = read(message)
+    found = decode_message(message)
     assert isinstance(found, Malformed)
     assert found.id == request_id
 
 
 def test_a_batch_has_1_to_1000_entries() -> None:
     def array(count: int) -> Any:
-        return read(b" [" + b",".join([b"[1,2]"] * count) + b"] ")
+        return decode_message(b" [" + b",".join([b"[1,2]"] * count) + b"] ")
 
     assert array(0).error.kind == "invalid_request"
     assert len(array(1)) == 1
@@ -178,7 +178,7 @@ def test_a_batch_has_1_to_1000_entries() -> None:
 def test_a_hostile_array_is_refused_in_bounded_memory(piece: bytes) -> None:
     message = b"[" + piece * ((16 << 20) // len(piece)) + b"1]"
     tracemalloc.start()
-    found = read(message)
+    found = decode_message(message)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert isinstance(found, Malformed)
@@ -199,14 +199,14 @@ def test_a_hostile_array_is_refused_in_bounded_memory(piece: bytes) -> None:
     ],
 )
 def test_a_parse_error_says_what_is_expected(message: bytes, words: str) -> None:
-    found = read(message)
+    found = decode_message(message)
     assert isinstance(found, Malformed)
     assert found.error.kind == "parse_error"
     assert words in found.error.message
 
 
 def test_a_syntax_error_within_an_object_is_not_blamed_on_line_framing() -> None:
-    found = read(b'{"id":1,"params":[1,]}')
+    found = decode_message(b'{"id":1,"params":[1,]}')
     assert isinstance(found, Malformed)
     assert "line" not in found.error.message
 
@@ -223,7 +223,7 @@ def test_a_syntax_error_within_an_object_is_not_blamed_on_line_framing() -> None
 def test_an_unpaired_surrogate_is_refused_in_ids_and_methods(
     message: bytes, kind: str, request_id: bytes | None
 ) -> None:
-    found = read(message)
+    found = decode_message(message)
     assert isinstance(found, Malformed)
     assert (found.error.kind, found.id) == (kind, request_id)
 
@@ -232,10 +232,10 @@ def test_an_unpaired_surrogate_is_refused_in_ids_and_methods(
 def test_an_unpaired_surrogate_in_params_is_left_to_the_method(wrapped: bool) -> None:
     message = rb'{"jsonrpc":"2.0","id":"\ud83d\ude00","method":"x","params":{"a":"\\ud800\ud800"}}'
     if wrapped:
-        (entry,) = read(b"[%b]" % message)
-        found = read_entry(entry)
+        (entry,) = decode_message(b"[%b]" % message)
+        found = decode_entry(entry)
     else:
-        found = read(message)
+        found = decode_message(message)
     assert isinstance(found, Envelope)
     assert bytes(found.id) == rb'"\ud83d\ude00"'
     assert bytes(found.params) == rb'{"a":"\\ud800\ud800"}'
@@ -243,17 +243,17 @@ def test_an_unpaired_surrogate_in_params_is_left_to_the_method(wrapped: bool) ->
 
 @pytest.mark.parametrize("where", [b'"\\ud800":1', b'"x":"\\udfff"', b'"x":["\\ud800\\ud800"]'])
 def test_an_unpaired_surrogate_in_an_ignored_member_is_ignored(where: bytes) -> None:
-    found = read(b'{"jsonrpc":"2.0","id":1,"method":"x",%b}' % where)
+    found = decode_message(b'{"jsonrpc":"2.0","id":1,"method":"x",%b}' % where)
     assert isinstance(found, Envelope)
     assert found.method == "x"
 
 
 @pytest.mark.parametrize("member", ['"result":5', '"error":{}', '"result":null'])
 @pytest.mark.parametrize(
-    "slip", ["", '"jsonrpc":2,', '"method":null,', '"id":[],', '"x":"\\ud800",']
+    "extra", ["", '"jsonrpc":2,', '"method":null,', '"id":[],', '"x":"\\ud800",']
 )
-def test_a_malformed_response_is_still_a_response(member: str, slip: str) -> None:
-    found = read(f"{{{slip}{member}}}".encode())
+def test_a_malformed_response_is_still_a_response(member: str, extra: str) -> None:
+    found = decode_message(f"{{{extra}{member}}}".encode())
     assert isinstance(found, Envelope)
     assert found.method is None
 
@@ -275,4 +275,4 @@ HOSTILE = 16 << 20
     ids=["halves", "backslashes", "pairs", "blanks", "digits", "a long id", "an array"],
 )
 def test_a_hostile_message_takes_no_longer_than_its_length_warrants(message: bytes) -> None:
-    read(message)
+    decode_message(message)

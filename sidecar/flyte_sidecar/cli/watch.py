@@ -1,4 +1,4 @@
-"""Events as they are and as they change: `flyte-sidecar watch [RUN] [--json]`."""
+"""The current events and their changes: `flyte-sidecar watch [RUN] [--json]`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class _Notification(Struct):
 
 
 class _StdoutWriter:
-    """Stdout. When its reader is gone, the connection ends."""
+    """Writes to stdout, and ends the connection when the reader of stdout is gone."""
 
     def __init__(self, client: InProcessClient) -> None:
         self.error: Exception | None = None
@@ -59,7 +59,7 @@ class _StdoutWriter:
 
 
 def watch(options: Options, run_name: str | None, as_json: bool) -> int:
-    """Print events until nothing can change any more, and return the exit status.
+    """Print events and their changes until the watch ends, and return the exit status.
 
     Raises
     ------
@@ -96,19 +96,19 @@ async def _print(table: _Table, stdout: _StdoutWriter, notification: _Notificati
         await stdout.write(terminal.line(table.row(changed.change, changed.event)))
     elif method == methods.DISCONNECTED.name:
         error = json.decode(params, type=results.WatchDisconnected).error
-        _say(f"disconnected: {error.data.kind}: {terminal.sanitize(error.message)}")
+        _print_status(f"disconnected: {error.data.kind}: {terminal.sanitize(error.message)}")
     elif method == methods.RESYNCED.name:
-        _say("reconnected; every change is shown")
+        _print_status("reconnected; every change is shown")
     elif terminal.columns() is not None:
-        _say("these are the current events; changes follow as they happen (Ctrl-C to end)")
+        _print_status("these are the current events; changes follow as they happen (Ctrl-C to end)")
 
 
-def _say(sentence: str) -> None:
-    print(f"flyte-sidecar: {sentence}", file=sys.stderr)
+def _print_status(message: str) -> None:
+    print(f"flyte-sidecar: {message}", file=sys.stderr)
 
 
 class _Table:
-    """Lines for a person. Columns grow with their content, because its width is not known."""
+    """Formats events as lines of a table. Columns grow, as later events are not known yet."""
 
     def __init__(self) -> None:
         self._paint = terminal.painter()
@@ -152,7 +152,7 @@ def _time(change: str, event: Event) -> str:
 
 
 def _summary(event: Event) -> str:
-    """Return the question of a pending event, else its answer or why it has none."""
+    """Return the prompt of a pending event, else its answer or why it has none."""
     if event.pending:
         return event.prompt or ""
     if event.phase != SUCCEEDED:

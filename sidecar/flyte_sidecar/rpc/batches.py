@@ -5,15 +5,16 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 MAX_BATCH_ENTRIES = 1000
+"""Maximum number of requests and notifications in a batch."""
 
 MAX_BATCH_BYTES = 64 << 20
-"""Size of the array that answers a batch."""
+"""Maximum size of the response to a batch, which is an array."""
 
 MAX_HELD_BYTES = 4 * MAX_BATCH_BYTES
-"""Size of the responses that all open batches hold together."""
+"""Maximum size of the responses of all batches that are not completed."""
 
 ERROR_BYTES = 512
-"""Largest size of an error that answers an entry of a batch, without its id."""
+"""Maximum size of an error that answers an entry of a batch, without its id."""
 
 
 class Batch(Struct, eq=False):

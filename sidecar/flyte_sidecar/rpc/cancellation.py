@@ -36,21 +36,21 @@ def cancel_handler(in_flight: Mapping[bytes, PendingRequest | None]) -> Handler:
 
 
 def cancel(pending: PendingRequest, reason: SidecarError) -> None:
-    """Cancel the work of a request. A result that it still returns is its result."""
+    """Cancel the task of a request. A result that it still returns counts."""
     if pending.cancel_reason is not None:
         return
     pending.cancel_reason = reason
     task = pending.task
     coroutine = task.get_coro() if isinstance(task, asyncio.Task) else None
     if getattr(coroutine, "cr_suspended", False):
-        # What it waits for may have arrived just now, and would be lost.
+        # The awaited result may have just arrived, and an immediate cancellation would lose it.
         task.get_loop().call_soon(task.cancel)
     else:
         task.cancel()
 
 
 def cancel_now(pending: PendingRequest, reason: SidecarError) -> None:
-    """Cancel the work of a completed request before it takes another step.
+    """Cancel the task of a completed request before it runs again.
 
     Otherwise it could still start a write whose outcome was reported as `none`.
     """

@@ -1,4 +1,4 @@
-"""Limiting how many requests run at once, by the expected size of their results."""
+"""Limiting how many requests run at once, by the memory that their results may need."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import asyncio
 from collections import deque
 
 MAX_RESULT_BYTES = 64 << 20
-"""Limit for the results of all running requests, in bytes."""
+"""Limit for the expected results of all running requests, in bytes."""
 
 MIN_RESULT_BYTES = 1 << 19
-"""Smallest expected size of a result in bytes: a large one may follow many small ones."""
+"""Minimum of the expected size in bytes: a large result may follow many small ones."""
 
 
 class ConcurrencyLimit:
-    """Starts requests in the order of their arrival, while their results are expected to fit.
+    """Starts requests in the order of arrival while their results are expected to fit.
 
-    The size of a result is not known before. The expected size follows the last results: it rises
-    to a large one at once, and falls slowly after small ones.
+    The expected size of a result follows the last results: it rises to a large one at once, and
+    decreases slowly after small ones.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class ConcurrencyLimit:
         return turn
 
     def release(self, turn: asyncio.Future[None] | None) -> None:
-        """Mark a request as finished, or stop waiting; `turn` is what `acquire` returned."""
+        """Mark a request as finished, or as no longer waiting; `turn` is from `acquire`."""
         if turn is not None and not turn.done():
             turn.cancel()
         elif turn is None or not turn.cancelled():
@@ -52,7 +52,7 @@ class ConcurrencyLimit:
         self._paused = True
 
     def resume(self) -> None:
-        """Start waiting requests, as far as there is room."""
+        """Undo `pause`."""
         self._paused = False
         self._start_waiting()
 

@@ -19,7 +19,7 @@ from flyte_sidecar.rpc.decode_params import ABSENT
 from flyte_sidecar.rpc.error_messages import quote, suggestion
 from flyte_sidecar.rpc.framing import MAX_MESSAGE_BYTES, Frame, Framing, Malformed
 from flyte_sidecar.rpc.internal_error import internal_error
-from flyte_sidecar.rpc.messages import Envelope, read, read_entry
+from flyte_sidecar.rpc.messages import Envelope, decode_entry, decode_message
 from flyte_sidecar.rpc.output_queue import OutputQueue
 from flyte_sidecar.rpc.requests import (
     DEFERRED,
@@ -46,27 +46,27 @@ PAGE_BYTES = 1 << 20
 logger = logging.getLogger(__name__)
 
 _LATER = object()
-"""Stands for a result that is not known yet."""
+"""Marks a result that is not known yet."""
 
 
 class Connection:
-    """The protocol of a transport, in the form of asyncio's protocols. Needs a running loop.
+    """One client's connection, as an asyncio protocol. Requires a running event loop.
 
     Parameters
     ----------
     handlers
-        The methods, beside `shutdown`, `exit` and `$/cancelRequest`, which the connection has.
+        The methods, except `shutdown`, `exit` and `$/cancelRequest`, which the connection handles.
     encode
         Encodes a result, or the data of an error, as JSON.
     snapshot
-        Returns a context, in which the handlers of messages that arrive together run.
+        Returns a context manager. Handlers of messages that arrive together run in one.
     framing, max_message_bytes
-        As on the command line.
+        The command-line options of the same names.
 
     Attributes
     ----------
     shutdown
-        Ends the connection.
+        Ends the connection, and has its exit status.
     """
 
     def __init__(
@@ -102,11 +102,11 @@ class Connection:
         self._requests = 0
         self._reading = True
         self._read_scheduled = False
-        self._input_ended = False  # no more bytes come
-        self._input_over = False  # and all that came were read
+        self._input_ended = False  # all bytes were received
+        self._input_over = False  # no more messages are read
 
     def counters(self) -> ConnectionCounters:
-        """Return what was counted so far, and what runs now."""
+        """Return the numbers of requests: received, failed, and running now."""
         return ConnectionCounters(
             self._requests, self._responder.errors, len(self.runner.tasks), self.runner.waits
         )
@@ -157,7 +157,7 @@ class Connection:
             asyncio.get_running_loop().call_soon(self._read_messages)
 
     def _read_messages(self) -> None:
-        """Read messages for as long as there is room for what they lead to."""
+        """Read messages until there is back-pressure, and pause or resume the transport."""
         self._read_scheduled = False
         count = 0
         with ExitStack() as stack:
@@ -176,11 +176,11 @@ class Connection:
                         self._read_message(frame)
                     self._end_input(0)
         self.output.flush()
-        room = self._may_read() and not self._input_over
+        may_read = self._may_read() and not self._input_over
         transport = self.output.transport
-        if room != self._reading and transport is not None:
-            self._reading = room
-            (transport.resume_reading if room else transport.pause_reading)()
+        if may_read != self._reading and transport is not None:
+            self._reading = may_read
+            (transport.resume_reading if may_read else transport.pause_reading)()
 
     def _end_input(self, status: int) -> None:
         if not self._input_over:
@@ -188,13 +188,13 @@ class Connection:
             self.shutdown.input_ended(status)
 
     def _may_read(self) -> bool:
-        # After the end of input little is left, and stuck requests must not hide the end.
+        # Back-pressure. After the end of input little is left, and is read despite stuck requests.
         return (self.runner.has_room or self._input_ended) and not self.output.full
 
     def _read_message(self, frame: Frame) -> None:
         message: Envelope | list[Raw] | Malformed
         if isinstance(frame, bytes):
-            message = read(frame)
+            message = decode_message(frame)
             if isinstance(message, Envelope):
                 self._dispatch(message, len(frame), self._context)
                 return
@@ -203,7 +203,7 @@ class Connection:
         if isinstance(message, list):
             self._read_batch(message)
         elif isinstance(message, Malformed):
-            self._refuse(message)
+            self._reject(message)
             if message.fatal:
                 self._end_input(1)
 
@@ -212,19 +212,19 @@ class Connection:
         page_bytes = self._context.page_bytes // len(entries)
         context = replace(self._context, page_bytes=page_bytes)
         for entry in entries:
-            message = read_entry(entry)
+            message = decode_entry(entry)
             if isinstance(message, Malformed):
-                self._refuse(message, batch)
+                self._reject(message, batch)
             elif message.method != "exit" or message.id is not ABSENT:
                 self._dispatch(message, len(bytes(entry)), context, batch)
         self._responder.complete_batch_entry(batch)
 
-    def _refuse(self, message: Malformed, batch: Batch | None = None) -> None:
+    def _reject(self, message: Malformed, batch: Batch | None = None) -> None:
         self._requests += 1
         request_id = message.id or b"null"
         entry = None if batch is None else batch.reserve(request_id)
         if message.id is not None and canonical_id(message.id) in self._in_flight:
-            # The sender of the first request would take this for its response.
+            # The client would match this error to the first request with the id.
             message.error.data["id"] = Raw(message.id)
             request_id = b"null"
         self._responder.respond(Request(request_id, None, "", ABSENT, 0, entry), message.error)
@@ -269,15 +269,15 @@ class Connection:
         if message.method is None:
             raise InvalidRequest("`method` is required")
         if self.shutdown.started and message.method != "exit":
-            raise InvalidRequest("the sidecar is shutting down")
+            raise InvalidRequest("the connection is shutting down: only `exit` is allowed")
         handler = self._handlers.get(message.method)
         if handler is None:
-            close = suggestion(message.method, self._handlers)
-            raise MethodNotFound(f"unknown method {quote(message.method)}{close}")
+            hint = suggestion(message.method, self._handlers)
+            raise MethodNotFound(f"unknown method {quote(message.method)}{hint}")
         if handler.notification and request.id:
             raise InvalidRequest(f"{message.method} is a notification: it must not have an id")
         if handler.open_ended and not request.id:
-            return None  # nobody would get its response
+            return None  # there is no id to respond to
         if in_batch and not handler.in_batch:
             raise InvalidRequest(f"{message.method} is not allowed in a batch")
         params = handler.decode(message.params)

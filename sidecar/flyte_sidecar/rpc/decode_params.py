@@ -11,7 +11,7 @@ from msgspec import DecodeError, Raw, Struct, ValidationError, defstruct, json, 
 from flyte_sidecar.errors import InvalidParams
 from flyte_sidecar.rpc.canonical_ids import canonical_integer
 from flyte_sidecar.rpc.error_messages import invalid_params
-from flyte_sidecar.rpc.unpaired_surrogates import HALF, UNPAIRED, replace_surrogates
+from flyte_sidecar.rpc.unpaired_surrogates import HAS_SURROGATE, UNPAIRED, replace_surrogates
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ IGNORED = ("workDoneToken", "partialResultToken", "_meta")
 """Members that LSP and MCP clients add to the params of any method."""
 
 MAX_LIST_BYTES = 1 << 16
-"""Largest size in bytes of a list in which the invalid item is searched for."""
+"""Size of a list in bytes; the invalid item of a longer list is not searched for."""
 
 
 def params_decoder(shape: type[T]) -> Callable[[Raw], T]:
@@ -30,14 +30,14 @@ def params_decoder(shape: type[T]) -> Callable[[Raw], T]:
 
     The decoder raises InvalidParams with a JSON Pointer to the invalid member.
     """
-    # It compiles the shape at its first use, where a `json.Decoder` would delay the start.
+    # msgspec compiles the shape at the first call; a `json.Decoder` would compile it at start-up.
     decode: Callable[[bytes | Raw], T] = partial(json.decode, type=shape)
 
     def decode_params(raw: Raw) -> T:
         try:
             return decode(b"{}" if raw is ABSENT else raw)
         except (DecodeError, RecursionError):
-            # Everything rare is handled here, to keep the usual case fast.
+            # Unusual forms are handled in a second attempt, to keep the usual case fast.
             return _decode_leniently(shape, decode, bytes(raw) or b"{}")
 
     return decode_params
@@ -46,7 +46,7 @@ def params_decoder(shape: type[T]) -> Callable[[Raw], T]:
 def _decode_leniently(shape: Any, decode: Callable[[bytes], T], text: bytes) -> T:
     """Decode params in any of the forms that clients send."""
     members = _members(shape)
-    # Real clients send these instead of omitting the params.
+    # Some clients send these instead of omitting the params.
     if text.translate(None, b" \t\r\n") in (b"null", b"[]", b"[null]"):
         text = b"{}"
     replaced = replace_surrogates(text)
@@ -54,11 +54,10 @@ def _decode_leniently(shape: Any, decode: Callable[[bytes], T], text: bytes) -> 
         split = map(bytes, structs.astuple(_splitter(shape)(replaced)))
         values = dict(zip(members, split, strict=False))  # without the ignored members
         if replaced != text:
-            _refuse_unpaired(values)
-        for name, exact in members.items():
-            values[name] = (
-                values[name] if exact else canonical_integer(values[name]) or values[name]
-            )
+            _reject_surrogates(values)
+        for name, verbatim in members.items():
+            if not verbatim:
+                values[name] = canonical_integer(values[name]) or values[name]
         plain = (b'"%b":%b' % (name.encode(), value) for name, value in values.items() if value)
         return decode(b"{" + b",".join(plain) + b"}")
     except ValidationError as error:
@@ -69,21 +68,21 @@ def _decode_leniently(shape: Any, decode: Callable[[bytes], T], text: bytes) -> 
         raise InvalidParams("the params are nested too deeply", path="") from None
 
 
-def _refuse_unpaired(values: dict[str, bytes]) -> None:
+def _reject_surrogates(values: dict[str, bytes]) -> None:
     for name, value in values.items():
         if UNPAIRED in value:
-            # A value that is not a string may be a list of strings. A huge list is not searched.
-            listed = value[:1] == b"[" and len(value) <= MAX_LIST_BYTES
-            items = json.decode(value, type=list[Raw]) if listed else []
-            at = next((f"/{n}" for n, item in enumerate(items) if UNPAIRED in bytes(item)), "")
-            raise InvalidParams(f"`{name}` {HALF}", path=f"/{name}{at}")
+            # The surrogate may be in an item of a list. A long list is not searched.
+            search = value[:1] == b"[" and len(value) <= MAX_LIST_BYTES
+            items = json.decode(value, type=list[Raw]) if search else []
+            item = next((f"/{n}" for n, text in enumerate(items) if UNPAIRED in bytes(text)), "")
+            raise InvalidParams(f"`{name}` {HAS_SURROGATE}", path=f"/{name}{item}")
 
 
 @cache
 def _members(shape: Any) -> dict[str, bool]:
-    """Return the names of the params, and whether the JSON of each is kept as it is."""
+    """Return the names of the params, and whether each is decoded by its handler."""
     fields = structs.fields(shape)
-    return {one.encode_name: getattr(one.type, "__origin__", one.type) is Raw for one in fields}
+    return {f.encode_name: getattr(f.type, "__origin__", f.type) is Raw for f in fields}
 
 
 @cache

@@ -46,10 +46,10 @@ class Decoder(Protocol):
         """Return the next message, or None if more bytes are needed."""
 
     def end(self) -> Frame | None:
-        """Return the message or error that the last bytes are, at the end of the stream."""
+        """Return the last message of the stream, or the error of an incomplete one."""
 
     def escape(self, message: bytes) -> bytes:
-        """Return the JSON text without the characters that this framing cannot carry."""
+        """Return the JSON text with characters escaped that this framing cannot contain."""
 
     def frame(self, message: bytes) -> bytes:
         """Return an escaped message in this framing."""

@@ -18,7 +18,7 @@ class LineDecoder:
         self._at = 0
         self._part = bytearray()  # the start of an incomplete line
         self._length = 0
-        self._skipped: IdFinder | None = None  # searches a line that is too long
+        self._skipped: IdFinder | None = None  # searches a line that is too long for its id
 
     def feed(self, data: bytes) -> None:
         left = self._data[self._at :]
@@ -28,7 +28,7 @@ class LineDecoder:
         while True:
             end = self._data.find(b"\n", self._at)
             if end < 0:
-                self._hold(self._data[self._at :])
+                self._keep_part(self._data[self._at :])
                 self._data, self._at = b"", 0
                 return None
             piece = self._data[self._at : end]
@@ -47,9 +47,9 @@ class LineDecoder:
     def escape(message: bytes) -> bytes:
         """Escape the characters that some line readers treat as a line end.
 
-        JSON escapes the others, the control characters, anyway.
+        JSON encoders already escape the other line ends, which are control characters.
         """
-        # Most messages do not even contain the first bytes of these characters.
+        # Fast path: most messages contain not even the first bytes of these characters.
         if b"\xe2" in message or b"\xc2" in message:
             text = message.decode()
             for character, escape in _LINE_ENDS:
@@ -62,8 +62,8 @@ class LineDecoder:
     def frame(message: bytes) -> bytes:
         return message + b"\n"
 
-    def _hold(self, piece: bytes) -> None:
-        """Keep the start of a line, unless it is too long to be accepted."""
+    def _keep_part(self, piece: bytes) -> None:
+        """Keep a part of a line; of a line that is too long, only search for its id."""
         self._length += len(piece)
         if self._length > self._max + 1:  # it may end in a CR
             if self._skipped is None:
@@ -77,7 +77,7 @@ class LineDecoder:
     def _complete(self, piece: bytes) -> Frame | None:
         """Return the line that ends with this piece, or None if it is blank."""
         if self._length or len(piece) > self._max:
-            self._hold(piece)
+            self._keep_part(piece)
             piece = bytes(self._part)
             length, skipped = self._length, self._skipped
             self._part, self._length, self._skipped = bytearray(), 0, None

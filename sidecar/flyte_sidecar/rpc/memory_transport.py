@@ -8,7 +8,7 @@ from flyte_sidecar._futures import try_set_result
 from flyte_sidecar.rpc.transport import StreamProtocol
 
 MAX_UNREAD_BYTES = 1 << 20
-"""Default size of the unread data above which the protocol is asked to pause."""
+"""Default size of the unread data above which back-pressure starts."""
 
 
 class MemoryTransport:
@@ -17,7 +17,7 @@ class MemoryTransport:
     Attributes
     ----------
     unread
-        What was written and not read.
+        The data that was written and not read.
     reading
         Whether the protocol accepts data now.
     """
@@ -35,13 +35,13 @@ class MemoryTransport:
         protocol.connection_made(self)
 
     async def wait_readable(self) -> None:
-        """Wait until something was written."""
+        """Wait until there is unread data."""
         while not self.unread:
             self._written = asyncio.get_running_loop().create_future()
             await self._written
 
     def read(self) -> bytes:
-        """Return everything that was written since the last time."""
+        """Return all unread data."""
         data, self.unread, self._size = b"".join(self.unread), [], 0
         if self._paused:
             self._paused = False
@@ -73,6 +73,6 @@ class MemoryTransport:
             await self._resumed
 
     def discard(self) -> None:
-        """Drop what is unread, and all that is written from now on."""
+        """Drop all data, unread and written later."""
         self._discarding = True
         self.read()

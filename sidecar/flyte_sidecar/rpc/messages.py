@@ -16,17 +16,18 @@ from flyte_sidecar.rpc.error_messages import describe_json_error
 from flyte_sidecar.rpc.framing import Malformed
 from flyte_sidecar.rpc.recover_id import MAX_ID_BYTES, recover_id
 from flyte_sidecar.rpc.unpaired_surrogates import (
-    HALF,
+    HAS_SURROGATE,
     UNPAIRED,
     replace_surrogates,
     restore_surrogates,
 )
 
+_BATCH_SIZE = f"a batch must contain 1 to {MAX_BATCH_ENTRIES} requests"
 _ARRAY = re.compile(rb"[ \t\r\n]*\[")
 
 
 class Envelope(Struct, frozen=True):
-    """The members of any JSON-RPC message; unknown ones are ignored."""
+    """The members of a JSON-RPC message. Unknown members are ignored."""
 
     jsonrpc: str = ""
     id: Raw = ABSENT
@@ -37,7 +38,7 @@ class Envelope(Struct, frozen=True):
 
 
 class _Members(Struct, frozen=True):
-    """The members of an envelope, whatever their types."""
+    """The members of an envelope as JSON texts, of any type."""
 
     jsonrpc: Raw = ABSENT
     id: Raw = ABSENT
@@ -50,7 +51,7 @@ class _Members(Struct, frozen=True):
 _decode_envelope = json.Decoder(Envelope).decode
 
 
-def read(message: bytes) -> Envelope | list[Raw] | Malformed:
+def decode_message(message: bytes) -> Envelope | list[Raw] | Malformed:
     """Decode a message into its members, or a batch into its entries."""
     try:
         if not message.isascii():
@@ -59,19 +60,19 @@ def read(message: bytes) -> Envelope | list[Raw] | Malformed:
     except UnicodeDecodeError as error:
         return _malformed(message, ParseError(describe_json_error(message, error)))
     except (DecodeError, RecursionError):
-        return _entries(message) if _ARRAY.match(message) else _read_object(message)
+        return _split_batch(message) if _ARRAY.match(message) else _decode_leniently(message)
 
 
-def read_entry(entry: Raw) -> Envelope | Malformed:
+def decode_entry(entry: Raw) -> Envelope | Malformed:
     """Decode one entry of a batch."""
     try:
         return _decode_envelope(entry)
     except (DecodeError, RecursionError):
-        return _read_object(bytes(entry))
+        return _decode_leniently(bytes(entry))
 
 
-def _read_object(message: bytes) -> Envelope | Malformed:
-    """Decode an object that may contain unpaired surrogates, or return what is wrong with it."""
+def _decode_leniently(message: bytes) -> Envelope | Malformed:
+    """Decode an object that may contain unpaired surrogates, or return its error."""
     replaced = replace_surrogates(message)
     try:
         json.decode(replaced, type=Raw)
@@ -83,35 +84,35 @@ def _read_object(message: bytes) -> Envelope | Malformed:
     except RecursionError:
         return _malformed(message, ParseError("the message is nested too deeply"))
     method, request_id, params = map(bytes, (members.method, members.id, members.params))
-    torn = replaced != message
+    has_surrogates = replaced != message
     if method in (b"", b"null") and not (members.result is members.error is ABSENT):
         return Envelope(result=members.result, error=members.error)
-    if torn and UNPAIRED in request_id:
-        return Malformed(InvalidRequest(f"the id {HALF}"))
-    if torn and UNPAIRED in method:
-        fault = f"the method {HALF}"
+    if has_surrogates and UNPAIRED in request_id:
+        return Malformed(InvalidRequest(f"the id {HAS_SURROGATE}"))
+    if has_surrogates and UNPAIRED in method:
+        reason = f"the method {HAS_SURROGATE}"
     elif method[:1] not in (b"", b"n", b'"'):
-        fault = "`method` must be a string"
+        reason = "`method` must be a string"
     elif bytes(members.jsonrpc) != b'"2.0"':
-        fault = '`jsonrpc` must be "2.0"'
+        reason = '`jsonrpc` must be "2.0"'
     else:
-        if torn and params:
+        if has_surrogates and params:
             members = structs.replace(members, params=Raw(restore_surrogates(params)))
         return Envelope("2.0", members.id, json.decode(method or b"null"), members.params)
     is_id = len(request_id) <= MAX_ID_BYTES and canonical_id(request_id) is not None
-    return Malformed(InvalidRequest(fault), request_id if is_id else None)
+    return Malformed(InvalidRequest(reason), request_id if is_id else None)
 
 
 def _malformed(message: bytes, error: SidecarError) -> Malformed:
     return Malformed(error, recover_id(message))
 
 
-def _entries(message: bytes) -> list[Raw] | Malformed:
+def _split_batch(message: bytes) -> list[Raw] | Malformed:
     replaced = replace_surrogates(message)
     try:
-        members = structs.astuple(_entries_decoder()(replaced))
+        members = structs.astuple(_batch_splitter()(replaced))
     except ValidationError:
-        return Malformed(InvalidRequest(f"a batch has at most {MAX_BATCH_ENTRIES} requests"))
+        return Malformed(InvalidRequest(_BATCH_SIZE))
     except DecodeError as error:
         return Malformed(ParseError(describe_json_error(message, error)))
     except RecursionError:
@@ -119,14 +120,15 @@ def _entries(message: bytes) -> list[Raw] | Malformed:
     entries = [entry for entry in members if entry is not ABSENT]
     if replaced != message:
         entries = [Raw(restore_surrogates(bytes(entry))) for entry in entries]
-    return entries or Malformed(InvalidRequest("a batch has at least one request"))
+    return entries or Malformed(InvalidRequest(_BATCH_SIZE))
 
 
 @cache
-def _entries_decoder() -> Callable[[bytes], Struct]:
+def _batch_splitter() -> Callable[[bytes], Struct]:
     """Return a decoder that splits an array, and fails if it is too long.
 
-    A list would be decoded completely first: a hundred times the size of a hostile message.
+    A list type would first decode all entries, whose objects can be a hundred times larger than
+    the message.
     """
     fields = [(f"entry{number}", Raw, ABSENT) for number in range(MAX_BATCH_ENTRIES)]
     shape = defstruct("Entries", fields, array_like=True, forbid_unknown_fields=True)

@@ -1,4 +1,4 @@
-"""Responses and notifications that wait to be written."""
+"""Responses and notifications that wait to be written, under back-pressure."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from flyte_sidecar._futures import try_set_result
 from flyte_sidecar.rpc.transport import Transport
 
 FLUSH_BYTES = 1 << 16
-"""Size of the gathered messages above which they are written before more are encoded."""
+"""Size of the gathered messages above which they are written at once."""
 
 
 class OutputQueue:
-    """Gathers small messages into large writes, and encodes messages only while there is room.
+    """Gathers small messages into large writes, and queues messages during back-pressure.
 
-    A message is encoded when it can be written, not before: thousands of results may wait while
-    the client reads nothing.
+    A message is encoded only when it can be written: thousands of results may wait while the
+    client reads nothing.
 
     Attributes
     ----------
     full
-        Whether the transport asked not to be written to.
+        Whether there is back-pressure: the transport called `pause_writing`.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class OutputQueue:
         self._room: asyncio.Future[None] | None = None
 
     async def wait_for_room(self) -> None:
-        """Wait until a message can be written at once."""
+        """Wait while there is back-pressure."""
         while self.full:
             if self._room is None or self._room.done():
                 self._room = asyncio.get_running_loop().create_future()
@@ -70,7 +70,7 @@ class OutputQueue:
             self.transport.write(data)
 
     def resume(self) -> None:
-        """Send what waits, because there is room again."""
+        """Send the queued messages, because back-pressure has ended."""
         self.full = False
         while self._waiting and not self.full:
             encode, arguments = self._waiting.popleft()
@@ -79,7 +79,7 @@ class OutputQueue:
         self._wake()
 
     def close(self) -> None:
-        """Drop everything, now and later, because nobody reads any more."""
+        """Drop all messages, now and later, because the client is gone."""
         self.transport = None
         self.full = False
         self._waiting.clear()

@@ -1,4 +1,4 @@
-"""Detecting that the parent process is gone."""
+"""Detecting that the parent process has ended."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ logger = logging.getLogger(__name__)
 
 
 def watch_parent(pid: int, gone: Callable[[], None]) -> None:
-    """Call `gone` on the running loop when the process has ended, reaped or not.
+    """Call `gone` on the running loop when the process has ended, even if it is a zombie.
 
-    A process that is not visible (of another container) is not monitored.
+    A process that is not visible (in another container) is not monitored.
     """
     loop = asyncio.get_running_loop()
     if not 0 < pid < 1 << 31:
@@ -61,7 +61,7 @@ def _wait(pid: int, loop: asyncio.AbstractEventLoop, gone: Callable[[], None]) -
         psutil.Process(pid).wait()
     except psutil.NoSuchProcess:
         if sys.platform == "win32":
-            return  # there its existence was not checked before
+            return  # its existence was not checked above
     except psutil.Error:
         return
     with suppress(RuntimeError):  # the loop is closed

@@ -1,4 +1,4 @@
-"""Detecting that the reader of a descriptor is gone, before anything is written to it."""
+"""Detecting that the other end of a descriptor was closed, without writing to it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from collections.abc import Callable
 def on_hangup(descriptor: int, gone: Callable[[], None]) -> Callable[[], None]:
     """Call `gone` on the running loop when the other end is closed.
 
-    Return a function that stops the polling. Files have no other end, and some systems cannot
-    detect it: then `gone` is never called.
+    Return a function that stops the polling. `gone` is never called for files, and on systems that
+    cannot detect a hangup.
     """
     loop = asyncio.get_running_loop()
     if sys.platform == "win32":
         return lambda: None
     if sys.platform != "linux":
         return _poll_input(loop, descriptor, gone)
-    # An epoll without events reports only the hangup, and no incoming bytes: those of a socket
-    # are for the reader of the descriptor.
+    # An epoll without events reports only the hangup. Incoming bytes of a socket are left to the
+    # reader of the descriptor.
     hangup = select.epoll()
     try:
         hangup.register(descriptor, 0)
@@ -46,7 +46,7 @@ def on_hangup(descriptor: int, gone: Callable[[], None]) -> Callable[[], None]:
 def _poll_input(
     loop: asyncio.AbstractEventLoop, descriptor: int, gone: Callable[[], None]
 ) -> Callable[[], None]:
-    """Check for the hangup when the descriptor becomes readable for the first time."""
+    """Check for a hangup when the descriptor first becomes readable."""
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISSOCK(mode) and not stat.S_ISFIFO(mode):
         return lambda: None

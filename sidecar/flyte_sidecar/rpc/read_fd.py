@@ -1,4 +1,4 @@
-"""Reading a descriptor: on the event loop if the system can poll it, else in a thread."""
+"""Reading a descriptor on the event loop if it can be polled, else in a thread."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Protocol
 
 READ_CHUNK_BYTES = 1 << 16
+"""Maximum size of one read."""
 
 
 class Receiver(Protocol):
@@ -25,7 +26,7 @@ class FdReader(Protocol):
     """A reader of a descriptor. It starts paused."""
 
     def pause(self) -> None:
-        """Deliver no more data until `resume`, except what a thread has read already."""
+        """Stop delivering data until `resume`."""
 
     def resume(self) -> None:
         """Continue to deliver data."""
@@ -81,44 +82,43 @@ class ThreadedFdReader:
         self._receiver = receiver
         self._loop = asyncio.get_running_loop()
         self._paused = True
-        self._asked = False  # the thread reads, or has been asked to
-        self._held: bytes | None = None  # read, but the receiver is paused
-        self._go = threading.Event()
+        self._requested = False  # a read is requested or running
+        self._undelivered: bytes | None = None  # read while paused
+        self._start_read = threading.Event()
         self._threaded = True
         try:
             # A daemon: a read that never returns must not keep the process.
             threading.Thread(target=self._work, name="stdin-reader", daemon=True).start()
         except RuntimeError:
-            self._threaded = (
-                False  # no thread can be started; reading a file does not block for long
-            )
+            # No thread can be started. Reading a file does not block for long.
+            self._threaded = False
 
     def pause(self) -> None:
         self._paused = True
 
     def resume(self) -> None:
         self._paused = False
-        if self._held is None:
-            self._ask()
+        if self._undelivered is None:
+            self._request_read()
         else:
             self._loop.call_soon(self._deliver)
 
-    def _ask(self) -> None:
-        """Let the thread read once."""
-        if not self._asked:
-            self._asked = True
+    def _request_read(self) -> None:
+        """Start one read, unless one is running."""
+        if not self._requested:
+            self._requested = True
             if self._threaded:
-                self._go.set()
+                self._start_read.set()
             else:
-                self._loop.call_soon(lambda: self._take(self._read()))
+                self._loop.call_soon(lambda: self._finish_read(self._read()))
 
     def _work(self) -> None:
         while True:
-            self._go.wait()
-            self._go.clear()
+            self._start_read.wait()
+            self._start_read.clear()
             data = self._read()
             with suppress(RuntimeError):  # the loop is closed
-                self._loop.call_soon_threadsafe(self._take, data)
+                self._loop.call_soon_threadsafe(self._finish_read, data)
             if not data:
                 return
 
@@ -128,19 +128,19 @@ class ThreadedFdReader:
         except OSError:
             return b""
 
-    def _take(self, data: bytes) -> None:
-        self._asked = False
-        self._held = data
+    def _finish_read(self, data: bytes) -> None:
+        self._requested = False
+        self._undelivered = data
         self._deliver()
 
     def _deliver(self) -> None:
-        if self._paused or self._held is None:
+        if self._paused or self._undelivered is None:
             return
-        data, self._held = self._held, None
+        data, self._undelivered = self._undelivered, None
         if not data:
-            self._asked = True  # nothing more can be read
+            self._requested = True  # at the end of input: prevents another read
             self._receiver.eof_received()
             return
         self._receiver.data_received(data)
         if not self._paused:
-            self._ask()
+            self._request_read()

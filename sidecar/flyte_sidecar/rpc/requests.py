@@ -1,4 +1,4 @@
-"""Requests: what was read, how it is handled, and what is known until it is completed."""
+"""Requests, their handlers, and their state until they are completed."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from flyte_sidecar.rpc.concurrency_limit import ConcurrencyLimit
 
 
 class Request(Struct, frozen=True, eq=False):
-    """A request or notification, as it was read.
+    """A request or notification, as received.
 
     Attributes
     ----------
     id
-        JSON text of the id that the response carries; empty for a notification.
+        JSON text of the id in the response; empty for a notification.
     key
         Canonical form of the id; None if there is no valid and unique id.
     size
@@ -38,27 +38,27 @@ class Request(Struct, frozen=True, eq=False):
 
 
 class WriteOutcome(Protocol):
-    """What a write may have changed."""
+    """The outcome of a write."""
 
     def describe(self) -> dict[str, Any]:
-        """Return what is known of the write, as members of an error's data."""
+        """Return the outcome so far, as members of an error's data."""
 
     def end(self) -> None:
-        """Mark the write as over, whether or not it ever ran."""
+        """Mark the write as finished, even if it never started."""
 
 
 class Deferred(Struct, frozen=True, eq=False):
-    """What a handler returns if its result comes later.
+    """What a handler returns for a result that is not available yet.
 
     Attributes
     ----------
     work
         Coroutine or future of the result.
     write
-        What the request may change, if it is a write.
+        The outcome of the write, if the request is one.
     result_when_cancelled
-        Returns the result of a request that was cancelled for a reason; by default, a cancelled
-        request fails with the reason.
+        Returns the result of a cancelled request from the reason. By default, a cancelled request
+        fails with the reason.
     """
 
     work: Awaitable[Any]
@@ -71,7 +71,7 @@ DEFERRED = (*AWAITABLE, Deferred)
 
 
 class ConnectionCounters(Struct, frozen=True):
-    """What a connection has counted, and what runs now.
+    """The numbers of a connection's requests.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ class ConnectionCounters(Struct, frozen=True):
 
 
 class Context(Struct, frozen=True, eq=False):
-    """What a handler can use of its connection.
+    """What a connection provides to its handlers.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class Context(Struct, frozen=True, eq=False):
     notify
         Sends a notification: its method and params.
     wait_for_room
-        Waits until a notification can be written at once, because the client has read enough.
+        Waits while there is back-pressure, so that a notification can be written at once.
     counters
         Returns the connection's counters.
     end_with_process
@@ -121,9 +121,9 @@ class Handler(Struct, frozen=True):
     handle
         Returns the result, or a coroutine, a future or `Deferred`; raises SidecarError.
     notification
-        Whether the method is a notification: it takes no id.
+        Whether the method is a notification: it must not have an id.
     open_ended
-        Whether requests stay open until something happens. They do not count as unfinished.
+        Whether requests may stay open for any time, as waits do. They do not count as unfinished.
     light
         Whether the result is always small, so that the request starts at once.
     in_batch
@@ -144,7 +144,7 @@ class PendingRequest(Struct, eq=False):
     Attributes
     ----------
     task
-        The work. It may go on after the request is completed.
+        Runs the request. It may continue after the request is completed.
     timer
         Completes the request at its deadline.
     limit, turn
@@ -168,6 +168,6 @@ class PendingRequest(Struct, eq=False):
 
     @property
     def may_have_written(self) -> bool:
-        """Whether the request is a write that may have happened."""
+        """Whether the request is a write that may have been applied."""
         write = self.deferred.write
         return write is not None and write.describe()["outcome"] != "none"

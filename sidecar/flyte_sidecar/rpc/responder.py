@@ -1,4 +1,4 @@
-"""The requests in flight, and the one place that responds to each."""
+"""The requests in flight, and their responses."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Responder:
     Attributes
     ----------
     in_flight
-        The ids without a response in canonical form, each with its request if that is pending. The
-        ids of a batch are in flight until the array is sent.
+        The canonical ids of requests without a response, each with its request if that is pending.
+        The ids of a batch are in flight until the array is sent.
     errors
         Number of failed requests and notifications.
     """
@@ -36,7 +36,7 @@ class Responder:
         self._output = output
 
     def respond_to_pending(self, pending: PendingRequest, outcome: Any) -> None:
-        """Respond to a pending request, when it is completed."""
+        """Respond to a pending request that is completed."""
         request, write = pending.request, pending.deferred.write
         if request.key is not None:
             # The id is free before the client can see the response.
@@ -77,7 +77,7 @@ class Responder:
 
 def _log_failure(request: Request, error: SidecarError) -> None:
     """Log that a notification failed, because nothing is sent about it."""
-    # Clients of LSP send notifications that only some servers know, and cancel to the last.
+    # LSP clients send notifications that a server may not support, and cancel until the end.
     usual = isinstance(error, MethodNotFound) or request.method == "$/cancelRequest"
     level = logging.INFO if usual else logging.WARNING
     with suppress(Exception):  # nothing that logging does may prevent a response

@@ -22,7 +22,7 @@ class ResponseEncoder:
     encode
         Encodes a result, or the data of an error, as JSON.
     framing
-        Has the framing that the client chose.
+        Frames messages as the client chose.
     """
 
     def __init__(self, encode: Callable[[object], bytes], framing: StreamDecoder) -> None:
@@ -46,7 +46,7 @@ class ResponseEncoder:
         outcome
             The result, or a SidecarError.
         write
-            What is known of the write that the request was.
+            The outcome of a write, as members of an error's data.
         limit
             Records the size of the response.
         """
@@ -72,9 +72,9 @@ class ResponseEncoder:
         write: dict[str, Any] | None = None,
         limit: ConcurrencyLimit | None = None,
     ) -> None:
-        """Encode a response of a batch, which is held until all are complete.
+        """Encode the response to an entry of a batch, and keep it until all are completed.
 
-        A read whose result does not fit fails. A write does not: it has happened.
+        A read whose result does not fit fails. A write does not: it was already applied.
         """
         text = self._text(request_id, outcome, write, limit)
         batch = entry.batch

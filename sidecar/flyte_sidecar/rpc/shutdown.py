@@ -1,4 +1,4 @@
-"""The end of a connection: requests that were read are answered first, within time limits."""
+"""The end of a connection: pending requests are answered first, within time limits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DRAIN_TIMEOUT = 5.0
 """Seconds that requests may take after the end of input."""
 
 WRITE_DRAIN_TIMEOUT = 10.0
-"""Seconds that a write already sent may take after the end of input."""
+"""Seconds that a write that was already sent may take after the end of input."""
 
 SHUTDOWN_TIMEOUT = 1.0
 """Seconds that requests may take after `shutdown` or a signal."""
@@ -47,11 +47,11 @@ class Shutdown:
     Attributes
     ----------
     started
-        Whether further requests are refused.
+        Whether further requests are rejected.
     ended
-        Done once nothing is left to do; its result is the exit status.
+        Done when the connection has ended; its result is the exit status.
     at_once
-        Whether nobody is left to be answered, so that nothing more may be waited for.
+        Whether the client is gone, so that nothing may delay the end.
     """
 
     def __init__(self, runner: TaskRunner, output: OutputQueue) -> None:
@@ -72,7 +72,7 @@ class Shutdown:
         }
 
     def end_now(self, status: int = 0) -> None:
-        """End at once, because nobody is left to be answered."""
+        """End at once, because the client is gone."""
         self.at_once = not self.ended.done()
         self._end(status)
 
@@ -86,7 +86,7 @@ class Shutdown:
         self._end_after(self._drain(SHUTDOWN_TIMEOUT, SHUTDOWN_TIMEOUT), FLUSH_TIMEOUT, 0)
 
     def input_ended(self, status: int) -> None:
-        """End with the status, because no more messages come."""
+        """End with the status after the end of input."""
         if self._drained is not None:
             self._end_after(self._drained, FLUSH_TIMEOUT, status)
         else:
@@ -110,7 +110,7 @@ class Shutdown:
     ) -> Awaitable[None]:
         """Let the requests that are pending now finish, then end the others; times in seconds.
 
-        A request `shutdown`, which calls this, is not pending yet.
+        A `shutdown` request that calls this is not pending yet.
         """
         return self._drain_tasks(dict(self._runner.tasks), timeout, write_timeout, keep_timed_waits)
 
@@ -122,23 +122,25 @@ class Shutdown:
         keep_timed_waits: bool,
     ) -> None:
         def running(which: Callable[[PendingRequest], bool]) -> set[asyncio.Future[Any]]:
-            return {task for task, one in tasks.items() if not task.done() and which(one)}
+            return {task for task, pending in tasks.items() if not task.done() and which(pending)}
 
         left = timeout
-        while left > 0 and (unfinished := running(lambda one: not one.handler.open_ended)):
-            # While output is stuck, no request starts, and the time is the reader's.
-            stuck = keep_timed_waits and self._output.full
+        while left > 0 and (unfinished := running(lambda pending: not pending.handler.open_ended)):
+            # Back-pressure: no request starts, so the time does not count.
+            paused = keep_timed_waits and self._output.full
             await wait_all(unfinished, min(left, DRAIN_POLL_INTERVAL))
-            left -= 0 if stuck else DRAIN_POLL_INTERVAL
-        await wait_all(running(lambda one: one.may_have_written), write_timeout - timeout)
+            left -= 0 if paused else DRAIN_POLL_INTERVAL
+        await wait_all(running(lambda pending: pending.may_have_written), write_timeout - timeout)
         kept = running(
-            lambda one: keep_timed_waits and one.handler.open_ended and one.timer is not None
+            lambda pending: (
+                keep_timed_waits and pending.handler.open_ended and pending.timer is not None
+            )
         )
-        rest = running(lambda one: True) - kept
+        rest = running(lambda _: True) - kept
         reason = ShuttingDown("the sidecar ends before the request could be answered")
         for task in rest:
             cancel(tasks[task], reason)
-        # A wait whose event was resolved in this moment is still answered with it.
+        # A wait whose event has just been resolved still returns it.
         await wait_all(rest, CANCEL_TIMEOUT)
         for task in rest:
             self._runner.complete(tasks[task], outcome_when_cancelled(tasks[task], reason))
@@ -151,7 +153,7 @@ class Shutdown:
     async def _finish(self, work: Awaitable[None], flush: float | None, status: int) -> None:
         """Write the responses once `work` is done, within `flush` seconds."""
         await work
-        unanswered = {task for task, one in self._runner.tasks.items() if not one.completed}
+        unanswered = {task for task, pending in self._runner.tasks.items() if not pending.completed}
         await wait_all(unanswered, CANCEL_TIMEOUT)
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._output.drained(), flush)

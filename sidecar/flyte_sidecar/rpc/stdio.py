@@ -1,9 +1,8 @@
 """The process's standard streams as a transport.
 
-They may be pipes, files, sockets or a terminal, and are shared with the parent process. So they
-are never made non-blocking, because every user of the shared file description would see that.
-Streams that can be polled are read and written on the event loop; others (files, Windows) by one
-thread per direction.
+They may be pipes, files, sockets or a terminal. They are shared with other processes, and would be
+non-blocking for all of them, so they are never made non-blocking. Streams that can be polled are
+read and written on the event loop; others (files, Windows) in one thread per direction.
 """
 
 from __future__ import annotations
@@ -20,8 +19,7 @@ from flyte_sidecar.rpc.write_fd import FdWriter, write_fd
 def take_stdio() -> tuple[int, int]:
     """Return private descriptors of stdin and stdout, and redirect the standard ones.
 
-    Afterwards everything that prints, in this process or in a child, prints to stderr, and
-    everything that reads finds the end of input.
+    Afterwards prints of this process and its children go to stderr, and their stdin is empty.
 
     Raises
     ------
@@ -56,7 +54,7 @@ def _duplicate(descriptor: int, unusable: int) -> int:
 
 
 class StdioTransport:
-    """Connects a protocol with two descriptors, on the running loop."""
+    """Connects a protocol to two descriptors on the running loop."""
 
     def __init__(self, stdin: int, stdout: int, protocol: StreamProtocol) -> None:
         self._writer: FdWriter = write_fd(stdout, protocol)
@@ -77,6 +75,6 @@ class StdioTransport:
         await self._writer.drained()
 
     def close(self) -> None:
-        """Stop reading and writing; what is not written is dropped."""
+        """Stop reading and writing, and drop unwritten data."""
         self._reader.pause()
         self._writer.stop()

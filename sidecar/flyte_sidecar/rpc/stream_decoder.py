@@ -21,8 +21,8 @@ class StreamDecoder:
     Attributes
     ----------
     next, escape, frame
-        As of the framing that the client chose. Until then there is no message, and what is sent
-        is framed as lines.
+        Those of the framing that the client chose. Until then, `next` returns None, and messages
+        are framed as lines.
     """
 
     def __init__(self, framing: Framing = "auto", max_bytes: int = MAX_MESSAGE_BYTES) -> None:

@@ -17,10 +17,10 @@ INITIAL_RESULT_BYTES = 4 << 20
 """Expected size of a read's result in bytes before any result was seen."""
 
 MAX_UNFINISHED = 256
-"""Number of unfinished requests above which no more messages are read."""
+"""Number of unfinished requests at which reading stops (back-pressure)."""
 
 MAX_WAITS = 10_000
-"""Number of open-ended requests above which a new one is refused."""
+"""Maximum number of open-ended requests. Further ones are rejected."""
 
 MAX_REQUEST_BYTES = 64 << 20
 """Limit for the messages of all unfinished requests, and for those of all open-ended ones."""
@@ -39,13 +39,13 @@ class TaskRunner:
     Attributes
     ----------
     tasks
-        The running tasks. Some belong to requests that are completed already.
+        The running tasks and their requests, some of which are completed already.
     waits
         Number of tasks of open-ended requests.
     has_room
-        Whether more requests may be read.
+        Whether more requests may be read; false during back-pressure by unfinished requests.
     ended
-        Whether the connection is lost: a task that is cancelled then is not a defect.
+        Whether the connection is lost: a task cancelled afterwards is no internal error.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class TaskRunner:
             pending.deferred.write.end()
 
     def pause(self) -> None:
-        """Start no request whose result may be large, because results cannot be delivered."""
+        """Start no request whose result may be large, because results cannot be written."""
         self._reads.pause()
         self._writes.pause()
 
@@ -144,14 +144,15 @@ class TaskRunner:
         else:
             self._unfinished += by
             self._unfinished_bytes += by * size
-            few = self._unfinished < MAX_UNFINISHED
-            self.has_room = few and self._unfinished_bytes < MAX_REQUEST_BYTES
+            self.has_room = (
+                self._unfinished < MAX_UNFINISHED and self._unfinished_bytes < MAX_REQUEST_BYTES
+            )
 
     def _unexpected(self) -> SidecarError:
         """Return the error of a task that was cancelled for no recorded reason."""
         if self.ended:
             return ShuttingDown("the sidecar has ended")
-        return internal_error(RuntimeError("the work was cancelled"))
+        return internal_error(RuntimeError("the task was cancelled"))
 
 
 async def _in_turn(turn: asyncio.Future[None], work: Any) -> Any:

@@ -6,13 +6,13 @@ from typing import Protocol
 
 
 class Transport(Protocol):
-    """What a protocol calls."""
+    """The methods that a protocol calls."""
 
     def write(self, data: bytes) -> None:
         """Write the data, now or later."""
 
     def pause_reading(self) -> None:
-        """Deliver no more data until `resume_reading`."""
+        """Stop delivering data until `resume_reading`."""
 
     def resume_reading(self) -> None:
         """Continue to deliver data."""
@@ -22,7 +22,7 @@ class Transport(Protocol):
 
 
 class StreamProtocol(Protocol):
-    """What a transport calls."""
+    """The methods that a transport calls."""
 
     def connection_made(self, transport: Transport) -> None:
         """Start to use the transport."""
@@ -34,7 +34,7 @@ class StreamProtocol(Protocol):
         """Handle the end of input."""
 
     def pause_writing(self) -> None:
-        """Stop writing until `resume_writing`, because the client reads slowly."""
+        """Stop writing until `resume_writing` (back-pressure)."""
 
     def resume_writing(self) -> None:
         """Continue to write."""

@@ -1,7 +1,7 @@
 """Unpaired surrogates, which JavaScript's `JSON.stringify` writes and UTF-8 cannot represent.
 
-They are valid JSON, but msgspec rejects them. A message with unpaired surrogates is decoded with
-the replacement character in their place, and rejected only where they matter.
+They are valid JSON, but msgspec rejects them. They are therefore replaced before decoding, and
+only rejected in an id, a method name or a param.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 
 UNPAIRED = b"\\uFfFd"
-"""Replaces an unpaired surrogate. No encoder writes the replacement character this way."""
+"""Replaces an unpaired surrogate. No encoder writes U+FFFD in this mix of cases."""
 
-HALF = "contains an unpaired surrogate"
+HAS_SURROGATE = "contains an unpaired surrogate"
 
 _PATTERN = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
@@ -25,7 +25,7 @@ def replace_surrogates(text: bytes) -> bytes:
     """Return the text with `UNPAIRED` in place of each unpaired surrogate."""
     if not _PATTERN.search(text):
         return text
-    # Behind an escaped backslash, `ud800` is plain text.
+    # After an escaped backslash, `ud800` is plain text.
     text = _PATTERN.sub(re.escape(UNPAIRED), text.replace(_BACKSLASH, _HIDDEN))
     return text.replace(_HIDDEN, _BACKSLASH)
 

@@ -1,6 +1,6 @@
 """Writing a descriptor without blocking the event loop, with back-pressure.
 
-Data that cannot be written yet is kept. If it is too much, the sender is asked to pause.
+Data that cannot be written yet is kept. Above `HIGH_WATER` bytes, the sender must pause.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from flyte_sidecar._futures import try_set_result
 from flyte_sidecar.rpc.poll_hangup import on_hangup
 
 HIGH_WATER = 1 << 20
-"""Unwritten bytes above which the sender is asked to pause."""
+"""Unwritten bytes above which back-pressure starts: the sender must pause."""
 
 LOW_WATER = 1 << 18
-"""Unwritten bytes below which the sender may continue."""
+"""Unwritten bytes below which back-pressure ends: the sender may continue."""
 
 WRITE_CHUNK_BYTES = 1 << 16
-"""Bytes written at once if the descriptor accepts any number."""
+"""Maximum size of one write, where the descriptor sets no smaller one."""
 
 
 class Sender(Protocol):
@@ -53,12 +53,12 @@ class FdWriter(Protocol):
         """Wait until everything is written, or the reader is gone."""
 
     def stop(self) -> None:
-        """Write nothing more, and report the connection as lost."""
+        """Stop writing, and call `connection_lost`."""
 
 
 def write_fd(descriptor: int, sender: Sender) -> FdWriter:
     """Return the kind of writer that fits the descriptor."""
-    # A terminal that is writable may still block after one byte.
+    # A terminal that polls as writable may still block after one byte.
     if sys.platform == "win32" or os.isatty(descriptor):
         try:
             return ThreadedFdWriter(descriptor, sender)
@@ -85,7 +85,7 @@ class _Backlog:
             await waiter
 
     def _update(self) -> None:
-        """Pause or resume the sender, and wake those who wait until everything is written."""
+        """Pause or resume the sender, and wake the waiters once everything is written."""
         if self._lost:
             return
         if not self._paused and self._unwritten > HIGH_WATER:
@@ -95,15 +95,15 @@ class _Backlog:
             self._paused = False
             self._sender.resume_writing()
         if not self._unwritten:
-            self._release()
+            self._wake_waiters()
 
-    def _lose(self, error: Exception | None = None) -> None:
+    def _report_lost(self, error: Exception | None = None) -> None:
         if not self._lost:
             self._lost = True
-            self._release()
+            self._wake_waiters()
             self._sender.connection_lost(error)
 
-    def _release(self) -> None:
+    def _wake_waiters(self) -> None:
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             try_set_result(waiter, None)
@@ -112,22 +112,22 @@ class _Backlog:
 class PolledFdWriter(_Backlog):
     """Writes on the event loop when the descriptor is writable.
 
-    A send to a socket can be non-blocking by itself. On Linux a pipe can be opened again, with a
-    non-blocking file description of its own. Elsewhere a writable pipe accepts `PIPE_BUF` bytes.
+    A socket has non-blocking sends. A pipe is opened again as non-blocking, which only Linux can.
+    Elsewhere at most `PIPE_BUF` bytes are written to a writable pipe, which do not block.
     """
 
     def __init__(self, descriptor: int, sender: Sender) -> None:
         super().__init__(sender)
         mode = os.fstat(descriptor).st_mode
-        self._own = _reopen(descriptor) if stat.S_ISFIFO(mode) else None
-        self._descriptor = descriptor = descriptor if self._own is None else self._own
+        self._reopened = _reopen(descriptor) if stat.S_ISFIFO(mode) else None
+        self._descriptor = descriptor = descriptor if self._reopened is None else self._reopened
         self._loop = asyncio.get_running_loop()
         self._chunks: deque[memoryview] = deque()
         self._waiting = False
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
-        takes_any = self._own is not None or stat.S_ISREG(mode)
-        self._max_write = WRITE_CHUNK_BYTES if takes_any else select.PIPE_BUF
+        any_size = self._reopened is not None or stat.S_ISREG(mode)
+        self._max_write = WRITE_CHUNK_BYTES if any_size else select.PIPE_BUF
         self._socket: socket.socket | None = None
         if stat.S_ISSOCK(mode):
             self._socket = socket.socket(fileno=os.dup(descriptor))
@@ -147,9 +147,9 @@ class PolledFdWriter(_Backlog):
         self._hung_up()
         if self._socket is not None:
             self._socket.close()
-        if self._own is not None:
-            os.close(self._own)
-            self._own = None
+        if self._reopened is not None:
+            os.close(self._reopened)
+            self._reopened = None
 
     def _ready(self) -> None:
         self._send()
@@ -159,9 +159,9 @@ class PolledFdWriter(_Backlog):
         """Write what can be written now, and the rest when the descriptor is writable."""
         try:
             while self._chunks:
-                count = self._send_some(self._chunks[0])
+                count = self._write_chunk(self._chunks[0])
                 if count == 0:
-                    self._wait_for_room()
+                    self._wait_writable()
                     return
                 self._unwritten -= count
                 if count < len(self._chunks[0]):
@@ -172,18 +172,18 @@ class PolledFdWriter(_Backlog):
             self._hung_up(error)
         self._stop_waiting()
 
-    def _send_some(self, chunk: memoryview) -> int:
-        """Write some of the chunk and return how many bytes; 0 if that would block."""
+    def _write_chunk(self, chunk: memoryview) -> int:
+        """Write the start of the chunk and return its size; 0 if that would block."""
         try:
             if self._socket is not None:
                 return self._socket.send(chunk, socket.MSG_DONTWAIT)
-            if self._own is None and not self._poll.poll(0):
+            if self._reopened is None and not self._poll.poll(0):
                 return 0
             return os.write(self._descriptor, chunk[: self._max_write])
         except BlockingIOError:
             return 0
 
-    def _wait_for_room(self) -> None:
+    def _wait_writable(self) -> None:
         if not self._waiting:
             self._waiting = True
             self._loop.add_writer(self._descriptor, self._ready)
@@ -196,11 +196,11 @@ class PolledFdWriter(_Backlog):
     def _hung_up(self, error: Exception | None = None) -> None:
         self._stop_waiting()
         self._chunks.clear()
-        self._lose(error)
+        self._report_lost(error)
 
 
 def _reopen(pipe: int) -> int | None:
-    """Open a pipe's end again as non-blocking, which other users of the pipe do not see."""
+    """Open a pipe's end again as non-blocking, without effect on its other users."""
     flags = os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         return os.open(f"/proc/self/fd/{pipe}", flags)
@@ -217,7 +217,7 @@ class ThreadedFdWriter(_Backlog):
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         threading.Thread(target=self._work, name="stdout-writer", daemon=True).start()
-        self._unwatch = on_hangup(descriptor, self._lose)
+        self._unwatch = on_hangup(descriptor, self._report_lost)
 
     def write(self, data: bytes) -> None:
         if not self._lost:
@@ -227,7 +227,7 @@ class ThreadedFdWriter(_Backlog):
 
     def stop(self) -> None:
         self._unwatch()
-        self._lose()
+        self._report_lost()
         self._queue.put(None)
 
     def _written(self, count: int) -> None:
@@ -245,7 +245,7 @@ class ThreadedFdWriter(_Backlog):
                         select.select([], [self._descriptor], [])
                         continue
                     except OSError as error:
-                        self._loop.call_soon_threadsafe(self._lose, error)
+                        self._loop.call_soon_threadsafe(self._report_lost, error)
                         return
                     rest = rest[count:]
                     self._loop.call_soon_threadsafe(self._written, count)

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound=Struct)
 
 OVERFLOW = 1 << 1024
-"""Represents a number that overflows a double. It matches no type."""
+"""Replaces a number that overflows a double, so that it is rejected for any expected type."""
 
 LIGHT = ("events.unwatch", "sidecar.status")
 """Methods whose results are always small."""
@@ -79,7 +79,7 @@ class MethodHandlers:
         self._initialized = False
 
     def handlers(self) -> dict[str, Handler]:
-        """Return the handlers by method, without those that every connection has."""
+        """Return the handlers by method, except those of the connection itself."""
         bound: dict[str, Callable[[Any, Context], Any]] = {
             "initialize": self._initialize,
             "initialized": lambda _, __: None,
@@ -149,7 +149,7 @@ class MethodHandlers:
 
     @cached_property
     def _watches(self) -> OpenWatches:
-        """The open watches. The module is loaded with the first one: most clients have none."""
+        """The open watches. The module is imported for the first: most clients open none."""
         from flyte_sidecar.server.watches import OpenWatches
 
         return OpenWatches()
@@ -166,17 +166,17 @@ class MethodHandlers:
 
     def _initialize(self, params: InitializeParams, context: Context) -> results.InitializeResult:
         if self._initialized:
-            raise InvalidRequest("the connection is initialized already")
+            raise InvalidRequest("the connection is already initialized")
         self._initialized = True
         if params.process_id is not None:
             context.end_with_process(params.process_id)
-        ours = {
+        experimental = {
             "protocolVersion": PROTOCOL_VERSION,
             "schemaHash": SCHEMA_HASH,
             "backend": self._backend(results.Backend),
         }
         return results.InitializeResult(
-            capabilities={"experimental": {"flyteSidecar": ours}},
+            capabilities={"experimental": {"flyteSidecar": experimental}},
             server_info=results.ServerInfo(name="flyte-sidecar", version=self._version),
             protocol_version=PROTOCOL_VERSION,
             schema_hash=SCHEMA_HASH,
@@ -184,7 +184,7 @@ class MethodHandlers:
         )
 
     async def _discover(self, _: Params, __: Context) -> Raw:
-        """Create the document in a thread: it takes about ten milliseconds."""
+        """Create the document in a thread, because it takes about ten milliseconds."""
         from flyte_sidecar.schema import openrpc_json
 
         try:

@@ -25,7 +25,7 @@ BACKEND_CLOSE_TIMEOUT = 2.0
 
 
 class Sidecar:
-    """One connection on top of one backend. Needs a running loop."""
+    """One connection to one backend. Requires a running event loop."""
 
     def __init__(self, options: Options) -> None:
         self.backend = make_backend(options)
@@ -58,7 +58,7 @@ def run(options: Options, stdin: int, stdout: int) -> int:
     except RuntimeError:
         if status is None:
             raise
-        # Everything is answered. Only the thread that joins the other threads cannot start.
+        # All requests are answered. Only the thread that joins the other threads cannot start.
     return status
 
 

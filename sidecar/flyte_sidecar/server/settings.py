@@ -1,4 +1,4 @@
-"""The options from the command line, the environment or `init`, and the backend they select."""
+"""Options from the command line, the environment or `init`, and the backend for them."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ class Options(Struct, frozen=True, kw_only=True):
 
 
 def make_backend(options: Options) -> EventBackend:
-    """Return the backend that the options select; it opens when it is first used.
+    """Return the backend for the options; it opens at the first request.
 
     Raises
     ------
     ValueError
-        If an endpoint is required and missing or invalid.
+        If the endpoint is missing or invalid.
     """
     if options.backend == "flyte":
         from flyte_sidecar.backends.flyte import FlyteBackend
@@ -69,7 +69,7 @@ def make_backend(options: Options) -> EventBackend:
 
 
 def deployment(options: Options) -> Deployment:
-    """Return the Flyte deployment that the options select; raises as `make_backend`."""
+    """Return the Flyte deployment of the options; raises the same errors as `make_backend`."""
     from flyte_sidecar.backends.flyte import Deployment, proxy_for, split_endpoint
 
     if not options.endpoint:
@@ -87,19 +87,19 @@ def deployment(options: Options) -> Deployment:
 
 
 def store_path(chosen: str | os.PathLike[str] | None) -> str:
-    """Return the absolute path of the chosen store, or of the default one.
+    """Return the absolute path of the store, or of the default store for None.
 
     Raises
     ------
     ValueError
-        If it is a URL or `:memory:`, which other SQLite programs accept.
+        If the path is a URL or `:memory:`, which other SQLite programs accept.
     OSError, RuntimeError, ValueError
-        If it is relative to the current or a home folder, and that is unknown.
+        If the current folder or the home folder is required and unknown.
     """
     path = os.fspath(chosen or default_store())
     if ":" in path and re.match(_NOT_A_PATH, path, re.IGNORECASE):
-        sentence = "the store must be a path of a file, not a URL or :memory:"
-        raise ValueError(f"{sentence} ({path!r}; if this is the name of a file, use ./{path})")
+        message = "the store must be a path of a file, not a URL or :memory:"
+        raise ValueError(f"{message} ({path!r}; if this is the name of a file, use ./{path})")
     return os.path.abspath(expand_user(path))
 
 
@@ -130,7 +130,7 @@ def expand_user(path: str) -> str:
     Raises
     ------
     ValueError
-        If the home folder is unknown. A folder named `~` is never meant.
+        If the home folder is unknown: a path is never relative to a folder named `~`.
     """
     expanded = os.path.expanduser(path)
     if expanded.startswith("~"):
@@ -139,7 +139,7 @@ def expand_user(path: str) -> str:
 
 
 def is_utf8(text: str) -> bool:
-    """Return whether text from the system was UTF-8: Python keeps other bytes as surrogates."""
+    """Return whether text from the system is UTF-8; Python decodes other bytes as surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:

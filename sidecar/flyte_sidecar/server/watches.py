@@ -1,4 +1,4 @@
-"""The open watches of one connection: each sends what its feed reports as notifications."""
+"""The open watches of a connection, which send events as notifications."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flyte_sidecar.events.coalescing import Changed, CoalescingQueue, Disconnect
 from flyte_sidecar.protocol import methods, results
 from flyte_sidecar.rpc.requests import Context, Deferred
 
-MAX_IN_A_ROW = 64
+MAX_CONSECUTIVE = 64
 """Number of notifications that a watch sends before other tasks run."""
 
 
@@ -32,12 +32,12 @@ class OpenWatches:
         feeding: Coroutine[Any, Any, None],
         context: Context,
     ) -> Deferred:
-        """Start a watch. It goes on until its feed ends.
+        """Start a watch. It ends when `feeding` ends, when it is cancelled, or by `end`.
 
         Parameters
         ----------
         feeding
-            Puts the events to report into the watch.
+            Coroutine that puts the events to report into `updates`.
 
         Raises
         ------
@@ -81,14 +81,14 @@ async def _send(
 ) -> results.WatchResult:
     sequence = 0
     while True:
-        await context.wait_for_room()  # until then, later states replace earlier ones
+        await context.wait_for_room()  # during back-pressure, newer states replace older ones
         if stop.done():
             return results.WatchResult(reason="cancelled")
         update = updates.take()
         if update is not None:
             sequence += 1
             context.notify(*_notification(name, sequence, update))
-            if sequence % MAX_IN_A_ROW == 0:
+            if sequence % MAX_CONSECUTIVE == 0:
                 await asyncio.sleep(0)
         elif feed.done():
             feed.result()
