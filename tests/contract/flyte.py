@@ -39,8 +39,8 @@ FAST = Timing(
 """Short intervals, for tests."""
 
 
-class AskingBackend(FlyteBackend):
-    """Lets a client of the tests create events, which on Flyte only a run does."""
+class CreatingBackend(FlyteBackend):
+    """A backend that can create events, as a run does."""
 
     def __init__(self, server: Server, timing: Timing, endpoint: str | None = None) -> None:
         assert RUN.project is not None
@@ -56,15 +56,15 @@ class AskingBackend(FlyteBackend):
             timing,
         )
         self._model = server.model
-        self._used: dict[tuple[Run, str, str], str] = {}
+        self._created: dict[tuple[Run, str, str], str] = {}
         self.next_id: str | None = None
 
     async def create(self, new: NewEvent) -> Event:
         key = (new.run, new.parent, new.name)
-        if key in self._used:
-            used = await self._found(new.run, self._used[key])
-            raise EventExists("the name was used before", event=used)
-        self._used[key] = self._model.ask(
+        if key in self._created:
+            existing = await self._found(new.run, self._created[key])
+            raise EventExists("the name was used before", event=existing)
+        self._created[key] = self._model.ask(
             new.run.name,
             new.name,
             new.expected_type,
@@ -75,7 +75,7 @@ class AskingBackend(FlyteBackend):
             action=self.next_id,
         )
         self.next_id = None
-        return await self._found(new.run, self._used[key])
+        return await self._found(new.run, self._created[key])
 
     async def _found(self, run: Run, action: str) -> Event:
         found = await self.find(Target(run, action_name=action))
@@ -102,7 +102,7 @@ class FlyteHarness:
 
     def __enter__(self) -> FlyteHarness:
         self.server.start()
-        self._backend = AskingBackend(self.server, self._timing)
+        self._backend = CreatingBackend(self.server, self._timing)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -116,8 +116,8 @@ class FlyteHarness:
         return await self._backend._connect()
 
     def connect_through(self, endpoint: str) -> None:
-        """Let the backend connect to its server through another endpoint."""
-        self._backend = AskingBackend(self.server, self._timing, endpoint)
+        """Connect to the server through another endpoint from now on."""
+        self._backend = CreatingBackend(self.server, self._timing, endpoint)
 
     def choose_id(self, action: str) -> None:
         self._backend.next_id = action

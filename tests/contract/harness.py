@@ -1,4 +1,4 @@
-"""What the contract's tests need of a backend: create events, let time pass, make requests."""
+"""The interface of a backend under test, and a client that sends it requests."""
 
 from __future__ import annotations
 
@@ -59,43 +59,43 @@ class Picture:
     ----------
     events
         The last reported state of each event.
-    notes
+    updates
         All updates.
-    synced, lost
+    synced, disconnected
         Whether all current events were reported, and whether the backend is disconnected.
     """
 
     def __init__(self) -> None:
         self.events: dict[tuple[Run, str], Event] = {}
-        self.notes: list[WatchUpdate] = []
+        self.updates: list[WatchUpdate] = []
         self.synced = False
-        self.lost = False
+        self.disconnected = False
         self._ended: set[tuple[Run, str]] = set()
 
-    def apply(self, note: WatchUpdate) -> None:
-        self.notes.append(note)
-        if isinstance(note, Changed):
-            self._change(note.change, note.event)
-        elif isinstance(note, Disconnected):
+    def apply(self, update: WatchUpdate) -> None:
+        self.updates.append(update)
+        if isinstance(update, Changed):
+            self._change(update.change, update.event)
+        elif isinstance(update, Disconnected):
             assert self.synced
-            assert not self.lost
-            self.lost = True
+            assert not self.disconnected
+            self.disconnected = True
         else:
-            assert note.again is self.synced
-            assert note.again is self.lost
-            self.synced, self.lost = True, False
+            assert update.again is self.synced
+            assert update.again is self.disconnected
+            self.synced, self.disconnected = True, False
 
     def _change(self, change: str, event: Event) -> None:
         key = (event.run, event.action_name)
-        former = self.events.get(key)
-        if former is None:
+        previous = self.events.get(key)
+        if previous is None:
             assert change == "created"
-        elif former.pending and not event.pending:
+        elif previous.pending and not event.pending:
             assert change in ("resolved", "removed")
         else:
             assert change in ("updated", "removed")
             # A NaN is not equal to itself.
-            assert change == "removed" or repr(event) != repr(former)
+            assert change == "removed" or repr(event) != repr(previous)
         if change == "removed":
             del self.events[key]
             return
@@ -106,7 +106,11 @@ class Picture:
 
     def changes(self) -> list[tuple[str, str]]:
         """Return each change that was reported, with the name of the event."""
-        return [(note.change, note.event.name) for note in self.notes if isinstance(note, Changed)]
+        return [
+            (update.change, update.event.name)
+            for update in self.updates
+            if isinstance(update, Changed)
+        ]
 
     def named(self) -> dict[str, Event]:
         """Return the events by their names, which differ."""
@@ -129,8 +133,8 @@ class Watching:
 
     def take(self) -> None:
         """Take all available updates."""
-        while (note := self.watch.take()) is not None:
-            self.picture.apply(note)
+        while (update := self.watch.take()) is not None:
+            self.picture.apply(update)
 
     async def until(self, seen: Callable[[Picture], bool]) -> Picture:
         """Take updates until a condition holds."""
@@ -142,8 +146,8 @@ class Watching:
                 if self.feed.done():
                     self.feed.result()
                     raise AssertionError("the watch has finished")
-                news = self.watch.available()
-                await asyncio.wait({self.feed, news}, return_when=asyncio.FIRST_COMPLETED)
+                available = self.watch.available()
+                await asyncio.wait({self.feed, available}, return_when=asyncio.FIRST_COMPLETED)
 
     async def synced(self) -> Picture:
         return await self.until(lambda picture: picture.synced)

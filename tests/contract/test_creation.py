@@ -254,7 +254,7 @@ async def test_cancelling_the_last_wait_leaves_nothing_behind(
         waiting.cancel()
     await asyncio.wait(waits)
     await until(lambda: backend.watches == 0)
-    assert client.service._creations._runs == {}
+    assert client.service._creation_waits._runs == {}
     [again] = await begun(backend, client.await_creation("q"))
     await client.make("q")
     answered = await client.signal("q", True)

@@ -54,7 +54,7 @@ async def test_all_current_events_are_reported_first(client: BackendClient) -> N
     await client.make("aborted")
     aborted = await client.abort("aborted", "why")
     watching = client.watch()
-    picture = await watching.until(lambda picture: bool(picture.notes) and picture.synced)
+    picture = await watching.until(lambda picture: bool(picture.updates) and picture.synced)
     assert [change for change, _ in picture.changes()] == ["created"] * 3
     assert shows(picture, [waits, answered, aborted])
     assert not watching.feed.done()
@@ -250,7 +250,7 @@ async def test_a_watch_that_is_closed_before_it_starts_leaves_nothing_behind(
     await begun.close()
     await client.watch().pending(["q"])
     never.take()
-    assert never.picture.notes == []
+    assert never.picture.updates == []
 
 
 async def test_200_watches_of_one_run_report_the_same(client: BackendClient) -> None:

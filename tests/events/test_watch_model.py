@@ -136,7 +136,7 @@ def test_after_any_sequence_the_updates_add_up_to_the_current_state(
     backend.sync()
     take(math.inf)
     assert picture.synced
-    assert not picture.lost
+    assert not picture.disconnected
     assert not watch._queue
     assert watch._bytes == 0
     true, reported = backend.events, picture.named()

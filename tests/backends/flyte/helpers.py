@@ -1,4 +1,4 @@
-"""Short forms for the tests of the Flyte backend."""
+"""Helpers of the tests of the Flyte backend: releases, intervals, events of a run."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def timed(base: Timing = FAST, **changes: float) -> pytest.MarkDecorator:
 
 
 def ask(flyte: FlyteHarness, name: str = "q", *more: Any, **how: Any) -> str:
-    """Let the run ask; return the id of the condition."""
+    """Create an event of the run; return its action name."""
     return flyte.server.model.ask(RUN.name, name, *more, **how)
 
 
 def prove(flyte: FlyteHarness, run: str = RUN.name) -> None:
-    """Let an event "first" end long after it was made, and some time pass.
+    """Make listings of 2.0.43 prove that new events of the run are pending if they are PAUSED.
 
-    Listings of 2.0.43 then prove that later events of the run are pending if they are PAUSED.
+    An event "first" ends long after it was created, and some time passes.
     """
     model = flyte.server.model
     action = model.ask(run, "first")
@@ -43,7 +43,7 @@ def prove(flyte: FlyteHarness, run: str = RUN.name) -> None:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait until a condition holds that another thread changes."""
+    """Wait for a condition that another thread changes."""
     async with asyncio.timeout(TEST_TIMEOUT):
         while not condition():  # noqa: ASYNC110 - what it waits for is no event of this loop
             await asyncio.sleep(0.001)

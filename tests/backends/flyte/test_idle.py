@@ -220,10 +220,10 @@ async def test_a_defect_in_polling_the_runs_ends_no_watch(
     with monkeypatch.context() as patched:
         patched.setattr((await flyte.connected()).service, "runs", breaks)
         await until(lambda: broken > PERSISTENT)
-        await watching.until(lambda picture: picture.lost)
+        await watching.until(lambda picture: picture.disconnected)
     flyte.server.model.ask("r2", "other")
     await watching.pending(["q", "other"])
-    (lost,) = [note for note in watching.picture.notes if isinstance(note, Disconnected)]
+    (lost,) = [update for update in watching.picture.updates if isinstance(update, Disconnected)]
     assert lost.error.kind == "internal_error"
 
 

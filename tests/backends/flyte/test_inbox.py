@@ -295,13 +295,13 @@ async def test_a_watch_of_all_survives_a_server_that_goes_and_comes_back(
     watching = client.watch(None)
     await watching.pending(["q", "other"])
     await asyncio.to_thread(flyte.server.stop)
-    await watching.until(lambda picture: picture.lost)
+    await watching.until(lambda picture: picture.disconnected)
     model.signal_directly("r1", action, True)
     model.ask("r3", "new")
     await asyncio.to_thread(flyte.server.start)
-    await watching.until(lambda picture: not picture.lost)
+    await watching.until(lambda picture: not picture.disconnected)
     await watching.pending(["other", "new"])
-    assert sum(isinstance(note, Disconnected) for note in watching.picture.notes) >= 1
+    assert sum(isinstance(update, Disconnected) for update in watching.picture.updates) >= 1
 
 
 async def test_a_watch_of_all_ends_with_the_first_error_or_one_that_cannot_be_mended(

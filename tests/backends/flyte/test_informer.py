@@ -273,7 +273,7 @@ async def test_a_message_that_breaks_a_stream_leaves_the_run_to_polls(
     flyte.server.model.signal_directly(RUN.name, action, True)
     assert (await waits).payload is True
     await watching.pending([])
-    assert not [note for note in watching.picture.notes if isinstance(note, Disconnected)]
+    assert not [update for update in watching.picture.updates if isinstance(update, Disconnected)]
     assert flyte.server.calls[STREAM] == 1
 
 
@@ -376,11 +376,11 @@ async def test_streams_that_break_soon_are_not_reopened_for_a_while(
         await until(lambda: flyte.server.open_streams[STREAM] == 1)
         flyte.server.faults.break_streams()
         await until(lambda: flyte.server.open_streams[STREAM] == 0)
-        await watching.until(lambda picture: not picture.lost)
+        await watching.until(lambda picture: not picture.disconnected)
     ask(flyte, "new")
     await watching.until(lambda picture: "new" in picture.named())
     assert flyte.server.calls[STREAM] <= stream.TRIES + 1
-    reported = sum(isinstance(note, Disconnected) for note in watching.picture.notes)
+    reported = sum(isinstance(update, Disconnected) for update in watching.picture.updates)
     assert reported <= stream.TRIES
 
 

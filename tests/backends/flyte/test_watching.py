@@ -102,10 +102,10 @@ async def test_changes_while_the_stream_was_broken_are_reported_before_resynced(
     watching = await begun(client, flyte)
     getattr(flyte.server.faults, fault)()
     flyte.server.model.signal_directly(RUN.name, actions[0], True)
-    await watching.until(lambda picture: picture.lost)
-    picture = await watching.until(lambda picture: not picture.lost)
+    await watching.until(lambda picture: picture.disconnected)
+    picture = await watching.until(lambda picture: not picture.disconnected)
     assert picture.pending() == {"q1", "q2"}
-    (lost,) = [note for note in picture.notes if isinstance(note, Disconnected)]
+    (lost,) = [update for update in picture.updates if isinstance(update, Disconnected)]
     assert lost.error.retryable
 
 
@@ -116,13 +116,13 @@ async def test_a_server_that_stops_and_restarts_is_reported_and_reconnected(
     actions = [ask(flyte, f"q{place}") for place in range(3)]
     watching = await begun(client, flyte)
     await asyncio.to_thread(flyte.server.stop)
-    await watching.until(lambda picture: picture.lost)
-    (lost,) = [note for note in watching.picture.notes if isinstance(note, Disconnected)]
+    await watching.until(lambda picture: picture.disconnected)
+    (lost,) = [update for update in watching.picture.updates if isinstance(update, Disconnected)]
     assert isinstance(lost.error, BackendUnavailable)
     flyte.server.model.abort_directly(RUN.name, actions[1], "why")
     ask(flyte, "new")
     await asyncio.to_thread(flyte.server.start)
-    picture = await watching.until(lambda picture: not picture.lost)
+    picture = await watching.until(lambda picture: not picture.disconnected)
     assert picture.pending() == {"q0", "q2", "new"}
     assert picture.named()["q1"].phase == ABORTED
 
@@ -159,7 +159,7 @@ async def test_a_run_whose_stream_never_works_is_polled(
     await watching.pending(["q"])
     flyte.server.model.signal_directly(RUN.name, action, True)
     await watching.pending([])
-    assert not [note for note in watching.picture.notes if isinstance(note, Disconnected)]
+    assert not [update for update in watching.picture.updates if isinstance(update, Disconnected)]
     await watching.close()
     await client.watch().synced()
     assert flyte.server.calls[STREAM] <= stream.TRIES
@@ -364,7 +364,7 @@ async def test_after_a_thousand_steps_over_an_unreliable_stream_every_picture_is
     for one in watching:
         await one.until(
             lambda picture: (
-                not picture.lost
+                not picture.disconnected
                 and {name: event.phase for name, event in picture.named().items()} == wanted
             )
         )
