@@ -178,7 +178,7 @@ async def test_pages_of_pending_events_hold_every_event_once(
     assert sorted(found) == names(events)
 
 
-async def test_a_page_of_pending_events_ends_early_rather_than_outgrow_its_bytes(
+async def test_a_page_of_pending_events_ends_early_rather_than_exceed_max_bytes(
     client: BackendClient,
 ) -> None:
     events = await filled(client, 2, 20)

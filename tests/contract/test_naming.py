@@ -136,7 +136,7 @@ async def test_a_name_refers_to_the_last_created_event_if_none_is_unresolved(
 
 @pytest.mark.parametrize("act", ["signal", "wait", "abort"])
 @pytest.mark.parametrize("count", [2, 20, 25])
-async def test_several_unresolved_events_are_ambiguous_and_the_first_20_are_told(
+async def test_several_unresolved_events_are_ambiguous_and_the_first_20_are_reported(
     client: BackendClient, act: str, count: int
 ) -> None:
     events = [await client.make("q", parent=f"a{number}") for number in range(count)]

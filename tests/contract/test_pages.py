@@ -69,7 +69,7 @@ async def test_a_listing_holds_only_events_in_its_phases(client: BackendClient) 
     assert await names(*map(str, range(50_000))) == []
 
 
-async def test_a_page_ends_early_rather_than_outgrow_its_bytes(client: BackendClient) -> None:
+async def test_a_page_ends_early_rather_than_exceed_max_bytes(client: BackendClient) -> None:
     for index in range(4):
         await client.make(f"q{index}", "str")
         await client.signal(f"q{index}", "é\0" * 10_000)

@@ -31,7 +31,7 @@ async def test_runs_are_listed_with_the_number_of_their_pending_events(
         await client.answer(event)
     assert await counts(client) == {"run0": 1, "run1": 3, "run2": 0}
     assert await counts(client, pending_only=True) == {"run0": 1, "run1": 3}
-    (found,) = [one for one in await client.runs() if one.run_name == "run0"]
+    (found,) = [run for run in await client.runs() if run.run_name == "run0"]
     assert (found.org, found.project, found.domain) == (None, "local", "local")
     assert found.created_at is not None
     assert await client.runs(ELSEWHERE) == []
@@ -40,10 +40,10 @@ async def test_runs_are_listed_with_the_number_of_their_pending_events(
 async def counts(client: BackendClient, scope: Scope = SCOPE, **more: Any) -> dict[str, int]:
     """Return the runs' counts, after checking that the last created comes first."""
     found = await client.runs(scope, **more)
-    made = [one.created_at for one in found if one.created_at is not None]
+    made = [run.created_at for run in found if run.created_at is not None]
     assert made == sorted(made, reverse=True)
-    assert len({one.run_name for one in found}) == len(found) == len(made)
-    return {one.run_name: one.pending_events for one in found}
+    assert len({run.run_name for run in found}) == len(found) == len(made)
+    return {run.run_name: run.pending_events for run in found}
 
 
 async def test_an_event_that_expires_is_no_longer_counted(client: BackendClient) -> None:
@@ -83,7 +83,7 @@ async def test_pages_of_runs_hold_every_run_once(
     while True:
         page = await client.runs_page(limit=limit, pending_only=pending_only, cursor=cursor)
         assert len(page.runs) <= limit
-        found += [one.run_name for one in page.runs]
+        found += [run.run_name for run in page.runs]
         cursor = page.next_cursor
         if cursor is None:
             break
@@ -169,7 +169,7 @@ async def pages_of_runs(events: RandomEvents, cursor: str | None, limit: int) ->
     page = await events.client.runs_page(
         events.scope, limit=limit, cursor=cursor, pending_only=True
     )
-    return [_counted(one) for one in page.runs], page.next_cursor
+    return [_counted(run) for run in page.runs], page.next_cursor
 
 
 def _counted(info: RunInfo) -> str:
@@ -221,8 +221,8 @@ async def test_listing_while_others_write_returns_everything_once(client: Backen
         cursor = None
         while True:
             found, cursor = await read(events, cursor, 3)
-            for one in found:
-                yield one
+            for entry in found:
+                yield entry
             if cursor is None:
                 return
             await asyncio.sleep(0)
@@ -241,7 +241,7 @@ async def test_listing_while_others_write_returns_everything_once(client: Backen
     assert len(runs) == len(set(runs))
 
 
-async def test_a_page_of_runs_ends_early_rather_than_outgrow_its_bytes(
+async def test_a_page_of_runs_ends_early_rather_than_exceed_max_bytes(
     client: BackendClient,
 ) -> None:
     for index in range(4):

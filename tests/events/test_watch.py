@@ -20,7 +20,7 @@ from tests.events.watch_helpers import (
     answered,
     event,
     synced,
-    taken,
+    take_all,
 )
 
 # The kinds of changes.
@@ -32,7 +32,7 @@ def test_all_current_events_are_reported_before_synced() -> None:
     watch.put(waits)
     watch.put(done)
     watch.sync()
-    assert taken(watch) == [Changed("created", waits), Changed("created", done), Synced()]
+    assert take_all(watch) == [Changed("created", waits), Changed("created", done), Synced()]
     assert watch.take() is None
 
 
@@ -40,14 +40,14 @@ def test_without_events_synced_is_reported_immediately() -> None:
     watch = CoalescingQueue(RUN)
     assert watch.take() is None
     watch.sync()
-    assert taken(watch) == [Synced()]
+    assert take_all(watch) == [Synced()]
 
 
 def test_a_new_event_is_reported_as_created_in_any_state() -> None:
     watch = synced(RUN)
     watch.put(event())
     watch.put(answered(event("done")))
-    assert taken(watch) == [
+    assert take_all(watch) == [
         Changed("created", event()),
         Changed("created", answered(event("done"))),
     ]
@@ -58,7 +58,7 @@ def test_the_end_of_a_pending_event_is_reported_as_resolved() -> None:
     aborted = replace(event("aborted"), phase=ABORTED, pending=False, abort_reason="why")
     watch.put(answered(event("answered")))
     watch.put(aborted)
-    assert taken(watch) == [
+    assert take_all(watch) == [
         Changed("resolved", answered(event("answered"))),
         Changed("resolved", aborted),
     ]
@@ -69,20 +69,20 @@ def test_any_other_change_is_an_update_before_and_after_the_end() -> None:
     watch = synced(RUN, queued)
     watch.put(event())
     watch.put(answered(event("done"), None))
-    assert taken(watch) == [
+    assert take_all(watch) == [
         Changed("updated", event()),
         Changed("created", answered(event("done"), None)),
     ]
     watch.put(answered(event("done"), "late"))
-    assert taken(watch) == [Changed("updated", answered(event("done"), "late"))]
+    assert take_all(watch) == [Changed("updated", answered(event("done"), "late"))]
 
 
 def test_a_removed_event_is_reported_in_its_last_state() -> None:
     watch = synced(RUN, event())
     watch.remove(event())
-    assert taken(watch) == [Changed("removed", event())]
+    assert take_all(watch) == [Changed("removed", event())]
     watch.remove(event())
-    assert taken(watch) == []
+    assert take_all(watch) == []
 
 
 def test_an_event_removed_before_it_was_reported_is_never_reported() -> None:
@@ -90,15 +90,15 @@ def test_an_event_removed_before_it_was_reported_is_never_reported() -> None:
     watch.put(event())
     watch.remove(event())
     watch.sync()
-    assert taken(watch) == [Synced()]
+    assert take_all(watch) == [Synced()]
 
 
 def test_an_event_that_reappears_is_created_again() -> None:
     watch = synced(RUN, event())
     watch.remove(event())
-    taken(watch)
+    take_all(watch)
     watch.put(event())
-    assert taken(watch) == [Changed("created", event())]
+    assert take_all(watch) == [Changed("created", event())]
 
 
 # States without a change.
@@ -109,14 +109,14 @@ def test_the_same_state_again_is_no_change(payload: Payload | None) -> None:
     watch = synced(RUN, event("waits"), answered(event(), payload))
     watch.put(event("waits"))
     watch.put(answered(event(), float("nan") if payload is math.nan else payload))
-    assert taken(watch) == []
+    assert take_all(watch) == []
 
 
 @pytest.mark.parametrize("payload", [math.nan, math.inf, False, 0, 0.0, ""])
 def test_an_answer_that_becomes_known_after_the_end_is_a_change(payload: Payload) -> None:
     watch = synced(RUN, answered(event(), None))
     watch.put(answered(event(), payload))
-    (note,) = taken(watch)
+    (note,) = take_all(watch)
     assert isinstance(note, Changed)
     assert note.change == "updated"
     assert repr(note.event.payload) == repr(payload)
@@ -126,32 +126,32 @@ def test_a_state_that_came_and_went_while_the_client_did_not_read_is_no_change()
     watch = synced(RUN, event())
     watch.put(event(prompt="Really?"))
     watch.put(event())
-    assert taken(watch) == []
+    assert take_all(watch) == []
 
 
 def test_an_event_reported_as_resolved_is_never_reported_as_pending() -> None:
     watch = synced(RUN, event())
     watch.put(answered(event()))
-    taken(watch)
+    take_all(watch)
     watch.put(event())
     watch.put(event(prompt="Really?"))
-    assert taken(watch) == []
+    assert take_all(watch) == []
     watch.put(answered(event(), False))
-    assert taken(watch) == [Changed("updated", answered(event(), False))]
+    assert take_all(watch) == [Changed("updated", answered(event(), False))]
 
 
 def test_a_stale_state_does_not_replace_a_queued_end() -> None:
     watch = synced(RUN, event())
     watch.put(answered(event()))
     watch.put(event())
-    assert taken(watch) == [Changed("resolved", answered(event()))]
+    assert take_all(watch) == [Changed("resolved", answered(event()))]
 
 
 def test_fewer_details_of_an_ended_event_are_no_change() -> None:
     done = answered(event(prompt="Really?"))
     watch = synced(RUN, done)
     watch.put(replace(done, prompt=None, prompt_type=None, payload=None, partial=True))
-    assert taken(watch) == []
+    assert take_all(watch) == []
 
 
 def test_more_details_of_an_ended_event_are_a_change() -> None:
@@ -159,7 +159,7 @@ def test_more_details_of_an_ended_event_are_a_change() -> None:
     partial = replace(done, prompt=None, prompt_type=None, payload=None, partial=True)
     watch = synced(RUN, partial)
     watch.put(done)
-    assert taken(watch) == [Changed("updated", done)]
+    assert take_all(watch) == [Changed("updated", done)]
 
 
 # Selection.
@@ -188,12 +188,12 @@ def test_only_selected_events_are_reported(watched: WatchSelector, reported: set
         event("domain", domain="d"),
     ]
     watch = CoalescingQueue(watched)
-    for one in events:
-        watch.put(one)
-    found = taken(watch)
-    for one in events:
-        watch.remove(one)
-    gone = taken(watch)
+    for state in events:
+        watch.put(state)
+    found = take_all(watch)
+    for state in events:
+        watch.remove(state)
+    gone = take_all(watch)
     assert {note.event.name for note in found if isinstance(note, Changed)} == reported
     assert {note.event.name for note in gone if isinstance(note, Changed)} == reported
 
@@ -201,7 +201,7 @@ def test_only_selected_events_are_reported(watched: WatchSelector, reported: set
 def test_events_of_one_id_in_several_runs_are_several() -> None:
     watch = synced(INBOX, event(), event(run_name="r2"))
     watch.put(answered(event(run_name="r2")))
-    assert taken(watch) == [Changed("resolved", answered(event(run_name="r2")))]
+    assert take_all(watch) == [Changed("resolved", answered(event(run_name="r2")))]
 
 
 def test_a_watch_of_pending_events_ignores_events_that_are_already_resolved() -> None:
@@ -211,16 +211,16 @@ def test_a_watch_of_pending_events_ignores_events_that_are_already_resolved() ->
     watch.put(answered(event("after")))
     watch.put(event("in between"))
     watch.put(answered(event("in between")))
-    assert taken(watch) == [Synced()]
+    assert take_all(watch) == [Synced()]
 
 
 def test_a_watch_of_pending_events_reports_an_end_once_and_forgets_the_event() -> None:
     watch = synced(INBOX, event())
     watch.put(answered(event()))
-    assert taken(watch) == [Changed("resolved", answered(event()))]
+    assert take_all(watch) == [Changed("resolved", answered(event()))]
     watch.put(answered(event(), False))
     watch.remove(answered(event()))
-    assert taken(watch) == []
+    assert take_all(watch) == []
     assert not watch._reported
 
 
@@ -230,17 +230,17 @@ def test_a_watch_of_pending_events_reports_an_end_once_and_forgets_the_event() -
 def test_a_disconnection_and_its_end_are_reported_in_turn() -> None:
     watch = synced(RUN, event())
     watch.disconnect(DOWN)
-    assert taken(watch) == [Disconnected(DOWN)]
+    assert take_all(watch) == [Disconnected(DOWN)]
     watch.put(answered(event()))
     watch.sync()
-    assert taken(watch) == [Changed("resolved", answered(event())), AGAIN]
+    assert take_all(watch) == [Changed("resolved", answered(event())), AGAIN]
 
 
 def test_without_a_disconnection_nothing_is_resynced() -> None:
     watch = synced(RUN)
     watch.sync()
     watch.sync()
-    assert taken(watch) == []
+    assert take_all(watch) == []
 
 
 def test_a_disconnection_before_the_first_sync_is_an_error() -> None:
@@ -248,18 +248,18 @@ def test_a_disconnection_before_the_first_sync_is_an_error() -> None:
     watch.put(event())
     with pytest.raises(BackendUnavailable):
         watch.disconnect(DOWN)
-    assert taken(watch) == [Changed("created", event())]
+    assert take_all(watch) == [Changed("created", event())]
 
 
 def test_a_lasting_disconnection_is_reported_once() -> None:
     watch = synced(RUN)
     for _ in range(3):
         watch.disconnect(DOWN)
-    assert taken(watch) == [Disconnected(DOWN)]
+    assert take_all(watch) == [Disconnected(DOWN)]
     watch.disconnect(DOWN)
-    assert taken(watch) == []
+    assert take_all(watch) == []
     watch.sync()
-    assert taken(watch) == [AGAIN]
+    assert take_all(watch) == [AGAIN]
 
 
 def test_only_the_last_of_unread_disconnections_is_reported() -> None:
@@ -268,21 +268,21 @@ def test_only_the_last_of_unread_disconnections_is_reported() -> None:
     watch.disconnect(DOWN)
     watch.sync()
     watch.disconnect(worse)
-    assert taken(watch) == [Disconnected(worse)]
+    assert take_all(watch) == [Disconnected(worse)]
     watch.sync()
-    assert taken(watch) == [AGAIN]
+    assert take_all(watch) == [AGAIN]
 
 
 def test_an_unread_end_of_a_disconnection_is_withdrawn_when_it_continues() -> None:
     watch = synced(RUN)
     watch.disconnect(DOWN)
-    taken(watch)
+    take_all(watch)
     watch.sync()
     watch.disconnect(DOWN)
-    assert taken(watch) == []
+    assert take_all(watch) == []
     watch.put(event())
     watch.sync()
-    assert taken(watch) == [Changed("created", event()), AGAIN]
+    assert take_all(watch) == [Changed("created", event()), AGAIN]
 
 
 def test_a_disconnection_is_reported_after_the_changes_before_it() -> None:
@@ -291,4 +291,4 @@ def test_a_disconnection_is_reported_after_the_changes_before_it() -> None:
     watch.sync()
     watch.disconnect(DOWN)
     watch.sync()
-    assert taken(watch) == [Changed("created", event()), Synced(), Disconnected(DOWN), AGAIN]
+    assert take_all(watch) == [Changed("created", event()), Synced(), Disconnected(DOWN), AGAIN]

@@ -93,7 +93,7 @@ class SimulatedBackend:
 
     def sync(self) -> None:
         if not self._synced or not self._whole:
-            current = {name: int(one.group or "") for name, one in self.events.items()}
+            current = {name: int(state.group or "") for name, state in self.events.items()}
             self.promised[self._synced] = current
         self._synced = self._whole = True
         self.watch.sync()
@@ -142,10 +142,10 @@ def test_after_any_sequence_the_updates_add_up_to_the_current_state(
     true, reported = backend.events, picture.named()
     if watched is INBOX:
         true, reported = only_pending(true), only_pending(reported)
-    assert {name: repr(one) for name, one in reported.items()} == {
-        name: repr(one) for name, one in true.items()
+    assert {name: repr(state) for name, state in reported.items()} == {
+        name: repr(state) for name, state in true.items()
     }
 
 
 def only_pending(events: dict[str, Event]) -> dict[str, Event]:
-    return {name: one for name, one in events.items() if one.pending}
+    return {name: state for name, state in events.items() if state.pending}

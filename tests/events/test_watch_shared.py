@@ -12,7 +12,7 @@ import pytest
 from flyte_sidecar.events.coalescing import Changed, CoalescingQueue
 from flyte_sidecar.events.model import Event, Payload
 from flyte_sidecar.events.watch_feed import WatchSelector
-from tests.events.watch_helpers import INBOX, RUN, answered, event, synced, taken
+from tests.events.watch_helpers import INBOX, RUN, answered, event, synced, take_all
 
 EVENTS, WATCHES = 1000, 20
 
@@ -51,7 +51,7 @@ def test_watches_of_the_same_events_add_little_to_the_first(
         fill(watch)
     assert (used() - one) / WATCHES < UNREAD
     for watch in watches:
-        assert len(taken(watch)) == EVENTS + 1
+        assert len(take_all(watch)) == EVENTS + 1
     del watch
     several = used()
     del watches[1:]
@@ -59,7 +59,7 @@ def test_watches_of_the_same_events_add_little_to_the_first(
 
 
 def states(watch: CoalescingQueue) -> list[Event]:
-    return [note.event for note in taken(watch) if isinstance(note, Changed)]
+    return [note.event for note in take_all(watch) if isinstance(note, Changed)]
 
 
 def test_watches_that_wait_for_their_clients_hold_the_same_object() -> None:
@@ -77,12 +77,12 @@ def test_watches_that_wait_for_their_clients_hold_the_same_object() -> None:
 def test_a_watch_that_is_behind_does_not_get_what_another_one_got() -> None:
     first, second = synced(RUN, event()), synced(RUN, event())
     first.put(answered(event()))
-    assert taken(first) == [Changed("resolved", answered(event()))]
+    assert take_all(first) == [Changed("resolved", answered(event()))]
     second.put(answered(event(), False))
-    assert taken(second) == [Changed("resolved", answered(event(), False))]
+    assert take_all(second) == [Changed("resolved", answered(event(), False))]
     for watch in (first, second):
         watch.put(event())
-        assert taken(watch) == []
+        assert take_all(watch) == []
 
 
 @pytest.mark.parametrize("payload", [True, 1, 1.0, 0.0, -0.0, math.nan, "1"], ids=repr)

@@ -18,7 +18,7 @@ from flyte_sidecar.events.coalescing import (
 )
 from flyte_sidecar.events.model import SUCCEEDED, Event
 from tests.conftest import TEST_TIMEOUT
-from tests.events.watch_helpers import AGAIN, DOWN, RUN, answered, event, synced, taken
+from tests.events.watch_helpers import AGAIN, DOWN, RUN, answered, event, synced, take_all
 
 
 def test_only_the_latest_unread_state_is_reported_at_the_position_of_the_first() -> None:
@@ -27,7 +27,7 @@ def test_only_the_latest_unread_state_is_reported_at_the_position_of_the_first()
         for name in "abc":
             watch.put(event(name, prompt=str(number)))
     watch.put(answered(event("b")))
-    assert taken(watch) == [
+    assert take_all(watch) == [
         Changed("created", event("a", prompt="99")),
         Changed("created", answered(event("b"))),
         Changed("created", event("c", prompt="99")),
@@ -44,12 +44,12 @@ def test_a_backend_that_flaps_leaves_a_bounded_queue() -> None:
         watch.sync()
         assert len(watch._queue) <= 4
     reported = [Changed("created", event(prompt="9999")), Synced(), Disconnected(DOWN), AGAIN]
-    assert taken(watch) == reported
+    assert take_all(watch) == reported
     for _ in range(10_000):
         watch.disconnect(DOWN)
         watch.sync()
         assert len(watch._queue) <= 2
-    assert taken(watch) == [Disconnected(DOWN), AGAIN]
+    assert take_all(watch) == [Disconnected(DOWN), AGAIN]
 
 
 def test_an_event_that_changes_continuously_does_not_delay_the_others() -> None:
@@ -79,7 +79,7 @@ def test_above_the_high_water_mark_resolved_events_are_queued_without_details() 
     for number in range(count):
         watch.put(ended(heavy(str(number))))
     watch.put(event("waits"))
-    notes = taken(watch)
+    notes = take_all(watch)
     reported = [note.event for note in notes if isinstance(note, Changed)]
     assert len(reported) == count + 1
     assert reported[0] == ended(heavy("0"))
@@ -95,7 +95,7 @@ def test_entries_that_were_read_no_longer_count_as_queued_bytes() -> None:
     watch = CoalescingQueue(RUN)
     for number in range(2 * (HIGH_WATER_BYTES >> 20)):
         watch.put(ended(heavy(str(number))))
-        (note,) = taken(watch)
+        (note,) = take_all(watch)
         assert isinstance(note, Changed)
         assert not note.event.partial
 
@@ -108,7 +108,7 @@ def test_replaced_and_removed_states_no_longer_count_as_queued_bytes() -> None:
         watch.put(heavy(f"gone{number}"))
         watch.remove(heavy(f"gone{number}"))
     watch.put(ended(heavy("last")))
-    last = taken(watch)[-1]
+    last = take_all(watch)[-1]
     assert last == Changed("created", ended(heavy("last")))
 
 
@@ -118,7 +118,7 @@ def test_an_end_reported_in_full_is_not_reported_again_with_less() -> None:
     for number in range(2 * (HIGH_WATER_BYTES >> 20)):
         watch.put(heavy(str(number)))
     watch.put(done)
-    assert ("updated", "done") not in changes(taken(watch))
+    assert ("updated", "done") not in changes(take_all(watch))
 
 
 def changes(notes: Iterable[WatchUpdate]) -> list[tuple[str, str]]:
@@ -143,7 +143,7 @@ async def test_a_backend_pauses_current_events_for_a_client_that_is_far_behind()
     await asyncio.wait({cancelled})
     adding = asyncio.ensure_future(watch.room())
     await asyncio.sleep(0)
-    taken(watch)
+    take_all(watch)
     await asyncio.wait_for(adding, TEST_TIMEOUT)
 
 
@@ -154,7 +154,7 @@ async def test_a_few_large_entries_are_far_behind_too() -> None:
     adding = asyncio.ensure_future(watch.room())
     await asyncio.sleep(0)
     assert not adding.done()
-    taken(watch)
+    take_all(watch)
     await asyncio.wait_for(adding, TEST_TIMEOUT)
 
 
@@ -167,7 +167,7 @@ async def test_available_is_done_once_there_is_something_to_take() -> None:
     watch.put(event("another"))
     assert news.done()
     assert watch.available().done()
-    taken(watch)
+    take_all(watch)
     for act in (
         watch.sync,
         lambda: watch.disconnect(DOWN),
@@ -178,4 +178,4 @@ async def test_available_is_done_once_there_is_something_to_take() -> None:
         assert not news.done()
         act()
         assert news.done()
-        taken(watch)
+        take_all(watch)

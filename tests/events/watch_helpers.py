@@ -51,7 +51,7 @@ def answered(event: Event, payload: Payload | None = True) -> Event:
     return replace(event, phase=SUCCEEDED, pending=False, payload=payload)
 
 
-def taken(watch: CoalescingQueue) -> list[WatchUpdate]:
+def take_all(watch: CoalescingQueue) -> list[WatchUpdate]:
     """Take all available updates."""
     notes: list[WatchUpdate] = []
     while (note := watch.take()) is not None:
@@ -60,10 +60,10 @@ def taken(watch: CoalescingQueue) -> list[WatchUpdate]:
 
 
 def synced(watched: WatchSelector, *events: Event) -> CoalescingQueue:
-    """Return a watch whose client has taken all current events."""
+    """Return a watch whose client has take_all all current events."""
     watch = CoalescingQueue(watched)
-    for one in events:
-        watch.put(one)
+    for state in events:
+        watch.put(state)
     watch.sync()
-    taken(watch)
+    take_all(watch)
     return watch

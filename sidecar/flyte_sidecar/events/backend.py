@@ -111,8 +111,8 @@ class EventBackend(Protocol):
     async def watch(self, watch: WatchFeed) -> None:
         """Put the current events into the feed, call `sync`, then put every change.
 
-        Return once nothing can change any more. If the backend is unreachable, call `disconnect`
-        and reconnect. Raise errors that reconnecting cannot resolve.
+        Returns once nothing can change any more. If the backend is unreachable, it calls
+        `disconnect` and reconnects. It raises the errors that reconnecting cannot resolve.
         """
 
     def snapshot(self) -> AbstractContextManager[None]:

@@ -180,7 +180,7 @@ async def test_a_damaged_document_is_left_out_of_listings_and_logged_once(
             picture = await watched(backend, run).synced()
             assert list(picture.named()) == ["one", "two"]
     await refused(backend, events["bad"])
-    (record,) = [one for one in caplog.records if one.levelno >= logging.WARNING]
+    (record,) = [entry for entry in caplog.records if entry.levelno >= logging.WARNING]
     assert events["bad"].action_name in record.getMessage()
     assert "Approve" not in caplog.text
     assert "secret" not in caplog.text
@@ -601,7 +601,7 @@ async def test_an_unreadable_disk_is_reported_as_such(worker: Worker, store: Pat
         output = process.communicate(timeout=TEST_TIMEOUT)[0]
         if not output:
             pytest.skip("no permission to trace processes")
-        assert output.startswith("made") or output == "store_unavailable io none\n"
+        assert output.startswith("created") or output == "store_unavailable io none\n"
         failed += output.startswith("store")
     assert failed
 

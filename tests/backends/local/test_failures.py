@@ -127,7 +127,7 @@ def test_a_full_disk_is_reported_and_the_store_recovers_once_there_is_room(
         "large: still pending",
         "no room at all: store_unavailable full none",
         "read: SUCCEEDED",
-        "opened anew: store_unavailable full none",
+        "reopened: store_unavailable full none",
         "new store: store_unavailable full none",
         "untouched: True",
         "after: SUCCEEDED",

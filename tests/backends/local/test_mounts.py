@@ -81,7 +81,7 @@ def test_a_link_to_a_mount_is_followed(worker: Worker, tmp_path: Path) -> None:
 
 def test_a_store_without_proc_is_on_a_local_disk(worker: Worker, store: Path) -> None:
     process = worker("create", store, "q", prefix=in_a_mount("-t tmpfs none", Path("/proc")))
-    assert process.communicate(timeout=TEST_TIMEOUT)[0].startswith("made ")
+    assert process.communicate(timeout=TEST_TIMEOUT)[0].startswith("created ")
 
 
 def part(point: str, kind: str, opts: str = "rw,local") -> SimpleNamespace:

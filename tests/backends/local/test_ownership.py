@@ -70,7 +70,7 @@ async def test_root_may_use_a_store_that_is_private_to_another_user(
     store.parent.mkdir(mode=0o700)
     os.chown(store.parent, UNPRIVILEGED, UNPRIVILEGED)
     process = worker("create_as", UNPRIVILEGED, store)
-    assert process.communicate(timeout=TEST_TIMEOUT)[0].startswith("made ")
+    assert process.communicate(timeout=TEST_TIMEOUT)[0].startswith("created ")
     backend = opened(store)
     await make(backend, "by root")
     for path in store.parent.iterdir():

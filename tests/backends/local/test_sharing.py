@@ -55,7 +55,7 @@ def test_processes_that_create_a_store_concurrently_all_succeed(
         store = tmp_path / f"folder{turn}" / "events.db"
         making = [worker("create", store, number) for number in range(6)]
         for process in making:
-            assert process.communicate(timeout=TEST_TIMEOUT)[0].startswith("made ")
+            assert process.communicate(timeout=TEST_TIMEOUT)[0].startswith("created ")
         db = sqlite3.connect(store)
         assert db.execute("SELECT count(*) FROM event").fetchone() == (6,)
         assert db.execute("SELECT count(*) FROM store").fetchone() == (1,)
@@ -113,7 +113,7 @@ async def test_closing_one_of_two_stores_of_a_process_keeps_the_locks_of_the_oth
         assert os.stat(f"{store}-wal").st_ino == log
     await make(first, "after")
     process = worker("create", store, "elsewhere")
-    assert process.communicate(timeout=TEST_TIMEOUT)[0].startswith("made")
+    assert process.communicate(timeout=TEST_TIMEOUT)[0].startswith("created")
     await first.close()
     other = opened(store)
     for name in ("before", "after", "elsewhere"):

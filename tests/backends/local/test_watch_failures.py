@@ -114,8 +114,8 @@ async def test_a_locked_store_delays_changes_and_loses_none(
     await asyncio.to_thread(holder.communicate, "go\n", timeout=TEST_TIMEOUT)
     reported = await writing
     assert [event.phase for event in reported] == [SUCCEEDED] * 10 + [ABORTED] * 10
-    for one in (watching, late):
-        await one.until(lambda picture: list(picture.named().values()) == reported)
+    for watch in (watching, late):
+        await watch.until(lambda picture: list(picture.named().values()) == reported)
 
 
 READS = (

@@ -34,7 +34,7 @@ async def create(path: str, name: str) -> None:
     backend = LocalBackend(path)
     try:
         event = await backend.create(NewEvent(run=RUN, name=name, parent="a0"))
-        report("made", event.action_name)
+        report("created", event.action_name)
     except SidecarError as error:
         report(error.kind, error.data.get("reason"), error.data.get("outcome"))
     await backend.close()
@@ -159,7 +159,7 @@ async def on_a_full_disk(folder: str) -> None:
         while True:
             file.write(bytes(1024))
     before = Path(path).read_bytes()
-    await attempt("opened anew", get(EventService(LocalBackend(path)), "small"))
+    await attempt("reopened", get(EventService(LocalBackend(path)), "small"))
     await attempt("new store", get(EventService(LocalBackend(f"{folder}/new.db")), "small"))
     untouched = Path(path).read_bytes() == before
     report(

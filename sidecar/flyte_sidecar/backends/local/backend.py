@@ -155,10 +155,9 @@ class LocalBackend:
                 return read(self._reader, argument)
             except (UnrecordedExpiry, *SQLITE_ERRORS):
                 pass
-            except DamagedEvent:
-                raise
             except StoreUnavailable as error:
-                self._detach(error)
+                if not isinstance(error, DamagedEvent):
+                    self._detach(error)
                 raise
         return self._read_with_retries(read, argument)
 
@@ -174,10 +173,9 @@ class LocalBackend:
                     detail = "the expiry of events cannot be recorded"
                     raise unavailable("io", self.path, "none", detail) from None
                 await self._record_expiry()
-            except DamagedEvent:
-                raise
             except StoreUnavailable as error:
-                self._detach(error)
+                if not isinstance(error, DamagedEvent):
+                    self._detach(error)
                 raise
             except SQLITE_ERRORS as error:
                 if not is_busy(error) or loop.time() > deadline:

@@ -13,6 +13,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Iterator
 from contextlib import closing
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from flyte_sidecar._futures import retrieve_exception, try_set_exception, try_set_result
@@ -104,7 +105,7 @@ class ChangeFeed:
         if not self._subscriptions:
             return
         if any(watch.full for watch in self._all_watches()):
-            # The client does not read, so changes stay in the store: back-pressure.
+            # All watches have one client: until it reads again, changes stay in the store.
             self._data_version = _UNKNOWN_VERSION  # the next poll calls this again
             return
         try:
@@ -123,12 +124,7 @@ class ChangeFeed:
 
     def fail(self, error: BaseException) -> None:
         """End every wait and watch with this error."""
-        futures: list[asyncio.Future[Any]] = []
-        for waits in self._waits.values():
-            futures += waits
-        for watches in self._watches.values():
-            futures += watches
-        for future in futures:
+        for future in chain[asyncio.Future[Any]](*self._waits.values(), *self._watches.values()):
             try_set_exception(future, error)
 
     def _run_ids(self) -> list[int] | None:

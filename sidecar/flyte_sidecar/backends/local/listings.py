@@ -41,7 +41,7 @@ def page(store: StoreReader, query: Query) -> EventPage:
     if run is None:
         return EventPage(events=[], next_cursor=None)
     selection, parameters = queries.of_run(run, query.parent, query.phases)
-    return _page(store, listing, selection, parameters, after, query.limit, query.max_bytes)
+    return _page(store, listing, selection, parameters, after, query)
 
 
 def pending(store: StoreReader, query: PendingQuery) -> EventPage:
@@ -51,7 +51,7 @@ def pending(store: StoreReader, query: PendingQuery) -> EventPage:
     listing = cursors.fingerprint("pending", scope)
     after = cursors.decode(query.cursor, store.store_id, listing)
     store.check_expiry()
-    return _page(store, listing, queries.PENDING, scope, after, query.limit, query.max_bytes)
+    return _page(store, listing, queries.PENDING, scope, after, query)
 
 
 def runs(store: StoreReader, query: RunsQuery) -> RunPage:
@@ -113,10 +113,10 @@ def _page(
     selection: str,
     parameters: Sequence[str | int],
     after: int,
-    limit: int,
-    max_bytes: int,
+    query: Query | PendingQuery,
 ) -> EventPage:
-    events, offset = _select(store, selection, parameters, after, limit, max_bytes)
+    limits = (query.limit, query.max_bytes)
+    events, offset = _select(store, selection, parameters, after, *limits)
     cursor = None if offset is None else cursors.encode(store.store_id, listing, offset)
     return EventPage(events=events, next_cursor=cursor)
 

@@ -39,7 +39,7 @@ _NEXT_REVISION = f"(({queries.LAST_REVISION}) + 1)"
 def expire(db: StoreConnection) -> list[int]:
     """Record the expiry of every event that is past its time.
 
-    Returns the row ids of damaged events, which stay unchanged and do not block others.
+    Returns the row ids of damaged events: what they contain is unknown, so they stay unchanged.
     """
     now = rows.now()
     damaged = [*db.broken]

@@ -35,12 +35,6 @@ class _Job:
         self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.outcome: Any = None
 
-    def deliver(self) -> None:
-        if isinstance(self.outcome, BaseException):
-            try_set_exception(self.future, self.outcome)
-        else:
-            try_set_result(self.future, self.outcome)
-
 
 class StoreWriter:
     """A thread that opens the store and runs mutations in the order in which they are submitted.
@@ -102,7 +96,10 @@ class StoreWriter:
         if any(job.is_mutation for job in jobs):
             self._on_commit()
         for job in jobs:
-            job.deliver()
+            if isinstance(job.outcome, BaseException):
+                try_set_exception(job.future, job.outcome)
+            else:
+                try_set_result(job.future, job.outcome)
 
     def _run(self, jobs: list[_Job]) -> None:
         mutations: list[_Job] = []
