@@ -72,7 +72,7 @@ async def test_an_answer_that_is_aborted_later_is_reported_as_aborted(
 async def test_an_event_that_no_cache_can_hold_is_reported_all_the_same(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "DETAILS_BYTES", 10)
+    monkeypatch.setattr(cache, "MAX_DETAILS_BYTES", 10)
     ask(flyte, "q", "str")
     (pending,) = await client.listing()
     assert await client.get("q") == pending

@@ -190,7 +190,7 @@ async def test_a_wait_for_an_event_whose_end_the_stream_has_reported_ends_at_onc
     await until(lambda: flyte.server.open_streams[STREAM] == 1)
     cache = (await flyte.connected()).reader.cache
     flyte.server.model.signal_directly(RUN.name, action, True)
-    await until(lambda: cache.has_ended(RUN, action))
+    await until(lambda: cache.is_resolved(RUN, action))
     # As if the event had been read just before the answer.
     assert (await flyte.backend().resolved(event)).payload is True
     other.cancel()

@@ -13,8 +13,8 @@ from flyte_sidecar.backends.flyte import cache
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.backends.flyte.rpc.stream_limiter import StreamLimiter
 from flyte_sidecar.backends.flyte.timing import Timing
-from flyte_sidecar.backends.flyte.watch.schedule import Load, Schedule
-from flyte_sidecar.backends.flyte.watch.troubles import PERSISTENT
+from flyte_sidecar.backends.flyte.watch.refresh_failures import PERSISTENT_FAILURES
+from flyte_sidecar.backends.flyte.watch.schedule import Schedule, SharedRates
 from flyte_sidecar.events.coalescing import Disconnected
 from flyte_sidecar.events.model import Target
 from tests.backends.flyte.helpers import EVERY, OLD, timed, until
@@ -219,7 +219,7 @@ async def test_a_defect_in_polling_the_runs_ends_no_watch(
 
     with monkeypatch.context() as patched:
         patched.setattr((await flyte.connected()).service, "runs", breaks)
-        await until(lambda: broken > PERSISTENT)
+        await until(lambda: broken > PERSISTENT_FAILURES)
         await watching.until(lambda picture: picture.disconnected)
     flyte.server.model.ask("r2", "other")
     await watching.pending(["q", "other"])
@@ -228,17 +228,17 @@ async def test_a_defect_in_polling_the_runs_ends_no_watch(
 
 
 def test_idle_runs_are_resynced_at_a_rate_that_all_of_them_share() -> None:
-    load = Load(StreamLimiter(), Timing())
-    load.streams.open = 1000
-    intervals = [Schedule(load).resync(streaming=True, rows=1) for _ in range(1000)]
+    rates = SharedRates(StreamLimiter(), Timing())
+    rates.streams.open = 1000
+    intervals = [Schedule(rates).resync(streaming=True, rows=1) for _ in range(1000)]
     assert sum(1 / interval for interval in intervals) < 1.5
     assert max(intervals) - min(intervals) > 500  # for all may have begun at once
 
 
 def test_a_run_that_has_changed_is_resynced_soon() -> None:
-    load = Load(StreamLimiter(), Timing())
-    load.streams.open = 1000
-    intervals = Schedule(load)
+    rates = SharedRates(StreamLimiter(), Timing())
+    rates.streams.open = 1000
+    intervals = Schedule(rates)
     intervals.changed()
     assert intervals.resync(streaming=True, rows=1) < 15
     intervals.resynced(streaming=True)
@@ -246,27 +246,27 @@ def test_a_run_that_has_changed_is_resynced_soon() -> None:
 
 
 def test_poll_intervals_grow_from_a_second_to_less_than_fifteen() -> None:
-    intervals = Schedule(Load(StreamLimiter(), Timing()))
+    intervals = Schedule(SharedRates(StreamLimiter(), Timing()))
     found = []
     for _ in range(20):
-        found.append(intervals.poll(hidden=1))
+        found.append(intervals.poll(unreported=1))
         intervals.resynced(streaming=False)
     assert found[0] < 2
     assert 10 < found[-1] < 15
     intervals.changed()
-    assert intervals.poll(hidden=1) < 2
+    assert intervals.poll(unreported=1) < 2
 
 
-def test_a_thousand_hidden_events_are_polled_within_a_bounded_rate() -> None:
-    load = Load(StreamLimiter(), Timing())
-    schedules = [Schedule(load) for _ in range(1000)]
+def test_a_thousand_unreported_answers_are_polled_within_a_bounded_rate() -> None:
+    rates = SharedRates(StreamLimiter(), Timing())
+    schedules = [Schedule(rates) for _ in range(1000)]
     for one in schedules:
-        one.poll(hidden=1)
-    rate = sum(1 / one.poll(hidden=1) for one in schedules)
+        one.poll(unreported=1)
+    rate = sum(1 / one.poll(unreported=1) for one in schedules)
     assert rate < 1.5 * Timing().polls_per_second
     for one in schedules:
         one.close()
-    assert (load.runs, load.hidden) == (0, 0)
+    assert (rates.runs, rates.unreported_answers) == (0, 0)
 
 
 @NEW
@@ -319,7 +319,7 @@ async def test_an_event_answered_long_after_the_first_page_is_on_no_later_page(
 async def test_prompts_beyond_the_size_of_the_cache_are_fetched_again(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "DETAILS_BYTES", 20_000)
+    monkeypatch.setattr(cache, "MAX_DETAILS_BYTES", 20_000)
     for place in range(20):
         flyte.server.model.ask("r1", f"q{place}", prompt="p" * 4000)
     first = await client.pending()

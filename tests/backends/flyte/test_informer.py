@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import InvalidResponse, RpcError
-from flyte_sidecar.backends.flyte.watch import informer, stream, troubles
+from flyte_sidecar.backends.flyte.watch import informer, refresh_failures, stream
 from flyte_sidecar.errors import (
     BackendError,
     EventNotFound,
@@ -225,7 +225,7 @@ async def test_an_event_that_can_never_be_refreshed_ends_only_the_waits_for_it(
     waits[2].cancel()
 
 
-@pytest.mark.parametrize("defects", [1, troubles.PERSISTENT])
+@pytest.mark.parametrize("defects", [1, refresh_failures.PERSISTENT_FAILURES])
 async def test_a_defect_in_refreshing_a_run_ends_its_subscribers_only_if_it_persists(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch, defects: int
 ) -> None:
@@ -247,7 +247,7 @@ async def test_a_defect_in_refreshing_a_run_ends_its_subscribers_only_if_it_pers
     monkeypatch.setattr(lister, "every", breaks)
     flyte.server.faults.drop_streams()
     await until(lambda: left <= 0)
-    if defects < troubles.PERSISTENT:
+    if defects < refresh_failures.PERSISTENT_FAILURES:
         flyte.server.model.signal_directly(RUN.name, action, True)
         assert (await waits).payload is True
         await watching.pending([])
@@ -372,16 +372,16 @@ async def test_streams_that_break_soon_are_not_reopened_for_a_while(
         ask(flyte, f"q{place}")
     watching = client.watch()
     await watching.synced()
-    for _ in range(stream.TRIES):
+    for _ in range(stream.MAX_SHORT_FAILURES):
         await until(lambda: flyte.server.open_streams[STREAM] == 1)
         flyte.server.faults.break_streams()
         await until(lambda: flyte.server.open_streams[STREAM] == 0)
         await watching.until(lambda picture: not picture.disconnected)
     ask(flyte, "new")
     await watching.until(lambda picture: "new" in picture.named())
-    assert flyte.server.calls[STREAM] <= stream.TRIES + 1
+    assert flyte.server.calls[STREAM] <= stream.MAX_SHORT_FAILURES + 1
     reported = sum(isinstance(update, Disconnected) for update in watching.picture.updates)
-    assert reported <= stream.TRIES
+    assert reported <= stream.MAX_SHORT_FAILURES
 
 
 async def test_runs_are_polled_behind_a_proxy_that_passes_no_streams(
@@ -390,10 +390,10 @@ async def test_runs_are_polled_behind_a_proxy_that_passes_no_streams(
     flyte.server.faults.errors[STREAM] = (grpc.StatusCode.UNAVAILABLE, "no streams here")
     action = ask(flyte)
     waits = asyncio.ensure_future(client.wait("q"))
-    await until(lambda: flyte.server.calls[STREAM] >= stream.TRIES)
+    await until(lambda: flyte.server.calls[STREAM] >= stream.MAX_SHORT_FAILURES)
     flyte.server.model.signal_directly(RUN.name, action, True)
     assert (await waits).payload is True
-    assert flyte.server.calls[STREAM] <= stream.TRIES + 1
+    assert flyte.server.calls[STREAM] <= stream.MAX_SHORT_FAILURES + 1
 
 
 @pytest.mark.parametrize("code", ["RESOURCE_EXHAUSTED", "INTERNAL", "UNKNOWN", "ABORTED"])

@@ -234,7 +234,7 @@ async def test_a_wait_continues_if_only_its_stream_is_rejected(
     await until(lambda: flyte.server.calls[STREAM] == 1)
     flyte.server.model.signal_directly(RUN.name, action, True)
     assert (await waits).payload is True
-    assert flyte.server.calls[STREAM] <= stream.TRIES
+    assert flyte.server.calls[STREAM] <= stream.MAX_SHORT_FAILURES
 
 
 async def test_an_answer_of_our_own_ends_our_waits_without_a_call(

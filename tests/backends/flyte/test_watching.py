@@ -162,7 +162,7 @@ async def test_a_run_whose_stream_never_works_is_polled(
     assert not [update for update in watching.picture.updates if isinstance(update, Disconnected)]
     await watching.close()
     await client.watch().synced()
-    assert flyte.server.calls[STREAM] <= stream.TRIES
+    assert flyte.server.calls[STREAM] <= stream.MAX_SHORT_FAILURES
 
 
 @timed(resync_interval=0.05)

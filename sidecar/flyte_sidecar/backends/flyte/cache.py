@@ -1,4 +1,7 @@
-"""The cache of a deployment's events: what responses have shown, within bounds."""
+"""The newest known state of each event: drops stale updates, and notifies subscribers.
+
+The size is bounded, except for the events of watched runs.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +15,17 @@ from cachetools import LRUCache
 from flyte_sidecar.backends.flyte.rpc.listed_action import EventMetadata, ListedAction
 from flyte_sidecar.events.model import PAUSED, SUCCEEDED, Event, Run, without_details
 
-FACTS = 20_000
-"""Actions whose kind, name and type are cached."""
+MAX_METADATA = 20_000
+"""Actions whose metadata is cached."""
 
-DETAILS_BYTES = 48 << 20
-"""Maximum size of the events whose details are cached."""
+MAX_DETAILS_BYTES = 48 << 20
+"""Total size of the events that are cached with their details."""
 
-ENDED = 100_000
-"""Events of which it is remembered only that they are resolved."""
+MAX_RESOLVED_KEYS = 100_000
+"""Events of which the cache stores only that they are resolved."""
 
-LARGE = 4096
-"""Characters of an answer that is not kept for a watched run: it is delivered once."""
+MAX_WATCHED_ANSWER_CHARS = 4096
+"""Length of an answer that is kept for a watched run; a longer one is delivered, and dropped."""
 
 _Key = tuple[Run, str]
 _NOTHING: Mapping[str, Event] = MappingProxyType({})
@@ -35,36 +38,36 @@ class Listener(Protocol):
         """Deliver the new state of an event of a watched run."""
 
     def on_resolved(self, event: Event) -> None:
-        """Deliver an event that is no longer pending, also if it was so before."""
+        """Deliver an event that is no longer pending, even if it was delivered before."""
 
     def on_remove(self, event: Event) -> None:
         """Deliver that an event of a watched run no longer exists."""
 
 
 class EventCache:
-    """Events by run and action; it alone decides which state is news, and delivers it.
+    """Events by run and action; only the cache decides what has changed, and delivers it.
 
     Parameters
     ----------
     row_freshness
-        For how many seconds a listed row proves that an event is still pending.
+        How long a listed row proves that an event is still pending, in seconds.
     """
 
     def __init__(self, row_freshness: float) -> None:
         self._row_freshness = row_freshness
-        self._facts: LRUCache[_Key, EventMetadata] = LRUCache(FACTS)
-        self._details: LRUCache[_Key, Event] = LRUCache(DETAILS_BYTES, lambda event: event.size)
-        self._ended: LRUCache[_Key, bool] = LRUCache(ENDED)
+        self._metadata: LRUCache[_Key, EventMetadata] = LRUCache(MAX_METADATA)
+        self._details: LRUCache[_Key, Event] = LRUCache(MAX_DETAILS_BYTES, lambda event: event.size)
+        self._resolved_keys: LRUCache[_Key, bool] = LRUCache(MAX_RESOLVED_KEYS)
         self._watched: dict[Run, dict[str, Event]] = {}  # all events of these runs
-        self._chosen: dict[Run, set[str]] = {}  # those used since they were last updated
+        self._used: dict[Run, set[str]] = {}  # by `use_without_read`, since their last update
         self._listeners: dict[Run, Listener] = {}
 
     def update(self, event: Event, *, reread: bool = False) -> Event | None:
-        """Store an event, notify who follows its run, and return the newest known state.
+        """Store an event, notify its run's listener, and return the newest known state.
 
-        An event that was once resolved is never pending again: an update may be stale, since the
-        backend writes a phase, an answer and an end at different times, some releases never write
-        the phase, and responses overtake each other.
+        A resolved event is never pending again. An update may be stale: the backend writes phase,
+        answer and end time separately, some releases never write the phase, and responses
+        overtake each other.
 
         Parameters
         ----------
@@ -73,17 +76,17 @@ class EventCache:
 
         Returns
         -------
-        None if the event was resolved, but it is not cached how: it has to be read again.
+        None if the event is known to be resolved, but its details are not cached: read it again.
         """
         run, name = event.run, event.action_name
         key, watched = (run, name), self._watched.get(run)
-        if run in self._chosen:
-            self._chosen[run].discard(name)
-        self._facts[key] = EventMetadata(True, event.name, event.expected_type)
-        for known in (self._details.get(key), (watched or _NOTHING).get(name)):
-            if known is not None and not known.pending and _is_stale(event, known):
-                event = known
-        if event.pending and key in self._ended and not reread:
+        if run in self._used:
+            self._used[run].discard(name)
+        self._metadata[key] = EventMetadata(True, event.name, event.expected_type)
+        for cached in (self._details.get(key), (watched or _NOTHING).get(name)):
+            if cached is not None and not cached.pending and _is_stale(event, cached):
+                event = cached
+        if event.pending and key in self._resolved_keys and not reread:
             return None
         self._store(key, event)
         listener = self._listeners.get(run)
@@ -97,10 +100,10 @@ class EventCache:
 
     def _store(self, key: _Key, event: Event) -> None:
         if not event.pending:
-            self._ended[key] = True
-        # Before an event is paused, its instants are not final.
+            self._resolved_keys[key] = True
+        # Before an event is paused, its timestamps are not final.
         if (event.phase == PAUSED or not event.pending) and not event.partial:
-            if event.size <= DETAILS_BYTES:
+            if event.size <= MAX_DETAILS_BYTES:
                 self._details[key] = event
         elif not event.pending:
             self._details.pop(key, None)
@@ -116,86 +119,92 @@ class EventCache:
         self._listeners[run] = listener
 
     def unfollow(self, run: Run) -> None:
-        """Notify nobody of the events of a run any more, and let them go."""
+        """Stop notifying a run's listener, and evict the run's events."""
         self._listeners.pop(run, None)
-        self.watch(run, False)
+        self.evict(run)
 
-    def watch(self, run: Run, watched: bool = True) -> None:
-        """Keep all events of a run, whatever their number, or let them go again."""
-        if watched:
-            self._watched.setdefault(run, {})
-        else:
-            self._watched.pop(run, None)
-            self._chosen.pop(run, None)
+    def watch(self, run: Run) -> None:
+        """Keep all events of a run, whatever their number, until `evict`."""
+        self._watched.setdefault(run, {})
+
+    def evict(self, run: Run) -> None:
+        """Drop the events that are kept only because their run is watched."""
+        self._watched.pop(run, None)
+        self._used.pop(run, None)
 
     def watched(self, run: Run) -> Mapping[str, Event]:
         """Return the events of a watched run by action; empty if it is not watched."""
         return self._watched.get(run, _NOTHING)
 
-    def choose(self, run: Run, action: str) -> Event | None:
-        """Return a watched event that is pending, for a request that does without a read.
+    def use_without_read(self, run: Run, action: str) -> Event | None:
+        """Return a watched event that is pending, for a request that does not read it first.
 
-        The event may have ended: `is_chosen` returns whether it was not updated since.
+        It may have been resolved since: `used_since_update` shows that a read is still due.
         """
         event = self.watched(run).get(action)
         if event is None or not event.pending or event.partial:
             return None
-        self._chosen.setdefault(run, set()).add(action)
+        self._used.setdefault(run, set()).add(action)
         return event
 
-    def is_chosen(self, run: Run, action: str) -> bool:
-        """Return whether an event was used by `choose`, and not updated since."""
-        return action in self._chosen.get(run, ())
+    def used_since_update(self, run: Run, action: str) -> bool:
+        """Return whether `use_without_read` has returned an event since its last update."""
+        return action in self._used.get(run, ())
 
     def resolved(self, row: ListedAction) -> Event | None:
-        """Return the event of a row if it is known to be resolved as the row shows."""
-        known = self._details.get((row.run, row.action_name))
-        if known is None or known.pending:
+        """Return the cached event of a row if it is resolved, and the row shows no later phase."""
+        event = self._details.get((row.run, row.action_name))
+        if event is None or event.pending:
             return None
-        return known if not row.ended or row.phase == known.phase else None
+        return event if not row.ended or row.phase == event.phase else None
 
     def pending(self, row: ListedAction) -> Event | None:
-        """Return the event of a row with its details, if the row was listed a moment ago.
+        """Return the cached event of a recent row that proves that the event is pending.
 
-        The details of a pending event never change. The row has to prove that it is pending.
+        The details of a pending event never change.
         """
         if monotonic() - row.listed_at > self._row_freshness:
             return None
-        known = self._details.get((row.run, row.action_name))
-        return known if known is not None and known.pending and known.phase == row.phase else None
+        event = self._details.get((row.run, row.action_name))
+        return event if event is not None and event.pending and event.phase == row.phase else None
 
-    def mark_ended(self, run: Run, action: str) -> None:
-        """Remember that an event is resolved; how it ended has to be read."""
-        self._ended[run, action] = True
+    def mark_resolved(self, run: Run, action: str) -> None:
+        """Record that an event is resolved; its details have to be read."""
+        self._resolved_keys[run, action] = True
 
-    def has_ended(self, run: Run, action: str) -> bool:
+    def is_resolved(self, run: Run, action: str) -> bool:
         """Return whether an event is known to be resolved."""
-        return (run, action) in self._ended
+        return (run, action) in self._resolved_keys
 
-    def is_task(self, run: Run, action: str) -> bool:
-        """Return whether an action is known to be no event."""
-        facts = self._facts.get((run, action))
-        return facts is not None and facts.is_event is False
+    def is_not_event(self, run: Run, action: str) -> bool:
+        """Return whether an action is known to be a task or a trace."""
+        metadata = self._metadata.get((run, action))
+        return metadata is not None and metadata.is_event is False
 
-    def learn(self, run: Run, action: str, facts: EventMetadata) -> None:
-        """Store what never changes of an action, if it is complete."""
-        if facts.is_event is False or None not in (facts.is_event, facts.name, facts.expected_type):
-            self._facts[run, action] = facts
+    def add_metadata(self, run: Run, action: str, metadata: EventMetadata) -> None:
+        """Store the metadata of an action if it is complete: it never changes."""
+        is_complete = None not in (metadata.is_event, metadata.name, metadata.expected_type)
+        if metadata.is_event is False or is_complete:
+            self._metadata[run, action] = metadata
 
-    def complete(self, row: ListedAction) -> None:
-        """Fill in what is cached of a row and missing in it."""
-        facts = self._facts.get((row.run, row.action_name))
-        if facts is not None:
-            row.add_metadata(facts)
+    def fill_metadata(self, row: ListedAction) -> None:
+        """Add the cached metadata that a row lacks."""
+        metadata = self._metadata.get((row.run, row.action_name))
+        if metadata is not None:
+            row.add_metadata(metadata)
 
 
-def _is_stale(event: Event, known: Event) -> bool:
-    """Return whether a state shows less of the end of an event than a resolved one."""
+def _is_stale(event: Event, resolved: Event) -> bool:
+    """Return whether a state is pending, or has less detail than the same resolved state.
+
+    The queue of a watch (`events.coalescing`) applies the same rule to what the client has got.
+    """
     unfinished = event.phase == SUCCEEDED and event.payload is None
-    less = event.partial and not known.partial
-    return event.pending or (event.phase == known.phase and (unfinished or less))
+    less = event.partial and not resolved.partial
+    return event.pending or (event.phase == resolved.phase and (unfinished or less))
 
 
 def _without_large_answer(event: Event) -> Event:
-    payload = event.payload
-    return without_details(event) if isinstance(payload, str) and len(payload) > LARGE else event
+    answer = event.payload
+    large = isinstance(answer, str) and len(answer) > MAX_WATCHED_ANSWER_CHARS
+    return without_details(event) if large else event

@@ -20,8 +20,8 @@ from flyte_sidecar.backends.flyte.rpc.run_service import RunService
 from flyte_sidecar.backends.flyte.rpc.stream_limiter import StreamLimiter
 from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.backends.flyte.watch.inbox import Inboxes
-from flyte_sidecar.backends.flyte.watch.informers import Informers, closing
-from flyte_sidecar.backends.flyte.watch.schedule import Load
+from flyte_sidecar.backends.flyte.watch.informer_registry import Informers, closing
+from flyte_sidecar.backends.flyte.watch.schedule import SharedRates
 from flyte_sidecar.backends.flyte.write import EventWriter
 from flyte_sidecar.events.model import Run
 from flyte_sidecar.events.watch_feed import WatchFeed
@@ -50,7 +50,7 @@ class FlyteSession:
         streams = StreamLimiter()
         metadata = BulkMetadataReader(self.service, cache, streams, timing)
         self.pages = PageReader(self.reader, metadata, self.runs)
-        self.informers = Informers(self.service, self.reader, address, Load(streams, timing))
+        self.informers = Informers(self.service, self.reader, address, SharedRates(streams, timing))
         self.inboxes = Inboxes(self.runs, self.informers, address, timing)
 
     async def watch(self, watch: WatchFeed) -> None:

@@ -1,4 +1,4 @@
-"""How long the backend waits for what: intervals, timeouts and rates, which tests can shorten."""
+"""The intervals, timeouts and rates of the backend; tests shorten them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import Struct
 
 
 def now() -> datetime:
-    """Return the instant by this machine's clock."""
+    """Return the time by this machine's clock."""
     return datetime.now(UTC)
 
 
@@ -22,7 +22,7 @@ class Timing(Struct, frozen=True, kw_only=True):
     now
         The clock of this machine.
     max_clock_skew
-        The most by which that clock and the backend's may differ.
+        Maximum difference between that clock and the backend's.
     call_timeout, health_timeout
         Timeout of each attempt at a call, and of a call that only checks the connection.
     retry_delay, max_retry_delay
@@ -35,32 +35,35 @@ class Timing(Struct, frozen=True, kw_only=True):
         How long a listed row proves that an event is still pending.
     snapshot_timeout, snapshot_gap
         Timeout of the first actions of a stream that is read for names, and of further ones.
-    poll_interval, resync_interval
-        Shortest and longest interval between polls of what no stream covers; it grows while
-        nothing changes. The longest is also the interval between resyncs of a run that has just
-        changed: with its jitter, a lost change is found within 15 seconds.
+    poll_interval
+        Shortest interval between polls of what no stream covers; it grows to the resync interval
+        while nothing changes.
+    resync_interval
+        Interval between resyncs of a run with a stream that has just changed; it is longer for
+        idle runs (`resyncs_per_second`). With jitter, a lost change is found within 15 seconds.
     interval_growth
         The factor by which an interval grows while nothing changes.
     resyncs_per_second
         Rate of the resyncs of all idle runs together for which a stream is open.
-    polls_per_second, rows_per_second
-        Rate of the polls of all runs and events that no stream covers, and of the rows listed in
-        those of one run.
-    distrust_streams
-        How long open streams may miss changes after the backend lost its database: it listens to
-        the database again within a minute.
+    polls_per_second
+        Rate of the polls of all runs and events that no stream covers.
+    rows_per_second
+        Rate of the rows that are listed in the polls of one run.
+    database_loss_period
+        How long open streams may miss changes after the backend lost its database: it reconnects
+        within a minute.
     names_timeout
         How long a stream may take to report names and types before details are fetched instead.
     event_retry_interval
-        Interval between attempts at an event that alone cannot be read.
+        Interval between retries of a single event that cannot be read.
     stream_lifetime
-        A stream that breaks sooner has failed.
+        A stream that breaks sooner counts as failed.
     stream_interval
-        Interval between attempts to open a stream where the limit is reached.
+        Interval between attempts to open a stream while the limit is reached.
     inbox_interval, max_inbox_interval
-        Interval between polls for runs with pending events: after a change, and at most.
+        Shortest and longest interval between polls for runs with pending events.
     runs_per_second
-        Rate at which all runs with pending events are listed again and again.
+        Rate of the runs that are listed in the complete listings of an inbox.
     unknown_run_interval
         Interval between checks whether a watched run exists.
     """
@@ -82,7 +85,7 @@ class Timing(Struct, frozen=True, kw_only=True):
     resyncs_per_second: float = 1.0
     polls_per_second: float = 75.0
     rows_per_second: float = 1000.0
-    distrust_streams: float = 75.0
+    database_loss_period: float = 75.0
     names_timeout: float = 2.0
     event_retry_interval: float = 13.0
     stream_lifetime: float = 10.0
@@ -93,6 +96,6 @@ class Timing(Struct, frozen=True, kw_only=True):
     unknown_run_interval: float = 5.0
 
     def backoff(self, failures: int) -> float:
-        """Return the delay in seconds after so many failures in a row, with jitter."""
+        """Return the delay in seconds before a retry after consecutive failures, with jitter."""
         longest = min(self.max_retry_delay, self.retry_delay * 2.0 ** min(failures - 1, 30))
         return longest * random.uniform(0.5, 1.0)  # noqa: S311  jitter is no secret

@@ -63,7 +63,7 @@ class EventWriter:
             return current is not None and current.pending
 
         with self._reader.mark_write_in_progress(event.run, event.action_name):
-            if self._reader.cache.is_chosen(event.run, event.action_name):
+            if self._reader.cache.used_since_update(event.run, event.action_name):
                 # The cache may be stale, and the backend aborts even an answered event.
                 current = await self._reader.event(event.run, event.action_name)
                 if current is not None and not current.pending:

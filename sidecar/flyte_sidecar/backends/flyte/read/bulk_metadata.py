@@ -48,7 +48,7 @@ class BulkMetadataReader:
         true for it. Rows that are not in the snapshot stay incomplete.
         """
         for row in rows:
-            self._cache.complete(row)
+            self._cache.fill_metadata(row)
         missing = {
             row.action_name
             for row in rows
@@ -86,7 +86,7 @@ class BulkMetadataReader:
                 before = len(missing)
                 for enriched in message:
                     name, metadata = enriched.action.id.name, event_metadata(enriched.action)
-                    self._cache.learn(run, name, metadata)
+                    self._cache.add_metadata(run, name, metadata)
                     if name in rows:
                         rows[name].add_metadata(metadata)
                     missing.discard(name)

@@ -84,7 +84,7 @@ class EventReader:
             raise
         event = event_from_details(details, run, self.url(run))
         if event is None:
-            self.cache.learn(run, action, EventMetadata(False))
+            self.cache.add_metadata(run, action, EventMetadata(False))
             return None
         event = await self._with_expiry(run, event)
         if updates_phases and event.pending and not self._may_have_expired(event):
@@ -148,7 +148,7 @@ class EventReader:
         return (
             not row.ended
             and bool(self.lister.updates_phases)
-            and not self.cache.has_ended(row.run, row.action_name)
+            and not self.cache.is_resolved(row.run, row.action_name)
             and self.lister.evidence.is_phase_reliable(row)
         )
 
@@ -231,7 +231,7 @@ class EventReader:
         run = target.run
         if target.action_name is not None:
             # It may be stale: the backend validates a signal, and waits and aborts read it again.
-            chosen = self.cache.choose(run, target.action_name)
+            chosen = self.cache.use_without_read(run, target.action_name)
             event = chosen or await self.event(run, target.action_name)
             return [] if event is None else [event]
         rows = self._matching(await self.lister.list_all(run, target.name), target)
@@ -259,7 +259,7 @@ class EventReader:
         """Return the rows that may be events of the target's name and parent."""
         matching = []
         for row in rows:
-            self.cache.complete(row)
+            self.cache.fill_metadata(row)
             if (
                 row.is_event is not False
                 and row.name in (None, target.name)

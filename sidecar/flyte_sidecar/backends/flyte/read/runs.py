@@ -133,7 +133,7 @@ class RunLister:
     async def _count(self, run: Run) -> int:
         """Return the number of the run's pending events."""
         rows = await self._reader.lister.list_paused(run)
-        rows = [row for row in rows if not self._reader.cache.has_ended(run, row.action_name)]
+        rows = [row for row in rows if not self._reader.cache.is_resolved(run, row.action_name)]
         if rows:
             await self._reader.lister.detect_phase_updates(run)
         uncertain = [row for row in rows if not self._reader.proves_pending(row)]

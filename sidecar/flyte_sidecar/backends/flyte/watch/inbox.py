@@ -19,9 +19,9 @@ from flyte_sidecar.backends.flyte.rpc.error_translation import (
 )
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import InvalidResponse, RpcError
 from flyte_sidecar.backends.flyte.timing import Timing
-from flyte_sidecar.backends.flyte.watch.informers import Informers
+from flyte_sidecar.backends.flyte.watch.informer_registry import Informers
+from flyte_sidecar.backends.flyte.watch.refresh_failures import PERSISTENT_FAILURES, internal_error
 from flyte_sidecar.backends.flyte.watch.subscribers import Subscribers, Subscription
-from flyte_sidecar.backends.flyte.watch.troubles import PERSISTENT, internal_error
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.model import PAUSED, Event, Run, Scope
 from flyte_sidecar.events.watch_feed import Feed
@@ -131,7 +131,7 @@ class Inbox:
                 failures += 1
                 defects += 1
                 error = internal_error(fault, "the runs with pending events", defects)
-                if defects >= PERSISTENT:
+                if defects >= PERSISTENT_FAILURES:
                     self._lose(error)
             await self._wait(failures)
 

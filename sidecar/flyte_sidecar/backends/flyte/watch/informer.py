@@ -26,10 +26,14 @@ from flyte_sidecar.backends.flyte.rpc.error_translation import (
 from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction, event_metadata
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.backends.flyte.rpc.run_service import PAGE_SIZE, RunService
-from flyte_sidecar.backends.flyte.watch.schedule import Load, Schedule
+from flyte_sidecar.backends.flyte.watch.refresh_failures import (
+    PERSISTENT_FAILURES,
+    RefreshFailures,
+    internal_error,
+)
+from flyte_sidecar.backends.flyte.watch.schedule import Schedule, SharedRates
 from flyte_sidecar.backends.flyte.watch.stream import Stream
 from flyte_sidecar.backends.flyte.watch.subscribers import Subscribers
-from flyte_sidecar.backends.flyte.watch.troubles import PERSISTENT, Troubles, internal_error
 from flyte_sidecar.errors import EventNotFound
 from flyte_sidecar.events.model import SUCCEEDED, Run, Target
 
@@ -47,12 +51,12 @@ class RunInformer:
     ----------
     run, service, reader, address
         The run, and how to read it from where.
-    load
+    rates
         What the connection's informers share.
     """
 
     def __init__(
-        self, run: Run, service: RunService, reader: EventReader, address: str, load: Load
+        self, run: Run, service: RunService, reader: EventReader, address: str, rates: SharedRates
     ) -> None:
         self.subscribers = Subscribers()
         self._run = run
@@ -60,11 +64,11 @@ class RunInformer:
         self._reader = reader
         self._cache = reader.cache
         self._address = address
-        self._load = load
-        self._timing = load.timing
-        self._schedule = Schedule(load)
-        self._stream = Stream(run, service, load, self._on_action, self.wake)
-        self._troubles = Troubles(run, address, load.timing)
+        self._rates = rates
+        self._timing = rates.timing
+        self._schedule = Schedule(rates)
+        self._stream = Stream(run, service, rates, self._on_action, self.wake)
+        self._failures = RefreshFailures(run, address, rates.timing)
         self._woken = asyncio.Event()
         self._dirty: dict[str, str] = {}  # the phase in which each was reported
         self._tasks: set[str] = set()  # actions that are no events
@@ -84,7 +88,9 @@ class RunInformer:
 
     def refresh(self, action: str) -> None:
         """Read an event soon if it may have ended since it was read."""
-        if self._cache.is_chosen(self._run, action) or self._cache.has_ended(self._run, action):
+        if self._cache.used_since_update(self._run, action) or self._cache.is_resolved(
+            self._run, action
+        ):
             self._dirty[action] = SUCCEEDED
         self._schedule.changed()
         self.wake()
@@ -114,10 +120,10 @@ class RunInformer:
             except Exception as fault:
                 self._defects += 1
                 error = internal_error(fault, f"run {self._run.name!r}", self._defects)
-                if self._defects >= PERSISTENT:  # nobody must wait for nothing
+                if self._defects >= PERSISTENT_FAILURES:  # nobody must wait for nothing
                     self.subscribers.fail(error)
             failures = 1 if loop.time() - begun > self._timing.resync_interval else failures + 1
-            await asyncio.sleep(max(self._timing.backoff(failures), self._load.retry_interval))
+            await asyncio.sleep(max(self._timing.backoff(failures), self._rates.retry_interval))
 
     async def _follow_until_failure(self) -> None:
         streaming = asyncio.ensure_future(self._stream.follow())
@@ -126,7 +132,7 @@ class RunInformer:
             while True:
                 await self._resync()
                 self._defects = 0
-                self._stream.calls_work()
+                self._stream.record_call_success()
                 await self._end_if_over()
                 await self._refresh_until_resync(streaming)
         finally:
@@ -136,11 +142,11 @@ class RunInformer:
         """Read whatever the subscribers need, and report to the watches that this was done."""
         self._resync_now = False
         subscriptions = [*self.subscribers.watches]
-        async with self._load.resyncs:
+        async with self._rates.resyncs:
             await (self._list() if subscriptions else self._read_waits())
-        while subscriptions and self._troubles.unsettled():
+        while subscriptions and self._failures.may_be_transient():
             await asyncio.sleep(self._timing.backoff(1))
-            await self._refresh(self._troubles.due())
+            await self._refresh(self._failures.due())
         self.subscribers.sync(subscriptions)
 
     async def _refresh_until_resync(self, streaming: asyncio.Future[None]) -> None:
@@ -161,7 +167,7 @@ class RunInformer:
             if streaming.done():
                 streaming.result()
             dirty = len(self._dirty)
-            names = dict.fromkeys([*self._take_dirty(), *self._troubles.due()])
+            names = dict.fromkeys([*self._take_dirty(), *self._failures.due()])
             if hidden and now >= poll_due:
                 names |= dict.fromkeys(hidden)
                 polled = now
@@ -170,7 +176,7 @@ class RunInformer:
                 await self._refresh([*names])
                 await self._end_if_over()
             elif len(self._dirty) == dirty:  # all of it waits for writes
-                times = (due, poll_due if hidden else None, self._troubles.next())
+                times = (due, poll_due if hidden else None, self._failures.next_due())
                 await self._wait(min(when for when in times if when is not None) - now)
         self._schedule.resynced(streaming=self._stream.live)
 
@@ -185,7 +191,7 @@ class RunInformer:
         """Mark an action as dirty if the stream reports something new."""
         name, phase = action.id.name, phase_name(action.status.phase)
         known = event_metadata(action)
-        self._cache.learn(self._run, name, known)
+        self._cache.add_metadata(self._run, name, known)
         if not action.metadata.parent and phase in FINAL and not self._run_over:
             self._run_over = self._resync_now = True
         if known.is_event is False:
@@ -193,7 +199,7 @@ class RunInformer:
         if name in self._tasks:
             return
         if known.is_event and phase in FINAL:
-            self._cache.mark_ended(self._run, name)
+            self._cache.mark_resolved(self._run, name)
         if self._dirty.get(name) not in FINAL and self._is_news(name, phase):
             self._dirty[name] = phase
 
@@ -232,12 +238,12 @@ class RunInformer:
                 )
             for name, event in zip(some, events, strict=True):
                 if name not in failures:
-                    self._troubles.passed(name)
-                    if event is None and self._cache.is_task(self._run, name):
+                    self._failures.record_success(name)
+                    if event is None and self._cache.is_not_event(self._run, name):
                         self._tasks.add(name)
                     elif event is None and name in self.subscribers.waits:  # else it may come yet
                         self._remove([name])
-        for name, error in self._troubles.failed(failures).items():
+        for name, error in self._failures.record_failures(failures).items():
             self.subscribers.fail_waits(name, error)
 
     async def _list(self) -> None:
@@ -301,7 +307,7 @@ class RunInformer:
 
     def _complete(self, rows: Sequence[ListedAction]) -> None:
         for row in rows:
-            self._cache.complete(row)
+            self._cache.fill_metadata(row)
             if row.action_name in self._tasks:
                 row.is_event = False
 

@@ -1,7 +1,7 @@
-"""When to ask the backend about a run again: seldom while a stream reports its changes.
+"""The resync and poll intervals of a run: long while a stream reports its changes.
 
-All informers of a connection share its rates, so that none of them adds to the load of an idle
-deployment. What changed a moment ago may change again soon: an interval begins short, and grows.
+All informers of a connection share its rates, so that idle runs cost the backend no more the more
+there are. A run that has just changed may change again soon: intervals start short, and grow.
 """
 
 from __future__ import annotations
@@ -14,49 +14,49 @@ from flyte_sidecar.backends.flyte.rpc.stream_limiter import StreamLimiter
 from flyte_sidecar.backends.flyte.timing import Timing
 
 JITTER = (0.9, 1.1)
-"""Factors of an interval, so that nothing is done in step."""
+"""Factors of an interval that spread the calls of many runs over time."""
 
 SPREAD = (0.5, 1.5)
-"""Factors of an interval that is long because many share a rate: they may begin all at once."""
+"""Factors of an interval that results from a shared rate: all runs may start at once."""
 
 CONCURRENT_RESYNCS = 32
-"""Runs that are listed at once."""
+"""Runs that are listed concurrently."""
 
 
-class Load:
-    """What the informers of one connection ask of the backend.
+class SharedRates:
+    """The rates of calls that the informers of one connection share.
 
     Attributes
     ----------
     runs
         How many runs are followed.
-    hidden
+    unreported_answers
         How many events have answers that neither streams nor listings report.
     resyncs
-        Limits the runs that are listed at once.
+        Limits how many runs are listed concurrently.
     """
 
     def __init__(self, streams: StreamLimiter, timing: Timing) -> None:
         self.streams = streams
         self.timing = timing
         self.runs = 0
-        self.hidden = 0
+        self.unreported_answers = 0
         self.resyncs = asyncio.Semaphore(CONCURRENT_RESYNCS)
-        self._distrusted_until = 0.0
+        self._resync_often_until = 0.0
 
-    def distrust_streams(self) -> None:
-        """Resync all runs often for a while: their streams may miss changes."""
-        self._distrusted_until = monotonic() + self.timing.distrust_streams
+    def record_database_loss(self) -> None:
+        """Resync all runs more often for some time: open streams may miss changes."""
+        self._resync_often_until = monotonic() + self.timing.database_loss_period
 
     @property
     def resyncs_per_second(self) -> float:
         """The rate of the resyncs of all runs together for which a stream is open."""
-        distrusted = monotonic() < self._distrusted_until
-        return self.timing.polls_per_second if distrusted else self.timing.resyncs_per_second
+        often = monotonic() < self._resync_often_until
+        return self.timing.polls_per_second if often else self.timing.resyncs_per_second
 
     @property
     def retry_interval(self) -> float:
-        """The shortest delay in seconds before another attempt to follow a run, with jitter."""
+        """The minimum delay in seconds before a run is retried, with jitter."""
         jitter = random.uniform(0.5, 1.0)  # noqa: S311  jitter is no secret
         return self.runs / self.timing.polls_per_second * jitter
 
@@ -64,27 +64,27 @@ class Load:
 class Schedule:
     """The intervals of one run, in seconds."""
 
-    def __init__(self, load: Load) -> None:
-        self._load = load
-        self._timing = load.timing
+    def __init__(self, rates: SharedRates) -> None:
+        self._rates = rates
+        self._timing = rates.timing
         self._interval = self._timing.poll_interval
         self._active = False
-        self._hidden = 0
-        self._draw()
-        load.runs += 1
+        self._unreported = 0
+        self._new_jitter()
+        rates.runs += 1
 
     def close(self) -> None:
-        """Take the run's share from the load."""
-        self._load.runs -= 1
-        self._load.hidden -= self._hidden
+        """Remove the run from the shared rates."""
+        self._rates.runs -= 1
+        self._rates.unreported_answers -= self._unreported
 
     def changed(self) -> None:
-        """Start over with the shortest intervals."""
+        """Return to the shortest intervals."""
         self._interval = self._timing.poll_interval
         self._active = True
 
     def polled(self) -> None:
-        """Let the poll interval grow."""
+        """Extend the poll interval."""
         grown = self._interval * self._timing.interval_growth
         self._interval = min(self._timing.resync_interval, grown)
 
@@ -93,29 +93,31 @@ class Schedule:
         self._active = False
         if not streaming:
             self.polled()
-        self._draw()
+        self._new_jitter()
 
     def resync(self, streaming: bool, rows: int) -> float:
-        """Return the interval between resyncs of a run that has so many rows."""
-        streams, timing = self._load.streams, self._timing
+        """Return the interval between resyncs of the run, which has so many rows."""
+        streams, timing = self._rates.streams, self._timing
         if streaming:
-            shared = 0.0 if self._active else streams.open / self._load.resyncs_per_second
-            return self._longer(timing.resync_interval, shared)
-        return self._longer(
+            shared = 0.0 if self._active else streams.open / self._rates.resyncs_per_second
+            return self._with_jitter(timing.resync_interval, shared)
+        return self._with_jitter(
             self._interval,
             streams.runs_without_stream / timing.polls_per_second,
             rows / timing.rows_per_second,
         )
 
-    def poll(self, hidden: int) -> float:
-        """Return the interval between polls of the run's events whose answers are hidden."""
-        self._load.hidden += hidden - self._hidden
-        self._hidden = hidden
-        return self._longer(self._interval, self._load.hidden / self._timing.polls_per_second)
+    def poll(self, unreported: int) -> float:
+        """Return the interval between polls of the run's events whose answers are not reported."""
+        self._rates.unreported_answers += unreported - self._unreported
+        self._unreported = unreported
+        return self._with_jitter(
+            self._interval, self._rates.unreported_answers / self._timing.polls_per_second
+        )
 
-    def _longer(self, interval: float, *least: float) -> float:
-        return max(interval * self._jitter, *(shared * self._spread for shared in least))
+    def _with_jitter(self, interval: float, *shared: float) -> float:
+        return max(interval * self._jitter, *(least * self._spread for least in shared))
 
-    def _draw(self) -> None:
+    def _new_jitter(self) -> None:
         self._jitter = random.uniform(*JITTER)  # noqa: S311  jitter is no secret
         self._spread = random.uniform(*SPREAD)  # noqa: S311

@@ -1,4 +1,7 @@
-"""The stream of a run's changes: opened, and reopened when it breaks."""
+"""Opening the stream of a run's changes, and reopening it when only the stream fails.
+
+When the backend is unreachable, the informer reconnects: it opens a new stream, and resyncs.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,12 @@ from flyteidl2.workflow import run_definition_pb2
 
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.backends.flyte.rpc.run_service import RunService
-from flyte_sidecar.backends.flyte.watch.schedule import Load
-from flyte_sidecar.backends.flyte.watch.troubles import internal_error
+from flyte_sidecar.backends.flyte.watch.refresh_failures import internal_error
+from flyte_sidecar.backends.flyte.watch.schedule import SharedRates
 from flyte_sidecar.events.model import Run
 
-TRIES = 3
-"""How often in a row a stream may fail soon before polls replace it for some time."""
+MAX_SHORT_FAILURES = 3
+"""Consecutive short-lived streams after which polls replace the stream for some time."""
 
 
 class Stream:
@@ -24,25 +27,25 @@ class Stream:
     Parameters
     ----------
     on_action
-        Called with each action that is reported; at first these are all, in no order.
+        Called with each reported action; the first messages report all of them, in no order.
     wake
         Called after each message, and when the stream ends.
 
     Attributes
     ----------
     open
-        Whether there is a stream now.
+        Whether the stream is open.
     live
-        Whether it has reported something: a proxy may hold back a stream without an error.
+        Whether the open stream has delivered a message: a proxy may hold it back silently.
     reported
-        The actions that it has reported.
+        The names of the actions that the stream has reported.
     """
 
     def __init__(
         self,
         run: Run,
         service: RunService,
-        load: Load,
+        rates: SharedRates,
         on_action: Callable[[run_definition_pb2.Action], None],
         wake: Callable[[], None],
     ) -> None:
@@ -51,16 +54,16 @@ class Stream:
         self.reported: set[str] = set()
         self._run = run
         self._service = service
-        self._limiter = load.streams
-        self._timing = load.timing
+        self._limiter = rates.streams
+        self._timing = rates.timing
         self._on_action = on_action
         self._wake = wake
         self._failures = 0
-        self._calls_work = False
+        self._calls_succeed = False
 
-    def calls_work(self) -> None:
+    def record_call_success(self) -> None:
         """Record that other calls succeed: if the stream breaks now, only the stream fails."""
-        self._calls_work = True
+        self._calls_succeed = True
 
     async def follow(self) -> None:
         """Report actions; reopen the stream whenever only the stream fails.
@@ -68,31 +71,31 @@ class Stream:
         Raises
         ------
         RpcError
-            If a stream breaks after it reported something, or the backend is away.
+            If the stream breaks after it reported actions, or the backend is unreachable.
         """
         while True:
             while not self._limiter.acquire(self._run, long_lived=True):
-                await self._do_without()
+                await self._wait_without_stream()
             try:
                 await self._read()
             except RpcError as failure:
-                lost = bool(self.reported) or failure.status == "UNAVAILABLE"
-                # For some runs it fails at once, each time; and some proxies pass no streams.
-                self._failures += self._calls_work or not lost
-                self._calls_work = False
-                if self._failures >= TRIES or failure.status == "UNIMPLEMENTED":
+                reconnect = bool(self.reported) or failure.status == "UNAVAILABLE"
+                # For some runs each stream fails immediately, and some proxies pass none.
+                self._failures += self._calls_succeed or not reconnect
+                self._calls_succeed = False
+                if self._failures >= MAX_SHORT_FAILURES or failure.status == "UNIMPLEMENTED":
                     self._failures = 0
                     self._limiter.mark_failing(self._run, failure)
-                elif lost:
+                elif reconnect:
                     raise
-            except Exception as fault:  # a message that breaks this must not end the informer
+            except Exception as fault:  # an unexpected message must not end the informer
                 internal_error(fault, f"the stream of run {self._run.name!r}")
                 self._limiter.mark_failing(self._run, RpcError("INTERNAL", type(fault).__name__))
             finally:
                 self._limiter.release()
             await asyncio.sleep(self._timing.backoff(self._failures + 1))
 
-    async def _do_without(self) -> None:
+    async def _wait_without_stream(self) -> None:
         self._limiter.runs_without_stream += 1
         try:
             await asyncio.sleep(self._timing.stream_interval)
@@ -101,7 +104,7 @@ class Stream:
 
     async def _read(self) -> None:
         loop = asyncio.get_running_loop()
-        begun = loop.time()
+        started = loop.time()
         self.reported.clear()
         self.open = True
         try:
@@ -116,5 +119,5 @@ class Stream:
         finally:
             self.open = self.live = False
             self._wake()
-            if loop.time() - begun > self._timing.stream_lifetime:
+            if loop.time() - started > self._timing.stream_lifetime:
                 self._failures = 0

@@ -1,4 +1,4 @@
-"""Who waits for or watches events: the subscribers of a run, or of an inbox."""
+"""The subscribers of a run, or of an inbox: waits and watches."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Subscribers:
     Attributes
     ----------
     waits
-        By the actions whose end they wait for.
+        By action name.
     changes
         How many events were delivered to watches.
     """
@@ -66,7 +66,7 @@ class Subscribers:
             del self.waits[action]
 
     def add_watch(self, feed: Feed) -> Subscription:
-        """Add a watch; the caller delivers the events that are known so far."""
+        """Add a watch; the caller delivers the cached events."""
         subscription = Subscription(feed, _future())
         self.watches[subscription] = None
         return subscription
@@ -74,7 +74,7 @@ class Subscribers:
     def remove_watch(self, subscription: Subscription) -> None:
         del self.watches[subscription]
 
-    # The cache calls these, with each event that is news.
+    # The cache calls these, with each event that has changed.
 
     def on_update(self, event: Event) -> None:
         self.changes += 1
@@ -93,14 +93,14 @@ class Subscribers:
     # The informer calls these; it delivers no events.
 
     def sync(self, subscriptions: Iterable[Subscription]) -> None:
-        """Report that all current events were delivered to these watches; some may have left."""
+        """Report to those of the watches that are still open that they have all current events."""
         for subscription in subscriptions:
             if subscription in self.watches:
                 subscription.synced = True
                 subscription.feed.sync()
 
     def disconnect(self, error: SidecarError) -> None:
-        """Report that the backend is lost for now; a watch that is not synced ends with it."""
+        """Report that the backend is unreachable for now; this ends a watch that is not synced."""
         for subscription in self.watches:
             try:
                 subscription.feed.disconnect(error)
@@ -115,7 +115,8 @@ class Subscribers:
 
     def fail(self, error: Exception, *, unsynced: bool = False) -> None:
         """End every wait and watch with an error, or only the watches that are not synced."""
-        _fail((one.done for one in self.watches if not (unsynced and one.synced)), error)
+        watches = [watch for watch in self.watches if not (unsynced and watch.synced)]
+        _fail((watch.done for watch in watches), error)
         for action in () if unsynced else self.waits:
             self.fail_waits(action, error)
 
@@ -130,7 +131,7 @@ def _fail(futures: Iterable[asyncio.Future[Any]], error: Exception) -> None:
 
 
 def _future() -> asyncio.Future[Any]:
-    """Return a future whose error may be left unread: its reader may leave in the same moment."""
+    """Return a future whose error may stay unread: its reader may be cancelled at the same time."""
     future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     future.add_done_callback(retrieve_exception)
     return future

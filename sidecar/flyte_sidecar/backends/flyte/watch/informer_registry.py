@@ -1,4 +1,4 @@
-"""The informers of one connection: one for each run that somebody waits for or watches."""
+"""The informers of one connection: one for each run that has subscribers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flyte_sidecar._futures import prefer_result, wait_all
 from flyte_sidecar.backends.flyte.read.events import EventReader
 from flyte_sidecar.backends.flyte.rpc.run_service import RunService
 from flyte_sidecar.backends.flyte.watch.informer import RunInformer
-from flyte_sidecar.backends.flyte.watch.schedule import Load
+from flyte_sidecar.backends.flyte.watch.schedule import SharedRates
 from flyte_sidecar.backends.flyte.watch.subscribers import Subscription
 from flyte_sidecar.errors import ShuttingDown
 from flyte_sidecar.events.model import Event, Run
@@ -18,16 +18,18 @@ from flyte_sidecar.events.watch_feed import Feed
 class Informers:
     """Starts an informer with the first subscriber of a run, and stops it with the last."""
 
-    def __init__(self, service: RunService, reader: EventReader, address: str, load: Load) -> None:
+    def __init__(
+        self, service: RunService, reader: EventReader, address: str, rates: SharedRates
+    ) -> None:
         self._service = service
         self._reader = reader
         self._cache = reader.cache
         self._address = address
-        self._load = load
+        self._rates = rates
         self._informers: dict[Run, RunInformer] = {}
         self._closed = False
         reader.on_write_end = self._wake
-        service.on_lost_database = self._distrust_streams
+        service.on_lost_database = self._on_lost_database
 
     async def resolved(self, event: Event) -> Event:
         """Wait until the event is no longer pending, and return its state then.
@@ -35,20 +37,23 @@ class Informers:
         Raises
         ------
         SidecarError
-            If it can no longer be followed.
+            If the event can no longer be followed.
         """
         run, action = event.run, event.action_name
-        informer = self._following(run)
+        informer = self._informer_for(run)
         waiting = informer.subscribers.add_wait(action)
         informer.refresh(action)
         try:
             return await prefer_result(waiting)
         finally:
             informer.subscribers.remove_wait(action, waiting)
-            self._leave(run, informer)
+            self._release(run, informer)
 
     async def watch(self, feed: Feed, run: Run) -> None:
-        """Feed a watch with a run's events until nothing can change any more; raises as above."""
+        """Deliver a run's events to a watch until nothing can change any more.
+
+        Raises the same errors as `resolved`.
+        """
         subscription = self.subscribe(feed, run)
         for event in self.events(run).values():
             feed.put(event)
@@ -58,11 +63,11 @@ class Informers:
             self.unsubscribe(subscription, run)
 
     def subscribe(self, feed: Feed, run: Run) -> Subscription:
-        """Feed a watch with what changes in a run from now on, until `unsubscribe`.
+        """Deliver the changes of a run to a watch from now on, until `unsubscribe`.
 
         `sync` follows once all current events are in `events`.
         """
-        informer = self._following(run)
+        informer = self._informer_for(run)
         self._cache.watch(run)
         subscription = informer.subscribers.add_watch(feed)
         informer.resync()
@@ -72,14 +77,14 @@ class Informers:
         informer = self._informers.get(run)
         if informer is not None and subscription in informer.subscribers.watches:
             informer.subscribers.remove_watch(subscription)
-            self._leave(run, informer)
+            self._release(run, informer)
 
     def events(self, run: Run) -> Mapping[str, Event]:
-        """Return the events of a run that is watched, as far as they are known, by action."""
+        """Return the cached events of a watched run by action."""
         return self._cache.watched(run)
 
     def resync(self, run: Run) -> None:
-        """List a run soon that is followed."""
+        """List a run soon, if it has an informer."""
         if run in self._informers:
             self._informers[run].resync()
 
@@ -93,9 +98,9 @@ class Informers:
             self._cache.unfollow(run)
         await wait_all([informer.stop() for informer in informers.values()])
 
-    def _distrust_streams(self) -> None:
-        """Resync every run soon: open streams may have missed changes."""
-        self._load.distrust_streams()
+    def _on_lost_database(self) -> None:
+        """Shorten the intervals of all runs: open streams may miss changes."""
+        self._rates.record_database_loss()
         for informer in self._informers.values():
             informer.wake()
 
@@ -103,22 +108,22 @@ class Informers:
         if run in self._informers:
             self._informers[run].wake()
 
-    def _following(self, run: Run) -> RunInformer:
+    def _informer_for(self, run: Run) -> RunInformer:
         if self._closed:
             raise closing()
         informer = self._informers.get(run)
         if informer is None:
             informer = self._informers[run] = RunInformer(
-                run, self._service, self._reader, self._address, self._load
+                run, self._service, self._reader, self._address, self._rates
             )
             self._cache.follow(run, informer.subscribers)
         return informer
 
-    def _leave(self, run: Run, informer: RunInformer) -> None:
+    def _release(self, run: Run, informer: RunInformer) -> None:
         if self._informers.get(run) is not informer:
             return
         if not informer.subscribers.watches:
-            self._cache.watch(run, False)  # the next one must not begin with what has aged
+            self._cache.evict(run)  # the next watch must not start with stale events
         if not informer.subscribers:
             del self._informers[run]
             self._cache.unfollow(run)
