@@ -1,6 +1,6 @@
 """Watching the pending events of all runs of a scope.
 
-No stream reports which runs have any: they are polled, and each of them is followed.
+No stream reports which runs have pending events: these runs are polled, and each is followed.
 """
 
 from __future__ import annotations
@@ -12,11 +12,6 @@ from contextlib import suppress
 from flyte_sidecar.backends.flyte.read.events import map_concurrently
 from flyte_sidecar.backends.flyte.read.runs import ListedRun, RunLister
 from flyte_sidecar.backends.flyte.rpc.enums import FINAL
-from flyte_sidecar.backends.flyte.rpc.error_translation import (
-    as_error,
-    may_recover,
-    retryable_error,
-)
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import InvalidResponse, RpcError
 from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.backends.flyte.watch.informer_registry import Informers
@@ -28,7 +23,7 @@ from flyte_sidecar.events.watch_feed import Feed
 
 
 class Inboxes:
-    """The inboxes of one connection: one for each scope that somebody watches."""
+    """The inboxes of one connection: one for each scope that is watched."""
 
     def __init__(self, runs: RunLister, informers: Informers, address: str, timing: Timing) -> None:
         self._runs = runs
@@ -38,7 +33,7 @@ class Inboxes:
         self._inboxes: dict[Scope, Inbox] = {}
 
     async def watch(self, feed: Feed, scope: Scope) -> None:
-        """Feed a watch until it is cancelled; raises an error from which it cannot recover."""
+        """Deliver updates to a watch until it is cancelled, or fails with a permanent error."""
         inbox = self._inboxes.get(scope)
         if inbox is None:
             inbox = Inbox(scope, self._runs, self._informers, self._address, self._timing)
@@ -73,7 +68,7 @@ class Inbox:
         self._runs = runs
         self._address = address
         self._feeds: dict[Run, RunFeed] = {}
-        self._over: set[Run] = set()  # those that are over, and in which nothing is pending
+        self._finished: set[Run] = set()  # runs that have ended, and have no pending events
         self._polled: list[Subscription] = []  # watches older than the last successful poll
         self._interval = timing.inbox_interval
         self._list_due = 0.0
@@ -82,18 +77,18 @@ class Inbox:
         self._task = asyncio.ensure_future(self._follow())
 
     def subscribe(self, feed: Feed) -> Subscription:
-        """Add a watch, and bring all runs up to date for it."""
+        """Add a watch, and resync all runs for it."""
         for run_feed in self._feeds.values():
             for event in run_feed.pending():
                 if event.phase == PAUSED:
                     feed.put(event)
-            run_feed.renew()
+            run_feed.resubscribe()
         self._poll_now = True
         self.wake()
         return self.subscribers.add_watch(feed)
 
     def close(self) -> None:
-        """Follow nothing any more."""
+        """Stop following the runs."""
         self._task.cancel()
         for feed in self._feeds.values():
             feed.close()
@@ -103,93 +98,85 @@ class Inbox:
         self._woken.set()
 
     def sync(self) -> None:
-        """Report to watches that all current events were delivered, if that is so."""
+        """Report to the watches that they are synced, once all runs are."""
         if all(feed.synced for feed in self._feeds.values()):
             self.subscribers.sync(self._polled)
 
-    def fail(self, error: SidecarError) -> None:
-        """End the watches that an error of one run ends."""
-        self.subscribers.fail(error, unsynced=error.retryable)
-
     async def _follow(self) -> None:
-        failures = defects = 0
+        failures = internal_errors = 0
         while True:
             current = [*self.subscribers.watches]
             self._poll_now = False
             try:
                 await self._poll()
                 self._polled = current
-                failures = defects = 0
+                failures = internal_errors = 0
                 self.sync()
             except RpcError as failure:
                 failures += 1
-                if may_recover(failure):
-                    self._lose(retryable_error(failure, self._address))
-                else:
-                    self.subscribers.fail(as_error(failure, self._address))
+                self._polled = []
+                self.subscribers.report_failure(failure, self._address)
             except Exception as fault:
                 failures += 1
-                defects += 1
-                error = internal_error(fault, "the runs with pending events", defects)
-                if defects >= PERSISTENT_FAILURES:
-                    self._lose(error)
+                internal_errors += 1
+                error = internal_error(fault, "the runs with pending events", internal_errors)
+                if internal_errors >= PERSISTENT_FAILURES:
+                    self._polled = []
+                    self.subscribers.disconnect(error)
             await self._wait(failures)
 
-    def _lose(self, error: SidecarError) -> None:
-        self._polled = []
-        self.subscribers.disconnect(error)
-
     async def _poll(self) -> None:
-        """Find the runs with pending events: follow new ones, and leave those that have none.
+        """Follow new runs with pending events, and stop following those that have none left.
 
-        The runs that were updated last are on one page; all of them are listed at times, since
-        an answer does not update its run.
+        Usually one page is enough, with the runs that were updated last. An answer does not update
+        its run, so all runs are listed at intervals.
         """
         loop = asyncio.get_running_loop()
         found: list[ListedRun] = []
-        whole = False
+        complete = False
         if loop.time() < self._list_due:
-            found, whole = await self._runs.updated(self._scope)
-        if not whole and not (found and self._knows(found[-1].run)):
-            found, whole = await self._runs.with_paused(self._scope), True
-        news = [one for one in found if not self._knows(one.run)]
-        for one, waits in zip(news, await map_concurrently(news, self._may_wait), strict=True):
-            if waits:
-                self._feeds[one.run] = RunFeed(self, one.run)
+            found, complete = await self._runs.updated(self._scope)
+        if not complete and not (found and self._is_tracked(found[-1].run)):
+            found, complete = await self._runs.with_paused(self._scope), True
+        new = [listed for listed in found if not self._is_tracked(listed.run)]
+        may_be_pending = await map_concurrently(new, self._may_have_pending_events)
+        for listed, follow in zip(new, may_be_pending, strict=True):
+            if follow:
+                self._feeds[listed.run] = RunFeed(self, listed.run)
             else:
-                self._over.add(one.run)
-        phases = {one.run: one.phase for one in found}
-        if whole:
-            pace = len(found) / self.timing.runs_per_second
-            self._list_due = loop.time() + max(self.timing.max_inbox_interval, pace)
-            self._over &= phases.keys()
+                self._finished.add(listed.run)
+        phases = {listed.run: listed.phase for listed in found}
+        if complete:
+            interval = len(found) / self.timing.runs_per_second
+            self._list_due = loop.time() + max(self.timing.max_inbox_interval, interval)
+            self._finished &= phases.keys()
         for run, feed in [*self._feeds.items()]:
-            gone = whole and run not in phases
-            over = feed.over or phases.get(run) in FINAL
-            if feed.over or (feed.synced and (gone or over) and not feed.pending()):
+            gone = complete and run not in phases
+            ended = feed.finished or phases.get(run) in FINAL
+            if feed.finished or (feed.synced and (gone or ended) and not feed.pending()):
                 feed.close()
                 del self._feeds[run]
-                if over:
-                    self._over.add(run)
+                if ended:
+                    self._finished.add(run)
             elif gone:
-                self.informers.resync(run)  # its last answer was not reported yet
+                self.informers.resync(run)  # its last answer is not reported yet
 
-    def _knows(self, run: Run) -> bool:
-        return run in self._feeds or run in self._over
+    def _is_tracked(self, run: Run) -> bool:
+        return run in self._feeds or run in self._finished
 
-    async def _may_wait(self, found: ListedRun) -> bool:
+    async def _may_have_pending_events(self, found: ListedRun) -> bool:
         """Return whether an event may be pending in a run, or may be created.
 
-        Some releases list each run, or each one that ever had an event; those that are over
-        may be thousands.
+        Some releases list all runs, or all that ever had an event: thousands of them may have
+        ended.
         """
         if found.phase not in FINAL:
             return True
         try:
             (count,) = await self._runs.count_pending([found.run])
-        except RpcError as failure:
-            if isinstance(failure, InvalidResponse):
-                return True
+        except InvalidResponse:
+            return True
+        except RpcError:
             raise
         except Exception as fault:
             internal_error(fault, f"run {found.run.name!r}")
@@ -200,11 +187,11 @@ class Inbox:
         """Wait until the next poll, which is soon after a change."""
         jitter = random.uniform(0.9, 1.1)  # noqa: S311  jitter is no secret
         loop = asyncio.get_running_loop()
-        begun = loop.time()
+        started = loop.time()
         longest = self.timing.backoff(failures) if failures else self._interval * jitter
         shortest = longest if failures else self.timing.inbox_interval * jitter
         changed = False
-        while not self._poll_now and (left := begun + longest - loop.time()) > 0:
+        while not self._poll_now and (left := started + longest - loop.time()) > 0:
             with suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await self._woken.wait()
@@ -219,19 +206,19 @@ class Inbox:
 
 
 class RunFeed:
-    """The events of one run for an inbox; it subscribes again when it has failed.
+    """The events of one run for an inbox; subscribes again after a failure.
 
     Attributes
     ----------
     synced
         Whether all current events were delivered.
-    over
+    finished
         Whether nothing more can change in the run.
     """
 
     def __init__(self, inbox: Inbox, run: Run) -> None:
         self.synced = False
-        self.over = False
+        self.finished = False
         self._inbox = inbox
         self._informers = inbox.informers
         self._run = run
@@ -244,24 +231,24 @@ class RunFeed:
         """Return the events of the run that are pending."""
         return [event for event in self._informers.events(self._run).values() if event.pending]
 
-    def renew(self) -> None:
-        """Become synced anew, once the run was listed again."""
-        if self._timer is None and not self.over:
-            former = self._subscription
+    def resubscribe(self) -> None:
+        """Become synced again once the run has been listed again."""
+        if self._timer is None and not self.finished:
+            previous = self._subscription
             self._subscribe()
-            self._unsubscribe(former)
+            self._unsubscribe(previous)
 
     def close(self) -> None:
-        """Deliver nothing more: nobody would report the end of an event."""
+        """Stop delivering events."""
         if self._timer is not None:
             self._timer.cancel()
-        former, self._subscription = self._subscription, None
-        self._unsubscribe(former)
+        previous, self._subscription = self._subscription, None
+        self._unsubscribe(previous)
 
     # The run's subscribers call these.
 
     def put(self, event: Event) -> None:
-        # What is only queued cannot be told from what is just being created.
+        # A queued event may still be in creation.
         if event.phase == PAUSED or not event.pending:
             self._inbox.subscribers.on_update(event)
         self._inbox.wake()
@@ -297,15 +284,15 @@ class RunFeed:
 
     def _on_end(self, done: asyncio.Future[None]) -> None:
         if self._subscription is None or done is not self._subscription.done:
-            return  # it was closed or renewed
+            return  # it was closed or replaced
         self.close()
         self.synced = False
         error = done.exception()
         if error is None:
-            self.over = True
+            self.finished = True
             self._inbox.wake()
         elif isinstance(error, SidecarError):
             self._failures += 1
             delay = self._inbox.timing.backoff(self._failures)
             self._timer = asyncio.get_running_loop().call_later(delay, self._start)
-            self._inbox.fail(error)
+            self._inbox.subscribers.fail(error, unsynced=error.retryable)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from math import inf
 
 from msgspec import Struct
 
@@ -78,9 +79,9 @@ class RefreshFailures:
         now = asyncio.get_running_loop().time()
         return [name for name, failed in self._events.items() if failed.due <= now]
 
-    def next_due(self) -> float | None:
-        """Return when the next event is to be retried, None if there is none."""
-        return min((failed.due for failed in self._events.values()), default=None)
+    def next_due(self) -> float:
+        """Return when the next event is to be retried, infinity if there is none."""
+        return min((failed.due for failed in self._events.values()), default=inf)
 
     def may_be_transient(self) -> bool:
         """Return whether any failure may still be transient."""

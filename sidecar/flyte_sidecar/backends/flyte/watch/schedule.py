@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from math import inf
 from time import monotonic
 
 from flyte_sidecar.backends.flyte.rpc.stream_limiter import StreamLimiter
@@ -111,6 +112,8 @@ class Schedule:
         """Return the interval between polls of the run's events whose answers are not reported."""
         self._rates.unreported_answers += unreported - self._unreported
         self._unreported = unreported
+        if not unreported:
+            return inf
         return self._with_jitter(
             self._interval, self._rates.unreported_answers / self._timing.polls_per_second
         )

@@ -9,6 +9,12 @@ from typing import Any
 from msgspec import Struct
 
 from flyte_sidecar._futures import retrieve_exception, try_set_exception, try_set_result
+from flyte_sidecar.backends.flyte.rpc.error_translation import (
+    as_error,
+    may_recover,
+    retryable_error,
+)
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.model import Event
 from flyte_sidecar.events.watch_feed import Feed
@@ -106,6 +112,13 @@ class Subscribers:
                 subscription.feed.disconnect(error)
             except SidecarError as reported:
                 _fail([subscription.done], reported)
+
+    def report_failure(self, failure: RpcError, address: str) -> None:
+        """Report that the backend is unreachable for now, or end everything with an error."""
+        if may_recover(failure):
+            self.disconnect(retryable_error(failure, address))
+        else:
+            self.fail(as_error(failure, address))
 
     def finish(self) -> None:
         """End the watches that are synced: nothing can change any more."""
