@@ -244,7 +244,7 @@ async def test_a_defect_in_refreshing_a_run_ends_its_subscribers_only_if_it_pers
             raise BROKEN
         return await every(*words)
 
-    monkeypatch.setattr(lister, "every", breaks)
+    monkeypatch.setattr(lister, "list_all", breaks)
     flyte.server.faults.drop_streams()
     await until(lambda: left <= 0)
     if defects < refresh_failures.PERSISTENT_FAILURES:

@@ -51,6 +51,7 @@ class RunInformer:
         self._cache = reader.cache
         self._address = address
         self._rates = rates
+        self._timing = rates.timing
         self._schedule = Schedule(rates)
         self._stream = Stream(run, service, rates, self._on_action, self.wake)
         self._failures = RefreshFailures(run, address, rates.timing)
@@ -61,7 +62,6 @@ class RunInformer:
         self._resync_now = False
         self._run_ended = False
         self._internal_errors = 0  # since the last success
-        self._changes = 0  # of the subscribers, when last checked
         self._task = asyncio.ensure_future(self._follow())
         self._task.add_done_callback(lambda _: self._schedule.close())
 
@@ -103,12 +103,8 @@ class RunInformer:
                 error = internal_error(fault, f"run {self._run.name!r}", self._internal_errors)
                 if self._internal_errors >= PERSISTENT_FAILURES:
                     self.subscribers.fail(error)
-            failures = (
-                1 if loop.time() - started > self._rates.timing.resync_interval else failures + 1
-            )
-            await asyncio.sleep(
-                max(self._rates.timing.backoff(failures), self._rates.retry_interval)
-            )
+            failures = 1 if loop.time() - started > self._timing.resync_interval else failures + 1
+            await asyncio.sleep(max(self._timing.backoff(failures), self._rates.retry_interval))
 
     async def _follow_until_failure(self) -> None:
         streaming = asyncio.ensure_future(self._stream.follow())
@@ -133,7 +129,7 @@ class RunInformer:
             else:
                 await self._refresh([*self.subscribers.waits])
         while subscriptions and self._failures.may_be_transient():
-            await asyncio.sleep(self._rates.timing.backoff(1))
+            await asyncio.sleep(self._timing.backoff(1))
             await self._refresh(self._failures.due())
         self.subscribers.sync(subscriptions)
 
@@ -142,8 +138,8 @@ class RunInformer:
         loop = asyncio.get_running_loop()
         started = polled = loop.time()
         while not self._resync_now:
-            if self._changes != self.subscribers.changes:
-                self._changes = self.subscribers.changes
+            if self.subscribers.changed:
+                self.subscribers.changed = False
                 self._schedule.changed()
             # These change while this waits, as the stream breaks or is reopened.
             unreported = [] if self._reader.lister.updates_phases else self._needed_pending()
@@ -216,21 +212,26 @@ class RunInformer:
     async def _refresh(
         self, names: Sequence[str], rows: Mapping[str, ListedAction] | None = None
     ) -> None:
-        """Read events into the cache, from their rows where these are sufficient."""
+        """Read events into the cache: from rows, those that no subscriber needs in detail."""
         failures: dict[str, Exception] = {}
+        waits, watched = self.subscribers.waits, self._cache.watched(self._run)
         for chunk in chunks(names, CONCURRENT_REFRESHES):
             if rows is None:
                 events = await self._reader.events([(self._run, name) for name in chunk], failures)
             else:
                 events = await self._reader.resolve_rows(
-                    [rows[name] for name in chunk], details=self._needs_details, failures=failures
+                    [rows[name] for name in chunk],
+                    details=lambda row: (
+                        not row.ended or row.action_name in waits or row.action_name in watched
+                    ),
+                    failures=failures,
                 )
             for name, event in zip(chunk, events, strict=True):
                 if name not in failures:
                     self._failures.record_success(name)
                     if event is None and self._cache.is_not_event(self._run, name):
                         self._tasks.add(name)
-                    elif event is None and name in self.subscribers.waits:
+                    elif event is None and name in waits:
                         self._remove([name])
         for name, error in self._failures.record_failures(failures).items():
             self.subscribers.fail_waits(name, error)
@@ -262,16 +263,10 @@ class RunInformer:
             target = Target(self._run, action_name=name)
             self.subscribers.fail_waits(name, EventNotFound(f"{target} no longer exists"))
 
-    def _needs_details(self, row: ListedAction) -> bool:
-        """Return whether the event is pending, or a subscriber still needs its answer."""
-        cached = self._cache.watched(self._run).get(row.action_name)
-        needed = row.action_name in self.subscribers.waits or (cached and cached.pending)
-        return not row.ended or bool(needed)
-
     async def _await_names(self, rows: Sequence[ListedAction]) -> None:
         """Wait for the stream to report names that many rows lack: reading details costs more."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._rates.timing.names_timeout
+        deadline = loop.time() + self._timing.names_timeout
         while self._stream.open and (left := deadline - loop.time()) > 0:
             missing = [row for row in rows if row.action_name not in self._stream.reported]
             if sum(not row.is_complete for row in missing) <= CONCURRENT_REFRESHES:

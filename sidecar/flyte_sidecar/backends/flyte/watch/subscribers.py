@@ -43,14 +43,14 @@ class Subscribers:
     ----------
     waits
         By action name.
-    changes
-        How many events were delivered to watches.
+    changed
+        Whether any event was delivered since this was set to false.
     """
 
     def __init__(self) -> None:
         self.waits: dict[str, set[asyncio.Future[Event]]] = {}
         self.watches: dict[Subscription, None] = {}  # in order
-        self.changes = 0
+        self.changed = False
 
     def __bool__(self) -> bool:
         return bool(self.waits or self.watches)
@@ -83,7 +83,7 @@ class Subscribers:
     # The cache calls these, with each event that has changed.
 
     def on_update(self, event: Event) -> None:
-        self.changes += 1
+        self.changed = True
         for subscription in self.watches:
             subscription.feed.put(event)
 
@@ -92,7 +92,7 @@ class Subscribers:
             try_set_result(waiting, event)
 
     def on_remove(self, event: Event) -> None:
-        self.changes += 1
+        self.changed = True
         for subscription in self.watches:
             subscription.feed.remove(event)
 
