@@ -234,7 +234,7 @@ async def test_a_defect_in_refreshing_a_run_ends_its_subscribers_only_if_it_pers
     watching = client.watch()
     await watching.synced()
     lister = (await flyte.connected()).reader.lister
-    every = lister.list_all
+    list_all = lister.list_all
     left = defects
 
     async def breaks(*words: Any) -> Any:
@@ -242,7 +242,7 @@ async def test_a_defect_in_refreshing_a_run_ends_its_subscribers_only_if_it_pers
         left -= 1
         if left >= 0:
             raise BROKEN
-        return await every(*words)
+        return await list_all(*words)
 
     monkeypatch.setattr(lister, "list_all", breaks)
     flyte.server.faults.drop_streams()

@@ -96,6 +96,9 @@ class Timing(Struct, frozen=True, kw_only=True):
     unknown_run_interval: float = 5.0
 
     def backoff(self, failures: int) -> float:
-        """Return the delay in seconds before a retry after consecutive failures, with jitter."""
+        """Return the delay in seconds before a retry after consecutive failures, with jitter.
+
+        `rpc.retry` decides which calls are retried.
+        """
         longest = min(self.max_retry_delay, self.retry_delay * 2.0 ** min(failures - 1, 30))
         return longest * random.uniform(0.5, 1.0)  # noqa: S311  jitter is no secret

@@ -22,7 +22,7 @@ MAX_RUNS = 10_000
 """Maximum number of runs for which the start of reliable phases is cached."""
 
 PAUSED_WITHIN = timedelta(seconds=10)
-"""Time after which a new event is PAUSED. Every release records the end of one that is not."""
+"""Time until a new event is PAUSED. If it ends before that, every release records the end."""
 
 
 class PendingEvidence:

@@ -1,4 +1,4 @@
-"""Calls that are shared by all who need the same result."""
+"""Calls that are shared by all callers that need the same result."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[K, T]):
-    """At most one call for a key at a time, and one more that begins after it.
+    """Runs at most one call for a key at a time, and one more after it.
 
-    A caller never shares a call that began before it asked: no result is older than its request.
+    A caller never shares a call that began before its request, so no result is stale.
     """
 
     def __init__(self, call: Callable[[K], Awaitable[T]]) -> None:
@@ -38,7 +38,7 @@ class SingleFlight(Generic[K, T]):
                 del self._callers[task]
                 if self._next.get(key) is task:
                     del self._next[key]
-                task.cancel()  # nobody waits for it any more
+                task.cancel()  # it has no caller any more
 
     async def _run(self, key: K) -> T:
         while key in self._running:

@@ -95,8 +95,8 @@ def is_database_failure(error: RpcError) -> bool:
     state = _SQLSTATE.search(error.message)
     if state is not None:
         return _DATABASE_FAILURE_STATES.fullmatch(state[1]) is not None
-    found = _DATABASE_FAILURE.search(error.message)
-    return found is not None and _INVALID_VALUE.search(error.message) is None
+    match = _DATABASE_FAILURE.search(error.message)
+    return match is not None and _INVALID_VALUE.search(error.message) is None
 
 
 def may_recover(error: RpcError) -> bool:
