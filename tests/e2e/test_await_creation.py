@@ -31,8 +31,8 @@ def test_a_wait_ends_for_an_event_that_a_later_request_creates(spawn: Spawn) -> 
 
 def test_null_and_false_do_not_await_a_creation(spawn: Spawn) -> None:
     sidecar = spawn()
-    for request_id, given in enumerate((None, False)):
-        sidecar.request(request_id, "events.wait", **EVENT, awaitCreation=given)
+    for request_id, await_creation in enumerate((None, False)):
+        sidecar.request(request_id, "events.wait", **EVENT, awaitCreation=await_creation)
         assert kind(sidecar.answer()) == "event_not_found"
 
 

@@ -51,11 +51,11 @@ def test_a_damaged_event_affects_only_requests_for_it(spawn: Spawn, store: Path,
                 }
                 assert action in error["message"]
         sidecar.call("events.create", runName="r", name=f"new{number}")
-        told = sidecar.call("events.signal", runName="r", name=f"new{number}", payload=True)
-        assert told["phase"] == "SUCCEEDED"
+        event = sidecar.call("events.signal", runName="r", name=f"new{number}", payload=True)
+        assert event["phase"] == "SUCCEEDED"
     sidecars[0].call("events.signal", runName="r", name="one", payload=True)
-    told = sidecars[1].call("events.wait", runName="r", name="one")
-    assert told["payload"] is True
+    event = sidecars[1].call("events.wait", runName="r", name="one")
+    assert event["payload"] is True
     for sidecar in sidecars:
         sidecar.end_input()
         assert sidecar.status() == 0

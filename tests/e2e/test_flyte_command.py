@@ -29,8 +29,14 @@ def env(command: Environment) -> Environment:
 def call(
     server: Server, env: Environment, method: str, **params: object
 ) -> subprocess.CompletedProcess[str]:
-    words = ("flyte-sidecar", *scoped_options(server.endpoint), "call", method, json.dumps(params))
-    return run(*words, env=env)
+    arguments = (
+        "flyte-sidecar",
+        *scoped_options(server.endpoint),
+        "call",
+        method,
+        json.dumps(params),
+    )
+    return run(*arguments, env=env)
 
 
 # The command.
@@ -41,12 +47,12 @@ def test_doctor_reports_that_the_deployment_works(
 ) -> None:
     done = run("flyte-sidecar", "doctor", *scoped_options(server.endpoint), env=env)
     assert (done.returncode, done.stderr) == (0, "")
-    told = {line[:15].strip(): line[15:] for line in done.stdout.splitlines()}
-    assert told["backend"] == "flyte"
-    assert told["scope"] == "org none, project p, domain d"
-    assert told["user"].startswith("none")
-    assert told["endpoint"] == f"{server.endpoint}, plaintext (ok)"
-    assert "note" not in told
+    reported = {line[:15].strip(): line[15:] for line in done.stdout.splitlines()}
+    assert reported["backend"] == "flyte"
+    assert reported["scope"] == "org none, project p, domain d"
+    assert reported["user"].startswith("none")
+    assert reported["endpoint"] == f"{server.endpoint}, plaintext (ok)"
+    assert "note" not in reported
     assert "All checks passed." in done.stdout
     assert not store.exists()
 
@@ -92,8 +98,8 @@ def test_doctor_reports_an_unreachable_deployment(server: Server, env: Environme
 def test_doctor_suggests_insecure_for_a_deployment_without_tls(
     server: Server, env: Environment
 ) -> None:
-    words = [word for word in scoped_options(server.endpoint) if word != "--insecure"]
-    done = run("flyte-sidecar", "doctor", *words, env=env)
+    arguments = [option for option in scoped_options(server.endpoint) if option != "--insecure"]
+    done = run("flyte-sidecar", "doctor", *arguments, env=env)
     assert (done.returncode, done.stderr) == (1, "")
     assert "FAILED (TLS with the CA certificates of the system)" in done.stdout
     assert "set the option insecure" in done.stdout
@@ -128,14 +134,14 @@ def test_call_reports_an_unreachable_deployment(server: Server, env: Environment
 
 
 @pytest.mark.parametrize("verb", [[], ["serve"], ["call", "sidecar.status"], ["doctor"]])
-@pytest.mark.parametrize("words", [[], ["--endpoint", ""], ["--endpoint", "http://host/path"]])
+@pytest.mark.parametrize("arguments", [[], ["--endpoint", ""], ["--endpoint", "http://host/path"]])
 @pytest.mark.parametrize("chosen", ["option", "environment"])
 def test_the_command_is_refused_without_a_valid_deployment(
-    env: Environment, verb: list[str], words: list[str], chosen: str
+    env: Environment, verb: list[str], arguments: list[str], chosen: str
 ) -> None:
     backend = ["--backend", "flyte"] if chosen == "option" else []
     more = {"FLYTE_SIDECAR_BACKEND": "flyte"} if chosen == "environment" else {}
-    done = run("flyte-sidecar", *backend, *words, *verb, env={**env, **more}, input="")
+    done = run("flyte-sidecar", *backend, *arguments, *verb, env={**env, **more}, input="")
     assert (done.returncode, done.stdout) == (2, "")
     assert "usage: flyte-sidecar" in done.stderr
     assert "endpoint" in done.stderr.splitlines()[-1]
@@ -146,23 +152,23 @@ def test_an_option_overrides_the_backend_of_the_environment(
     server: Server, env: Environment
 ) -> None:
     env = {**env, "FLYTE_SIDECAR_BACKEND": "flyte"}
-    words = ("--endpoint", server.endpoint, "--insecure", "call", "sidecar.status")
+    arguments = ("--endpoint", server.endpoint, "--insecure", "call", "sidecar.status")
     for more, kind in (((), "flyte"), (("--backend", "local"), "local")):
-        done = run("flyte-sidecar", *more, *words, env=env)
+        done = run("flyte-sidecar", *more, *arguments, env=env)
         assert json.loads(done.stdout)["backend"]["kind"] == kind
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         [],
         ["--endpoint", "localhost:1", "--insecure"],
     ],
 )
 def test_the_demo_shows_the_embedded_store_whatever_the_backend(
-    env: Environment, words: list[str]
+    env: Environment, arguments: list[str]
 ) -> None:
-    done = run("flyte-sidecar", *words, "demo", env={**env, "FLYTE_SIDECAR_BACKEND": "flyte"})
+    done = run("flyte-sidecar", *arguments, "demo", env={**env, "FLYTE_SIDECAR_BACKEND": "flyte"})
     assert (done.returncode, done.stderr) == (0, "")
     assert '"kind":"local"' in done.stdout
 
@@ -180,7 +186,7 @@ flyte_sidecar.init(backend="flyte", endpoint=sys.argv[1], insecure=True, project
 
 
 def script(text: str, server: Server) -> str:
-    """Run a script on the deployment, and return the words of its output; it must not fail."""
+    """Run a script on the deployment, and return its output; it must not fail."""
     with subprocess.Popen(
         [
             *(sys.executable, "-W", "ignore::DeprecationWarning", "-c"),
@@ -206,7 +212,7 @@ def script(text: str, server: Server) -> str:
 def test_python_gets_lists_signals_and_waits(server: Server) -> None:
     for number in range(5):
         server.model.ask(RUN, f"e{number}", "int", action=f"c{number}", **SCOPE)
-    told = script(
+    reported = script(
         """
         event = Event.get("e0", "r1")
         print(event.name, event.action_name, event.phase, event.expected_type.__name__)
@@ -233,7 +239,7 @@ def test_python_gets_lists_signals_and_waits(server: Server) -> None:
         """,
         server,
     )
-    assert told.splitlines() == [
+    assert reported.splitlines() == [
         "e0 c0 PAUSED int",
         "None None",
         "['e0', 'e1', 'e2', 'e3', 'e4']",
@@ -247,7 +253,7 @@ def test_python_gets_lists_signals_and_waits(server: Server) -> None:
 
 def test_python_raises_for_an_unreachable_deployment(server: Server) -> None:
     server.stop()
-    told = script(
+    reported = script(
         """
         try:
             Event.get("e0", "r1")
@@ -256,12 +262,12 @@ def test_python_raises_for_an_unreachable_deployment(server: Server) -> None:
         """,
         server,
     )
-    assert told == "True UNAVAILABLE\n"
+    assert reported == "True UNAVAILABLE\n"
 
 
 def test_a_script_that_closes_nothing_ends_quietly(server: Server) -> None:
     server.model.ask(RUN, "deploy", action="c1", **SCOPE)
-    told = script(
+    reported = script(
         """
         event = Event.get("deploy", "r1")
 
@@ -278,14 +284,14 @@ def test_a_script_that_closes_nothing_ends_quietly(server: Server) -> None:
         """,
         server,
     )
-    assert told == "done\n"
+    assert reported == "done\n"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_forked_child_and_its_parent_both_continue(server: Server) -> None:
     for number in range(3):
         server.model.ask(RUN, f"e{number}", action=f"c{number}", **SCOPE)
-    told = script(
+    reported = script(
         """
         from flyte_sidecar import _init
 
@@ -306,7 +312,7 @@ def test_a_forked_child_and_its_parent_both_continue(server: Server) -> None:
         """,
         server,
     )
-    first, last = told.splitlines()
+    first, last = reported.splitlines()
     assert first in (
         "['PAUSED', 'SUCCEEDED', 'SUCCEEDED']",
         "['SUCCEEDED', 'SUCCEEDED', 'SUCCEEDED']",

@@ -148,8 +148,8 @@ def test_a_signal_whose_reply_was_lost_is_applied_once_and_succeeds(
     sidecar = connect(server.endpoint)
     server.faults.unavailable_after["SignalEvent"] = 2
     assert sidecar.call("events.signal", **EVENT, payload=7)["payload"] == 7
-    sent = [asked for method, asked, _ in server.requests if method == "SignalEvent"]
-    assert [asked.action_id.name for asked in sent] == ["c1"] * 3
+    sent = [sent_request for method, sent_request, _ in server.requests if method == "SignalEvent"]
+    assert [sent_request.action_id.name for sent_request in sent] == ["c1"] * 3
     assert server.model.action(RUN, "c1", **SCOPE).payload == 7
     sidecar.request(1, "events.signal", **EVENT, payload=8)
     answer = sidecar.answer()
@@ -182,10 +182,10 @@ def test_a_write_to_a_dead_deployment_did_not_happen(
 ) -> None:
     server.stop()
     sidecar = connect(server.endpoint)
-    given = {"payload": True} if method == "signal" else {}
+    payload = {"payload": True} if method == "signal" else {}
     sidecar.send(
-        request("name", f"events.{method}", **EVENT, **given),
-        request("id", f"events.{method}", **TARGET, **given),
+        request("name", f"events.{method}", **EVENT, **payload),
+        request("id", f"events.{method}", **TARGET, **payload),
         request("get", "events.get", **EVENT),
     )
     for answer in sidecar.answers(3):
@@ -207,8 +207,8 @@ def test_a_write_whose_deployment_dies_may_have_happened(
     rpc = "SignalEvent" if method == "signal" else "AbortAction"
     server.faults.delay[rpc] = 1000
     sidecar = connect(server.endpoint)
-    given = {"payload": True} if method == "signal" else {}
-    sidecar.request(1, f"events.{method}", **EVENT, **given)
+    payload = {"payload": True} if method == "signal" else {}
+    sidecar.request(1, f"events.{method}", **EVENT, **payload)
     wait_until(lambda: server.calls[rpc])
     server.stop()
     answer = sidecar.answer()
@@ -218,7 +218,7 @@ def test_a_write_whose_deployment_dies_may_have_happened(
     server.faults.delay.clear()
     server.start()
     wait_until(lambda: sidecar.call("sidecar.status")["backend"]["healthy"])
-    assert sidecar.call(f"events.{method}", **TARGET, **given)["pending"] is False
+    assert sidecar.call(f"events.{method}", **TARGET, **payload)["pending"] is False
 
 
 # A deployment that is slow.

@@ -84,8 +84,8 @@ def test_a_write_is_not_retried_after_its_deadline_was_reported(
     rpc = "SignalEvent" if method == "signal" else "AbortAction"
     gate = threading.Event()
     server.hostile.script(rpc, [held(gate, AWAY)])
-    given = {"payload": False} if method == "signal" else {}
-    data = write_past_deadline(sidecar, f"events.{method}", **TARGET, **given)
+    payload = {"payload": False} if method == "signal" else {}
+    data = write_past_deadline(sidecar, f"events.{method}", **TARGET, **payload)
     wait_until(lambda: server.hostile.calls[rpc])
     assert data["outcome"] == "unknown"
     gate.set()
@@ -106,9 +106,9 @@ def test_garbage_is_an_error_of_the_backend_and_a_line_in_the_log(
         assert (kind(answer), answer["error"]["data"]["retryable"]) == ("backend_error", True)
         server.hostile.clear()
         assert sidecar.call("events.get", **TARGET)["actionName"] == "c1"
-        said = sidecar.stderr_text().splitlines()
-        assert said
-        assert all("the response to GetActionDetails" in line for line in said)
+        lines = sidecar.stderr_text().splitlines()
+        assert lines
+        assert all("the response to GetActionDetails" in line for line in lines)
     finally:
         sidecar.clear()
 

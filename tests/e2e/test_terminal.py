@@ -128,9 +128,9 @@ def test_output_may_be_discarded(spawn: Spawn) -> None:
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&-"])
 def test_closed_streams_are_refused_in_a_sentence(store: Path, closed: str) -> None:
-    words = " ".join([*COMMAND, "--store", str(store)])
+    command = " ".join([*COMMAND, "--store", str(store)])
     done = subprocess.run(
-        ["sh", "-c", f"exec {words} {closed}"],
+        ["sh", "-c", f"exec {command} {closed}"],
         capture_output=True,
         text=True,
         timeout=60,
@@ -142,10 +142,10 @@ def test_closed_streams_are_refused_in_a_sentence(store: Path, closed: str) -> N
 
 
 def test_stderr_may_be_closed(store: Path) -> None:
-    words = " ".join([*COMMAND, "--store", str(store)])
+    command = " ".join([*COMMAND, "--store", str(store)])
     text = json.dumps(request(1, "events.get", **EVENT)) + "\n"
     done = subprocess.run(
-        ["sh", "-c", f"exec {words} 2>&-"],
+        ["sh", "-c", f"exec {command} 2>&-"],
         stdout=subprocess.PIPE,
         input=text,
         text=True,

@@ -132,7 +132,7 @@ def test_a_slow_reader_gets_the_latest_state_of_each_of_10_000_events(
 def test_changes_that_a_slow_reader_misses_are_not_kept(spawn: Spawn, written: Write) -> None:
     count = 200
     names = [f"q{place}" for place in range(count)]
-    words = "x" * MIB
+    payload = "x" * MIB
     written([request(n, "events.create", **create(n, expectedType="str")) for n in names])
     watcher = Watcher(spawn())
     watched = watcher.watch(1, runName="r")
@@ -140,7 +140,7 @@ def test_changes_that_a_slow_reader_misses_are_not_kept(spawn: Spawn, written: W
     before = peak = resident(watcher.process.pid)
     for start in range(0, count, 10):
         some = names[start : start + 10]
-        written([request(n, "events.signal", **create(n), payload=words) for n in some])
+        written([request(n, "events.signal", **create(n), payload=payload) for n in some])
         peak = max(peak, resident(watcher.process.pid))
     watcher.until_pending(watched, set())
     peak = max(peak, resident(watcher.process.pid))
@@ -148,8 +148,8 @@ def test_changes_that_a_slow_reader_misses_are_not_kept(spawn: Spawn, written: W
     assert peak - before < 100 * MIB
     for event in watched.events.values():
         assert event["phase"] == "SUCCEEDED"
-        assert event["payload"] == (None if event["partial"] else words)
-    assert watched.named()[names[0]]["payload"] == words
+        assert event["payload"] == (None if event["partial"] else payload)
+    assert watched.named()[names[0]]["payload"] == payload
 
 
 @pytest.mark.parametrize("how", ["signal", "input", "shutdown"])

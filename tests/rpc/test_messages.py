@@ -97,8 +97,8 @@ def test_an_error_points_to_a_number_that_is_too_large(number: bytes) -> None:
 
 
 def test_lsp_methods_ignore_what_they_do_not_know() -> None:
-    given = b'{"processId":5,"capabilities":{"deep":[{"x":1}]},"clientInfo":{"y":null},"z":[]}'
-    assert params_decoder(InitializeParams)(Raw(given)).process_id == 5
+    params = b'{"processId":5,"capabilities":{"deep":[{"x":1}]},"clientInfo":{"y":null},"z":[]}'
+    assert params_decoder(InitializeParams)(Raw(params)).process_id == 5
 
 
 def test_the_error_about_a_long_name_is_short() -> None:
@@ -187,7 +187,7 @@ def test_a_hostile_array_is_refused_in_bounded_memory(piece: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "words"),
+    ("message", "expected"),
     [
         (b'{"jsonrpc":"2.0","id":1,"method":"x","params":{"payload":NaN}}', 'the string "NaN"'),
         (b'{"id":1,"params":[Infinity]}', 'the string "Infinity"'),
@@ -198,11 +198,11 @@ def test_a_hostile_array_is_refused_in_bounded_memory(piece: bytes) -> None:
         (b'{"id":1} {"id":2}', "one complete JSON text per line"),
     ],
 )
-def test_a_parse_error_says_what_is_expected(message: bytes, words: str) -> None:
+def test_a_parse_error_says_what_is_expected(message: bytes, expected: str) -> None:
     found = decode_message(message)
     assert isinstance(found, Malformed)
     assert found.error.kind == "parse_error"
-    assert words in found.error.message
+    assert expected in found.error.message
 
 
 def test_a_syntax_error_within_an_object_is_not_blamed_on_line_framing() -> None:

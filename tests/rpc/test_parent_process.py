@@ -17,8 +17,8 @@ from tests.conftest import TEST_TIMEOUT
 
 @pytest.fixture
 def process() -> Iterator[subprocess.Popen[bytes]]:
-    words = [sys.executable, "-c", "input()"]
-    with subprocess.Popen(words, stdin=subprocess.PIPE) as process:
+    command = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         yield process
 
 
