@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flyte_sidecar.rpc import responses
+from flyte_sidecar.rpc import batches
 from tests.rpc.fake_server import FakeServer, ids_and_kinds, kind, request, run_pending
 
 
@@ -83,7 +83,7 @@ async def test_an_empty_and_a_too_long_batch_are_one_invalid_request(server: Fak
 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(responses, "MAX_BATCH_BYTES", 20_000)
+    monkeypatch.setattr(batches, "MAX_BATCH_BYTES", 20_000)
 
 
 @pytest.mark.usefixtures("small_batches")
@@ -156,7 +156,7 @@ async def test_the_results_of_a_batch_are_not_kept_beside_its_array(server: Fake
 async def test_all_open_batches_together_hold_bounded_memory(
     server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(responses, "MAX_HELD_BYTES", 32_000)
+    monkeypatch.setattr(batches, "MAX_HELD_BYTES", 32_000)
 
     for n in range(5):
         server.send([request(f"stuck {n}", "work"), request(n, "work")])

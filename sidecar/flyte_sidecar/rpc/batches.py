@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import Struct, field
+
+from flyte_sidecar.errors import MessageTooLarge
+from flyte_sidecar.rpc.concurrency_limit import ConcurrencyLimit
+from flyte_sidecar.rpc.responses import ResponseEncoder
 
 MAX_BATCH_ENTRIES = 1000
 """Maximum number of requests and notifications in a batch."""
@@ -52,3 +58,42 @@ class BatchEntry(Struct, frozen=True, eq=False):
     batch: Batch
     index: int
     reserved: int
+
+
+class BatchResponses:
+    """Collects the responses of batches, within the size limits."""
+
+    def __init__(self, encoder: ResponseEncoder) -> None:
+        self._encoder = encoder
+        self._held = 0
+
+    def add(
+        self,
+        entry: BatchEntry,
+        request_id: bytes,
+        outcome: Any,
+        write: dict[str, Any] | None = None,
+        limit: ConcurrencyLimit | None = None,
+    ) -> None:
+        """Encode the response to an entry of a batch, and keep it until all are completed.
+
+        A read whose result does not fit fails. A write does not: it was already applied.
+        """
+        text = self._encoder.text(request_id, outcome, write, limit)
+        batch = entry.batch
+        fits = batch.size - entry.reserved + len(text) <= MAX_BATCH_BYTES
+        if write is None and not (fits and self._held + len(text) <= MAX_HELD_BYTES):
+            error = MessageTooLarge(
+                f"the results of the batch exceed {MAX_BATCH_BYTES} bytes", limit=MAX_BATCH_BYTES
+            )
+            text = self._encoder.text(request_id, error, write, limit)
+        batch.responses[entry.index] = text
+        batch.size += len(text) - entry.reserved
+        self._held += len(text)
+
+    def join(self, batch: Batch) -> bytes | None:
+        """Return the framed array of a completed batch; None if it had only notifications."""
+        self._held -= sum(map(len, batch.responses))
+        if not batch.responses:
+            return None
+        return self._encoder.frame(b"[%b]" % b",".join(batch.responses))

@@ -23,7 +23,8 @@ class OutputQueue:
     Attributes
     ----------
     full
-        Whether there is back-pressure: the transport called `pause_writing`.
+        Whether there is back-pressure: the transport called `pause_writing`. The connection then
+        reads no more messages.
     """
 
     def __init__(self) -> None:

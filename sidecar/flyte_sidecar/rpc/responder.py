@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from flyte_sidecar.errors import MethodNotFound, SidecarError
-from flyte_sidecar.rpc.batches import Batch
+from flyte_sidecar.rpc.batches import Batch, BatchResponses
 from flyte_sidecar.rpc.concurrency_limit import ConcurrencyLimit
 from flyte_sidecar.rpc.error_messages import quote
 from flyte_sidecar.rpc.output_queue import OutputQueue
@@ -33,6 +33,7 @@ class Responder:
         self.in_flight: dict[bytes, PendingRequest | None] = {}
         self.errors = 0
         self._encoder = encoder
+        self._batches = BatchResponses(encoder)
         self._output = output
 
     def respond_to_pending(self, pending: PendingRequest, outcome: Any) -> None:
@@ -63,7 +64,7 @@ class Responder:
         elif request.entry is None:
             self._output.put(self._encoder.response, request.id, outcome, write, limit)
         else:
-            self._encoder.add_to_batch(request.entry, request.id, outcome, write, limit)
+            self._batches.add(request.entry, request.id, outcome, write, limit)
             self.complete_batch_entry(request.entry.batch)
 
     def complete_batch_entry(self, batch: Batch) -> None:
@@ -72,7 +73,7 @@ class Responder:
         if not batch.incomplete:
             for key in batch.keys:
                 del self.in_flight[key]
-            self._output.put(self._encoder.batch_response, batch)
+            self._output.put(self._batches.join, batch)
 
 
 def _log_failure(request: Request, error: SidecarError) -> None:

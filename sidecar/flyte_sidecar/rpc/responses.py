@@ -1,4 +1,4 @@
-"""Encoding responses and notifications, and collecting the responses of batches."""
+"""Encoding responses and notifications."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 
 from msgspec import json
 
-from flyte_sidecar.errors import MessageTooLarge, SidecarError
-from flyte_sidecar.rpc.batches import MAX_BATCH_BYTES, MAX_HELD_BYTES, Batch, BatchEntry
+from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.rpc.concurrency_limit import ConcurrencyLimit
 from flyte_sidecar.rpc.internal_error import internal_error
 from flyte_sidecar.rpc.stream_decoder import StreamDecoder
@@ -28,7 +27,6 @@ class ResponseEncoder:
     def __init__(self, encode: Callable[[object], bytes], framing: StreamDecoder) -> None:
         self._encode = encode
         self._framing = framing
-        self._held = 0
 
     def response(
         self,
@@ -37,7 +35,26 @@ class ResponseEncoder:
         write: dict[str, Any] | None = None,
         limit: ConcurrencyLimit | None = None,
     ) -> bytes:
-        """Return the framed response to a request.
+        """Return the framed response to a request; the parameters are those of `text`."""
+        return self._framing.frame(self.text(request_id, outcome, write, limit))
+
+    def notification(self, method: str, params: object) -> bytes:
+        """Return a framed notification."""
+        text = notification(method, self._encode(params))
+        return self._framing.frame(self._framing.escape(text))
+
+    def frame(self, text: bytes) -> bytes:
+        """Return a JSON text in the frame of the connection."""
+        return self._framing.frame(text)
+
+    def text(
+        self,
+        request_id: bytes,
+        outcome: Any,
+        write: dict[str, Any] | None = None,
+        limit: ConcurrencyLimit | None = None,
+    ) -> bytes:
+        """Return the JSON text of the response to a request, without its frame.
 
         Parameters
         ----------
@@ -50,51 +67,6 @@ class ResponseEncoder:
         limit
             Records the size of the response.
         """
-        return self._framing.frame(self._text(request_id, outcome, write, limit))
-
-    def notification(self, method: str, params: object) -> bytes:
-        """Return a framed notification."""
-        text = notification(method, self._encode(params))
-        return self._framing.frame(self._framing.escape(text))
-
-    def batch_response(self, batch: Batch) -> bytes | None:
-        """Return the framed response to a batch; None if it had only notifications."""
-        self._held -= sum(map(len, batch.responses))
-        if not batch.responses:
-            return None
-        return self._framing.frame(b"[%b]" % b",".join(batch.responses))
-
-    def add_to_batch(
-        self,
-        entry: BatchEntry,
-        request_id: bytes,
-        outcome: Any,
-        write: dict[str, Any] | None = None,
-        limit: ConcurrencyLimit | None = None,
-    ) -> None:
-        """Encode the response to an entry of a batch, and keep it until all are completed.
-
-        A read whose result does not fit fails. A write does not: it was already applied.
-        """
-        text = self._text(request_id, outcome, write, limit)
-        batch = entry.batch
-        fits = batch.size - entry.reserved + len(text) <= MAX_BATCH_BYTES
-        if write is None and not (fits and self._held + len(text) <= MAX_HELD_BYTES):
-            error = MessageTooLarge(
-                f"the results of the batch exceed {MAX_BATCH_BYTES} bytes", limit=MAX_BATCH_BYTES
-            )
-            text = self._text(request_id, error, write, limit)
-        batch.responses[entry.index] = text
-        batch.size += len(text) - entry.reserved
-        self._held += len(text)
-
-    def _text(
-        self,
-        request_id: bytes,
-        outcome: Any,
-        write: dict[str, Any] | None,
-        limit: ConcurrencyLimit | None,
-    ) -> bytes:
         try:
             if isinstance(outcome, SidecarError):
                 text = self._error(request_id, outcome, write)
