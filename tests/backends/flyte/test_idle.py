@@ -204,7 +204,7 @@ async def test_a_deployment_that_cannot_sort_by_update_is_listed_whole(
     await watching.pending(["q", "other"])
 
 
-async def test_a_defect_in_polling_the_runs_ends_no_watch(
+async def test_an_internal_error_in_polling_the_runs_ends_no_watch(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flyte.server.model.ask("r1", "q")

@@ -225,9 +225,9 @@ async def test_an_event_that_can_never_be_refreshed_ends_only_the_waits_for_it(
     waits[2].cancel()
 
 
-@pytest.mark.parametrize("defects", [1, refresh_failures.PERSISTENT_FAILURES])
-async def test_a_defect_in_refreshing_a_run_ends_its_subscribers_only_if_it_persists(
-    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch, defects: int
+@pytest.mark.parametrize("errors", [1, refresh_failures.PERSISTENT_FAILURES])
+async def test_an_internal_error_in_refreshing_a_run_ends_its_subscribers_only_if_it_persists(
+    client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch, errors: int
 ) -> None:
     action = ask(flyte)
     waits = asyncio.ensure_future(client.wait("q"))
@@ -235,7 +235,7 @@ async def test_a_defect_in_refreshing_a_run_ends_its_subscribers_only_if_it_pers
     await watching.synced()
     lister = (await flyte.connected()).reader.lister
     list_all = lister.list_all
-    left = defects
+    left = errors
 
     async def breaks(*words: Any) -> Any:
         nonlocal left
@@ -247,7 +247,7 @@ async def test_a_defect_in_refreshing_a_run_ends_its_subscribers_only_if_it_pers
     monkeypatch.setattr(lister, "list_all", breaks)
     flyte.server.faults.drop_streams()
     await until(lambda: left <= 0)
-    if defects < refresh_failures.PERSISTENT_FAILURES:
+    if errors < refresh_failures.PERSISTENT_FAILURES:
         flyte.server.model.signal_directly(RUN.name, action, True)
         assert (await waits).payload is True
         await watching.pending([])

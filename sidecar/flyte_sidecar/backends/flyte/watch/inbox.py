@@ -116,10 +116,10 @@ class Inbox:
                 failures += 1
                 self._polled = []
                 self.subscribers.report_failure(failure, self._address)
-            except Exception as fault:
+            except Exception as exception:
                 failures += 1
                 internal_errors += 1
-                error = internal_error(fault, "the runs with pending events", internal_errors)
+                error = internal_error(exception, "the runs with pending events", internal_errors)
                 if internal_errors >= PERSISTENT_FAILURES:
                     self._polled = []
                     self.subscribers.disconnect(error)
@@ -178,8 +178,8 @@ class Inbox:
             return True
         except RpcError:
             raise
-        except Exception as fault:
-            internal_error(fault, f"run {found.run.name!r}")
+        except Exception as exception:
+            internal_error(exception, f"run {found.run.name!r}")
             return True
         return count > 0
 

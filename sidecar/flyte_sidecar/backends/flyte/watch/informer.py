@@ -98,9 +98,9 @@ class RunInformer:
                 await self._follow_until_failure()
             except RpcError as failure:
                 self.subscribers.report_failure(failure, self._address)
-            except Exception as fault:
+            except Exception as exception:
                 self._internal_errors += 1
-                error = internal_error(fault, f"run {self._run.name!r}", self._internal_errors)
+                error = internal_error(exception, f"run {self._run.name!r}", self._internal_errors)
                 if self._internal_errors >= PERSISTENT_FAILURES:
                     self.subscribers.fail(error)
             failures = 1 if loop.time() - started > self._timing.resync_interval else failures + 1
@@ -212,7 +212,7 @@ class RunInformer:
     async def _refresh(
         self, names: Sequence[str], rows: Mapping[str, ListedAction] | None = None
     ) -> None:
-        """Read events into the cache: from rows, those that no subscriber needs in detail."""
+        """Read events into the cache; rows suffice for events that ended before being needed."""
         failures: dict[str, Exception] = {}
         waits, watched = self.subscribers.waits, self._cache.watched(self._run)
         for chunk in chunks(names, CONCURRENT_REFRESHES):

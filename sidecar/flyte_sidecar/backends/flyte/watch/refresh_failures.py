@@ -88,11 +88,11 @@ class RefreshFailures:
         return any(failed.failures < PERSISTENT_FAILURES for failed in self._events.values())
 
 
-def internal_error(fault: Exception, what: str, failures: int = 1) -> InternalError:
+def internal_error(exception: Exception, what: str, failures: int = 1) -> InternalError:
     """Return the error for an unexpected exception; log the first of consecutive ones."""
     if failures == 1:
-        logger.error("internal error, will be retried: %s: %s", what, type(fault).__name__)
-        logger.debug("the exception", exc_info=fault)
+        logger.error("internal error, will be retried: %s: %s", what, type(exception).__name__)
+        logger.debug("the exception", exc_info=exception)
     error = InternalError(f"{what} cannot be refreshed")
     error.retryable = True
     return error

@@ -1,7 +1,7 @@
 """The resync and poll intervals of a run: long while a stream reports its changes.
 
-All informers of a connection share its rates, so that idle runs cost the backend no more the more
-there are. A run that has just changed may change again soon: intervals start short, and grow.
+All informers of a connection share its rates, so that more idle runs do not mean more calls. A
+run that has just changed may change again soon: intervals start short, and grow.
 """
 
 from __future__ import annotations

@@ -88,9 +88,11 @@ class Stream:
                     self._limiter.mark_failing(self._run, failure)
                 elif reconnect:
                     raise
-            except Exception as fault:  # an unexpected message must not end the informer
-                internal_error(fault, f"the stream of run {self._run.name!r}")
-                self._limiter.mark_failing(self._run, RpcError("INTERNAL", type(fault).__name__))
+            except Exception as exception:  # an unexpected message must not end the informer
+                internal_error(exception, f"the stream of run {self._run.name!r}")
+                self._limiter.mark_failing(
+                    self._run, RpcError("INTERNAL", type(exception).__name__)
+                )
             finally:
                 self._limiter.release()
             await asyncio.sleep(self._timing.backoff(self._failures + 1))
