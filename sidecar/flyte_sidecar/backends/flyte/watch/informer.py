@@ -2,8 +2,7 @@
 
 The stream of changes is lossy, it breaks, for some runs it never works, and before 2.0.43 it does
 not report answers. So it only marks actions as dirty, which are then read, and the run is listed
-again at intervals: a change may be found late, but it is never lost. Everything that is read goes
-into the cache, and only the cache notifies subscribers.
+again at intervals: a change may be found late, but it is never lost. Only the cache notifies.
 """
 
 from __future__ import annotations
@@ -252,10 +251,9 @@ class RunInformer:
 
     async def _has_many_waits(self) -> bool:
         """Return whether a listing takes fewer calls than reading the events of all waits."""
-        lister = self._reader.lister
-        await lister.detect_phase_updates(self._run)
-        pages = 1 + self._rows / PAGE_SIZE
-        return bool(lister.updates_phases) and len(self.subscribers.waits) > pages
+        await self._reader.lister.detect_phase_updates(self._run)
+        many = len(self.subscribers.waits) > 1 + self._rows / PAGE_SIZE
+        return many and bool(self._reader.lister.updates_phases)
 
     def _remove(self, names: Iterable[str]) -> None:
         for name in names:
