@@ -11,7 +11,7 @@ from flyte_sidecar.errors import BackendUnavailable, StoreUnavailable
 from flyte_sidecar.events.coalescing import Changed, CoalescingQueue, Disconnected, Synced
 from flyte_sidecar.events.model import ABORTED, Payload, Scope
 from flyte_sidecar.events.watch_feed import WatchSelector
-from tests.events.watch_helpers import (
+from tests.events.watch_updates import (
     AGAIN,
     DOWN,
     INBOX,

@@ -15,7 +15,7 @@ from flyte_sidecar.events.coalescing import CoalescingQueue, Synced
 from flyte_sidecar.events.model import Event, Payload
 from flyte_sidecar.events.watch_feed import WatchSelector
 from tests.contract.harness import Picture
-from tests.events.watch_helpers import DOWN, INBOX, RUN, answered, event
+from tests.events.watch_updates import DOWN, INBOX, RUN, answered, event
 
 KEYS = st.integers(0, 3)
 PAYLOADS: st.SearchStrategy[Payload | None] = st.sampled_from(

@@ -12,7 +12,7 @@ import pytest
 from flyte_sidecar.events.coalescing import Changed, CoalescingQueue
 from flyte_sidecar.events.model import Event, Payload
 from flyte_sidecar.events.watch_feed import WatchSelector
-from tests.events.watch_helpers import INBOX, RUN, answered, event, synced, take_all
+from tests.events.watch_updates import INBOX, RUN, answered, event, synced, take_all
 
 EVENTS, WATCHES = 1000, 20
 

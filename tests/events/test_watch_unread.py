@@ -18,7 +18,7 @@ from flyte_sidecar.events.coalescing import (
 )
 from flyte_sidecar.events.model import SUCCEEDED, Event
 from tests.conftest import TEST_TIMEOUT
-from tests.events.watch_helpers import AGAIN, DOWN, RUN, answered, event, synced, take_all
+from tests.events.watch_updates import AGAIN, DOWN, RUN, answered, event, synced, take_all
 
 
 def test_only_the_latest_unread_state_is_reported_at_the_position_of_the_first() -> None:

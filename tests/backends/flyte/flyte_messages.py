@@ -13,7 +13,7 @@ from flyteidl2.workflow import run_definition_pb2
 
 from flyte_sidecar.backends.flyte.rpc.event_conversion import event_from_details
 from flyte_sidecar.events.model import Event, Run
-from tests.events import watch_helpers
+from tests.events import watch_updates
 from tests.fake_runservice import idl
 
 CREATED = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -58,7 +58,7 @@ def make_event(**members: Any) -> Event:
         "expected_type": "bool",
         "created_at": CREATED,
     }
-    return watch_helpers.event(**{**defaults, **members})
+    return watch_updates.event(**{**defaults, **members})
 
 
 def make_action(**members: Any) -> run_definition_pb2.Action:

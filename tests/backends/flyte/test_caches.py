@@ -13,7 +13,7 @@ from flyte_sidecar.backends.flyte.rpc import run_service as calls
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.errors import BackendError, PermissionDenied
 from flyte_sidecar.events.model import ABORTED, SUCCEEDED, Event
-from tests.backends.flyte.helpers import EVERY, ask, prove
+from tests.backends.flyte.scenarios import EVERY, ask, prove
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, BackendClient
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from flyte_sidecar.errors import AlreadySignalled
-from tests.backends.flyte.helpers import ask, timed, until
+from tests.backends.flyte.scenarios import ask, timed, until
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, BackendClient, Watching, settle
 from tests.fake_runservice import hostile

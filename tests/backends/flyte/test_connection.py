@@ -11,7 +11,7 @@ from flyte_sidecar.backends.flyte import Deployment, FlyteBackend
 from flyte_sidecar.backends.flyte.read import events
 from flyte_sidecar.errors import BackendUnavailable, DeadlineExceeded, SidecarError
 from flyte_sidecar.events.model import Target
-from tests.backends.flyte.helpers import ask, timed, until
+from tests.backends.flyte.scenarios import ask, timed, until
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, BackendClient, settle

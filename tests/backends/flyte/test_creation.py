@@ -8,7 +8,7 @@ import pytest
 
 from flyte_sidecar.errors import EventNotFound
 from flyte_sidecar.events.model import Event
-from tests.backends.flyte.helpers import EVERY, OLD_AND_NEW, ask, until
+from tests.backends.flyte.scenarios import EVERY, OLD_AND_NEW, ask, until
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, BackendClient

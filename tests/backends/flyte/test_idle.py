@@ -17,7 +17,7 @@ from flyte_sidecar.backends.flyte.watch.refresh_failures import PERSISTENT_FAILU
 from flyte_sidecar.backends.flyte.watch.schedule import Schedule, SharedRates
 from flyte_sidecar.events.coalescing import Disconnected
 from flyte_sidecar.events.model import Target
-from tests.backends.flyte.helpers import EVERY, OLD, timed, until
+from tests.backends.flyte.scenarios import EVERY, OLD, timed, until
 from tests.contract.flyte import FAST, FlyteHarness
 from tests.contract.harness import SCOPE, BackendClient
 from tests.fake_runservice import hostile

@@ -21,7 +21,7 @@ from flyte_sidecar.backends.flyte.watch.inbox import RunFeed
 from flyte_sidecar.errors import BackendUnavailable, CursorExpired, InvalidParams, PermissionDenied
 from flyte_sidecar.events.coalescing import Disconnected
 from flyte_sidecar.events.model import Scope
-from tests.backends.flyte.helpers import EVERY, OLD, timed, until
+from tests.backends.flyte.scenarios import EVERY, OLD, timed, until
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import SCOPE, BackendClient
 

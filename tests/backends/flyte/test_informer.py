@@ -20,7 +20,7 @@ from flyte_sidecar.errors import (
 )
 from flyte_sidecar.events.coalescing import Disconnected
 from flyte_sidecar.events.model import PAUSED, SUCCEEDED
-from tests.backends.flyte.helpers import EVERY, OLD, OLD_AND_NEW, ask, timed, until
+from tests.backends.flyte.scenarios import EVERY, OLD, OLD_AND_NEW, ask, timed, until
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, BackendClient
 

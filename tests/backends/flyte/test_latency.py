@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.backends.flyte.helpers import ask, prove
+from tests.backends.flyte.scenarios import ask, prove
 from tests.backends.flyte.slow_network import delayed
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import BackendClient

@@ -15,7 +15,7 @@ from flyteidl2.workflow.run_service_pb2 import (
 
 from flyte_sidecar.backends.flyte.rpc import limits
 from flyte_sidecar.errors import BackendError
-from tests.backends.flyte.helpers import EVERY, ask
+from tests.backends.flyte.scenarios import EVERY, ask
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import BackendClient

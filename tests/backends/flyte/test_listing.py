@@ -13,7 +13,7 @@ import pytest
 from flyte_sidecar.backends.flyte.read import bulk_metadata, cached_listings
 from flyte_sidecar.errors import BackendError, CursorExpired
 from flyte_sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, Event
-from tests.backends.flyte.helpers import EVERY, OLD, OLD_AND_NEW, ask, prove, timed
+from tests.backends.flyte.scenarios import EVERY, OLD, OLD_AND_NEW, ask, prove, timed
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, BackendClient

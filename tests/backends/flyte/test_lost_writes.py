@@ -24,7 +24,7 @@ from flyte_sidecar.errors import (
     UnsupportedByBackend,
 )
 from flyte_sidecar.events.model import ABORTED, Event, Target
-from tests.backends.flyte.helpers import EVERY, ask, until
+from tests.backends.flyte.scenarios import EVERY, ask, until
 from tests.contract.flyte import FAST, FlyteHarness
 from tests.contract.harness import RUN, BackendClient, settle
 from tests.fake_runservice.hostile import executed, held, meanwhile, respond, served, status

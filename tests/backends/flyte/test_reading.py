@@ -14,7 +14,7 @@ import pytest
 from flyte_sidecar._futures import resolve
 from flyte_sidecar.errors import AlreadyCompleted, InvalidParams, UnsupportedByBackend
 from flyte_sidecar.events.model import PAUSED, SUCCEEDED, TIMED_OUT, NewEvent, Run, Target
-from tests.backends.flyte.helpers import EVERY, OLD, OLD_AND_NEW, ask, timed, until
+from tests.backends.flyte.scenarios import EVERY, OLD, OLD_AND_NEW, ask, timed, until
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, BackendClient
 from tests.fake_runservice.hostile import Execute

@@ -13,7 +13,7 @@ from flyte_sidecar.backends.flyte.rpc import retry
 from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.errors import BackendError, UnsupportedByBackend
 from flyte_sidecar.events.model import Event
-from tests.backends.flyte.helpers import ask, until
+from tests.backends.flyte.scenarios import ask, until
 from tests.backends.flyte.test_connection import backend_at
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.flyte import FAST, FlyteHarness

@@ -10,7 +10,7 @@ import pytest
 from flyte_sidecar.backends.flyte.rpc import grpc_transport, stream_limiter
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.events.model import Run, Target
-from tests.backends.flyte.helpers import prove, until
+from tests.backends.flyte.scenarios import prove, until
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, SCOPE, BackendClient
 from tests.fake_runservice.hostile import held, served

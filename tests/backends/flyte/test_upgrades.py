@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from flyte_sidecar.backends.flyte.read import actions, pending_evidence
 from flyte_sidecar.events.model import ABORTED, PAUSED, SUCCEEDED, TIMED_OUT, Event
-from tests.backends.flyte.helpers import ask, prove, timed, until
+from tests.backends.flyte.scenarios import ask, prove, timed, until
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, BackendClient

@@ -18,7 +18,7 @@ from flyte_sidecar.errors import (
     UnsupportedByBackend,
 )
 from flyte_sidecar.events.model import ABORTED, SUCCEEDED, TIMED_OUT, Event
-from tests.backends.flyte.helpers import EVERY, OLD, OLD_AND_NEW, ask, timed, until
+from tests.backends.flyte.scenarios import EVERY, OLD, OLD_AND_NEW, ask, timed, until
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, BackendClient
 

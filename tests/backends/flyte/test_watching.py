@@ -16,7 +16,7 @@ from flyte_sidecar.backends.flyte.watch import stream
 from flyte_sidecar.errors import BackendUnavailable, PermissionDenied, ShuttingDown
 from flyte_sidecar.events.coalescing import Disconnected
 from flyte_sidecar.events.model import ABORTED, PAUSED, SUCCEEDED
-from tests.backends.flyte.helpers import EVERY, OLD_AND_NEW, ask, timed, until
+from tests.backends.flyte.scenarios import EVERY, OLD_AND_NEW, ask, timed, until
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, BackendClient, Watching

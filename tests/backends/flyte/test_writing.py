@@ -21,7 +21,7 @@ from flyte_sidecar.errors import (
     UnsupportedByBackend,
 )
 from flyte_sidecar.events.model import ABORTED, SUCCEEDED, TIMED_OUT, Event, Target
-from tests.backends.flyte.helpers import EVERY, OLD_AND_NEW, ask, timed
+from tests.backends.flyte.scenarios import EVERY, OLD_AND_NEW, ask, timed
 from tests.contract.flyte import FAST, FlyteHarness
 from tests.contract.harness import RUN, BackendClient
 

@@ -15,7 +15,7 @@ from flyte_sidecar._futures import resolve
 from flyte_sidecar.backends.local import LocalBackend
 from flyte_sidecar.events.model import Event, NewEvent, Target
 from flyte_sidecar.events.service import EventService
-from tests.backends.local.watch_helpers import Feeds
+from tests.backends.local.watching import Feeds
 from tests.backends.local.worker_process import RUN
 from tests.conftest import ROOT
 

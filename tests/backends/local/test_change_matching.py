@@ -16,7 +16,7 @@ from flyte_sidecar.backends.local.reader import ChangedRow
 from flyte_sidecar.backends.local.writer import Mutation
 from flyte_sidecar.events.model import SUCCEEDED, Event, NewEvent, Run
 from tests.backends.local.conftest import Stores, make
-from tests.backends.local.watch_helpers import Feeds
+from tests.backends.local.watching import Feeds
 from tests.backends.local.worker_process import RUN
 from tests.conftest import TEST_TIMEOUT
 

@@ -37,7 +37,7 @@ from flyte_sidecar.events.model import (
 )
 from flyte_sidecar.events.service import EventService
 from tests.backends.local.conftest import Stores, Worker, get, make, signal
-from tests.backends.local.watch_helpers import Feeds
+from tests.backends.local.watching import Feeds
 from tests.backends.local.worker_process import RUN
 from tests.conftest import TEST_TIMEOUT
 

@@ -14,7 +14,7 @@ from flyte_sidecar.errors import StoreUnavailable
 from flyte_sidecar.events.coalescing import HIGH_WATER_ENTRIES
 from flyte_sidecar.events.model import ABORTED, SUCCEEDED
 from tests.backends.local.conftest import Stores, Worker, lose, make
-from tests.backends.local.watch_helpers import Feeds, current_events, ended, line, reported_as
+from tests.backends.local.watching import Feeds, current_events, ended, line, reported_as
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.harness import settle
 

@@ -14,7 +14,7 @@ from flyte_sidecar.backends.local.change_feed import ChangeFeed
 from flyte_sidecar.events.coalescing import HIGH_WATER_BYTES, HIGH_WATER_ENTRIES
 from flyte_sidecar.events.model import SUCCEEDED, TIMED_OUT, Event
 from tests.backends.local.conftest import Stores, Worker, make
-from tests.backends.local.watch_helpers import Feeds, current_events, ended, line, reported_as
+from tests.backends.local.watching import Feeds, current_events, ended, line, reported_as
 from tests.backends.local.worker_process import RUN
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.harness import Watching, settle

@@ -1,4 +1,4 @@
-"""Helpers of the tests of the Flyte backend: releases, intervals, events of a run."""
+"""Releases, timings and events that the tests of the Flyte backend share."""
 
 from __future__ import annotations
 
