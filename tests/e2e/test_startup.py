@@ -29,8 +29,8 @@ HEAVY = {
     "jsonschema",
 }
 
-UNUSED = {"bz2", "getpass", "lzma", "shutil", "termios"}
-"""Modules of the standard library that no read needs, and that take milliseconds together."""
+UNUSED = {"bz2", "getpass", "lzma", "shutil", "termios", "typing_extensions"}
+"""Light modules that no read needs, and that take milliseconds together."""
 
 REPORT_MODULES = """
 import atexit, json, sys
