@@ -27,13 +27,18 @@ PROJECT, DOMAIN = "p", "d"
 
 @contextmanager
 def deployment(state: Path, release: str) -> Iterator[str]:
-    """Start a deployment with both runs, and yield its endpoint."""
-    asked = [
-        {"run": name(count), "name": event(place), "project": PROJECT, "domain": DOMAIN}
+    """Start a deployment with both runs, and yield its endpoint.
+
+    The first event of each run was answered after a minute. That proves to the backend that a
+    listing of this release shows answers, as it does in a run that people work with.
+    """
+    conditions = [
+        {"run": name(count), "name": event(index), "project": PROJECT, "domain": DOMAIN}
+        | ({} if index else {"answered_after": 60})
         for count in (MANY, SOME)
-        for place in range(count)
+        for index in range(count)
     ]
-    state.write_text(json.dumps(asked))
+    state.write_text(json.dumps(conditions))
     arguments = ("-m", "tests.fake_runservice", "--release", release, "--state", str(state))
     with subprocess.Popen(
         [sys.executable, *arguments],
@@ -53,8 +58,8 @@ def name(count: int) -> str:
     return f"benchmark-{count}"
 
 
-def event(place: int) -> str:
-    return f"event-{place:06}"
+def event(index: int) -> str:
+    return f"event-{index:06}"
 
 
 def run(count: int) -> Run:
@@ -89,12 +94,13 @@ class CountedBackend(FlyteBackend):
         super().__init__(deployment, "flyte-sidecar-benchmarks")
         self.calls: Counter[str] = Counter()
 
-    async def _make(self) -> Any:
+    async def _open(self) -> Any:
         from flyte_sidecar.backends.flyte import session
         from flyte_sidecar.backends.flyte.rpc import grpc_transport
 
         transport = await grpc_transport.connect(self._deployment, self._user_agent)
-        return session.FlyteSession(self._deployment, Counted(transport, self.calls))
+        counted = Counted(transport, self.calls)
+        return session.FlyteSession(self._deployment, counted, self._timing)
 
 
 @asynccontextmanager
@@ -102,6 +108,7 @@ async def connected(endpoint: str) -> AsyncIterator[CountedBackend]:
     """Yield a connected backend with empty caches."""
     backend = CountedBackend(endpoint)
     await backend.check()
+    assert backend.calls.total() > 0
     backend.calls.clear()
     yield backend
     await backend.close()

@@ -1,7 +1,8 @@
 """The fake RunService as a process, for tests that kill it.
 
 It prints its endpoint, and then the number of open streams for each line that it reads. It serves
-until its input ends. A state is a JSON list; each item contains the arguments of `Model.ask`.
+until its input ends. A state is a JSON list; each item contains the arguments of `Model.ask`. With
+`answered_after`, a number of seconds, the condition was approved so long after it was created.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import sys
 from pathlib import Path
 
+from tests.fake_runservice.clock import Clock
 from tests.fake_runservice.model import Model
 from tests.fake_runservice.releases import RELEASES
 from tests.fake_runservice.server import Server
@@ -23,10 +25,17 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--state", type=Path)
     options = parser.parse_args()
-    model = Model(options.release)
+    clock = Clock()
+    model = Model(options.release, clock)
     if options.state is not None:
         for condition in json.loads(options.state.read_text()):
-            model.ask(**condition)
+            answered_after = condition.pop("answered_after", None)
+            action = model.ask(**condition)
+            if answered_after is not None:
+                clock.pass_time(answered_after)
+                scope = {name: condition[name] for name in ("project", "domain")}
+                model.signal_directly(condition["run"], action, True, **scope)
+                clock.pass_time(1)  # records contain whole seconds
     server = Server(model, port=options.port)
     server.start()
     sys.stdout.write(f"{server.endpoint}\n")
