@@ -34,7 +34,7 @@ unit: $(VENV)/.dev  ## Run the tests, including those of the clients
 FLYTE_TESTS := -m "not versions and not hypothesis" -k "not local" \
   tests/backends/flyte tests/contract tests/fake_runservice
 
-test-versions: $(VENV)/.dev $(LOWEST)/.dev $(FLYTEIDL2)  ## Test old releases of Flyte and other versions of dependencies
+test-versions: $(VENV)/.dev $(LOWEST)/.dev $(FLYTEIDL2)  ## Test other releases of Flyte and versions of dependencies
 	$(BIN)/$(PYTEST) -m versions
 	$(LOWEST)/bin/$(PYTEST) $(FLYTE_TESTS) \
 	  tests/schema tests/cli/test_command.py tests/test_environment.py
