@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,23 @@ from tests.fake_runservice.actions import Payload
 
 WAIT = 30  # seconds until a call that hangs fails its test
 BY_CREATION = {"key": "created_at", "direction": "ASCENDING"}
+SERVICE = pb.DESCRIPTOR.services_by_name["RunService"].full_name
 _FIELDS = {bool: "bool_value", int: "int_value", float: "float_value", str: "string_value"}
+
+
+# A connection to a server that has restarted breaks with the next call.
+_RETRY = {"maxAttempts": 3, "initialBackoff": "0.02s", "maxBackoff": "0.2s", "backoffMultiplier": 2}
+_RETRY_READS = {
+    "methodConfig": [
+        {
+            "name": [
+                {"service": SERVICE, "method": method}
+                for method in ("ListActions", "GetActionDetails")
+            ],
+            "retryPolicy": {**_RETRY, "retryableStatusCodes": ["UNAVAILABLE"]},
+        }
+    ]
+}
 
 
 class GrpcClient:
@@ -22,6 +39,7 @@ class GrpcClient:
         options = [
             ("grpc.max_receive_message_length", -1),
             ("grpc.max_send_message_length", -1),
+            ("grpc.service_config", json.dumps(_RETRY_READS)),
             ("grpc.initial_reconnect_backoff_ms", 20),
             ("grpc.min_reconnect_backoff_ms", 20_000),  # the timeout of an attempt
             ("grpc.max_reconnect_backoff_ms", 200),
