@@ -1,0 +1,1 @@
+"""The requests of editors, one module per kind."""

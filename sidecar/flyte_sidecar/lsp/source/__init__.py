@@ -1,0 +1,1 @@
+"""The text and syntax of one Python file."""
