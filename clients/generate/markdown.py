@@ -18,12 +18,13 @@ page lists its methods, notifications, errors and types.
 - [`events.schema.json`](events.schema.json): every type, as JSON Schema 2020-12.
 - [`methods.json`](methods.json): the methods, notifications and errors, the protocol version, and
   the schema hash.
-- `openrpc.json`: all of this as one [OpenRPC](https://open-rpc.org) document. `rpc.discover`
+- [`settings.schema.json`](settings.schema.json): the settings of editors, as JSON Schema 2020-12.
+- `openrpc.json`: the contract as one [OpenRPC](https://open-rpc.org) document. `rpc.discover`
   returns it, and `flyte-sidecar schema` prints it.
 - [`transcripts/`](transcripts): recorded conversations, one JSON object per line. The first line
   has the member `about`; every other line has a message of the `client` or of the `sidecar`.
 
-`flyte-sidecar schema --out DIR` writes the first three files into a folder.
+`flyte-sidecar schema --out DIR` writes the first four files into a folder.
 """
 
 

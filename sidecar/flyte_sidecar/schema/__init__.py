@@ -1,8 +1,9 @@
-"""The schemas of the wire contract, generated from `flyte_sidecar.protocol` alone.
+"""The schemas of the wire contract, generated from `flyte_sidecar.protocol`, and of the settings.
 
-contract   the JSON Schema of every type, the method table, and their hash
-openrpc    the same as an OpenRPC document
-examples   an example of each method
+contract         the JSON Schema of every type, the method table, and their hash
+openrpc          the same as an OpenRPC document
+examples         an example of each method
+editor_settings  the JSON Schema of the settings of editors
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from msgspec import json
 
 from flyte_sidecar.schema.contract import events_schema, method_table, schema_hash
+from flyte_sidecar.schema.editor_settings import settings_schema
 from flyte_sidecar.schema.openrpc import document
 
 DERIVED = "openrpc.json"
@@ -19,12 +21,13 @@ DERIVED = "openrpc.json"
 
 
 def files() -> dict[str, bytes]:
-    """Return the contents of the files that describe the contract, by file name."""
+    """Return the contents of the generated files, by file name."""
     return {
         name: json.format(json.encode(content), indent=2) + b"\n"
         for name, content in (
             ("events.schema.json", events_schema()),
             ("methods.json", method_table()),
+            ("settings.schema.json", settings_schema()),
             (DERIVED, document()),
         )
     }
