@@ -1,4 +1,4 @@
-"""Fixtures that start scripted editors, each with a sidecar on the test's store."""
+"""Fixtures: scripted editors, each with a sidecar on the test's store, and a fake session."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from flyte_sidecar.backends.local import LocalBackend
+from flyte_sidecar.events.service import EventService
 from tests.lsp.editor_client import EditorClient
+from tests.lsp.fake_editor import FakeSession
 from tests.lsp.meta_model import load_meta_model
 
 StartEditor = Callable[..., Awaitable[EditorClient]]
@@ -35,3 +38,11 @@ async def start_editor(store: Path, tmp_path: Path) -> AsyncIterator[StartEditor
 
         yield start
     assert log.read_text() == ""
+
+
+@pytest.fixture
+async def session(store: Path) -> AsyncIterator[FakeSession]:
+    """A session of an editor with an embedded store."""
+    backend = LocalBackend(store)
+    yield FakeSession(EventService(backend))
+    await backend.close()

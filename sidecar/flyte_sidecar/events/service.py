@@ -75,6 +75,10 @@ class EventService:
         """Return the first event created that matches, or None."""
         return self._read(target.run, self.backend.find, target)
 
+    def choices(self, target: Target) -> MaybeAwaitable[Sequence[Event]]:
+        """Return the events to which a write or a wait for the target may refer."""
+        return self._read(target.run, self.backend.choices, target)
+
     def page(self, query: Query) -> MaybeAwaitable[EventPage]:
         """Return one page of the events of a run, in creation order."""
         return self._read(query.run, self.backend.page, query)

@@ -1,9 +1,13 @@
-"""What the language server asks of the editor, independent of pygls."""
+"""What the commands ask of the editor and of its session, independent of pygls."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Literal, Protocol, TypeAlias
+
+from flyte_sidecar.events.model import Event
+from flyte_sidecar.events.service import EventService
+from flyte_sidecar.lsp.settings import Settings
 
 MessageKind: TypeAlias = Literal["info", "warning", "error"]
 
@@ -42,3 +46,39 @@ class Client(Protocol):
 
     def end_progress(self, token: ProgressToken) -> None:
         """Stop showing progress."""
+
+
+class SessionState(Protocol):
+    """The current state of an editor session. Its attributes change with the settings.
+
+    Attributes
+    ----------
+    client
+        The editor.
+    service
+        The operations on the events of the current backend.
+    backend_id
+        Identifies the current backend among all backends, in all processes of the user.
+    shell_command
+        The command, with its options, that starts a sidecar with the same backend.
+    """
+
+    @property
+    def client(self) -> Client: ...
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def service(self) -> EventService: ...
+    @property
+    def backend_id(self) -> str: ...
+    @property
+    def shell_command(self) -> Sequence[str]: ...
+
+    def pending(self, name: str | None = None) -> Sequence[Event]:
+        """Return the pending events that are shown, or those of one name, in creation order."""
+
+    def refresh(self) -> None:
+        """Read the events again."""
+
+    def document_uri(self, event: Event) -> str | None:
+        """Return the URI of the document that shows the event; None if the editor reads none."""

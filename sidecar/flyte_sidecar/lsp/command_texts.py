@@ -1,0 +1,180 @@
+"""The messages of commands."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import json
+
+from flyte_sidecar.errors import SidecarError
+from flyte_sidecar.events.model import (
+    ABORTED,
+    SUCCEEDED,
+    TIMED_OUT,
+    Event,
+    ExpectedType,
+    Payload,
+    Scope,
+)
+from flyte_sidecar.events.payloads import for_json
+from flyte_sidecar.lsp.event_arguments import EventArgument
+
+MAX_NAME_LENGTH = 80
+MAX_TEXT_LENGTH = 300
+
+_EXAMPLES: dict[ExpectedType | None, object] = {
+    "bool": True,
+    "int": 3,
+    "float": 0.5,
+    "str": "text",
+    None: True,
+}
+
+
+def one_line(text: str, length: int = MAX_NAME_LENGTH) -> str:
+    """Return text from elsewhere as one line that an editor shows as it is."""
+    line = " ".join(text[: 4 * length].split())
+    # VS Code turns [text](link) into a link, which may run a command.
+    line = "".join(c if c.isprintable() else "\ufffd" for c in line).replace("](", "] (")
+    return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def title(event: Event) -> str:
+    """Return the event and its run."""
+    return f"{one_line(event.name)} of run {one_line(event.run_name)}"
+
+
+def question(event: Event, length: int = MAX_TEXT_LENGTH) -> str:
+    """Return the question that the event asks."""
+    prompt = one_line(event.prompt or "", length)
+    asks = f" asks: {prompt} ({one_line(event.name)})" if prompt else f" waits: {title(event)}"
+    return one_line(event.run_name) + asks
+
+
+def outcome(event: Event) -> str:
+    """Return how an event has ended."""
+    by = f" by {one_line(event.signalled_by)}" if event.signalled_by else ""
+    if event.phase == SUCCEEDED:
+        answer = "answered" if event.payload is None else answered(event.payload)
+        return f"{title(event)} was {answer}{by}{_at(event.ended_at)}."
+    if event.phase == ABORTED:
+        reason = one_line(event.abort_reason or "", MAX_TEXT_LENGTH)
+        return f"{title(event)} was aborted{_at(event.ended_at)}{reason and ': '}{reason}."
+    if event.phase == TIMED_OUT:
+        return f"{title(event)} timed out{_at(event.ended_at)}."
+    return f"{title(event)} has ended{_at(event.ended_at)}: {one_line(event.phase)}."
+
+
+def answered(payload: Payload) -> str:
+    """Return what was done to an event, as a participle."""
+    if isinstance(payload, bool):
+        return "approved" if payload else "rejected"
+    return f"answered with {one_line(json.encode(for_json(payload)).decode())}"
+
+
+def stale(event: Event, *, another: bool) -> str:
+    """Return why an event was not answered; `another` event of its name in its run may wait."""
+    more = " Another event of this name is waiting." if another else ""
+    return f"Nothing was changed: {outcome(event)}{more}"
+
+
+def how_to_answer(event: Event, scope: Scope, shell_command: Sequence[str]) -> str:
+    """Return how to answer an event, which an editor cannot ask for.
+
+    Parameters
+    ----------
+    scope
+        The default scope of requests.
+    shell_command
+        The command that starts a sidecar with the same backend.
+    """
+    argument = EventArgument(
+        run_name=event.run_name,
+        action_name=event.action_name,
+        org=None if event.org == scope.org else event.org,
+        project=None if event.project == scope.project else event.project,
+        domain=None if event.domain == scope.domain else event.domain,
+    )
+    value = _EXAMPLES[event.expected_type]
+    members = {**json.decode(json.encode(argument)), "payload": value}
+    call = shlex.join([*shell_command, "call", "events.signal", _json(members)])
+    return (
+        f"{question(event)}\n"
+        f"It expects {_EXPECTED[event.expected_type]}. To answer it, for example with"
+        f" {_json(value)}, run the command flyteSidecar.signal with the arguments"
+        f" {_json([argument, value])}, or in a shell: {call}"
+    )
+
+
+_EXPECTED: dict[ExpectedType | None, str] = {
+    "bool": "true or false",
+    "int": "an int",
+    "float": "a float",
+    "str": "a str",
+    None: "a value of a type that the backend does not report",
+}
+
+
+def not_found(argument: EventArgument) -> str:
+    """Return that there is no such event."""
+    name = one_line(argument.name or argument.action_name or "")
+    return f"Nothing was changed: run {one_line(argument.run_name)} has no event {name}."
+
+
+def ambiguous(argument: EventArgument, count: int) -> str:
+    """Return that a name does not identify one event."""
+    name, run = one_line(argument.name or ""), one_line(argument.run_name)
+    return (
+        f"Nothing was changed: {count} pending events of run {run} are named {name}."
+        " Choose one of them with flyteSidecar.showPending, or pass its actionName."
+    )
+
+
+def another_name(argument: EventArgument, event: Event) -> str:
+    """Return that an id belongs to an event with another name."""
+    shown = one_line(argument.name or "")
+    return f"Nothing was changed: the event is not {shown}, but {title(event)}."
+
+
+ANOTHER_BACKEND = (
+    "Nothing was changed: the event was shown for another backend than the current one."
+)
+
+
+def failure(event: str, error: SidecarError, outcome: object) -> str:
+    """Return that a command failed; `outcome` is what is known of the write."""
+    known = {"none": "Nothing was changed", "unknown": "It is unknown whether this took effect"}
+    return f"{known[str(outcome)]}: {event}: {one_line(error.message, MAX_TEXT_LENGTH)}"
+
+
+def labels(events: Sequence[Event]) -> dict[str, Event]:
+    """Return the events by distinct short texts."""
+    found: dict[str, Event] = {}
+    for event in events:
+        label = f"{one_line(event.name)} · {one_line(event.run_name)}"
+        if label in found:
+            label += f" · {one_line(event.action_name)}"
+        for number in range(2, len(events) + 2):
+            if label not in found:
+                break
+            label = f"{label.partition(' #')[0]} #{number}"
+        found[label] = event
+    return found
+
+
+def _at(instant: datetime | None) -> str:
+    return "" if instant is None else f" at {instant.astimezone():%Y-%m-%d %H:%M}"
+
+
+def _json(value: object) -> str:
+    """Return ASCII JSON that an editor shows as it is."""
+    text = json.encode(value).decode()
+    ascii_text = "".join(c if " " <= c <= "~" else _escaped(c) for c in text)
+    return ascii_text.replace("](", "]\\u0028")
+
+
+def _escaped(character: str) -> str:
+    units = character.encode("utf-16-be").hex(" ", 2).split()
+    return "".join(f"\\u{unit}" for unit in units)
