@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct, field
 
+from flyte_sidecar.events.intern_pool import EventKey, event_key
 from flyte_sidecar.events.model import Event
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.lsp.client import MessageKind, ProgressToken
@@ -122,6 +123,9 @@ class FakeSession:
 
     def pending(self, name: str | None = None) -> Sequence[Event]:
         return [event for event in self.waiting if name in (None, event.name)]
+
+    def pending_event(self, key: EventKey) -> Event | None:
+        return next((event for event in self.waiting if event_key(event) == key), None)
 
     def refresh(self) -> None:
         self.refreshes += 1

@@ -11,7 +11,7 @@ from flyte_sidecar.errors import (
     PayloadTypeMismatch,
     SidecarError,
 )
-from flyte_sidecar.events.model import Event, Payload, Target
+from flyte_sidecar.events.model import Event, ExpectedType, Payload, Target
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.events.write_order import Write
 from flyte_sidecar.lsp import command_texts as texts
@@ -69,27 +69,35 @@ class Answers:
         service, event = found
         return await self._write(service, event, lambda write: service.abort(write, reason))
 
-    async def ask(self, event: Event, backend: str, message: str, *, show: bool = True) -> None:
-        """Ask for the answer to an event of a backend, and record it.
+    async def ask(
+        self,
+        argument: EventArgument,
+        expected_type: ExpectedType | None,
+        message: str,
+        *,
+        show: bool = True,
+    ) -> None:
+        """Ask for the answer to an event, and record it.
 
         Parameters
         ----------
         show
             Whether the person can look at the event before answering it.
         """
-        is_bool = event.expected_type in ("bool", None)
+        is_bool = expected_type in ("bool", None)
         options = [APPROVE, REJECT] if is_bool else [HOW_TO_ANSWER]
         chosen = await self._session.client.ask(message, [*options, SHOW] if show else options)
-        argument = event_argument(event, backend)
         if chosen in (APPROVE, REJECT):
             await self.approve(argument, approved=chosen == APPROVE)
         elif chosen == HOW_TO_ANSWER:
-            current = await self.find_pending(argument)
-            if current is not None:
-                self.explain(current)
+            event = await self.find_pending(argument)
+            if event is not None:
+                self.explain(event)
         elif chosen == SHOW:
-            await self.show(event)
-            await self.ask(event, backend, message, show=False)
+            event = await self.find_pending(argument)
+            if event is not None:
+                await self.show(event)
+                await self.ask(argument, expected_type, message, show=False)
 
     async def choose(
         self, question: str, suitable: Callable[[Event], bool], name: str | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, Protocol, TypeAlias
 
+from flyte_sidecar.events.intern_pool import EventKey
 from flyte_sidecar.events.model import Event
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.lsp.settings import Settings
@@ -76,6 +77,9 @@ class SessionState(Protocol):
 
     def pending(self, name: str | None = None) -> Sequence[Event]:
         """Return the pending events that are shown, or those of one name, in creation order."""
+
+    def pending_event(self, key: EventKey) -> Event | None:
+        """Return a pending event that is shown by its `event_key`, None if there is none."""
 
     def refresh(self) -> None:
         """Read the events again."""

@@ -16,6 +16,7 @@ from flyte_sidecar.lsp.client import SessionState
 from flyte_sidecar.lsp.event_arguments import (
     EventArgument,
     accept,
+    event_argument,
     invalid,
     is_text,
     split_arguments,
@@ -115,7 +116,7 @@ class Commands:
         if event is None:
             return None
         if event.expected_type in ("bool", None):
-            self._later(lambda: self._answers.ask(event, backend, texts.question(event)))
+            self._later(lambda: self._ask(event, event_argument(event, backend)))
         else:
             self._answers.explain(event)
         return None
@@ -146,11 +147,12 @@ class Commands:
         return self._choose(
             "Which event?",
             _any,
-            lambda event, chosen: self._answers.ask(
-                event, chosen.backend or "", texts.question(event)
-            ),
+            self._ask,
             name,
         )
+
+    async def _ask(self, event: Event, argument: EventArgument) -> None:
+        await self._answers.ask(argument, event.expected_type, texts.question(event))
 
     def _show_event(self, command: str, arguments: Sequence[object]) -> Work:
         event, _ = split_arguments(command, arguments)

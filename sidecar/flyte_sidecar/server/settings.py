@@ -12,6 +12,8 @@ from flyte_sidecar._version import VERSION
 from flyte_sidecar.rpc.framing import MAX_MESSAGE_BYTES, Framing
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from flyte_sidecar.backends.flyte import Deployment
     from flyte_sidecar.events.backend import EventBackend
 
@@ -119,9 +121,20 @@ def default_store() -> str:
     chosen = os.environ.get(STORE_VARIABLE)
     if chosen:
         return chosen
+    return str(state_folder() / "events.db")
+
+
+def state_folder() -> Path:
+    """Return the platform's per-user folder for the state of the sidecar, which may not exist yet.
+
+    Raises
+    ------
+    RuntimeError
+        If the user's home folder is unknown.
+    """
     from platformdirs import user_state_path
 
-    return str(user_state_path(APPLICATION, appauthor=False) / "events.db")
+    return user_state_path(APPLICATION, appauthor=False)
 
 
 def expand_user(path: str) -> str:
