@@ -107,6 +107,8 @@ def test_a_notification_has_the_params_of_its_method(model: MetaModel, method: s
         ("CompletionItem", {"label": "deploy", "kind": 20}, {"label"}),
         ("ServerCapabilities", {"hoverProvider": True}, set()),
         ("WorkDoneProgressBegin", {"kind": "begin", "title": "t"}, {"kind", "title"}),
+        ("CodeLensOptions", {"workDoneProgress": True, "resolveProvider": True}, set()),
+        ("VersionedTextDocumentIdentifier", {"uri": "f:", "version": 1}, {"uri", "version"}),
     ],
 )
 def test_only_optional_members_may_be_missing(
@@ -120,6 +122,19 @@ def test_only_optional_members_may_be_missing(
                 model.check(rest, name)
         else:
             model.check(rest, name)
+
+
+def test_tuples_and_maps_have_the_types_of_their_items(model: MetaModel) -> None:
+    model.check({"label": [0, 3]}, "ParameterInformation")
+    model.check({"changes": {"file:///w.py": []}}, "WorkspaceEdit")
+    for value, name in [
+        ({"label": [0]}, "ParameterInformation"),
+        ({"label": [0, -3]}, "ParameterInformation"),
+        ({"changes": {"w.py": []}}, "WorkspaceEdit"),
+        ({"changes": {"file:///w.py": [1]}}, "WorkspaceEdit"),
+    ]:
+        with pytest.raises(InvalidMessage):
+            model.check(value, name)
 
 
 def test_only_open_enumerations_accept_other_values(model: MetaModel) -> None:
