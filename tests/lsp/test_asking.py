@@ -75,7 +75,7 @@ async def test_the_answer_to_a_question_is_recorded(
     event = await window.start_waiting(prompt="Deploy?")
     question = await window.client.question()
     assert question.message == "r1 asks: Deploy? (deploy)"
-    assert question.options == ["Approve", "Reject", "Show"]
+    assert question.options == ["Not now", "Approve", "Reject", "Show"]
     question.choose(option)
     await window.client.message()
     assert (await window.current(event)).payload is answer

@@ -260,7 +260,9 @@ async def test_a_type_without_input_is_explained(
     assert f'"actionName":"{event.action_name}"' in message
 
 
-@pytest.mark.parametrize(("option", "answer"), [("Approve", True), ("Reject", False), (None, None)])
+@pytest.mark.parametrize(
+    ("option", "answer"), [("Approve", True), ("Reject", False), ("Not now", None), (None, None)]
+)
 async def test_signal_without_a_value_asks_for_a_bool(
     tester: CommandTester, option: str | None, answer: bool | None
 ) -> None:
@@ -282,7 +284,7 @@ async def test_an_event_can_be_looked_at_before_it_is_answered(tester: CommandTe
     (await tester.client.question()).choose("Show")
     question = await tester.client.question(2)
     assert tester.client.documents == [f"flyte-event:/r1/{event.action_name}"]
-    assert question.options == ["Approve", "Reject"]
+    assert question.options == ["Not now", "Approve", "Reject"]
     question.choose("Approve")
     await tester.client.message()
     assert (await tester.current(event)).payload is True

@@ -21,6 +21,12 @@ from flyte_sidecar.lsp.event_arguments import EventArgument, event_argument
 APPROVE, REJECT, SHOW, HOW_TO_ANSWER = "Approve", "Reject", "Show", "How to answer"
 """The options of a question."""
 
+NOT_NOW = "Not now"
+"""The first option of a question whose options answer the event.
+
+Emacs chooses the first option when the person types Return, which may be meant for the file.
+"""
+
 MAX_CHOICES = 20
 """Number of events among which a person chooses; VS Code shows each as a button."""
 
@@ -85,7 +91,7 @@ class Answers:
             Whether the person can look at the event before answering it.
         """
         is_bool = expected_type in ("bool", None)
-        options = [APPROVE, REJECT] if is_bool else [HOW_TO_ANSWER]
+        options = [NOT_NOW, APPROVE, REJECT] if is_bool else [HOW_TO_ANSWER]
         chosen = await self._session.client.ask(message, [*options, SHOW] if show else options)
         if chosen in (APPROVE, REJECT):
             await self.approve(argument, approved=chosen == APPROVE)
