@@ -17,6 +17,7 @@ from flyte_sidecar.events.model import (
     RunPage,
     RunsQuery,
     Target,
+    TaskName,
 )
 
 if TYPE_CHECKING:
@@ -113,6 +114,12 @@ class EventBackend(Protocol):
 
         Returns once nothing can change any more. If the backend is unreachable, it calls
         `disconnect` and reconnects. It raises the errors that reconnecting cannot resolve.
+        """
+
+    async def parent_task(self, event: Event) -> TaskName | None:
+        """Return the task that created an event: the one whose action is the event's parent.
+
+        None if it is unknown, or cannot be read now; errors are not raised.
         """
 
     def snapshot(self) -> AbstractContextManager[None]:

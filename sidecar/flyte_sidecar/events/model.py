@@ -107,7 +107,10 @@ class Event(Struct, frozen=True, kw_only=True, rename="camel", weakref=True):
     @property
     def size(self) -> int:
         """The approximate size in memory, in bytes."""
-        long = (self.payload, self.prompt, self.description, self.abort_reason)
+        long = (
+            *(self.name, self.group, self.payload),
+            *(self.prompt, self.description, self.abort_reason),
+        )
         return 1500 + sum(len(text) for text in long if isinstance(text, str))
 
 
@@ -150,6 +153,21 @@ class Scope(Struct, frozen=True):
     def run(self, name: str) -> Run:
         """Return the full name of a run in the scope."""
         return Run(self.org, self.project, self.domain, name)
+
+
+class TaskName(Struct, frozen=True):
+    """The name of a task.
+
+    Attributes
+    ----------
+    function
+        The function that is the task.
+    environment
+        The name of the task environment of the function; None if it is unknown.
+    """
+
+    function: str
+    environment: str | None
 
 
 class Target(Struct, frozen=True):

@@ -26,6 +26,7 @@ from flyte_sidecar.events.model import (
     RunsQuery,
     Scope,
     Target,
+    TaskName,
 )
 from flyte_sidecar.events.watch_feed import WatchFeed
 
@@ -115,6 +116,15 @@ class FlyteBackend:
     async def resolved(self, event: Event) -> Event:
         async with self._connected(event.run) as session:
             return await session.informers.resolved(event)
+
+    async def parent_task(self, event: Event) -> TaskName | None:
+        if event.parent is None:
+            return None
+        try:
+            async with self._connected(event.run) as session:
+                return await session.task_names.read(event.run, event.parent)
+        except SidecarError:
+            return None
 
     def snapshot(self) -> AbstractContextManager[None]:
         return nullcontext()

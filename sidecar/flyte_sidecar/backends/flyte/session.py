@@ -14,6 +14,7 @@ from flyte_sidecar.backends.flyte.read.bulk_metadata import BulkMetadataReader
 from flyte_sidecar.backends.flyte.read.events import EventReader
 from flyte_sidecar.backends.flyte.read.pages import PageReader
 from flyte_sidecar.backends.flyte.read.runs import RunLister
+from flyte_sidecar.backends.flyte.read.task_names import TaskNameReader
 from flyte_sidecar.backends.flyte.rpc import grpc_transport
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcTransport
 from flyte_sidecar.backends.flyte.rpc.run_service import RunService
@@ -45,6 +46,7 @@ class FlyteSession:
         self.lister = ActionLister(self.service)
         cache = EventCache(timing.row_freshness)
         self.reader = EventReader(self.service, self.lister, cache, url, timing)
+        self.task_names = TaskNameReader(self.service)
         self.writer = EventWriter(self.service, self.reader)
         self.runs = RunLister(self.service, self.reader, deployment.default_org)
         streams = StreamLimiter()

@@ -32,6 +32,7 @@ from flyte_sidecar.events.model import (
     RunPage,
     RunsQuery,
     Target,
+    TaskName,
 )
 
 if TYPE_CHECKING:
@@ -116,6 +117,10 @@ class LocalBackend:
             await changing
         finally:
             changing.cancel()
+
+    async def parent_task(self, event: Event) -> TaskName | None:
+        """Return None: the store does not record tasks."""
+        return None
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

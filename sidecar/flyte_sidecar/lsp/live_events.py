@@ -1,0 +1,277 @@
+"""The pending events of a backend, for as long as an editor session is open."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, Protocol
+
+from cachetools import LRUCache
+from msgspec import Struct
+
+from flyte_sidecar._futures import retrieve_exception, try_set_result, wait_all
+from flyte_sidecar.errors import BackendUnavailable, InternalError, SidecarError
+from flyte_sidecar.events.coalescing import Changed, CoalescingQueue, Disconnected, Synced
+from flyte_sidecar.events.intern_pool import EventKey, event_key
+from flyte_sidecar.events.model import Event, TaskName, without_details
+from flyte_sidecar.events.service import EventService
+from flyte_sidecar.events.watch_feed import WatchSelector
+from flyte_sidecar.lsp.parent_tasks import ParentTasks
+from flyte_sidecar.lsp.pending_index import PendingIndex
+
+MAX_RESOLVED_BYTES = 4 << 20
+"""Total size of the recently resolved events that are kept."""
+
+MAX_CONSECUTIVE = 64
+"""Updates that are processed before other tasks run."""
+
+MAX_DISTINGUISHED = 1000
+"""Events of one name whose tasks are looked up; further ones count as of any task."""
+
+RETRY_DELAY = 0.5
+"""Longest delay before a first reconnect in seconds, which doubles with each failure."""
+
+MAX_RETRY_DELAY = 60.0
+"""Maximum delay before a reconnect in seconds."""
+
+TRANSIENT_REASONS = frozenset({"replaced", "full", "io"})
+"""The reasons of `store_unavailable` after which the store may be usable again."""
+
+logger = logging.getLogger(__name__)
+
+
+class BackendState(Struct, frozen=True):
+    """Whether the events are up to date.
+
+    Attributes
+    ----------
+    phase
+        "connecting" until all current events are known; "ready" while they are up to date;
+        "disconnected" while the backend is unreachable, until reconnecting succeeds; "failed"
+        after an error that retrying does not resolve, until `LiveEvents.restart`.
+    error
+        Why it is "disconnected" or "failed".
+    """
+
+    phase: Literal["connecting", "ready", "disconnected", "failed"]
+    error: SidecarError | None = None
+
+
+class AnyTask(Protocol):
+    """A task in the backend or in a source file."""
+
+    @property
+    def function(self) -> str: ...
+    @property
+    def environment(self) -> str | None: ...
+
+
+def retry_delay(failures: int) -> float:
+    """Return the delay in seconds before a reconnect after consecutive failures, with jitter."""
+    longest = min(MAX_RETRY_DELAY, RETRY_DELAY * 2.0 ** min(failures - 1, 30))
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311  jitter is no secret
+
+
+class LiveEvents:
+    """The pending and the recently resolved events of a backend's scope.
+
+    The callbacks must not raise. They are called on the event loop, after the change.
+
+    Parameters
+    ----------
+    on_change
+        Called with the names of events that have changed, or whose task is known now.
+    on_waiting
+        Called with each event that has started to wait since the first sync.
+    on_state
+        Called with each new state.
+    includes
+        Returns whether an event is of interest; others are ignored.
+    delay
+        Returns the delay before a reconnect after consecutive failures, in seconds.
+
+    Attributes
+    ----------
+    state
+        The state of the connection.
+    """
+
+    def __init__(
+        self,
+        service: EventService,
+        *,
+        on_change: Callable[[set[str]], None],
+        on_waiting: Callable[[Event], None],
+        on_state: Callable[[BackendState], None],
+        includes: Callable[[Event], bool] = lambda event: True,
+        delay: Callable[[int], float] = retry_delay,
+    ) -> None:
+        self.state = BackendState("connecting")
+        self._service = service
+        self._on_change = on_change
+        self._on_waiting = on_waiting
+        self._on_state = on_state
+        self._includes = includes
+        self._delay = delay
+        self._index = PendingIndex()
+        self._resolved: LRUCache[EventKey, Event] = LRUCache(
+            MAX_RESOLVED_BYTES, lambda event: event.size
+        )
+        self._tasks = ParentTasks(service.backend.parent_task, on_change)
+        self._running: asyncio.Task[None] | None = None
+        self._restart: asyncio.Future[None] | None = None
+        self._failures = 0
+        self._was_synced = False
+
+    def pending(self) -> Sequence[Event]:
+        """Return the pending events, by creation, run and action."""
+        return self._index.all()
+
+    def named(self, name: str, task: AnyTask | None = None) -> Sequence[Event]:
+        """Return the pending events of a name, in the order of `pending`.
+
+        With a task, the events of other tasks are left out where their task is known. If it is
+        not, it is looked up, and `on_change` is called when it is.
+        """
+        found = self._index.named(name)
+        if task is None:
+            return found
+        events, others = found[:MAX_DISTINGUISHED], found[MAX_DISTINGUISHED:]
+        return (*(event for event in events if _may_be(self._tasks.get(event), task)), *others)
+
+    def names(self) -> Iterable[str]:
+        """Return the names of the pending and the recently resolved events."""
+        return {*self._index.names, *(event.name for event in self._resolved.values())}
+
+    def resolved(self, key: EventKey) -> Event | None:
+        """Return a recently resolved event by its `event_key`."""
+        event: Event | None = self._resolved.get(key)
+        return event
+
+    @property
+    def omitted(self) -> int:
+        """The number of pending events that are not kept in memory: there are too many."""
+        return len(self._index.omitted)
+
+    def start(self) -> None:
+        """Start to follow the backend."""
+        self._running = asyncio.ensure_future(self._run())
+
+    def restart(self) -> None:
+        """Connect and list the events again now, even after a permanent error."""
+        if self._restart is not None:
+            try_set_result(self._restart, None)
+
+    async def close(self) -> None:
+        """Stop following the backend; no callback is called afterwards."""
+        if self._running is not None:
+            self._running.cancel()
+            await wait_all([self._running])
+        await self._tasks.close()
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            self._restart = loop.create_future()
+            try:
+                await self._follow(self._restart)
+            except Exception as exception:
+                error = _as_error(exception)
+                retryable = error.retryable or error.data.get("reason") in TRANSIENT_REASONS
+                self._set_state(BackendState("disconnected" if retryable else "failed", error))
+                self._failures += 1
+                timeout = self._delay(self._failures) if retryable else None
+                await asyncio.wait({self._restart}, timeout=timeout)
+            if self._restart.done():
+                self._failures = 0
+                self._set_state(BackendState("connecting"))
+
+    async def _follow(self, restart: asyncio.Future[None]) -> None:
+        """Apply the updates of one watch, until a restart or until omitted events would fit."""
+        updates = CoalescingQueue(WatchSelector(scope=self._service.scope(None, None, None)))
+        feed = asyncio.ensure_future(self._service.watch(updates))
+        feed.add_done_callback(retrieve_exception)
+        unseen = self._index.relist()
+        try:
+            while not (restart.done() or self._index.has_room):
+                changed: set[str] = set()
+                for _ in range(MAX_CONSECUTIVE):
+                    update = updates.take()
+                    if isinstance(update, Changed):
+                        self._apply(update, unseen, changed)
+                    elif isinstance(update, Synced):
+                        self._sync(unseen, changed)
+                    elif isinstance(update, Disconnected):
+                        self._set_state(BackendState("disconnected", update.error))
+                    else:
+                        break
+                if changed:
+                    self._on_change(changed)
+                if update is not None:
+                    await asyncio.sleep(0)
+                elif feed.done():
+                    feed.result()
+                    raise BackendUnavailable("the backend has ended the watch")
+                elif not self._index.has_room:
+                    waited = {feed, restart, updates.available()}
+                    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            feed.cancel()
+            await wait_all([feed])
+
+    def _apply(self, update: Changed, unseen: set[EventKey], changed: set[str]) -> None:
+        event = update.event
+        if not self._includes(event):
+            return
+        key = event_key(event)
+        is_new = self._was_synced and key not in self._index and key not in unseen
+        unseen.discard(key)
+        changed.add(event.name)
+        if event.pending and update.change != "removed":
+            self._index.put(key, event)
+            if is_new:
+                self._on_waiting(event)
+            return
+        self._index.remove(key)
+        if event.size > MAX_RESOLVED_BYTES:
+            event = without_details(event)
+        if not event.pending and event.size <= MAX_RESOLVED_BYTES:
+            self._resolved[key] = event
+
+    def _sync(self, unseen: set[EventKey], changed: set[str]) -> None:
+        """Remove the events that a previous watch reported, and this one does not."""
+        for key in unseen:
+            if (event := self._index.remove(key)) is not None:
+                changed.add(event.name)
+        unseen.clear()
+        self._was_synced = True
+        self._failures = 0
+        self._tasks.retry()
+        self._set_state(BackendState("ready"))
+
+    def _set_state(self, state: BackendState) -> None:
+        previous, self.state = self.state, state
+        if (state.phase, str(state.error)) != (previous.phase, str(previous.error)):
+            self._on_state(state)
+
+
+def _may_be(known: TaskName | None, task: AnyTask) -> bool:
+    """Return whether two names may be of one task; an environment may be unknown."""
+    if known is None:
+        return True
+    same_environment = None in (known.environment, task.environment) or (
+        known.environment == task.environment
+    )
+    return known.function == task.function and same_environment
+
+
+def _as_error(exception: Exception) -> SidecarError:
+    if isinstance(exception, SidecarError):
+        return exception
+    logger.error("internal error: %s", type(exception).__name__)
+    logger.debug("internal error", exc_info=exception)
+    error = InternalError("internal error; the log has details at the level debug")
+    error.retryable = True
+    return error
