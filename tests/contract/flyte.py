@@ -12,7 +12,7 @@ from flyte_sidecar.backends.flyte.session import FlyteSession
 from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.errors import EventExists
 from flyte_sidecar.events.backend import EventBackend
-from flyte_sidecar.events.model import Event, NewEvent, Run, Target
+from flyte_sidecar.events.model import Event, NewEvent, Run, Target, TaskName
 from tests.contract.harness import RUN
 from tests.fake_runservice.model import Model
 from tests.fake_runservice.server import Server
@@ -120,6 +120,17 @@ class FlyteHarness:
 
     def choose_id(self, action: str) -> None:
         self._backend.next_id = action
+
+    def start_task(self, run: Run, name: TaskName) -> str | None:
+        environment = name.environment or ""
+        return self.server.model.task(
+            run.name,
+            f"{environment}.{name.function}",
+            environment=environment,
+            short_name="chosen by the author",
+            project=run.project or "",
+            domain=run.domain or "",
+        )
 
     def pass_time(self, seconds: float) -> None:
         self._offset += timedelta(seconds=seconds)

@@ -24,6 +24,7 @@ from flyte_sidecar.events.model import (
     RunsQuery,
     Scope,
     Target,
+    TaskName,
 )
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.events.watch_feed import WatchSelector
@@ -40,6 +41,9 @@ class Harness(Protocol):
 
     def choose_id(self, action: str) -> None:
         """Set the id of the next event that is created."""
+
+    def start_task(self, run: Run, name: TaskName) -> str | None:
+        """Start a task in a run and return its action; None if the backend records no tasks."""
 
     def pass_time(self, seconds: float) -> None:
         """Move the backend's clock forward, or back."""

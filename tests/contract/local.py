@@ -8,6 +8,7 @@ import pytest
 
 from flyte_sidecar.backends.local import LocalBackend, rows
 from flyte_sidecar.events.backend import EventBackend
+from flyte_sidecar.events.model import Run, TaskName
 
 
 class LocalHarness:
@@ -29,6 +30,9 @@ class LocalHarness:
         self._monkeypatch.setattr(
             "flyte_sidecar.backends.local.mutations.os.urandom", lambda _: chosen
         )
+
+    def start_task(self, run: Run, name: TaskName) -> str | None:
+        return None
 
     def pass_time(self, seconds: float) -> None:
         self._offset += seconds

@@ -65,7 +65,7 @@ class Action:
     id: str
     parent: str  # empty for the root
     group: str
-    name: str  # the event's name, or the task's
+    name: str  # the event's name, or the task's: "environment.function"
     phase: str
     created_at: datetime
     updated_at: datetime
@@ -74,6 +74,8 @@ class Action:
     payload: Payload | None = None
     signalled_by: str = ""
     abort_reason: str | None = None
+    environment: str = ""  # of a task
+    short_name: str = ""  # of a task; authors choose it
 
     @property
     def type(self) -> int:

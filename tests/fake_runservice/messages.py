@@ -45,8 +45,8 @@ def watched(
     row = _row(action)
     row.metadata.funtion_name = action.name
     if action.condition is None:
-        _name_task(row.metadata.task, action)
-        row.metadata.task.short_name = action.name
+        _name_task(row.metadata, action)
+        row.metadata.task.short_name = action.short_name or action.name.rpartition(".")[2]
     elif with_condition:
         _name_condition(row.metadata.condition, action)
     children = {PHASES[phase]: count for phase, count in counts.items()}
@@ -78,6 +78,9 @@ def details(action: Action, requested: identifier_pb2.RunIdentifier) -> definiti
         template.id.project, template.id.domain = action.run.project, action.run.domain
         template.id.name, template.id.version = action.name, "1"
         template.type, template.container.image = "container", "x"
+        found.task.short_name = action.short_name
+        if action.environment:
+            found.task.environment.name = action.environment
     else:
         condition = action.condition
         _name_condition(found.condition, action)
@@ -148,13 +151,16 @@ def _describe(metadata: definition.ActionMetadata, action: Action) -> None:
     if action.type == CONDITION:
         _name_condition(metadata.condition, action)
     else:
-        _name_task(metadata.task, action)
+        _name_task(metadata, action)
 
 
-def _name_task(task: definition.TaskActionMetadata, action: Action) -> None:
+def _name_task(metadata: definition.ActionMetadata, action: Action) -> None:
+    metadata.environment_name = action.environment
+    task = metadata.task
     task.id.project, task.id.domain = action.run.project, action.run.domain
     task.id.name, task.id.version = action.name, "1"
     task.task_type = "container"
+    task.short_name = action.short_name
 
 
 def _name_condition(

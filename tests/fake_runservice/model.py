@@ -68,21 +68,36 @@ class Model(Records):
                 self._pause(self._resources[key, created.id])
             return created.id
 
+    def start_run(
+        self, run: str, task: str, environment: str = "", **scope: Unpack[ScopeArgs]
+    ) -> None:
+        """Create a run of a task; other methods create runs that are missing, of a task "t"."""
+        with self.lock:
+            self._start_run(self.key(run, **scope), task, environment)
+
     def task(
         self,
         run: str,
-        function_name: str,
+        name: str,
         *,
         action: str | None = None,
         parent: str = ROOT,
         phase: str = "RUNNING",
+        environment: str = "",
+        short_name: str = "",
         **scope: Unpack[ScopeArgs],
     ) -> str:
-        """Create a task and return its id."""
+        """Create a task and return its id; the SDK sets the name to "environment.function"."""
         with self.lock:
             self.expire()
             key = self.key(run, **scope)
-            return self._create(key, action, function_name, None, parent=parent, phase=phase).id
+            return self._create(
+                *(key, action, name, None),
+                parent=parent,
+                phase=phase,
+                environment=environment,
+                short_name=short_name or name,
+            ).id
 
     def reconcile(self, run: str, action: str, **scope: Unpack[ScopeArgs]) -> None:
         """Pause a queued condition; the fraction of its creation time is cut off."""

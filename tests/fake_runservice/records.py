@@ -115,27 +115,39 @@ class Records:
         parent: str,
         group: str = "",
         phase: str = "QUEUED",
+        environment: str = "",
+        short_name: str = "",
     ) -> Action:
         """Record an action, and its run if that is new."""
         now = self.now()
         second = now.replace(microsecond=0)
-        run = self._runs.get(key)
-        if run is None:
-            run = self._runs[key] = RunRecord(key, order_by)
-            self._add(run, Action(key, ROOT, "", "", "t", "RUNNING", second, now))
+        run = self._runs.get(key) or self._start_run(key, "t")
         if action is None:
             ids = (f"c{number:06}" for number in itertools.count(len(run.actions)))
             action = next(free for free in ids if free not in run.actions)
         if action in run.actions:
             raise ValueError(f"{key.name} already has an action {action}")
         created = second if condition is None else now
-        added = Action(key, action, parent, group, name, phase, created, now, condition)
+        added = Action(
+            *(key, action, parent, group, name, phase, created, now, condition),
+            environment=environment,
+            short_name=short_name,
+        )
         self._add(run, added)
         run.put(replace(run.actions[ROOT], updated_at=now))
         parent_action = run.actions.get(parent)
         if parent_action is not None and parent_action.phase not in TERMINAL:
             self._notify(parent_action)  # it is set to RUNNING again
         return added
+
+    def _start_run(self, key: RunKey, task: str, environment: str = "") -> RunRecord:
+        """Record a run and its root action, which is a task."""
+        now = self.now()
+        run = self._runs[key] = RunRecord(key, order_by)
+        second = now.replace(microsecond=0)
+        root = Action(key, ROOT, "", "", task, "RUNNING", second, now, environment=environment)
+        self._add(run, root)
+        return run
 
     def _add(self, run: RunRecord, action: Action) -> None:
         run.put(action)
