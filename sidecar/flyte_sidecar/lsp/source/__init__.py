@@ -1,1 +1,16 @@
-"""The text and syntax of one Python file."""
+"""The text and syntax of one Python file. Knows nothing of LSP and of the state of events.
+
+    text          SourceText: an immutable text; positions in every encoding; edits
+    parser        SourceFile takes edits; its Snapshot is parsed in any thread into a ParsedSource
+    declarations  Declaration: a call of `flyte.new_condition`
+    references    Reference: a string that names an event, as in ``Event.get("...")``
+    problems      Problem: a mistake in a declaration that is certain
+    tasks         Task: the function that a declaration belongs to
+    syntax        the tree, and the nodes at an offset
+    calls         calls of dotted names, also within syntax errors
+    names         where names are bound, and what they refer to
+    values        the strings that expressions evaluate to
+
+Offsets and spans are in bytes of `SourceText.data`. What is not certain before the program runs is
+None: a name is never guessed.
+"""

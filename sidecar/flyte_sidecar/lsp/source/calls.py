@@ -1,0 +1,164 @@
+"""Calls of dotted names, also where the file has syntax errors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from msgspec import Struct
+from tree_sitter import Node, Parser, Point, Range
+
+from flyte_sidecar.lsp.source.syntax import PYTHON, Path, Syntax, dotted
+
+MAX_CALL_SIZE = 1 << 16
+"""The bytes of the longest call that is looked for within a syntax error."""
+
+_OPENING = re.compile(rb"[ \t]*\(")
+_TOKEN = re.compile(
+    rb"(?P<open>[(\[{])|(?P<close>[)\]}])|#[^\r\n]*"
+    rb"|'''(?:[^\\]|\\.)*?'''|\"\"\"(?:[^\\]|\\.)*?\"\"\""
+    rb"|'(?!'')(?:[^\\'\r\n]|\\\r\n|\\.)*'|\"(?!\"\")(?:[^\\\"\r\n]|\\\r\n|\\.)*\""
+    rb"|(?P<quote>['\"])",
+    re.DOTALL,
+)
+"""What matters for matching brackets. A `quote` begins a string that does not end."""
+
+
+class Call(Struct, frozen=True):
+    """A call of a dotted name.
+
+    `complete` is false if the call contains a syntax error. `path` leads to the called name in
+    the tree of the whole file; within a syntax error, `node` belongs to another tree.
+    """
+
+    node: Node
+    callee: Node
+    names: tuple[str, ...]
+    path: Path
+    complete: bool
+
+
+class Callee(Struct, frozen=True):
+    """A dotted name: its node, the node that contains it, and the path to its last identifier."""
+
+    node: Node
+    parent: Node
+    names: tuple[str, ...]
+    path: Path
+
+
+def find_callee(syntax: Syntax, offset: int) -> Callee | None:
+    """Return the dotted name that has an identifier at an offset."""
+    path = syntax.path(offset)
+    if path[-1].type != "identifier":
+        return None
+    index = len(path) - 1
+    while path[index - 1].type in ("attribute", "dotted_name"):
+        index -= 1
+    names = dotted(syntax.data, path[index])
+    return None if names is None else Callee(path[index], path[index - 1], names, path)
+
+
+def find_call(syntax: Syntax, offset: int) -> Call | None:
+    """Return the call of the dotted name that has an identifier at an offset."""
+    callee = find_callee(syntax, offset)
+    if callee is None:
+        return None
+    call = callee.parent if callee.parent.type == "call" else None
+    if call is not None and call.child_by_field_name("function") != callee.node:
+        call = None
+    if call is not None and not call.has_error:
+        return Call(call, callee.node, callee.names, callee.path, complete=True)
+    if not syntax.root.has_error:
+        return None
+    repaired = _call_alone(syntax.data, callee.node)
+    call = repaired or call
+    if call is None:
+        return None
+    return Call(call, callee.node, callee.names, callee.path, complete=repaired is not None)
+
+
+def _call_alone(data: bytes, callee: Node) -> Node | None:
+    """Parse a call by itself, from the called name to the parenthesis that closes it."""
+    end = _closing(data, callee.end_byte)
+    if end is None:
+        return None
+    # The points do not matter: only offsets are used.
+    alone = Range(Point(0, 0), Point(0, end), callee.start_byte, end)
+    tree = Parser(PYTHON, included_ranges=[alone]).parse(data)
+    node = tree.root_node.named_child(0) if tree.root_node.named_child_count == 1 else None
+    node = node and node.named_child(0)
+    if node is None or node.type != "call" or tree.root_node.has_error:
+        return None
+    return node
+
+
+def _closing(data: bytes, offset: int) -> int | None:
+    """Return the end of the parentheses at an offset, or None if they do not close."""
+    found = _OPENING.match(data, offset)
+    if found is None:
+        return None
+    depth = 0
+    for token in _TOKEN.finditer(data, offset, offset + MAX_CALL_SIZE):
+        if token["quote"]:
+            return None
+        depth += bool(token["open"]) - bool(token["close"])
+        if depth == 0 and token["close"]:
+            return token.end()
+    return None
+
+
+def call_of(syntax: Syntax, node: Node | None, path: Path) -> Call | None:
+    """Return an expression at a path as the call of a dotted name, or None if it is none."""
+    if node is None or node.type != "call" or node.has_error:
+        return None
+    function = node.child_by_field_name("function")
+    names = None if function is None else dotted(syntax.data, function)
+    return Call(node, function, names, path, complete=True) if function and names else None
+
+
+class Arguments(Struct, frozen=True):
+    """The arguments of a call by the names of the parameters.
+
+    `certain` is false if the call may have further arguments, as in ``f(*args)``.
+    """
+
+    values: dict[str, Node]
+    certain: bool
+
+
+def arguments(syntax: Syntax, call: Call, parameters: Sequence[str]) -> Arguments:
+    """Return the arguments of a call of a function that has these positional parameters."""
+    listed = call.node.child_by_field_name("arguments")
+    if listed is None or listed.type != "argument_list":
+        return Arguments({}, certain=False)
+    if not call.complete:
+        return Arguments(_first_argument(listed, parameters), certain=False)
+    values: dict[str, Node] = {}
+    positional = iter(parameters)
+    certain = True
+    for node in listed.named_children:
+        match node.type:
+            case "comment":
+                pass
+            case "keyword_argument":
+                name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
+                if name is not None and value is not None:
+                    values.setdefault(syntax.source(name).decode("utf-8", "replace"), value)
+            case "list_splat" | "dictionary_splat" | "parenthesized_list_splat":
+                positional = iter(())
+                certain = False
+            case _:
+                parameter = next(positional, None)
+                if parameter is not None:
+                    values[parameter] = node
+    return Arguments(values, certain)
+
+
+def _first_argument(listed: Node, parameters: Sequence[str]) -> dict[str, Node]:
+    """Return the first argument of a call that contains a syntax error, if it is a whole string."""
+    opening, first, following = (*listed.children, None, None, None)[:3]
+    if opening is None or first is None or following is None:
+        return {}
+    whole = first.type == "string" and not first.has_error and following.type in (",", ")")
+    return {parameters[0]: first} if opening.type == "(" and whole else {}
