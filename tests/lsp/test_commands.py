@@ -135,6 +135,32 @@ async def test_a_lens_of_an_answered_event_answers_nothing(tester: CommandTester
     assert tester.client.questions == []
 
 
+async def test_only_another_event_of_the_same_run_is_mentioned(tester: CommandTester) -> None:
+    event = await tester.make()
+    await tester.make(run="r2")
+    await tester.answer_elsewhere(event, True)  # and the session does not know this yet
+    await tester.run("approve", tester.argument(event))
+    assert "is waiting" not in tester.client.messages[0][1]
+
+
+async def test_an_event_of_the_same_name_that_is_created_meanwhile_is_not_answered(
+    tester: CommandTester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = await tester.make()
+    signal = tester.session.service.signal
+    created = []
+
+    async def signal_late(write: Any, value: Payload) -> Event:
+        created.append(await tester.make(parent="a1"))
+        await tester.answer_elsewhere(event, False)
+        return await signal(write, value)
+
+    monkeypatch.setattr(tester.session.service, "signal", signal_late)
+    assert await tester.run("approve", "r1", "deploy") is None
+    assert (await tester.current(created[0])).pending
+    assert (await tester.current(event)).payload is False
+
+
 async def test_the_end_of_an_aborted_event_is_reported_with_its_reason(
     tester: CommandTester,
 ) -> None:

@@ -124,11 +124,10 @@ class Answers:
         return options[chosen], event_argument(options[chosen], backend)
 
     async def show(self, event: Event) -> None:
-        """Show an event: its document, its page, or else a message."""
+        """Show an event: its document, or else a message."""
         uri = self._session.document_uri(event)
         if uri is None or not await self._session.client.show_document(uri):
-            text = texts.question(event, 1000) if event.pending else texts.outcome(event)
-            self._show(text)
+            self._show(texts.summary(event))
 
     def explain(self, event: Event) -> None:
         """Show how to answer an event for which the editor has no input."""

@@ -23,6 +23,8 @@ from flyte_sidecar.lsp.event_arguments import EventArgument
 
 MAX_NAME_LENGTH = 80
 MAX_TEXT_LENGTH = 300
+MAX_PROMPT_LENGTH = 1000
+"""Maximum lengths in messages, in characters."""
 
 _EXAMPLES: dict[ExpectedType | None, object] = {
     "bool": True,
@@ -49,8 +51,14 @@ def title(event: Event) -> str:
 def question(event: Event, length: int = MAX_TEXT_LENGTH) -> str:
     """Return the question that the event asks."""
     prompt = one_line(event.prompt or "", length)
-    asks = f" asks: {prompt} ({one_line(event.name)})" if prompt else f" waits: {title(event)}"
-    return one_line(event.run_name) + asks
+    asks = f"asks: {prompt}" if prompt else "waits for an answer"
+    return f"{one_line(event.run_name)} {asks} ({one_line(event.name)})"
+
+
+def summary(event: Event) -> str:
+    """Return an event as a message, for editors that cannot show its document."""
+    text = question(event, MAX_PROMPT_LENGTH) if event.pending else outcome(event)
+    return f"{text}\n{one_line(event.url, MAX_PROMPT_LENGTH)}" if event.url else text
 
 
 def outcome(event: Event) -> str:
