@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec import to_builtins
 from msgspec.structs import replace
 
@@ -464,6 +467,31 @@ async def test_a_malformed_command_names_the_argument(
     assert caught.value.data == {"path": path}
     assert f"argument {int(path[-1]) + 1} of flyteSidecar.{command}" in caught.value.message
     assert tester.client.messages == []
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+events = st.fixed_dictionaries(
+    {"runName": st.just("r1") | st.text()},
+    optional={
+        key: st.just("deploy") | st.text() | json_values
+        for key in ("name", "actionName", "org", "project", "domain", "backend")
+    },
+)
+NAMES = ("approve", "reject", "signal", "abort", "refresh", "showPending", "showEvent")
+commands = st.sampled_from([f"flyteSidecar.{name}" for name in NAMES])
+
+
+@given(commands, st.lists(events | json_values, max_size=4))
+@settings(max_examples=50)
+async def test_any_arguments_are_handled_or_rejected(
+    tester: CommandTester, command: str, arguments: list[Any]
+) -> None:
+    with suppress(InvalidParams):
+        await tester.commands.execute(command, arguments)
 
 
 async def test_an_unknown_command_is_rejected(tester: CommandTester) -> None:

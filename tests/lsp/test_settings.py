@@ -36,6 +36,17 @@ def test_every_form_of_the_section_is_accepted(value: object) -> None:
     assert parsed(value) == Settings(runs=("train-*",), asking=False)
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"flyteSidecar": {"trace": {"server": "off"}, "asking": False}},
+        {"flyteSidecar.trace.server": "off", "flyteSidecar.asking": False},
+    ],
+)
+def test_the_trace_setting_of_vs_code_is_not_unknown(value: object) -> None:
+    assert parsed(value) == Settings(asking=False)
+
+
 def test_every_setting_is_read_from_its_key() -> None:
     section = {
         "backend": "flyte",

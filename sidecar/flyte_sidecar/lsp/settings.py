@@ -21,6 +21,9 @@ MAX_PROBLEMS = 10
 MAX_QUOTED_LENGTH = 60
 """Maximum length of an unknown key that a problem quotes."""
 
+OF_CLIENTS = ("trace", "trace.server")
+"""Members of the section that VS Code's LSP client reads itself."""
+
 Text = Annotated[str, Meta(max_length=4096, pattern=r"^(?![\s\S]*[\x00-\x1f\x7f])")]
 Pattern = Annotated[str, Meta(max_length=1000)]
 Patterns = Annotated[tuple[Pattern, ...], Meta(max_length=100)]
@@ -189,7 +192,7 @@ def _members(value: Mapping[Any, object]) -> tuple[dict[str, object], list[objec
     else:
         members = {k: m for k, m in value.items() if k in _fields() or not _is_section(k, m)}
     known = {key: member for key, member in members.items() if key in _fields()}
-    return known, [key for key in members if key not in _fields()]
+    return known, [key for key in members if key not in _fields() and key not in OF_CLIENTS]
 
 
 def _is_section(key: object, member: object) -> bool:
