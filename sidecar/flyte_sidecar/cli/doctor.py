@@ -13,10 +13,10 @@ from flyte_sidecar.backends.flyte import FlyteBackend
 from flyte_sidecar.backends.local import LocalBackend
 from flyte_sidecar.backends.local.mutations import user_name
 from flyte_sidecar.backends.local.open_file import check_location
-from flyte_sidecar.cli.terminal import sanitize
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.backend import EventBackend
 from flyte_sidecar.events.model import Run, Target
+from flyte_sidecar.events.plain_text import sanitize
 from flyte_sidecar.protocol import PROTOCOL_VERSION
 from flyte_sidecar.server.settings import Options, make_backend
 

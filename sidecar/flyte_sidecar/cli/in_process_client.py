@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Raw, Struct, json
 
-from flyte_sidecar.cli import terminal
+from flyte_sidecar.events.plain_text import sanitize
 from flyte_sidecar.protocol.results import Error
 from flyte_sidecar.rpc.header_framing import HeaderDecoder
 from flyte_sidecar.rpc.memory_transport import MemoryTransport
@@ -82,7 +82,7 @@ class InProcessClient:
 
 def fail(error: Error) -> int:
     """Print the error of a response, and return the exit status."""
-    sys.stderr.write(terminal.sanitize(f"{error.data.kind}: {error.message}") + "\n")
+    sys.stderr.write(sanitize(f"{error.data.kind}: {error.message}") + "\n")
     return 1
 
 

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _interrupted()
     except SidecarError as error:
-        from flyte_sidecar.cli.terminal import sanitize
+        from flyte_sidecar.events.plain_text import sanitize
 
         print(f"{error.kind}: {sanitize(error.message)}", file=sys.stderr)
         return 1

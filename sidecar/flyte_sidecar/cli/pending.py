@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from flyte_sidecar._futures import resolve
 from flyte_sidecar.cli import logs, standard_streams, terminal
 from flyte_sidecar.events.model import MAX_PAGE_LIMIT, Event, PendingQuery
+from flyte_sidecar.events.plain_text import sanitize
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.protocol.results import encode
 from flyte_sidecar.server.settings import Options, make_backend
@@ -77,7 +78,7 @@ def _row(event: Event, now: datetime, width: int | None) -> list[str]:
     if event.expires_at is not None:
         expires = f"in {_duration((event.expires_at - now).total_seconds())}"
     cells = [event.run_name, event.name, event.expected_type or "?", age, expires]
-    row = [terminal.sanitize(cell) for cell in (*cells, event.prompt or "")]
+    row = [sanitize(cell) for cell in (*cells, event.prompt or "")]
     return row if width is None else [terminal.truncate(cell, width) for cell in row]
 
 

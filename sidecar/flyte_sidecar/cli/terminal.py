@@ -1,7 +1,6 @@
 """Terminal output: sanitized text, aligned columns, and colour.
 
-Names and prompts are untrusted. Unsanitized, they could move the cursor, clear the screen or
-hide other text. `rich` and `wcwidth` measure widths more precisely, but importing them takes
+`rich` and `wcwidth` measure widths more precisely, but importing them takes
 longer than everything else that a verb does.
 """
 
@@ -13,34 +12,11 @@ import sys
 import unicodedata
 from collections.abc import Callable
 
+from flyte_sidecar.events.plain_text import JOINERS, is_safe
+
 BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"
 
-_JOINERS = "\u200c\u200d"
-"""Invisible characters without which some scripts and emoji cannot be written."""
-
 _NOT_PRINTABLE_ASCII = re.compile(r"[^ -~]")
-
-
-def is_safe(character: str) -> bool:
-    """Return whether a character may be printed without escaping.
-
-    Controls, format characters (those that reorder text or are invisible), line separators,
-    surrogates and unassigned characters may not. Python's `isprintable` rejects these Unicode
-    categories and also spaces, which may be printed.
-    """
-    printable = character.isprintable() or character in _JOINERS
-    return printable or unicodedata.category(character) == "Zs"
-
-
-def sanitize(text: str) -> str:
-    """Return the text on one line, with unsafe characters escaped."""
-    if text.isprintable():
-        return text
-    return "".join(map(_escaped, " ".join(text.split())))
-
-
-def _escaped(character: str) -> str:
-    return character if is_safe(character) else character.encode("unicode_escape").decode()
 
 
 def sanitize_json(text: bytes) -> bytes:
@@ -65,7 +41,7 @@ def width(text: str) -> int:
 def _columns(character: str) -> int:
     if character.isascii():
         return 1
-    if character in _JOINERS or unicodedata.category(character) in ("Mn", "Me"):
+    if character in JOINERS or unicodedata.category(character) in ("Mn", "Me"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
 

@@ -12,6 +12,7 @@ from msgspec import Raw, Struct, field, json
 from flyte_sidecar.cli import standard_streams, terminal
 from flyte_sidecar.cli.in_process_client import InProcessClient, Response, fail, in_process_client
 from flyte_sidecar.events.model import SUCCEEDED, Event
+from flyte_sidecar.events.plain_text import sanitize
 from flyte_sidecar.protocol import methods, results
 from flyte_sidecar.rpc.write_fd import write_fd
 from flyte_sidecar.server.settings import Options
@@ -96,7 +97,7 @@ async def _print(table: _Table, stdout: _StdoutWriter, notification: _Notificati
         await stdout.write(terminal.line(table.row(changed.change, changed.event)))
     elif method == methods.DISCONNECTED.name:
         error = json.decode(params, type=results.WatchDisconnected).error
-        _print_status(f"disconnected: {error.data.kind}: {terminal.sanitize(error.message)}")
+        _print_status(f"disconnected: {error.data.kind}: {sanitize(error.message)}")
     elif method == methods.RESYNCED.name:
         _print_status("reconnected; every change is shown")
     elif terminal.columns() is not None:
@@ -117,16 +118,16 @@ class _Table:
         ]
 
     def row(self, change: str, event: Event) -> str:
-        run, name = terminal.sanitize(event.run_name), terminal.sanitize(event.name)
+        run, name = sanitize(event.run_name), sanitize(event.name)
         columns = terminal.columns()
         if columns is not None:
             width = max(10, columns // 4)
             run, name = terminal.truncate(run, width), terminal.truncate(name, width)
-        phase = terminal.sanitize(event.phase)
+        phase = sanitize(event.phase)
         cells = self._aligned(
             [_time(change, event), change, run, name, event.expected_type or "?", phase]
         )
-        summary = terminal.sanitize(_summary(event))
+        summary = sanitize(_summary(event))
         if columns is not None:
             left = columns - terminal.width("  ".join(cells)) - 2
             summary = terminal.truncate(summary, max(20, left))
