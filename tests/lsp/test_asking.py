@@ -55,7 +55,7 @@ async def new_window(session: FakeSession, tmp_path: Path) -> AsyncIterator[Call
 
     def new_window() -> Window:
         own = FakeSession(EventService(session.service.backend))
-        windows.append(Window(own, tmp_path / "asked"))
+        windows.append(Window(own, tmp_path / "state"))
         return windows[-1]
 
     yield new_window
@@ -217,7 +217,7 @@ async def test_a_folder_that_cannot_be_used_does_not_prevent_questions(
     session: FakeSession, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")
-    window = Window(session, tmp_path / "file" / "asked")
+    window = Window(session, tmp_path / "file")
     await window.start_waiting("n1")
     await window.start_waiting("n2")
     await window.client.question(2)

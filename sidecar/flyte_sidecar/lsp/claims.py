@@ -30,16 +30,16 @@ _NAME = re.compile("[0-9a-f]{32}")
 
 
 class Claims:
-    """The claims in a folder, which all processes of a user share.
+    """The claims in a folder that all processes of a user share, and nobody else can read.
 
     Parameters
     ----------
-    folder
-        The folder, which is created if necessary. Only its owner can read and change it.
+    state_folder
+        The user's folder for the state of all sidecars. It is created if necessary.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, state_folder: Path) -> None:
+        self._folder = state_folder / "asked"
         self._claimed = 0
 
     def claim(self, backend: str, key: EventKey) -> bool:
