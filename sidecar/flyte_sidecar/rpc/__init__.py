@@ -10,6 +10,7 @@ unpaired_surrogates     surrogates in strings, which UTF-8 cannot represent
 error_messages          error messages about invalid requests
 internal_error          the response to an unexpected exception
 requests                a request from its arrival to its response; handlers
+client_requests         requests to the client, and its responses
 batches                 collects the responses to a batch into one array, within size limits
 connection              reads requests and starts them
 responder               the ids in flight; sends exactly one response to each request

@@ -15,6 +15,7 @@ from flyte_sidecar.errors import InvalidRequest, MethodNotFound, SidecarError, T
 from flyte_sidecar.rpc.batches import Batch
 from flyte_sidecar.rpc.cancellation import cancel_handler
 from flyte_sidecar.rpc.canonical_ids import canonical_id
+from flyte_sidecar.rpc.client_requests import ClientRequests
 from flyte_sidecar.rpc.decode_params import ABSENT
 from flyte_sidecar.rpc.error_messages import quote, suggestion
 from flyte_sidecar.rpc.framing import MAX_MESSAGE_BYTES, Frame, Framing, Malformed
@@ -85,6 +86,7 @@ class Connection:
         self.runner = TaskRunner(self._responder.respond_to_pending, self._task_finished)
         self.shutdown = Shutdown(self.runner, self.output)
         self._in_flight = self._responder.in_flight
+        self._client_requests = ClientRequests(self._encoder, self.output)
         self._handlers = {
             **handlers,
             **self.shutdown.handlers(),
@@ -95,9 +97,11 @@ class Connection:
         self._context = Context(
             page_bytes,
             self.notify,
+            self._client_requests.send,
             self.output.wait_for_room,
             self.counters,
             self.shutdown.end_with_process,
+            self._handlers.update,
         )
         self._requests = 0
         self._reading = True
@@ -147,6 +151,7 @@ class Connection:
             status = 1
         self._input_over = self.runner.ended = True
         self.output.close()
+        self._client_requests.close()
         self.shutdown.end_now(status)
 
     # Reading messages:
@@ -234,7 +239,8 @@ class Connection:
     ) -> None:
         method = message.method
         if method is None and (message.result is not ABSENT or message.error is not ABSENT):
-            return  # a response, although the sidecar sent no request
+            self._client_requests.receive(message)
+            return
         self._requests += 1
         request_id, key, entry, error = bytes(message.id), None, None, None
         if request_id or method is None or message.jsonrpc != "2.0":

@@ -86,7 +86,11 @@ def _decode_leniently(message: bytes) -> Envelope | Malformed:
     method, request_id, params = map(bytes, (members.method, members.id, members.params))
     has_surrogates = replaced != message
     if method in (b"", b"null") and not (members.result is members.error is ABSENT):
-        return Envelope(result=members.result, error=members.error)
+        response = Envelope(id=members.id, result=members.result, error=members.error)
+        if has_surrogates and bytes(response.result):
+            result = Raw(restore_surrogates(bytes(response.result)))
+            response = structs.replace(response, result=result)
+        return response
     if has_surrogates and UNPAIRED in request_id:
         return Malformed(InvalidRequest(f"the id {HAS_SURROGATE}"))
     if has_surrogates and UNPAIRED in method:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from msgspec import Raw, Struct
@@ -12,6 +12,7 @@ from flyte_sidecar._futures import AWAITABLE
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.rpc.batches import BatchEntry
 from flyte_sidecar.rpc.concurrency_limit import ConcurrencyLimit
+from flyte_sidecar.rpc.messages import Envelope
 
 
 class Request(Struct, frozen=True, eq=False):
@@ -96,19 +97,25 @@ class Context(Struct, frozen=True, eq=False):
         Size in bytes that the result of a listing should not exceed.
     notify
         Sends a notification: its method and params.
+    request_client
+        Sends a request, its method and params, and returns a future of the client's response.
     wait_for_room
         Waits while there is back-pressure, so that a notification can be written at once.
     counters
         Returns the connection's counters.
     end_with_process
         Ends the connection when the process with this id ends.
+    add_handlers
+        Adds methods to the connection, from the next message on.
     """
 
     page_bytes: int
     notify: Callable[[str, object], None]
+    request_client: Callable[[str, object], asyncio.Future[Envelope]]
     wait_for_room: Callable[[], Awaitable[None]]
     counters: Callable[[], ConnectionCounters]
     end_with_process: Callable[[int], None]
+    add_handlers: Callable[[Mapping[str, Handler]], None]
 
 
 class Handler(Struct, frozen=True):

@@ -43,6 +43,14 @@ class ResponseEncoder:
         text = notification(method, self._encode(params))
         return self._framing.frame(self._framing.escape(text))
 
+    def request(self, request_id: bytes, method: str, params: object) -> bytes:
+        """Return a framed request to the client; `params` may be None."""
+        text = b'{"jsonrpc":"2.0","id":%b,"method":%b' % (request_id, json.encode(method))
+        if params is not None:
+            text += b',"params":%b' % self._encode(params)
+        text += b"}"
+        return self._framing.frame(self._framing.escape(text))
+
     def frame(self, text: bytes) -> bytes:
         """Return a JSON text in the frame of the connection."""
         return self._framing.frame(text)
