@@ -25,6 +25,7 @@ HEAVY = {
     "pygls",
     "synchronicity",
     "attrs",
+    "tree_sitter",
     "cattrs",
     "jsonschema",
 }

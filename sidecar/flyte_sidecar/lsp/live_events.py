@@ -141,6 +141,10 @@ class LiveEvents:
         events, others = found[:MAX_DISTINGUISHED], found[MAX_DISTINGUISHED:]
         return (*(event for event in events if _may_be(self._tasks.get(event), task)), *others)
 
+    def get(self, key: EventKey) -> Event | None:
+        """Return a pending event by its `event_key`."""
+        return self._index.get(key)
+
     def names(self) -> Iterable[str]:
         """Return the names of the pending and the recently resolved events."""
         return {*self._index.names, *(event.name for event in self._resolved.values())}

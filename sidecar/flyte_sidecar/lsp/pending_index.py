@@ -88,6 +88,10 @@ class PendingIndex:
         self._forget_order(event)
         return event
 
+    def get(self, key: EventKey) -> Event | None:
+        """Return an event by its key."""
+        return self._events.get(key)
+
     def all(self) -> Sequence[Event]:
         """Return the events in order of creation."""
         return self._in_order(None, self._events)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json as python_json
 import math
 import time
 from collections.abc import Callable
@@ -50,6 +51,8 @@ from flyte_sidecar.rpc.decode_params import params_decoder
 from flyte_sidecar.rpc.requests import Context, Deferred, Handler
 
 if TYPE_CHECKING:
+    from flyte_sidecar.lsp.session import EditorSession
+    from flyte_sidecar.server.backends import Backends
     from flyte_sidecar.server.watches import OpenWatches
 
 S = TypeVar("S", bound=Struct)
@@ -66,15 +69,14 @@ class MethodHandlers:
 
     Parameters
     ----------
-    service
-        The event core.
     version
         The sidecar's own version.
     """
 
-    def __init__(self, service: EventService, version: str) -> None:
-        self._service = service
+    def __init__(self, backends: Backends, version: str) -> None:
+        self._backends = backends
         self._version = version
+        self._editor: EditorSession | None = None
         self._started = time.monotonic()
         self._initialized = False
 
@@ -98,7 +100,9 @@ class MethodHandlers:
         }
         return {
             method.name: Handler(
-                decode=params_decoder(method.params),
+                decode=_initialize_decoder()
+                if method.name == "initialize"
+                else params_decoder(method.params),
                 handle=bound[method.name],
                 notification=method.notification,
                 open_ended=method.open_ended,
@@ -108,6 +112,15 @@ class MethodHandlers:
             for method in methods.METHODS
             if method.name in bound
         }
+
+    async def close(self) -> None:
+        """Stop the language server, if there is one."""
+        if self._editor is not None:
+            await self._editor.close()
+
+    @property
+    def _service(self) -> EventService:
+        return self._backends.service
 
     def _list(self, params: ListParams, context: Context) -> MaybeAwaitable[EventPage]:
         query = _from_params(Query, params, run=self._run(params), max_bytes=context.page_bytes)
@@ -164,24 +177,40 @@ class MethodHandlers:
         updates = CoalescingQueue(selector)
         return self._watches.open(params.watch, updates, self._service.watch(updates), context)
 
-    def _initialize(self, params: InitializeParams, context: Context) -> results.InitializeResult:
+    def _initialize(self, initialize: _Initialize, context: Context) -> results.InitializeResult:
         if self._initialized:
             raise InvalidRequest("the connection is already initialized")
         self._initialized = True
-        if params.process_id is not None:
-            context.end_with_process(params.process_id)
+        process_id = initialize.params.process_id
+        if process_id is not None:
+            context.end_with_process(process_id)
+        capabilities = self._start_editor(initialize.text, context)
         experimental = {
             "protocolVersion": PROTOCOL_VERSION,
             "schemaHash": SCHEMA_HASH,
             "backend": self._backend(results.Backend),
         }
         return results.InitializeResult(
-            capabilities={"experimental": {"flyteSidecar": experimental}},
+            capabilities={**capabilities, "experimental": {"flyteSidecar": experimental}},
             server_info=results.ServerInfo(name="flyte-sidecar", version=self._version),
             protocol_version=PROTOCOL_VERSION,
             schema_hash=SCHEMA_HASH,
             backend=self._backend(results.Backend),
         )
+
+    def _start_editor(self, text: Raw, context: Context) -> dict[str, Any]:
+        """Start the language server if the client edits text, and return its capabilities."""
+        if b'"textDocument"' not in bytes(text):
+            return {}  # most clients are no editors
+        from flyte_sidecar.lsp.capabilities import edits_text
+        from flyte_sidecar.lsp.session import EditorSession
+
+        params = python_json.loads(bytes(text))  # accepts unpaired surrogates
+        if not edits_text(params):
+            return {}
+        self._editor = EditorSession(params, self._backends, context)
+        context.add_handlers(self._editor.handlers())
+        return self._editor.capabilities
 
     async def _discover(self, _: Params, __: Context) -> Raw:
         """Create the document in a thread, because it takes about ten milliseconds."""
@@ -236,6 +265,18 @@ class MethodHandlers:
         elif params.name is None:
             raise InvalidParams("either `name` or `actionName` is required", path="/name")
         return Target(self._run(params), params.name, params.parent, params.action_name)
+
+
+class _Initialize(Struct):
+    """The decoded params of `initialize`, and their JSON text with the members for editors."""
+
+    params: InitializeParams
+    text: Raw
+
+
+def _initialize_decoder() -> Callable[[Raw], _Initialize]:
+    decode = params_decoder(InitializeParams)
+    return lambda text: _Initialize(decode(text), text)
 
 
 def _from_params(model: type[S], params: Struct, **members: Any) -> S:

@@ -11,28 +11,29 @@ from contextlib import suppress
 from typing import Any
 
 from flyte_sidecar._version import VERSION
-from flyte_sidecar.events.service import EventService
 from flyte_sidecar.protocol.results import encode
 from flyte_sidecar.rpc.connection import Connection
 from flyte_sidecar.rpc.stdio import StdioTransport
+from flyte_sidecar.server.backends import Backends
 from flyte_sidecar.server.handlers import MethodHandlers
-from flyte_sidecar.server.settings import Options, make_backend
+from flyte_sidecar.server.settings import Options
 
 logger = logging.getLogger(__name__)
 
 BACKEND_CLOSE_TIMEOUT = 2.0
-"""Seconds that the backend may take to close."""
+"""Seconds that the backends may take to close."""
 
 
 class Sidecar:
-    """One connection to one backend. Requires a running event loop."""
+    """One connection. Requires a running event loop."""
 
     def __init__(self, options: Options) -> None:
-        self.backend = make_backend(options)
+        self._backends = Backends(options)
+        self._methods = MethodHandlers(self._backends, VERSION)
         self.connection = Connection(
-            MethodHandlers(EventService(self.backend), VERSION).handlers(),
+            self._methods.handlers(),
             encode,
-            snapshot=self.backend.snapshot,
+            snapshot=self._backends.snapshot,
             framing=options.framing,
             max_message_bytes=options.max_message_bytes,
         )
@@ -41,12 +42,16 @@ class Sidecar:
             self.shutdown.end_with_process(options.parent_pid)
 
     async def ended(self) -> int:
-        """Wait for the end of the connection, close the backend, and return the exit status."""
+        """Wait for the end of the connection, close the backends, and return the exit status."""
         status = await self.shutdown.ended
         timeout = 0 if self.shutdown.at_once else BACKEND_CLOSE_TIMEOUT
         with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self.backend.close(), timeout)
+            await asyncio.wait_for(self._close(), timeout)
         return status
+
+    async def _close(self) -> None:
+        await self._methods.close()
+        await self._backends.close()
 
 
 def run(options: Options, stdin: int, stdout: int) -> int:

@@ -88,6 +88,23 @@ def deployment(options: Options) -> Deployment:
     )
 
 
+def backend_arguments(options: Options) -> list[str]:
+    """Return the command-line arguments that select the backend of the options."""
+    names = ["backend", "org", "project", "domain"]
+    if options.backend == "local":
+        names.append("store")
+    else:
+        names += ["endpoint", "insecure", "ca_cert_file", "insecure_skip_verify"]
+    arguments = []
+    for name in names:
+        value = getattr(options, name)
+        if value:
+            arguments.append(f"--{name.replace('_', '-')}")
+            if value is not True:
+                arguments.append(value)
+    return arguments
+
+
 def store_path(chosen: str | os.PathLike[str] | None) -> str:
     """Return the absolute path of the store, or of the default store for None.
 

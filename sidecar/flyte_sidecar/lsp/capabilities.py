@@ -1,0 +1,158 @@
+"""What an editor supports, and what the language server offers to it.
+
+The response to `initialize` is made here, without pygls, so that it does not wait until pygls is
+loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from msgspec import Struct
+
+Encoding = Literal["utf-8", "utf-16", "utf-32"]
+"""How an editor counts the characters of a line."""
+
+DEFAULT_ENCODING: Encoding = "utf-16"
+"""LSP's default."""
+
+CONTENT_SCHEME = "flyte-event"
+"""URI scheme of the documents that show the prompt of an event."""
+
+COMMANDS = tuple(
+    f"flyteSidecar.{name}"
+    for name in ("approve", "reject", "signal", "abort", "refresh", "showPending", "showEvent")
+)
+
+REQUESTS = (
+    "textDocument/codeAction",
+    "textDocument/codeLens",
+    "textDocument/completion",
+    "textDocument/declaration",
+    "textDocument/definition",
+    "textDocument/diagnostic",
+    "textDocument/documentSymbol",
+    "textDocument/hover",
+    "workspace/executeCommand",
+    "workspace/textDocumentContent",
+)
+"""The requests that an editor may send, besides those of any client."""
+
+NOTIFICATIONS = (
+    "$/setTrace",
+    "initialized",
+    "textDocument/didChange",
+    "textDocument/didClose",
+    "textDocument/didOpen",
+    "window/workDoneProgress/cancel",
+    "workspace/didChangeConfiguration",
+    "workspace/didChangeWorkspaceFolders",
+)
+
+
+class ClientFeatures(Struct, frozen=True, kw_only=True):
+    """The optional features of LSP that an editor supports.
+
+    Attributes
+    ----------
+    encoding
+        How positions are counted, in both directions.
+    pulls_diagnostics, receives_diagnostics
+        Whether the editor requests diagnostics, and whether it accepts them unasked.
+    """
+
+    encoding: Encoding
+    refreshes_lenses: bool
+    pulls_diagnostics: bool
+    receives_diagnostics: bool
+    refreshes_diagnostics: bool
+    renders_markdown: bool
+    nests_symbols: bool
+    runs_code_actions: bool
+    shows_documents: bool
+    reads_content: bool
+    shows_progress: bool
+    sends_configuration: bool
+    registers_configuration: bool
+
+
+def edits_text(initialize: Mapping[str, Any]) -> bool:
+    """Return whether the params of `initialize` are those of an editor."""
+    text_document = _member(initialize, "capabilities.textDocument")
+    return isinstance(text_document, dict) and bool(text_document)
+
+
+def client_features(initialize: Mapping[str, Any]) -> ClientFeatures:
+    """Return what an editor supports. A member of an unexpected type counts as absent."""
+    capabilities = _member(initialize, "capabilities")
+
+    def has(path: str) -> bool:
+        return _member(capabilities, path) is True
+
+    def supports(path: str) -> bool:
+        return isinstance(_member(capabilities, path), dict)
+
+    return ClientFeatures(
+        encoding=_encoding(_member(capabilities, "general.positionEncodings")),
+        refreshes_lenses=has("workspace.codeLens.refreshSupport"),
+        pulls_diagnostics=supports("textDocument.diagnostic"),
+        receives_diagnostics=supports("textDocument.publishDiagnostics"),
+        refreshes_diagnostics=has("workspace.diagnostics.refreshSupport"),
+        renders_markdown="markdown" in _list(capabilities, "textDocument.hover.contentFormat"),
+        nests_symbols=has("textDocument.documentSymbol.hierarchicalDocumentSymbolSupport"),
+        runs_code_actions=supports("textDocument.codeAction.codeActionLiteralSupport"),
+        shows_documents=has("window.showDocument.support"),
+        reads_content=supports("workspace.textDocumentContent"),
+        shows_progress=has("window.workDoneProgress"),
+        sends_configuration=has("workspace.configuration"),
+        registers_configuration=has("workspace.didChangeConfiguration.dynamicRegistration"),
+    )
+
+
+def server_capabilities(client: ClientFeatures) -> dict[str, Any]:
+    """Return the capabilities of the server as LSP's ServerCapabilities."""
+    capabilities: dict[str, Any] = {
+        "textDocumentSync": {"openClose": True, "change": 2},
+        "codeActionProvider": True,
+        "codeLensProvider": {},
+        "completionProvider": {"triggerCharacters": ['"', "'"]},
+        "declarationProvider": True,
+        "definitionProvider": True,
+        "documentSymbolProvider": True,
+        "executeCommandProvider": {"commands": list(COMMANDS)},
+        "hoverProvider": True,
+        "workspace": {"workspaceFolders": {"supported": True, "changeNotifications": True}},
+    }
+    if client.encoding != DEFAULT_ENCODING:
+        capabilities["positionEncoding"] = client.encoding
+    if client.pulls_diagnostics:
+        capabilities["diagnosticProvider"] = {
+            "identifier": "flyte-sidecar",
+            "interFileDependencies": False,
+            "workspaceDiagnostics": False,
+        }
+    if client.reads_content:
+        capabilities["workspace"]["textDocumentContent"] = {"schemes": [CONTENT_SCHEME]}
+    return capabilities
+
+
+def _encoding(offered: object) -> Encoding:
+    """Return the first encoding that both sides support."""
+    if isinstance(offered, list):
+        for encoding in offered:
+            if encoding in ("utf-8", "utf-16", "utf-32"):
+                return encoding  # type: ignore[no-any-return]  # narrowed by the comparison
+    return DEFAULT_ENCODING
+
+
+def _list(members: object, path: str) -> list[Any]:
+    value = _member(members, path)
+    return value if isinstance(value, list) else []
+
+
+def _member(members: object, path: str) -> object:
+    """Return the value at a dotted path, None if there is none."""
+    for name in path.split("."):
+        members = members.get(name) if isinstance(members, dict) else None
+    return members

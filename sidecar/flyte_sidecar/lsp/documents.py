@@ -1,0 +1,138 @@
+"""The open documents: pygls keeps them, and their text is parsed in a thread.
+
+pygls's own text differs from LSP in what ends a line (form feeds and U+2028 do for pygls) and costs
+time in proportion to the file with each edit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import unquote
+
+from lsprotocol import types
+from pygls.uris import from_fs_path
+from pygls.workspace import TextDocument, Workspace
+
+from flyte_sidecar.lsp.capabilities import Encoding
+from flyte_sidecar.lsp.source.parser import ParsedSource, SourceFile
+from flyte_sidecar.lsp.source.syntax import Span
+from flyte_sidecar.lsp.source.text import SourceText
+
+PYTHON = "python"
+"""The language id of Python files."""
+
+
+class Document(TextDocument):
+    """An open Python file.
+
+    Attributes
+    ----------
+    file
+        The text, and what was parsed of it.
+    published
+        The parsed text whose problems the editor has received last.
+    """
+
+    def __init__(self, item: types.TextDocumentItem, encoding: Encoding) -> None:
+        super().__init__(item.uri, None, item.version, item.language_id)
+        self.file = SourceFile(SourceText(item.text))
+        self.published: ParsedSource | None = None
+        self._encoding = encoding
+        self._parsing: asyncio.Task[None] | None = None
+
+    @property
+    def source(self) -> str:
+        return str(self.file.text)
+
+    def apply_change(self, change: types.TextDocumentContentChangeEvent) -> None:
+        """Apply a change: of a range, or of the whole text."""
+        if isinstance(change, types.TextDocumentContentChangePartial):
+            start, end = self.offset(change.range.start), self.offset(change.range.end)
+            self.file.edit(start, end, change.text)
+        else:
+            self.file.replace(SourceText(change.text))
+
+    async def parsed(self) -> ParsedSource:
+        """Return what the current text contains, or the text to which it changes meanwhile."""
+        while self.file.parsed is None or self.file.parsed.text is not self.file.text:
+            if self._parsing is None or self._parsing.done():
+                self._parsing = asyncio.ensure_future(self._parse())
+            await asyncio.shield(self._parsing)
+        return self.file.parsed
+
+    async def _parse(self) -> None:
+        parse = self.file.snapshot().parse
+        try:
+            self.file.accept(await asyncio.to_thread(parse))
+        except RuntimeError:  # no thread can be started
+            self.file.accept(parse())
+
+    def may_declare(self, names: set[str]) -> bool:
+        """Return whether the document may declare one of the events."""
+        parsed = self.file.parsed
+        if parsed is None:
+            return True
+        return any(declaration.name in names for declaration in parsed.declarations)
+
+    def range(self, parsed: ParsedSource, span: Span) -> types.Range:
+        """Return a span of a parsed text as the editor counts it."""
+        return range_of(parsed.text, span, self._encoding)
+
+    def offset(self, position: types.Position) -> int:
+        """Return the byte offset of a position in the current text."""
+        return self.file.text.offset(position.line, position.character, self._encoding)
+
+
+class Documents(Workspace):
+    """The open documents of an editor, as pygls's workspace.
+
+    Attributes
+    ----------
+    opened
+        The open Python files, by their decoded URIs. Other documents are not kept.
+    """
+
+    def __init__(self, encoding: Encoding) -> None:
+        super().__init__(None)
+        self.opened: dict[str, Document] = {}
+        self._encoding = encoding
+
+    def add_folders(self, params: types.InitializeParams) -> None:
+        """Add the workspace folders of an editor."""
+        for folder in params.workspace_folders or []:
+            self.add_folder(folder)
+        root = params.root_uri or (params.root_path and from_fs_path(params.root_path))
+        if root and not self.folders:
+            self.add_folder(types.WorkspaceFolder(root, ""))
+
+    def find(self, uri: str) -> Document | None:
+        """Return an open Python file by its URI."""
+        return self.opened.get(unquote(uri))
+
+    # Called by pygls:
+
+    def put_text_document(
+        self, text_document: types.TextDocumentItem, notebook_uri: str | None = None
+    ) -> None:
+        if text_document.language_id == PYTHON:
+            document = Document(text_document, self._encoding)
+            self.opened[unquote(text_document.uri)] = document
+
+    def update_text_document(
+        self,
+        text_doc: types.VersionedTextDocumentIdentifier,
+        change: types.TextDocumentContentChangeEvent,
+    ) -> None:
+        document = self.find(text_doc.uri)
+        if document is not None:
+            document.apply_change(change)
+            document.version = text_doc.version
+
+    def remove_text_document(self, doc_uri: str) -> None:
+        self.opened.pop(unquote(doc_uri), None)
+
+
+def range_of(text: SourceText, span: Span, encoding: Encoding) -> types.Range:
+    """Return a span of a text as an editor counts it."""
+    start, end = text.position(span.start, encoding), text.position(span.end, encoding)
+    return types.Range(types.Position(*start), types.Position(*end))

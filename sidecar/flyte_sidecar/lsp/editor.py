@@ -1,0 +1,177 @@
+"""What the features of one editor share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from flyte_sidecar._futures import wait_all
+from flyte_sidecar.events.intern_pool import EventKey
+from flyte_sidecar.events.model import Event
+from flyte_sidecar.events.service import EventService
+from flyte_sidecar.lsp.answers import Answers
+from flyte_sidecar.lsp.asking import Asking
+from flyte_sidecar.lsp.background import BackgroundTasks
+from flyte_sidecar.lsp.bridge import Bridge
+from flyte_sidecar.lsp.capabilities import ClientFeatures
+from flyte_sidecar.lsp.claims import Claims
+from flyte_sidecar.lsp.commands import Commands
+from flyte_sidecar.lsp.configuration import Configuration
+from flyte_sidecar.lsp.live_events import BackendState, LiveEvents
+from flyte_sidecar.lsp.progress import BackendProgress, Progress
+from flyte_sidecar.lsp.prompt_uris import prompt_uri
+from flyte_sidecar.lsp.settings import SECTION, Settings
+from flyte_sidecar.lsp.window import Window
+from flyte_sidecar.lsp.workspace_files import WorkspaceFiles
+
+REFRESH_TIMEOUT = 5.0
+"""Seconds that an editor may take to respond to a request to refresh its lenses."""
+
+
+class Editor:
+    """The state of the language server for one editor: a `SessionState`.
+
+    Attributes
+    ----------
+    features
+        What the editor supports.
+    documents
+        The open documents.
+    client
+        The editor's window.
+    events
+        The pending events of the current backend.
+    background
+        Tasks that end with the session.
+    files
+        The files of the workspace that are not open.
+    answers, commands
+        Answer events for the person, and run the commands of lenses.
+    """
+
+    def __init__(
+        self, bridge: Bridge, features: ClientFeatures, configuration: Configuration
+    ) -> None:
+        self.features = features
+        self.documents = bridge.documents
+        self.client = Window(bridge.server, features)
+        self.background = BackgroundTasks()
+        self._configuration = configuration
+        self._refresh_again = False
+        self._refreshing: asyncio.Task[None] | None = None
+        self.files = WorkspaceFiles()
+        self.answers = Answers(self)
+        self.commands = Commands(self, self.answers)
+        self._progress = Progress(self)
+        self._backend_progress = BackendProgress(self, self._progress)
+        self._asking = Asking(self, self.answers, Claims(configuration.backends.state_folder))
+        self.events = self._follow_events()
+
+    @property
+    def settings(self) -> Settings:
+        return self._configuration.settings
+
+    @property
+    def service(self) -> EventService:
+        return self._configuration.backends.service
+
+    @property
+    def backend_id(self) -> str:
+        return self._configuration.backends.backend_id
+
+    @property
+    def shell_command(self) -> Sequence[str]:
+        return self._configuration.backends.shell_command
+
+    def pending(self, name: str | None = None) -> Sequence[Event]:
+        return self.events.pending() if name is None else self.events.named(name)
+
+    def pending_event(self, key: EventKey) -> Event | None:
+        return self.events.get(key)
+
+    def refresh(self) -> None:
+        self.events.restart()
+        self.refresh_lenses()
+
+    def document_uri(self, event: Event) -> str | None:
+        return prompt_uri(event, self.backend_id) if self.features.reads_content else None
+
+    async def initialized(self) -> None:
+        """Read the editor's settings, if it has any, and ask to be notified when they change."""
+        if self.features.registers_configuration:
+            await self.client.register_configuration(SECTION)
+        if self.features.sends_configuration:
+            self.configure(await self.client.configuration(SECTION))
+        else:
+            self._show_problems()
+
+    async def configuration_changed(self, settings: object) -> None:
+        """Apply changed settings; an editor that sends none is asked for them."""
+        if settings is None and self.features.sends_configuration:
+            settings = await self.client.configuration(SECTION)
+        self.configure(settings)
+
+    def configure(self, value: object) -> None:
+        """Apply the settings that the editor sent."""
+        before, service = self.settings, self.service
+        self._configuration.update(value)
+        self._show_problems()
+        if self.service is not service or self.settings.runs != before.runs:
+            self.background.start(self.events.close())
+            self.events = self._follow_events()
+        if self.settings != before:
+            self._asking.on_change()
+            self.refresh_lenses()
+
+    def refresh_lenses(self) -> None:
+        """Ask the editor to request the code lenses again, if it supports that."""
+        if not self.features.refreshes_lenses:
+            return
+        self._refresh_again = True
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = self.background.start(self._refresh_lenses())
+
+    def describe(self) -> str:
+        """Return a line about the state, for the trace."""
+        state, count = self.events.state.phase, len(self.events.pending())
+        return f"events: {state}, {count} pending; open documents: {len(self.documents.opened)}"
+
+    async def close(self) -> None:
+        """Stop all work."""
+        self._backend_progress.close()
+        await self._progress.close()
+        await self._asking.close()
+        await self.commands.close()
+        await self.events.close()
+        await self.background.close()
+
+    async def _refresh_lenses(self) -> None:
+        while self._refresh_again:
+            self._refresh_again = False
+            await wait_all([self.background.start(self.client.refresh_lenses())], REFRESH_TIMEOUT)
+
+    def _follow_events(self) -> LiveEvents:
+        events = LiveEvents(
+            self.service,
+            on_change=self._events_changed,
+            on_waiting=self._asking.on_waiting,
+            on_state=self._state_changed,
+            includes=lambda event: self.settings.shows_run(event.run_name),
+        )
+        self._backend_progress.on_state(events.state.phase)
+        events.start()
+        return events
+
+    def _events_changed(self, names: set[str]) -> None:
+        self._asking.on_change()
+        if any(document.may_declare(names) for document in self.documents.opened.values()):
+            self.refresh_lenses()
+
+    def _state_changed(self, state: BackendState) -> None:
+        self._backend_progress.on_state(state.phase, state.error)
+        self.refresh_lenses()
+
+    def _show_problems(self) -> None:
+        problems = self._configuration.problems()
+        if problems:
+            self.client.show("\n".join(["flyte-sidecar settings:", *problems]), "warning")

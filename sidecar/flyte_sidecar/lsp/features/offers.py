@@ -1,0 +1,57 @@
+"""The commands that a lens or code action offers for a declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from lsprotocol import types
+
+from flyte_sidecar.events.model import Event
+from flyte_sidecar.lsp.editor import Editor
+from flyte_sidecar.lsp.event_arguments import for_command
+from flyte_sidecar.lsp.sanitize import one_line
+from flyte_sidecar.lsp.source.declarations import Declaration
+
+MAX_RUNS = 3
+"""Runs for which answers are offered; further ones are listed by `flyteSidecar.showPending`."""
+
+
+def offers(editor: Editor, declaration: Declaration) -> list[types.Command]:
+    """Return the commands for the events that wait at a declaration; none if none waits."""
+    if declaration.name is None:
+        return []
+    events = editor.events.named(declaration.name, declaration.task)
+    if not events:
+        return []
+    now = datetime.now().astimezone()
+    title = _waiting(events, now)
+    if len(events) == 1:
+        commands = [_command(title, "showEvent", editor, events[0])]
+    else:
+        commands = [types.Command(title, "flyteSidecar.showPending", arguments=[declaration.name])]
+    for event in events[:MAX_RUNS]:
+        run = event.run_name if len(events) > 1 else None
+        for name in ("approve", "reject") if event.expected_type == "bool" else ("signal",):
+            commands.append(_command(_answer(name, run), name, editor, event))
+    return commands
+
+
+_ANSWERS = {"approve": "Approve", "reject": "Reject", "signal": "Answer…"}
+
+
+def _waiting(events: Sequence[Event], now: datetime) -> str:
+    since = min((event.created_at for event in events if event.created_at), default=now)
+    local = since.astimezone(now.tzinfo)
+    form = "%H:%M" if local.date() == now.date() else "%Y-%m-%d %H:%M"
+    return f"{len(events)} waiting · since {local.strftime(form)}"
+
+
+def _answer(name: str, run: str | None) -> str:
+    return f"{_ANSWERS[name]} {one_line(run)}" if run else _ANSWERS[name]
+
+
+def _command(title: str, name: str, editor: Editor, event: Event) -> types.Command:
+    """Return a command that refers to exactly this event."""
+    arguments = [for_command(event, editor.backend_id)]
+    return types.Command(title, f"flyteSidecar.{name}", arguments=arguments)

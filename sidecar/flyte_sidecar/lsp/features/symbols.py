@@ -1,0 +1,48 @@
+"""Document symbols: the events that a file declares."""
+
+from __future__ import annotations
+
+from lsprotocol import types
+
+from flyte_sidecar.lsp.documents import Document
+from flyte_sidecar.lsp.editor import Editor
+from flyte_sidecar.lsp.source.declarations import Declaration
+from flyte_sidecar.lsp.source.parser import ParsedSource
+
+
+async def document_symbols(
+    editor: Editor, params: types.DocumentSymbolParams
+) -> list[types.DocumentSymbol] | list[types.SymbolInformation]:
+    """Return one symbol per event. Other servers return those of the tasks."""
+    document = editor.documents.find(params.text_document.uri)
+    if document is None:
+        return []
+    parsed = await document.parsed()
+    if editor.features.nests_symbols:
+        return [
+            _symbol(document, parsed, declaration, declaration.name)
+            for declaration in parsed.declarations
+            if declaration.name
+        ]
+    return [
+        types.SymbolInformation(
+            name=declaration.name,
+            kind=types.SymbolKind.Event,
+            location=types.Location(document.uri, document.range(parsed, declaration.call)),
+            container_name=declaration.task.function if declaration.task else None,
+        )
+        for declaration in parsed.declarations
+        if declaration.name
+    ]
+
+
+def _symbol(
+    document: Document, parsed: ParsedSource, declaration: Declaration, name: str
+) -> types.DocumentSymbol:
+    return types.DocumentSymbol(
+        name=name,
+        detail=declaration.expected_type,
+        kind=types.SymbolKind.Event,
+        range=document.range(parsed, declaration.call),
+        selection_range=document.range(parsed, declaration.name_span or declaration.callee),
+    )
