@@ -182,6 +182,8 @@ async def test_the_events_of_another_backend_are_not_asked_about(window: Window)
     await window.client.question(3)
     window.session.backend_id = "b2"
     window.asking.on_change()
+    for question in [*window.client.questions]:
+        question.choose(None)
     await settle()
     await window.all_claimed()
     assert len(window.client.questions) == 3

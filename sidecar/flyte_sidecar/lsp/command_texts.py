@@ -20,8 +20,8 @@ from flyte_sidecar.events.model import (
 )
 from flyte_sidecar.events.payloads import for_json
 from flyte_sidecar.lsp.event_arguments import EventArgument
+from flyte_sidecar.lsp.sanitize import one_line
 
-MAX_NAME_LENGTH = 80
 MAX_TEXT_LENGTH = 300
 MAX_PROMPT_LENGTH = 1000
 """Maximum lengths in messages, in characters."""
@@ -33,14 +33,6 @@ _EXAMPLES: dict[ExpectedType | None, object] = {
     "str": "text",
     None: True,
 }
-
-
-def one_line(text: str, length: int = MAX_NAME_LENGTH) -> str:
-    """Return text from elsewhere as one line that an editor shows as it is."""
-    line = " ".join(text[: 4 * length].split())
-    # VS Code turns [text](link) into a link, which may run a command.
-    line = "".join(c if c.isprintable() else "\ufffd" for c in line).replace("](", "] (")
-    return line if len(line) <= length else line[: length - 1] + "…"
 
 
 def title(event: Event) -> str:

@@ -6,9 +6,10 @@ import asyncio
 from typing import Literal, TypeAlias
 
 from flyte_sidecar.errors import SidecarError
-from flyte_sidecar.lsp import command_texts as texts
 from flyte_sidecar.lsp.background import BackgroundTasks
 from flyte_sidecar.lsp.client import SessionState
+from flyte_sidecar.lsp.command_texts import MAX_TEXT_LENGTH
+from flyte_sidecar.lsp.sanitize import one_line
 
 DELAY = 0.5
 """Seconds before progress is shown: most waits end sooner."""
@@ -101,7 +102,7 @@ class BackendProgress:
         elif error is not None and phase == "failed":
             self._show(error)
         elif error is not None:
-            self._progress.report(texts.one_line(error.message, texts.MAX_TEXT_LENGTH))
+            self._progress.report(one_line(error.message, MAX_TEXT_LENGTH))
             loop = asyncio.get_running_loop()
             self._outage = loop.call_later(self._outage_delay, self._show, error)
 
@@ -114,10 +115,10 @@ class BackendProgress:
     @property
     def _backend(self) -> str:
         endpoint = self._session.service.backend.endpoint
-        return "the embedded store" if endpoint is None else texts.one_line(endpoint)
+        return "the embedded store" if endpoint is None else one_line(endpoint)
 
     def _show(self, error: SidecarError) -> None:
         if error.kind not in self._shown:
             self._shown.add(error.kind)
-            message = texts.one_line(error.message, texts.MAX_TEXT_LENGTH)
+            message = one_line(error.message, MAX_TEXT_LENGTH)
             self._session.client.show(f"Events are not up to date: {message}", "error")
