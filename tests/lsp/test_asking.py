@@ -224,6 +224,9 @@ async def test_a_folder_that_cannot_be_used_does_not_prevent_questions(
     await window.start_waiting("n2")
     await window.client.question(2)
     assert caplog.text.count("several windows may ask about the same event") == 1
+    window.asking.on_waiting(window.session.waiting[0])
+    await window.all_claimed()
+    assert len(window.client.questions) == 2
     await window.asking.close()
 
 
