@@ -35,7 +35,7 @@ class Progress:
     def begin(self, title: str) -> None:
         """Show progress once the wait takes long, instead of that of another wait."""
         self.end()
-        self._task = self._background.start(self._show(title, self._task))
+        self._task = self._background.start(self._show(title))
 
     def report(self, message: str) -> None:
         """Show what the wait is for, below the title."""
@@ -53,10 +53,8 @@ class Progress:
         """End the progress, and wait until it has ended."""
         await self._background.close()
 
-    async def _show(self, title: str, previous: asyncio.Task[None] | None) -> None:
+    async def _show(self, title: str) -> None:
         client = self._session.client
-        if previous is not None:
-            await asyncio.wait({previous})  # it has been cancelled, but may have to end
         await asyncio.sleep(self._delay)
         token = await client.begin_progress(title)
         if token is None:
