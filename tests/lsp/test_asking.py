@@ -24,7 +24,7 @@ from tests.lsp.test_commands import CommandTester
 class Window(CommandTester):
     """An editor's window whose session learns of events when a test reports them."""
 
-    def __init__(self, session: FakeSession, folder: Path) -> None:
+    def __init__(self, session: FakeSession, folder: Callable[[], Path]) -> None:
         super().__init__(session)
         self.asking = Asking(session, Answers(session), Claims(folder))
 
@@ -55,7 +55,7 @@ async def new_window(session: FakeSession, tmp_path: Path) -> AsyncIterator[Call
 
     def new_window() -> Window:
         own = FakeSession(EventService(session.service.backend))
-        windows.append(Window(own, tmp_path / "state"))
+        windows.append(Window(own, lambda: tmp_path / "state"))
         return windows[-1]
 
     yield new_window
@@ -215,11 +215,19 @@ async def test_the_events_that_wait_for_a_question_are_bounded_in_number(
     assert len(window.client.questions) == 5
 
 
+def unknown_folder() -> Path:
+    raise RuntimeError("the home folder is unknown")
+
+
+def unusable_folder() -> Path:
+    return Path("/dev/null/state")
+
+
+@pytest.mark.parametrize("folder", [unknown_folder, unusable_folder])
 async def test_a_folder_that_cannot_be_used_does_not_prevent_questions(
-    session: FakeSession, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    session: FakeSession, folder: Callable[[], Path], caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "file").write_text("")
-    window = Window(session, tmp_path / "file")
+    window = Window(session, folder)
     await window.start_waiting("n1")
     await window.start_waiting("n2")
     await window.client.question(2)

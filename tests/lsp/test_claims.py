@@ -18,7 +18,7 @@ CLAIMANT = """
 import sys
 from pathlib import Path
 from flyte_sidecar.lsp.claims import Claims
-claims = Claims(Path(sys.argv[1]))
+claims = Claims(lambda: Path(sys.argv[1]))
 print("ready", flush=True)
 for line in sys.stdin:
     print(claims.claim("b1", line.strip()), flush=True)
@@ -55,8 +55,8 @@ def test_one_of_many_processes_claims_each_event(folder: Path) -> None:
 
 
 def test_a_claim_outlives_its_process(folder: Path) -> None:
-    assert Claims(folder.parent).claim("b1", "e1")
-    again = Claims(folder.parent)
+    assert Claims(lambda: folder.parent).claim("b1", "e1")
+    again = Claims(lambda: folder.parent)
     assert not again.claim("b1", "e1")
     assert again.claim("b1", "e2")
     assert again.claim("b2", "e1")
@@ -65,7 +65,7 @@ def test_a_claim_outlives_its_process(folder: Path) -> None:
 def test_claims_are_private(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = os.umask(0)
     try:
-        Claims(folder.parent).claim("b1", "secret-run")
+        Claims(lambda: folder.parent).claim("b1", "secret-run")
     finally:
         os.umask(before)
     [claim] = folder.iterdir()
@@ -78,7 +78,7 @@ def test_claims_are_private(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_an_existing_folder_becomes_private(folder: Path) -> None:
     folder.mkdir(parents=True)
     folder.chmod(0o777)
-    Claims(folder.parent).claim("b1", "e1")
+    Claims(lambda: folder.parent).claim("b1", "e1")
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
@@ -88,36 +88,36 @@ def test_a_link_is_not_followed(folder: Path, tmp_path: Path) -> None:
     folder.parent.mkdir(parents=True)
     folder.symlink_to(other)
     with pytest.raises(PermissionError):
-        Claims(folder.parent).claim("b1", "e1")
+        Claims(lambda: folder.parent).claim("b1", "e1")
     assert list(other.iterdir()) == []
 
 
 def test_a_claim_that_is_a_link_counts_as_claimed(folder: Path, tmp_path: Path) -> None:
-    Claims(folder.parent).claim("b1", "e1")
+    Claims(lambda: folder.parent).claim("b1", "e1")
     [claim] = folder.iterdir()
     claim.unlink()
     claim.symlink_to(tmp_path / "target")
-    assert not Claims(folder.parent).claim("b1", "e1")
+    assert not Claims(lambda: folder.parent).claim("b1", "e1")
     assert not (tmp_path / "target").exists()
 
 
 def test_a_folder_that_cannot_be_created_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
-        Claims(tmp_path / "file").claim("b1", "e1")
+        Claims(lambda: tmp_path / "file").claim("b1", "e1")
 
 
 def test_old_claims_are_removed_and_other_files_are_not(folder: Path) -> None:
-    Claims(folder.parent).claim("b1", "old")
+    Claims(lambda: folder.parent).claim("b1", "old")
     [old] = folder.iterdir()
-    Claims(folder.parent).claim("b1", "recent")
+    Claims(lambda: folder.parent).claim("b1", "recent")
     [recent] = {*folder.iterdir()} - {old}
     note = folder / "note.txt"
     note.write_text("")
     now = time.time()
     for path, days in ((old, 29), (recent, 27), (note, 1000)):
         os.utime(path, (now - days * 86400, now - days * 86400))
-    Claims(folder.parent).claim("b1", "new")
+    Claims(lambda: folder.parent).claim("b1", "new")
     remaining = {*folder.iterdir()}
     assert old not in remaining
     assert {recent, note} < remaining
@@ -127,7 +127,7 @@ def test_old_claims_are_removed_and_other_files_are_not(folder: Path) -> None:
 def test_the_number_of_claims_is_bounded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "MAX_CLAIMS", 10)
     monkeypatch.setattr(claims, "CLAIMS_PER_CLEANUP", 5)
-    shared = Claims(folder.parent)
+    shared = Claims(lambda: folder.parent)
     for number in range(40):
         assert shared.claim("b1", f"e{number}")
         assert len([*folder.iterdir()]) <= 15

@@ -99,11 +99,8 @@ class Asking:
 
     async def _claim(self, key: EventKey, backend: str) -> bool:
         try:
-            try:
-                return await asyncio.to_thread(self._claims.claim, backend, key)
-            except RuntimeError:  # no thread can be started
-                return self._claims.claim(backend, key)
-        except OSError as error:
+            return await asyncio.to_thread(self._claims.claim, backend, key)
+        except (OSError, RuntimeError) as error:  # a RuntimeError also if no thread can be started
             if not self._claims_failed:
                 self._claims_failed = True
                 logger.warning("several windows may ask about the same event: %s", error)

@@ -64,7 +64,8 @@ class Editor:
         self.commands = Commands(self, self.answers)
         self._progress = Progress(self)
         self._backend_progress = BackendProgress(self, self._progress)
-        self._asking = Asking(self, self.answers, Claims(configuration.backends.state_folder))
+        claims = Claims(lambda: configuration.backends.state_folder)
+        self._asking = Asking(self, self.answers, claims)
         self.events = self._follow_events()
 
     @property
