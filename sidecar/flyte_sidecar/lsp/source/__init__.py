@@ -7,8 +7,10 @@
     problems      Problem: a mistake in a declaration that is certain
     tasks         Task: the function that a declaration belongs to
     syntax        the tree, and the nodes at an offset
-    calls         calls of dotted names, also within syntax errors
-    names         where names are bound, and what they refer to
+    tokens        strings and brackets where a syntax error keeps the tree from showing them
+    calls         calls of dotted names
+    bindings      where names are bound
+    names         what names refer to
     values        the strings that expressions evaluate to
 
 Offsets and spans are in bytes of `SourceText.data`. What is not certain before the program runs is

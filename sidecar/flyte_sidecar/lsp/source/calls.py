@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from msgspec import Struct
-from tree_sitter import Node, Parser, Point, Range
+from tree_sitter import Node
 
-from flyte_sidecar.lsp.source.syntax import PYTHON, Path, Syntax, dotted
-
-MAX_CALL_SIZE = 1 << 16
-"""The bytes of the longest call that is looked for within a syntax error."""
-
-_OPENING = re.compile(rb"[ \t]*\(")
-_TOKEN = re.compile(
-    rb"(?P<open>[(\[{])|(?P<close>[)\]}])|#[^\r\n]*"
-    rb"|'''(?:[^\\]|\\.)*?'''|\"\"\"(?:[^\\]|\\.)*?\"\"\""
-    rb"|'(?!'')(?:[^\\'\r\n]|\\\r\n|\\.)*'|\"(?!\"\")(?:[^\\\"\r\n]|\\\r\n|\\.)*\""
-    rb"|(?P<quote>['\"])",
-    re.DOTALL,
-)
-"""What matters for matching brackets. A `quote` begins a string that does not end."""
+from flyte_sidecar.lsp.source.syntax import Path, Syntax, dotted, parse_range
+from flyte_sidecar.lsp.source.tokens import closing
 
 
 class Call(Struct, frozen=True):
@@ -47,9 +34,8 @@ class Callee(Struct, frozen=True):
     path: Path
 
 
-def find_callee(syntax: Syntax, offset: int) -> Callee | None:
-    """Return the dotted name that has an identifier at an offset."""
-    path = syntax.path(offset)
+def callee_at(syntax: Syntax, path: Path) -> Callee | None:
+    """Return the dotted name that contains the identifier at the end of a path."""
     if path[-1].type != "identifier":
         return None
     index = len(path) - 1
@@ -61,7 +47,7 @@ def find_callee(syntax: Syntax, offset: int) -> Callee | None:
 
 def find_call(syntax: Syntax, offset: int) -> Call | None:
     """Return the call of the dotted name that has an identifier at an offset."""
-    callee = find_callee(syntax, offset)
+    callee = callee_at(syntax, syntax.path(offset))
     if callee is None:
         return None
     call = callee.parent if callee.parent.type == "call" else None
@@ -80,32 +66,12 @@ def find_call(syntax: Syntax, offset: int) -> Call | None:
 
 def _call_alone(data: bytes, callee: Node) -> Node | None:
     """Parse a call by itself, from the called name to the parenthesis that closes it."""
-    end = _closing(data, callee.end_byte)
+    end = closing(data, callee.end_byte)
     if end is None:
         return None
-    # The points do not matter: only offsets are used.
-    alone = Range(Point(0, 0), Point(0, end), callee.start_byte, end)
-    tree = Parser(PYTHON, included_ranges=[alone]).parse(data)
-    node = tree.root_node.named_child(0) if tree.root_node.named_child_count == 1 else None
-    node = node and node.named_child(0)
-    if node is None or node.type != "call" or tree.root_node.has_error:
-        return None
-    return node
-
-
-def _closing(data: bytes, offset: int) -> int | None:
-    """Return the end of the parentheses at an offset, or None if they do not close."""
-    found = _OPENING.match(data, offset)
-    if found is None:
-        return None
-    depth = 0
-    for token in _TOKEN.finditer(data, offset, offset + MAX_CALL_SIZE):
-        if token["quote"]:
-            return None
-        depth += bool(token["open"]) - bool(token["close"])
-        if depth == 0 and token["close"]:
-            return token.end()
-    return None
+    statement = parse_range(data[callee.start_byte : end], callee.start_byte).named_child(0)
+    call = None if statement is None or statement.has_error else statement.named_child(0)
+    return call if call is not None and call.type == "call" and call.end_byte == end else None
 
 
 def call_of(syntax: Syntax, node: Node | None, path: Path) -> Call | None:

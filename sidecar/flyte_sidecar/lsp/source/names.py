@@ -1,62 +1,18 @@
-"""Where the names of a file are bound, and which imported objects they refer to."""
+"""What the names of a file refer to."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
-from typing import Literal
 
-from msgspec import Struct
-from tree_sitter import Node
+from flyte_sidecar.lsp.source.bindings import Binding, binding_of, scope_id, scopes_of
+from flyte_sidecar.lsp.source.syntax import Path, Syntax
 
-from flyte_sidecar.lsp.source.syntax import Path, Syntax, dotted
-
-_COMPREHENSIONS = frozenset(
-    (
-        *("list_comprehension", "set_comprehension"),
-        *("dictionary_comprehension", "generator_expression"),
-    )
-)
-_PATTERNS = frozenset(
-    (
-        *("pattern_list", "tuple_pattern", "list_pattern", "list_splat_pattern"),
-        *("dictionary_splat_pattern", "as_pattern_target", "expression_list", "tuple", "list"),
-    )
-)
-_DEFINITIONS = frozenset(("function_definition", "class_definition"))
-_UNCONDITIONAL = _DEFINITIONS | {
-    *("decorated_definition", "expression_statement"),
-    *("import_statement", "import_from_statement"),
-}
 _MODULES = frozenset(("flyte", "flyte_sidecar"))
-
-Kind = Literal["import", "assignment", "annotation", "outer", "other"]
-
-
-class Binding(Struct, frozen=True):
-    """A place that binds a name.
-
-    `outer` stands for ``global`` and ``nonlocal``. `always` is true for a statement that is
-    executed whenever its scope is. `target` is what an import imports, and `value` the right side
-    of an assignment to the name alone.
-    """
-
-    kind: Kind
-    path: Path
-    scope: int
-    always: bool
-    target: str | None = None
-    value: Node | None = None
-
-    @property
-    def offset(self) -> int:
-        """The offset of the name."""
-        return self.path[-1].start_byte
 
 
 class Names:
-    """The names of a file. Scopes are identified by their node."""
+    """The names of a file."""
 
     def __init__(self, syntax: Syntax) -> None:
         self.syntax = syntax
@@ -93,11 +49,11 @@ class Names:
     def resolve(self, name: str, path: Path) -> list[Binding] | None:
         """Return the bindings that may determine a name at a path; None if nothing binds it."""
         bindings = self._bound(name)
-        scopes = _scopes(path)
+        scopes = scopes_of(path)
         for depth, scope in enumerate(reversed(scopes)):
             if depth and scope.type == "class_definition":
                 continue
-            here = [binding for binding in bindings if binding.scope == scope.id]
+            here = [binding for binding in bindings if binding.scope == scope_id(path, scope)]
             if any(binding.kind == "outer" for binding in here):
                 continue
             if here:
@@ -138,7 +94,7 @@ class Names:
             path = self.syntax.path(found.start("word") if found["word"] else found.start())
             leaf = path[-1]
             if leaf.type == "identifier" and leaf.end_byte - leaf.start_byte == size:
-                binding = _binding(self.syntax, path)
+                binding = binding_of(self.syntax, path)
                 if binding is not None:
                     yield binding
 
@@ -162,129 +118,6 @@ def _latest(bindings: list[Binding], before: int | None) -> list[Binding]:
         if binding.always:
             break
     return possible or bindings
-
-
-def _scopes(path: Path) -> list[Node]:
-    """Return the nodes whose scope contains the last node of a path, the module first."""
-    scopes = [path[0]]
-    for node, child in pairwise(path):
-        if (
-            (node.type in _DEFINITIONS and child.type == "block")
-            or (node.type == "lambda" and child.type != "lambda_parameters")
-            or node.type in _COMPREHENSIONS
-        ):
-            scopes.append(node)
-    return scopes
-
-
-def _binding(syntax: Syntax, path: Path) -> Binding | None:
-    """Return what the identifier at the end of a path binds, or None if it is only used."""
-    depth = len(path) - 2
-    if path[depth].type == "dotted_name":
-        return _import(syntax, path) or _capture(path)
-    while depth > 0 and path[depth].type in _PATTERNS:
-        depth -= 1
-    parent, child = path[depth], path[depth + 1]
-    alone = child is path[-1]
-    scopes = _scopes(path)
-    match parent.type:
-        case "assignment":
-            if parent.child_by_field_name("left") != child:
-                return None
-            value = parent.child_by_field_name("right")
-            if value is None:
-                return _bind("annotation", path, scopes[-1])
-            while value is not None and value.type == "assignment":  # a = b = value
-                value = value.child_by_field_name("right")
-            return _bind("assignment", path, scopes[-1], value=value if alone else None)
-        case "augmented_assignment" | "for_statement" | "for_in_clause":
-            bound = parent.child_by_field_name("left") == child
-        case "named_expression":
-            bound = parent.child_by_field_name("name") == child
-            while scopes[-1].type in _COMPREHENSIONS:
-                scopes.pop()
-        case "parameters" | "lambda_parameters" | "typed_parameter":
-            return _parameter(path)
-        case "default_parameter" | "typed_default_parameter":
-            return _parameter(path) if parent.child_by_field_name("name") == child else None
-        case "function_definition" | "class_definition":
-            bound = parent.child_by_field_name("name") == child
-        case "aliased_import":
-            return _import(syntax, path)
-        case "global_statement" | "nonlocal_statement":
-            return _bind("outer", path, scopes[-1])
-        case "as_pattern":
-            bound = parent.child_by_field_name("alias") == child
-        case "delete_statement" | "splat_pattern":
-            bound = True
-        case "keyword_argument":  # a statement after a parenthesis that was not closed yet
-            bound = parent.child_by_field_name("name") == child and any(
-                node.is_error for node in path
-            )
-        case "ERROR":
-            following = child.next_sibling
-            bound = following is not None and following.type == "="
-        case _:
-            return None
-    return _bind("other", path, scopes[-1]) if bound else None
-
-
-def _bind(
-    kind: Kind, path: Path, scope: Node, *, target: str | None = None, value: Node | None = None
-) -> Binding:
-    body = next(
-        (child for node, child in pairwise(path) if node == scope and child.type == "block"), scope
-    )
-    statement = next((child for node, child in pairwise(path) if node == body), path[-1])
-    always = statement.type in _UNCONDITIONAL and path[-2].type != "named_expression"
-    return Binding(kind, path, scope.id, always, target, value)
-
-
-def _parameter(path: Path) -> Binding | None:
-    """Return the binding of a parameter, whose scope is the body of its function."""
-    for node in reversed(path):
-        if node.type in ("function_definition", "lambda"):
-            return Binding("other", path, node.id, always=True)
-    return None
-
-
-def _capture(path: Path) -> Binding | None:
-    """Return the binding of a name in a ``case`` pattern."""
-    is_capture = path[-2].named_child_count == 1 and path[-3].type in (
-        "case_pattern",
-        "keyword_pattern",
-    )
-    return _bind("other", path, _scopes(path)[-1]) if is_capture else None
-
-
-def _import(syntax: Syntax, path: Path) -> Binding | None:
-    """Return the binding of an imported name, or None if it is imported under another one."""
-    depth = len(path) - 2 if path[-2].type == "aliased_import" else len(path) - 3
-    parent, child = path[depth], path[depth + 1]
-    statement = parent if parent.type != "aliased_import" else path[depth - 1]
-    if parent.type == "aliased_import":
-        name = parent.child_by_field_name("name")
-        if name is None or parent.child_by_field_name("alias") != child:
-            return None
-    else:
-        name = child
-    names = dotted(syntax.data, name) or ()
-    scope = _scopes(path)[-1]
-    if statement.type == "import_statement":
-        if parent.type != "aliased_import":
-            if path[-1].start_byte != name.start_byte:
-                return None
-            names = names[:1]  # `import flyte.remote` binds `flyte`
-        return _bind("import", path, scope, target=".".join(names))
-    if statement.type != "import_from_statement":
-        return None
-    module = statement.child_by_field_name("module_name")
-    if module is None or module == name:
-        return None
-    prefix = dotted(syntax.data, module)
-    if prefix is None:  # a relative import
-        return _bind("other", path, scope)
-    return _bind("import", path, scope, target=".".join((*prefix, *names)))
 
 
 def _alias(syntax: Syntax, path: Path) -> str | None:

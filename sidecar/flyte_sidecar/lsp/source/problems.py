@@ -129,7 +129,7 @@ def _overwritten(values: Values, declared: Sequence[DeclaringCall]) -> Iterator[
 
 def _statement(values: Values, declaring: DeclaringCall) -> _Statement | None:
     path = declaring.call.path
-    if any(node.is_error for node in path) or declaring.call.node not in path:
+    if any(node.is_error for node in path[1:]) or declaring.call.node not in path:
         return None
     depth = path.index(declaring.call.node) - 1
     awaited = declaring.call.names[-1] != "aio"

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from flyte_sidecar.lsp.source.calls import Call, arguments, find_call, find_callee
-from flyte_sidecar.lsp.source.syntax import Span
+from flyte_sidecar.lsp.source.calls import Call, arguments, callee_at, find_call
+from flyte_sidecar.lsp.source.syntax import Path, Span
 from flyte_sidecar.lsp.source.values import Values
 
 CLASSES = ("Condition", "Event")
@@ -32,10 +32,10 @@ _METHOD = rb"['\"]events\.(?:get|wait|signal|abort)['\"]"
 _REQUEST = re.compile(rb"\.[ \t]*(request)(?=[ \t]*\(\s*%b)" % _METHOD)
 _OPEN_STRING = rb"[uUrR]?(?P<quote>['\"]{3}|['\"])(?P<name>(?:(?!(?P=quote))[^\\\r\n])*)\Z"
 _HALF_TYPED = re.compile(
-    rb"\.[ \t]*(?P<get>get)(?:[ \t]*\.[ \t]*aio)?[ \t]*\(\s*(?:name\s*=\s*)?%b" % _OPEN_STRING
+    rb"\.[ \t]*(?P<method>get)(?:[ \t]*\.[ \t]*aio)?[ \t]*\(\s*(?:name\s*=\s*)?%b" % _OPEN_STRING
 )
 _HALF_TYPED_REQUEST = re.compile(
-    rb"\.[ \t]*(?P<request>request)[ \t]*\(\s*%b[^()]*?\bname\s*=\s*%b" % (_METHOD, _OPEN_STRING)
+    rb"\.[ \t]*(?P<method>request)[ \t]*\(\s*%b[^()]*?\bname\s*=\s*%b" % (_METHOD, _OPEN_STRING)
 )
 _REST = re.compile(rb"([\w.-]*)((['\"])\3{2}|['\"])")
 
@@ -62,20 +62,18 @@ def half_typed_reference(values: Values, offset: int) -> Reference | None:
     """Return the name that is being typed before an offset, in a string that has no end yet."""
     start = max(offset - MAX_LOOKBACK, 0)
     before = values.syntax.data[start:offset]
-    found = _HALF_TYPED.search(before)
-    if found is not None:
-        callee = find_callee(values.syntax, start + found.start("get"))
-        if callee is None or _TARGETS.isdisjoint(values.names.targets(callee.names, callee.path)):
-            return None
-    else:
-        found = _HALF_TYPED_REQUEST.search(before)
-        if found is None or not _is_code(values, start + found.start("request")):
-            return None
+    found = _HALF_TYPED.search(before) or _HALF_TYPED_REQUEST.search(before)
+    if found is None:
+        return None
+    first = start + found.start("name")
+    path = values.syntax.path_before(start + found.start("method"), first, found["quote"])
+    callee = callee_at(values.syntax, path)
+    if callee is None or not _looks_up(values, callee.names, path):
+        return None
     end = offset
     rest = _REST.match(values.syntax.data, offset)
     if rest is not None and rest[2] == found["quote"]:
         end = rest.end(1)
-    first = start + found.start("name")
     name = values.syntax.data[first:end].decode("utf-8", "replace")
     return Reference(name, Span(first, end))
 
@@ -93,12 +91,9 @@ def _calls(values: Values) -> Iterator[Call]:
 
 
 def _reference(values: Values, call: Call) -> Reference | None:
-    if call.names[-1] == "request":
-        parameters = ("method",)
-    elif _TARGETS.isdisjoint(values.names.targets(call.names, call.path)):
+    if not _looks_up(values, call.names, call.path):
         return None
-    else:
-        parameters = ("name",)
+    parameters = ("method",) if call.names[-1] == "request" else ("name",)
     node = arguments(values.syntax, call, parameters).values.get("name")
     if node is None or node.type != "string":
         return None
@@ -108,5 +103,6 @@ def _reference(values: Values, call: Call) -> Reference | None:
     return Reference(values.text(node, call.path), Span(start.end_byte, end.start_byte))
 
 
-def _is_code(values: Values, offset: int) -> bool:
-    return values.syntax.path(offset)[-1].type == "identifier"
+def _looks_up(values: Values, names: tuple[str, ...], path: Path) -> bool:
+    """Return whether a called name is a method that takes the name of an event."""
+    return names[-1] == "request" or not _TARGETS.isdisjoint(values.names.targets(names, path))

@@ -13,9 +13,9 @@ from functools import cached_property
 from msgspec import Struct
 from tree_sitter import Node
 
+from flyte_sidecar.lsp.source.bindings import Binding
 from flyte_sidecar.lsp.source.calls import arguments, call_of
-from flyte_sidecar.lsp.source.names import Binding
-from flyte_sidecar.lsp.source.syntax import Path, dotted
+from flyte_sidecar.lsp.source.syntax import TEXT, Path, dotted
 from flyte_sidecar.lsp.source.values import Values
 
 MAX_CLONES = 20
@@ -47,7 +47,7 @@ class Tasks:
 
     def enclosing(self, path: Path) -> Task | None:
         """Return the task that contains the last node of a path."""
-        if any(node.is_error for node in path):
+        if self._values.syntax.is_damaged(path):
             return self._by_indentation(path[-1].start_byte)
         for depth in range(len(path) - 2, 0, -1):
             function, outer = path[depth], path[depth - 1]
@@ -111,7 +111,7 @@ class Tasks:
     def _by_indentation(self, offset: int) -> Task | None:
         """Return the task that contains an offset by the indentation of the lines before it.
 
-        Within a syntax error the tree does not show which function a line belongs to.
+        With a syntax error, the tree does not show which function a line belongs to.
         """
         data = self._values.syntax.data
         start = data.rfind(b"\n", 0, offset) + 1
@@ -123,7 +123,7 @@ class Tasks:
                 break
             if indented >= indentation or not self._is_code(function + indented):
                 continue
-            if _leaves_block(data, data.find(b"\n", function) + 1, start, indented):
+            if self._leaves_block(data.find(b"\n", function) + 1, start, indented):
                 break
             indentation = indented
             environment = self._decorator_above(function, indented)
@@ -135,6 +135,14 @@ class Tasks:
 
     def _is_code(self, offset: int) -> bool:
         return self._values.syntax.path(offset)[-1].type in ("async", "def", "identifier")
+
+    def _leaves_block(self, start: int, end: int, indentation: int) -> bool:
+        """Return whether a line between two offsets is outside the block of a function."""
+        return any(
+            len(found[1].expandtabs()) <= indentation
+            and self._values.syntax.path(found.end() - 1)[-1].type not in TEXT
+            for found in _STATEMENT.finditer(self._values.syntax.data, start, end)
+        )
 
     def _decorator_above(self, offset: int, indentation: int) -> bytes | None:
         """Return the dotted name before ``.task`` in a decorator of the function at an offset."""
@@ -157,10 +165,3 @@ def _indentation(data: bytes, start: int) -> int:
     found = _BLANKS.match(data, start)
     assert found is not None
     return len(found[0].expandtabs())
-
-
-def _leaves_block(data: bytes, start: int, end: int, indentation: int) -> bool:
-    """Return whether a statement between two offsets ends a block of a function."""
-    return any(
-        len(found[1].expandtabs()) <= indentation for found in _STATEMENT.finditer(data, start, end)
-    )

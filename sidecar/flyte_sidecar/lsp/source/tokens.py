@@ -1,0 +1,60 @@
+"""Strings and brackets in code that has a syntax error, found without a parser."""
+
+from __future__ import annotations
+
+import re
+
+MAX_CALL_SIZE = 1 << 16
+"""The bytes of the longest call to parse by itself."""
+
+_OPENING = re.compile(rb"[ \t]*\(")
+_CLOSING = {b"(": b")", b"[": b"]", b"{": b"}"}
+_TOKEN = re.compile(
+    rb"(?P<open>[(\[{])|(?P<close>[)\]}])|#[^\r\n]*"
+    rb"|'''(?:[^\\]|\\.)*?'''|\"\"\"(?:[^\\]|\\.)*?\"\"\""
+    rb"|'(?!'')(?:[^\\'\r\n]|\\\r\n|\\.)*'|\"(?!\"\")(?:[^\\\"\r\n]|\\\r\n|\\.)*\""
+    rb"|(?P<quote>['\"])",
+    re.DOTALL,
+)
+"""What matters for matching brackets. A `quote` begins a string that does not end."""
+
+
+def closing(data: bytes, start: int) -> int | None:
+    """Return the end of the parentheses at an offset, or None if they do not close."""
+    if _OPENING.match(data, start) is None:
+        return None
+    depth = 0
+    for token in _TOKEN.finditer(data, start, start + MAX_CALL_SIZE):
+        if token["quote"]:
+            return None
+        depth += bool(token["open"]) - bool(token["close"])
+        if depth == 0 and token["close"]:
+            return token.end()
+    return None
+
+
+def blank_open_strings(code: bytes) -> bytes:
+    """Replace the lines in which a string begins and does not end by spaces.
+
+    tree-sitter would take the next quote, in any line, as the end of such a string.
+    """
+    position = 0
+    while (token := _TOKEN.search(code, position)) is not None:
+        position = token.end()
+        if token["quote"]:
+            start = code.rfind(b"\n", 0, token.start()) + 1
+            end = code.find(b"\n", position)
+            position = len(code) if end < 0 else end
+            code = code[:start] + b" " * (position - start) + code[position:]
+    return code
+
+
+def closing_brackets(code: bytes) -> bytes:
+    """Return the brackets that close those that are open at the end of some code."""
+    open_brackets: list[bytes] = []
+    for token in _TOKEN.finditer(code):
+        if token["open"]:
+            open_brackets.append(_CLOSING[token["open"]])
+        elif token["close"] and open_brackets:
+            open_brackets.pop()
+    return b"".join(reversed(open_brackets))
