@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from flyte_sidecar.events.plain_text import is_safe
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flyte_sidecar.events.model import Event, Scope
+from flyte_sidecar.events.plain_text import is_safe
 from flyte_sidecar.lsp import command_texts as texts
 
 SCOPE = Scope(None, "local", "local")
