@@ -214,6 +214,7 @@ def test_markdown_stays_inside_of_a_quote(text: str) -> None:
         ("* a\n* b", "- a\n- b"),
         ("3) a\n4) b", "3. a\n4. b"),
         ("> a\nb", "> a\n> b"),
+        ("> a  \nb\n> - c\\\n>   d", "> a  \n> b\n>\n> - c  \n>   d"),
         ("~~~py\nx = 1", "```py\nx = 1\n```"),
         ("a `b_c` d", "a `b_c` d"),
         ("| a | b |\n|:-|-:|\n| 1 | `2` |", "| a | b |\n|---|---|\n| 1 | `2` |"),

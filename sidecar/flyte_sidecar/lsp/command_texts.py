@@ -15,16 +15,14 @@ from flyte_sidecar.events.model import (
     TIMED_OUT,
     Event,
     ExpectedType,
-    Payload,
     Scope,
 )
-from flyte_sidecar.events.payloads import for_json
 from flyte_sidecar.lsp.event_arguments import EventArgument
 from flyte_sidecar.lsp.sanitize import one_line
+from flyte_sidecar.lsp.texts import MAX_TEXT_LENGTH, answered, error_text
 
-MAX_TEXT_LENGTH = 300
 MAX_PROMPT_LENGTH = 1000
-"""Maximum lengths in messages, in characters."""
+"""Characters of a prompt in a message of its own."""
 
 _EXAMPLES: dict[ExpectedType | None, object] = {
     "bool": True,
@@ -57,21 +55,13 @@ def outcome(event: Event) -> str:
     """Return how an event has ended."""
     by = f" by {one_line(event.signalled_by)}" if event.signalled_by else ""
     if event.phase == SUCCEEDED:
-        answer = "answered" if event.payload is None else answered(event.payload)
-        return f"{title(event)} was {answer}{by}{_at(event.ended_at)}."
+        return f"{title(event)} was {answered(event.payload)}{by}{_at(event.ended_at)}."
     if event.phase == ABORTED:
         reason = one_line(event.abort_reason or "", MAX_TEXT_LENGTH)
         return f"{title(event)} was aborted{_at(event.ended_at)}{reason and ': '}{reason}."
     if event.phase == TIMED_OUT:
         return f"{title(event)} timed out{_at(event.ended_at)}."
     return f"{title(event)} has ended{_at(event.ended_at)}: {one_line(event.phase)}."
-
-
-def answered(payload: Payload) -> str:
-    """Return what was done to an event, as a participle."""
-    if isinstance(payload, bool):
-        return "approved" if payload else "rejected"
-    return f"answered with {one_line(json.encode(for_json(payload)).decode())}"
 
 
 def stale(event: Event, *, another: bool) -> str:
@@ -146,7 +136,7 @@ ANOTHER_BACKEND = (
 def failure(event: str, error: SidecarError, outcome: object) -> str:
     """Return that a command failed; `outcome` is what is known of the write."""
     known = {"none": "Nothing was changed", "unknown": "It is unknown whether this took effect"}
-    return f"{known[str(outcome)]}: {event}: {one_line(error.message, MAX_TEXT_LENGTH)}"
+    return f"{known[str(outcome)]}: {event}: {error_text(error)}"
 
 
 def labels(events: Sequence[Event]) -> dict[str, Event]:

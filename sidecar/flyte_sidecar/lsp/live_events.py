@@ -139,7 +139,11 @@ class LiveEvents:
         if task is None:
             return found
         events, others = found[:MAX_DISTINGUISHED], found[MAX_DISTINGUISHED:]
-        return (*(event for event in events if _may_be(self._tasks.get(event), task)), *others)
+        return (*(event for event in events if self.may_be_of(event, task)), *others)
+
+    def may_be_of(self, event: Event, task: AnyTask | None) -> bool:
+        """Return whether an event may be of a task, as for `named`."""
+        return task is None or _may_be(self._tasks.get(event), task)
 
     def get(self, key: EventKey) -> Event | None:
         """Return a pending event by its `event_key`."""

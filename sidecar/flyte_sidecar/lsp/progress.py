@@ -8,8 +8,8 @@ from typing import Literal, TypeAlias
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.lsp.background import BackgroundTasks
 from flyte_sidecar.lsp.client import SessionState
-from flyte_sidecar.lsp.command_texts import MAX_TEXT_LENGTH
 from flyte_sidecar.lsp.sanitize import one_line
+from flyte_sidecar.lsp.texts import error_text
 
 DELAY = 0.5
 """Seconds before progress is shown: most waits end sooner."""
@@ -100,7 +100,7 @@ class BackendProgress:
         elif error is not None and phase == "failed":
             self._show(error)
         elif error is not None:
-            self._progress.report(one_line(error.message, MAX_TEXT_LENGTH))
+            self._progress.report(error_text(error))
             loop = asyncio.get_running_loop()
             self._outage = loop.call_later(self._outage_delay, self._show, error)
 
@@ -118,5 +118,5 @@ class BackendProgress:
     def _show(self, error: SidecarError) -> None:
         if error.kind not in self._shown:
             self._shown.add(error.kind)
-            message = one_line(error.message, MAX_TEXT_LENGTH)
+            message = error_text(error)
             self._session.client.show(f"Events are not up to date: {message}", "error")

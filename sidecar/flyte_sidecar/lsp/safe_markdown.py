@@ -8,12 +8,13 @@ be nested in a quote. `markdown_it` is imported with the first call.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from flyte_sidecar.events.plain_text import escape_unsafe
-from flyte_sidecar.lsp.sanitize import escape_line, escape_text, is_shown_url
+from flyte_sidecar.lsp.sanitize import code_span, escape_line, escape_text, is_shown_url
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -49,6 +50,11 @@ def _parser() -> MarkdownIt:
     return MarkdownIt("commonmark", options).enable(["table", "strikethrough"])
 
 
+def quote(lines: Sequence[str]) -> list[str]:
+    """Return lines of markdown as a quote."""
+    return [f"> {line}" if line else ">" for line in lines]
+
+
 def _blocks(nodes: list[SyntaxTreeNode]) -> list[str]:
     """Return the lines of blocks, with an empty line between two."""
     lines: list[str] = []
@@ -71,7 +77,7 @@ def _block(node: SyntaxTreeNode) -> list[str]:
         case "fence" | "code_block":
             return _fence(node)
         case "blockquote":
-            return [f"> {line}".rstrip() for line in _blocks(node.children)]
+            return quote(_blocks(node.children))
         case "bullet_list" | "ordered_list":
             return _list(node)
         case "table":
@@ -97,8 +103,8 @@ def _list(node: SyntaxTreeNode) -> list[str]:
         marker = "- " if node.type == "bullet_list" else f"{number % 10**9}. "
         content = _blocks(item.children) or [""]
         indent = " " * len(marker)
-        lines.append(f"{marker}{content[0]}".rstrip())
-        lines += [f"{indent}{line}".rstrip() for line in content[1:]]
+        lines.append(f"{marker}{content[0]}")
+        lines += [line and f"{indent}{line}" for line in content[1:]]
     return lines
 
 
@@ -137,7 +143,7 @@ def _write(nodes: list[SyntaxTreeNode], parts: list[str]) -> None:
             case "hardbreak":
                 parts.append("  \n")
             case "code_inline":
-                parts.append(_code(node.content))
+                parts.append(code_span(node.content))
             case "em" | "strong" | "s":
                 mark = {"em": "*", "strong": "**", "s": "~~"}[node.type]
                 if parts and parts[-1].endswith("*"):
@@ -163,11 +169,3 @@ def _write_link(node: SyntaxTreeNode, target: str, parts: list[str]) -> None:
     else:
         _write(node.children, parts)
         parts.append(f" (<{target}>)")
-
-
-def _code(content: str) -> str:
-    content = escape_unsafe(content)
-    longest = max((len(run) for run in re.findall("`+", content)), default=0)
-    fence = "`" * (longest + 1)
-    padding = " " if content.strip("` ") != content else ""
-    return f"{fence}{padding}{content}{padding}{fence}"

@@ -68,6 +68,15 @@ def escape_line(text: str, *, starts_line: bool = True) -> str:
     return escaped if start is None else f"{start[0]}\\{escaped[start.end() :]}"
 
 
+def code_span(text: str) -> str:
+    """Return text without line ends as inline code."""
+    content = escape_unsafe(text)
+    longest = max(map(len, re.findall("`+", content)), default=0)
+    fence = "`" * (longest + 1)
+    padding = " " if content.strip("` ") != content else ""
+    return f"{fence}{padding}{content}{padding}{fence}" if content else ""
+
+
 def is_shown_url(url: str) -> bool:
     """Return whether markdown shows a URL in full as a link: `<url>`."""
     return _SHOWN_URL.fullmatch(url) is not None
