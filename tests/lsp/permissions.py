@@ -72,7 +72,7 @@ class Permissions:
                 )
             case "client/registerCapability":
                 permitted = all(map(self._is_dynamic, params["registrations"]))
-            case "events.changed" | "events.resync":
+            case _ if method.startswith("events."):
                 permitted = self.watches
             case _:
                 required = REQUIRED_CAPABILITIES.get(method)

@@ -1,0 +1,35 @@
+"""The captures of docs/language-server.md: what a person sees in an editor.
+
+Each is a code block after a comment with its name. UPDATE_CAPTURES=1 replaces them by new ones.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+
+from tests.lsp.e2e.page import PATH
+from tests.lsp.e2e.terminal import Terminal
+
+
+def check_capture(name: str, terminal: Terminal) -> None:
+    """Wait until the screen is the one of a capture, whatever the time of day."""
+    page = PATH.read_text()
+    block = re.compile(rf"(<!-- capture: {name} -->\n```text\n)(.*?)(?=```$)", re.M | re.S)
+    found = block.search(page)
+    assert found is not None, f"the page has no capture {name}"
+    if os.environ.get("UPDATE_CAPTURES"):
+        time.sleep(1)  # until the screen is complete
+        taken = normalize(terminal.text)
+        PATH.write_text(block.sub(lambda match: match[1] + taken, page))
+    else:
+        terminal.wait(lambda screen: normalize(screen) == found[2])
+
+
+def normalize(screen: str) -> str:
+    """Return a screen without times and dates, and without the rows after the end of the file."""
+    text = "\n".join(row for row in screen.splitlines() if row != "~")
+    text = re.sub(r"\n{4,}", "\n\n", text).strip("\n")
+    text = re.sub(r"\b\d\d:\d\d\b", "14:02", text)
+    return re.sub(r"\b20\d\d-\d\d-\d\d\b", "2026-03-02", text) + "\n"

@@ -1,0 +1,139 @@
+"""Neovim, in front of a run that waits."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.deployment import SCOPE, scoped_options
+from tests.fake_runservice.model import Model
+from tests.fake_runservice.server import Server
+from tests.lsp.e2e.captures import check_capture
+from tests.lsp.e2e.conftest import Environment, StartProcess, StartRun
+from tests.lsp.e2e.neovim import Neovim
+from tests.lsp.e2e.page import WORKFLOW
+from tests.lsp.e2e.waiting_run import WaitingRun
+
+Start = Callable[..., Neovim]
+
+NO_QUESTIONS = """
+vim.lsp.config('flyte_sidecar', { settings = { flyteSidecar = { asking = false } } })
+"""
+LENS = re.compile(r"new_condition\( +1 waiting · since \d\d:\d\d \| Approve \| Reject$", re.M)
+
+
+@pytest.fixture
+def start(user: Environment, project: Path) -> Iterator[Start]:
+    """Start Neovim with the configuration of the documentation and more Lua."""
+    with ExitStack() as stack:
+
+        def start(more_lua: str = "") -> Neovim:
+            neovim = stack.enter_context(closing(Neovim(user, project, more_lua)))
+            neovim.wait_for("new_condition")
+            return neovim
+
+        yield start
+
+
+def test_a_lens_appears_when_a_run_waits_and_answers_it(start: Start, start_run: StartRun) -> None:
+    neovim = start(NO_QUESTIONS)
+    run = start_run()
+    neovim.wait(LENS.search)
+    check_capture("neovim-lens", neovim)
+    neovim.type("grl")
+    neovim.wait_for("2: Approve")
+    neovim.type("2\r")
+    assert run.answer() is True
+    neovim.wait(lambda screen: "waiting" not in screen)
+
+
+def test_a_stale_lens_answers_nothing(start: Start, start_run: StartRun) -> None:
+    neovim = start(NO_QUESTIONS)
+    first = start_run()
+    neovim.wait(LENS.search)
+    neovim.type("grl")
+    neovim.wait_for("3: Reject")
+    first.signal(True)
+    second = start_run("weekly")
+    neovim.type("3\r")
+    neovim.wait_for("Nothing was changed")
+    check_capture("neovim-stale", neovim)
+    assert second.pending()
+
+
+def test_a_code_action_answers_the_run(start: Start, start_run: StartRun) -> None:
+    neovim = start(NO_QUESTIONS)
+    run = start_run()
+    neovim.wait(LENS.search)
+    neovim.type("gra")
+    neovim.wait_for("3: Reject")
+    neovim.type("3\r")
+    assert run.answer() is False
+
+
+def test_a_question_is_asked_in_normal_mode_and_answers_the_run(
+    start: Start, start_run: StartRun
+) -> None:
+    earlier = start_run("weekly")  # waits already when the editor is started: no question
+    neovim = start()
+    neovim.wait(LENS.search)
+    earlier.signal(True)
+    neovim.wait(lambda screen: "waiting" not in screen)
+    neovim.type("O# version ")
+    run = start_run()
+    neovim.until("#vim.api.nvim_get_autocmds({ event = 'ModeChanged' }) == 1")  # it has arrived
+    neovim.type("2\r")  # would choose an option
+    neovim.wait_for("# version 2")
+    neovim.type("\x1b")
+    neovim.wait_for("2: Approve")
+    check_capture("neovim-question", neovim)
+    assert run.pending()
+    neovim.type("2\r")
+    assert run.answer() is True
+
+
+def test_names_are_completed_and_lead_to_their_declaration(start: Start) -> None:
+    neovim = start(NO_QUESTIONS)
+    neovim.until("#vim.lsp.get_clients({ bufnr = 0 }) == 1")
+    neovim.type("Gofrom flyte.remote import Condition\rCondition.get('")
+    neovim.type("\x18\x0f")  # Ctrl-X Ctrl-O
+    neovim.wait_for("get('deploy")
+    neovim.type("')\x1b3h")
+    neovim.command("lua vim.lsp.buf.definition()")
+    neovim.until("vim.fn.line('.') == 8")
+
+
+def test_mistakes_are_underlined_while_they_exist(start: Start, project: Path) -> None:
+    twice = WORKFLOW.replace("    return", '    flyte.new_condition("deploy")\n    return')
+    (project / "workflow.py").write_text(twice)
+    neovim = start()
+    neovim.until("#vim.diagnostic.get(0) == 1")
+    [found] = neovim.lua("vim.diagnostic.get(0)")
+    assert (found["source"], found["code"]) == ("flyte-sidecar", "duplicate-name")
+    assert twice.splitlines()[found["lnum"]].strip() == 'flyte.new_condition("deploy")'
+    neovim.command(f"{found['lnum'] + 1}delete")
+    neovim.until("#vim.diagnostic.get(0) == 0")
+
+
+def test_a_lens_answers_a_run_of_a_flyte_deployment(
+    start: Start, start_process: StartProcess
+) -> None:
+    with Server(Model("2.0.43")) as server:
+        options = scoped_options(server.endpoint)
+        command = ["flyte-sidecar", "--stdio", *options]
+        neovim = start(
+            f"vim.lsp.config('flyte_sidecar', {{ cmd = vim.json.decode('{json.dumps(command)}') }})"
+        )
+        server.model.start_run("nightly", "training.release", **SCOPE)
+        action = server.model.ask("nightly", "deploy", **SCOPE)
+        run = WaitingRun(start_process(backend_options=options), "nightly", action)
+        neovim.wait(LENS.search)
+        neovim.type("grl")
+        neovim.wait_for("2: Approve")
+        neovim.type("2\r")
+        assert run.answer() is True

@@ -1,0 +1,128 @@
+"""Beside pyright and ruff, in one Neovim and on one file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import needs, run, worker_lock
+from tests.lsp.e2e.conftest import Environment, StartRun
+from tests.lsp.e2e.neovim import Neovim
+from tests.lsp.e2e.page import LINE, WORKFLOW
+
+HERE = Path(__file__).parent
+
+MORE_LUA = """
+vim.lsp.config('pyright', {
+  cmd = { 'pyright-langserver', '--stdio' },
+  filetypes = { 'python' },
+  root_markers = { 'pyproject.toml' },
+})
+vim.lsp.config('ruff', {
+  cmd = { 'ruff', 'server' },
+  filetypes = { 'python' },
+  root_markers = { 'pyproject.toml' },
+})
+vim.lsp.enable({ 'pyright', 'ruff' })
+vim.lsp.config('flyte_sidecar', { settings = { flyteSidecar = { asking = false } } })
+
+codes = { F401 = true, reportReturnType = true, ['duplicate-name'] = true }
+function found(diagnostic) return codes[diagnostic.code] end
+"""
+
+# The SDK, as far as pyright needs it.
+FLYTE = '''
+class Condition:
+    def wait(self) -> bool: ...
+
+class TaskEnvironment:
+    def __init__(self, name: str) -> None: ...
+    def task(self, function): ...
+
+def new_condition(
+    name: str, prompt: str = "", prompt_type: str = "text", description: str = ""
+) -> Condition:
+    """Create a condition."""
+'''
+
+# Each server finds something here.
+PROBLEMS = """
+import os
+
+@env.task
+def release_twice(version: str) -> int:
+    flyte.new_condition("twice")
+    flyte.new_condition("twice")
+    return "text"
+"""
+
+
+@pytest.fixture
+def pyright(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of pyright's commands."""
+    folder = HERE / "pyright"
+    with worker_lock("pyright", tmp_path_factory):
+        if not (folder / "node_modules").exists():
+            arguments = ("ci", "--silent", "--omit=optional")
+            done = run(needs("npm"), *arguments, env=dict(os.environ), cwd=folder, timeout=600)
+            assert done.returncode == 0, done.stderr
+    return folder / "node_modules" / ".bin"
+
+
+@pytest.fixture
+def neovim(user: Environment, project: Path, pyright: Path) -> Iterator[Neovim]:
+    (project / "flyte.pyi").write_text(FLYTE)
+    (project / "workflow.py").write_text("\n\n" + WORKFLOW + PROBLEMS)
+    path = f"{pyright}{os.pathsep}{user['PATH']}"
+    with closing(Neovim({**user, "PATH": path}, project, MORE_LUA)) as neovim:
+        yield neovim
+
+
+SERVERS = ["flyte_sidecar", "pyright", "ruff"]
+NAMES = "vim.tbl_map(function(client) return client.name end, vim.lsp.get_clients({bufnr=0}))"
+
+
+def ask_servers(neovim: Neovim, method: str) -> dict[str, Any]:
+    """Return the results of a request about the cursor's position, by server."""
+    answers: dict[str, Any] = neovim.lua(
+        f"""(function()
+          local found = {{}}
+          local params = vim.lsp.util.make_position_params(0, 'utf-16')
+          local answers = vim.lsp.buf_request_sync(0, '{method}', params, 50000)
+          for id, answer in pairs(answers) do
+            assert(not answer.err, vim.inspect(answer.err))
+            found[vim.lsp.get_client_by_id(id).name] = answer.result
+          end
+          return next(found) and found or vim.empty_dict()
+        end)()"""
+    )
+    return answers
+
+
+def test_all_servers_work_on_one_file(neovim: Neovim, start_run: StartRun) -> None:
+    neovim.wait_for("new_condition")
+    run = start_run()
+    neovim.until("#vim.lsp.get_clients({ bufnr = 0 }) == 3")
+
+    neovim.until("#vim.tbl_filter(found, vim.diagnostic.get(0)) == 3")
+    neovim.until("#vim.lsp.codelens.get(0) == 3")
+
+    symbols = ask_servers(neovim, "textDocument/documentSymbol")
+    names = {server: {symbol["name"] for symbol in found} for server, found in symbols.items()}
+    assert names["flyte_sidecar"] == {"deploy", "twice"}
+    assert "release" in names["pyright"]
+    assert names["flyte_sidecar"].isdisjoint(names["pyright"])
+
+    # The lenses follow the edits of another server: ruff removes the empty lines.
+    neovim.command("lua vim.lsp.buf.format({ name = 'ruff' })")
+    neovim.until(f"vim.lsp.codelens.get(0)[1].range.start.line == {LINE - 1}")
+
+    assert run.pending()
+    assert neovim.lua("vim.fn.execute('messages')") == ""
+    log = neovim.lua("vim.fn.readfile(vim.lsp.get_log_path())")
+    assert [line for line in log if "flyte" in line] == []
