@@ -56,6 +56,8 @@ def test_the_commands_that_answer_an_event_name_exactly_this_event(
     value = {"int": 3, "float": 0.5, "str": "text"}[expected_type]
     arguments, shell = commands_in(message)
     assert arguments == [target, value]
+    assert message.split("with the arguments ")[1].split(", or in a shell: ")[0].isascii()
+    assert shell[5].isascii()
     assert shell[:5] == ["flyte-sidecar", "--store", option, "call", "events.signal"]
     assert json.loads(shell[5]) == {**target, "payload": value}
     assert len(shell) == 6

@@ -183,6 +183,15 @@ async def test_a_short_outage_is_not_shown_as_an_error(
     assert session.client.messages == []
 
 
+async def test_an_outage_that_has_ended_is_not_shown(
+    session: FakeSession, backend: BackendProgress
+) -> None:
+    backend.on_state("disconnected", BackendUnavailable("no route"))
+    backend.on_state("ready")
+    await settle(10)
+    assert session.client.messages == []
+
+
 async def test_nothing_is_shown_after_the_end(
     session: FakeSession, backend: BackendProgress
 ) -> None:
