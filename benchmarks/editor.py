@@ -19,8 +19,11 @@ from benchmarks.report import Figure, figures, percentile
 from benchmarks.run_size import RunSize
 from benchmarks.store import named, serve
 
-LINES = 5_000
-"""Lines of the edited file."""
+LINES, EVENTS = 5_000, 50
+"""Lines of the edited file, and events that it declares."""
+
+MIN_GETS = 100
+"""Number of `events.get` that are measured at least."""
 
 URI = "file:///workflow.py"
 
@@ -28,6 +31,9 @@ _TASK = """
 @env.task
 async def task_{0}(x: int) -> bool:
     values = [item * x for item in range({0}) if item % 2]
+"""
+_LINE = "    values = [*values, sum(values[{1}:])] if values else values + [x, len(values)]\n"
+_WAIT = """\
     condition = await flyte.new_condition.aio("event-{0:06}", prompt="Continue?", data_type=bool)
     if await condition.wait.aio():
         return bool(values)
@@ -89,13 +95,21 @@ CAPABILITIES = default_converter().unstructure(client_capabilities("visual-studi
 
 def editor(folder: Path, size: RunSize) -> str:
     """Measure the language server."""
-    return "\n\n".join([_start(folder, size), _edits(folder, size), _refreshes(folder, size)])
+    parts = (_start, _while_loading, _edits, _refreshes)
+    return "\n\n".join(part(folder, size) for part in parts)
 
 
-def source(lines: int) -> str:
-    """Return a workflow of about this many lines, with an event in every ninth."""
+def source(lines: int, events: int) -> str:
+    """Return a workflow of about this many lines, whose tasks wait for one event each."""
     head = 'import flyte\n\nenv = flyte.TaskEnvironment(name="benchmark")\n'
-    return head + "".join(_TASK.format(place) for place in range(lines // _TASK.count("\n")))
+    filler = lines // events - (_TASK + _WAIT).count("\n")
+    tasks = (
+        _TASK.format(place)
+        + "".join(_LINE.format(place, line) for line in range(filler))
+        + _WAIT.format(place)
+        for place in range(events)
+    )
+    return head + "".join(tasks)
 
 
 def _start(folder: Path, size: RunSize) -> str:
@@ -130,9 +144,46 @@ def _session(command: Sequence[str]) -> tuple[float, float]:
     with EditorServer(command) as server:
         server.initialize()
         initialized = time.perf_counter() - start
-        server.open(source(100))
+        server.open(source(100, 2))
         server.lenses()
         return initialized, time.perf_counter() - start
+
+
+def _while_loading(folder: Path, size: RunSize) -> str:
+    """Measure `events.get` until the language server is loaded, and afterwards."""
+    loading, loaded = [], []
+    with serve(folder / "loading.db") as other:
+        other.request("events.create", **named(0))
+        for _ in range(size.rounds):
+            with EditorServer(sidecar(folder / "loading.db", Header).command) as server:
+                server.request("events.get", **named(0))
+                server.initialize()
+                loading.append(percentile(_gets_until_symbols(server), 50) * 1e3)
+                loaded.append(percentile(_gets_until_symbols(server), 50) * 1e3)
+    return figures(
+        "events.get, p50 of a round in ms",
+        [Figure("while the language server loads", loading), Figure("afterwards", loaded)],
+    )
+
+
+def _gets_until_symbols(server: EditorServer) -> list[float]:
+    """Return the seconds of each `events.get` until the language server responds."""
+    symbols, done = -1, False
+    times: list[float] = []
+    server.send(_request(symbols, "textDocument/documentSymbol", textDocument={"uri": URI}))
+    while not done or len(times) < MIN_GETS:
+        request = _request(len(times), "events.get", **named(0))
+        start = time.perf_counter()
+        server.send(request)
+        while msgspec.json.decode(server.receive())["id"] == symbols:
+            done = True
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def _request(request_id: int, method: str, **params: Any) -> bytes:
+    request = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
+    return msgspec.json.encode(request)
 
 
 def _edits(folder: Path, size: RunSize) -> str:
@@ -141,12 +192,12 @@ def _edits(folder: Path, size: RunSize) -> str:
         other.request("events.create", **named(0))
         with EditorServer(sidecar(folder / "edited.db", Header).command) as server:
             server.initialize()
-            server.open(source(LINES))
+            server.open(source(LINES, EVENTS))
             while not server.lenses():
                 pass
             times = [_edit(server, version) for version in range(2, size.waits + 2)]
     return figures(
-        f"keystroke to lenses in {LINES:,} lines, {size.waits} times",
+        f"keystroke to lenses, {LINES:,} lines with {EVENTS} events, {size.waits} times",
         [
             Figure("p50, ms", [percentile(times, 50) * 1e3], "below 20"),
             Figure("p99, ms", [percentile(times, 99) * 1e3]),
@@ -156,7 +207,7 @@ def _edits(folder: Path, size: RunSize) -> str:
 
 def _edit(server: EditorServer, version: int) -> float:
     """Type one character in the middle of the file, and return the seconds until the lenses."""
-    line = LINES // 2 + version % 9
+    line = LINES // 2 + version % 50
     place = {"line": line, "character": 0}
     change = {"range": {"start": place, "end": place}, "text": " "}
     start = time.perf_counter()
@@ -173,7 +224,7 @@ def _refreshes(folder: Path, size: RunSize) -> str:
         other.request("events.create", **named(0))
         with EditorServer(sidecar(folder / "refreshed.db", Header).command) as server:
             server.initialize()
-            server.open(source(size.waits * 9 + 18))
+            server.open(source(size.waits * 20, size.waits + 1))
             while not server.lenses():
                 pass
             for place in range(1, size.waits + 1):

@@ -153,6 +153,20 @@ async def test_a_client_without_code_action_literals_gets_commands(
     assert all(isinstance(action["command"], str) for action in actions)
 
 
+async def test_a_hover_shows_the_event_and_its_answer(editor: EditorClient, tmp_path: Path) -> None:
+    await create(editor, prompt="Deploy **now**?", promptType="markdown", description="to prod")
+    uri = await open_with_lenses(editor, path(tmp_path))
+    text = await editor.hover(uri, DEPLOY, 30)
+    assert text is not None
+    for part in ("Deploy **now**?", "to prod", "bool", "r1"):
+        assert part in text
+    await editor.request("events.signal", runName="r1", name="deploy", payload=False)
+    answered = await editor.hover(uri, DEPLOY, 30)
+    assert answered is not None
+    assert "rejected by" in answered
+    assert await editor.hover(uri, 0, 0) is None
+
+
 @pytest.mark.parametrize("name", EDITORS)
 async def test_the_declared_events_are_the_symbols_of_a_document(
     start_editor: StartEditor, tmp_path: Path, name: str

@@ -146,6 +146,24 @@ async def test_a_failed_read_is_not_cached() -> None:
     assert runs.reads == 2
 
 
+async def test_events_that_have_changed_are_read_again() -> None:
+    runs = Runs(1)
+    recent = of(runs, deadline=60.0)
+    reading = asyncio.ensure_future(recent.recent("deploy"))
+    await until(lambda: runs.running == 1)
+    recent.invalidate({"deploy"})
+    runs.ready["run0"].set()
+    await reading  # it may have read the events before they changed
+    await recent.recent("deploy")
+    assert runs.reads == 2
+    recent.invalidate({"other"})
+    await recent.recent("deploy")
+    assert runs.reads == 2
+    recent.invalidate({"deploy"})
+    await recent.recent("deploy")
+    assert runs.reads == 3
+
+
 async def test_closing_stops_reading() -> None:
     runs = Runs(2)
     recent = of(runs)

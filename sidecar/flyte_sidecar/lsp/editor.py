@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from cachetools import LRUCache
+
 from flyte_sidecar._futures import wait_all
 from flyte_sidecar.events.intern_pool import EventKey
 from flyte_sidecar.events.model import Event
@@ -17,12 +19,16 @@ from flyte_sidecar.lsp.capabilities import ClientFeatures
 from flyte_sidecar.lsp.claims import Claims
 from flyte_sidecar.lsp.commands import Commands
 from flyte_sidecar.lsp.configuration import Configuration
+from flyte_sidecar.lsp.history import History
 from flyte_sidecar.lsp.live_events import BackendState, LiveEvents
 from flyte_sidecar.lsp.progress import BackendProgress, Progress
 from flyte_sidecar.lsp.prompt_uris import prompt_uri
 from flyte_sidecar.lsp.settings import SECTION, Settings
 from flyte_sidecar.lsp.window import Window
 from flyte_sidecar.lsp.workspace_files import WorkspaceFiles
+
+MAX_PROMPTS = 100
+"""Number of documents of events that are refreshed."""
 
 REFRESH_TIMEOUT = 5.0
 """Seconds that an editor may take to respond to a request to refresh its lenses."""
@@ -39,8 +45,8 @@ class Editor:
         The open documents.
     client
         The editor's window.
-    events
-        The pending events of the current backend.
+    events, history
+        The pending events of the current backend, and those of its recent runs.
     background
         Tasks that end with the session.
     files
@@ -66,7 +72,8 @@ class Editor:
         self._backend_progress = BackendProgress(self, self._progress)
         claims = Claims(lambda: configuration.backends.state_folder)
         self._asking = Asking(self, self.answers, claims)
-        self.events = self._follow_events()
+        self._prompts: LRUCache[str, str] = LRUCache(MAX_PROMPTS)
+        self._follow_events()
 
     @property
     def settings(self) -> Settings:
@@ -119,10 +126,15 @@ class Editor:
         self._show_problems()
         if self.service is not service or self.settings.runs != before.runs:
             self.background.start(self.events.close())
-            self.events = self._follow_events()
+            self.background.start(self.history.close())
+            self._follow_events()
         if self.settings != before:
             self._asking.on_change()
             self.refresh_lenses()
+
+    def prompt_shown(self, uri: str, name: str) -> None:
+        """Refresh the document of an event from now on when the event changes."""
+        self._prompts[uri] = name
 
     def refresh_lenses(self) -> None:
         """Ask the editor to request the code lenses again, if it supports that."""
@@ -144,6 +156,7 @@ class Editor:
         await self._asking.close()
         await self.commands.close()
         await self.events.close()
+        await self.history.close()
         await self.background.close()
 
     async def _refresh_lenses(self) -> None:
@@ -151,20 +164,25 @@ class Editor:
             self._refresh_again = False
             await wait_all([self.background.start(self.client.refresh_lenses())], REFRESH_TIMEOUT)
 
-    def _follow_events(self) -> LiveEvents:
-        events = LiveEvents(
+    def _follow_events(self) -> None:
+        """Follow the events of the current backend from now on."""
+        self.history = History(self.service, lambda run: self.settings.shows_run(run))
+        self.events = LiveEvents(
             self.service,
             on_change=self._events_changed,
             on_waiting=self._asking.on_waiting,
             on_state=self._state_changed,
             includes=lambda event: self.settings.shows_run(event.run_name),
         )
-        self._backend_progress.on_state(events.state.phase)
-        events.start()
-        return events
+        self._backend_progress.on_state(self.events.state.phase)
+        self.events.start()
 
     def _events_changed(self, names: set[str]) -> None:
         self._asking.on_change()
+        self.history.invalidate(names)
+        for uri, name in self._prompts.items():
+            if name in names:
+                self.background.start(self.client.refresh_content(uri))
         if any(document.may_declare(names) for document in self.documents.opened.values()):
             self.refresh_lenses()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
 
 from cachetools import TTLCache
@@ -102,6 +102,12 @@ class History:
         await wait_all([reading.task], self._deadline)
         return reading.result()
 
+    def invalidate(self, names: Iterable[str]) -> None:
+        """Read the events of these names again, because they have changed."""
+        for name in names:
+            self._cache.pop(name, None)
+            self._reading.pop(name, None)
+
     async def close(self) -> None:
         """Stop all reading."""
         await self._tasks.close()
@@ -110,9 +116,11 @@ class History:
         try:
             await reading.read()
         finally:
-            del self._reading[name]
+            is_current = self._reading.get(name) is reading
+            if is_current:
+                del self._reading[name]
         recent = reading.result()
-        if recent.complete and recent.size <= MAX_CACHE_BYTES:
+        if is_current and recent.complete and recent.size <= MAX_CACHE_BYTES:
             self._cache[name] = recent
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from lsprotocol import types
 
 from flyte_sidecar.events.model import Event
+from flyte_sidecar.lsp import texts
 from flyte_sidecar.lsp.editor import Editor
 from flyte_sidecar.lsp.event_arguments import for_command
-from flyte_sidecar.lsp.sanitize import one_line
 from flyte_sidecar.lsp.source.declarations import Declaration
 
 MAX_RUNS = 3
@@ -25,7 +24,7 @@ def offers(editor: Editor, declaration: Declaration) -> list[types.Command]:
     if not events:
         return []
     now = datetime.now().astimezone()
-    title = _waiting(events, now)
+    title = texts.waiting(events, now, editor.events.state)
     if len(events) == 1:
         commands = [_command(title, "showEvent", editor, events[0])]
     else:
@@ -33,22 +32,8 @@ def offers(editor: Editor, declaration: Declaration) -> list[types.Command]:
     for event in events[:MAX_RUNS]:
         run = event.run_name if len(events) > 1 else None
         for name in ("approve", "reject") if event.expected_type == "bool" else ("signal",):
-            commands.append(_command(_answer(name, run), name, editor, event))
+            commands.append(_command(texts.action(name, run), name, editor, event))
     return commands
-
-
-_ANSWERS = {"approve": "Approve", "reject": "Reject", "signal": "Answer…"}
-
-
-def _waiting(events: Sequence[Event], now: datetime) -> str:
-    since = min((event.created_at for event in events if event.created_at), default=now)
-    local = since.astimezone(now.tzinfo)
-    form = "%H:%M" if local.date() == now.date() else "%Y-%m-%d %H:%M"
-    return f"{len(events)} waiting · since {local.strftime(form)}"
-
-
-def _answer(name: str, run: str | None) -> str:
-    return f"{_ANSWERS[name]} {one_line(run)}" if run else _ANSWERS[name]
 
 
 def _command(title: str, name: str, editor: Editor, event: Event) -> types.Command:

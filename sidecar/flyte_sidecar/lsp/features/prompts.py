@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from lsprotocol import types
 
 from flyte_sidecar._futures import resolve
 from flyte_sidecar.errors import InvalidParams
 from flyte_sidecar.events.model import Target
-from flyte_sidecar.lsp import command_texts as texts
+from flyte_sidecar.lsp import command_texts, texts
 from flyte_sidecar.lsp.editor import Editor
 from flyte_sidecar.lsp.prompt_uris import parse_prompt_uri
 
@@ -20,10 +22,11 @@ async def content(
     if argument is None or argument.action_name is None:
         raise InvalidParams("`uri` is not the URI of an event's document", path="/uri")
     if argument.backend != editor.backend_id:
-        return types.TextDocumentContentResult(texts.ANOTHER_BACKEND)
+        return types.TextDocumentContentResult(command_texts.ANOTHER_BACKEND)
     run = editor.service.run(argument.run_name, argument.org, argument.project, argument.domain)
     target = Target(run, action_name=argument.action_name)
     event = await resolve(editor.service.get(target))
     if event is None:
         return types.TextDocumentContentResult(f"There is no {target}.")
-    return types.TextDocumentContentResult(event.prompt or "")
+    editor.prompt_shown(params.uri, event.name)
+    return types.TextDocumentContentResult(texts.document(event, datetime.now().astimezone()))
