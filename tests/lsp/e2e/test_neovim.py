@@ -52,6 +52,13 @@ def test_a_lens_appears_when_a_run_waits_and_answers_it(start: Start, start_run:
     neovim.wait(lambda screen: "waiting" not in screen)
 
 
+def test_the_lenses_of_several_runs_are_shown_in_order(start: Start, start_run: StartRun) -> None:
+    for run in ("b", "a"):
+        start_run(run)
+    neovim = start(NO_QUESTIONS)
+    neovim.wait(re.compile(r"2 waiting · since \d\d:\d\d \| Approve b \| Reject b \| App").search)
+
+
 def test_a_stale_lens_answers_nothing(start: Start, start_run: StartRun) -> None:
     neovim = start(NO_QUESTIONS)
     first = start_run()

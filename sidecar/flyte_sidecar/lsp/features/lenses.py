@@ -15,7 +15,13 @@ async def code_lenses(editor: Editor, params: types.CodeLensParams) -> list[type
         return []
     parsed = await document.parsed()
     return [
-        types.CodeLens(document.range(parsed, declaration.callee), command)
+        types.CodeLens(_shifted(document.range(parsed, declaration.callee), number), command)
         for declaration in parsed.declarations
-        for command in offers(editor, declaration)
+        for number, command in enumerate(offers(editor, declaration))
     ]
+
+
+def _shifted(place: types.Range, characters: int) -> types.Range:
+    """Return a range that starts later: Neovim mixes the lenses that start at one position."""
+    start = types.Position(place.start.line, place.start.character + characters)
+    return types.Range(start, max(start, place.end))
