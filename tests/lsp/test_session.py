@@ -190,6 +190,8 @@ async def test_settings_select_another_backend_for_all_methods(
     editor.notify(
         "workspace/didChangeConfiguration", settings={"flyteSidecar": {"store": str(second)}}
     )
+    await editor.until(lambda: editor.shown)
+    assert str(second) in editor.shown.pop()
     while await editor.lenses(uri):
         await editor.until(lambda: editor.refreshes)
     assert (await editor.request("events.list", runName="r1"))["events"] == []

@@ -11,6 +11,7 @@ from flyte_sidecar._futures import wait_all
 from flyte_sidecar.events.intern_pool import EventKey
 from flyte_sidecar.events.model import Event
 from flyte_sidecar.events.service import EventService
+from flyte_sidecar.lsp import texts
 from flyte_sidecar.lsp.answers import Answers
 from flyte_sidecar.lsp.asking import Asking
 from flyte_sidecar.lsp.background import BackgroundTasks
@@ -128,6 +129,9 @@ class Editor:
             self.background.start(self.events.close())
             self.background.start(self.history.close())
             self._follow_events()
+        if self.service is not service:
+            # The folder that is open may have selected it, as Emacs's `.dir-locals.el` can.
+            self.client.show(texts.selected_backend(self.backend_id))
         if self.settings != before:
             self._asking.on_change()
             self.refresh_lenses()

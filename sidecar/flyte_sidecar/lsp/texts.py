@@ -87,6 +87,13 @@ def backend_state(state: BackendState, kind: str, endpoint: str | None) -> str:
             return f"{backend} cannot be used{reason}"
 
 
+def selected_backend(backend_id: str) -> str:
+    """Return that the settings have selected another backend."""
+    kind, _, place = backend_id.partition(":")
+    backend = "the embedded store" if kind == "local" else "Flyte at"
+    return f"Events now come from {backend} {one_line(place, MAX_TEXT_LENGTH)} (settings)."
+
+
 def error_text(error: SidecarError) -> str:
     """Return the message of an error as one line."""
     return one_line(error.message, MAX_TEXT_LENGTH)
