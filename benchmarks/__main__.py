@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks import peers, run_size, sidecar_only
 from benchmarks.client_overhead import clients
 from benchmarks.comparison import compare
+from benchmarks.editing import editing
 from benchmarks.editor import editor
 from benchmarks.flyte import flyte
 from benchmarks.watches import watches
@@ -27,6 +28,7 @@ BENCHMARKS: dict[str, Callable[[Path, run_size.RunSize], str]] = {
     "watches": watches,
     "flyte": flyte,
     "clients": clients,
+    "editing": editing,
     "editor": editor,
 }
 

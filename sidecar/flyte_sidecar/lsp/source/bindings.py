@@ -30,6 +30,8 @@ _UNCONDITIONAL = _DEFINITIONS | {
 }
 _ASSIGNMENT = re.compile(rb"[ \t]*(?::[^=\r\n]*)?=(?!=)")
 
+MODULE_SCOPE = -1
+
 Kind = Literal["import", "assignment", "annotation", "outer", "other"]
 
 
@@ -69,7 +71,7 @@ def scopes_of(path: Path) -> list[Node]:
 
 def scope_id(path: Path, scope: Node) -> int:
     """Return what identifies a scope on a path, also in the tree of a part of the file."""
-    return -1 if scope == path[0] else scope.start_byte
+    return MODULE_SCOPE if scope == path[0] else scope.start_byte
 
 
 def binding_of(syntax: Syntax, path: Path) -> Binding | None:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cached_property
 
-from flyte_sidecar.lsp.source.bindings import Binding, binding_of, scope_id, scopes_of
+from flyte_sidecar.lsp.source.bindings import MODULE_SCOPE, Binding, binding_of, scope_id, scopes_of
 from flyte_sidecar.lsp.source.syntax import Path, Syntax
 
 _MODULES = frozenset(("flyte", "flyte_sidecar"))
+_CONTEXT = 40
+_ASSIGNED = re.compile(rb"[ \t]*:?=(?!=)")
+_USED = re.compile(rb"[ \t]*[.(]")
+_INTRODUCED = re.compile(rb"(?:\bimport|\bdef|\bclass|,)[\s\\]+\Z")
+_VALUE = re.compile(rb"(?:[:=|] ?|-> ?|\.)\Z")
 
 
 class Names:
@@ -29,26 +35,28 @@ class Names:
         if found is not None:
             targets = {binding.target for binding in found if binding.target is not None}
         else:
-            targets = {f"{module}.{first}" for module in self._imported_whole()}
+            targets = {f"{module}.{first}" for module in self._imported_whole}
             if first in _MODULES:
                 targets.add(first)
         return frozenset(".".join((target, *rest)) for target in targets)
 
     def aliases(self, name: str) -> set[str]:
         """Return the names under which an object of this name may be used."""
-        return {name} | {
-            alias
-            for offset in self.syntax.words(name)
-            if (alias := _alias(self.syntax, self.syntax.path(offset))) is not None
-        }
+        pattern = re.compile(rb"%b[\s\\]+as[\s\\]+(\w+)" % re.escape(name.encode()))
+        found = pattern.finditer(self.syntax.data)
+        return {name, *(match[1].decode("utf-8", "replace") for match in found)}
 
     def is_bound(self, name: str, path: Path) -> bool:
         """Return whether the file may bind a name that is used at a path."""
-        return self.resolve(name, path) is not None or bool(self._imported_whole())
+        return self.resolve(name, path) is not None or bool(self._imported_whole)
 
     def resolve(self, name: str, path: Path) -> list[Binding] | None:
         """Return the bindings that may determine a name at a path; None if nothing binds it."""
         bindings = self._bound(name)
+        if not bindings:
+            return None
+        if len(bindings) == 1 and bindings[0].scope == MODULE_SCOPE:
+            return bindings
         scopes = scopes_of(path)
         for depth, scope in enumerate(reversed(scopes)):
             if depth and scope.type == "class_definition":
@@ -82,25 +90,21 @@ class Names:
         return self._bindings[name]
 
     def _find(self, name: str) -> Iterator[Binding]:
-        word = re.escape(name.encode())
-        # Most uses of a name are followed by a dot or a parenthesis, which no binding is, except
-        # for imports and definitions.
-        pattern = re.compile(
-            rb"(?<![\w.])%b(?!\w)(?![ \t]*[.(])" % word
-            + rb"|(?:\bimport|\bdef|\bclass|,)[\s\\]+(?P<word>%b)(?!\w)(?=[ \t]*[.(])" % word
-        )
         size = len(name.encode())
-        for found in pattern.finditer(self.syntax.data):
-            path = self.syntax.path(found.start("word") if found["word"] else found.start())
+        for offset in self.syntax.words(name):
+            if not _may_bind(self.syntax.data, offset, offset + size):
+                continue
+            path = self.syntax.path(offset)
             leaf = path[-1]
             if leaf.type == "identifier" and leaf.end_byte - leaf.start_byte == size:
                 binding = binding_of(self.syntax, path)
                 if binding is not None:
                     yield binding
 
+    @cached_property
     def _imported_whole(self) -> set[str]:
         """Return the modules of Flyte whose names are all imported, as in ``from x import *``."""
-        pattern = re.compile(rb"\bfrom[ \t]+(flyte(?:_sidecar)?(?:\.\w+)*)[ \t]+import[ \t]*\*")
+        pattern = re.compile(rb"from[ \t]+(flyte(?:_sidecar)?(?:\.\w+)*)[ \t]+import[ \t]*\*")
         return {
             found[1].decode()
             for found in pattern.finditer(self.syntax.data)
@@ -120,10 +124,16 @@ def _latest(bindings: list[Binding], before: int | None) -> list[Binding]:
     return possible or bindings
 
 
-def _alias(syntax: Syntax, path: Path) -> str | None:
-    """Return the name under which the imported name at the end of a path is bound."""
-    for node in reversed(path):
-        if node.type == "aliased_import":
-            alias = node.child_by_field_name("alias")
-            return None if alias is None else syntax.source(alias).decode("utf-8", "replace")
-    return None
+def _may_bind(data: bytes, start: int, end: int) -> bool:
+    """Return whether a word may be bound where it is, as far as the text around it shows.
+
+    Most uses of a name are followed by a dot or a parenthesis, or are annotations, arguments or
+    values, which can be seen faster than by a look at the tree. A tuple of targets in the line of
+    an ``if`` is missed.
+    """
+    if _ASSIGNED.match(data, end) is not None:
+        return True
+    before = data[max(start - _CONTEXT, 0) : start]
+    if _USED.match(data, end) is not None:
+        return _INTRODUCED.search(before) is not None
+    return _VALUE.search(before) is None

@@ -71,9 +71,12 @@ def _wrong_arguments(values: Values, declaring: DeclaringCall) -> Iterator[Probl
             expected = " or ".join(f'"{known}"' for known in PROMPT_TYPES)
             message = f"`prompt_type` must be {expected}"
             yield Problem(span(prompt_type), message, "error", "invalid-prompt-type")
-    for parameter, limit in MAX_LENGTHS.items():
-        node = given.get(parameter)
-        text = None if node is None else values.text(node, call.path)
+    texts = {
+        "prompt": declaring.declaration.prompt,
+        "description": declaring.declaration.description,
+    }
+    for parameter, text in texts.items():
+        node, limit = given.get(parameter), MAX_LENGTHS[parameter]
         if node is not None and text is not None and len(text) > limit:
             message = f"`{parameter}` has {len(text):,} characters; Flyte accepts at most {limit:,}"
             yield Problem(span(node), message, "warning", "text-too-long")

@@ -81,9 +81,8 @@ def half_typed_reference(values: Values, offset: int) -> Reference | None:
 def _calls(values: Values) -> Iterator[Call]:
     """Yield the calls that may contain references."""
     names = {alias for name in CLASSES for alias in values.names.aliases(name)}
-    classes = b"|".join(re.escape(name.encode()) for name in sorted(names))
-    getting = re.compile(rb"\b(?:%b)\s*\.\s*(get)\b" % classes)
-    for pattern in (getting, _REQUEST):
+    getting = (re.compile(rb"%b\s*\.\s*(get)\b" % re.escape(name.encode())) for name in names)
+    for pattern in (*getting, _REQUEST):
         for found in pattern.finditer(values.syntax.data):
             call = find_call(values.syntax, found.start(1))
             if call is not None:

@@ -7,6 +7,7 @@ time than a query of the whole tree and also works inside the nodes of syntax er
 from __future__ import annotations
 
 import re
+import string
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cached_property
@@ -23,11 +24,11 @@ PYTHON = Language(tree_sitter_python.language())
 TEXT = frozenset(("comment", "string_start", "string_content", "string_end", "escape_sequence"))
 """The leaves of comments and strings."""
 
+_WORD = frozenset(string.ascii_letters.encode() + string.digits.encode() + b"_")
 _STATEMENTS = ("_statement", "_definition")
 _STATEMENT = re.compile(
-    rb"^(?:@[^\n]*(?:\n[ \t)@#][^\n]*)*\n)?"  # decorators, which no empty line separates
-    rb"(?!(?:elif|else|except|finally)\b)[A-Za-z_@]",
-    re.MULTILINE,
+    rb"\n(?:@[^\n]*(?:\n[ \t)@#][^\n]*)*\n)?"  # decorators, which no empty line separates
+    rb"(?!(?:elif|else|except|finally)\b)[A-Za-z_@]"
 )
 _DEFINITION = re.compile(
     rb"^(?:@|(?:async[ \t]+)?def[ \t]|(?:class|import)[ \t]|from[ \t]+[\w.]+[ \t]+import\b)",
@@ -112,9 +113,10 @@ class Syntax:
     @cached_property
     def _starts(self) -> list[int]:
         """Where lines look like the start of a statement of the module, and both ends."""
-        found = [match.start() for match in _STATEMENT.finditer(self.data)]
-        starts, string_end = [0], 0
-        for start, end in pairwise((*found, len(self.data))):
+        found = [match.start() + 1 for match in _STATEMENT.finditer(self.data)]
+        starts: list[int] = []
+        string_end = 0
+        for start, end in pairwise((0, *found, len(self.data))):
             if start >= string_end:
                 starts.append(start)
                 string_end = self._string_end(start, end)
@@ -131,8 +133,13 @@ class Syntax:
 
     def words(self, word: str) -> Iterator[int]:
         """Yield the offsets of a word."""
-        pattern = rb"(?<!\w)%b(?!\w)" % re.escape(word.encode())
-        return (found.start() for found in re.finditer(pattern, self.data))
+        data = self.data
+        for found in re.finditer(re.escape(word.encode()), data):
+            start, end = found.span()
+            if (start == 0 or data[start - 1] not in _WORD) and (
+                end == len(data) or data[end] not in _WORD
+            ):
+                yield start
 
 
 def parse_range(code: bytes, start: int) -> Node:

@@ -22,7 +22,7 @@ MAX_CLONES = 20
 """How many environments may be cloned from one another."""
 
 _ENVIRONMENT = frozenset(("flyte.TaskEnvironment",))
-_FUNCTION = re.compile(rb"^([ \t]*)(?:async[ \t]+)?def[ \t]+(\w+)", re.MULTILINE)
+_FUNCTION = re.compile(rb"\n([ \t]*)(?:async[ \t]+)?def[ \t]+(\w+)")
 _BLANKS = re.compile(rb"[ \t]*")
 _STATEMENT = re.compile(rb"^([ \t]*)[^\s#)\]}]", re.MULTILINE)
 _DECORATOR = re.compile(rb"[ \t]*@[ \t]*(\w+(?:\.\w+)*)\.task\b")
@@ -106,7 +106,7 @@ class Tasks:
     def _functions(self) -> list[tuple[int, int, bytes]]:
         """The offset, indentation and name of each function, also of those in strings."""
         found = _FUNCTION.finditer(self._values.syntax.data)
-        return [(match.start(), len(match[1].expandtabs()), match[2]) for match in found]
+        return [(match.start(1), len(match[1].expandtabs()), match[2]) for match in found]
 
     def _by_indentation(self, offset: int) -> Task | None:
         """Return the task that contains an offset by the indentation of the lines before it.

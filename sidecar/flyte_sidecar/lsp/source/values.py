@@ -16,6 +16,7 @@ MAX_TEXT = 1 << 20
 MAX_DEPTH = 100
 """How deeply expressions may be nested."""
 
+_PLAIN = re.compile(r"""(['"])(?P<content>[^'"\\\r\n\0]*)\1""")
 _ESCAPE = re.compile(r"\\(?:(?P<octal>[4-7][0-7]{2})|(?P<other>.))", re.DOTALL)
 _ESCAPED = frozenset("\n\r\\'\"abfnrtvxuUN01234567")
 
@@ -113,6 +114,9 @@ def _literal(source: bytes) -> str | None:
     """Return the value of a string literal that is not an f-string."""
     try:
         text = source.decode()
+        plain = _PLAIN.fullmatch(text)
+        if plain is not None:
+            return plain["content"]
         if "r" not in text[: text.index(text[-1])].lower():
             text = _ESCAPE.sub(_valid_escape, text)
         value = ast.literal_eval(text)
