@@ -6,8 +6,14 @@ import asyncio
 from typing import Any
 
 import grpc
+import pytest
 
-from flyte_sidecar.errors import BackendUnavailable, PermissionDenied, SidecarError
+from flyte_sidecar.errors import (
+    BackendUnavailable,
+    DeadlineExceeded,
+    PermissionDenied,
+    SidecarError,
+)
 from flyte_sidecar.events.model import Event, RunInfo, RunPage, Target
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.lsp import history
@@ -162,6 +168,14 @@ async def test_events_that_have_changed_are_read_again() -> None:
     recent.invalidate({"deploy"})
     await recent.recent("deploy")
     assert runs.reads == 3
+
+
+async def test_reading_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "READ_TIMEOUT", 0.0)
+    recent = of(Runs(1), deadline=60.0)
+    found = await recent.recent("deploy")
+    assert not found.complete
+    assert isinstance(found.error, DeadlineExceeded)
 
 
 async def test_closing_stops_reading() -> None:

@@ -189,6 +189,8 @@ class Watches:
         self.open = 0
         self.tasks: dict[str, TaskName | Exception | None] = {}
         self.lookups: list[str] = []
+        self.cancelled: list[str] = []
+        self.hangs = False
 
     async def watch(self, feed: WatchFeed) -> None:
         self.open += 1
@@ -202,7 +204,11 @@ class Watches:
     async def parent_task(self, event: Event) -> TaskName | None:
         assert event.parent is not None
         self.lookups.append(event.parent)
-        await asyncio.sleep(0)
+        try:
+            await asyncio.sleep(3600 if self.hangs else 0)
+        except asyncio.CancelledError:
+            self.cancelled.append(event.parent)
+            raise
         task = self.tasks.get(event.parent)
         if isinstance(task, Exception):
             raise task
@@ -363,6 +369,36 @@ async def test_events_of_other_tasks_are_left_out_once_their_task_is_known(
     assert sorted(watches.lookups) == ["a1", "a2", "a3"]
 
 
+async def test_a_parent_is_looked_up_once_for_events_of_several_names(
+    watches: Watches, scripted: Session
+) -> None:
+    watches.tasks = {"a1": TaskName("deploy", "env")}
+    feed = await watches.opened.get()
+    for name in ("approve", "note"):
+        feed.put(make_event(name, parent="a1"))
+    feed.sync()
+    await scripted.ready()
+    scripted.changed.clear()
+    for name in ("approve", "note"):
+        assert named(scripted, name, "deploy", "env") == ["a1"]
+    await scripted.until(lambda: bool(scripted.changed))
+    assert scripted.changed == [{"approve", "note"}]
+    assert watches.lookups == ["a1"]
+
+
+async def test_closing_ends_lookups(watches: Watches, scripted: Session) -> None:
+    watches.hangs = True
+    feed = await watches.opened.get()
+    feed.put(make_event("approve", parent="a1"))
+    feed.sync()
+    await scripted.ready()
+    named(scripted, "approve", "deploy", "env")
+    while not watches.lookups:  # noqa: ASYNC110 - the lookup starts with the next step of the loop
+        await asyncio.sleep(0)
+    await scripted.live.close()
+    assert watches.cancelled == ["a1"]
+
+
 async def test_a_task_that_cannot_be_read_is_looked_up_again_after_a_sync(
     watches: Watches, scripted: Session
 ) -> None:
@@ -402,7 +438,8 @@ async def test_events_that_do_not_fit_are_listed_once_others_are_removed(
     for event in kept[1:]:
         feed.put(replace(event, pending=False, phase="SUCCEEDED"))
     feed = await watches.opened.get()
-    left = [event for event in events if event.name not in {one.name for one in kept[1:]}]
+    names = {one.name for one in kept[1:]} | {events[-1].name}  # the last one is gone by now
+    left = [event for event in events if event.name not in names]
     for event in left:
         feed.put(event)
     feed.sync()

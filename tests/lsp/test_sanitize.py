@@ -211,6 +211,9 @@ def test_markdown_stays_inside_of_a_quote(text: str) -> None:
     [
         ("# Deploy **now**?", "# Deploy **now**?"),
         ("Deploy\nit\n===", "# Deploy it"),
+        ("## C \\#", "## C \\#"),
+        ("````\n```\n````", "````\n```\n````"),
+        ("a\tb", "a   b"),
         ("* a\n* b", "- a\n- b"),
         ("3) a\n4) b", "3. a\n4. b"),
         ("> a\nb", "> a\n> b"),
@@ -287,6 +290,8 @@ def test_a_line_is_never_longer_than_its_limit_and_has_no_unsafe_character(
         ("- a", "\\- a"),
         ("a - b # c", "a - b # c"),
         ("=", "\\="),
+        (":-", "\\:-"),
+        ("a | b", "a \\| b"),
         ("> a", "\\> a"),
         ("a * b", "a \\* b"),
         ("a_b _c_", "a_b \\_c\\_"),

@@ -234,7 +234,7 @@ class LiveEvents:
         if not self._includes(event):
             return
         key = event_key(event)
-        is_new = self._was_synced and key not in self._index and key not in unseen
+        is_new = self._was_synced and key not in self._index
         unseen.discard(key)
         changed.add(event.name)
         if event.pending and update.change != "removed":

@@ -54,11 +54,9 @@ class PendingIndex:
         return key in self._events or key in self.omitted
 
     def relist(self) -> set[EventKey]:
-        """Return the keys of all events, and forget those that are omitted: all are put again."""
-        keys = self._events.keys() | self.omitted
-        self.omitted.clear()
+        """Return the keys of all events, which are about to be put again or removed."""
         self._was_full = False
-        return keys
+        return self._events.keys() | self.omitted
 
     def put(self, key: EventKey, event: Event) -> None:
         """Add an event, or replace its previous state."""
