@@ -65,6 +65,20 @@ async def test_lenses_of_an_event_are_shown_in_the_task_that_created_it(
         await editor.until(lambda: editor.refreshes)
 
 
+async def test_a_hover_shows_the_answers_to_the_task_that_contains_it(
+    server: Server, start_editor: StartEditor, tmp_path: Path
+) -> None:
+    server.model.start_run("r1", "main", **SCOPE)
+    task = server.model.task("r1", "release.second", **SCOPE)
+    action = server.model.ask("r1", "deploy", parent=task, **SCOPE)
+    server.model.signal_directly("r1", action, True, **SCOPE)
+    editor = await start_editor(*scoped_options(server.endpoint))
+    uri = editor.open(tmp_path / "workflow.py", TWO_TASKS)
+    while "approved" in (await editor.hover(uri, IN_FIRST, 25) or ""):
+        pass  # the task is looked up in the background
+    assert "approved" in (await editor.hover(uri, IN_SECOND, 25) or "")
+
+
 async def test_settings_select_a_deployment(
     server: Server, start_editor: StartEditor, tmp_path: Path
 ) -> None:

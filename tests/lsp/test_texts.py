@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from flyte_sidecar.errors import BackendUnavailable, PermissionDenied
-from flyte_sidecar.events.model import Event
+from flyte_sidecar.events.model import Event, without_details
 from flyte_sidecar.lsp import texts
 from flyte_sidecar.lsp.history import RecentEvents
 from flyte_sidecar.lsp.live_events import BackendState
@@ -189,6 +189,12 @@ def test_a_hover_names_the_run_of_the_prompt_if_runs_ask_differently() -> None:
 
 def test_a_hover_ignores_events_of_the_history_that_wait() -> None:
     assert "r9" not in hover([], RecentEvents((make_event("deploy", run_name="r9"),)))
+
+
+def test_a_hover_completes_an_event_that_is_kept_without_its_prompt() -> None:
+    event = make_event("deploy", prompt="Now?")
+    shown = hover([without_details(event)], RecentEvents((event,)))
+    assert shown == "**`deploy`** (bool, 1 waiting)\n\n> Now?\n\n- `r1`: waiting since 14:00"
 
 
 def test_a_hover_lists_a_limited_number_of_events() -> None:

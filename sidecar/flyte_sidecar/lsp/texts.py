@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 from msgspec import json
 
 from flyte_sidecar.errors import SidecarError
+from flyte_sidecar.events.intern_pool import event_key
 from flyte_sidecar.events.model import (
     ABORTED,
     SUCCEEDED,
@@ -160,14 +161,18 @@ def hover(
     pending
         The events that wait, in order of creation.
     recent
-        The events of recent runs; those of them that wait are ignored.
+        The events of recent runs. Those of them that wait only complete partial ones of `pending`.
     state
         Whether `pending` is up to date.
     markdown
         Whether to return markdown, else plain text.
     """
     markup = MARKDOWN if markdown else PLAIN
-    newest = [*reversed(pending)]
+    details = {event_key(event): event for event in recent.events if event.pending}
+    newest = [
+        details.get(event_key(event), event) if event.partial else event
+        for event in reversed(pending)
+    ]
     ended = [event for event in recent.events if not event.pending]
     shown = newest + ended
     expected = next((event.expected_type for event in shown if event.expected_type), None)

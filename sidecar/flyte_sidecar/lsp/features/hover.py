@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from lsprotocol import types
+from msgspec.structs import replace
 
 from flyte_sidecar.lsp import texts
 from flyte_sidecar.lsp.editor import Editor
@@ -23,13 +24,15 @@ async def hover(editor: Editor, params: types.HoverParams) -> types.Hover | None
     if found is None:
         return None
     name, span, declaration = found
+    task = None if declaration is None else declaration.task
     recent = await editor.history.recent(name)
+    of_task = tuple(event for event in recent.events if editor.events.may_be_of(event, task))
     markdown = editor.features.renders_markdown
     text = texts.hover(
         name,
         declaration,
-        editor.events.named(name, None if declaration is None else declaration.task),
-        recent,
+        editor.events.named(name, task),
+        replace(recent, events=of_task),
         datetime.now().astimezone(),
         state=editor.events.state,
         markdown=markdown,
