@@ -11,7 +11,8 @@ from tests.lsp.e2e.terminal import Terminal
 
 EARLY = """
 (setq inhibit-startup-screen t
-      native-comp-deferred-compilation nil)
+      native-comp-deferred-compilation nil
+      suggest-key-bindings nil)  ; a hint that disappears again
 """
 
 

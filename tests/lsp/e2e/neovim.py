@@ -24,7 +24,7 @@ class Neovim(Terminal):
         config.parent.mkdir(parents=True)
         config.write_text(example("Neovim", "lua") + more_lua)
         command = [self._nvim, "--listen", self._socket, "-n", f"+{LINE}", "workflow.py"]
-        super().__init__(command, user, project)
+        super().__init__(command, {**user, "LOGNAME": "operator"}, project)
 
     def lua(self, expression: str) -> Any:
         """Return the value of a Lua expression in the running Neovim."""

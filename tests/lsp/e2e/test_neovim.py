@@ -45,11 +45,16 @@ def test_a_lens_appears_when_a_run_waits_and_answers_it(start: Start, start_run:
     run = start_run()
     neovim.wait(LENS.search)
     check_capture("neovim-lens", neovim)
+    neovim.type("fnK")
+    check_capture("neovim-hover", neovim)
     neovim.type("grl")
     neovim.wait_for("2: Approve")
     neovim.type("2\r")
     assert run.answer() is True
+    neovim.type("l")  # closes the hover
     neovim.wait(lambda screen: "waiting" not in screen)
+    neovim.type("K")
+    check_capture("neovim-answered", neovim)
 
 
 def test_the_lenses_of_several_runs_are_shown_in_order(start: Start, start_run: StartRun) -> None:
@@ -110,8 +115,7 @@ def test_names_are_completed_and_lead_to_their_declaration(start: Start) -> None
     neovim.type("Gofrom flyte.remote import Condition\rCondition.get('")
     neovim.type("\x18\x0f")  # Ctrl-X Ctrl-O
     neovim.wait_for("get('deploy")
-    neovim.type("')\x1b3h")
-    neovim.command("lua vim.lsp.buf.definition()")
+    neovim.type("')\x1b3h\x1d")  # Ctrl-]
     neovim.until("vim.fn.line('.') == 8")
 
 

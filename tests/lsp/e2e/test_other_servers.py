@@ -44,9 +44,7 @@ class TaskEnvironment:
     def __init__(self, name: str) -> None: ...
     def task(self, function): ...
 
-def new_condition(
-    name: str, prompt: str = "", prompt_type: str = "text", description: str = ""
-) -> Condition:
+def new_condition(name: str, **options: str) -> Condition:
     """Create a condition."""
 '''
 
@@ -111,6 +109,11 @@ def test_all_servers_work_on_one_file(neovim: Neovim, start_run: StartRun) -> No
 
     neovim.until("#vim.tbl_filter(found, vim.diagnostic.get(0)) == 3")
     neovim.until("#vim.lsp.codelens.get(0) == 3")
+
+    assert neovim.lua("vim.fn.search('new_condition')") == LINE + 2
+    assert set(ask_servers(neovim, "textDocument/hover")) == {"flyte_sidecar", "pyright"}
+    neovim.type("K")
+    neovim.wait(lambda screen: "# flyte_sidecar" in screen and "# pyright" in screen)
 
     symbols = ask_servers(neovim, "textDocument/documentSymbol")
     names = {server: {symbol["name"] for symbol in found} for server, found in symbols.items()}
