@@ -57,6 +57,9 @@ def release_twice(version: str) -> int:
     flyte.new_condition("twice")
     flyte.new_condition("twice")
     return "text"
+
+from flyte.remote import Condition
+Condition.get('')
 """
 
 
@@ -115,11 +118,15 @@ def test_all_servers_work_on_one_file(neovim: Neovim, start_run: StartRun) -> No
     neovim.type("K")
     neovim.wait(lambda screen: "# flyte_sidecar" in screen and "# pyright" in screen)
 
+    assert neovim.lua("vim.fn.search([[get('\\zs']])") > 0
+    names = ask_servers(neovim, "textDocument/completion")["flyte_sidecar"]["items"]
+    assert {name["label"] for name in names} == {"deploy", "twice"}
+
     symbols = ask_servers(neovim, "textDocument/documentSymbol")
-    names = {server: {symbol["name"] for symbol in found} for server, found in symbols.items()}
-    assert names["flyte_sidecar"] == {"deploy", "twice"}
-    assert "release" in names["pyright"]
-    assert names["flyte_sidecar"].isdisjoint(names["pyright"])
+    found = {server: {symbol["name"] for symbol in each} for server, each in symbols.items()}
+    assert found["flyte_sidecar"] == {"deploy", "twice"}
+    assert "release" in found["pyright"]
+    assert found["flyte_sidecar"].isdisjoint(found["pyright"])
 
     # The lenses follow the edits of another server: ruff removes the empty lines.
     neovim.command("lua vim.lsp.buf.format({ name = 'ruff' })")
