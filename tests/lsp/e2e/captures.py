@@ -28,8 +28,12 @@ def check_capture(name: str, terminal: Terminal) -> None:
 
 
 def normalize(screen: str) -> str:
-    """Return a screen without times and dates, and without the rows after the end of the file."""
+    """Return a screen without times and dates, and without the rows after the end of the file.
+
+    Emacs shows the number of open requests until it draws the mode line again.
+    """
     text = "\n".join(row for row in screen.splitlines() if row != "~")
     text = re.sub(r"\n{4,}", "\n\n", text).strip("\n")
+    text = re.sub(r"\[eglot:project/\d\] ", "[eglot:project] --", text)
     text = re.sub(r"\b\d\d:\d\d\b", "14:02", text)
     return re.sub(r"\b20\d\d-\d\d-\d\d\b", "2026-03-02", text) + "\n"
