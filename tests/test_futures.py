@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from flyte_sidecar._futures import (
     prefer_result,
     resolve,
     retrieve_exception,
+    run_in_thread,
     try_set_exception,
     try_set_result,
     wait_all,
@@ -77,3 +80,26 @@ async def test_waiting_for_all_raises_nothing_and_cancels_nothing() -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert not pending.done()
+
+
+async def test_a_function_runs_in_another_thread() -> None:
+    assert await run_in_thread(threading.get_ident) != threading.get_ident()
+    assert await run_in_thread(dict, a=1) == {"a": 1}
+    with pytest.raises(RuntimeError, match="inside"):
+        await run_in_thread(fail)
+
+
+def fail() -> None:
+    raise RuntimeError("inside")
+
+
+async def test_a_function_runs_at_once_if_no_thread_can_be_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def start(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        assert await run_in_thread(threading.get_ident) == threading.get_ident()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from types import CoroutineType
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 MaybeAwaitable: TypeAlias = T | Coroutine[Any, Any, T] | asyncio.Future[T]
@@ -56,6 +58,16 @@ async def prefer_result(future: asyncio.Future[T]) -> T:
         if future.done() and not future.cancelled():
             return future.result()
         raise
+
+
+async def run_in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a function in a thread, or at once if no thread can be started."""
+    loop = asyncio.get_running_loop()
+    try:
+        running = loop.run_in_executor(None, partial(function, *args, **kwargs))
+    except RuntimeError:
+        return function(*args, **kwargs)
+    return await running
 
 
 async def wait_all(futures: Iterable[asyncio.Future[Any]], timeout: float | None = None) -> None:

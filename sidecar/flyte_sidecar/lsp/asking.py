@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 
+from flyte_sidecar._futures import run_in_thread
 from flyte_sidecar.events.intern_pool import EventKey, event_key
 from flyte_sidecar.events.model import Event
 from flyte_sidecar.lsp import command_texts as texts
@@ -99,8 +100,8 @@ class Asking:
 
     async def _claim(self, key: EventKey, backend: str) -> bool:
         try:
-            return await asyncio.to_thread(self._claims.claim, backend, key)
-        except (OSError, RuntimeError) as error:  # a RuntimeError also if no thread can be started
+            return await run_in_thread(self._claims.claim, backend, key)
+        except (OSError, RuntimeError) as error:  # RuntimeError: the home folder is unknown
             if not self._claims_failed:
                 self._claims_failed = True
                 logger.warning("several windows may ask about the same event: %s", error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json as python_json
 import math
 import time
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import DecodeError, Raw, Struct, ValidationError, json
 
-from flyte_sidecar._futures import MaybeAwaitable
+from flyte_sidecar._futures import MaybeAwaitable, run_in_thread
 from flyte_sidecar.errors import InvalidParams, InvalidRequest
 from flyte_sidecar.events.model import (
     Event,
@@ -216,10 +215,7 @@ class MethodHandlers:
         """Create the document in a thread, because it takes about ten milliseconds."""
         from flyte_sidecar.schema import openrpc_json
 
-        try:
-            return Raw(await asyncio.to_thread(openrpc_json))
-        except RuntimeError:  # no thread can be started
-            return Raw(openrpc_json())
+        return Raw(await run_in_thread(openrpc_json))
 
     async def _status(self, _: Params, context: Context) -> results.Status:
         healthy = await self._service.backend.healthy()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from lsprotocol import types
 from pygls.uris import from_fs_path, to_fs_path
 
+from flyte_sidecar._futures import run_in_thread
 from flyte_sidecar.lsp.documents import range_of
 from flyte_sidecar.lsp.editor import Editor
 from flyte_sidecar.lsp.source.parser import ParsedSource
@@ -32,7 +31,7 @@ async def definition(
     if found:
         return found
     async with editor.files.lock:
-        return await asyncio.to_thread(_search, editor, reference.name)
+        return await run_in_thread(_search, editor, reference.name)
 
 
 def _search(editor: Editor, name: str) -> list[types.Location]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from lsprotocol import types
 from msgspec.structs import replace
 
+from flyte_sidecar._futures import run_in_thread
 from flyte_sidecar.lsp import texts
 from flyte_sidecar.lsp.editor import Editor
 from flyte_sidecar.lsp.source.declarations import Declaration
@@ -28,7 +29,9 @@ async def hover(editor: Editor, params: types.HoverParams) -> types.Hover | None
     recent = await editor.history.recent(name)
     of_task = tuple(event for event in recent.events if editor.events.may_be_of(event, task))
     markdown = editor.features.renders_markdown
-    text = texts.hover(
+    # Markdown from elsewhere may take 0.2 s to render.
+    text = await run_in_thread(
+        texts.hover,
         name,
         declaration,
         editor.events.named(name, task),

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from lsprotocol import types
 
-from flyte_sidecar._futures import resolve
+from flyte_sidecar._futures import resolve, run_in_thread
 from flyte_sidecar.errors import InvalidParams
 from flyte_sidecar.events.model import Target
 from flyte_sidecar.lsp import command_texts, texts
@@ -29,4 +29,5 @@ async def content(
     if event is None:
         return types.TextDocumentContentResult(f"There is no {target}.")
     editor.prompt_shown(params.uri, event.name)
-    return types.TextDocumentContentResult(texts.document(event, datetime.now().astimezone()))
+    text = await run_in_thread(texts.document, event, datetime.now().astimezone())
+    return types.TextDocumentContentResult(text)
