@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tree_sitter import Node
 
+from flyte_sidecar.lsp.source import parser as parser_module
 from flyte_sidecar.lsp.source.parser import ParsedSource, SourceFile
 from flyte_sidecar.lsp.source.text import SourceText
 
@@ -83,3 +84,73 @@ def test_a_tree_after_edits_is_that_of_the_new_text(
     assert incremental.declarations == fresh.declarations
     assert incremental.references == fresh.references
     assert incremental.problems == fresh.problems
+
+
+def test_edits_during_a_parse_are_part_of_the_next_one() -> None:
+    file = SourceFile(SourceText(WORKFLOW))
+    first = file.snapshot()
+    file.edit(0, 0, "# comment\n")
+    second = file.snapshot()
+    file.edit(0, 0, "flyte.new_condition('new')\n")
+    file.accept(first.parse())
+    file.accept(second.parse())
+    assert [found.name for found in file.snapshot().parse().declarations] == [
+        "new",
+        "approve-deploy",
+    ]
+
+
+def test_an_older_result_does_not_replace_a_newer_one() -> None:
+    file = SourceFile(SourceText(WORKFLOW))
+    old = file.snapshot()
+    file.edit(0, 0, "flyte.new_condition('new')\n")
+    new = file.snapshot().parse()
+    file.accept(new)
+    file.accept(old.parse())
+    assert file.parsed is new
+    assert file.snapshot().parse().declarations == new.declarations
+
+
+def test_a_result_is_outdated_after_another_edit() -> None:
+    file = SourceFile(SourceText(WORKFLOW))
+    result = file.snapshot().parse()
+    assert result.text is file.text
+    file.edit(0, 0, "x")
+    assert result.text is not file.text
+
+
+def test_a_replaced_text_is_parsed_anew() -> None:
+    file = SourceFile(SourceText(WORKFLOW))
+    file.accept(file.snapshot().parse())
+    late = file.snapshot()
+    file.replace(SourceText("import flyte\nflyte.new_condition('other')\n"))
+    file.accept(late.parse())
+    assert [found.name for found in file.snapshot().parse().declarations] == ["other"]
+
+
+def test_more_edits_than_are_kept_lead_to_a_new_parse(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parser_module, "MAX_EDITS", 3)
+    file = SourceFile(SourceText(WORKFLOW))
+    file.accept(file.snapshot().parse())
+    for _ in range(5):
+        file.edit(0, 0, "flyte.new_condition('new')\n")
+    assert len(file.snapshot().edits) <= 3
+    assert len(file.snapshot().parse().declarations) == 6
+
+
+def test_a_file_over_the_limit_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parser_module, "MAX_PARSED_BYTES", len(WORKFLOW.encode()) - 1)
+    assert parsed(WORKFLOW).tree is None
+    assert parsed(WORKFLOW.replace("Deploys ", "")).tree is not None
+
+
+def test_a_parse_reads_the_text_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parser_module, "CHUNK_SIZE", 3)
+    assert [found.name for found in parsed(WORKFLOW).declarations] == ["approve-deploy"]
+
+
+@pytest.mark.parametrize(
+    "code", ["(flyte\n" * 2_000, "x = [\n'flyte\n" * 2_000, "def f(\n" * 2_000]
+)
+def test_deeply_nested_code_is_parsed(code: str) -> None:
+    assert [found.name for found in parsed(f"flyte.new_event('a')\n{code}").declarations] == ["a"]

@@ -114,4 +114,4 @@ def builtin_name(values: Values, node: Node, call: Call) -> str | None:
     if node.type != "identifier":
         return None
     name = values.syntax.source(node).decode("utf-8", "replace")
-    return None if values.names.is_bound(name, call.path) else name
+    return name if values.names.resolve(name, call.path) is None else None

@@ -46,10 +46,6 @@ class Names:
         found = pattern.finditer(self.syntax.data)
         return {name, *(match[1].decode("utf-8", "replace") for match in found)}
 
-    def is_bound(self, name: str, path: Path) -> bool:
-        """Return whether the file may bind a name that is used at a path."""
-        return self.resolve(name, path) is not None or bool(self._imported_whole)
-
     def resolve(self, name: str, path: Path) -> list[Binding] | None:
         """Return the bindings that may determine a name at a path; None if nothing binds it."""
         bindings = self._bound(name)

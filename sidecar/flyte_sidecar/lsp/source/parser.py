@@ -20,7 +20,7 @@ from flyte_sidecar.lsp.source.syntax import PYTHON, Syntax
 from flyte_sidecar.lsp.source.text import SourceText
 from flyte_sidecar.lsp.source.values import Values
 
-MAX_PARSED_BYTES = 10 << 20
+MAX_PARSED_BYTES = 8 << 20
 """The largest file to parse. A tree takes about 50 times the memory of its text."""
 
 MAX_EDITS = 1000

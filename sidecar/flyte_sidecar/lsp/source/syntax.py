@@ -21,6 +21,12 @@ from flyte_sidecar.lsp.source.tokens import blank_open_strings, closing_brackets
 
 PYTHON = Language(tree_sitter_python.language())
 
+MAX_DEPTH = 500
+"""The nodes of the longest path. Python allows 100 levels of indentation and 200 brackets."""
+
+MAX_STRING = 1 << 16
+"""The bytes within which a string ends that contains lines like statements."""
+
 TEXT = frozenset(("comment", "string_start", "string_content", "string_end", "escape_sequence"))
 """The leaves of comments and strings."""
 
@@ -123,12 +129,12 @@ class Syntax:
         return sorted({*starts, len(self.data)})
 
     def _string_end(self, start: int, end: int) -> int:
-        """Return the end of a string that begins in some lines, if it ends before a definition."""
+        """Return the end of a string that begins in some lines, unless a definition precedes it."""
         for quotes in (b'"""', b"'''"):
             if self.data.count(quotes, start, end) % 2:
-                following = _DEFINITION.search(self.data, end)
-                limit = len(self.data) if following is None else following.start()
-                return self.data.find(quotes, end, limit)
+                found = self.data.find(quotes, end, end + MAX_STRING)
+                if found >= 0 and _DEFINITION.search(self.data, end, found) is None:
+                    return found
         return end
 
     def words(self, word: str) -> Iterator[int]:
@@ -156,7 +162,7 @@ def parse_range(code: bytes, start: int) -> Node:
 def _path(root: Node, offset: int) -> Path:
     cursor = root.walk()
     nodes = [root]
-    while cursor.goto_first_child_for_byte(offset) is not None:
+    while len(nodes) < MAX_DEPTH and cursor.goto_first_child_for_byte(offset) is not None:
         node = cursor.node
         if node is None or node.start_byte > offset:
             break

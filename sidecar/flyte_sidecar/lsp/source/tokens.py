@@ -38,15 +38,15 @@ def blank_open_strings(code: bytes) -> bytes:
 
     tree-sitter would take the next quote, in any line, as the end of such a string.
     """
-    position = 0
-    while (token := _TOKEN.search(code, position)) is not None:
+    blanked, position = bytearray(code), 0
+    while (token := _TOKEN.search(blanked, position)) is not None:
         position = token.end()
         if token["quote"]:
-            start = code.rfind(b"\n", 0, token.start()) + 1
-            end = code.find(b"\n", position)
-            position = len(code) if end < 0 else end
-            code = code[:start] + b" " * (position - start) + code[position:]
-    return code
+            start = blanked.rfind(b"\n", 0, token.start()) + 1
+            end = blanked.find(b"\n", position)
+            position = len(blanked) if end < 0 else end
+            blanked[start:position] = b" " * (position - start)
+    return bytes(blanked)
 
 
 def closing_brackets(code: bytes) -> bytes:
