@@ -50,6 +50,9 @@ def only(code: str) -> Declaration:
         "import flyte\nf = lambda: flyte.new_condition('a')",
         "import flyte\nclass A:\n    def flyte(self):\n        flyte.new_condition('a')",
         "def f(x=1):\n    flyte.new_condition('a')\nimport flyte",
+        "def f():\n    global nc\n    from flyte import new_condition as nc\n    nc('a')",
+        "import flyte\nflyte.new_condition('a')\nflyte = None",
+        "import flyte\nx and (flyte := y)\nflyte.new_condition('a')",
     ],
 )
 def test_a_call_of_the_function_is_found_by_any_of_its_names(code: str) -> None:
@@ -70,6 +73,8 @@ def test_a_call_of_the_function_is_found_by_any_of_its_names(code: str) -> None:
         "import flyte\ndef f():\n    with x as flyte:\n        flyte.new_condition('a')",
         "import flyte\ndef f():\n    match x:\n        case flyte:\n            flyte.new_event(1)",
         "import flyte\n[flyte.new_condition('a') for flyte in x]",
+        "import flyte\ndef f():\n    [(flyte := y) for y in x]\n    flyte.new_condition('a')",
+        "import flyte\ndef f():\n    global flyte\n    flyte = x\n    flyte.new_condition('a')",
         "import flyte\nimport other as flyte\nflyte.new_condition('a')",
         "import flyte\nflyte = object()\ndef f():\n    flyte.new_condition('a')",
         "from flyte import new_condition\nfrom other import new_condition\nnew_condition('a')",
@@ -112,6 +117,7 @@ def test_a_call_of_something_else_is_none(code: str) -> None:
         "NAME",
         "ANNOTATED",
         "BUILT",
+        "FIRST_ANNOTATED",
         "(\n# comment\nNAME)",
     ],
 )
@@ -123,6 +129,8 @@ A = "a"
 NA = "n" + A
 ME = "me"
 BUILT = f"{{NA}}{{ME}}"
+FIRST_ANNOTATED: str
+FIRST_ANNOTATED = "name"
 import flyte
 flyte.new_condition({expression})
 """
@@ -192,7 +200,7 @@ GROWN += "b"
 OUTER = "a"
 DELETED = "a"
 del DELETED
-ITSELF = ITSELF + "a"
+ITSELF = ITSELF + ITSELF
 UNPACKED, B = "a", "b"
 DECLARED: str
 WALRUS = "a"
@@ -367,6 +375,11 @@ def test_a_function_within_a_task_belongs_to_the_task() -> None:
         "helper": None,
         "method": method,
     }
+
+
+def test_lines_may_end_with_a_carriage_return_only() -> None:
+    code = TASKS + "@env.task\ndef f():\n    flyte.new_condition('a')\n"
+    assert only(code.replace("\n", "\r")).task == Task("f", "first")
 
 
 def test_a_file_that_does_not_mention_flyte_is_not_parsed() -> None:

@@ -86,6 +86,17 @@ def test_a_tree_after_edits_is_that_of_the_new_text(
     assert incremental.problems == fresh.problems
 
 
+def test_an_edit_can_complete_the_line_end_before_it() -> None:
+    file = SourceFile(SourceText("flyte = [\r1]\rx = 1\r"))
+    for position in (len("flyte = [\r"), len("flyte = [\r\n1]\r")):
+        file.accept(file.snapshot().parse())
+        file.edit(position, position, "\n")
+    incremental, fresh = file.snapshot().parse().tree, parsed(str(file.text)).tree
+    assert incremental is not None
+    assert fresh is not None
+    assert shape(incremental.root_node) == shape(fresh.root_node)
+
+
 def test_edits_during_a_parse_are_part_of_the_next_one() -> None:
     file = SourceFile(SourceText(WORKFLOW))
     first = file.snapshot()

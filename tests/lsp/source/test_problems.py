@@ -112,6 +112,8 @@ def test_a_condition_that_overwrites_another_one_of_the_task_is_reported(body: s
         "if x:\n    a = flyte.new_condition('x')\nelse:\n    a = flyte.new_condition('x')",
         "if x:\n    a = flyte.new_condition('x')\nb = flyte.new_condition('x')",
         "a = flyte.new_condition('x')\nreturn a\nb = flyte.new_condition('x')",
+        "flyte.new_condition('x')\nwait(y)\nflyte.new_condition('x')",
+        "flyte.new_condition('x')\nreturn\nflyte.new_condition('x')",
         "a = flyte.new_condition(x)\nb = flyte.new_condition(x)",
         "a = flyte.new_condition.aio('x')\nb = flyte.new_condition.aio('x')",
         "def f():\n    a = flyte.new_condition('x')\ndef g():\n    b = flyte.new_condition('x')",

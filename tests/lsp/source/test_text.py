@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flyte_sidecar.lsp.source import text as text_module
@@ -101,13 +101,16 @@ def test_an_offset_inside_a_character_has_the_position_of_its_start() -> None:
     ]
 
 
-@given(text=TEXTS, edits=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 12), TEXTS)))
-def test_edits_have_the_result_of_a_new_text(
-    text: str, edits: list[tuple[float, int, str]]
-) -> None:
+@given(text=TEXTS, edits=st.lists(st.tuples(st.integers(0, 99), st.integers(0, 12), TEXTS)))
+@example("abcd\r\nefgh\r", [(5, 1, "")])  # a line end becomes another one
+@example("abcde\rfghij\r", [(6, 0, "\nx")])  # at the border of two blocks
+@example("abcde\nfghij\nk", [(5, 1, "")])  # two blocks become one line
+@example("abcde\r\nfghij\nk", [(6, 1, "")])
+@example("abcdef\rxbcdef\n", [(7, 1, "\n")])
+def test_edits_have_the_result_of_a_new_text(text: str, edits: list[tuple[int, int, str]]) -> None:
     source = SourceText(text)
     for place, size, new in edits:
-        start = round(place * len(text))
+        start = min(place, len(text))
         end = min(start + size, len(text))
         before, after = text[:start], text[end:]
         source = source.replaced(len(encode(before)), len(encode(text[:end])), new)

@@ -128,3 +128,52 @@ def test_a_whole_file_can_be_typed() -> None:
 def test_a_half_typed_argument_leaves_the_name_at_most(arguments: str) -> None:
     for found in parse(f"import flyte\nflyte.new_condition({arguments}\nx = 1\n"):
         assert (found.name, found.expected_type, found.prompt) == ("a", None, None)
+
+
+BROKEN = "    x = foo(\n"
+"""A line that swallows others."""
+
+TASK = """\
+import flyte
+env = flyte.TaskEnvironment("env")
+@env.task
+def task():
+"""
+
+
+def tasks(code: str) -> list[tuple[str | None, str | None]]:
+    return [(each.name, each.task.function if each.task else None) for each in parse(code)]
+
+
+def test_text_at_the_start_of_a_line_is_no_code() -> None:
+    text = '    """\nflyte.new_condition("text")\n"""\n'
+    assert tasks(f"{TASK}{text}\n\ndef f():\n{BROKEN}") == []
+    call = "    flyte.new_condition('a')\n"
+    assert tasks(f"{TASK}{text}{call}{BROKEN}") == [("a", "task")]
+
+
+def test_an_example_in_a_docstring_is_no_task() -> None:
+    docs = '    """\n    @env.task\n    def example(): ...\n    """\n'
+    call = "    if x:\n        flyte.new_condition('a')\n"
+    assert tasks(f"{TASK}{docs}{call}{BROKEN}") == [("a", "task")]
+
+
+def test_code_after_a_task_does_not_belong_to_it() -> None:
+    call = f"if x:\n    flyte.new_condition('a')\n{BROKEN}"
+    assert tasks(f"{TASK}    pass\n{call}") == [("a", None)]
+
+
+def test_a_string_that_is_being_opened_does_not_hide_the_next_definitions() -> None:
+    task = TASK.replace("import flyte\n", "")
+    body = '    """Docs."""\n    flyte.new_condition("a")\n'
+    assert tasks(f'import flyte\nTEXT = """\n\n{task}{body}') == [("a", "task")]
+
+
+@pytest.mark.parametrize("line", ["    NAME = 'local'\n", "    NAME = foo(\n"])
+@pytest.mark.parametrize("broken", [BROKEN, "    (\n", "    x = [\n", "    if (\n"])
+def test_an_assignment_within_a_syntax_error_makes_a_name_uncertain(line: str, broken: str) -> None:
+    names = {
+        found.name
+        for found in parse(f"NAME = 'module'\n{TASK}{broken}{line}    flyte.new_condition(NAME)\n")
+    }
+    assert "module" not in names

@@ -38,9 +38,9 @@ Kind = Literal["import", "assignment", "annotation", "outer", "other"]
 class Binding(Struct, frozen=True):
     """A place that binds a name.
 
-    `outer` stands for ``global`` and ``nonlocal``. `always` is true for a statement that is
-    executed whenever its scope is. `target` is what an import imports, and `value` the right side
-    of an assignment to the name alone.
+    `outer` stands for ``global`` and ``nonlocal``, whose scope binds the name for another one.
+    `always` is true for a statement that is executed whenever its scope is. `target` is what an
+    import imports, and `value` the right side of an assignment to the name alone.
     """
 
     kind: Kind

@@ -1,4 +1,4 @@
-"""Calls of dotted names, also where the file has syntax errors."""
+"""Calls of dotted names."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from collections.abc import Sequence
 from msgspec import Struct
 from tree_sitter import Node
 
-from flyte_sidecar.lsp.source.syntax import Path, Syntax, dotted, parse_range
-from flyte_sidecar.lsp.source.tokens import closing
+from flyte_sidecar.lsp.source.syntax import Path, Syntax, dotted
 
 
 class Call(Struct, frozen=True):
     """A call of a dotted name.
 
-    `complete` is false if the call contains a syntax error. `path` leads to the called name in
-    the tree of the whole file; within a syntax error, `node` belongs to another tree.
+    `complete` is false if the call contains a syntax error. `path` leads to the called name.
     """
 
     node: Node
@@ -50,28 +48,10 @@ def find_call(syntax: Syntax, offset: int) -> Call | None:
     callee = callee_at(syntax, syntax.path(offset))
     if callee is None:
         return None
-    call = callee.parent if callee.parent.type == "call" else None
-    if call is not None and call.child_by_field_name("function") != callee.node:
-        call = None
-    if call is not None and not call.has_error:
-        return Call(call, callee.node, callee.names, callee.path, complete=True)
-    if not syntax.root.has_error:
+    node, parent = callee.node, callee.parent
+    if parent.type != "call" or parent.child_by_field_name("function") != node:
         return None
-    repaired = _call_alone(syntax.data, callee.node)
-    call = repaired or call
-    if call is None:
-        return None
-    return Call(call, callee.node, callee.names, callee.path, complete=repaired is not None)
-
-
-def _call_alone(data: bytes, callee: Node) -> Node | None:
-    """Parse a call by itself, from the called name to the parenthesis that closes it."""
-    end = closing(data, callee.end_byte)
-    if end is None:
-        return None
-    statement = parse_range(data[callee.start_byte : end], callee.start_byte).named_child(0)
-    call = None if statement is None or statement.has_error else statement.named_child(0)
-    return call if call is not None and call.type == "call" and call.end_byte == end else None
+    return Call(parent, node, callee.names, callee.path, complete=not parent.has_error)
 
 
 def call_of(syntax: Syntax, node: Node | None, path: Path) -> Call | None:

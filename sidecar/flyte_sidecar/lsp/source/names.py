@@ -57,9 +57,11 @@ class Names:
         for depth, scope in enumerate(reversed(scopes)):
             if depth and scope.type == "class_definition":
                 continue
-            here = [binding for binding in bindings if binding.scope == scope_id(path, scope)]
-            if any(binding.kind == "outer" for binding in here):
-                continue
+            here = [
+                binding
+                for binding in bindings
+                if binding.scope == scope_id(path, scope) and binding.kind != "outer"
+            ]
             if here:
                 return _latest(here, path[-1].start_byte if depth == 0 else None)
         return None

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import re
 
-MAX_CALL_SIZE = 1 << 16
-"""The bytes of the longest call to parse by itself."""
-
-_OPENING = re.compile(rb"[ \t]*\(")
 _CLOSING = {b"(": b")", b"[": b"]", b"{": b"}"}
 _TOKEN = re.compile(
     rb"(?P<open>[(\[{])|(?P<close>[)\]}])|#[^\r\n]*"
@@ -17,20 +13,6 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 """What matters for matching brackets. A `quote` begins a string that does not end."""
-
-
-def closing(data: bytes, start: int) -> int | None:
-    """Return the end of the parentheses at an offset, or None if they do not close."""
-    if _OPENING.match(data, start) is None:
-        return None
-    depth = 0
-    for token in _TOKEN.finditer(data, start, start + MAX_CALL_SIZE):
-        if token["quote"]:
-            return None
-        depth += bool(token["open"]) - bool(token["close"])
-        if depth == 0 and token["close"]:
-            return token.end()
-    return None
 
 
 def blank_open_strings(code: bytes) -> bytes:
