@@ -9,6 +9,7 @@ from tests.lsp.meta_model import InvalidMessage
 Json = Any
 
 BASE_MESSAGES = {
+    "$/cancelRequest",
     "client/registerCapability",
     "textDocument/publishDiagnostics",
     "window/logMessage",

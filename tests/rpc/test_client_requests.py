@@ -97,10 +97,12 @@ async def test_a_response_with_an_unpaired_surrogate_is_received(server: AskingS
     assert bytes((await server.responses[0]).result) == b'"\\ud800"'
 
 
-async def test_a_response_to_a_cancelled_request_is_dropped(server: AskingServer) -> None:
+async def test_a_cancelled_request_is_cancelled_at_the_client(server: AskingServer) -> None:
     sent = ask(server)
     server.responses[0].cancel()
     await run_pending()
+    (cancel,) = server.answers()
+    assert (cancel["method"], cancel["params"]) == ("$/cancelRequest", {"id": sent["id"]})
     server.send({"jsonrpc": "2.0", "id": sent["id"], "result": 1})
     assert server.answers() == []
 
@@ -110,6 +112,8 @@ async def test_the_end_of_the_connection_cancels_requests(server: AskingServer) 
     server.connection.connection_lost(None)
     await asyncio.wait(server.responses)
     assert server.responses[0].cancelled()
+    await run_pending()
+    assert server.answers() == []
 
 
 async def test_an_added_method_is_available_from_the_next_message_on(server: AskingServer) -> None:

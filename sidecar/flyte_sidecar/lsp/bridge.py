@@ -1,7 +1,8 @@
 """Passes messages between the connection and pygls.
 
 The connection keeps the ids of requests, cancels them and sends the responses. pygls sees requests
-with ids of this module, and writes its responses, requests and notifications to `Bridge.write`.
+with ids of this module, decodes their params and calls the handlers, which are wrapped so that
+their results and errors do not pass through pygls.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from concurrent.futures import InvalidStateError
 from functools import partial
 from itertools import count
 from typing import Any
@@ -18,20 +18,19 @@ from typing import Any
 import msgspec
 from lsprotocol import types
 from msgspec import Raw, Struct
-from pygls.exceptions import FeatureRequestError, JsonRpcException
+from pygls.exceptions import FeatureRequestError, JsonRpcException, JsonRpcInternalError
 from pygls.lsp.server import LanguageServer
-from pygls.protocol import LanguageServerProtocol
+from pygls.protocol import LanguageServerProtocol, default_converter
 
-from flyte_sidecar._futures import try_set_exception, try_set_result
+from flyte_sidecar._futures import try_set_exception, try_set_result, wait_all
 from flyte_sidecar._version import VERSION
 from flyte_sidecar.errors import InternalError, InvalidParams, SidecarError
 from flyte_sidecar.lsp.capabilities import NOTIFICATIONS, Encoding
 from flyte_sidecar.lsp.documents import Documents
 from flyte_sidecar.lsp.messages import Message
-from flyte_sidecar.rpc.decode_params import ABSENT
 from flyte_sidecar.rpc.internal_error import internal_error
-from flyte_sidecar.rpc.messages import Envelope
 from flyte_sidecar.rpc.requests import Context
+from flyte_sidecar.rpc.unpaired_surrogates import replace_surrogates
 
 ABSENT_PARAMS = (b"", b"null", b"[]", b"[null]")
 """Some clients send these instead of omitting the params."""
@@ -49,24 +48,45 @@ class _Error(Struct, frozen=True):
     code: int
 
 
-class _Written(Struct, frozen=True):
-    """A message that pygls writes."""
+class _Response(Struct, frozen=True):
+    """A response that pygls writes."""
 
     id: int | str | None = None
-    method: str | None = None
-    params: Raw = ABSENT
-    result: Raw = Raw(b"null")
     error: _Error | None = None
 
 
 class _Protocol(LanguageServerProtocol):
-    """pygls's protocol on our documents."""
+    """pygls's protocol on our documents and our connection."""
 
-    documents: Documents
+    bridge: Bridge
 
     @property
     def workspace(self) -> Documents:
-        return self.documents
+        return self.bridge.documents
+
+    def notify(self, method: str, params: object = None) -> None:
+        self.bridge.notify(method, params)
+
+    async def send_request_async(
+        self, method: str, params: object = None, msg_id: object = None
+    ) -> Any:
+        return await self.bridge.request(method, params)
+
+    def _execute_handler(
+        self,
+        msg_id: Any,
+        handler: Callable[..., Any],
+        callback: Callable[[Any], None],
+        *arguments: Any,
+        **keywords: Any,
+    ) -> None:
+        """Call a handler. pygls would keep its future after the end, except for a request's."""
+
+        def ended(future: Any) -> None:
+            self._request_futures.pop(msg_id, None)
+            callback(future)
+
+        super()._execute_handler(msg_id, handler, ended, *arguments, **keywords)
 
 
 class _Server(LanguageServer):
@@ -99,13 +119,19 @@ class Bridge:
     """
 
     def __init__(self, initialize: dict[str, Any], encoding: Encoding) -> None:
-        self.server = _Server("flyte-sidecar", VERSION, protocol_cls=_Protocol)
+        self._converter = default_converter()  # type: ignore[no-untyped-call]  # of pygls
+        self.server = _Server(
+            "flyte-sidecar",
+            VERSION,
+            protocol_cls=_Protocol,
+            converter_factory=lambda: self._converter,
+        )
         self.documents = Documents(encoding)
         protocol = self.server.protocol
         assert isinstance(protocol, _Protocol)
-        protocol.documents = self.documents
+        protocol.bridge = self
+        protocol.set_writer(self, include_headers=False)
         self._protocol = protocol
-        self._protocol.set_writer(self, include_headers=False)
         self._ids = count(1)
         self._responses: dict[int | str | None, asyncio.Future[Any]] = {}
         self._context: Context | None = None
@@ -151,70 +177,85 @@ class Bridge:
         if not is_request:
             try_set_result(message.response, None)
 
+    async def wait_for_room(self) -> None:
+        """Wait while the editor does not read what was sent."""
+        assert self._context is not None
+        await self._context.wait_for_room()
+
+    def notify(self, method: str, params: object) -> None:
+        """Send a notification, with params of lsprotocol, once the bridge is connected."""
+        if self._context is not None:
+            self._context.notify(method, self._encode(params))
+
+    async def request(self, method: str, params: object) -> Any:
+        """Send a request, with params of lsprotocol, and return its result.
+
+        Raises
+        ------
+        JsonRpcException
+            If the editor returns an error or an invalid result, or has ended.
+        """
+        assert self._context is not None
+        sent = None if params is None else self._encode(params)
+        response = self._context.request_client(method, sent)
+        try:
+            await wait_all([response])
+        finally:
+            response.cancel()  # if the caller is cancelled
+        received = None if response.cancelled() else response.result()
+        if received is None or bytes(received.error) not in (b"", b"null"):
+            raise JsonRpcInternalError("the editor returned an error")
+        shape = self._protocol.get_result_type(method)
+        try:
+            message = {"jsonrpc": "2.0", "id": 0, "result": json.loads(bytes(received.result))}
+            return self._converter.structure(message, shape).result
+        except Exception:
+            raise JsonRpcInternalError("the result is invalid") from None
+
     # Called by pygls:
 
     def write(self, data: bytes) -> None:
-        written = msgspec.json.decode(data, type=_Written)
-        if written.method is None:
-            self._respond(written)
-        elif self._context is None:
-            pass  # it is not connected yet
-        elif written.id is None:
-            self._context.notify(written.method, written.params)
+        """Respond to a request that no handler has responded to."""
+        written = msgspec.json.decode(replace_surrogates(data), type=_Response)
+        response = self._responses.get(written.id)
+        if response is None:
+            return
+        if written.error is not None and written.error.code == INVALID_PARAMS:
+            try_set_exception(response, InvalidParams("the params are invalid", path=""))
         else:
-            params = None if written.params is ABSENT else written.params
-            response = self._context.request_client(written.method, params)
-            response.add_done_callback(partial(self._client_responded, written.id))
+            try_set_exception(response, InternalError("the language server failed"))
 
     def close(self) -> None:
         """Do nothing: the connection closes the output."""
 
-    def _guarded(self, handle: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        """Return a handler whose exceptions do not reach pygls, which would send their texts."""
+    def _guarded(self, handle: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[None]]:
+        """Return a handler that responds itself: pygls would send the texts of exceptions."""
 
-        async def guarded(*arguments: Any) -> Any:
-            request_id = self._protocol.msg_id
+        async def guarded(*arguments: Any) -> None:
+            response = self._responses.get(self._protocol.msg_id)
             try:
-                return await handle(*arguments)
+                result = await handle(*arguments)
+                if response is not None:
+                    try_set_result(response, self._encode(result))
             except asyncio.CancelledError:
-                return None  # pygls does not expect it, and nobody waits for the result
+                pass  # pygls does not expect it, and nobody waits for the result
             except Exception as error:
                 failure = error if isinstance(error, SidecarError) else internal_error(error)
-                response = self._responses.get(request_id)
                 if response is not None:
                     try_set_exception(response, failure)
 
         return guarded
 
+    def _encode(self, value: object) -> Raw:
+        """Return a value of lsprotocol as JSON, without unpaired surrogates of a document."""
+        text = json.dumps(self._converter.unstructure(value))
+        return Raw(replace_surrogates(text.encode()))
+
     def _handle(self, message: dict[str, Any]) -> None:
         structured = self._protocol.structure_message({"jsonrpc": "2.0", **message})
         self._protocol.handle_message(structured)
-
-    def _respond(self, written: _Written) -> None:
-        response = self._responses.get(written.id)
-        if response is None:
-            return
-        if written.error is None:
-            try_set_result(response, written.result)
-        elif written.error.code == INVALID_PARAMS:
-            try_set_exception(response, InvalidParams("the params are invalid", path=""))
-        else:
-            try_set_exception(response, InternalError("the language server failed"))
 
     def _completed(self, request_id: int, response: asyncio.Future[Any]) -> None:
         del self._responses[request_id]
         if response.cancelled():
             self._handle({"method": types.CANCEL_REQUEST, "params": {"id": request_id}})
-
-    def _client_responded(self, request_id: int | str, future: asyncio.Future[Envelope]) -> None:
-        failed = {"id": request_id, "error": {"code": -32603, "message": "no result"}}
-        try:
-            response = None if future.cancelled() else future.result()
-            if response is None or response.error:
-                self._handle(failed)
-            else:
-                self._handle({"id": request_id, "result": json.loads(bytes(response.result))})
-        except (JsonRpcException, RecursionError):  # the editor's result has another shape
-            self._handle(failed)
-        except InvalidStateError:
-            pass  # nobody waits for the response any more

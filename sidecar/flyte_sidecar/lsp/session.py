@@ -82,7 +82,7 @@ class EditorSession:
     def _receive(self, method: str, params: Raw, _: Context) -> Deferred:
         message = Message(method, params, asyncio.get_running_loop().create_future())
         if self._failure is not None:
-            raise self._failure
+            raise self._failure.with_traceback(None)  # or the traceback would grow with each raise
         if self._bridge is not None:
             self._bridge.receive(message)
         else:

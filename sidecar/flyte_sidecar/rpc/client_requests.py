@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from itertools import count
 
 from flyte_sidecar._futures import try_set_result
@@ -24,12 +25,13 @@ class ClientRequests:
     def send(self, method: str, params: object) -> asyncio.Future[Envelope]:
         """Send a request, and return a future of the client's response.
 
-        Cancelling the future drops the response. The future is cancelled when the connection ends.
+        Cancelling the future cancels the request. It is cancelled when the connection ends.
         """
-        request_id = b"%d" % next(self._ids)
+        number = next(self._ids)
+        request_id = b"%d" % number
         response: asyncio.Future[Envelope] = asyncio.get_running_loop().create_future()
         self._open[request_id] = response
-        response.add_done_callback(lambda _: self._open.pop(request_id, None))
+        response.add_done_callback(partial(self._done, number))
         self._output.put(self._encoder.request, request_id, method, params)
         return response
 
@@ -41,5 +43,11 @@ class ClientRequests:
 
     def close(self) -> None:
         """Cancel all requests, because the client is gone."""
-        for waiting in list(self._open.values()):
-            waiting.cancel()
+        waiting, self._open = self._open, {}
+        for response in waiting.values():
+            response.cancel()
+
+    def _done(self, number: int, response: asyncio.Future[Envelope]) -> None:
+        was_open = self._open.pop(b"%d" % number, None) is not None
+        if was_open and response.cancelled():
+            self._output.put(self._encoder.notification, "$/cancelRequest", {"id": number})
