@@ -74,6 +74,8 @@ class EditorClient:
         The published diagnostics by URI.
     refreshes
         How often `workspace/codeLens/refresh` was requested.
+    ignored
+        The methods of requests that the editor never responds to.
     settings
         The answer to `workspace/configuration`, whatever the section.
     server
@@ -88,6 +90,7 @@ class EditorClient:
         self.opened: list[str] = []
         self.diagnostics: dict[str, list[Json]] = {}
         self.refreshes = 0
+        self.ignored: set[str] = set()
         self.settings: Json = None
         self.server: Json = None
         self._capabilities = capabilities
@@ -296,6 +299,8 @@ class EditorClient:
             self.client.send(json.dumps(response).encode())
 
         match method:
+            case _ if method in self.ignored:
+                pass
             case "window/showMessageRequest":
 
                 def answer(result: Json) -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flyte_sidecar.client import Client
 from flyte_sidecar.errors import InvalidParams, MethodNotFound, RequestCancelled
+from flyte_sidecar.server.backends import MAX_OPEN
+from tests.conftest import TEST_TIMEOUT
 from tests.lsp.conftest import StartEditor
 from tests.lsp.editor_client import EditorClient, recorded_capabilities
 from tests.lsp.test_features import DEPLOY, WORKFLOW, create, open_with_lenses, titles
@@ -79,6 +84,14 @@ async def test_a_cancelled_request_is_answered_once(editor: EditorClient, tmp_pa
     answers = [message for message in editor.received[sent - 1 :] if "method" not in message]
     assert len({json.dumps(answer.get("id")) for answer in answers}) == len(answers)
     assert all("error" not in a or a["error"]["code"] == RequestCancelled.code for a in answers)
+
+
+async def test_a_name_with_an_unpaired_surrogate_is_shown(
+    editor: EditorClient, tmp_path: Path
+) -> None:
+    uri = editor.open(tmp_path / "workflow.py", WORKFLOW.replace('"deploy"', r'"de\ud800ploy"'))
+    symbols = await editor.symbols(uri)
+    assert [symbol["name"] for symbol in symbols] == ["de\ufffdploy", "threshold"]
 
 
 @pytest.mark.parametrize(
@@ -205,6 +218,45 @@ async def test_settings_select_another_backend_for_all_methods(
     assert (await waiting)["payload"] is True
 
 
+async def select_stores(editor: EditorClient, *paths: Path) -> None:
+    """Select one store after the other, and use each."""
+    for path in paths:
+        settings = {"flyteSidecar": {"store": str(path)}}
+        editor.notify("workspace/didChangeConfiguration", settings=settings)
+        async with asyncio.timeout(TEST_TIMEOUT):
+            while not path.exists():
+                await editor.request("events.list", runName="r1")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the open files are read from /proc")
+async def test_few_of_the_stores_that_were_selected_stay_open(
+    editor: EditorClient, tmp_path: Path
+) -> None:
+    def open_stores() -> set[str]:
+        folder = Path(f"/proc/{editor.client.process.pid}/fd")
+        names = {os.readlink(file) for file in folder.iterdir() if file.is_symlink()}
+        return {name for name in names if name.endswith(".selected")}
+
+    stores = [tmp_path / f"{number}.selected" for number in range(3 * MAX_OPEN)]
+    await select_stores(editor, *stores)
+    async with asyncio.timeout(TEST_TIMEOUT):
+        while len(open_stores()) > MAX_OPEN:
+            await editor.request("sidecar.status")
+    assert str(stores[-1]) in open_stores()
+
+
+async def test_a_wait_keeps_its_backend_open(editor: EditorClient, tmp_path: Path) -> None:
+    first = tmp_path / "first.db"
+    await select_stores(editor, first)
+    await create(editor)
+    waiting = asyncio.ensure_future(editor.request("events.wait", runName="r1", name="deploy"))
+    await select_stores(editor, *(tmp_path / f"{number}.db" for number in range(2 * MAX_OPEN)))
+    assert not waiting.done()
+    async with Client.spawn("--store", str(first)) as other:
+        await other.request("events.signal", runName="r1", name="deploy", payload=True)
+    assert (await waiting)["payload"] is True
+
+
 async def test_invalid_settings_are_reported_and_the_others_apply(
     start_editor: StartEditor, tmp_path: Path
 ) -> None:
@@ -227,3 +279,14 @@ async def test_an_editor_without_a_settings_notification_is_asked_for_them(
     editor.notify("workspace/didChangeConfiguration", settings=None)
     while await editor.lenses(uri):
         await editor.until(lambda: editor.refreshes)
+
+
+async def test_settings_are_read_from_an_editor_that_ignores_registrations(
+    start_editor: StartEditor, tmp_path: Path
+) -> None:
+    capabilities = recorded_capabilities("visual-studio-code")
+    assert capabilities["workspace"]["didChangeConfiguration"]["dynamicRegistration"]
+    editor = await start_editor(capabilities=capabilities)
+    editor.ignored.add("client/registerCapability")
+    editor.settings = {"lenses": "never"}
+    await editor.until(lambda: any("flyteSidecar.lenses" in text for text in editor.shown))

@@ -31,12 +31,15 @@ class Document(TextDocument):
         The text, and what was parsed of it.
     published
         The parsed text whose problems the editor has received last.
+    publishing
+        Whether the problems of the newest text will be sent once it is parsed.
     """
 
     def __init__(self, item: types.TextDocumentItem, encoding: Encoding) -> None:
         super().__init__(item.uri, None, item.version, item.language_id)
         self.file = SourceFile(SourceText(item.text))
         self.published: ParsedSource | None = None
+        self.publishing = False
         self._encoding = encoding
         self._parsing: asyncio.Task[None] | None = None
 

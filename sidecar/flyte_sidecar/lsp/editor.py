@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from cachetools import LRUCache
 
-from flyte_sidecar._futures import wait_all
 from flyte_sidecar.events.intern_pool import EventKey
 from flyte_sidecar.events.model import Event
 from flyte_sidecar.events.service import EventService
@@ -24,6 +23,7 @@ from flyte_sidecar.lsp.history import History
 from flyte_sidecar.lsp.live_events import BackendState, LiveEvents
 from flyte_sidecar.lsp.progress import BackendProgress, Progress
 from flyte_sidecar.lsp.prompt_uris import prompt_uri
+from flyte_sidecar.lsp.refreshes import Refreshes
 from flyte_sidecar.lsp.settings import SECTION, Settings
 from flyte_sidecar.lsp.window import Window
 from flyte_sidecar.lsp.workspace_files import WorkspaceFiles
@@ -31,8 +31,8 @@ from flyte_sidecar.lsp.workspace_files import WorkspaceFiles
 MAX_PROMPTS = 100
 """Number of documents of events that are refreshed."""
 
-REFRESH_TIMEOUT = 5.0
-"""Seconds that an editor may take to respond to a request to refresh its lenses."""
+LENSES = "lenses"
+"""What is refreshed besides documents, which have URIs."""
 
 
 class Editor:
@@ -64,8 +64,9 @@ class Editor:
         self.client = Window(bridge.server, features)
         self.background = BackgroundTasks()
         self._configuration = configuration
-        self._refresh_again = False
-        self._refreshing: asyncio.Task[None] | None = None
+        self._configuring = False
+        self._unapplied: list[object] = []
+        self._refreshes = Refreshes(self.background, bridge.wait_for_room)
         self.files = WorkspaceFiles()
         self.answers = Answers(self)
         self.commands = Commands(self, self.answers)
@@ -108,9 +109,10 @@ class Editor:
     async def initialized(self) -> None:
         """Read the editor's settings, if it has any, and ask to be notified when they change."""
         if self.features.registers_configuration:
-            await self.client.register_configuration(SECTION)
+            # An editor may never respond, and nevertheless have settings.
+            self.background.start(self.client.register_configuration(SECTION))
         if self.features.sends_configuration:
-            self.configure(await self.client.configuration(SECTION))
+            await self.configure(await self.client.configuration(SECTION))
         else:
             self._show_problems()
 
@@ -118,23 +120,19 @@ class Editor:
         """Apply changed settings; an editor that sends none is asked for them."""
         if settings is None and self.features.sends_configuration:
             settings = await self.client.configuration(SECTION)
-        self.configure(settings)
+        await self.configure(settings)
 
-    def configure(self, value: object) -> None:
-        """Apply the settings that the editor sent."""
-        before, service = self.settings, self.service
-        self._configuration.update(value)
-        self._show_problems()
-        if self.service is not service or self.settings.runs != before.runs:
-            self.background.start(self.events.close())
-            self.background.start(self.history.close())
-            self._follow_events()
-        if self.service is not service:
-            # The folder that is open may have selected it, as Emacs's `.dir-locals.el` can.
-            self.client.show(texts.selected_backend(self.backend_id))
-        if self.settings != before:
-            self._asking.on_change()
-            self.refresh_lenses()
+    async def configure(self, value: object) -> None:
+        """Apply settings that the editor sent; of those that arrive meanwhile, only the last."""
+        self._unapplied = [value]
+        if self._configuring:
+            return
+        self._configuring = True
+        try:
+            while self._unapplied:
+                await self._apply(self._unapplied.pop())
+        finally:
+            self._configuring = False
 
     def prompt_shown(self, uri: str, name: str) -> None:
         """Refresh the document of an event from now on when the event changes."""
@@ -142,11 +140,8 @@ class Editor:
 
     def refresh_lenses(self) -> None:
         """Ask the editor to request the code lenses again, if it supports that."""
-        if not self.features.refreshes_lenses:
-            return
-        self._refresh_again = True
-        if self._refreshing is None or self._refreshing.done():
-            self._refreshing = self.background.start(self._refresh_lenses())
+        if self.features.refreshes_lenses:
+            self._refreshes.send(LENSES, self.client.refresh_lenses)
 
     def describe(self) -> str:
         """Return a line about the state, for the trace."""
@@ -163,10 +158,22 @@ class Editor:
         await self.history.close()
         await self.background.close()
 
-    async def _refresh_lenses(self) -> None:
-        while self._refresh_again:
-            self._refresh_again = False
-            await wait_all([self.background.start(self.client.refresh_lenses())], REFRESH_TIMEOUT)
+    async def _apply(self, value: object) -> None:
+        before, service = self.settings, self.service
+        events, history = self.events, self.history
+        self._configuration.update(value)
+        self._show_problems()
+        if self.service is not service or self.settings.runs != before.runs:
+            self._follow_events()
+        if self.service is not service:
+            # The folder that is open may have selected it, as Emacs's `.dir-locals.el` can.
+            self.client.show(texts.selected_backend(self.backend_id))
+        if self.settings != before:
+            self._asking.on_change()
+            self.refresh_lenses()
+        if self.events is not events:
+            await events.close()
+            await history.close()
 
     def _follow_events(self) -> None:
         """Follow the events of the current backend from now on."""
@@ -186,7 +193,7 @@ class Editor:
         self.history.invalidate(names)
         for uri, name in self._prompts.items():
             if name in names:
-                self.background.start(self.client.refresh_content(uri))
+                self._refreshes.send(uri, partial(self.client.refresh_content, uri))
         if any(document.may_declare(names) for document in self.documents.opened.values()):
             self.refresh_lenses()
 

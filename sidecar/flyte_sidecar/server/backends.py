@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from flyte_sidecar.events.service import EventService
@@ -19,12 +21,31 @@ from flyte_sidecar.server.settings import (
     store_path,
 )
 
+MAX_OPEN = 4
+"""Number of backends that stay open, so that a change of the settings is undone at once."""
+
+
+class _Opened(Struct):
+    """An open backend, and the requests that use it."""
+
+    service: EventService
+    requests: set[asyncio.Future[Any]]
+
+    @property
+    def in_use(self) -> bool:
+        return not all(request.done() for request in self.requests)
+
 
 class Backends:
     """The backends that a connection has used.
 
-    A request keeps the backend it started with. Therefore all backends stay open until the
-    connection ends.
+    A request keeps the backend it started with: a backend that was replaced is closed only after
+    the end of its requests, and only if it is not one of the last `MAX_OPEN` that were selected.
+
+    Parameters
+    ----------
+    requests
+        Returns the tasks of the connection's pending requests.
 
     Attributes
     ----------
@@ -34,10 +55,14 @@ class Backends:
         The operations on the events of the current backend.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(
+        self, options: Options, requests: Callable[[], Collection[asyncio.Future[Any]]]
+    ) -> None:
         self._initial = self.options = options
-        self._services = {options: EventService(make_backend(options))}
-        self.service = self._services[options]
+        self._requests = requests
+        self.service = EventService(make_backend(options))
+        self._opened = {options: _Opened(self.service, set())}  # the last selected at the end
+        self._closing: set[asyncio.Task[None]] = set()
 
     @property
     def backend_id(self) -> str:
@@ -73,11 +98,14 @@ class Backends:
         chosen = replace(self._initial, **options)
         if "store" in options:
             chosen = replace(chosen, store=store_path(chosen.store))
-        service = self._services.get(chosen)
-        if service is None:
-            service = self._services[chosen] = EventService(make_backend(chosen))
-        self.options = chosen
-        self.service = service
+        if chosen == self.options:
+            return
+        opened = self._opened.get(chosen) or _Opened(EventService(make_backend(chosen)), set())
+        self._record_requests()
+        self._opened.pop(chosen, None)
+        self._opened[chosen] = opened
+        self.options, self.service = chosen, opened.service
+        self._close_unused()
 
     def snapshot(self) -> AbstractContextManager[None]:
         """Return the context of the current backend in which reads share a transaction."""
@@ -85,4 +113,21 @@ class Backends:
 
     async def close(self) -> None:
         """Close all backends."""
-        await asyncio.gather(*(service.backend.close() for service in self._services.values()))
+        backends = [opened.service.backend.close() for opened in self._opened.values()]
+        await asyncio.gather(*backends, *self._closing)
+
+    def _record_requests(self) -> None:
+        """Record the pending requests that started since the last call: the current backend's."""
+        earlier: set[asyncio.Future[Any]] = set()
+        for opened in self._opened.values():
+            opened.requests = {request for request in opened.requests if not request.done()}
+            earlier |= opened.requests
+        self._opened[self.options].requests |= {*self._requests()} - earlier
+
+    def _close_unused(self) -> None:
+        for options, opened in [*self._opened.items()][:-MAX_OPEN]:
+            if not opened.in_use:
+                del self._opened[options]
+                closing = asyncio.ensure_future(opened.service.backend.close())
+                self._closing.add(closing)
+                closing.add_done_callback(self._closing.discard)

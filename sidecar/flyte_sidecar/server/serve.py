@@ -28,7 +28,7 @@ class Sidecar:
     """One connection. Requires a running event loop."""
 
     def __init__(self, options: Options) -> None:
-        self._backends = Backends(options)
+        self._backends = Backends(options, lambda: self.connection.runner.tasks)
         self._methods = MethodHandlers(self._backends, VERSION)
         self.connection = Connection(
             self._methods.handlers(),

@@ -28,16 +28,26 @@ async def pull(
 async def publish(
     editor: Editor, params: types.DidOpenTextDocumentParams | types.DidChangeTextDocumentParams
 ) -> None:
-    """Send the diagnostics of a document that was opened or changed, if it has or had any."""
+    """Send the diagnostics of a document that was opened or changed, if it has or had any.
+
+    They are sent once for all changes during a parse. The params are not kept: a change may contain
+    the whole text.
+    """
     if editor.features.pulls_diagnostics or not editor.features.receives_diagnostics:
         return
-    uri = params.text_document.uri
-    document = editor.documents.find(uri)
-    if document is None:
-        return
-    parsed = await document.parsed()
-    if document.published is parsed or editor.documents.find(uri) is not document:
-        return  # another change has published it, or the document was closed
+    document = editor.documents.find(params.text_document.uri)
+    if document is not None and not document.publishing:
+        document.publishing = True
+        editor.background.start(_publish(editor, document))
+
+
+async def _publish(editor: Editor, document: Document) -> None:
+    try:
+        parsed = await document.parsed()
+    finally:
+        document.publishing = False
+    if editor.documents.find(document.uri) is not document:
+        return  # it was closed
     had_problems = document.published is not None and document.published.problems
     document.published = parsed
     if parsed.problems or had_problems:
