@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
-from tests.conftest import needs
+from tests.conftest import needs, run, skip_or_fail
 from tests.lsp.e2e.page import LINE, example
 from tests.lsp.e2e.terminal import Terminal
 
@@ -16,11 +18,21 @@ EARLY = """
 """
 
 
+@cache
+def needs_eglot() -> str:
+    """Return the path of Emacs; if eglot is not installed, skip or fail the test."""
+    emacs = needs("emacs", (28, 2))
+    load = ("--batch", "--funcall", "package-initialize", "--eval", "(require 'eglot)")
+    if run(emacs, *load, env=dict(os.environ)).returncode != 0:
+        skip_or_fail("eglot is not installed")
+    return emacs
+
+
 class Emacs(Terminal):
     """Emacs on `workflow.py`, with point in the line of the declaration."""
 
     def __init__(self, user: Mapping[str, str], project: Path) -> None:
-        emacs = needs("emacs", (28, 2))
+        emacs = needs_eglot()
         config = Path(user["HOME"], ".emacs.d")
         config.mkdir()
         (config / "early-init.el").write_text(EARLY)
