@@ -8,31 +8,33 @@ from __future__ import annotations
 import os
 import re
 import time
+from itertools import dropwhile
 
 from tests.lsp.e2e.page import PATH
 from tests.lsp.e2e.terminal import Terminal
 
 
-def check_capture(name: str, terminal: Terminal) -> None:
-    """Wait until the screen is the one of a capture, whatever the time of day."""
+def check_capture(name: str, terminal: Terminal, first: str = "") -> None:
+    """Wait until the screen, from the first row with a text, is a capture of the page."""
     page = PATH.read_text()
     block = re.compile(rf"(<!-- capture: {name} -->\n```text\n)(.*?)(?=```$)", re.M | re.S)
     found = block.search(page)
     assert found is not None, f"the page has no capture {name}"
     if os.environ.get("UPDATE_CAPTURES"):
         time.sleep(1)  # until the screen is complete
-        taken = normalize(terminal.text)
+        taken = normalize(terminal.text, first)
         PATH.write_text(block.sub(lambda match: match[1] + taken, page))
     else:
-        terminal.wait(lambda screen: normalize(screen) == found[2])
+        terminal.wait(lambda screen: normalize(screen, first) == found[2])
 
 
-def normalize(screen: str) -> str:
-    """Return a screen without times and dates, and without the rows after the end of the file.
+def normalize(screen: str, first: str) -> str:
+    """Return rows of a screen without times, dates, and the rows after the end of the file.
 
     Emacs shows the number of open requests until it draws the mode line again.
     """
-    text = "\n".join(row for row in screen.splitlines() if row != "~")
+    rows = dropwhile(lambda row: first not in row, screen.splitlines())
+    text = "\n".join(row for row in rows if row != "~")
     text = re.sub(r"\n{4,}", "\n\n", text).strip("\n")
     text = re.sub(r"\[eglot:project/\d\] ", "[eglot:project] --", text)
     text = re.sub(r"\b\d\d:\d\d\b", "14:02", text)

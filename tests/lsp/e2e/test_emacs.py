@@ -46,7 +46,7 @@ def test_a_code_action_answers_the_run(start: Start, start_run: StartRun) -> Non
     open_code_actions(emacs)
     emacs.type("\t")  # lists the actions
     emacs.wait_for("Reject")
-    check_capture("emacs-actions", emacs)
+    check_capture("emacs-actions", emacs, first="Possible completions")
     emacs.type("Approve\r")
     assert run.answer() is True
 
@@ -82,4 +82,4 @@ def test_mistakes_are_listed(start: Start, project: Path) -> None:
     emacs.wait(lambda screen: "Flymake[0 0]" not in screen)
     emacs.command("flymake-show-buffer-diagnostics")
     emacs.wait_for("duplicate-name")
-    check_capture("emacs-diagnostics", emacs)
+    check_capture("emacs-diagnostics", emacs, first="Line Col")

@@ -99,6 +99,7 @@ def test_a_question_is_asked_in_normal_mode_and_answers_the_run(
     neovim.type("O# version ")
     run = start_run()
     neovim.until("#vim.api.nvim_get_autocmds({ event = 'ModeChanged' }) == 1")  # it has arrived
+    neovim.wait(LENS.search)
     neovim.type("2\r")  # would choose an option
     neovim.wait_for("# version 2")
     neovim.type("\x1b")
