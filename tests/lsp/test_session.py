@@ -66,10 +66,12 @@ async def test_notifications_with_invalid_params_change_nothing(
             ("textDocument/didClose", {"textDocument": {"uri": "file:///closed.py"}}),
             ("workspace/didChangeConfiguration", {}),
             ("$/setTrace", {"value": "loud"}),
-            ("window/workDoneProgress/cancel", {"token": "unknown"}),
+            ("workspace/didChangeConfiguration", {"settings": {"lenses": "\ud800"}}),
+            ("window/workDoneProgress/cancel", {"token": {}}),
         ]:
             editor.notify(method, **params)
         assert len(await editor.symbols(uri)) == 2
+    assert "internal error" not in (tmp_path / "log").read_text()
 
 
 async def test_a_cancelled_request_is_answered_once(editor: EditorClient, tmp_path: Path) -> None:

@@ -173,6 +173,13 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.parametrize("key", ["backend", "store", "lenses", "asking", "runs"])
+def test_an_unpaired_surrogate_is_reported(key: str) -> None:
+    settings, problems = parse_settings({key: "\ud800"}, DEFAULTS)
+    assert settings == DEFAULTS
+    assert [f"flyteSidecar.{key}" in problem for problem in problems] == [True]
+
+
 @given(json_values)
 def test_any_json_is_accepted_or_reported(value: Any) -> None:
     settings, problems = parse_settings(value, DEFAULTS)

@@ -45,7 +45,6 @@ NOTIFICATIONS = (
     "textDocument/didChange",
     "textDocument/didClose",
     "textDocument/didOpen",
-    "window/workDoneProgress/cancel",
     "workspace/didChangeConfiguration",
     "workspace/didChangeWorkspaceFolders",
 )

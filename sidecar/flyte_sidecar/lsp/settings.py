@@ -147,7 +147,7 @@ def parse_settings(
             member = []  # cjson writes an empty list so
         try:
             values[field.name] = _converted(member, field.type)
-        except ValidationError:
+        except (ValidationError, UnicodeEncodeError):  # the latter for an unpaired surrogate
             values[field.name] = getattr(previous, field.name)
             expected = _EXPECTED[key]
             problems.append(f"`{SECTION}.{key}` must be {expected}, got {_kind(member)}")
@@ -211,6 +211,7 @@ def _unknown(key: object) -> str:
 
 
 def _converted(member: object, type_: object) -> object:
+    """Return a setting of a type; convert() accepts unpaired surrogates where it copies a text."""
     converted = convert(member, type_)
     for text in converted if isinstance(converted, tuple) else (converted,):
         if isinstance(text, str) and any("\ud800" <= character <= "\udfff" for character in text):
