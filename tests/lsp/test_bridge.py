@@ -15,6 +15,7 @@ from pygls.exceptions import JsonRpcException
 
 from flyte_sidecar.errors import InternalError
 from flyte_sidecar.lsp.bridge import Bridge
+from flyte_sidecar.lsp.capabilities import client_features
 from flyte_sidecar.lsp.messages import Message
 from flyte_sidecar.rpc.messages import Envelope
 from flyte_sidecar.rpc.requests import ConnectionCounters, Context
@@ -57,7 +58,7 @@ async def connection() -> FakeConnection:
 
 @pytest.fixture
 async def bridge(connection: FakeConnection) -> Bridge:
-    bridge = Bridge({}, "utf-16")
+    bridge = Bridge(client_features({}))
     bridge.connect(connection.context())
     return bridge
 

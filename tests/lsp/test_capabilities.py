@@ -119,3 +119,24 @@ JSON = st.recursive(
 def test_params_of_any_shape_have_features(params: dict[str, Any]) -> None:
     assert edits_text(params) in (True, False)
     assert server_capabilities(client_features(params))["hoverProvider"] is True
+
+
+@pytest.mark.parametrize(
+    ("params", "folders"),
+    [
+        ({"workspaceFolders": [{"uri": "file:///a"}, {"uri": 5}, 5]}, ["file:///a"]),
+        ({"workspaceFolders": [], "rootUri": "file:///b"}, ["file:///b"]),
+        ({"workspaceFolders": None, "rootUri": None}, []),
+        ({"workspaceFolders": 5}, []),
+    ],
+)
+def test_the_folders_of_a_workspace_are_known(params: Any, folders: list[str]) -> None:
+    assert client_features(params).folders == folders
+
+
+@pytest.mark.parametrize(
+    ("sent", "trace"),
+    [("messages", "messages"), ("verbose", "verbose"), ("loud", "off"), (5, "off")],
+)
+def test_a_trace_can_be_wanted_from_the_start(sent: Any, trace: str) -> None:
+    assert client_features({"trace": sent}).trace == trace

@@ -34,7 +34,7 @@ async def editor() -> Editor:
     capabilities = {"capabilities": {"textDocument": {"publishDiagnostics": {}}}}
     fake = SimpleNamespace(
         features=client_features(capabilities),
-        documents=Documents("utf-16"),
+        documents=Documents("utf-16", []),
         background=BackgroundTasks(),
         client=Window(),
     )

@@ -25,7 +25,7 @@ from pygls.protocol import LanguageServerProtocol, default_converter
 from flyte_sidecar._futures import try_set_exception, try_set_result, wait_all
 from flyte_sidecar._version import VERSION
 from flyte_sidecar.errors import InternalError, InvalidParams, SidecarError
-from flyte_sidecar.lsp.capabilities import NOTIFICATIONS, Encoding
+from flyte_sidecar.lsp.capabilities import NOTIFICATIONS, ClientFeatures
 from flyte_sidecar.lsp.documents import Documents
 from flyte_sidecar.lsp.messages import Message
 from flyte_sidecar.rpc.internal_error import internal_error
@@ -36,9 +36,6 @@ ABSENT_PARAMS = (b"", b"null", b"[]", b"[null]")
 """Some clients send these instead of omitting the params."""
 
 INVALID_PARAMS = -32602
-
-USED_BY_PYGLS = ("rootPath", "rootUri", "trace", "workspaceFolders")
-"""Members of the params of `initialize`."""
 
 # pygls logs the bodies of messages, which contain source code and prompts.
 logging.getLogger("pygls").setLevel(logging.CRITICAL + 1)
@@ -101,14 +98,13 @@ class _Server(LanguageServer):
 class Bridge:
     """The pygls server of one editor.
 
-    It may be created in a thread. `connect` starts the exchange of messages.
+    It may be created in a thread. `connect` starts the exchange of messages. pygls does not get
+    the params of `initialize`, which it takes 20 ms to structure.
 
     Parameters
     ----------
-    initialize
-        The params of `initialize`, which the connection responds to.
-    encoding
-        How positions are counted.
+    features
+        What the editor supports.
 
     Attributes
     ----------
@@ -118,7 +114,7 @@ class Bridge:
         The open documents.
     """
 
-    def __init__(self, initialize: dict[str, Any], encoding: Encoding) -> None:
+    def __init__(self, features: ClientFeatures) -> None:
         self._converter = default_converter()  # type: ignore[no-untyped-call]  # of pygls
         self.server = _Server(
             "flyte-sidecar",
@@ -126,23 +122,16 @@ class Bridge:
             protocol_cls=_Protocol,
             converter_factory=lambda: self._converter,
         )
-        self.documents = Documents(encoding)
+        self.documents = Documents(features.encoding, features.folders)
         protocol = self.server.protocol
         assert isinstance(protocol, _Protocol)
         protocol.bridge = self
         protocol.set_writer(self, include_headers=False)
+        protocol.trace = types.TraceValue(features.trace)
         self._protocol = protocol
         self._ids = count(1)
         self._responses: dict[int | str | None, asyncio.Future[Any]] = {}
         self._context: Context | None = None
-        self.server.feature(types.INITIALIZE)(partial(self.documents.add_folders))
-        # `ClientFeatures` replaces the capabilities, which take pygls 20 ms to structure.
-        params: dict[str, Any] = {"processId": None, "rootUri": None, "capabilities": {}}
-        used = {name: initialize[name] for name in USED_BY_PYGLS if name in initialize}
-        try:
-            self._handle({"id": 0, "method": types.INITIALIZE, "params": params | used})
-        except JsonRpcException:  # a member has an unexpected type
-            self._handle({"id": 0, "method": types.INITIALIZE, "params": params})
 
     def add_feature(self, method: str, handle: Callable[[Any], Awaitable[Any]]) -> None:
         """Handle a request or notification with the params and results of lsprotocol."""

@@ -6,7 +6,7 @@ loaded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -51,17 +51,23 @@ NOTIFICATIONS = (
 
 
 class ClientFeatures(Struct, frozen=True, kw_only=True):
-    """The optional features of LSP that an editor supports.
+    """What an editor supports of LSP's optional features, and what it starts with.
 
     Attributes
     ----------
     encoding
         How positions are counted, in both directions.
+    folders
+        The URIs of the workspace folders.
+    trace
+        How much of a trace the editor wants at first.
     pulls_diagnostics, receives_diagnostics
         Whether the editor requests diagnostics, and whether it accepts them unasked.
     """
 
     encoding: Encoding
+    folders: Sequence[str]
+    trace: Literal["off", "messages", "verbose"]
     refreshes_lenses: bool
     pulls_diagnostics: bool
     receives_diagnostics: bool
@@ -93,6 +99,8 @@ def client_features(initialize: Mapping[str, Any]) -> ClientFeatures:
         return isinstance(_member(capabilities, path), dict)
 
     return ClientFeatures(
+        folders=_folders(initialize),
+        trace=_trace(initialize),
         encoding=_encoding(_member(capabilities, "general.positionEncodings")),
         refreshes_lenses=has("workspace.codeLens.refreshSupport"),
         pulls_diagnostics=supports("textDocument.diagnostic"),
@@ -134,6 +142,19 @@ def server_capabilities(client: ClientFeatures) -> dict[str, Any]:
     if client.reads_content:
         capabilities["workspace"]["textDocumentContent"] = {"schemes": [CONTENT_SCHEME]}
     return capabilities
+
+
+def _folders(initialize: Mapping[str, Any]) -> Sequence[str]:
+    """Return the workspace folders; older editors have one root."""
+    folders = [_member(folder, "uri") for folder in _list(initialize, "workspaceFolders")]
+    uris = [uri for uri in folders if isinstance(uri, str)]
+    root = initialize.get("rootUri")
+    return uris or ([root] if isinstance(root, str) else [])
+
+
+def _trace(initialize: Mapping[str, Any]) -> Literal["off", "messages", "verbose"]:
+    trace = initialize.get("trace")
+    return trace if trace in ("messages", "verbose") else "off"
 
 
 def _encoding(offered: object) -> Encoding:

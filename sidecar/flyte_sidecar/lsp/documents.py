@@ -7,12 +7,13 @@ time in proportion to the file with each edit.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from urllib.parse import unquote
 
 from lsprotocol import types
-from pygls.uris import from_fs_path
 from pygls.workspace import TextDocument, Workspace
 
+from flyte_sidecar._futures import run_in_thread
 from flyte_sidecar.lsp.capabilities import Encoding
 from flyte_sidecar.lsp.source.parser import ParsedSource, SourceFile
 from flyte_sidecar.lsp.source.syntax import Span
@@ -64,11 +65,7 @@ class Document(TextDocument):
         return self.file.parsed
 
     async def _parse(self) -> None:
-        parse = self.file.snapshot().parse
-        try:
-            self.file.accept(await asyncio.to_thread(parse))
-        except RuntimeError:  # no thread can be started
-            self.file.accept(parse())
+        self.file.accept(await run_in_thread(self.file.snapshot().parse))
 
     def may_declare(self, names: set[str]) -> bool:
         """Return whether the document may declare one of the events."""
@@ -95,18 +92,11 @@ class Documents(Workspace):
         The open Python files, by their decoded URIs. Other documents are not kept.
     """
 
-    def __init__(self, encoding: Encoding) -> None:
-        super().__init__(None)
+    def __init__(self, encoding: Encoding, folders: Sequence[str]) -> None:
+        opened = [types.WorkspaceFolder(uri, "") for uri in folders]
+        super().__init__(None, workspace_folders=opened)
         self.opened: dict[str, Document] = {}
         self._encoding = encoding
-
-    def add_folders(self, params: types.InitializeParams) -> None:
-        """Add the workspace folders of an editor."""
-        for folder in params.workspace_folders or []:
-            self.add_folder(folder)
-        root = params.root_uri or (params.root_path and from_fs_path(params.root_path))
-        if root and not self.folders:
-            self.add_folder(types.WorkspaceFolder(root, ""))
 
     def find(self, uri: str) -> Document | None:
         """Return an open Python file by its URI."""

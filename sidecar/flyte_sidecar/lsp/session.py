@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Raw
 
-from flyte_sidecar._futures import try_set_exception
+from flyte_sidecar._futures import run_in_thread, try_set_exception
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.lsp.capabilities import (
     NOTIFICATIONS,
     REQUESTS,
-    Encoding,
+    ClientFeatures,
     client_features,
     server_capabilities,
 )
@@ -58,7 +58,7 @@ class EditorSession:
         self._waiting: list[Message] = []
         self._failure: SidecarError | None = None
         self.capabilities = server_capabilities(self._features)
-        self._loading = asyncio.ensure_future(self._load(initialize))
+        self._loading = asyncio.ensure_future(self._load())
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handlers of the methods that only editors use."""
@@ -90,16 +90,10 @@ class EditorSession:
             self._waiting.append(message)
         return Deferred(message.response)
 
-    async def _load(self, initialize: dict[str, Any]) -> None:
+    async def _load(self) -> None:
         try:
-            try:
-                bridge = await asyncio.to_thread(_load_bridge, initialize, self._features.encoding)
-            except RuntimeError:  # no thread can be started
-                bridge = _load_bridge(initialize, self._features.encoding)
-            from flyte_sidecar.lsp.editor import Editor
-            from flyte_sidecar.lsp.features import add_features
-
-            editor = Editor(bridge, self._features, self._configuration)
+            bridge, editor_class, add_features = await run_in_thread(_import, self._features)
+            editor = editor_class(bridge, self._features, self._configuration)
             add_features(bridge, editor)
             bridge.connect(self._context)
         except Exception as error:
@@ -113,15 +107,19 @@ class EditorSession:
         self._waiting.clear()
 
 
-def _load_bridge(initialize: dict[str, Any], encoding: Encoding) -> Bridge:
-    """Import and create the language server, while the event loop handles other messages."""
+def _import(
+    features: ClientFeatures,
+) -> tuple[Bridge, type[Editor], Callable[[Bridge, Editor], None]]:
+    """Import the language server, while the event loop handles other messages."""
     switch_interval = sys.getswitchinterval()
     sys.setswitchinterval(LOADING_SWITCH_INTERVAL)
     gc.disable()  # a collection stops the event loop for ten milliseconds or more
     try:
         from flyte_sidecar.lsp.bridge import Bridge
+        from flyte_sidecar.lsp.editor import Editor
+        from flyte_sidecar.lsp.features import add_features
 
-        return Bridge(initialize, encoding)
+        return Bridge(features), Editor, add_features
     finally:
         gc.freeze()  # the imported classes are never freed, so collections need not visit them
         gc.enable()
