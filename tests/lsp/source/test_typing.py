@@ -147,7 +147,8 @@ def tasks(code: str) -> list[tuple[str | None, str | None]]:
 
 def test_text_at_the_start_of_a_line_is_no_code() -> None:
     text = '    """\nflyte.new_condition("text")\n"""\n'
-    assert tasks(f"{TASK}{text}\n\ndef f():\n{BROKEN}") == []
+    example = text.replace("flyte", "import flyte\nflyte", 1)
+    assert tasks(f"{TASK}{example}\n\ndef f():\n{BROKEN}") == []
     call = "    flyte.new_condition('a')\n"
     assert tasks(f"{TASK}{text}{call}{BROKEN}") == [("a", "task")]
 
@@ -169,7 +170,7 @@ def test_a_string_that_is_being_opened_does_not_hide_the_next_definitions() -> N
     assert tasks(f'import flyte\nTEXT = """\n\n{task}{body}') == [("a", "task")]
 
 
-@pytest.mark.parametrize("line", ["    NAME = 'local'\n", "    NAME = foo(\n"])
+@pytest.mark.parametrize("line", ["    NAME = 'local',\n", "    NAME = foo()\n"])
 @pytest.mark.parametrize("broken", [BROKEN, "    (\n", "    x = [\n", "    if (\n"])
 def test_an_assignment_within_a_syntax_error_makes_a_name_uncertain(line: str, broken: str) -> None:
     names = {

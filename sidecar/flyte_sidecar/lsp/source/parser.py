@@ -156,7 +156,6 @@ class SourceFile:
 
 def _edit(old: SourceText, new: SourceText, start: int, end: int) -> Edit:
     end = min(max(end, 0), len(old))
-    # The byte before may be a \r that becomes part of \r\n, or is one no longer.
-    start = min(max(start - 1, 0), end)
+    start = min(max(start, 0), end)
     new_end = end + len(new) - len(old)
     return Edit(start, end, new_end, old.point(start), old.point(end), new.point(new_end))

@@ -113,16 +113,12 @@ class SourceText:
                 blocks[last].data[end - self._offsets[last] :],
             )
         )
-        after = last + 1
-        while after < len(blocks) and not _separate(data, blocks[after].data):
-            data += blocks[after].data
-            after += 1
-        if first and not _separate(blocks[first - 1].data, data):
+        if first and blocks[first - 1].data.endswith(b"\r") and data.startswith(b"\n"):
             first -= 1
             data = blocks[first].data + data
-        split = _split(data, last=after == len(blocks))
+        split = _split(data, last=last == len(blocks) - 1)
         text = SourceText.__new__(SourceText)
-        text._assign([*blocks[:first], *split, *blocks[after:]])
+        text._assign([*blocks[:first], *split, *blocks[last + 1 :]])
         return text
 
     def _block(self, offset: int) -> int:
@@ -164,11 +160,6 @@ def _split(data: bytes, *, last: bool) -> list[_Block]:
     elif start < len(data):
         blocks.append(_Block(data[start:]))
     return blocks
-
-
-def _separate(before: bytes, after: bytes) -> bool:
-    """Return whether a line ends between two pieces of text."""
-    return before.endswith(b"\n") or (before.endswith(b"\r") and not after.startswith(b"\n"))
 
 
 def _length(line: bytes, units: int, encoding: Encoding) -> int:
