@@ -52,6 +52,7 @@ def only(code: str) -> Declaration:
         "def f(x=1):\n    flyte.new_condition('a')\nimport flyte",
         "def f():\n    global nc\n    from flyte import new_condition as nc\n    nc('a')",
         "import flyte\nflyte.new_condition('a')\nflyte = None",
+        "import flyte\ndef f():\n    global flyte\n    flyte.new_condition('a')",
         "import flyte\nx and (flyte := y)\nflyte.new_condition('a')",
     ],
 )
@@ -321,6 +322,8 @@ clone = env.clone_with("third", cache="auto")
 deep = clone.clone_with(name="fourth")
 branch = flyte.TaskEnvironment("a") if x else env
 other = Other("fifth")
+this = that.clone_with("sixth")
+that = this.clone_with("seventh")
 """
 
 
@@ -334,6 +337,7 @@ other = Other("fifth")
         ("@deep.task", Task("f", "fourth")),
         ("@branch.task", Task("f", None)),
         ("@other.task", Task("f", None)),
+        ("@this.task", Task("f", None)),
         ("@imported.task", Task("f", None)),
         ("@envs.main.task", Task("f", None)),
         ("@flyte.trace", None),

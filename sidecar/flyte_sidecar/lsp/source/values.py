@@ -70,7 +70,6 @@ class Values:
         if binding is None or binding.value is None:
             return None
         if binding.offset not in self._constants:
-            self._constants[binding.offset] = None  # the value of a constant that uses itself
             value = self.text(binding.value, binding.path, depth + 1)
             self._constants[binding.offset] = value
         return self._constants[binding.offset]
