@@ -18,7 +18,7 @@ from msgspec import Raw, json
 from flyte_sidecar.errors import AlreadySignalled, InvalidParams, PayloadTypeMismatch
 from flyte_sidecar.events.payloads import same
 from flyte_sidecar.protocol.results import encode
-from flyte_sidecar.server.handlers import OVERFLOW, decode_payload
+from flyte_sidecar.server.decode_payload import OVERFLOW, decode_payload
 from tests.contract.harness import BackendClient
 
 BIG = 2**53 + 1

@@ -11,6 +11,7 @@ from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import default_converter
 
+from flyte_sidecar.lsp.answers import Answers
 from flyte_sidecar.lsp.capabilities import (
     COMMANDS,
     NOTIFICATIONS,
@@ -19,8 +20,10 @@ from flyte_sidecar.lsp.capabilities import (
     edits_text,
     server_capabilities,
 )
+from flyte_sidecar.lsp.commands import Commands
 from flyte_sidecar.lsp.features import FEATURES
 from tests.lsp.editor_client import EDITORS, recorded_capabilities
+from tests.lsp.fake_editor import FakeSession
 
 BUILTIN = {types.SET_TRACE, types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS}
 """Notifications that pygls handles itself."""
@@ -72,6 +75,10 @@ def test_the_capabilities_are_those_that_pygls_derives_from_the_features(editor:
 def test_every_method_of_editors_has_a_feature() -> None:
     handled = {*FEATURES, *BUILTIN, types.WORKSPACE_EXECUTE_COMMAND}
     assert {*REQUESTS, *NOTIFICATIONS} == handled
+
+
+async def test_every_command_is_announced(session: FakeSession) -> None:
+    assert {*COMMANDS} == {*Commands(session, Answers(session)).names}
 
 
 def test_optional_features_are_announced_to_clients_that_support_them() -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from flyte_sidecar.errors import BackendUnavailable, PermissionDenied, SidecarError, Unauthenticated
+from flyte_sidecar.lsp.live_events import BackendState
 from flyte_sidecar.lsp.progress import BackendProgress, Progress
 from tests.contract.harness import settle
 from tests.lsp.fake_editor import FakeClient, FakeSession
@@ -120,9 +121,9 @@ def backend(session: FakeSession, progress: Progress) -> BackendProgress:
 async def test_progress_is_shown_while_the_backend_connects(
     session: FakeSession, backend: BackendProgress
 ) -> None:
-    backend.on_state("connecting")
+    backend.on_state(BackendState("connecting"))
     await session.client.until(lambda: session.client.progress)
-    backend.on_state("ready")
+    backend.on_state(BackendState("ready"))
     await session.client.until(lambda: len(session.client.progress) == 2)
     assert session.client.progress[0][2] == "Connecting to the embedded store"
     assert session.client.messages == []
@@ -132,8 +133,8 @@ async def test_progress_of_a_deployment_names_it(
     session: FakeSession, backend: BackendProgress
 ) -> None:
     session.service.backend.endpoint = "flyte.example.com"
-    backend.on_state("ready")
-    backend.on_state("disconnected", BackendUnavailable("no route"))
+    backend.on_state(BackendState("ready"))
+    backend.on_state(BackendState("disconnected", BackendUnavailable("no route")))
     await session.client.until(lambda: len(session.client.progress) == 2)
     assert [text for _, _, text in session.client.progress] == [
         "Reconnecting to flyte.example.com",
@@ -153,22 +154,22 @@ async def test_a_failure_is_shown_once_and_not_at_every_retry(
     session: FakeSession, backend: BackendProgress, phase: str, error: SidecarError
 ) -> None:
     for _ in range(3):
-        backend.on_state("connecting")
-        backend.on_state(phase, error)  # type: ignore[arg-type]
+        backend.on_state(BackendState("connecting"))
+        backend.on_state(BackendState(phase, error))  # type: ignore[arg-type]
         await session.client.message()
     await settle()
     assert session.client.messages == [("error", f"Events are not up to date: {error.message}")]
-    backend.on_state("ready")
-    backend.on_state(phase, error)  # type: ignore[arg-type]
+    backend.on_state(BackendState("ready"))
+    backend.on_state(BackendState(phase, error))  # type: ignore[arg-type]
     await session.client.message(2)
 
 
 async def test_a_failure_of_another_kind_is_shown_too(
     session: FakeSession, backend: BackendProgress
 ) -> None:
-    backend.on_state("failed", Unauthenticated("no token"))
-    backend.on_state("connecting")
-    backend.on_state("failed", PermissionDenied("not yours"))
+    backend.on_state(BackendState("failed", Unauthenticated("no token")))
+    backend.on_state(BackendState("connecting"))
+    backend.on_state(BackendState("failed", PermissionDenied("not yours")))
     assert len(session.client.messages) == 2
 
 
@@ -176,9 +177,9 @@ async def test_a_short_outage_is_not_shown_as_an_error(
     session: FakeSession, progress: Progress
 ) -> None:
     backend = BackendProgress(session, progress, outage_delay=NEVER)
-    backend.on_state("disconnected", BackendUnavailable("no route"))
+    backend.on_state(BackendState("disconnected", BackendUnavailable("no route")))
     await session.client.until(lambda: session.client.progress)
-    backend.on_state("ready")
+    backend.on_state(BackendState("ready"))
     backend.close()
     assert session.client.messages == []
 
@@ -186,8 +187,8 @@ async def test_a_short_outage_is_not_shown_as_an_error(
 async def test_an_outage_that_has_ended_is_not_shown(
     session: FakeSession, backend: BackendProgress
 ) -> None:
-    backend.on_state("disconnected", BackendUnavailable("no route"))
-    backend.on_state("ready")
+    backend.on_state(BackendState("disconnected", BackendUnavailable("no route")))
+    backend.on_state(BackendState("ready"))
     await settle(10)
     assert session.client.messages == []
 
@@ -195,7 +196,7 @@ async def test_an_outage_that_has_ended_is_not_shown(
 async def test_nothing_is_shown_after_the_end(
     session: FakeSession, backend: BackendProgress
 ) -> None:
-    backend.on_state("disconnected", BackendUnavailable("no route"))
+    backend.on_state(BackendState("disconnected", BackendUnavailable("no route")))
     backend.close()
     await settle(10)
     assert session.client.messages == []
@@ -205,7 +206,7 @@ async def test_nothing_is_shown_after_the_end(
 async def test_a_failure_is_one_harmless_line(
     session: FakeSession, backend: BackendProgress
 ) -> None:
-    backend.on_state("failed", Unauthenticated("a\n\x1b[2J[x](command:y)" * 1000))
+    backend.on_state(BackendState("failed", Unauthenticated("a\n\x1b[2J[x](command:y)" * 1000)))
     [(_, message)] = session.client.messages
     assert message.isprintable()
     assert "](" not in message

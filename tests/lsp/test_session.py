@@ -271,6 +271,19 @@ async def test_invalid_settings_are_reported_and_the_others_apply(
     assert await editor.lenses(uri) == []
 
 
+async def test_a_failure_of_the_next_backend_is_shown_too(
+    editor: EditorClient, tmp_path: Path
+) -> None:
+    for name in ("first", "second"):
+        path = tmp_path / f"{name}.txt"
+        path.write_text("no store")
+        settings = {"flyteSidecar": {"store": str(path)}}
+        editor.notify("workspace/didChangeConfiguration", settings=settings)
+        await editor.until(
+            lambda name=name: any("not up" in t and f"{name}.txt" in t for t in editor.shown)
+        )
+
+
 async def test_an_editor_without_a_settings_notification_is_asked_for_them(
     start_editor: StartEditor, tmp_path: Path
 ) -> None:

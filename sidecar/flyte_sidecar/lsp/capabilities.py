@@ -24,6 +24,7 @@ COMMANDS = tuple(
     f"flyteSidecar.{name}"
     for name in ("approve", "reject", "signal", "abort", "refresh", "showPending", "showEvent")
 )
+"""Those of `commands`, which imports too much for the response to `initialize`."""
 
 REQUESTS = (
     "textDocument/codeAction",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any, TypeAlias, TypeGuard
 
 from flyte_sidecar.errors import InvalidParams
@@ -61,6 +61,11 @@ class Commands:
             "flyteSidecar.showPending": self._show_pending,
             "flyteSidecar.showEvent": self._show_event,
         }
+
+    @property
+    def names(self) -> Collection[str]:
+        """The names of the commands."""
+        return self._commands.keys()
 
     async def execute(self, command: str, arguments: Sequence[object]) -> Event | None:
         """Run a command, and return the event after it.

@@ -185,7 +185,9 @@ class Editor:
             on_state=self._state_changed,
             includes=lambda event: self.settings.shows_run(event.run_name),
         )
-        self._backend_progress.on_state(self.events.state.phase)
+        self._backend_progress.close()
+        self._backend_progress = BackendProgress(self, self._progress)
+        self._backend_progress.on_state(self.events.state)
         self.events.start()
 
     def _events_changed(self, names: set[str]) -> None:
@@ -198,7 +200,7 @@ class Editor:
             self.refresh_lenses()
 
     def _state_changed(self, state: BackendState) -> None:
-        self._backend_progress.on_state(state.phase, state.error)
+        self._backend_progress.on_state(state)
         self.refresh_lenses()
 
     def _show_problems(self) -> None:

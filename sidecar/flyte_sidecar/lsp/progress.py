@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Literal, TypeAlias
 
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.lsp.background import BackgroundTasks
 from flyte_sidecar.lsp.client import SessionState
+from flyte_sidecar.lsp.live_events import BackendState
 from flyte_sidecar.lsp.sanitize import one_line
 from flyte_sidecar.lsp.texts import error_text
 
@@ -16,9 +16,6 @@ DELAY = 0.5
 
 OUTAGE_DELAY = 10.0
 """Seconds for which a backend is unreachable before that is shown as an error."""
-
-BackendPhase: TypeAlias = Literal["connecting", "ready", "disconnected", "failed"]
-"""Whether the events are up to date, as in `live_events.BackendState`."""
 
 
 class Progress:
@@ -69,7 +66,7 @@ class Progress:
 
 
 class BackendProgress:
-    """Shows the state of the backend: progress while it connects, and why it cannot.
+    """Shows the state of one backend: progress while it connects, and why it cannot.
 
     Each kind of failure is shown once until the backend was ready again, not at every retry.
     """
@@ -84,8 +81,9 @@ class BackendProgress:
         self._shown: set[str] = set()
         self._outage: asyncio.TimerHandle | None = None
 
-    def on_state(self, phase: BackendPhase, error: SidecarError | None = None) -> None:
+    def on_state(self, state: BackendState) -> None:
         """Show a new state of the backend, and the error that has led to it."""
+        phase, error = state.phase, state.error
         if self._outage is not None:
             self._outage.cancel()
         if phase in ("ready", "failed"):

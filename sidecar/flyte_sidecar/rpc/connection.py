@@ -43,7 +43,6 @@ ENVELOPE_BYTES = 256
 PAGE_BYTES = 1 << 20
 """Size that a response that can end early should not exceed."""
 
-
 logger = logging.getLogger(__name__)
 
 _LATER = object()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json as python_json
-import math
+import json
 import time
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from msgspec import DecodeError, Raw, Struct, ValidationError, json
+from msgspec import Raw, Struct
 
 from flyte_sidecar._futures import MaybeAwaitable, run_in_thread
 from flyte_sidecar.errors import InvalidParams, InvalidRequest
@@ -17,7 +16,6 @@ from flyte_sidecar.events.model import (
     Event,
     EventPage,
     NewEvent,
-    Payload,
     PendingQuery,
     Query,
     Run,
@@ -26,7 +24,6 @@ from flyte_sidecar.events.model import (
     Scope,
     Target,
 )
-from flyte_sidecar.events.payloads import MINUS_ZERO
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.protocol import PROTOCOL_VERSION, methods, results
 from flyte_sidecar.protocol.params import (
@@ -48,6 +45,7 @@ from flyte_sidecar.protocol.params import (
 from flyte_sidecar.protocol.schema_hash import SCHEMA_HASH
 from flyte_sidecar.rpc.decode_params import params_decoder
 from flyte_sidecar.rpc.requests import Context, Deferred, Handler
+from flyte_sidecar.server.decode_payload import decode_payload
 
 if TYPE_CHECKING:
     from flyte_sidecar.lsp.session import EditorSession
@@ -55,9 +53,6 @@ if TYPE_CHECKING:
     from flyte_sidecar.server.watches import OpenWatches
 
 S = TypeVar("S", bound=Struct)
-
-OVERFLOW = 1 << 1024
-"""Replaces a number that overflows a double, so that it is rejected for any expected type."""
 
 LIGHT = ("events.unwatch", "sidecar.status")
 """Methods whose results are always small."""
@@ -204,7 +199,7 @@ class MethodHandlers:
         from flyte_sidecar.lsp.capabilities import edits_text
         from flyte_sidecar.lsp.session import EditorSession
 
-        params = python_json.loads(bytes(text))  # accepts unpaired surrogates
+        params = json.loads(bytes(text))  # accepts unpaired surrogates
         if not edits_text(params):
             return {}
         self._editor = EditorSession(params, self._backends, context)
@@ -282,32 +277,3 @@ def _from_params(model: type[S], params: Struct, **members: Any) -> S:
         if value is not None:
             members.setdefault(name, value)
     return model(**members)
-
-
-def decode_payload(raw: Raw) -> Payload:
-    """Return the payload of a JSON text; an int may have any size.
-
-    Raises
-    ------
-    InvalidParams
-        If it is an object, an array or null.
-    """
-    try:
-        value = json.decode(raw)
-        if value == 0 and type(value) is int and bytes(raw).lstrip()[:1] == b"-":
-            return MINUS_ZERO
-    except (ValidationError, RecursionError):
-        value = _long_number(bytes(raw).strip())
-    except DecodeError:
-        value = None
-    if not isinstance(value, Payload):
-        raise InvalidParams("`payload` must be a boolean, a number or a string", path="/payload")
-    return value
-
-
-def _long_number(text: bytes) -> int | float | None:
-    """Return a number with more digits or a larger exponent than the decoder accepts."""
-    if text[:1] not in b"-0123456789":
-        return None
-    nearest = float(text)
-    return nearest if math.isfinite(nearest) else OVERFLOW

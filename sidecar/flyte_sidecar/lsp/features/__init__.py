@@ -11,7 +11,6 @@ from typing import Any
 from lsprotocol import types
 
 from flyte_sidecar.lsp.bridge import Bridge
-from flyte_sidecar.lsp.capabilities import COMMANDS
 from flyte_sidecar.lsp.editor import Editor
 from flyte_sidecar.lsp.features import (
     actions,
@@ -48,7 +47,7 @@ def add_features(bridge: Bridge, editor: Editor) -> None:
     """Handle the requests, notifications and commands of the editor."""
     for method, handle in FEATURES.items():
         bridge.add_feature(method, partial(_traced, method, handle, editor))
-    for command in COMMANDS:
+    for command in editor.commands.names:
         bridge.add_command(command, partial(_execute, editor, command))
 
 
