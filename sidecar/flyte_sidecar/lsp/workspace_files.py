@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
+from stat import S_ISREG
+from typing import TypeAlias, TypeVar
 
 from cachetools import LRUCache
 from msgspec.structs import replace
 
+from flyte_sidecar._futures import run_in_thread
 from flyte_sidecar.lsp.source.parser import ParsedSource, SourceFile
 from flyte_sidecar.lsp.source.text import SourceText
 
-MAX_FILES = 20_000
-"""Python files of a workspace that are searched at most."""
+T = TypeVar("T")
+Find: TypeAlias = Callable[[str, ParsedSource], list[T]]
+
+MAX_PATHS = 200_000
+"""Files and folders of a workspace that are searched at most."""
 
 MAX_FILE_BYTES = 1 << 20
 """Size of a file above which it is not searched."""
@@ -32,24 +39,19 @@ _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "venv"})
 
 
 class WorkspaceFiles:
-    """Searches files on disk, in any thread.
-
-    Attributes
-    ----------
-    lock
-        Hold it during a search.
-    """
+    """Searches files on disk in a thread, one search at a time."""
 
     def __init__(self) -> None:
-        self.lock = asyncio.Lock()
+        self._turn = asyncio.Lock()
+        self._searching = threading.Lock()  # a search that was cancelled may not have ended yet
         self._cache: LRUCache[tuple[str, int, int], ParsedSource] = LRUCache(
             MAX_CACHED_BYTES, lambda parsed: len(parsed.text)
         )
 
-    def search(
-        self, folders: Sequence[str], skipped: Collection[str]
-    ) -> Iterator[tuple[str, ParsedSource]]:
-        """Yield the path of each file that may declare events, and what it contains.
+    async def search(
+        self, folders: Sequence[str], skipped: Collection[str], find: Find[T]
+    ) -> list[T]:
+        """Return what is found in the files that may declare events.
 
         Parameters
         ----------
@@ -57,19 +59,40 @@ class WorkspaceFiles:
             Paths of the workspace folders.
         skipped
             Paths of the files that are open in the editor.
+        find
+            Returns what is found in a file, from its path and what it contains; runs in a thread.
         """
+        async with self._turn:
+            ended = threading.Event()
+            try:
+                return await run_in_thread(self._search, folders, skipped, find, ended)
+            finally:
+                ended.set()  # also if the search was cancelled
+
+    def _search(
+        self,
+        folders: Sequence[str],
+        skipped: Collection[str],
+        find: Find[T],
+        ended: threading.Event,
+    ) -> list[T]:
+        found: list[T] = []
         deadline = time.monotonic() + TIMEOUT
-        for count, path in enumerate(_python_files(folders)):
-            if count >= MAX_FILES or time.monotonic() > deadline:
-                return
-            if path not in skipped and (parsed := self._parsed(path)) is not None:
-                yield path, parsed
+        with self._searching:
+            for count, path in enumerate(_paths(folders)):
+                if count >= MAX_PATHS or time.monotonic() > deadline or ended.is_set():
+                    break
+                if path.endswith(".py") and path not in skipped:
+                    parsed = self._parsed(path)
+                    if parsed is not None:
+                        found += find(path, parsed)
+        return found
 
     def _parsed(self, path: str) -> ParsedSource | None:
         try:
             status = os.stat(path)
-            if status.st_size > MAX_FILE_BYTES:
-                return None
+            if not S_ISREG(status.st_mode) or status.st_size > MAX_FILE_BYTES:
+                return None  # reading a pipe would wait for its writer
             key = (path, status.st_mtime_ns, status.st_size)
             if (cached := self._cache.get(key)) is not None:
                 return cached
@@ -84,12 +107,13 @@ class WorkspaceFiles:
         return parsed
 
 
-def _python_files(folders: Sequence[str]) -> Iterator[str]:
+def _paths(folders: Sequence[str]) -> Iterator[str]:
+    """Yield the paths of all files and folders, except for those that contain no own code."""
     for folder in folders:
         for parent, inner, files in os.walk(folder):
             inner[:] = sorted(
                 name for name in inner if not name.startswith(".") and name not in _SKIPPED
             )
+            yield parent
             for name in sorted(files):
-                if name.endswith(".py"):
-                    yield os.path.join(parent, name)
+                yield os.path.join(parent, name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from lsprotocol import types
 from pygls.uris import from_fs_path, to_fs_path
 
-from flyte_sidecar._futures import run_in_thread
 from flyte_sidecar.lsp.documents import range_of
 from flyte_sidecar.lsp.editor import Editor
 from flyte_sidecar.lsp.source.parser import ParsedSource
@@ -25,24 +24,19 @@ async def definition(
     reference = parsed.reference_at(document.offset(params.position))
     if reference is None or not reference.name:
         return []
+    name = reference.name
     found: list[types.Location] = []
     for opened in [*editor.documents.opened.values()]:
-        found += _declared(editor, reference.name, opened.uri, await opened.parsed())
+        found += _declared(editor, name, opened.uri, await opened.parsed())
     if found:
         return found
-    async with editor.files.lock:
-        return await run_in_thread(_search, editor, reference.name)
-
-
-def _search(editor: Editor, name: str) -> list[types.Location]:
-    """Search the files of the workspace that are not open."""
     folders = [to_fs_path(folder.uri) for folder in editor.documents.folders.values()]
-    skipped = {to_fs_path(document.uri) or "" for document in editor.documents.opened.values()}
-    return [
-        location
-        for path, parsed in editor.files.search([*filter(None, folders)], skipped)
-        for location in _declared(editor, name, from_fs_path(path) or path, parsed)
-    ]
+    skipped = {to_fs_path(opened.uri) or "" for opened in editor.documents.opened.values()}
+
+    def find(path: str, parsed: ParsedSource) -> list[types.Location]:
+        return _declared(editor, name, from_fs_path(path) or path, parsed)
+
+    return await editor.files.search([*filter(None, folders)], skipped, find)
 
 
 def _declared(editor: Editor, name: str, uri: str, parsed: ParsedSource) -> list[types.Location]:
