@@ -7,7 +7,7 @@ time in proportion to the file with each edit.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import unquote
 
 from lsprotocol import types
@@ -22,9 +22,20 @@ from flyte_sidecar.lsp.source.text import SourceText
 PYTHON = "python"
 """The language id of Python files."""
 
+MAX_PARSED_BYTES = 8 << 20
+"""Total size of the documents whose trees are kept.
+
+A tree takes 50 times the memory of its text.
+"""
+
 
 class Document(TextDocument):
     """An open Python file.
+
+    Parameters
+    ----------
+    on_parsed
+        Called when the text was parsed.
 
     Attributes
     ----------
@@ -36,12 +47,18 @@ class Document(TextDocument):
         Whether the problems of the newest text will be sent once it is parsed.
     """
 
-    def __init__(self, item: types.TextDocumentItem, encoding: Encoding) -> None:
+    def __init__(
+        self,
+        item: types.TextDocumentItem,
+        encoding: Encoding,
+        on_parsed: Callable[[Document], None],
+    ) -> None:
         super().__init__(item.uri, None, item.version, item.language_id)
         self.file = SourceFile(SourceText(item.text))
         self.published: ParsedSource | None = None
         self.publishing = False
         self._encoding = encoding
+        self._on_parsed = on_parsed
         self._parsing: asyncio.Task[None] | None = None
 
     @property
@@ -66,6 +83,7 @@ class Document(TextDocument):
 
     async def _parse(self) -> None:
         self.file.accept(await run_in_thread(self.file.snapshot().parse))
+        self._on_parsed(self)
 
     def may_declare(self, names: set[str]) -> bool:
         """Return whether the document may declare one of the events."""
@@ -96,6 +114,7 @@ class Documents(Workspace):
         opened = [types.WorkspaceFolder(uri, "") for uri in folders]
         super().__init__(None, workspace_folders=opened)
         self.opened: dict[str, Document] = {}
+        self._parsed: dict[Document, None] = {}  # those with a tree, the last parsed at the end
         self._encoding = encoding
 
     def find(self, uri: str) -> Document | None:
@@ -108,7 +127,7 @@ class Documents(Workspace):
         self, text_document: types.TextDocumentItem, notebook_uri: str | None = None
     ) -> None:
         if text_document.language_id == PYTHON:
-            document = Document(text_document, self._encoding)
+            document = Document(text_document, self._encoding, self._limit_memory)
             self.opened[unquote(text_document.uri)] = document
 
     def update_text_document(
@@ -122,7 +141,21 @@ class Documents(Workspace):
             document.version = text_doc.version
 
     def remove_text_document(self, doc_uri: str) -> None:
-        self.opened.pop(unquote(doc_uri), None)
+        document = self.opened.pop(unquote(doc_uri), None)
+        if document is not None:
+            self._parsed.pop(document, None)
+
+    def _limit_memory(self, parsed: Document) -> None:
+        """Keep the trees of the documents that were parsed last."""
+        self._parsed.pop(parsed, None)
+        self._parsed[parsed] = None
+        size = sum(len(document.file.text) for document in self._parsed)
+        for document in [*self._parsed][:-1]:
+            if size <= MAX_PARSED_BYTES:
+                break
+            size -= len(document.file.text)
+            document.file.forget()
+            del self._parsed[document]
 
 
 def range_of(text: SourceText, span: Span, encoding: Encoding) -> types.Range:

@@ -141,6 +141,11 @@ class SourceFile:
         self._version += 1
         self._tree, self._tree_version, self._edits = None, self._version, []
 
+    def forget(self) -> None:
+        """Free the memory of the tree. The next snapshot is parsed from the start."""
+        self.parsed = None
+        self.replace(self.text)
+
     def snapshot(self) -> Snapshot:
         """Return the state of the file, which any thread can parse."""
         return Snapshot(self.text, self._version, self._tree, tuple(self._edits))
