@@ -74,7 +74,7 @@ def test_a_stale_lens_answers_nothing(start: Start, start_run: StartRun) -> None
     second = start_run("weekly")
     neovim.type("3\r")
     neovim.wait_for("Nothing was changed")
-    check_capture("neovim-stale", neovim)
+    check_capture("neovim-stale", neovim, first="Nothing was changed")
     assert second.pending()
 
 
