@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import Struct
 from msgspec.structs import replace
 
-from flyte_sidecar.errors import BackendUnavailable, PermissionDenied
+from flyte_sidecar.errors import BackendUnavailable
 from flyte_sidecar.events.model import Event, without_details
 from flyte_sidecar.lsp import texts
 from flyte_sidecar.lsp.history import RecentEvents
@@ -89,26 +89,14 @@ def test_an_action_names_the_run_only_if_several_wait(
 
 
 @pytest.mark.parametrize(
-    ("state", "kind", "expected"),
+    ("backend_id", "expected"),
     [
-        (READY, "local", "The embedded store is connected."),
-        (BackendState("connecting"), "flyte", "Flyte at h:80 is not connected yet."),
-        (
-            BackendState("disconnected", BackendUnavailable("no\nroute")),
-            "flyte",
-            "Flyte at h:80 is unreachable: no route",
-        ),
-        (
-            BackendState("failed", PermissionDenied("not yours")),
-            "local",
-            "The embedded store cannot be used: not yours",
-        ),
+        ("local:/a/b.db", "Events now come from the embedded store /a/b.db (settings)."),
+        ("flyte:h:80", "Events now come from Flyte at h:80 (settings)."),
     ],
 )
-def test_the_state_of_the_backend_is_a_sentence(
-    state: BackendState, kind: str, expected: str
-) -> None:
-    assert texts.backend_state(state, kind, "h:80") == expected
+def test_a_backend_that_the_settings_select_is_named(backend_id: str, expected: str) -> None:
+    assert texts.selected_backend(backend_id) == expected
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,6 @@ class ClientFeatures(Struct, frozen=True, kw_only=True):
     refreshes_lenses: bool
     pulls_diagnostics: bool
     receives_diagnostics: bool
-    refreshes_diagnostics: bool
     renders_markdown: bool
     nests_symbols: bool
     runs_code_actions: bool
@@ -106,7 +105,6 @@ def client_features(initialize: Mapping[str, Any]) -> ClientFeatures:
         refreshes_lenses=has("workspace.codeLens.refreshSupport"),
         pulls_diagnostics=supports("textDocument.diagnostic"),
         receives_diagnostics=supports("textDocument.publishDiagnostics"),
-        refreshes_diagnostics=has("workspace.diagnostics.refreshSupport"),
         renders_markdown="markdown" in _list(capabilities, "textDocument.hover.contentFormat"),
         nests_symbols=has("textDocument.documentSymbol.hierarchicalDocumentSymbolSupport"),
         runs_code_actions=supports("textDocument.codeAction.codeActionLiteralSupport"),

@@ -73,21 +73,6 @@ def action(name: ActionName, run: str | None = None) -> str:
     return f"{verb}{'' if run is None else f' {one_line(run)}'}{ellipsis}"
 
 
-def backend_state(state: BackendState, kind: str, endpoint: str | None) -> str:
-    """Return the state of a backend as a sentence."""
-    backend = "The embedded store" if kind == "local" else f"Flyte at {one_line(endpoint or '?')}"
-    reason = "" if state.error is None else f": {error_text(state.error)}"
-    match state.phase:
-        case "ready":
-            return f"{backend} is connected."
-        case "connecting":
-            return f"{backend} is not connected yet."
-        case "disconnected":
-            return f"{backend} is unreachable{reason}"
-        case "failed":
-            return f"{backend} cannot be used{reason}"
-
-
 def selected_backend(backend_id: str) -> str:
     """Return that the settings have selected another backend."""
     kind, _, place = backend_id.partition(":")
