@@ -79,3 +79,22 @@ def test_a_shutdown_while_the_language_server_loads_is_answered(spawn: Spawn) ->
     )
     assert {answer["id"] for answer in sidecar.answers(3)} == {0, 1, 2}
     assert sidecar.status() == 0
+
+
+def test_a_number_that_is_too_long_fails_only_its_message(spawn: Spawn) -> None:
+    def with_number(request_id: int, method: str, params: str) -> bytes:
+        text = '{"jsonrpc":"2.0","id":%d,"method":"%s","params":{%s:%s}}\n'
+        return (text % (request_id, method, params, "9" * 5000)).encode()
+
+    sidecar = spawn()
+    capabilities = '"capabilities":{"textDocument":{"hover":{}}},"initializationOptions"'
+    sidecar.write(with_number(0, "initialize", capabilities))
+    assert kind(sidecar.answer()) == "invalid_params"
+    sidecar.request(1, "initialize", capabilities=EDITOR)
+    assert kind(sidecar.answer()) == "result"
+    sidecar.write(with_number(2, "textDocument/documentSymbol", '"textDocument"'))
+    assert kind(sidecar.answer()) == "invalid_params"
+    sidecar.send(open_document())
+    sidecar.request(3, "textDocument/documentSymbol", textDocument={"uri": URI})
+    assert len(sidecar.answer()["result"]) == 2
+    assert sidecar.stderr_text() == ""

@@ -27,7 +27,7 @@ from flyte_sidecar._version import VERSION
 from flyte_sidecar.errors import InternalError, InvalidParams, SidecarError
 from flyte_sidecar.lsp.capabilities import NOTIFICATIONS, ClientFeatures
 from flyte_sidecar.lsp.documents import Documents
-from flyte_sidecar.lsp.messages import Message
+from flyte_sidecar.lsp.messages import Message, decode_params
 from flyte_sidecar.rpc.internal_error import internal_error
 from flyte_sidecar.rpc.requests import Context
 from flyte_sidecar.rpc.unpaired_surrogates import replace_surrogates
@@ -154,10 +154,11 @@ class Bridge:
             self._responses[request_id] = message.response
             message.response.add_done_callback(partial(self._completed, request_id))
         try:
-            text = bytes(message.params)
-            # msgspec would reject the unpaired surrogates that editors send while a user types.
-            data["params"] = {} if text in ABSENT_PARAMS else json.loads(text)
+            absent = bytes(message.params) in ABSENT_PARAMS
+            data["params"] = {} if absent else decode_params(message.params)
             self._handle(data)
+        except InvalidParams as error:
+            try_set_exception(message.response, error)
         except (JsonRpcException, RecursionError):
             reason = f"the params are not those of {message.method}"
             try_set_exception(message.response, InvalidParams(reason, path=""))

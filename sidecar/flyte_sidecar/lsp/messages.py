@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 from msgspec import Raw, Struct
+
+from flyte_sidecar.errors import InvalidParams
 
 
 class Message(Struct, frozen=True, eq=False):
@@ -22,3 +25,20 @@ class Message(Struct, frozen=True, eq=False):
     method: str
     params: Raw
     response: asyncio.Future[Any]
+
+
+def decode_params(text: Raw) -> Any:
+    """Return the params of a message as Python's JSON types.
+
+    msgspec would reject the unpaired surrogates that editors send while a user types.
+
+    Raises
+    ------
+    InvalidParams
+        If they are nested too deeply, or contain an integer of thousands of digits.
+    """
+    try:
+        return json.loads(bytes(text))
+    except (RecursionError, ValueError):
+        reason = "the params are nested too deeply, or contain a number that is too long"
+        raise InvalidParams(reason, path="") from None

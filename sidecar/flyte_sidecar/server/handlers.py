@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from functools import cached_property
@@ -174,11 +173,11 @@ class MethodHandlers:
     def _initialize(self, initialize: _Initialize, context: Context) -> results.InitializeResult:
         if self._initialized:
             raise InvalidRequest("the connection is already initialized")
+        capabilities = self._start_editor(initialize.text, context)
         self._initialized = True
         process_id = initialize.params.process_id
         if process_id is not None:
             context.end_with_process(process_id)
-        capabilities = self._start_editor(initialize.text, context)
         experimental = {
             "protocolVersion": PROTOCOL_VERSION,
             "schemaHash": SCHEMA_HASH,
@@ -197,9 +196,10 @@ class MethodHandlers:
         if b'"textDocument"' not in bytes(text):
             return {}  # most clients are no editors
         from flyte_sidecar.lsp.capabilities import edits_text
+        from flyte_sidecar.lsp.messages import decode_params
         from flyte_sidecar.lsp.session import EditorSession
 
-        params = json.loads(bytes(text))  # accepts unpaired surrogates
+        params = decode_params(text)
         if not edits_text(params):
             return {}
         self._editor = EditorSession(params, self._backends, context)
