@@ -1,5 +1,29 @@
 """The language server: events next to the code that declares them, on pygls.
 
-Only `capabilities` and `session` are imported before an editor connects. `session` imports the
-rest in a thread.
+The connection to the editor:
+
+- `capabilities`: what the editor supports, and what the response to `initialize` announces
+- `session`: queues the editor's messages until the rest is imported, in a thread
+- `bridge`, `messages`: pass messages between the connection and pygls
+- `window`, `client`, `refreshes`: what the server sends to the editor
+
+What it offers:
+
+- `features`: one module per kind of request
+- `commands`, `event_arguments`, `answers`, `command_texts`: the commands of lenses and actions
+- `asking`, `claims`: ask when an event starts to wait, once per user
+- `progress`: shows that the server waits for the backend
+- `prompt_uris`: the documents that show the prompt of an event
+
+What it knows:
+
+- `editor`: the state that the features share; `background`: its tasks
+- `settings`, `configuration`: the editor's settings, and the backend that they select
+- `documents`, `workspace_files`: the files of the editor; `source`: the syntax of one file
+- `live_events`, `pending_index`, `parent_tasks`: the pending events
+- `history`: the events of recent runs
+- `texts`, `markup`, `sanitize`, `safe_markdown`: what a person reads, safe from hostile text
+
+`capabilities` and `session` are imported when an editor connects, before the response to
+`initialize`: they must not import pygls, lsprotocol or tree-sitter.
 """
