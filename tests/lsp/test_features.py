@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from flyte_sidecar.lsp.features.offers import MAX_DECLARATIONS
 from tests.lsp.conftest import StartEditor
 from tests.lsp.editor_client import EDITORS, EditorClient, recorded_capabilities
 
@@ -72,6 +73,19 @@ async def test_the_declaration_of_a_waiting_event_has_lenses(
     for answer in answers:
         (event,) = answer["arguments"]
         assert (event["runName"], event["actionName"]) == ("r1", created["actionName"])
+
+
+async def test_answers_are_offered_at_a_limited_number_of_declarations(
+    editor: EditorClient, tmp_path: Path
+) -> None:
+    await create(editor)
+    declaration = 'flyte.new_condition("deploy")\n'
+    text = "import flyte\n" + (MAX_DECLARATIONS + 1) * declaration
+    uri = await open_with_lenses(editor, path(tmp_path), text)
+    lenses = await editor.lenses(uri)
+    lines = [lens["range"]["start"]["line"] for lens in lenses]
+    assert sorted({*lines}) == [*range(1, MAX_DECLARATIONS + 1)]
+    assert await editor.actions(uri, MAX_DECLARATIONS + 1) != []
 
 
 async def test_a_lens_answers_the_event_and_disappears(

@@ -21,13 +21,13 @@ async def code_actions(
         return []
     parsed = await document.parsed()
     first, last = params.range.start.line, params.range.end.line
-    commands = [
-        command
+    in_range = (
+        declaration
         for declaration in parsed.declarations
         if (place := document.range(parsed, declaration.call)).start.line <= last
         and first <= place.end.line
-        for command in offers(editor, declaration)
-    ]
+    )
+    commands = [command for _, offered in offers(editor, in_range) for command in offered]
     if not editor.features.runs_code_actions:
         return commands
     return [types.CodeAction(command.title, command=command) for command in commands]

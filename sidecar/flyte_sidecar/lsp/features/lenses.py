@@ -16,8 +16,8 @@ async def code_lenses(editor: Editor, params: types.CodeLensParams) -> list[type
     parsed = await document.parsed()
     return [
         types.CodeLens(_shifted(document.range(parsed, declaration.callee), number), command)
-        for declaration in parsed.declarations
-        for number, command in enumerate(offers(editor, declaration))
+        for declaration, commands in offers(editor, parsed.declarations)
+        for number, command in enumerate(commands)
     ]
 
 

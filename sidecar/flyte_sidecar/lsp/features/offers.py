@@ -1,8 +1,10 @@
-"""The commands that a lens or code action offers for a declaration."""
+"""The commands that lenses and code actions offer for declarations."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 
 from lsprotocol import types
 
@@ -16,7 +18,19 @@ MAX_RUNS = 3
 """Runs for which answers are offered; further ones are listed by `flyteSidecar.showPending`."""
 
 
-def offers(editor: Editor, declaration: Declaration) -> list[types.Command]:
+MAX_DECLARATIONS = 200
+"""Declarations of a file for which answers are offered: thousands would delay other requests."""
+
+
+def offers(
+    editor: Editor, declarations: Iterable[Declaration]
+) -> Iterator[tuple[Declaration, list[types.Command]]]:
+    """Yield the declarations at which events wait, and the commands for each."""
+    offered = ((declaration, _commands(editor, declaration)) for declaration in declarations)
+    return islice(((at, commands) for at, commands in offered if commands), MAX_DECLARATIONS)
+
+
+def _commands(editor: Editor, declaration: Declaration) -> list[types.Command]:
     """Return the commands for the events that wait at a declaration; none if none waits."""
     if declaration.name is None:
         return []
