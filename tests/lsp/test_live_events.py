@@ -467,3 +467,27 @@ def test_events_are_sorted_by_creation_then_run_then_action() -> None:
         index.put(event_key(event), event)
     assert [*index.all()] == chosen
     assert [*index.named("q")] == chosen
+
+
+async def test_a_request_waits_for_the_first_events_but_only_once_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live_events, "CONNECT_TIMEOUT", 0.01)
+    session = Session(EventService(Silent()))  # type: ignore[arg-type]  # a watch is all it needs
+    await session.live.wait_connected()
+    monkeypatch.setattr(live_events, "CONNECT_TIMEOUT", 3600.0)
+    await session.live.wait_connected()
+    assert session.states == []
+    await session.live.close()
+
+
+class Silent:
+    """A backend that never reports its events."""
+
+    org = project = domain = None
+
+    async def parent_task(self, event: Event) -> None:
+        return None
+
+    async def watch(self, watch: WatchFeed) -> None:
+        await asyncio.get_running_loop().create_future()

@@ -22,7 +22,7 @@ APPROVE, REJECT, SHOW, HOW_TO_ANSWER = "Approve", "Reject", "Show", "How to answ
 """The options of a question."""
 
 NOT_NOW = "Not now"
-"""The first option of a question whose options answer the event.
+"""The first option of a question whose options change an event.
 
 Emacs chooses the first option when the person types Return, which may be meant for the file.
 """
@@ -106,9 +106,20 @@ class Answers:
                 await self.ask(argument, expected_type, message, show=False)
 
     async def choose(
-        self, question: str, suitable: Callable[[Event], bool], name: str | None = None
+        self,
+        question: str,
+        suitable: Callable[[Event], bool],
+        name: str | None = None,
+        *,
+        writes: bool = False,
     ) -> tuple[Event, EventArgument] | None:
-        """Let the person choose one of the pending events, even if there is only one."""
+        """Let the person choose one of the pending events, even if there is only one.
+
+        Parameters
+        ----------
+        writes
+            Whether the choice changes the event without another question.
+        """
         session, backend = self._session, self._session.backend_id
         events = [event for event in session.pending(name) if suitable(event)]
         if not events:
@@ -117,7 +128,8 @@ class Answers:
         options = texts.labels(events[:MAX_CHOICES])
         more = len(events) - len(options)
         chosen = await session.client.ask(
-            f"{question} ({more} more are not shown)" if more else question, [*options]
+            f"{question} ({more} more are not shown)" if more else question,
+            [NOT_NOW, *options] if writes else [*options],
         )
         if chosen is None or chosen not in options:
             return None

@@ -100,6 +100,7 @@ class Commands:
             "Approve which event?" if approved else "Reject which event?",
             lambda event: event.expected_type in ("bool", None),
             lambda _, chosen: self._answers.approve(chosen, approved=approved),
+            writes=True,
         )
 
     def _signal(self, command: str, arguments: Sequence[object]) -> Work:
@@ -110,7 +111,10 @@ class Commands:
         if event is not None:
             return self._answer(event, value)
         return self._choose(
-            "Answer which event?", _any, lambda _, chosen: self._answer(chosen, value)
+            "Answer which event?",
+            _any,
+            lambda _, chosen: self._answer(chosen, value),
+            writes=value is not None,
         )
 
     async def _answer(self, argument: EventArgument, value: Payload | None) -> Event | None:
@@ -134,7 +138,10 @@ class Commands:
         if event is not None:
             return self._answers.abort(event, reason)
         return self._choose(
-            "Abort which event?", _any, lambda _, chosen: self._answers.abort(chosen, reason)
+            "Abort which event?",
+            _any,
+            lambda _, chosen: self._answers.abort(chosen, reason),
+            writes=True,
         )
 
     def _refresh(self, command: str, arguments: Sequence[object]) -> Work:
@@ -177,11 +184,13 @@ class Commands:
         suitable: Callable[[Event], bool],
         use: Callable[[Event, EventArgument], Coroutine[Any, Any, object]],
         name: str | None = None,
+        *,
+        writes: bool = False,
     ) -> None:
         """Let the person choose a pending event after the response, and use it."""
 
         async def choose() -> None:
-            chosen = await self._answers.choose(question, suitable, name)
+            chosen = await self._answers.choose(question, suitable, name, writes=writes)
             if chosen is not None:
                 await use(*chosen)
 

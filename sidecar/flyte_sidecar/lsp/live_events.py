@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Literal, Protocol
 
 from cachetools import LRUCache
@@ -35,6 +36,9 @@ RETRY_DELAY = 0.5
 
 MAX_RETRY_DELAY = 60.0
 """Maximum delay before a reconnect in seconds."""
+
+CONNECT_TIMEOUT = 1.0
+"""Seconds that a request of the editor waits at most until the current events are known."""
 
 TRANSIENT_REASONS = frozenset({"replaced", "full", "io"})
 """The reasons of `store_unavailable` after which the store may be usable again."""
@@ -124,6 +128,19 @@ class LiveEvents:
         self._restart: asyncio.Future[None] | None = None
         self._failures = 0
         self._was_synced = False
+        self._connected = asyncio.Event()
+
+    async def wait_connected(self) -> None:
+        """Wait until the current events are known for the first time.
+
+        Returns without them if the backend has failed, or has not responded to the first caller
+        within `CONNECT_TIMEOUT`.
+        """
+        if not self._connected.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CONNECT_TIMEOUT):
+                    await self._connected.wait()
+            self._connected.set()
 
     def pending(self) -> Sequence[Event]:
         """Return the pending events, by creation, run and action."""
@@ -260,6 +277,7 @@ class LiveEvents:
         self._set_state(BackendState("ready"))
 
     def _set_state(self, state: BackendState) -> None:
+        self._connected.set()
         previous, self.state = self.state, state
         if (state.phase, str(state.error)) != (previous.phase, str(previous.error)):
             self._on_state(state)

@@ -19,6 +19,7 @@ async def code_actions(
     document = editor.documents.find(params.text_document.uri)
     if document is None or params.context.only:
         return []
+    await editor.events.wait_connected()
     parsed = await document.parsed()
     first, last = params.range.start.line, params.range.end.line
     in_range = (

@@ -13,6 +13,7 @@ async def code_lenses(editor: Editor, params: types.CodeLensParams) -> list[type
     document = editor.documents.find(params.text_document.uri)
     if document is None or not editor.settings.lenses:
         return []
+    await editor.events.wait_connected()
     parsed = await document.parsed()
     return [
         types.CodeLens(_shifted(document.range(parsed, declaration.callee), number), command)
