@@ -38,6 +38,7 @@ test-versions: $(VENV)/.dev $(LOWEST)/.dev $(FLYTEIDL2)  ## Test other releases 
 	$(BIN)/$(PYTEST) -m versions
 	$(LOWEST)/bin/$(PYTEST) $(FLYTE_TESTS) \
 	  tests/schema tests/cli/test_command.py tests/test_environment.py
+	$(LOWEST)/bin/$(PYTEST) -m "not hypothesis" tests/lsp/test_bridge.py tests/lsp/test_features.py tests/lsp/source
 	PYTHONPATH=$(CURDIR)/$(FLYTEIDL2) $(BIN)/$(PYTEST) $(FLYTE_TESTS)
 
 coverage: $(VENV)/.dev  ## Run the tests and report the branches they miss; fails below 95%
