@@ -30,13 +30,23 @@ class _Block:
     The last block contains the last line, which has no line end and may be empty.
     """
 
-    __slots__ = ("data", "starts")
+    __slots__ = ("_starts", "data", "lines")
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        self.starts = [0, *(found.end() for found in _LINE_END.finditer(data))]
-        if len(self.starts) > 1 and self.starts[-1] == len(data):
-            self.starts.pop()
+        ends = data.count(b"\n")
+        if b"\r" in data:
+            ends += data.count(b"\r") - data.count(b"\r\n")
+        self.lines = 1 + ends - (1 if data.endswith((b"\n", b"\r")) else 0)
+        self._starts: list[int] | None = None
+
+    @property
+    def starts(self) -> list[int]:
+        """The offsets of the lines, which are found when they are first needed."""
+        if self._starts is None:
+            ends = (found.end() for found in _LINE_END.finditer(self.data))
+            self._starts = [0, *ends][: self.lines]
+        return self._starts
 
 
 class SourceText:
@@ -52,7 +62,7 @@ class SourceText:
     def _assign(self, blocks: Sequence[_Block]) -> None:
         self._blocks = blocks
         self._offsets = [0, *accumulate(len(block.data) for block in blocks)]
-        self._lines = [0, *accumulate(len(block.starts) for block in blocks)]
+        self._lines = [0, *accumulate(block.lines for block in blocks)]
 
     @cached_property
     def data(self) -> bytes:
