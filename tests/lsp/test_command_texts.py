@@ -39,7 +39,9 @@ def event(**members: Any) -> Event:
 
 def commands_in(message: str) -> tuple[list[Any], list[str]]:
     """Return the arguments of the editor's command, and the words of the shell's command."""
-    arguments, shell = message.split("with the arguments ")[1].split(", or in a shell: ")
+    arguments, shell = message.split("with the arguments\n")[1].split("\nor run in a shell\n")
+    assert "](" not in arguments
+    assert arguments.isascii()
     return json.loads(arguments), shlex.split(shell)
 
 
@@ -49,14 +51,12 @@ def test_the_commands_that_answer_an_event_name_exactly_this_event(
 ) -> None:
     waiting = event(run_name=run, action_name=action, project=project, expected_type=expected_type)
     message = texts.how_to_answer(waiting, SCOPE, ["flyte-sidecar", "--store", option])
-    assert "](" not in message.split("with the arguments ")[1].split(", or in a shell: ")[0]
     target = {"runName": run, "actionName": action}
     if project != "local":
         target["project"] = project
     value = {"int": 3, "float": 0.5, "str": "text"}[expected_type]
     arguments, shell = commands_in(message)
     assert arguments == [target, value]
-    assert message.split("with the arguments ")[1].split(", or in a shell: ")[0].isascii()
     assert shell[5].isascii()
     assert shell[:5] == ["flyte-sidecar", "--store", option, "call", "events.signal"]
     assert json.loads(shell[5]) == {**target, "payload": value}

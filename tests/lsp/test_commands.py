@@ -373,9 +373,9 @@ async def test_a_single_event_is_not_answered_without_a_choice(tester: CommandTe
 async def test_without_pending_events_there_is_nothing_to_choose(tester: CommandTester) -> None:
     await tester.make("count", expected_type="int")
     await tester.run("reject")
-    assert await tester.client.message() == ("info", "No event waits for this.")
+    assert await tester.client.message() == ("info", "No event is waiting for this.")
     await tester.run("showPending", "deploy")
-    assert await tester.client.message(2) == ("info", "No such event waits.")
+    assert await tester.client.message(2) == ("info", "No event named deploy is waiting.")
     assert tester.client.questions == []
 
 

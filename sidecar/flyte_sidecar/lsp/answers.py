@@ -123,7 +123,7 @@ class Answers:
         session, backend = self._session, self._session.backend_id
         events = [event for event in session.pending(name) if suitable(event)]
         if not events:
-            self._show("No event waits for this." if name is None else "No such event waits.")
+            self._show(texts.none_pending(name))
             return None
         options = texts.labels(events[:MAX_CHOICES])
         more = len(events) - len(options)

@@ -73,6 +73,8 @@ def stale(event: Event, *, another: bool) -> str:
 def how_to_answer(event: Event, scope: Scope, shell_command: Sequence[str]) -> str:
     """Return how to answer an event, which an editor cannot ask for.
 
+    What a person copies are whole lines.
+
     Parameters
     ----------
     scope
@@ -93,8 +95,9 @@ def how_to_answer(event: Event, scope: Scope, shell_command: Sequence[str]) -> s
     return (
         f"{question(event)}\n"
         f"It expects {_EXPECTED[event.expected_type]}. To answer it, for example with"
-        f" {_json(value)}, run the command flyteSidecar.signal with the arguments"
-        f" {_json([argument, value])}, or in a shell: {call}"
+        f" {_json(value)}, run the command flyteSidecar.signal with the arguments\n"
+        f"{_json([argument, value])}\n"
+        f"or run in a shell\n{call}"
     )
 
 
@@ -105,6 +108,13 @@ _EXPECTED: dict[ExpectedType | None, str] = {
     "str": "a str",
     None: "a value of a type that the backend does not report",
 }
+
+
+def none_pending(name: str | None) -> str:
+    """Return that there is nothing to choose from, of all events or of those of a name."""
+    if name is None:
+        return "No event is waiting for this."
+    return f"No event named {one_line(name)} is waiting."
 
 
 def not_found(argument: EventArgument) -> str:
