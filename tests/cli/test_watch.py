@@ -288,7 +288,7 @@ def test_unknown_arguments_of_a_verb_are_rejected(env: Environment, line: str) -
 
 DISCONNECTING = """
 import asyncio, contextlib, os, sys
-import flyte_sidecar.server.serve
+import flyte_sidecar.server.backends
 from msgspec.structs import replace
 from flyte_sidecar.cli.main import main
 from flyte_sidecar.errors import BackendUnavailable, PermissionDenied
@@ -321,7 +321,7 @@ class Backend:
     async def close(self):
         pass
 
-flyte_sidecar.server.serve.make_backend = lambda options: Backend()
+flyte_sidecar.server.backends.make_backend = lambda options: Backend()
 sys.exit(main(["watch", *sys.argv[1:]]))
 """
 """A watch whose backend disconnects and reconnects, and then finishes or fails."""

@@ -252,6 +252,8 @@ async def test_a_wait_keeps_its_backend_open(editor: EditorClient, tmp_path: Pat
     await select_stores(editor, first)
     await create(editor)
     waiting = asyncio.ensure_future(editor.request("events.wait", runName="r1", name="deploy"))
+    while (await editor.request("sidecar.status"))["counters"]["waits"] == 0:
+        pass
     await select_stores(editor, *(tmp_path / f"{number}.db" for number in range(2 * MAX_OPEN)))
     assert not waiting.done()
     async with Client.spawn("--store", str(first)) as other:
