@@ -40,6 +40,17 @@ vim.ui.select = function(...)
 end
 """
 """Records that a question has arrived, and how long no key had been typed when it was asked."""
+COUNTED = """
+vim.api.nvim_create_autocmd('LspRequest', {
+  callback = function(event)
+    local request = event.data.request
+    if request.method == 'textDocument/codeLens' and request.type == 'complete' then
+      refreshed = (refreshed or 0) + 1
+    end
+  end,
+})
+"""
+"""Counts how often lenses were refreshed."""
 
 LENS = re.compile(r"new_condition\( +1 waiting · since \d\d:\d\d \| Approve \| Reject$", re.M)
 
@@ -79,6 +90,19 @@ def test_the_lenses_of_several_runs_are_shown_in_order(start: Start, start_run: 
         start_run(run)
     neovim = start(NO_QUESTIONS)
     neovim.wait(re.compile(r"2 waiting · since \d\d:\d\d \| Approve b \| Reject b \| App").search)
+
+
+def test_a_lens_stays_with_its_line_when_the_text_changes_during_a_refresh(
+    start: Start, start_run: StartRun
+) -> None:
+    neovim = start(NO_QUESTIONS + COUNTED)
+    start_run()
+    neovim.wait(LENS.search)
+    change = "vim.api.nvim_buf_set_lines(0, 0, 0, true, { '# first' })"
+    neovim.command(f"lua vim.lsp.codelens.refresh({{ bufnr = 0 }}); {change}; refreshed = 0")
+    neovim.wait_for("# first")
+    neovim.until("refreshed == 2")
+    neovim.wait(LENS.search)
 
 
 def test_a_stale_lens_answers_nothing(start: Start, start_run: StartRun) -> None:
