@@ -162,6 +162,16 @@ def test_names_are_completed_and_lead_to_their_declaration(start: Start) -> None
     neovim.until("vim.fn.line('.') == 8")
 
 
+def test_only_names_that_match_the_typed_text_are_completed(start: Start) -> None:
+    neovim = start(NO_QUESTIONS)
+    neovim.until("#vim.lsp.get_clients({ bufnr = 0 }) == 1")
+    neovim.type("Gofrom flyte.remote import Condition\rflyte.new_condition('other')\r")
+    neovim.type("Condition.get('d\x18\x0f")
+    neovim.wait_for("get('deploy")
+    words = "vim.tbl_map(function(item) return item.word end, vim.fn.complete_info().items)"
+    assert neovim.lua(words) == ["deploy"]
+
+
 def test_mistakes_are_underlined_while_they_exist(start: Start, project: Path) -> None:
     twice = WORKFLOW.replace("    return", '    flyte.new_condition("deploy")\n    return')
     (project / "workflow.py").write_text(twice)

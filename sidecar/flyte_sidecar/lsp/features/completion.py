@@ -37,6 +37,7 @@ async def completion(editor: Editor, params: types.CompletionParams) -> types.Co
             label=name,
             kind=types.CompletionItemKind.Event,
             detail="waiting" if name in waiting else None,
+            filter_text=name,  # without it, Neovim offers every name, whatever is typed
             sort_text=f"{name not in waiting:d}{name}",
             text_edit=types.TextEdit(place, name),
         )
