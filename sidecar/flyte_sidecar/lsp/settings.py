@@ -31,7 +31,7 @@ Patterns = Annotated[tuple[Pattern, ...], Meta(max_length=100)]
 # VS Code's word for a setting that a workspace cannot change: these settings decide to whom the
 # answers go, and a repository that somebody clones must not.
 _MACHINE = {"scope": "machine"}
-_AS_STARTED = "By default, as the command line says."
+_AS_STARTED = "By default, the value of the command line or of the environment."
 _GLOB = "`*` matches any characters, `?` one, and `[abc]` one of these."
 
 
