@@ -57,7 +57,7 @@ async def test_one_of_all_editors_asks_and_its_answer_ends_the_wait(
     editors = [await ready(await start_editor(editor=name)) for name in EDITORS]
     events = [await create(editors[0], f"deploy-{number}") for number in range(6)]
     for event in events:
-        (await asked(editors, event)).answer("Approve")
+        (await asked(editors, event)).answer("Approve r1")
         assert (await resolved(editors[1], event))["payload"] is True
     for event in events:
         assert questions(editors, event) == []
@@ -80,7 +80,7 @@ async def test_a_question_about_an_answered_event_changes_nothing(
     event = await create(editor)
     question = await asked([editor], event)
     await elsewhere.request("events.signal", runName="r1", name="deploy", payload=False)
-    question.answer("Approve")
+    question.answer("Approve r1")
     await editor.until(lambda: editor.shown)
     assert "Nothing was changed: deploy of run r1 was rejected" in editor.shown[0]
     assert (await resolved(editor, event))["payload"] is False
@@ -105,7 +105,7 @@ async def test_a_command_responds_before_it_asks(start_editor: StartEditor) -> N
     arguments = [{"runName": "r1", "actionName": event["actionName"]}]
     await editor.execute({"command": "flyteSidecar.signal", "arguments": arguments})
     assert editor.questions == []
-    (await asked([editor], event)).answer("Reject")
+    (await asked([editor], event)).answer("Reject r1")
     assert (await resolved(editor, event))["payload"] is False
 
 

@@ -68,14 +68,14 @@ def window(new_window: Callable[[], Window]) -> Window:
     return new_window()
 
 
-@pytest.mark.parametrize(("option", "answer"), [("Approve", True), ("Reject", False)])
+@pytest.mark.parametrize(("option", "answer"), [("Approve r1", True), ("Reject r1", False)])
 async def test_the_answer_to_a_question_is_recorded(
     window: Window, option: str, answer: bool
 ) -> None:
     event = await window.start_waiting(prompt="Deploy?")
     question = await window.client.question()
     assert question.message == "r1 asks: Deploy? (deploy)"
-    assert question.options == ["Not now", "Approve", "Reject", "Show"]
+    assert question.options == ["Not now", "Show", "Approve r1", "Reject r1"]
     question.choose(option)
     await window.client.message()
     assert (await window.current(event)).payload is answer
@@ -84,7 +84,7 @@ async def test_the_answer_to_a_question_is_recorded(
 async def test_how_to_answer_another_type_is_explained(window: Window) -> None:
     event = await window.start_waiting(expected_type="int")
     question = await window.client.question()
-    assert question.options == ["How to answer", "Show"]
+    assert question.options == ["Not now", "Show", "How to answer"]
     question.choose("How to answer")
     assert "flyteSidecar.signal" in (await window.client.message())[1]
     assert (await window.current(event)).pending
@@ -97,7 +97,7 @@ async def test_a_question_about_an_event_that_was_answered_elsewhere_changes_not
     question = await window.client.question()
     await window.answer_elsewhere(event, False)
     window.notice_end(event)
-    question.choose("Approve")
+    question.choose("Approve r1")
     kind, message = await window.client.message()
     assert kind == "warning"
     assert "was rejected" in message
@@ -148,7 +148,7 @@ async def test_few_questions_are_open_at_once_and_the_others_follow(window: Wind
     assert window.open_questions == 3
     window.client.questions[0].choose(None)
     await window.client.question(4)
-    window.client.questions[1].choose("Approve")
+    window.client.questions[1].choose("Approve r1")
     await window.client.question(5)
     assert len({question.message for question in window.client.questions}) == 5
 

@@ -290,7 +290,8 @@ async def test_a_type_without_input_is_explained(
 
 
 @pytest.mark.parametrize(
-    ("option", "answer"), [("Approve", True), ("Reject", False), ("Not now", None), (None, None)]
+    ("option", "answer"),
+    [("Approve r1", True), ("Reject r1", False), ("Not now", None), (None, None)],
 )
 async def test_signal_without_a_value_asks_for_a_bool(
     tester: CommandTester, option: str | None, answer: bool | None
@@ -313,8 +314,8 @@ async def test_an_event_can_be_looked_at_before_it_is_answered(tester: CommandTe
     (await tester.client.question()).choose("Show")
     question = await tester.client.question(2)
     assert tester.client.documents == [f"flyte-event:/r1/{event.action_name}"]
-    assert question.options == ["Not now", "Approve", "Reject"]
-    question.choose("Approve")
+    assert question.options == ["Not now", "Approve r1", "Reject r1"]
+    question.choose("Approve r1")
     await tester.client.message()
     assert (await tester.current(event)).payload is True
 
@@ -326,7 +327,7 @@ async def test_an_answer_to_a_question_about_an_answered_event_changes_nothing(
     await tester.run("signal", tester.argument(event))
     question = await tester.client.question()
     await tester.answer_elsewhere(event, False)
-    question.choose("Approve")
+    question.choose("Approve r1")
     kind, message = await tester.client.message()
     assert kind == "warning"
     assert "was rejected" in message
@@ -340,7 +341,7 @@ async def test_an_answer_to_a_question_of_another_backend_changes_nothing(
     await tester.run("signal", tester.argument(event))
     question = await tester.client.question()
     tester.session.backend_id = "b2"
-    question.choose("Approve")
+    question.choose("Approve r1")
     assert "another backend" in (await tester.client.message())[1]
     assert (await tester.current(event)).pending
 
@@ -397,7 +398,7 @@ async def test_show_pending_asks_about_the_chosen_event(tester: CommandTester) -
     choice = await tester.client.question()
     assert choice.options == ["deploy · r1"]
     choice.choose("deploy · r1")
-    (await tester.client.question(2)).choose("Approve")
+    (await tester.client.question(2)).choose("Approve r1")
     await tester.client.message()
     assert (await tester.current(event)).payload is True
 
@@ -539,7 +540,7 @@ async def test_a_failure_in_the_background_is_logged_without_data(
         raise RuntimeError("secret")
 
     monkeypatch.setattr(tester.session.service, "write", fail)
-    question.choose("Approve")
+    question.choose("Approve r1")
     with caplog.at_level("INFO"):
         await settle()
     assert "RuntimeError" in caplog.text

@@ -17,9 +17,10 @@ from flyte_sidecar.events.write_order import Write
 from flyte_sidecar.lsp import command_texts as texts
 from flyte_sidecar.lsp.client import MessageKind, SessionState
 from flyte_sidecar.lsp.event_arguments import EventArgument, event_argument
+from flyte_sidecar.lsp.texts import action
 
-APPROVE, REJECT, SHOW, HOW_TO_ANSWER = "Approve", "Reject", "Show", "How to answer"
-"""The options of a question."""
+SHOW, HOW_TO_ANSWER = "Show", "How to answer"
+"""Options of a question."""
 
 NOT_NOW = "Not now"
 """The first option of a question whose options change an event.
@@ -90,11 +91,14 @@ class Answers:
         show
             Whether the person can look at the event before answering it.
         """
+        # With the run, so that the history of earlier answers suggests none of them.
+        approve, reject = (action(name, argument.run_name) for name in ("approve", "reject"))
         is_bool = expected_type in ("bool", None)
-        options = [NOT_NOW, APPROVE, REJECT] if is_bool else [HOW_TO_ANSWER]
-        chosen = await self._session.client.ask(message, [*options, SHOW] if show else options)
-        if chosen in (APPROVE, REJECT):
-            await self.approve(argument, approved=chosen == APPROVE)
+        answers = [approve, reject] if is_bool else [HOW_TO_ANSWER]
+        harmless = [NOT_NOW, SHOW] if show else [NOT_NOW]
+        chosen = await self._session.client.ask(message, [*harmless, *answers])
+        if is_bool and chosen in answers:
+            await self.approve(argument, approved=chosen == approve)
         elif chosen == HOW_TO_ANSWER:
             event = await self.find_pending(argument)
             if event is not None:

@@ -69,7 +69,7 @@ def test_a_question_is_answered_by_an_option_but_not_by_return(
     emacs.wait_for("option: Not now")
     emacs.type("Approve\r")  # after the default, which the person has not deleted
     emacs.wait_for("No match")
-    emacs.type("\x01\x0bReject\r")  # C-a C-k
+    emacs.type("\x01\x0bReject nightly-2\r")  # C-a C-k
     assert second.answer() is False
     assert earlier.pending()
     assert first.pending()

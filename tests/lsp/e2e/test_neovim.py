@@ -144,10 +144,10 @@ def test_a_question_waits_for_a_pause_in_normal_mode_and_answers_the_run(
     neovim.type("2\r")  # would choose an option
     neovim.wait_for("# version 2")
     neovim.type("\x1b")
-    neovim.wait_for("2: Approve")
+    neovim.wait_for("3: Approve nightly")
     check_capture("neovim-question", neovim)
     assert run.pending()
-    neovim.type("2\r")
+    neovim.type("3\r")
     assert run.answer() is True
     assert neovim.lua("vim.g.pause") >= 990  # ms; libuv's clock may be a few behind
 
