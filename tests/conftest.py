@@ -44,6 +44,17 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_flyte_config(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Hide the Flyte config of this machine from the tests and the processes that they start."""
+    prefixes = ("FLYTE_", "UCTL_", "FLYTECTL_", "_U_", "_UNION_", "EAGER_")
+    for name in [name for name in os.environ if name.startswith(prefixes)]:
+        del os.environ[name]
+    empty = tmp_path_factory.mktemp("no-flyte-config") / "config.yaml"
+    empty.touch()
+    os.environ["UCTL_CONFIG"] = str(empty)
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     """Path of a store that does not exist yet."""

@@ -38,7 +38,9 @@ MAY_IMPORT: dict[str, set[str]] = {
 FLYTE_MAY_IMPORT: dict[str, set[str]] = {
     "proxy": set(),
     "timing": set(),
-    "endpoint": {"proxy"},
+    "credentials": set(),
+    "endpoint": {"credentials", "proxy"},
+    "config": {"credentials", "endpoint", "proxy"},
     "rpc": {"endpoint", "proxy", "timing"},
     "cache": {"rpc"},
     "read": {"cache", "rpc", "timing"},
@@ -46,7 +48,7 @@ FLYTE_MAY_IMPORT: dict[str, set[str]] = {
     "watch": {"cache", "read", "rpc", "timing"},
     "session": {"cache", "endpoint", "read", "rpc", "timing", "watch", "write"},
     "backend": {"endpoint", "rpc", "session", "timing"},
-    "__init__": {"backend", "endpoint", "proxy"},
+    "__init__": {"backend", "config", "endpoint"},
 }
 """The same within `flyte_sidecar.backends.flyte`."""
 

@@ -61,6 +61,13 @@ def output(process: subprocess.Popen[str]) -> str:
     return out
 
 
+def test_the_class_also_has_the_name_that_newer_sdks_give_it() -> None:
+    from flyte_sidecar import Condition
+
+    assert Condition is Event
+    assert "Condition" in dir(flyte_sidecar)
+
+
 class Level(IntEnum):
     HIGH = 3
 

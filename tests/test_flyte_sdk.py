@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -10,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, run, skip_or_fail
+from tests.conftest import ROOT, run
 from tests.fake_runservice.model import Model
 from tests.fake_runservice.server import Server
-
-NO_VERSION_CHECK = "--disable-pip-version-check"
+from tests.flyte_sdk import flyte_version, pip
 
 USE_BOTH = """
 import flyte, flyte.remote, flyte_sidecar, sys
@@ -23,29 +21,6 @@ event = flyte_sidecar.Event.get("approve", run_name="r1")
 event.signal(True)
 print(event.wait())
 """
-
-
-def pip(python: Path | str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return run(python, "-m", "pip", *arguments, NO_VERSION_CHECK, env=dict(os.environ), timeout=300)
-
-
-def flyte_version(requirement: str) -> str:
-    """Return the version of the SDK that the registry offers."""
-    found = pip(
-        sys.executable,
-        "install",
-        "--quiet",
-        "--dry-run",
-        "--no-deps",
-        "--ignore-installed",
-        "--report",
-        "-",
-        requirement,
-    )
-    if found.returncode != 0:
-        skip_or_fail("no package registry can be reached")
-    version: str = json.loads(found.stdout)["install"][0]["metadata"]["version"]
-    return version
 
 
 @pytest.mark.versions

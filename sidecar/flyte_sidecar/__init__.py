@@ -6,7 +6,7 @@
 
 The public modules are:
 
-    flyte_sidecar          init, Event, EventPayload, errors
+    flyte_sidecar          init, Event (also named Condition), EventPayload, errors
     flyte_sidecar.errors   every error, in families that callers can catch
     flyte_sidecar.event    Event, EventPayload
     flyte_sidecar.client   an asyncio client of a sidecar process
@@ -25,9 +25,14 @@ if TYPE_CHECKING:
     from flyte_sidecar._init import init
     from flyte_sidecar.event import Event, EventPayload
 
+    Condition = Event
+
     __version__: str
 
-__all__ = ["Event", "EventPayload", "__version__", "errors", "init"]
+__all__ = ["Condition", "Event", "EventPayload", "__version__", "errors", "init"]
+
+_DEFINED_AS = {"Condition": "Event"}
+"""The SDK's names of a class, and ours: it renamed `Event` to `Condition` in 2.5."""
 
 if not TYPE_CHECKING:  # a type checker would accept any name
 
@@ -39,7 +44,7 @@ if not TYPE_CHECKING:  # a type checker would accept any name
         elif name == "init":
             found = import_module("flyte_sidecar._init").init
         elif name in __all__:
-            found = getattr(import_module("flyte_sidecar.event"), name)
+            found = getattr(import_module("flyte_sidecar.event"), _DEFINED_AS.get(name, name))
         else:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         globals()[name] = found

@@ -20,10 +20,11 @@ def init(
     *,
     backend: BackendKind = "local",
     store: str | os.PathLike[str] | None = None,
+    config: str | os.PathLike[str] | None = None,
     endpoint: str | None = None,
-    insecure: bool = False,
+    insecure: bool | None = None,
     ca_cert_file: str | os.PathLike[str] | None = None,
-    insecure_skip_verify: bool = False,
+    insecure_skip_verify: bool | None = None,
     org: str | None = None,
     project: str | None = None,
     domain: str | None = None,
@@ -32,6 +33,9 @@ def init(
 
     A later call replaces the backend. Open calls finish first, and waits raise `ShuttingDown`.
 
+    With the backend ``flyte``, arguments that are None are as configured for Flyte's SDK, in its
+    environment variables and its config file.
+
     Parameters
     ----------
     backend
@@ -39,6 +43,8 @@ def init(
     store
         SQLite file of the embedded store (environment: ``FLYTE_SIDECAR_STORE``; default:
         ``events.db`` in the user's state folder).
+    config
+        Config file of Flyte (default: the one that the SDK finds).
     endpoint
         The Flyte deployment: ``host[:port]`` (default port: 443, or 80 with `insecure`).
     insecure
@@ -53,13 +59,15 @@ def init(
     Raises
     ------
     ValueError
-        If the backend is unknown, or the endpoint or the store's path is invalid.
+        If the backend is unknown, the store's path is invalid, or the config of the deployment is
+        invalid or has no endpoint.
     """
     if backend not in get_args(BackendKind):
         raise ValueError(f"backend must be 'local' or 'flyte', not {backend!r}")
     options = Options(
         backend=backend,
         store="" if backend == "flyte" else store_path(store),
+        config=None if config is None else _path(config),
         endpoint=endpoint,
         insecure=insecure,
         ca_cert_file=None if ca_cert_file is None else _path(ca_cert_file),

@@ -30,7 +30,7 @@ HEAVY = {
     "jsonschema",
 }
 
-UNUSED = {"bz2", "getpass", "lzma", "shutil", "termios", "typing_extensions"}
+UNUSED = {"bz2", "getpass", "lzma", "shutil", "termios", "typing_extensions", "yaml"}
 """Light modules that no read needs, and that take milliseconds together."""
 
 REPORT_MODULES = """

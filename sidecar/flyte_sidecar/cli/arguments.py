@@ -15,8 +15,8 @@ from flyte_sidecar.server.settings import (
     STORE_VARIABLE,
     BackendKind,
     Options,
-    deployment,
     expand_user,
+    flyte_config,
     store_path,
 )
 
@@ -193,25 +193,37 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         f" (environment: {STORE_VARIABLE}; default: events.db in the user's state folder)",
     )
     backend.add_argument(
+        "--config",
+        metavar="PATH",
+        type=_path,
+        help="config file of Flyte (default: the one that the flyte command finds)",
+    )
+    backend.add_argument(
         "--endpoint",
         metavar="HOST[:PORT]",
         type=_text,
-        help="the Flyte deployment (default port: 443, or 80 with --insecure)",
+        help="the Flyte deployment (default: as configured for the flyte command;"
+        " default port: 443, or 80 with --insecure)",
     )
-    backend.add_argument("--insecure", action="store_true", help="use plaintext instead of TLS")
+    _add_switch(backend, "--insecure", "use plaintext instead of TLS")
     backend.add_argument(
         "--ca-cert-file",
         metavar="PATH",
         type=_path,
-        help="PEM file of trusted CA certificates (default: those of the system)",
+        help="PEM file of trusted CA certificates (default: as configured, else those of the"
+        " system)",
     )
+    _add_switch(backend, "--insecure-skip-verify", "accept any TLS certificate")
     backend.add_argument(
-        "--insecure-skip-verify", action="store_true", help="accept any TLS certificate"
+        "--org",
+        type=_text,
+        help="default organization (default: none; on Flyte: as configured)",
     )
-    backend.add_argument("--org", type=_text, help="default organization (default: none)")
     for scope in ("project", "domain"):
         backend.add_argument(
-            f"--{scope}", type=_text, help=f"default {scope} (default: local; on Flyte: none)"
+            f"--{scope}",
+            type=_text,
+            help=f"default {scope} (default: local; on Flyte: as configured)",
         )
     server = parser.add_argument_group("server options", argument_default=argparse.SUPPRESS)
     server.add_argument(
@@ -242,6 +254,15 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help=f"log level (default: {DEFAULTS['log_level']})",
     )
     server.add_argument("--log-file", metavar="PATH", type=_path, help="log file (default: stderr)")
+
+
+def _add_switch(group: argparse._ArgumentGroup, option: str, summary: str) -> None:
+    """Add an option without a value, and its negation, which overrides a config file."""
+    group.add_argument(
+        option,
+        action=argparse.BooleanOptionalAction,
+        help=f"{summary} (default: as configured, else no)",
+    )
 
 
 def _text(argument: str) -> str:
@@ -277,9 +298,11 @@ def _options(values: dict[str, Any]) -> Options:
             options["store"] = store_path(options["store"])
         checked = Options(**options)
         if backend == "flyte":
-            deployment(checked)
+            flyte_config(checked)
     except ValueError as error:
-        usage_error(str(error))
+        from flyte_sidecar.events.plain_text import sanitize
+
+        usage_error(sanitize(str(error)))
     except (OSError, RuntimeError) as error:
         usage_error(f"cannot find a path for the store ({error}): pass an absolute path as --store")
     return checked

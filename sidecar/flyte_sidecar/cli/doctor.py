@@ -18,7 +18,7 @@ from flyte_sidecar.events.backend import EventBackend
 from flyte_sidecar.events.model import Run, Target
 from flyte_sidecar.events.plain_text import sanitize
 from flyte_sidecar.protocol import PROTOCOL_VERSION
-from flyte_sidecar.server.settings import Options, make_backend
+from flyte_sidecar.server.settings import Options, flyte_config, make_backend
 
 
 def doctor(options: Options) -> int:
@@ -29,24 +29,37 @@ def doctor(options: Options) -> int:
     _row("flyte-sidecar", f"{VERSION}, protocol {PROTOCOL_VERSION}")
     _row("python", f"{platform.python_version()}, SQLite {sqlite3.sqlite_version}")
     _row("backend", options.backend)
+    if options.backend == "flyte":
+        _print_config(options)
     backend = make_backend(options)
     scope = (backend.org or "none", backend.project or "none", backend.domain or "none")
     _row("scope", "org {}, project {}, domain {}".format(*scope))
     _row("user", _user(backend))
     if isinstance(backend, FlyteBackend):
-        works = asyncio.run(_check_deployment(backend, options))
+        works = asyncio.run(_check_deployment(backend))
     else:
         works = _check_store(options.store)
     print("All checks passed." if works else "A check failed.")
     return 0 if works else 1
 
 
-async def _check_deployment(backend: FlyteBackend, options: Options) -> bool:
-    if options.insecure:
+def _print_config(options: Options) -> None:
+    """Print each value of the Flyte config with its source; secrets are masked."""
+    config = flyte_config(options)
+    _row("config file", config.deployment.config_file or "none")
+    for reason in config.skipped:
+        _row("not used", reason)
+    for setting in config.settings:
+        _row("setting", f"{setting.name}: {setting.text} ({setting.source})")
+
+
+async def _check_deployment(backend: FlyteBackend) -> bool:
+    deployment = backend.deployment
+    if deployment.insecure:
         security = "plaintext"
-    elif options.ca_cert_file is not None:
-        security = f"TLS with the CA certificates in {options.ca_cert_file}"
-    elif options.insecure_skip_verify:
+    elif deployment.ca_cert_file is not None:
+        security = f"TLS with the CA certificates in {deployment.ca_cert_file}"
+    elif deployment.insecure_skip_verify:
         security = "TLS without verification"
     else:
         security = "TLS with the CA certificates of the system"
@@ -61,8 +74,8 @@ async def _check_deployment(backend: FlyteBackend, options: Options) -> bool:
     finally:
         await backend.close()
     _row("endpoint", endpoint)
-    if backend.proxy is not None:
-        _row("proxy", f"{backend.proxy.address} (from {backend.proxy.variable})")
+    if (proxy := deployment.proxy) is not None:
+        _row("proxy", f"{proxy.address} (from {proxy.variable})")
     if scope_error is not None:
         _row("scope", f"FAILED: {scope_error}")
     if works and not (backend.project and backend.domain):

@@ -75,7 +75,10 @@ class Backends:
     @property
     def shell_command(self) -> list[str]:
         """The command that starts a sidecar with the same backend."""
-        return ["flyte-sidecar", *backend_arguments(self.options)]
+        options = self.options
+        # Elsewhere, the search for a config file could find another one.
+        found: str | None = getattr(self.service.backend, "config_file", None)
+        return ["flyte-sidecar", *backend_arguments(replace(options, config=found))]
 
     @property
     def state_folder(self) -> Path:

@@ -14,12 +14,19 @@ from flyte_sidecar.rpc.framing import MAX_MESSAGE_BYTES, Framing
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flyte_sidecar.backends.flyte import Deployment
+    from flyte_sidecar.backends.flyte import Config
     from flyte_sidecar.events.backend import EventBackend
 
 APPLICATION = "flyte-sidecar"
 STORE_VARIABLE = "FLYTE_SIDECAR_STORE"
 BACKEND_VARIABLE = "FLYTE_SIDECAR_BACKEND"
+
+SCOPE_OPTIONS = ("org", "project", "domain")
+FLYTE_OPTIONS = (
+    *("config", "endpoint", "insecure", "ca_cert_file", "insecure_skip_verify"),
+    *SCOPE_OPTIONS,
+)
+"""The options of the Flyte backend. None: as in the environment or the config file."""
 
 BackendKind = Literal["local", "flyte"]
 
@@ -29,10 +36,11 @@ class Options(Struct, frozen=True, kw_only=True):
 
     backend: BackendKind = "local"
     store: str
+    config: str | None = None
     endpoint: str | None = None
-    insecure: bool = False
+    insecure: bool | None = None
     ca_cert_file: str | None = None
-    insecure_skip_verify: bool = False
+    insecure_skip_verify: bool | None = None
     org: str | None = None
     project: str | None = None
     domain: str | None = None
@@ -55,12 +63,18 @@ def make_backend(options: Options) -> EventBackend:
     Raises
     ------
     ValueError
-        If the endpoint is missing or invalid.
+        If the config of the Flyte deployment is invalid, or has no endpoint.
     """
     if options.backend == "flyte":
         from flyte_sidecar.backends.flyte import FlyteBackend
 
-        return FlyteBackend(deployment(options), f"{APPLICATION}/{VERSION}")
+        config = flyte_config(options)
+        if config.skipped:
+            import logging  # not at the start of every command
+
+            for reason in config.skipped:
+                logging.getLogger(__name__).info("config file not used: %s", reason)
+        return FlyteBackend(config.deployment, f"{APPLICATION}/{VERSION}")
     from flyte_sidecar.backends.local import LocalBackend
 
     backend = LocalBackend(options.store)
@@ -70,38 +84,28 @@ def make_backend(options: Options) -> EventBackend:
     return backend
 
 
-def deployment(options: Options) -> Deployment:
-    """Return the Flyte deployment of the options; raises the same errors as `make_backend`."""
-    from flyte_sidecar.backends.flyte import Deployment, proxy_for, split_endpoint
+def flyte_config(options: Options) -> Config:
+    """Return the config of the Flyte deployment of the options; raises as `make_backend` does."""
+    from flyte_sidecar.backends.flyte import Overrides, load
 
-    if not options.endpoint:
-        raise ValueError("the backend flyte requires an endpoint: host[:port]")
-    return Deployment(
-        endpoint=options.endpoint,
-        insecure=options.insecure,
-        ca_cert_file=options.ca_cert_file,
-        insecure_skip_verify=options.insecure_skip_verify,
-        org=options.org,
-        project=options.project,
-        domain=options.domain,
-        proxy=proxy_for(split_endpoint(options.endpoint)[0]),
-    )
+    return load(Overrides(**{name: getattr(options, name) for name in FLYTE_OPTIONS}))
 
 
 def backend_arguments(options: Options) -> list[str]:
     """Return the command-line arguments that select the backend of the options."""
-    names = ["backend", "org", "project", "domain"]
-    if options.backend == "local":
-        names.append("store")
-    else:
-        names += ["endpoint", "insecure", "ca_cert_file", "insecure_skip_verify"]
-    arguments = []
+    names = ("store", *SCOPE_OPTIONS) if options.backend == "local" else FLYTE_OPTIONS
+    arguments = ["--backend", options.backend]
     for name in names:
         value = getattr(options, name)
-        if value:
-            arguments.append(f"--{name.replace('_', '-')}")
-            if value is not True:
-                arguments.append(value)
+        option = name.replace("_", "-")
+        if value is False:
+            arguments.append(f"--no-{option}")
+        elif value is True:
+            arguments.append(f"--{option}")
+        elif value is not None and value.startswith("-"):
+            arguments.append(f"--{option}={value}")
+        elif value is not None:
+            arguments += [f"--{option}", value]
     return arguments
 
 

@@ -81,6 +81,27 @@ def test_a_status_that_no_release_of_today_has_is_an_error_of_the_backend() -> N
     assert error.data == {"grpcStatus": "TEAPOT", "message": "short and stout"}
 
 
+@pytest.mark.parametrize(
+    ("status", "words", "is_no_grpc"),
+    [
+        ("UNKNOWN", "Stream removed (Data frame with END_STREAM flag received)", True),
+        ("UNIMPLEMENTED", "Received http2 header with status: 404", True),
+        ("UNKNOWN", "Received http2 header with status: 302", True),
+        ("UNKNOWN", "Received http2 header with status: 200", True),
+        ("UNAVAILABLE", "(Trying to connect an http1.x server (HTTP status 400))", True),
+        ("UNAUTHENTICATED", "Received http2 header with status: 401", False),
+        ("PERMISSION_DENIED", "Received http2 header with status: 403", False),
+        ("UNAVAILABLE", "Received http2 header with status: 503", False),
+        ("NOT_FOUND", "no such run", False),
+    ],
+)
+def test_a_web_server_in_place_of_the_api_is_reported(
+    status: str, words: str, is_no_grpc: bool
+) -> None:
+    message = as_error(RpcError(status, words), ADDRESS).message
+    assert ("may be that of a web console" in message) == is_no_grpc
+
+
 def test_a_message_that_is_too_large_will_not_fit_the_next_time_either() -> None:
     words = "SERVER: Received message larger than max (5000000 vs. 4194304)"
     assert not as_error(RpcError("RESOURCE_EXHAUSTED", words), ADDRESS).retryable

@@ -1,6 +1,8 @@
 """A Flyte deployment, through its RunService.
 
 endpoint, proxy   its address and options, and the HTTP proxy
+credentials       how requests are authenticated
+config            the config files and environment variables of Flyte's users
 backend           the EventBackend; imports the rest when it is first used
 session           one session: connects the parts below
 timing            intervals, timeouts and rates
@@ -12,7 +14,7 @@ watch             informers and inboxes, for waits and watches
 """
 
 from flyte_sidecar.backends.flyte.backend import FlyteBackend
-from flyte_sidecar.backends.flyte.endpoint import Deployment, split_endpoint
-from flyte_sidecar.backends.flyte.proxy import proxy_for
+from flyte_sidecar.backends.flyte.config import Config, Overrides, load
+from flyte_sidecar.backends.flyte.endpoint import Deployment
 
-__all__ = ["Deployment", "FlyteBackend", "proxy_for", "split_endpoint"]
+__all__ = ["Config", "Deployment", "FlyteBackend", "Overrides", "load"]

@@ -13,7 +13,13 @@ from flyte_sidecar.backends.flyte.endpoint import Deployment
 from flyte_sidecar.backends.flyte.rpc.error_translation import translate_errors
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.backends.flyte.timing import Timing
-from flyte_sidecar.errors import InvalidParams, ShuttingDown, SidecarError, UnsupportedByBackend
+from flyte_sidecar.errors import (
+    InvalidParams,
+    ShuttingDown,
+    SidecarError,
+    Unauthenticated,
+    UnsupportedByBackend,
+)
 from flyte_sidecar.events.model import (
     Event,
     EventPage,
@@ -45,6 +51,11 @@ class FlyteBackend:
         The name and version that the deployment's logs show.
     timing
         Intervals, timeouts and rates.
+
+    Attributes
+    ----------
+    config_file
+        The path of the config file that describes the deployment; None if there is none.
     """
 
     kind = "flyte"
@@ -57,8 +68,8 @@ class FlyteBackend:
         self.org = deployment.default_org
         self.project = deployment.project
         self.domain = deployment.domain
-        self.proxy = deployment.proxy
-        self._deployment = deployment
+        self.config_file = deployment.config_file
+        self.deployment = deployment
         self._user_agent = user_agent
         self._timing = timing or Timing()
         self._connecting: asyncio.Future[FlyteSession] | None = None
@@ -180,7 +191,7 @@ class FlyteBackend:
                 if not _is_storable_text(getattr(scope, member) or ""):
                     message = f"`{member}` contains characters that the backend cannot store"
                     raise InvalidParams(message, path=f"/{member}")
-        with translate_errors(self._deployment.route):
+        with translate_errors(self.deployment.route):
             yield await self._connect()
 
     async def _connect(self) -> FlyteSession:
@@ -198,11 +209,13 @@ class FlyteBackend:
             raise
 
     async def _open(self) -> FlyteSession:
+        deployment = self.deployment
+        unsupported = deployment.credentials.unsupported(insecure=deployment.insecure)
+        if unsupported is not None:
+            raise Unauthenticated(f"{deployment.address}: no request was sent: {unsupported}")
         # Importing grpc takes a tenth of a second, which must not block the loop.
         module = await asyncio.to_thread(import_module, "flyte_sidecar.backends.flyte.session")
-        session: FlyteSession = await module.connect(
-            self._deployment, self._user_agent, self._timing
-        )
+        session: FlyteSession = await module.connect(deployment, self._user_agent, self._timing)
         return session
 
     def _on_open(self, connecting: asyncio.Future[FlyteSession]) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from flyte_sidecar.backends.flyte.credentials import Credentials
 from flyte_sidecar.backends.flyte.proxy import Proxy
 
 TLS_PORT = 443
@@ -17,6 +18,9 @@ _HOST_AND_PORT = re.compile(
     r"(?:\[(?P<address>[0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|(?P<name>\w[\w.-]*))"
     r"(?::(?P<port>[0-9]{1,5}))?/?"
 )
+_REPEATED = re.compile(r"\A(dns:///)+")
+"""Some config files repeat it."""
+
 _DEVBOX = "localhost:8090"
 _DEVBOX_CONSOLE = "localhost:8080"
 
@@ -38,6 +42,10 @@ class Deployment(Struct, frozen=True, kw_only=True):
         The defaults of requests.
     proxy
         The proxy through which the deployment is reached.
+    credentials
+        How requests are authenticated.
+    config_file
+        The path of the config file with some of these options, for people.
 
     Raises
     ------
@@ -53,6 +61,8 @@ class Deployment(Struct, frozen=True, kw_only=True):
     project: str | None = None
     domain: str | None = None
     proxy: Proxy | None = None
+    credentials: Credentials = Credentials()
+    config_file: str | None = None
 
     def __post_init__(self) -> None:
         split_endpoint(self.endpoint)
@@ -93,7 +103,8 @@ def split_endpoint(endpoint: str) -> tuple[str, int | None]:
     """
     if "@" in endpoint:  # the message must not repeat a password
         raise ValueError("the endpoint must not contain a user or a password")
-    scheme, separator, rest = endpoint.strip().rpartition("://")
+    text = _REPEATED.sub("dns:///", endpoint.strip())
+    scheme, separator, rest = text.rpartition("://")
     if separator and scheme not in ("dns", "http", "https"):
         raise ValueError(f"the scheme of an endpoint must be dns, http or https, not {scheme!r}")
     match = _HOST_AND_PORT.fullmatch(rest.removeprefix("/") if scheme == "dns" else rest)

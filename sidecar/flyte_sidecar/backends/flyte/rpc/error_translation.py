@@ -71,6 +71,12 @@ _TLS_FAILURES = (
 )
 """What gRPC's C core or the transport reports when TLS fails, and what it means."""
 
+_NO_GRPC = re.compile(
+    r"Received http2 header with status: (?!401|403)[1-4]"
+    r"|Data frame with END_STREAM flag received|Trying to connect an http1\.x server"
+)
+"""What gRPC's C core reports if a web server, such as a console, responds in its own way."""
+
 _GRPC_PREFIX = re.compile(r"failed to connect to all addresses; last error: [A-Z_]+: ")
 """The part of gRPC's message that only repeats that it could not connect."""
 
@@ -144,6 +150,11 @@ def as_error(error: RpcError, address: str) -> SidecarError:
     """Return the contract's error for a call to the address that failed."""
     status = error.status
     message = _GRPC_PREFIX.sub("", error.message.strip()) or "no reason given"
+    if _NO_GRPC.search(message):
+        message += (
+            "; the server does not respond with gRPC: the endpoint may be that of a web console"
+            " instead of the API, or of an ingress that does not pass gRPC"
+        )
     outcome = _outcome(error)
     data = {"grpcStatus": status, **outcome}
     if status == "UNAVAILABLE":
@@ -158,7 +169,8 @@ def as_error(error: RpcError, address: str) -> SidecarError:
     if status == "DEADLINE_EXCEEDED":
         return DeadlineExceeded(f"{address} did not respond in time", **outcome)
     if status == "UNAUTHENTICATED":
-        return Unauthenticated(f"{address}: authentication failed: {message}", **data)
+        hint = "flyte-sidecar does not support logins yet"
+        return Unauthenticated(f"{address}: authentication failed: {message} ({hint})", **data)
     if status == "PERMISSION_DENIED":
         return PermissionDenied(f"{address}: permission denied: {message}", **data)
     if status == "UNIMPLEMENTED":

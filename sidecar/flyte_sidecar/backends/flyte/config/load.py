@@ -1,0 +1,151 @@
+"""The config of a Flyte deployment, from all sources."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TypeVar
+
+from msgspec import Struct
+
+from flyte_sidecar.backends.flyte.config import keys, search
+from flyte_sidecar.backends.flyte.config.api_key import ApiKey, find_api_key, find_pod_key
+from flyte_sidecar.backends.flyte.config.errors import ConfigError
+from flyte_sidecar.backends.flyte.config.keys import Key
+from flyte_sidecar.backends.flyte.config.load_credentials import load_credentials
+from flyte_sidecar.backends.flyte.config.sources import Setting, Sources, Value
+from flyte_sidecar.backends.flyte.endpoint import Deployment, split_endpoint
+from flyte_sidecar.backends.flyte.proxy import proxy_for
+
+T = TypeVar("T")
+
+POD_ENDPOINT = "_U_EP_OVERRIDE"
+"""The variable with the endpoint in the pods of tasks that have no API key."""
+
+
+class Overrides(Struct, frozen=True, kw_only=True):
+    """The options of the user, which precede everything else. None: not given.
+
+    `config` is the path of the config file. The others are members of `Deployment`.
+    """
+
+    config: str | None = None
+    endpoint: str | None = None
+    insecure: bool | None = None
+    ca_cert_file: str | None = None
+    insecure_skip_verify: bool | None = None
+    org: str | None = None
+    project: str | None = None
+    domain: str | None = None
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """The config of a Flyte deployment.
+
+    Attributes
+    ----------
+    deployment
+        The deployment that it describes.
+    skipped
+        Files that exist and were not used, and why, as sentences.
+    settings
+        All values that are not defaults, for people.
+    """
+
+    deployment: Deployment
+    skipped: tuple[str, ...]
+    settings: tuple[Setting, ...]
+
+
+def load(overrides: Overrides, environment: Mapping[str, str] = os.environ) -> Config:
+    """Return the config from the options, the environment and the config file.
+
+    Raises
+    ------
+    ConfigError
+        If the file or a value is invalid, or there is no endpoint.
+    ValueError
+        If an option is invalid.
+    """
+    found = search.find(overrides.config, environment)
+    sources = Sources(environment, found.file)
+    deployment = _deployment(overrides, sources, environment)
+    return Config(deployment=deployment, skipped=found.skipped, settings=tuple(sources.settings))
+
+
+def _deployment(
+    overrides: Overrides, sources: Sources, environment: Mapping[str, str]
+) -> Deployment:
+    def read(key: Key[T], option: str, *last: str) -> T | None:
+        return sources.use(
+            _option(overrides, option) or sources.read(key) or sources.variable(last, key)
+        )
+
+    api_key = find_api_key(environment) or find_pod_key(sources, environment)
+    endpoint = _endpoint(overrides, sources, api_key)
+    of_pod = endpoint.source == POD_ENDPOINT
+    by_flyte = of_pod or (api_key is not None and api_key.of_task_pod)
+    insecure = read(keys.INSECURE, "insecure", *(["_U_INSECURE"] if of_pod else []))
+    if insecure is None and of_pod:
+        # As the SDK assumes in the pods of a development cluster.
+        insecure = any(name in endpoint.value for name in ("localhost", "docker"))
+    of_pods = ["_U_INSECURE_SKIP_VERIFY"] if by_flyte else []
+    skip_verify = read(keys.INSECURE_SKIP_VERIFY, "insecure_skip_verify", *of_pods)
+    deployment = Deployment(
+        endpoint=endpoint.value,
+        insecure=bool(insecure),
+        ca_cert_file=read(keys.CA_CERT_FILE, "ca_cert_file"),
+        insecure_skip_verify=bool(skip_verify),
+        org=sources.use(
+            _option(overrides, "org") or (api_key and api_key.org_value) or sources.read(keys.ORG)
+        ),
+        project=read(keys.PROJECT, "project"),
+        domain=read(keys.DOMAIN, "domain"),
+        proxy=proxy_for(split_endpoint(endpoint.value)[0], environment),
+        credentials=load_credentials(sources, api_key, environment, insecure=bool(insecure)),
+        config_file=sources.file.path if sources.file else None,
+    )
+    sources.use(sources.read(keys.CONSOLE))
+    return deployment
+
+
+def _endpoint(overrides: Overrides, sources: Sources, api_key: ApiKey | None) -> Value[str]:
+    """Return the endpoint, and add it to the settings.
+
+    Raises
+    ------
+    ConfigError
+        If there is none, or the one of another source than the options is invalid.
+    ValueError
+        If the one of the options is invalid.
+    """
+    injected = api_key is not None and api_key.of_task_pod
+    option: Value[str] | None = _option(overrides, "endpoint")
+    endpoint = (
+        option
+        or (api_key.endpoint_value if api_key and not injected else None)
+        or sources.read(keys.ENDPOINT)
+        or sources.from_file(keys.HOST)
+        or (api_key.endpoint_value if api_key else None)
+        or sources.variable((POD_ENDPOINT,), keys.ENDPOINT)
+    )
+    if endpoint is None or not endpoint.value:
+        raise ConfigError(
+            "the backend flyte requires an endpoint, host[:port]: in the option endpoint, in"
+            " FLYTE_ADMIN_ENDPOINT, or as admin.endpoint in a config file of Flyte"
+        )
+    try:
+        split_endpoint(endpoint.value)
+    except ValueError:
+        if option is not None:
+            raise
+        raise endpoint.invalid("must be host[:port], without a path, user or password") from None
+    sources.use(endpoint)
+    return endpoint
+
+
+def _option(overrides: Overrides, name: str) -> Value[T] | None:
+    """Return the value of an option that was given."""
+    value: T | None = getattr(overrides, name)
+    dashed = name.replace("_", "-")
+    return None if value is None else Value(value, dashed, f"option {dashed}")

@@ -1,0 +1,85 @@
+"""What a config says about authentication, as typed values. Secrets stay out of reprs and logs."""
+
+from __future__ import annotations
+
+from typing import Generic, Literal, TypeVar
+
+from msgspec import Struct
+
+T = TypeVar("T")
+
+MASK = "***"
+"""What is printed in place of a secret."""
+
+AuthType = Literal["Pkce", "DeviceFlow", "ClientSecret", "ExternalCommand", "Passthrough"]
+
+
+class Secret(Generic[T]):
+    """A value that only `reveal` returns."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: T) -> None:
+        self._value = value
+
+    def reveal(self) -> T:
+        """Return the value. It must not be logged, nor become a part of an error."""
+        return self._value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and bool(self._value == other._value)
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK})"
+
+
+class Credentials(Struct, frozen=True, kw_only=True):
+    """How requests are authenticated.
+
+    Attributes
+    ----------
+    auth_type
+        The kind of login, as Flyte's config names it.
+    source
+        What selects that kind, for people; None if it is only the default.
+    client_id, client_secret
+        The client of the kind ClientSecret.
+    command
+        The program of the kind ExternalCommand that prints a token, with its arguments.
+    proxy_command
+        The program that prints a token for a proxy in front of the deployment, with its arguments.
+    proxy_command_source
+        Where `proxy_command` comes from, for people.
+    scopes
+        The scopes to request instead of those that the deployment announces.
+    http_proxy
+        URL of the proxy for OAuth requests.
+    disable_keyring
+        Whether stored logins are ignored.
+    """
+
+    auth_type: AuthType = "Pkce"
+    source: str | None = None
+    client_id: str | None = None
+    client_secret: Secret[str] | None = None
+    command: Secret[tuple[str, ...]] | None = None
+    proxy_command: Secret[tuple[str, ...]] | None = None
+    proxy_command_source: str | None = None
+    scopes: tuple[str, ...] = ()
+    http_proxy: Secret[str] | None = None
+    disable_keyring: bool = False
+
+    def unsupported(self, *, insecure: bool) -> str | None:
+        """Return what of this is not implemented yet, as a sentence; None if requests can be sent.
+
+        A deployment may need no login, so the default kind is not a reason to send nothing. With
+        `insecure`, Flyte uses no login, whatever its kind.
+        """
+        if self.proxy_command is not None:
+            return f"proxy commands ({self.proxy_command_source}) are not supported yet"
+        if self.source is None or insecure:
+            return None
+        return f"authentication of the type {self.auth_type} ({self.source}) is not supported yet"

@@ -1,0 +1,67 @@
+"""The options as command-line arguments."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flyte_sidecar.cli.arguments import parse
+from flyte_sidecar.server.backends import Backends
+from flyte_sidecar.server.settings import Options, backend_arguments
+
+words = st.none() | st.sampled_from(["a", "b c", "ü", "-x", ""])
+flags = st.sampled_from([None, True, False])
+
+
+@given(
+    st.builds(
+        Options,
+        backend=st.just("flyte"),
+        store=st.just(""),
+        endpoint=st.sampled_from(["h.example", "h:1"]),
+        insecure=flags,
+        insecure_skip_verify=flags,
+        org=words,
+        project=words,
+        domain=words,
+    )
+)
+def test_the_arguments_of_options_are_parsed_as_the_same_options(options: Options) -> None:
+    assert parse(backend_arguments(options))[1] == options
+
+
+async def test_an_editor_that_selects_flyte_uses_the_config_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.yaml").write_text("admin: {endpoint: file.example}\ntask: {project: p}\n")
+    monkeypatch.chdir(tmp_path)
+    backends = Backends(Options(store=str(tmp_path / "events.db")), lambda: [])
+    backends.select({"backend": "flyte"})
+    assert backends.service.backend.endpoint == "file.example:443"
+    backends.select({"backend": "flyte", "endpoint": "h.example", "insecure": True})
+    assert backends.service.backend.endpoint == "h.example:80"
+    assert backends.service.backend.project == "p"
+    (tmp_path / "config.yaml").write_text("admin: {endpoint: h.example, insecure: maybe}\n")
+    with pytest.raises(ValueError, match=r"line 1: `admin\.insecure`"):
+        backends.select({"backend": "flyte", "project": "q"})
+    assert backends.service.backend.endpoint == "h.example:80"
+    await asyncio.wait_for(backends.close(), 60)
+
+
+async def test_the_command_for_a_shell_names_the_config_file_that_was_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In another folder, the command would find another file, or none."""
+    file = tmp_path / ".flyte" / "config.yaml"
+    file.parent.mkdir()
+    file.write_text("admin: {endpoint: h.example}\n")
+    monkeypatch.chdir(tmp_path)
+    backends = Backends(Options(backend="flyte", store=""), lambda: [])
+    assert backends.shell_command == [
+        *("flyte-sidecar", "--backend", "flyte", "--config", str(file)),
+    ]
+    await asyncio.wait_for(backends.close(), 60)
