@@ -111,22 +111,16 @@ async def test_events_that_were_pending_before_the_first_sync_are_not_announced(
     await session.live.close()
 
 
-async def test_an_answered_event_is_no_longer_pending_and_is_kept_as_resolved(
+async def test_an_answered_event_is_no_longer_pending_and_its_name_is_kept(
     client: BackendClient, session: Session
 ) -> None:
     event = await client.make("q")
     await session.until(lambda: session.pending() == ["q"])
-    answered = await client.answer(event, False)
+    await client.answer(event, False)
     await session.until(lambda: session.pending() == [])
-    found = session.live.resolved(event_key(event))
-    assert found is not None
-    assert (found.payload, found.phase) == (False, answered.phase)
+    assert session.live.get(event_key(event)) is None
     assert set(session.live.names()) == {"q"}
     assert {"q"} in session.changed
-
-
-async def test_an_unknown_event_is_not_resolved(client: BackendClient, session: Session) -> None:
-    assert session.live.resolved(event_key(await client.make("q"))) is None
 
 
 async def test_events_are_found_by_name_across_runs_in_order_of_creation(
@@ -317,7 +311,7 @@ async def test_a_reconnect_of_the_backend_announces_no_event_again(
     assert scripted.waiting == ["new"]
 
 
-async def test_an_event_that_is_gone_is_neither_pending_nor_resolved(
+async def test_nothing_is_kept_of_an_event_that_is_gone(
     watches: Watches, scripted: Session
 ) -> None:
     feed, event = await watches.opened.get(), make_event("q")
@@ -326,21 +320,26 @@ async def test_an_event_that_is_gone_is_neither_pending_nor_resolved(
     await scripted.ready()
     feed.remove(event)
     await scripted.until(lambda: scripted.pending() == [])
-    assert scripted.live.resolved(event_key(event)) is None
+    assert set(scripted.live.names()) == set()
 
 
-async def test_resolved_events_are_bounded_in_bytes(watches: Watches, scripted: Session) -> None:
+async def test_the_names_of_resolved_events_are_bounded(
+    watches: Watches, scripted: Session
+) -> None:
     feed = await watches.opened.get()
-    text = make_event("text", expected_type="str")
-    feed.put(text)
+    events = [make_event(name) for name in ("x" * (live_events.MAX_NAME_LENGTH + 1), "last")]
+    events[:0] = [make_event(f"q{n}") for n in range(live_events.MAX_RESOLVED_NAMES)]
+    for event in events:
+        feed.put(event)
     feed.sync()
     await scripted.ready()
-    feed.put(replace(text, pending=False, phase="SUCCEEDED", payload="x" * (5 << 20)))
+    for event in events:
+        feed.put(replace(event, pending=False, phase="SUCCEEDED", payload=True))
     await scripted.until(lambda: scripted.pending() == [])
-    found = scripted.live.resolved(event_key(text))
-    assert found is not None
-    assert found.partial
-    assert found.phase == "SUCCEEDED"
+    names = set(scripted.live.names())
+    assert len(names) == live_events.MAX_RESOLVED_NAMES
+    assert "last" in names
+    assert not any(len(name) > live_events.MAX_NAME_LENGTH for name in names)
 
 
 def named(session: Session, name: str, function: str, environment: str | None) -> list[str]:

@@ -16,14 +16,17 @@ from flyte_sidecar._futures import retrieve_exception, try_set_result, wait_all
 from flyte_sidecar.errors import BackendUnavailable, InternalError, SidecarError
 from flyte_sidecar.events.coalescing import Changed, CoalescingQueue, Disconnected, Synced
 from flyte_sidecar.events.intern_pool import EventKey, event_key
-from flyte_sidecar.events.model import Event, TaskName, without_details
+from flyte_sidecar.events.model import Event, TaskName
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.events.watch_feed import WatchSelector
 from flyte_sidecar.lsp.parent_tasks import ParentTasks
 from flyte_sidecar.lsp.pending_index import PendingIndex
 
-MAX_RESOLVED_BYTES = 4 << 20
-"""Total size of the recently resolved events that are kept."""
+MAX_RESOLVED_NAMES = 1000
+"""Names of recently resolved events that are kept."""
+
+MAX_NAME_LENGTH = 1000
+"""Characters of a name of a resolved event above which it is not kept."""
 
 MAX_CONSECUTIVE = 64
 """Updates that are processed before other tasks run."""
@@ -120,9 +123,7 @@ class LiveEvents:
         self._includes = includes
         self._delay = delay
         self._index = PendingIndex()
-        self._resolved: LRUCache[EventKey, Event] = LRUCache(
-            MAX_RESOLVED_BYTES, lambda event: event.size
-        )
+        self._resolved: LRUCache[str, None] = LRUCache(MAX_RESOLVED_NAMES)
         self._tasks = ParentTasks(service.backend.parent_task, on_change)
         self._running: asyncio.Task[None] | None = None
         self._restart: asyncio.Future[None] | None = None
@@ -168,12 +169,7 @@ class LiveEvents:
 
     def names(self) -> Iterable[str]:
         """Return the names of the pending and the recently resolved events."""
-        return {*self._index.names, *(event.name for event in self._resolved.values())}
-
-    def resolved(self, key: EventKey) -> Event | None:
-        """Return a recently resolved event by its `event_key`."""
-        event: Event | None = self._resolved.get(key)
-        return event
+        return {*self._index.names, *self._resolved}
 
     @property
     def omitted(self) -> int:
@@ -260,10 +256,8 @@ class LiveEvents:
                 self._on_waiting(event)
             return
         self._index.remove(key)
-        if event.size > MAX_RESOLVED_BYTES:
-            event = without_details(event)
-        if not event.pending and event.size <= MAX_RESOLVED_BYTES:
-            self._resolved[key] = event
+        if not event.pending and len(event.name) <= MAX_NAME_LENGTH:
+            self._resolved[event.name] = None
 
     def _sync(self, unseen: set[EventKey], changed: set[str]) -> None:
         """Remove the events that a previous watch reported, and this one does not."""
