@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,19 @@ def harness(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Harness]:
     """Every backend; for Flyte, every release that behaves differently."""
-    if request.param == "local":
+    with open_harness(request.param, tmp_path, monkeypatch) as harness:
+        yield harness
+
+
+@contextmanager
+def open_harness(
+    backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Harness]:
+    """Open a harness of the embedded store ("local") or of a release of Flyte."""
+    if backend == "local":
         yield LocalHarness(tmp_path, monkeypatch)
         return
-    with FlyteHarness(request.param) as flyte:
+    with FlyteHarness(backend) as flyte:
         yield flyte
 
 

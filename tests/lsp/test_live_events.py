@@ -24,10 +24,11 @@ from flyte_sidecar.lsp import live_events
 from flyte_sidecar.lsp.live_events import LiveEvents
 from flyte_sidecar.lsp.pending_index import PendingIndex
 from tests.conftest import TEST_TIMEOUT
-from tests.contract.flyte import FlyteHarness
+from tests.contract.conftest import client, open_harness
 from tests.contract.harness import RUN, BackendClient, Harness
-from tests.contract.local import LocalHarness
 from tests.lsp.events import make_event
+
+__all__ = ["client"]  # a fixture
 
 
 class Session:
@@ -75,18 +76,8 @@ class Session:
 def harness(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Harness]:
-    if request.param == "local":
-        yield LocalHarness(tmp_path, monkeypatch)
-        return
-    with FlyteHarness(request.param) as flyte:
-        yield flyte
-
-
-@pytest.fixture
-async def client(harness: Harness) -> AsyncIterator[BackendClient]:
-    client = BackendClient(harness)
-    yield client
-    await client.close()
+    with open_harness(request.param, tmp_path, monkeypatch) as harness:
+        yield harness
 
 
 @pytest.fixture
