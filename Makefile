@@ -82,15 +82,15 @@ $(VENV)/.installed: $(VENV)/.python pyproject.toml
 # pip supports dependency groups since 25.1.
 $(VENV)/.dev: $(VENV)/.installed
 	$(BIN)/$(PIP_INSTALL) --upgrade 'pip>=25.1'
-	$(BIN)/$(PIP_INSTALL) --group dev
+	$(BIN)/$(PIP_INSTALL) --editable '.[flyte]' --group dev
 	@touch $@
 
 # The lowest versions that pyproject.toml allows, including flyteidl2 2.0.20.
 $(LOWEST)/.dev: $(VENV)/.dev pyproject.toml
 	$(BIN)/python -m venv $(LOWEST)
-	sed -n '/^dependencies/,/^]/s/^ *"\(.*\)>=\(.*\)",/\1==\2/p' pyproject.toml >$(LOWEST)/versions
+	sed -n '/^dependencies\|^flyte = /,/^]/s/^ *"\(.*\)>=\(.*\)",/\1==\2/p' pyproject.toml >$(LOWEST)/versions
 	$(LOWEST)/bin/$(PIP_INSTALL) --upgrade 'pip>=25.1'
-	$(LOWEST)/bin/$(PIP_INSTALL) --constraint $(LOWEST)/versions --editable . --group dev
+	$(LOWEST)/bin/$(PIP_INSTALL) --constraint $(LOWEST)/versions --editable '.[flyte]' --group dev
 	@touch $@
 
 # A release between the lowest and the newest.

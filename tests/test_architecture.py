@@ -42,13 +42,14 @@ FLYTE_MAY_IMPORT: dict[str, set[str]] = {
     "endpoint": {"credentials", "proxy"},
     "config": {"credentials", "endpoint", "proxy"},
     "rpc": {"endpoint", "proxy", "timing"},
+    "auth": {"credentials", "endpoint", "proxy", "rpc", "timing"},
     "cache": {"rpc"},
     "read": {"cache", "rpc", "timing"},
     "write": {"read", "rpc"},
     "watch": {"cache", "read", "rpc", "timing"},
-    "session": {"cache", "endpoint", "read", "rpc", "timing", "watch", "write"},
-    "backend": {"endpoint", "rpc", "session", "timing"},
-    "__init__": {"backend", "config", "endpoint"},
+    "session": {"auth", "cache", "endpoint", "read", "rpc", "timing", "watch", "write"},
+    "backend": {"auth", "endpoint", "rpc", "session", "timing"},
+    "__init__": {"auth", "backend", "config", "endpoint"},
 }
 """The same within `flyte_sidecar.backends.flyte`."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from typing import Literal
 from urllib.parse import quote
 
 from msgspec import Struct
@@ -20,6 +21,8 @@ _HOST_AND_PORT = re.compile(
 )
 _REPEATED = re.compile(r"\A(dns:///)+")
 """Some config files repeat it."""
+
+Transport = Literal["auto", "grpc", "connect"]
 
 _DEVBOX = "localhost:8090"
 _DEVBOX_CONSOLE = "localhost:8080"
@@ -44,6 +47,8 @@ class Deployment(Struct, frozen=True, kw_only=True):
         The proxy through which the deployment is reached.
     credentials
         How requests are authenticated.
+    transport
+        How requests are sent; ``auto`` is gRPC, or Connect where only that passes.
     config_file
         The path of the config file with some of these options, for people.
 
@@ -62,6 +67,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
     domain: str | None = None
     proxy: Proxy | None = None
     credentials: Credentials = Credentials()
+    transport: Transport = "auto"
     config_file: str | None = None
 
     def __post_init__(self) -> None:

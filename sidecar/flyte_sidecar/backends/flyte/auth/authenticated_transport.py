@@ -1,0 +1,88 @@
+"""Adds headers that authenticate calls, and renews them when the server rejects them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import TypeVar
+
+from google.protobuf.message import Message
+
+from flyte_sidecar.backends.flyte.auth.authorization import Authenticator, Authorization
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import (
+    Metadata,
+    RpcError,
+    RpcMethod,
+    RpcTransport,
+)
+
+Q = TypeVar("Q", bound=Message)
+R = TypeVar("R", bound=Message)
+
+MAX_RENEWALS = 2
+"""Renewals for one call: the first may find a login that another process stored, also expired."""
+
+_UNAUTHENTICATED = re.compile("unauthorized|unauthenticated", re.IGNORECASE)
+"""What ingresses report with another status."""
+
+
+class AuthenticatedTransport:
+    """An `RpcTransport` that authenticates the calls of another one."""
+
+    def __init__(self, transport: RpcTransport, authenticator: Authenticator) -> None:
+        self._transport = transport
+        self._authenticator = authenticator
+
+    async def call(self, rpc: RpcMethod[Q, R], request: Q, timeout: float, metadata: Metadata) -> R:
+        authorization = await self._authenticator.current()
+        for _ in range(MAX_RENEWALS):
+            try:
+                return await self._transport.call(
+                    rpc, request, timeout, _with_headers(metadata, authorization)
+                )
+            except RpcError as error:
+                if not _is_rejected(error, authorization):
+                    raise
+            authorization = await self._authenticator.renew(authorization)
+        return await self._transport.call(
+            rpc, request, timeout, _with_headers(metadata, authorization)
+        )
+
+    async def stream(
+        self, rpc: RpcMethod[Q, R], request: Q, metadata: Metadata
+    ) -> AsyncGenerator[R, None]:
+        authorization = await self._authenticator.current()
+        for attempt in range(MAX_RENEWALS + 1):
+            started = False
+            messages = self._transport.stream(rpc, request, _with_headers(metadata, authorization))
+            try:
+                async with aclosing(messages):
+                    async for message in messages:
+                        started = True
+                        yield message
+                return
+            except RpcError as error:
+                if attempt == MAX_RENEWALS or not _is_rejected(error, authorization):
+                    raise
+            authorization = await self._authenticator.renew(authorization)
+            if started:
+                # The messages in between are lost: the caller must start again.
+                raise RpcError("UNAVAILABLE", "the login expired during the stream")
+
+    async def close(self) -> None:
+        await self._authenticator.close()
+        await self._transport.close()
+
+
+def _with_headers(metadata: Metadata, authorization: Authorization | None) -> Metadata:
+    return metadata if authorization is None else (*metadata, *authorization.headers.reveal())
+
+
+def _is_rejected(error: RpcError, authorization: Authorization | None) -> bool:
+    """Return whether the server rejected the headers, or their absence."""
+    if error.status == "UNAUTHENTICATED":
+        return True
+    if error.status == "PERMISSION_DENIED" and authorization is None:
+        return True
+    return _UNAUTHENTICATED.search(error.message) is not None

@@ -1,0 +1,40 @@
+"""The headers that authenticate requests, and what supplies them."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeAlias
+
+from msgspec import Struct
+
+from flyte_sidecar.backends.flyte.credentials import Secret
+
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+"""Names, in lower case, and values."""
+
+
+class Authorization(Struct, frozen=True):
+    """The headers that authenticate requests until the server rejects them."""
+
+    headers: Secret[Headers]
+
+
+class Authenticator(Protocol):
+    """Supplies the headers for all requests to one deployment.
+
+    Every method raises only `RpcError`: `UNAUTHENTICATED` if no headers can be had, `UNAVAILABLE`
+    if that may change, for example because the identity provider cannot be reached.
+    """
+
+    async def current(self) -> Authorization | None:
+        """Return the headers to send; None if there is no login. Asks no person for one."""
+
+    async def renew(self, rejected: Authorization | None) -> Authorization:
+        """Return other headers than those that the server rejected.
+
+        Concurrent calls share one renewal. If a person has to log in, waits for them, unless the
+        request may not ask (`interaction`). When all who wait are cancelled, so is the login; a
+        renewal without a person goes on, so that no rotated token is lost.
+        """
+
+    async def close(self) -> None:
+        """End a login; wait until tokens that were received are stored."""

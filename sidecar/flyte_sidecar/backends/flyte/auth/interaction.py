@@ -1,0 +1,59 @@
+"""Whether a request may ask a person to log in, and what the person sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+from typing import Protocol
+
+from msgspec import Struct
+
+_may_ask: ContextVar[bool] = ContextVar("may_ask", default=True)
+
+
+class LoginRequest(Struct, frozen=True):
+    """A login that a person must finish.
+
+    Attributes
+    ----------
+    url
+        What to open in a browser.
+    user_code
+        The code to enter there, or to compare; None if there is none.
+    message
+        All of that as a sentence.
+    expires_at
+        When the login fails unless it is finished.
+    """
+
+    url: str
+    user_code: str | None
+    message: str
+    expires_at: datetime
+
+
+class LoginPrompt(Protocol):
+    """Shows logins to a person; must not raise or block."""
+
+    def required(self, login: LoginRequest) -> None:
+        """Show a login."""
+
+    def ended(self, login: LoginRequest, error: str | None) -> None:
+        """Report that a login was finished, or why it failed or was cancelled."""
+
+
+def may_ask() -> bool:
+    """Return whether the current request may ask a person to log in."""
+    return _may_ask.get()
+
+
+@contextmanager
+def without_login() -> Iterator[None]:
+    """Let the requests sent inside fail where a person would have to log in."""
+    token = _may_ask.set(False)
+    try:
+        yield
+    finally:
+        _may_ask.reset(token)
