@@ -141,7 +141,7 @@ class Method:
 
 @dataclass(frozen=True)
 class Notification:
-    """A notification that the sidecar sends while a watch is open."""
+    """A notification that the sidecar sends."""
 
     name: str
     summary: str
@@ -176,6 +176,12 @@ class Contract:
             Notification(row["name"], row["summary"], _ref_name(row["params"]))
             for row in self._table["notifications"]
         )
+
+    @cached_property
+    def of_watches(self) -> tuple[Notification, ...]:
+        """The notifications of an open watch."""
+        names = {name for row in self._table["methods"] for name in row["notifications"]}
+        return tuple(note for note in self.notifications if note.name in names)
 
     @cached_property
     def errors(self) -> tuple[Error, ...]:

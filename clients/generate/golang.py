@@ -256,7 +256,7 @@ def _pages_stub(service: str, method: Method, items: Member) -> list[str]:
 
 
 def _notifications(contract: Contract) -> Iterator[list[str]]:
-    params = [notification.params for notification in contract.notifications]
+    params = [notification.params for notification in contract.of_watches]
     results = {
         method.result.name
         for method in contract.methods
@@ -279,7 +279,7 @@ def _notifications(contract: Contract) -> Iterator[list[str]]:
     yield list(_aligned(rows, indent=""))
     constructors = [
         (f'"{note.name}":', f"func() WatchNotification {{ return new({note.params}) }},")
-        for note in contract.notifications
+        for note in contract.of_watches
     ]
     yield [
         "// newNotifications returns values to decode the params of notifications into.",

@@ -49,7 +49,7 @@ def _types(contract: Contract) -> Iterator[list[str]]:
         else:
             yield _object(type_, is_watch=type_.name in watches)
     notifications = [
-        f'{{ method: "{note.name}"; params: {note.params} }}' for note in contract.notifications
+        f'{{ method: "{note.name}"; params: {note.params} }}' for note in contract.of_watches
     ]
     yield [
         *_doc("A notification of a watch."),
@@ -149,7 +149,7 @@ def _methods(contract: Contract) -> Iterator[list[str]]:
         (
             "NOTIFICATIONS",
             "The notifications of watches.",
-            [notification.name for notification in contract.notifications],
+            [notification.name for notification in contract.of_watches],
         ),
     ):
         yield [f"/** {doc} */", *_set(name, rows)]

@@ -274,6 +274,28 @@ type WatchResynced struct {
 	Sequence int `json:"sequence"`
 }
 
+// AuthRequired is the notification sidecar.authRequired: a person must log in at the
+// deployment. The requests that need the login wait for it.
+type AuthRequired struct {
+	// What to open in a browser.
+	URL string `json:"url"`
+	// The code to enter there, or to compare; null without one.
+	UserCode string `json:"userCode,omitzero"`
+	// All of this as a sentence.
+	Message string `json:"message"`
+	// When the login fails unless it is finished.
+	ExpiresAt string `json:"expiresAt"`
+}
+
+// AuthEnded is the notification sidecar.authEnded: the login was finished, has failed or was
+// cancelled.
+type AuthEnded struct {
+	// The url of its sidecar.authRequired.
+	URL string `json:"url"`
+	// Why there is no login; null if it was finished.
+	Error string `json:"error,omitzero"`
+}
+
 // InitializeResult is LSP's InitializeResult, with the protocol version and the backend.
 type InitializeResult struct {
 	// LSP capabilities. experimental.flyteSidecar has the last three members.

@@ -42,8 +42,9 @@ def test_the_transcripts_contain_all_methods_except_rpc_discover() -> None:
 
 
 def test_the_transcripts_contain_all_notifications_of_the_embedded_store() -> None:
-    of_a_disconnect = {"events.disconnected", "events.resynced"}
-    assert {row.name for row in NOTIFICATIONS} - methods_of("sidecar") == of_a_disconnect
+    of_flyte = {"events.disconnected", "events.resynced"}  # of a disconnect
+    of_flyte |= {"sidecar.authRequired", "sidecar.authEnded"}
+    assert {row.name for row in NOTIFICATIONS} - methods_of("sidecar") == of_flyte
 
 
 @pytest.mark.parametrize("name", CONVERSATIONS)

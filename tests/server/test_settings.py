@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from flyte_sidecar.cli.arguments import parse
 from flyte_sidecar.server.backends import Backends
+from flyte_sidecar.server.client_prompt import ClientPrompt
 from flyte_sidecar.server.settings import Options, backend_arguments
 
 words = st.none() | st.sampled_from(["a", "b c", "ü", "-x", ""])
@@ -39,7 +40,9 @@ async def test_an_editor_that_selects_flyte_uses_the_config_file(
 ) -> None:
     (tmp_path / "config.yaml").write_text("admin: {endpoint: file.example}\ntask: {project: p}\n")
     monkeypatch.chdir(tmp_path)
-    backends = Backends(Options(store=str(tmp_path / "events.db")), lambda: [])
+    backends = Backends(
+        Options(store=str(tmp_path / "events.db")), lambda: [], ClientPrompt(lambda *_: None)
+    )
     backends.select({"backend": "flyte"})
     assert backends.service.backend.endpoint == "file.example:443"
     backends.select({"backend": "flyte", "endpoint": "h.example", "insecure": True})
@@ -60,7 +63,9 @@ async def test_the_command_for_a_shell_names_the_config_file_that_was_found(
     file.parent.mkdir()
     file.write_text("admin: {endpoint: h.example}\n")
     monkeypatch.chdir(tmp_path)
-    backends = Backends(Options(backend="flyte", store=""), lambda: [])
+    backends = Backends(
+        Options(backend="flyte", store=""), lambda: [], ClientPrompt(lambda *_: None)
+    )
     assert backends.shell_command == [
         *("flyte-sidecar", "--backend", "flyte", "--config", str(file)),
     ]

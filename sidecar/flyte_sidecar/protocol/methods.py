@@ -25,6 +25,8 @@ from flyte_sidecar.protocol.params import (
     WatchParams,
 )
 from flyte_sidecar.protocol.results import (
+    AuthEnded,
+    AuthRequired,
     EventChanged,
     InitializeResult,
     Status,
@@ -59,7 +61,16 @@ RESYNCED = Notification(
     summary="The watch has reconnected to the backend.",
     params=WatchResynced,
 )
-NOTIFICATIONS = (CHANGED, SYNCED, DISCONNECTED, RESYNCED)
+OF_WATCHES = (CHANGED, SYNCED, DISCONNECTED, RESYNCED)
+"""The notifications of an open watch."""
+
+AUTH_REQUIRED = Notification(
+    name="sidecar.authRequired",
+    summary="A person must log in at the Flyte deployment.",
+    params=AuthRequired,
+)
+AUTH_ENDED = Notification(name="sidecar.authEnded", summary="A login has ended.", params=AuthEnded)
+NOTIFICATIONS = (*OF_WATCHES, AUTH_REQUIRED, AUTH_ENDED)
 
 
 class Method(Struct, frozen=True, kw_only=True):
@@ -188,7 +199,7 @@ METHODS: tuple[Method, ...] = (
         errors=(errors.TooManyWaits, *_BACKEND_ERRORS),
         open_ended=True,
         in_batch=False,
-        notifications=NOTIFICATIONS,
+        notifications=OF_WATCHES,
     ),
     Method(
         name="events.unwatch",

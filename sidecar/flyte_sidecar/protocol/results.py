@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
-from msgspec import UNSET, Meta, Struct, UnsetType, convert, json
+from msgspec import UNSET, Meta, Struct, UnsetType, convert, field, json
 from msgspec.structs import replace
 
 from flyte_sidecar.errors import ERRORS, SidecarError
@@ -205,6 +206,28 @@ class WatchDisconnected(WatchNotification, frozen=True, kw_only=True):
 
 class WatchResynced(WatchNotification, frozen=True, kw_only=True):
     """The watch has reconnected, and all changes since the disconnect have been reported."""
+
+
+class AuthRequired(Struct, frozen=True, kw_only=True):
+    """A person must log in at the deployment. The requests that need the login wait for it."""
+
+    url: Annotated[str, Meta(description="What to open in a browser.")]
+    user_code: Annotated[
+        str | None, Meta(description="The code to enter there, or to compare; null without one.")
+    ] = field(name="userCode", default=None)
+    message: Annotated[str, Meta(description="All of this as a sentence.")]
+    expires_at: Annotated[
+        datetime, Meta(description="When the login fails unless it is finished.")
+    ] = field(name="expiresAt")
+
+
+class AuthEnded(Struct, frozen=True, kw_only=True):
+    """The login was finished, has failed or was cancelled."""
+
+    url: Annotated[str, Meta(description="The `url` of its `sidecar.authRequired`.")]
+    error: Annotated[
+        str | None, Meta(description="Why there is no login; null if it was finished.")
+    ] = None
 
 
 def error_of(error: SidecarError) -> Error:

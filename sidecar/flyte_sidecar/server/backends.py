@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -20,6 +20,9 @@ from flyte_sidecar.server.settings import (
     state_folder,
     store_path,
 )
+
+if TYPE_CHECKING:
+    from flyte_sidecar.backends.flyte import LoginPrompt
 
 MAX_OPEN = 4
 """Number of backends that stay open, so that a change of the settings is undone at once."""
@@ -46,6 +49,8 @@ class Backends:
     ----------
     requests
         Returns the tasks of the connection's pending requests.
+    prompt
+        Shows logins to the client.
 
     Attributes
     ----------
@@ -56,11 +61,15 @@ class Backends:
     """
 
     def __init__(
-        self, options: Options, requests: Callable[[], Collection[asyncio.Future[Any]]]
+        self,
+        options: Options,
+        requests: Callable[[], Collection[asyncio.Future[Any]]],
+        prompt: LoginPrompt,
     ) -> None:
         self._initial = self.options = options
         self._requests = requests
-        self.service = EventService(make_backend(options))
+        self._prompt = prompt
+        self.service = EventService(make_backend(options, prompt))
         self._opened = {options: _Opened(self.service, set())}  # the last selected at the end
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -103,7 +112,9 @@ class Backends:
             chosen = replace(chosen, store=store_path(chosen.store))
         if chosen == self.options:
             return
-        opened = self._opened.get(chosen) or _Opened(EventService(make_backend(chosen)), set())
+        opened = self._opened.get(chosen)
+        if opened is None:
+            opened = _Opened(EventService(make_backend(chosen, self._prompt)), set())
         self._record_requests()
         self._opened.pop(chosen, None)
         self._opened[chosen] = opened

@@ -15,6 +15,7 @@ from flyte_sidecar.protocol.results import encode
 from flyte_sidecar.rpc.connection import Connection
 from flyte_sidecar.rpc.stdio import StdioTransport
 from flyte_sidecar.server.backends import Backends
+from flyte_sidecar.server.client_prompt import ClientPrompt
 from flyte_sidecar.server.handlers import MethodHandlers
 from flyte_sidecar.server.settings import Options
 
@@ -28,7 +29,11 @@ class Sidecar:
     """One connection. Requires a running event loop."""
 
     def __init__(self, options: Options) -> None:
-        self._backends = Backends(options, lambda: self.connection.runner.tasks)
+        self._backends = Backends(
+            options,
+            requests=lambda: self.connection.runner.tasks,
+            prompt=ClientPrompt(lambda method, params: self.connection.notify(method, params)),
+        )
         self._methods = MethodHandlers(self._backends, VERSION)
         self.connection = Connection(
             self._methods.handlers(),

@@ -14,7 +14,7 @@ from flyte_sidecar.rpc.framing import MAX_MESSAGE_BYTES, Framing
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flyte_sidecar.backends.flyte import Config
+    from flyte_sidecar.backends.flyte import Config, LoginPrompt
     from flyte_sidecar.events.backend import EventBackend
 
 APPLICATION = "flyte-sidecar"
@@ -57,8 +57,13 @@ class Options(Struct, frozen=True, kw_only=True):
                 raise ValueError(f"{name.replace('_', '-')} is not UTF-8: {value!r}")
 
 
-def make_backend(options: Options) -> EventBackend:
+def make_backend(options: Options, prompt: LoginPrompt | None = None) -> EventBackend:
     """Return the backend for the options; it opens at the first request.
+
+    Parameters
+    ----------
+    prompt
+        Shows logins at a Flyte deployment to a person, in addition to the log.
 
     Raises
     ------
@@ -74,7 +79,12 @@ def make_backend(options: Options) -> EventBackend:
 
             for reason in config.skipped:
                 logging.getLogger(__name__).info("config file not used: %s", reason)
-        return FlyteBackend(config.deployment, f"{APPLICATION}/{VERSION}")
+        return FlyteBackend(
+            config.deployment,
+            f"{APPLICATION}/{VERSION}",
+            prompt=prompt,
+            state_folder=_known_state_folder(),
+        )
     from flyte_sidecar.backends.local import LocalBackend
 
     backend = LocalBackend(options.store)
@@ -156,6 +166,13 @@ def state_folder() -> Path:
     from platformdirs import user_state_path
 
     return user_state_path(APPLICATION, appauthor=False)
+
+
+def _known_state_folder() -> Path | None:
+    try:
+        return state_folder()
+    except RuntimeError:
+        return None
 
 
 def expand_user(path: str) -> str:

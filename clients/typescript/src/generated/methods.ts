@@ -25,7 +25,7 @@ import type {
 export const PROTOCOL_VERSION = "1.1";
 
 /** The hash of the schemas that this client was generated from. */
-export const SCHEMA_HASH = "2e8aafefe8d25eea";
+export const SCHEMA_HASH = "c5525e385d70c9e9";
 
 /** The methods that have stubs. */
 export const METHODS: ReadonlySet<string> = new Set([

@@ -195,6 +195,26 @@ export interface WatchResynced {
   sequence: number;
 }
 
+/** A person must log in at the deployment. The requests that need the login wait for it. */
+export interface AuthRequired {
+  /** What to open in a browser. */
+  url: string;
+  /** The code to enter there, or to compare; null without one. */
+  userCode?: string | null;
+  /** All of this as a sentence. */
+  message: string;
+  /** When the login fails unless it is finished. */
+  expiresAt: string;
+}
+
+/** The login was finished, has failed or was cancelled. */
+export interface AuthEnded {
+  /** The `url` of its `sidecar.authRequired`. */
+  url: string;
+  /** Why there is no login; null if it was finished. */
+  error?: string | null;
+}
+
 /** LSP's InitializeResult, with the protocol version and the backend. */
 export interface InitializeResult {
   /** LSP capabilities. `experimental.flyteSidecar` has the last three members. */

@@ -6,6 +6,7 @@ config            the config files and environment variables of Flyte's users
 backend           the EventBackend; imports the rest when it is first used
 session           one session: connects the parts below
 timing            intervals, timeouts and rates
+auth              logins: the headers that authenticate requests, and their renewal
 cache             newest state of each event; drops stale updates, notifies subscribers
 rpc               calls: transport, retries, error translation, conversion of messages
 read              events, actions, pages, runs
@@ -13,8 +14,17 @@ write             signals and aborts
 watch             informers and inboxes, for waits and watches
 """
 
+from flyte_sidecar.backends.flyte.auth.interaction import LoginPrompt, LoginRequest
 from flyte_sidecar.backends.flyte.backend import FlyteBackend
 from flyte_sidecar.backends.flyte.config import Config, Overrides, load
 from flyte_sidecar.backends.flyte.endpoint import Deployment
 
-__all__ = ["Config", "Deployment", "FlyteBackend", "Overrides", "load"]
+__all__ = [
+    "Config",
+    "Deployment",
+    "FlyteBackend",
+    "LoginPrompt",
+    "LoginRequest",
+    "Overrides",
+    "load",
+]

@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flyte_sidecar._futures import wait_all
+from flyte_sidecar.backends.flyte.auth.interaction import LoginPrompt, LogPrompt, without_login
 from flyte_sidecar.backends.flyte.endpoint import Deployment
 from flyte_sidecar.backends.flyte.rpc.error_translation import translate_errors
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
@@ -51,6 +53,11 @@ class FlyteBackend:
         The name and version that the deployment's logs show.
     timing
         Intervals, timeouts and rates.
+    prompt
+        Shows logins to a person, in addition to the log.
+    state_folder
+        The user's folder for the state of all sidecars; without one, logins are not coordinated
+        between processes.
 
     Attributes
     ----------
@@ -62,7 +69,13 @@ class FlyteBackend:
     knows_expiry = False
 
     def __init__(
-        self, deployment: Deployment, user_agent: str, timing: Timing | None = None
+        self,
+        deployment: Deployment,
+        user_agent: str,
+        timing: Timing | None = None,
+        *,
+        prompt: LoginPrompt | None = None,
+        state_folder: Path | None = None,
     ) -> None:
         self.endpoint: str | None = deployment.address
         self.org = deployment.default_org
@@ -72,6 +85,8 @@ class FlyteBackend:
         self.deployment = deployment
         self._user_agent = user_agent
         self._timing = timing or Timing()
+        self._prompt = LogPrompt(prompt)
+        self._state_folder = state_folder
         self._connecting: asyncio.Future[FlyteSession] | None = None
 
     async def find(self, target: Target) -> Event | None:
@@ -148,9 +163,13 @@ class FlyteBackend:
         return True
 
     async def check(self) -> None:
-        """Check the connection by a cheap call; raise an error if it fails."""
-        async with self._connected() as session:
-            await session.service.check(Scope(self.org, self.project, self.domain))
+        """Check the connection by a cheap call; raise an error if it fails.
+
+        Asks no person to log in.
+        """
+        with without_login():
+            async with self._connected() as session:
+                await session.service.check(Scope(self.org, self.project, self.domain))
 
     async def scope_error(self) -> str | None:
         """Return why the default project or domain is invalid; None if it is valid or unknown.
@@ -161,7 +180,8 @@ class FlyteBackend:
             return None
         session = await self._connect()
         try:
-            domains = await session.service.domains(self.project, self.org)
+            with without_login():
+                domains = await session.service.domains(self.project, self.org)
         except RpcError:
             return None
         if domains is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -9,6 +10,8 @@ from datetime import datetime
 from typing import Protocol
 
 from msgspec import Struct
+
+logger = logging.getLogger(__name__)
 
 _may_ask: ContextVar[bool] = ContextVar("may_ask", default=True)
 
@@ -42,6 +45,30 @@ class LoginPrompt(Protocol):
 
     def ended(self, login: LoginRequest, error: str | None) -> None:
         """Report that a login was finished, or why it failed or was cancelled."""
+
+
+class LogPrompt:
+    """A `LoginPrompt` that writes to the log, which is stderr unless the user chose otherwise.
+
+    Parameters
+    ----------
+    client
+        Another prompt, which shows the same.
+    """
+
+    def __init__(self, client: LoginPrompt | None = None) -> None:
+        self._client = client
+
+    def required(self, login: LoginRequest) -> None:
+        logger.warning("%s", login.message)
+        if self._client is not None:
+            self._client.required(login)
+
+    def ended(self, login: LoginRequest, error: str | None) -> None:
+        if error is not None:
+            logger.warning("%s", error)
+        if self._client is not None:
+            self._client.ended(login, error)
 
 
 def may_ask() -> bool:
