@@ -45,7 +45,7 @@ func Start(ctx context.Context, options Options) (*Client, error) {
 		return nil, startError(err)
 	}
 	pid := os.Getpid()
-	client, err := open(ctx, newConnection(process, stdout, stdin), &pid)
+	client, err := open(ctx, newConnection(process, stdout, stdin, options.OnAuthRequired), &pid)
 	if err != nil && !errors.Is(err, KindIncompatible) {
 		err = startError(err)
 	}
@@ -55,6 +55,7 @@ func Start(ctx context.Context, options Options) (*Client, error) {
 // Attach connects to a sidecar that is already running: r reads its output, w writes to its input.
 // ctx limits only the connecting. [Client.Close] closes w, and r if it is an [io.Closer]. If w has
 // a CloseWrite method, as sockets have, Close first calls it and closes w after the last response.
+// A login that a person must finish is logged by log.Print.
 func Attach(ctx context.Context, r io.Reader, w io.WriteCloser) (*Client, error) {
 	client, err := open(ctx, newStreamConnection(r, w), nil)
 	if err != nil && !errors.Is(err, KindIncompatible) {

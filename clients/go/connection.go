@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"sync"
 	"time"
 )
@@ -37,9 +38,15 @@ type connection struct {
 
 	closeOnce, finishOnce sync.Once
 	calls                 pendingCalls
+	onAuthRequired        func(*AuthRequired)
 }
 
-func newConnection(peer peer, r io.ReadCloser, w io.WriteCloser) *connection {
+func newConnection(
+	peer peer, r io.ReadCloser, w io.WriteCloser, onAuthRequired func(*AuthRequired),
+) *connection {
+	if onAuthRequired == nil {
+		onAuthRequired = func(login *AuthRequired) { log.Print(login.Message) }
+	}
 	c := &connection{
 		peer:       peer,
 		lines:      make(chan []byte),
@@ -49,6 +56,8 @@ func newConnection(peer peer, r io.ReadCloser, w io.WriteCloser) *connection {
 		eof:        make(chan struct{}),
 		done:       make(chan struct{}),
 		calls:      newPendingCalls(),
+
+		onAuthRequired: onAuthRequired,
 	}
 	go c.writeLines(w)
 	go c.readLines(r)

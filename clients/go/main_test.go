@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +21,8 @@ func TestMain(m *testing.M) {
 	switch os.Getenv(roleEnv) {
 	case "unresponsive sidecar":
 		runUnresponsiveSidecar()
+	case "asking sidecar":
+		runAskingSidecar()
 	case "parent":
 		runParent()
 	default:
@@ -41,6 +44,16 @@ func runUnresponsiveSidecar() {
 		fmt.Fprintln(os.Stderr, "received")
 	}
 	time.Sleep(time.Hour)
+}
+
+// runAskingSidecar requires a login, and exits at the end of its input.
+func runAskingSidecar() {
+	stdin := bufio.NewReader(os.Stdin)
+	if _, err := stdin.ReadString('\n'); err == nil {
+		fmt.Printf(`{"jsonrpc":"2.0","id":1,"result":%s}`+"\n", initializeResult)
+	}
+	fmt.Println(authRequired)
+	_, _ = io.Copy(io.Discard, stdin)
 }
 
 func runParent() {

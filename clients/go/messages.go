@@ -74,8 +74,16 @@ func (c *connection) handle(line []byte) error {
 	return nil
 }
 
-// notify passes a notification to its watch. Unknown notifications are dropped.
+// notify passes a notification to its watch, or a login to its handler. Unknown notifications are
+// dropped.
 func (c *connection) notify(m message) {
+	if m.Method == "sidecar.authRequired" {
+		var login AuthRequired
+		if json.Unmarshal(m.Params, &login) == nil {
+			go c.onAuthRequired(&login)
+		}
+		return
+	}
 	newNotification, known := newNotifications[m.Method]
 	if !known {
 		return

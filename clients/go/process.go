@@ -27,6 +27,9 @@ type Options struct {
 	Env []string
 	// Stderr receives what the command writes to stderr. Default: it is discarded.
 	Stderr io.Writer
+	// OnAuthRequired shows a person how to log in at the Flyte deployment, which calls wait for. It
+	// is called in its own goroutine. Default: log.Print of the message.
+	OnAuthRequired func(*AuthRequired)
 }
 
 func (o Options) command() string {

@@ -34,7 +34,7 @@ func newStreamConnection(r io.Reader, w io.WriteCloser) *connection {
 	if half, ok := w.(interface{ CloseWrite() error }); ok {
 		closeInput = half.CloseWrite
 	}
-	return newConnection(s, reader{r, s.closeReader}, writer{w, closeInput})
+	return newConnection(s, reader{r, s.closeReader}, writer{w, closeInput}, nil)
 }
 
 func (s streams) end(eof <-chan struct{}, timeout time.Duration) {

@@ -54,7 +54,7 @@ export class Client extends Methods {
    */
   static async spawn(options: SpawnOptions = {}): Promise<Client> {
     throwIfAborted(options.signal, "before the sidecar was spawned");
-    return Client.#open(await spawnPeer(options), options.signal);
+    return Client.#open(await spawnPeer(options), options);
   }
 
   /**
@@ -64,13 +64,17 @@ export class Client extends Methods {
    * @throws {IncompatibleError} if it uses another major version of the protocol
    * @throws {AbortError} if the signal is aborted first
    */
-  static async attach({ input, output, signal }: AttachOptions): Promise<Client> {
-    throwIfAborted(signal, "before the connection was opened");
-    return Client.#open(streamPeer(input as Readable, output as Writable), signal);
+  static async attach(options: AttachOptions): Promise<Client> {
+    throwIfAborted(options.signal, "before the connection was opened");
+    const { input, output } = options;
+    return Client.#open(streamPeer(input as Readable, output as Writable), options);
   }
 
-  static async #open(peer: Peer, signal: AbortSignal | undefined): Promise<Client> {
-    const connection = new Connection(peer);
+  static async #open(
+    peer: Peer,
+    { signal, onAuthRequired }: Pick<SpawnOptions, "signal" | "onAuthRequired">,
+  ): Promise<Client> {
+    const connection = new Connection(peer, onAuthRequired);
     const fail = (): void => connection.fail("opening the connection was aborted");
     const unsubscribe = signal && onAbort(signal, fail);
     try {

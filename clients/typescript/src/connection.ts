@@ -10,8 +10,9 @@ import {
   RequestError,
 } from "./errors.js";
 import { METHODS, OPEN_ENDED } from "./generated/methods.js";
-import type { ErrorData } from "./generated/types.js";
+import type { AuthRequired, ErrorData } from "./generated/types.js";
 import { type Message, readLines } from "./lines.js";
+import { AUTH_REQUIRED, warnOfLogin } from "./login.js";
 import { pages } from "./pages.js";
 import { decode, encode } from "./payload.js";
 import { CLOSE_TIMEOUT, type Peer } from "./process.js";
@@ -46,6 +47,7 @@ export class Connection implements Caller {
   readonly #peer: Peer;
   readonly #pending = new Map<unknown, PendingRequest>();
   readonly #watches = new Watches();
+  readonly #onAuthRequired: (login: AuthRequired) => void;
   #nextId = 0;
   #closing = false;
   #exit: ExitInfo | undefined;
@@ -53,8 +55,9 @@ export class Connection implements Caller {
   #streamError: Error | undefined;
   #closeTimer: NodeJS.Timeout | undefined;
 
-  constructor(peer: Peer) {
+  constructor(peer: Peer, onAuthRequired = warnOfLogin) {
     this.#peer = peer;
+    this.#onAuthRequired = onAuthRequired;
     readLines(
       peer.input,
       (message) => this.#handle(decode(message)),
@@ -174,7 +177,10 @@ export class Connection implements Caller {
   #handle(message: Message): void {
     const { id, method, params, result, error } = message;
     if (typeof method === "string") {
-      if (id === undefined) this.#watches.deliver(method, params);
+      if (method === AUTH_REQUIRED && isObject(params)) {
+        // An exception of the handler must not end the connection.
+        queueMicrotask(() => this.#onAuthRequired(params as unknown as AuthRequired));
+      } else if (id === undefined) this.#watches.deliver(method, params);
       else this.#reject(id, method);
       return;
     }

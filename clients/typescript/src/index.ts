@@ -15,5 +15,6 @@ export {
 } from "./errors.js";
 export { PROTOCOL_VERSION, SCHEMA_HASH } from "./generated/methods.js";
 export type * from "./generated/types.js";
+export type { LoginHandler } from "./login.js";
 export type { AttachOptions, ReadableStream, SpawnOptions, WritableStream } from "./options.js";
 export type { Payload } from "./payload.js";

@@ -1,3 +1,5 @@
+import type { LoginHandler } from "./login.js";
+
 // These types use none of `@types/node`, so that programs compile without it.
 
 /** A Node `Readable`. */
@@ -33,6 +35,11 @@ export interface SpawnOptions {
   env?: Readonly<Record<string, string | undefined>> | undefined;
   /** Receives the stderr (the log) of the command. Default: it is discarded. */
   stderr?: WritableStream | undefined;
+  /**
+   * Shows a person how to log in at the Flyte deployment, which requests wait for. Default:
+   * `process.emitWarning`, which prints it to stderr.
+   */
+  onAuthRequired?: LoginHandler | undefined;
   /** Aborts the start. It has no effect afterwards. */
   signal?: AbortSignal | undefined;
 }
@@ -43,6 +50,8 @@ export interface AttachOptions {
   input: ReadableStream;
   /** The stdin of the sidecar. */
   output: WritableStream;
+  /** As in `SpawnOptions`. */
+  onAuthRequired?: LoginHandler | undefined;
   /** Aborts the connecting. It has no effect afterwards. */
   signal?: AbortSignal | undefined;
 }
