@@ -82,7 +82,7 @@ def test_events_are_listed_and_read(connect: Connect, server: Server) -> None:
     got = sidecar.call("events.get", runName=RUN, name="int")
     assert got == narrowed[0]
     assert (got["parent"], got["expectedType"], got["partial"]) == ("b1", "int", False)
-    where = f"http://{server.endpoint}/v2/domain/d/project/p/runs/{RUN}"
+    where = f"http://{server.endpoint}/v2/domain/d/project/p/runs/{RUN}?i={got['actionName']}"
     assert (got["project"], got["domain"], got["url"]) == ("p", "d", where)
     assert sidecar.call("events.get", runName=RUN, name="train") is None
     assert sidecar.call("events.get", runName="nowhere", name="int") is None

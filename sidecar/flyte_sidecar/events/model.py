@@ -108,7 +108,7 @@ class Event(Struct, frozen=True, kw_only=True, rename="camel", weakref=True):
     def size(self) -> int:
         """The approximate size in memory, in bytes."""
         long = (
-            *(self.name, self.group, self.payload),
+            *(self.name, self.group, self.payload, self.url),
             *(self.prompt, self.description, self.abort_reason),
         )
         return 1500 + sum(len(text) for text in long if isinstance(text, str))

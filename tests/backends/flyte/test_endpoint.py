@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from ipaddress import IPv6Address
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flyte_sidecar.backends.flyte.endpoint import Deployment, org_from_host, split_endpoint
+from flyte_sidecar.backends.flyte.endpoint import (
+    Deployment,
+    action_url,
+    org_from_host,
+    split_endpoint,
+)
 
 
 @pytest.mark.parametrize(
@@ -214,15 +219,55 @@ def test_a_run_has_a_url_in_the_console(endpoint: str, insecure: bool, console: 
     assert deployment.run_url("flytesnacks", "development", "r1") == url
 
 
+@pytest.mark.parametrize(
+    ("console", "insecure", "base"),
+    [
+        ("console.example.com", False, "https://console.example.com"),
+        ("console.example.com", True, "http://console.example.com"),
+        (" Console.example.com:8443/\n", False, "https://console.example.com:8443"),
+        ("dns:///console.example.com", True, "http://console.example.com"),
+        ("http://console.example.com", False, "http://console.example.com"),
+        ("https://console.example.com:30080/v2", True, "https://console.example.com:30080"),
+        ("https://example.com/flyte/console/", True, "https://example.com/flyte/console"),
+        ("https://example.com/flyte/v2/", True, "https://example.com/flyte"),
+        ("localhost:8090", True, "http://localhost:8090"),
+        ("[::1]:8080", True, "http://[::1]:8080"),
+    ],
+)
+def test_the_console_may_have_an_own_address(console: str, insecure: bool, base: str) -> None:
+    deployment = Deployment(endpoint="h.example:1", console=console, insecure=insecure)
+    assert deployment.run_url("p", "d", "r1") == f"{base}/v2/domain/d/project/p/runs/r1"
+
+
+@pytest.mark.parametrize(
+    "console",
+    ["", "/", "https://", "ftp://h", "javascript://h", "javascript:x", "https://u:s3cret@h", "h:x",
+     "s3cret@h", "https://h?s3cret", "https://h/#s3cret", "https://h/a b", "https://h/\"<>",
+     "https:///h", "https://h//x", "http://https://h"],
+)  # fmt: skip
+def test_an_invalid_console_is_rejected_without_repeating_it(console: str) -> None:
+    with pytest.raises(ValueError, match="the console must be") as caught:
+        Deployment(endpoint="h.example", console=console)
+    assert "s3cret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
 def test_names_are_quoted_in_the_url() -> None:
     url = Deployment(endpoint="h.example").run_url("p/q", "d?e", "r #1/../ü%")
     assert url == "https://h.example/v2/domain/d%3Fe/project/p%2Fq/runs/r%20%231%2F..%2F%C3%BC%25"
 
 
-@given(st.text(min_size=1), st.text(min_size=1), st.text(min_size=1))
-def test_every_name_can_be_read_from_the_url(project: str, domain: str, run: str) -> None:
-    url = urlsplit(Deployment(endpoint="h.example:1").run_url(project, domain, run))
-    assert (url.netloc, url.query, url.fragment) == ("h.example:1", "", "")
+NAMES = st.text(min_size=1)
+
+
+@given(NAMES, NAMES, NAMES, NAMES)
+def test_every_name_can_be_read_from_the_url(
+    project: str, domain: str, run: str, action: str
+) -> None:
+    of_run = Deployment(endpoint="h.example:1").run_url(project, domain, run)
+    url = urlsplit(action_url(of_run, action))
+    assert (url.netloc, url.fragment) == ("h.example:1", "")
+    assert parse_qs(url.query) == {"i": [action]}
     parts = [unquote(part) for part in url.path.split("/")]
     assert parts == ["", "v2", "domain", domain, "project", project, "runs", run]
 

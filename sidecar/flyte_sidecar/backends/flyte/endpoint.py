@@ -21,6 +21,7 @@ _HOST_AND_PORT = re.compile(
 )
 _REPEATED = re.compile(r"\A(dns:///)+")
 """Some config files repeat it."""
+_PATH = re.compile(r"(?:/[\w.~%+:-]+)*/?", re.ASCII)
 
 Transport = Literal["auto", "grpc", "connect"]
 
@@ -45,6 +46,8 @@ class Deployment(Struct, frozen=True, kw_only=True):
         The defaults of requests.
     proxy
         The proxy through which the deployment is reached.
+    console
+        The web console, if it has an own address: ``host[:port]`` or an HTTP URL.
     credentials
         How requests are authenticated.
     transport
@@ -55,7 +58,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
     Raises
     ------
     ValueError
-        If the endpoint is invalid.
+        If the endpoint or the console is invalid.
     """
 
     endpoint: str
@@ -66,12 +69,15 @@ class Deployment(Struct, frozen=True, kw_only=True):
     project: str | None = None
     domain: str | None = None
     proxy: Proxy | None = None
+    console: str | None = None
     credentials: Credentials = Credentials()
     transport: Transport = "auto"
     config_file: str | None = None
 
     def __post_init__(self) -> None:
         split_endpoint(self.endpoint)
+        if self.console is not None:
+            console_url(self.console, insecure=self.insecure)
 
     @property
     def address(self) -> str:
@@ -91,12 +97,15 @@ class Deployment(Struct, frozen=True, kw_only=True):
 
     def run_url(self, project: str, domain: str, run: str) -> str:
         """Return the URL of a run in the deployment's console, as Flyte's SDK forms it."""
-        host, port = split_endpoint(self.endpoint)
-        console = self.address if port else _bracketed(host)
-        console = _DEVBOX_CONSOLE if console == _DEVBOX else console
-        scheme = "http" if self.insecure else "https"
+        if self.console is not None:
+            console = console_url(self.console, insecure=self.insecure)
+        else:
+            host, port = split_endpoint(self.endpoint)
+            address = self.address if port else _bracketed(host)
+            address = _DEVBOX_CONSOLE if address == _DEVBOX else address
+            console = f"{_scheme(self.insecure)}://{address}"
         path = f"domain/{quote(domain, '')}/project/{quote(project, '')}/runs/{quote(run, '')}"
-        return f"{scheme}://{console}/v2/{path}"
+        return f"{console}/v2/{path}"
 
 
 def split_endpoint(endpoint: str) -> tuple[str, int | None]:
@@ -128,11 +137,45 @@ def split_endpoint(endpoint: str) -> tuple[str, int | None]:
     return host, port
 
 
+def action_url(run_url: str, action: str) -> str:
+    """Return the URL of an action, which the console shows within its run."""
+    return f"{run_url}?i={quote(action, '')}"
+
+
+def console_url(console: str, *, insecure: bool) -> str:
+    """Return the URL to which the pages of a console are added.
+
+    The scheme is http or https, as it is written, or else by `insecure`. A path is kept, since a
+    proxy may serve the console below one; a final ``/v2`` is already a part of the pages.
+
+    Raises
+    ------
+    ValueError
+        If it is neither ``host[:port]`` nor an HTTP URL, or has a user, a query or a fragment.
+    """
+    scheme, _, rest = _REPEATED.sub("", console.strip()).rpartition("://")
+    address, slash, path = rest.partition("/")
+    try:
+        if scheme not in ("", "http", "https") or _PATH.fullmatch(slash + path) is None:
+            raise ValueError
+        host, port = split_endpoint(address)
+    except ValueError:  # the message must not repeat a password
+        message = "the console must be host[:port] or an HTTP URL, without a user or a query"
+        raise ValueError(message) from None
+    scheme = scheme or _scheme(insecure)
+    end = f":{port}" if port else ""
+    return f"{scheme}://{_bracketed(host)}{end}{(slash + path).rstrip('/').removesuffix('/v2')}"
+
+
 def org_from_host(host: str) -> str | None:
     """Return the first label of a host name with three or more labels, which is the org."""
     labels = host.rstrip(".").split(".")
     is_address = ":" in host or labels[-1].isdigit()
     return labels[0] if len(labels) >= 3 and not is_address else None
+
+
+def _scheme(insecure: bool) -> str:
+    return "http" if insecure else "https"
 
 
 def _bracketed(host: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from flyte_sidecar.backends.flyte.cache import EventCache
-from flyte_sidecar.backends.flyte.endpoint import Deployment
+from flyte_sidecar.backends.flyte.endpoint import Deployment, action_url
 from flyte_sidecar.backends.flyte.read.actions import ActionLister
 from flyte_sidecar.backends.flyte.read.bulk_metadata import BulkMetadataReader
 from flyte_sidecar.backends.flyte.read.events import EventReader
@@ -36,10 +36,14 @@ class FlyteSession:
 
     def __init__(self, deployment: Deployment, transport: RpcTransport, timing: Timing) -> None:
         @lru_cache(MAX_CACHED_URLS)
-        def url(run: Run) -> str | None:
+        def run_url(run: Run) -> str | None:
             if run.project is None or run.domain is None:
                 return None
             return deployment.run_url(run.project, run.domain, run.name)
+
+        def url(run: Run, action: str) -> str | None:
+            page = run_url(run)
+            return None if page is None else action_url(page, action)
 
         address = deployment.route
         self.service = RunService(transport, timing)

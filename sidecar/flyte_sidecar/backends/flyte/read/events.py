@@ -35,7 +35,7 @@ class EventReader:
     Parameters
     ----------
     url
-        Returns a run's page in the console.
+        Returns the page of an action of a run in the console.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class EventReader:
         service: RunService,
         lister: ActionLister,
         cache: EventCache,
-        url: Callable[[Run], str | None],
+        url: Callable[[Run, str], str | None],
         timing: Timing,
     ) -> None:
         self.lister = lister
@@ -82,7 +82,7 @@ class EventReader:
             if failure.status == "NOT_FOUND":
                 return None
             raise
-        event = event_from_details(details, run, self.url(run))
+        event = event_from_details(details, run, self.url(run, action))
         if event is None:
             self.cache.add_metadata(run, action, EventMetadata(False))
             return None
@@ -201,7 +201,7 @@ class EventReader:
                 continue
             if event is None and certain:
                 if not details(row) and row.is_complete:
-                    event = event_from_listing(row, self.url(row.run))
+                    event = event_from_listing(row, self.url(row.run, row.action_name))
                 elif not row.ended:
                     event = self.cache.pending(row)
             if event is None:
