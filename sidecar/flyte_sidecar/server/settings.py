@@ -78,7 +78,7 @@ def make_backend(options: Options, prompt: LoginPrompt | None = None) -> EventBa
             import logging  # not at the start of every command
 
             for reason in config.skipped:
-                logging.getLogger(__name__).info("config file not used: %s", reason)
+                logging.getLogger(__name__).info("config not used: %s", reason)
         return FlyteBackend(
             config.deployment,
             f"{APPLICATION}/{VERSION}",

@@ -48,7 +48,10 @@ class Credentials(Struct, frozen=True, kw_only=True):
     client_id, client_secret
         The client of the kind ClientSecret.
     command
-        The program of the kind ExternalCommand that prints a token, with its arguments.
+        The program that prints the token of the kind ExternalCommand, or the headers of the kind
+        Passthrough, with its arguments; None for other kinds.
+    headers
+        The headers of the kind Passthrough, as they are written in the environment.
     proxy_command
         The program that prints a token for a proxy in front of the deployment, with its arguments.
     proxy_command_source
@@ -66,6 +69,7 @@ class Credentials(Struct, frozen=True, kw_only=True):
     client_id: str | None = None
     client_secret: Secret[str] | None = None
     command: Secret[tuple[str, ...]] | None = None
+    headers: Secret[str] | None = None
     proxy_command: Secret[tuple[str, ...]] | None = None
     proxy_command_source: str | None = None
     scopes: tuple[str, ...] = ()

@@ -246,7 +246,6 @@ def test_secrets_are_in_no_repr_and_no_setting(
         "admin.authType": ("ClientSecret", f"{tmp_path / 'secret'} ({file}, line 6)"),
         "admin.clientId": ("me", f"{file}, line 7"),
         "client secret": ("***", f"{tmp_path / 'secret'} ({file}, line 6)"),
-        "admin.command": ("mint ***", f"{file}, line 3"),
         "admin.proxyCommand": ("mint ***", f"{file}, line 4"),
         "admin.scopes": ("all offline", f"{file}, line 8"),
         "admin.httpProxyURL": ("***", f"{file}, line 5"),

@@ -4,6 +4,7 @@ The result is the same as in the Flyte SDK; `docs/backends.md` lists the differe
 
     load              the deployment; options precede the environment, which precedes the file
     load_credentials  how its requests are authenticated
+    credential_rules  which credentials may be used for which endpoint
     keys, values      the keys, the variables for each, and how their values are read
     sources           the value of a key, from the environment or the file
     search            where a config file is looked for

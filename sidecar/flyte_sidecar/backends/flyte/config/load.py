@@ -10,11 +10,12 @@ from msgspec import Struct
 
 from flyte_sidecar.backends.flyte.config import keys, search
 from flyte_sidecar.backends.flyte.config.api_key import ApiKey, find_api_key, find_pod_key
+from flyte_sidecar.backends.flyte.config.credential_rules import CredentialRules
 from flyte_sidecar.backends.flyte.config.errors import ConfigError
 from flyte_sidecar.backends.flyte.config.keys import Key
 from flyte_sidecar.backends.flyte.config.load_credentials import load_credentials
-from flyte_sidecar.backends.flyte.config.sources import Setting, Sources, Value
-from flyte_sidecar.backends.flyte.endpoint import Deployment, split_endpoint
+from flyte_sidecar.backends.flyte.config.sources import Setting, Sources, Value, host_of
+from flyte_sidecar.backends.flyte.endpoint import Deployment, console_url, split_endpoint
 from flyte_sidecar.backends.flyte.proxy import proxy_for
 
 T = TypeVar("T")
@@ -47,7 +48,7 @@ class Config(Struct, frozen=True, kw_only=True):
     deployment
         The deployment that it describes.
     skipped
-        Files that exist and were not used, and why, as sentences.
+        Files and values that exist and were not used, and why, as sentences.
     settings
         All values that are not defaults, for people.
     """
@@ -67,10 +68,11 @@ def load(overrides: Overrides, environment: Mapping[str, str] = os.environ) -> C
     ValueError
         If an option is invalid.
     """
-    found = search.find(overrides.config, environment)
-    sources = Sources(environment, found.file)
+    sources = Sources(environment, search.find(overrides.config, environment))
     deployment = _deployment(overrides, sources, environment)
-    return Config(deployment=deployment, skipped=found.skipped, settings=tuple(sources.settings))
+    return Config(
+        deployment=deployment, skipped=tuple(sources.skipped), settings=tuple(sources.settings)
+    )
 
 
 def _deployment(
@@ -85,15 +87,17 @@ def _deployment(
     endpoint = _endpoint(overrides, sources, api_key)
     of_pod = endpoint.source == POD_ENDPOINT
     by_flyte = of_pod or (api_key is not None and api_key.of_task_pod)
-    insecure = read(keys.INSECURE, "insecure", *(["_U_INSECURE"] if of_pod else []))
-    if insecure is None and of_pod:
+    plaintext = read(keys.INSECURE, "insecure", *(["_U_INSECURE"] if of_pod else []))
+    if plaintext is None and of_pod:
         # As the SDK assumes in the pods of a development cluster.
-        insecure = any(name in endpoint.value for name in ("localhost", "docker"))
+        plaintext = any(name in endpoint.value for name in ("localhost", "docker"))
+    insecure = bool(plaintext)
     of_pods = ["_U_INSECURE_SKIP_VERIFY"] if by_flyte else []
     skip_verify = read(keys.INSECURE_SKIP_VERIFY, "insecure_skip_verify", *of_pods)
-    deployment = Deployment(
+    rules = CredentialRules(sources, endpoint, insecure=insecure)
+    return Deployment(
         endpoint=endpoint.value,
-        insecure=bool(insecure),
+        insecure=insecure,
         ca_cert_file=read(keys.CA_CERT_FILE, "ca_cert_file"),
         insecure_skip_verify=bool(skip_verify),
         org=sources.use(
@@ -102,11 +106,10 @@ def _deployment(
         project=read(keys.PROJECT, "project"),
         domain=read(keys.DOMAIN, "domain"),
         proxy=proxy_for(split_endpoint(endpoint.value)[0], environment),
-        credentials=load_credentials(sources, api_key, environment, insecure=bool(insecure)),
+        console=_console(sources, endpoint, insecure=insecure),
+        credentials=load_credentials(sources, rules, api_key, environment, insecure=insecure),
         config_file=sources.file.path if sources.file else None,
     )
-    sources.use(sources.read(keys.CONSOLE))
-    return deployment
 
 
 def _endpoint(overrides: Overrides, sources: Sources, api_key: ApiKey | None) -> Value[str]:
@@ -134,14 +137,29 @@ def _endpoint(overrides: Overrides, sources: Sources, api_key: ApiKey | None) ->
             "the backend flyte requires an endpoint, host[:port]: in the option endpoint, in"
             " FLYTE_ADMIN_ENDPOINT, or as admin.endpoint in a config file of Flyte"
         )
-    try:
-        split_endpoint(endpoint.value)
-    except ValueError:
-        if option is not None:
-            raise
-        raise endpoint.invalid("must be host[:port], without a path, user or password") from None
+    if option is None:
+        host_of(endpoint)
+    else:
+        split_endpoint(option.value)
     sources.use(endpoint)
     return endpoint
+
+
+def _console(sources: Sources, endpoint: Value[str], *, insecure: bool) -> str | None:
+    """Return the address of the console; that in a file is for the file's own endpoint."""
+    console = sources.read(keys.CONSOLE)
+    if console is None:
+        return None
+    try:
+        console_url(console.value, insecure=insecure)
+    except ValueError:
+        problem = "must be host[:port] or an HTTP URL, without a user or a query"
+        raise console.invalid(problem) from None
+    own = sources.file_host() if console.from_file else None
+    if own not in (None, host_of(endpoint)):
+        sources.skipped.append(str(console.invalid(f"is the console of {own}")))
+        return None
+    return sources.use(console)
 
 
 def _option(overrides: Overrides, name: str) -> Value[T] | None:

@@ -7,22 +7,34 @@ from collections.abc import Mapping
 from flyte_sidecar.backends.flyte.config import keys
 from flyte_sidecar.backends.flyte.config.api_key import ApiKey
 from flyte_sidecar.backends.flyte.config.config_file import read_regular
+from flyte_sidecar.backends.flyte.config.credential_rules import CredentialRules
 from flyte_sidecar.backends.flyte.config.sources import Sources, Value
 from flyte_sidecar.backends.flyte.credentials import AuthType, Credentials, Secret
 
 MAX_SECRET_BYTES = 64 << 10
 """Largest file with a client secret, in bytes."""
 
+HEADERS_VARIABLE = "FLYTE_SIDECAR_AUTH_HEADERS"
+"""The variable with the headers of the kind Passthrough."""
+
+_KINDS_WITH_COMMAND = ("ExternalCommand", "Passthrough")
+
 
 def load_credentials(
-    sources: Sources, api_key: ApiKey | None, environment: Mapping[str, str], *, insecure: bool
+    sources: Sources,
+    rules: CredentialRules,
+    api_key: ApiKey | None,
+    environment: Mapping[str, str],
+    *,
+    insecure: bool,
 ) -> Credentials:
     """Return the credentials, and add them to the settings.
 
     Raises
     ------
     ConfigError
-        If they are invalid or incomplete, or a file with a secret cannot be read.
+        If they are invalid or incomplete, may not be used for the endpoint, or a file with a secret
+        cannot be read.
     """
     auth_type: Value[AuthType] | None
     client_id: Value[str] | None
@@ -30,35 +42,48 @@ def load_credentials(
     if api_key is not None:
         client_id, secret = api_key.client_id_value, api_key.client_secret_value
     else:
-        client_id, secret = sources.read(keys.CLIENT_ID), _client_secret(sources, environment)
+        client_id, secret = sources.read(keys.CLIENT_ID), _client_secret(rules, environment)
     if secret is not None:
         auth_type = Value("ClientSecret", keys.AUTH_TYPE.path, secret.source)
     else:
         auth_type = sources.read(keys.AUTH_TYPE)
-    command = sources.read(keys.COMMAND)
-    if auth_type and auth_type.value == "ExternalCommand" and not command and not insecure:
+    kind = auth_type.value if auth_type else Credentials().auth_type
+    command = rules.read(keys.COMMAND)
+    if auth_type and kind == "ExternalCommand" and not command and not insecure:
         raise auth_type.invalid(f"ExternalCommand requires `{keys.COMMAND.path}`")
-    proxy_command = sources.read(keys.PROXY_COMMAND)
+    # Where no command is used, one for another host is no reason to fail.
+    command = rules.permit(command) if kind in _KINDS_WITH_COMMAND else None
+    headers = rules.permit(_headers(environment)) if kind == "Passthrough" else None
+    proxy_command = rules.permit(rules.read(keys.PROXY_COMMAND))
     return Credentials(
-        auth_type=sources.use(auth_type) or Credentials().auth_type,
+        auth_type=sources.use(auth_type) or kind,
         source=auth_type.source if auth_type else None,
         client_id=sources.use(client_id),
         client_secret=sources.use(secret),
         command=sources.use(command),
+        headers=sources.use(headers),
         proxy_command=sources.use(proxy_command),
         proxy_command_source=proxy_command.source if proxy_command else None,
         scopes=sources.use(sources.read(keys.SCOPES)) or (),
-        http_proxy=sources.use(sources.read(keys.HTTP_PROXY)),
+        http_proxy=sources.use(rules.read(keys.HTTP_PROXY)),
         disable_keyring=sources.use(sources.read(keys.DISABLE_KEYRING)) or False,
     )
 
 
-def _client_secret(sources: Sources, environment: Mapping[str, str]) -> Value[Secret[str]] | None:
+def _headers(environment: Mapping[str, str]) -> Value[Secret[str]] | None:
+    text = environment.get(HEADERS_VARIABLE, "")
+    return Value(Secret(text), "headers", HEADERS_VARIABLE) if text.strip() else None
+
+
+def _client_secret(
+    rules: CredentialRules, environment: Mapping[str, str]
+) -> Value[Secret[str]] | None:
     """Return the secret in the variable, or else in the file, that the config names."""
-    variable = sources.read(keys.CLIENT_SECRET_VARIABLE)
-    if variable is not None and (secret := environment.get(variable.value)):
+    variable = rules.read(keys.CLIENT_SECRET_VARIABLE)
+    secret = None if variable is None else environment.get(variable.value)
+    if secret and (variable := rules.permit(variable)):
         return Value(Secret(secret), "client secret", f"{variable.value} ({variable.source})")
-    file = sources.read(keys.CLIENT_SECRET_FILE)
+    file = rules.permit(rules.read(keys.CLIENT_SECRET_FILE))
     if file is None:
         return None
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from msgspec import Struct
 
@@ -24,12 +25,16 @@ class Found(Struct, frozen=True):
     ----------
     file
         The config file; None if there is none.
+    named
+        Whether the user has named the file, or it is the one in the home folder. Otherwise it was
+        found in the current folder or its repository, where others may have put it.
     skipped
         Files that exist and were not used, and why, as sentences.
     """
 
     file: ConfigFile | None
     skipped: tuple[str, ...] = ()
+    named: bool = True
 
 
 def find(chosen: str | None, environment: Mapping[str, str]) -> Found:
@@ -55,7 +60,7 @@ def find(chosen: str | None, environment: Mapping[str, str]) -> Found:
             skipped.append(f"{error}: another program's file")
         else:
             if any(file.contains(key.path) for key in keys.ALL):
-                return Found(_checked(file))
+                return Found(_checked(file), named=_is_named(file.path, environment))
             skipped.append(f"{file.path}: it has none of Flyte's keys: another program's file")
     for path, repository in _of_folders():
         if _exists(path):
@@ -64,18 +69,38 @@ def find(chosen: str | None, environment: Mapping[str, str]) -> Found:
                     f"{path}: its repository belongs to another user; to use it: --config"
                 )
                 continue
+            return Found(_read(path), tuple(skipped), _is_named(path, environment))
+    for variable, path in _of_variables(environment):
+        try:
             return Found(_read(path), tuple(skipped))
-    for variable in FILE_VARIABLES:
-        if named := environment.get(variable):
-            try:
-                return Found(_read(os.path.expanduser(named)), tuple(skipped))
-            except ConfigError as error:
-                raise ConfigError(f"{variable}: {error}") from None
-    for folder in (".union", ".flyte"):
-        path = os.path.join(os.path.expanduser("~"), folder, "config.yaml")
-        if os.path.isabs(path) and _exists(path):
+        except ConfigError as error:
+            raise ConfigError(f"{variable}: {error}") from None
+    for path in _of_home():
+        if _exists(path):
             return Found(_read(path), tuple(skipped))
     return Found(None, tuple(skipped))
+
+
+def _of_variables(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for variable in FILE_VARIABLES:
+        if path := environment.get(variable):
+            yield variable, os.path.expanduser(path)
+
+
+def _of_home() -> Iterator[str]:
+    for folder in (".union", ".flyte"):
+        path = os.path.join(os.path.expanduser("~"), folder, "config.yaml")
+        if os.path.isabs(path):
+            yield path
+
+
+def _is_named(path: str, environment: Mapping[str, str]) -> bool:
+    """Return whether a file that was found in a folder is one that the user has named too."""
+    for other in (*(named for _, named in _of_variables(environment)), *_of_home()):
+        with suppress(OSError, ValueError):
+            if os.path.samefile(path, other):
+                return True
+    return False
 
 
 def _read(path: str) -> ConfigFile:

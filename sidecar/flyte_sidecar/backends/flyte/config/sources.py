@@ -7,10 +7,12 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from flyte_sidecar.backends.flyte.config.config_file import ConfigFile
+from flyte_sidecar.backends.flyte.config import keys
 from flyte_sidecar.backends.flyte.config.errors import ConfigError
 from flyte_sidecar.backends.flyte.config.keys import Key
+from flyte_sidecar.backends.flyte.config.search import Found
 from flyte_sidecar.backends.flyte.config.values import Raw, show
+from flyte_sidecar.backends.flyte.endpoint import split_endpoint
 
 T = TypeVar("T")
 
@@ -26,11 +28,12 @@ class Setting(Struct, frozen=True):
 
 
 class Value(Struct, Generic[T], frozen=True):
-    """A value, and what to name it and its source in an error or a report."""
+    """A value, what to name it and its source in an error or a report, and if a file has it."""
 
     value: T
     name: str
     source: str
+    from_file: bool = False
 
     def invalid(self, problem: str) -> ConfigError:
         """Return the error for a value that cannot be used."""
@@ -42,13 +45,17 @@ class Sources:
 
     Parameters
     ----------
-    file
-        The config file; None if there is none.
+    found
+        The config file; there may be none.
 
     Attributes
     ----------
     settings
         The values that were used, for people.
+    unnamed_file
+        The path of the file if the user has not named it: it was only found in a folder.
+    skipped
+        What exists and is not used, and why, as sentences.
 
     Raises
     ------
@@ -56,10 +63,12 @@ class Sources:
         If `FLYTE_PROFILE` selects a profile that the file does not have.
     """
 
-    def __init__(self, environment: Mapping[str, str], file: ConfigFile | None) -> None:
+    def __init__(self, environment: Mapping[str, str], found: Found) -> None:
         self._environment = environment
-        self.file = file
+        self.file = file = found.file
+        self.unnamed_file = file.path if file is not None and not found.named else None
         self.settings: list[Setting] = []
+        self.skipped = [*found.skipped]
         self._profile = environment.get(PROFILE_VARIABLE) or None
         if self._profile is not None:
             if file is None or self._profile not in file.profiles:
@@ -101,9 +110,15 @@ class Sources:
         if entry is None:
             return None
         assert self.file is not None
-        return self._parse(key, entry.raw, f"{self.file.path}, line {entry.line}")
+        source = f"{self.file.path}, line {entry.line}"
+        return self._parse(key, entry.raw, source, from_file=True)
 
-    def _parse(self, key: Key[T], raw: Raw, source: str) -> Value[T]:
+    def file_host(self) -> str | None:
+        """Return the host of the endpoint in the file; None if it contains none."""
+        endpoint = self.from_file(keys.ENDPOINT) or self.from_file(keys.HOST)
+        return None if endpoint is None else host_of(endpoint)
+
+    def _parse(self, key: Key[T], raw: Raw, source: str, *, from_file: bool = False) -> Value[T]:
         unread = Value(raw, key.path, source)
         try:
             for part in (raw,) if isinstance(raw, str) else raw:
@@ -111,6 +126,20 @@ class Sources:
         except UnicodeEncodeError:
             raise unread.invalid("contains characters that are not Unicode") from None
         try:
-            return Value(key.parse(raw), key.path, source)
+            return Value(key.parse(raw), key.path, source, from_file)
         except ValueError as error:
             raise unread.invalid(str(error)) from None
+
+
+def host_of(endpoint: Value[str]) -> str:
+    """Return the host of an endpoint.
+
+    Raises
+    ------
+    ConfigError
+        If the endpoint is invalid.
+    """
+    try:
+        return split_endpoint(endpoint.value)[0]
+    except ValueError:
+        raise endpoint.invalid("must be host[:port], without a path, user or password") from None
