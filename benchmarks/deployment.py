@@ -96,11 +96,12 @@ class CountedBackend(FlyteBackend):
 
     async def _open(self) -> Any:
         from flyte_sidecar.backends.flyte import session
-        from flyte_sidecar.backends.flyte.rpc import grpc_transport
+        from flyte_sidecar.backends.flyte.rpc.open_transport import open_transport
 
-        transport = await grpc_transport.connect(self._deployment, self._user_agent)
-        counted = Counted(transport, self.calls)
-        return session.FlyteSession(self._deployment, counted, self._timing)
+        transport, http = await open_transport(self.deployment, self._user_agent)
+        return session.FlyteSession(
+            self.deployment, Counted(transport, self.calls), http, self._timing
+        )
 
 
 @asynccontextmanager

@@ -369,7 +369,8 @@ async def test_a_call_to_a_silent_server_ends_at_its_deadline(
         deployment = Deployment(
             endpoint=endpoint, insecure=insecure, ca_cert_file=None if insecure else str(ca_file)
         )
-        transport = await grpc_transport.connect(deployment, "tests")
+        trust = None if insecure else await tls.load_trust(deployment)
+        transport = grpc_transport.connect(deployment, "tests", trust)
         try:
             with pytest.raises(RpcError) as failed:
                 await transport.call(LIST_RUNS, ListRunsRequest(), 0.1, ())

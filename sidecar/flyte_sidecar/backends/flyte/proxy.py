@@ -64,18 +64,29 @@ def proxy_for(host: str, environment: Mapping[str, str] = os.environ) -> Proxy |
     variable = _first_set(PROXY_VARIABLES, environment)
     if variable is None or _is_excluded(host, environment):
         return None
-    value = environment[variable].strip()
+    return parse_proxy(environment[variable], variable)
+
+
+def parse_proxy(url: str, variable: str) -> Proxy:
+    """Return the proxy with a URL; the variable, or the setting, defines it.
+
+    Raises
+    ------
+    ValueError
+        If it is not an HTTP proxy.
+    """
+    value = url.strip()
     try:
         parts = urlsplit(value if "://" in value else f"http://{value}")
-        proxy_host, port = parts.hostname, parts.port or 80
+        host, port = parts.hostname, parts.port or 80
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
         value.encode()
     except ValueError:
-        proxy_host = None
-    if proxy_host is None or parts.scheme != "http":
+        host = None
+    if host is None or parts.scheme != "http":
         # The message must not repeat a password.
         raise ValueError(f"{variable} must be http://host:port: only HTTP proxies are supported")
-    return Proxy(proxy_host, port, user or None, password, variable)
+    return Proxy(host, port, user or None, password, variable)
 
 
 def _first_set(variables: tuple[str, ...], environment: Mapping[str, str]) -> str | None:

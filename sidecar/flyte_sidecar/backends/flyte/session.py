@@ -15,7 +15,8 @@ from flyte_sidecar.backends.flyte.read.events import EventReader
 from flyte_sidecar.backends.flyte.read.pages import PageReader
 from flyte_sidecar.backends.flyte.read.runs import RunLister
 from flyte_sidecar.backends.flyte.read.task_names import TaskNameReader
-from flyte_sidecar.backends.flyte.rpc import grpc_transport
+from flyte_sidecar.backends.flyte.rpc.http_client import HttpClient
+from flyte_sidecar.backends.flyte.rpc.open_transport import open_transport
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcTransport
 from flyte_sidecar.backends.flyte.rpc.run_service import RunService
 from flyte_sidecar.backends.flyte.rpc.stream_limiter import StreamLimiter
@@ -34,7 +35,9 @@ MAX_CACHED_URLS = 1000
 class FlyteSession:
     """The readers, writer and informers of one deployment, which share a transport and a cache."""
 
-    def __init__(self, deployment: Deployment, transport: RpcTransport, timing: Timing) -> None:
+    def __init__(
+        self, deployment: Deployment, transport: RpcTransport, http: HttpClient, timing: Timing
+    ) -> None:
         @lru_cache(MAX_CACHED_URLS)
         def run_url(run: Run) -> str | None:
             if run.project is None or run.domain is None:
@@ -46,6 +49,7 @@ class FlyteSession:
             return None if page is None else action_url(page, action)
 
         address = deployment.route
+        self._http = http
         self.service = RunService(transport, timing)
         self.lister = ActionLister(self.service)
         cache = EventCache(timing.row_freshness)
@@ -72,8 +76,10 @@ class FlyteSession:
         self.inboxes.close(closing())
         await self.informers.close()
         await self.service.close()
+        await self._http.close()
 
 
 async def connect(deployment: Deployment, user_agent: str, timing: Timing) -> FlyteSession:
     """Return a session whose connection is opened by its first call."""
-    return FlyteSession(deployment, await grpc_transport.connect(deployment, user_agent), timing)
+    transport, http = await open_transport(deployment, user_agent)
+    return FlyteSession(deployment, transport, http, timing)

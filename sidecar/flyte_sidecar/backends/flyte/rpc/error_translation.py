@@ -60,6 +60,8 @@ NOT_PINNED = "not the pinned certificate"
 _TLS_FAILURES = (
     ("certificate has expired", "the server's certificate has expired"),
     (NOT_PINNED, "the server's certificate changed after it was pinned: restart the sidecar"),
+    ("Hostname mismatch", "the server's certificate is for another host"),
+    ("IP address mismatch", "the server's certificate is for another host"),
     (
         "CERTIFICATE_VERIFY_FAILED",
         "the server's certificate is not trusted: set the option ca-cert-file to that of its CA",
@@ -69,7 +71,7 @@ _TLS_FAILURES = (
     ("WRONG_VERSION_NUMBER", "the server does not use TLS: set the option insecure"),
     (TLS_HANDSHAKE_FAILED, "the server may not use TLS: set the option insecure in that case"),
 )
-"""What gRPC's C core or the transport reports when TLS fails, and what it means."""
+"""What gRPC's C core, OpenSSL or the transport reports when TLS fails, and what it means."""
 
 _NO_GRPC = re.compile(
     r"Received http2 header with status: (?!401|403)[1-4]"

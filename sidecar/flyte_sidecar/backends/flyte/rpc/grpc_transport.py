@@ -18,7 +18,6 @@ from google.protobuf.message import DecodeError, Message
 from grpc import aio
 
 from flyte_sidecar.backends.flyte.endpoint import Deployment, split_endpoint
-from flyte_sidecar.backends.flyte.rpc import tls
 from flyte_sidecar.backends.flyte.rpc.error_translation import NOT_PINNED
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import (
     InvalidResponse,
@@ -26,6 +25,7 @@ from flyte_sidecar.backends.flyte.rpc.rpc_transport import (
     RpcError,
     RpcMethod,
 )
+from flyte_sidecar.backends.flyte.rpc.tls import TlsTrust
 from flyte_sidecar.events.write_order import is_abandoned, is_writing
 
 Q = TypeVar("Q", bound=Message)
@@ -167,14 +167,8 @@ class GrpcTransport:
         return connections[-1]
 
 
-async def connect(deployment: Deployment, user_agent: str) -> GrpcTransport:
-    """Return a transport, which connects at its first call.
-
-    Raises
-    ------
-    RpcError
-        If the certificates to trust cannot be loaded.
-    """
+def connect(deployment: Deployment, user_agent: str, trust: TlsTrust | None) -> GrpcTransport:
+    """Return a transport, which connects at its first call; `trust` is None without TLS."""
     options: list[tuple[str, Any]] = [
         ("grpc.primary_user_agent", user_agent),
         ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -196,9 +190,8 @@ async def connect(deployment: Deployment, user_agent: str) -> GrpcTransport:
     else:
         options.append(("grpc.http_proxy", deployment.proxy.url))
     target = f"dns:///{deployment.address}"
-    if deployment.insecure:
+    if trust is None:
         return GrpcTransport(lambda: aio.insecure_channel(target, options))
-    trust = await tls.load_trust(deployment)
     if trust.host_name is not None:
         options.append(("grpc.ssl_target_name_override", trust.host_name))
         # Together with this override, the C core accepts only an authority without port.

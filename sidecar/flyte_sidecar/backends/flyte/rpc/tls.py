@@ -14,11 +14,15 @@ from msgspec import Struct
 
 from flyte_sidecar.backends.flyte.endpoint import Deployment, split_endpoint
 from flyte_sidecar.backends.flyte.proxy import Proxy
+from flyte_sidecar.backends.flyte.rpc import tunnel
 from flyte_sidecar.backends.flyte.rpc.error_translation import TLS_HANDSHAKE_FAILED
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 
 HANDSHAKE_TIMEOUT = 10.0
 """Time for fetching the certificate of a server, in seconds."""
+
+
+_END_OF_CERTIFICATE = b"-----END CERTIFICATE-----"
 
 
 class TlsTrust(Struct, frozen=True):
@@ -54,6 +58,54 @@ async def load_trust(deployment: Deployment) -> TlsTrust:
     return TlsTrust(await asyncio.to_thread(_system_certificates))
 
 
+def context_of(trust: TlsTrust) -> ssl.SSLContext:
+    """Return a context for the deployment, which verifies as gRPC does."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if trust.pinned:
+        # Only this certificate is accepted, so its names do not matter.
+        context.check_hostname = False
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    _load(context, trust.root_certificates, only_first=trust.pinned)
+    return context
+
+
+def context_of_others(trust: TlsTrust | None) -> ssl.SSLContext:
+    """Return a context for other hosts: the system's certificates and those of a CA file."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _load(context, _system_certificates())
+    if trust is not None and trust.root_certificates is not None and not trust.pinned:
+        _load(context, trust.root_certificates)
+    return context
+
+
+def unverified_context() -> ssl.SSLContext:
+    """Return a context that accepts any certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _load(context: ssl.SSLContext, pem: bytes | None, *, only_first: bool = False) -> None:
+    """Trust certificates in PEM format, or without them those that gRPC would."""
+    if pem is None:
+        context.load_verify_locations(cafile=_grpc_certificates())
+        return
+    if only_first:
+        pem = pem[: pem.index(_END_OF_CERTIFICATE) + len(_END_OF_CERTIFICATE)]
+    context.load_verify_locations(cadata=pem.decode("ascii", "ignore"))  # comments may be UTF-8
+
+
+def _grpc_certificates() -> str:
+    """Return the path of gRPC's certificates; certifi's in place of its built-in ones."""
+    path = os.environ.get("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH")
+    if path and Path(path).is_file():
+        return path
+    import certifi
+
+    return certifi.where()
+
+
 def _read_ca_file(path: str) -> bytes:
     try:
         file = Path(path)
@@ -87,10 +139,8 @@ async def _pin_current_certificate(deployment: Deployment) -> TlsTrust:
     host, _ = split_endpoint(deployment.address)
     try:
         async with asyncio.timeout(HANDSHAKE_TIMEOUT):
-            unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            unverified.check_hostname = False
-            unverified.verify_mode = ssl.CERT_NONE
-            certificates = _certificate_chain(await _handshake(unverified, deployment))
+            handshake = await _handshake(unverified_context(), deployment)
+            certificates = _certificate_chain(handshake)
             # Python reports the names in a certificate only if it has verified it.
             pinned = ssl.create_default_context(cadata=_pem(certificates).decode())
             pinned.check_hostname = False
@@ -124,17 +174,12 @@ async def _open_tunnel(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, proxy: Proxy, address: str
 ) -> None:
     """Connect to the address through the proxy; raise OSError if the proxy does not connect."""
-    lines = [f"CONNECT {address} HTTP/1.1", f"Host: {address}"]
-    if proxy.authorization is not None:
-        lines.append(f"Proxy-Authorization: {proxy.authorization}")
-    writer.write("\r\n".join([*lines, "", ""]).encode())
+    writer.write(tunnel.connect_request(proxy, address))
     try:
-        head = await reader.readuntil(b"\r\n\r\n")
+        head = await reader.readuntil(tunnel.END_OF_HEAD)
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-        raise OSError("the proxy sent no HTTP response") from None
-    status = head.partition(b"\r\n")[0].decode("latin-1")
-    if status.split(" ")[1:2] != ["200"]:
-        raise OSError(f"the proxy responded with {status!r}")
+        head = b""
+    tunnel.check_connected(head)
 
 
 def _certificate_chain(connection: Any) -> list[bytes]:
