@@ -17,6 +17,7 @@ from flyte_sidecar.backends.flyte.endpoint import (
     org_from_host,
     split_endpoint,
 )
+from tests.backends.flyte.config.cases import LINKS
 
 
 @pytest.mark.parametrize(
@@ -197,22 +198,7 @@ def test_an_explicit_org_takes_precedence_over_the_host_name() -> None:
     assert Deployment(endpoint="10.0.0.7:80", org="other").default_org == "other"
 
 
-@pytest.mark.parametrize(
-    ("endpoint", "insecure", "console"),
-    [
-        ("dns:///acme.example.com", False, "https://acme.example.com"),
-        ("acme.example.com:443", False, "https://acme.example.com:443"),
-        ("https://acme.example.com:8443/", True, "http://acme.example.com:8443"),
-        ("acme.example.com", True, "http://acme.example.com"),
-        ("localhost:8090", True, "http://localhost:8080"),
-        ("dns:///localhost:8090", False, "https://localhost:8080"),
-        ("localhost:8091", True, "http://localhost:8091"),
-        ("localhost", True, "http://localhost"),
-        ("127.0.0.1:8090", True, "http://127.0.0.1:8090"),
-        ("[::1]:8090", True, "http://[::1]:8090"),
-        ("[::1]", True, "http://[::1]"),
-    ],
-)
+@pytest.mark.parametrize(("endpoint", "insecure", "console"), LINKS)
 def test_a_run_has_a_url_in_the_console(endpoint: str, insecure: bool, console: str) -> None:
     deployment = Deployment(endpoint=endpoint, insecure=insecure)
     url = f"{console}/v2/domain/development/project/flytesnacks/runs/r1"

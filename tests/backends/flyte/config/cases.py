@@ -28,6 +28,7 @@ DEFAULTS: dict[str, Any] = {
     "org": None,
     "project": None,
     "domain": None,
+    "console": None,
 }
 """What an empty config resolves to."""
 
@@ -43,20 +44,28 @@ class Case(Struct, frozen=True, kw_only=True):
         Environment variables; `$CASE` in their values is the folder of the case.
     cwd
         The current folder.
+    endpoint
+        The option with this name; the SDK has it only in its command, `cli`.
     entry
-        Which function of the SDK reads the config.
+        What of the SDK reads the config.
     expect
         The values that are not those of `DEFAULTS`.
+    error
+        A part of the error, if the config is rejected.
     sdk
         Those of them that the SDK reads in another way; "error" if it fails.
     """
 
     name: str
-    expect: dict[str, Any]
+    expect: dict[str, Any] = {}
+    error: str | None = None
     files: dict[str, str] = {}
     env: dict[str, str] = {}
     cwd: str = "work"
-    entry: Literal["init_from_config", "init_in_cluster", "init_from_api_key"] = "init_from_config"
+    endpoint: str | None = None
+    entry: Literal["init_from_config", "init_in_cluster", "init_from_api_key", "cli"] = (
+        "init_from_config"
+    )
     sdk: dict[str, Any] | Literal["error"] = {}
 
     def lay_out(self, folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
@@ -103,9 +112,12 @@ def api_key(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def file_case(name: str, text: str, *, sdk: Any = None, **expect: Any) -> Case:
+def file_case(
+    name: str, text: str, *, sdk: Any = None, error: str | None = None, **expect: Any
+) -> Case:
     """Return a case with one file in the home folder."""
-    return Case(name=name, files={HOME: text}, expect=expect, sdk={} if sdk is None else sdk)
+    sdk = {} if sdk is None else sdk
+    return Case(name=name, files={HOME: text}, expect=expect, error=error, sdk=sdk)
 
 
 def env_case(name: str, env: dict[str, str], *, sdk: Any = None, **expect: Any) -> Case:
@@ -118,6 +130,21 @@ def env_case(name: str, env: dict[str, str], *, sdk: Any = None, **expect: Any) 
 def written_endpoint(written: str, endpoint: str, org: str | None = None) -> Case:
     return file_case(f"endpoint {written}", admin(written), endpoint=endpoint, org=org)
 
+
+PROFILES = (
+    admin("h.example", "  insecureSkipVerify: true\n")
+    + "task:\n  project: p\n  domain: development\n"
+    "profiles:\n  staging:\n    admin:\n      endpoint: staging.example\n      insecure: true\n"
+    "    task:\n      domain: staging\n  bare: {}\n"
+)
+OF_PROFILES = {
+    "endpoint": "h.example",
+    "insecure": False,
+    "insecure_skip_verify": True,
+    "project": "p",
+    "domain": "development",
+}
+"""The values at the top of it."""
 
 UNREAD = {"endpoint": None, "org": None}
 """What the SDK reads if it does not read the file."""
@@ -134,6 +161,21 @@ CASES = [
     written_endpoint("https://acme.hosted.example.com", "acme.hosted.example.com", "acme"),
     written_endpoint("http://flyte.example/", "flyte.example"),
     written_endpoint("'dns:///flyte.example'", "flyte.example"),
+    written_endpoint('"dns:///flyte.example:443"', "flyte.example:443"),
+    written_endpoint("http://localhost:30080", "localhost:30080"),
+    written_endpoint("flyte.example/", "flyte.example"),
+    file_case(
+        "an endpoint with a path",
+        admin("flyte.example/api"),
+        error="`admin.endpoint` must be host[:port]",
+        sdk={"endpoint": "flyte.example/api"},
+    ),
+    file_case(
+        "an endpoint in capitals",
+        admin("dns:///Flyte.Example"),
+        endpoint="flyte.example",
+        sdk={"endpoint": "Flyte.Example"},
+    ),
     file_case(
         "endpoint with the scheme twice",
         admin("dns:///dns:///flyte.example"),
@@ -251,21 +293,74 @@ CASES = [
         sdk={"insecure_skip_verify": False},  # it sends no value that has no effect
     ),
     file_case(
+        "a certificate that is not verified",
+        admin("h.example", "  insecureSkipVerify: True\n"),
+        endpoint="h.example",
+        insecure_skip_verify=True,
+    ),
+    file_case(
         "a CA file in the home folder",
         admin("h.example", "  caCertFilePath: ~/ca.pem\n"),
         endpoint="h.example",
         ca_cert_file="$CASE/home/ca.pem",
         sdk={"ca_cert_file": "~/ca.pem"},
     ),
+    # The console. What the SDK reads, it does not use.
+    *(
+        file_case(
+            f"console {written}",
+            admin("h.example") + f"console:\n  endpoint: {written}\n",
+            endpoint="h.example",
+            console=written,
+        )
+        for written in ("dns:///c.example", "c.example:8080", "https://c.example/ui/v2")
+    ),
+    file_case(
+        "a console that is no address",
+        admin("h.example") + "console:\n  endpoint: javascript:x\n",
+        error="`console.endpoint` must be host[:port] or an HTTP URL",
+        sdk={"endpoint": "h.example", "console": "javascript:x"},
+    ),
     # Authentication.
     *(
         file_case(
             f"authType {kind}",
-            admin("h.example", f"  authType: {kind}\n"),
+            admin("h.example", f"  authType: {written}\n"),
             endpoint="h.example",
             auth_type=kind,
         )
         for kind in ("Pkce", "DeviceFlow", "ClientSecret", "Passthrough")
+        for written in (kind, f'"{kind}"')
+    ),
+    *(
+        file_case(
+            f"authType {kind}",
+            admin("h.example", f"  authType: {kind}\n"),
+            error="`admin.authType` must be one of Pkce, DeviceFlow, ClientSecret, Ex",
+            sdk={"endpoint": "h.example", "auth_type": kind},  # creating the client fails
+        )
+        for kind in ("pkce", "device-flow", "ClientCredentials")
+    ),
+    file_case(
+        "a command is required",
+        admin("h.example", "  authType: ExternalCommand\n"),
+        error="ExternalCommand requires `admin.command`",
+        sdk={"endpoint": "h.example", "auth_type": "ExternalCommand"},
+    ),
+    *(
+        file_case(
+            f"scopes {written}",
+            admin("h.example", f"  scopes: {written}\n"),
+            endpoint="h.example",
+            scopes=scopes,
+        )
+        for written, scopes in {
+            "all": ["all"],
+            "all offline": ["all", "offline"],
+            "all,offline": ["all", "offline"],
+            '\'["all", "offline"]\'': ["all", "offline"],
+            "[]": [],
+        }.items()
     ),
     file_case(
         "a command as a list",
@@ -352,6 +447,23 @@ CASES = [
         },
     ),
     Case(
+        name="a file of a secret that is not needed may be missing",
+        files={
+            HOME: admin(
+                "h.example", "  clientSecretLocation: /no/file\n  clientSecretEnvVar: MY_SECRET\n"
+            ),
+        },
+        env={"MY_SECRET": "s3cret"},
+        expect={"endpoint": "h.example", "auth_type": "ClientSecret", "client_secret": "s3cret"},
+        sdk="error",
+    ),
+    file_case(
+        "a missing file of a secret",
+        admin("h.example", "  clientSecretLocation: /no/file\n"),
+        error="`admin.clientSecretLocation` cannot be read",
+        sdk="error",
+    ),
+    Case(
         name="a variable without a secret",
         files={HOME: admin("h.example", "  clientSecretEnvVar: MY_SECRET\n")},
         expect={"endpoint": "h.example"},
@@ -375,6 +487,28 @@ CASES = [
         {"FLYTE_ADMIN_AUTHTYPE": "Pkce", "FLYTE_AUTH_TYPE": "DeviceFlow"},
         auth_type="DeviceFlow",
     ),
+    *(
+        env_case(f"FLYTE_AUTH_TYPE={kind}", {"FLYTE_AUTH_TYPE": kind}, auth_type=kind)
+        for kind in ("Pkce", "DeviceFlow", "ClientSecret", "Passthrough")
+    ),
+    env_case(
+        "a client",
+        {
+            "FLYTE_ADMIN_CLIENTID": "me",
+            "FLYTE_ADMIN_CLIENTSECRETENVVAR": "MY_SECRET",
+            "MY_SECRET": "s3cret",
+        },
+        auth_type="ClientSecret",
+        client_id="me",
+        client_secret="s3cret",
+    ),
+    env_case(
+        "further options of logins",
+        {"FLYTE_ADMIN_HTTPPROXYURL": "http://proxy:1", "FLYTE_ADMIN_DISABLEKEYRING": "true"},
+        http_proxy="http://proxy:1",
+        disable_keyring=True,
+    ),
+    env_case("a console", {"FLYTE_CONSOLE_ENDPOINT": "c.example"}, console="c.example"),
     env_case(
         "a command line",
         {"FLYTE_AUTH_TYPE": "ExternalCommand", "FLYTE_AUTH_COMMAND": "mint --for 'a b'"},
@@ -406,6 +540,34 @@ CASES = [
         },
         expect={"endpoint": "h.example", "insecure": True, "project": "p"},
         sdk=DEFAULTS,
+    ),
+    # Profiles, which the SDK ignores.
+    *(
+        Case(
+            name=f"the profile {profile}",
+            files={HOME: PROFILES},
+            env={"FLYTE_PROFILE": profile, **env},
+            expect={**OF_PROFILES, **expect},
+            sdk=OF_PROFILES,
+        )
+        for profile, env, expect in (
+            ("staging", {}, {"endpoint": "staging.example", "insecure": True, "domain": "staging"}),
+            ("bare", {}, {}),
+        )
+    ),
+    Case(
+        name="variables precede a profile",
+        files={HOME: PROFILES},
+        env={"FLYTE_PROFILE": "staging", "FLYTE_ADMIN_ENDPOINT": "env.example"},
+        expect={**OF_PROFILES, "endpoint": "env.example", "insecure": True, "domain": "staging"},
+        sdk={**OF_PROFILES, "endpoint": "env.example"},
+    ),
+    Case(
+        name="an unknown profile",
+        files={HOME: PROFILES},
+        env={"FLYTE_PROFILE": "prod"},
+        error="FLYTE_PROFILE is 'prod', but $CASE/home/.flyte/config.yaml has no such profile",
+        sdk=OF_PROFILES,
     ),
     # Where files are found.
     Case(
@@ -464,6 +626,13 @@ CASES = [
         expect={"endpoint": "f.example"},
     ),
     Case(
+        name="a file that a variable names is missing",
+        files={HOME: admin("c.example")},
+        env={"UCTL_CONFIG": "$CASE/u.yaml"},
+        error="UCTL_CONFIG: $CASE/u.yaml: cannot be read",
+        sdk="error",
+    ),
+    Case(
         name="~/.union precedes ~/.flyte",
         files={"home/.union/config.yaml": admin("union.example"), HOME: admin("c.example")},
         expect={"endpoint": "union.example"},
@@ -506,6 +675,120 @@ CASES = [
             "auth_type": "ClientSecret",
             "client_id": "me",
             "client_secret": "s3cret",
+        },
+    ),
+    Case(
+        name="an API key without an org, and a file with one",
+        files={HOME: admin("c.example") + "task:\n  org: of-the-file\n  project: p\n"},
+        env={"FLYTE_API_KEY": api_key("acme.h.example:me:s3cret:None")},
+        entry="cli",
+        expect={
+            "endpoint": "acme.h.example",
+            "auth_type": "ClientSecret",
+            "client_id": "me",
+            "client_secret": "s3cret",
+            "org": "of-the-file",
+            "project": "p",
+        },
+    ),
+    Case(
+        name="an API key whose endpoint has a scheme",
+        env={"FLYTE_API_KEY": api_key("dns:///h.example:me:s3cret:acme")},
+        entry="init_from_api_key",
+        expect={
+            "endpoint": "h.example",
+            "auth_type": "ClientSecret",
+            "client_id": "me",
+            "client_secret": "s3cret",
+            "org": "acme",
+        },
+        # It splits at the colon of the scheme.
+        sdk={
+            "endpoint": "dns",
+            "client_id": "///h.example",
+            "client_secret": "me",
+            "org": "s3cret:acme",
+        },
+    ),
+    Case(
+        name="text that is no API key",
+        env={"FLYTE_API_KEY": "acme"},
+        entry="init_from_api_key",
+        error="FLYTE_API_KEY is not an API key",
+        sdk="error",
+    ),
+    # An endpoint as an option.
+    Case(
+        name="the option precedes the file",
+        files={HOME: admin("c.example", "  authType: DeviceFlow\n")},
+        endpoint="https://o.example/",
+        entry="cli",
+        expect={"endpoint": "o.example", "auth_type": "DeviceFlow"},
+    ),
+    Case(
+        name="the option precedes the endpoint of an API key",
+        env={"FLYTE_API_KEY": api_key("h.example:me:s3cret:")},
+        endpoint="o.example",
+        entry="cli",
+        expect={
+            "endpoint": "o.example",
+            "auth_type": "ClientSecret",
+            "client_id": "me",
+            "client_secret": "s3cret",
+        },
+    ),
+    Case(
+        name="credentials of a file for another host",
+        files={HOME: admin("c.example", "  authType: ExternalCommand\n  command: [mint]\n")},
+        endpoint="o.example",
+        entry="cli",
+        error="`admin.command` is for c.example, and not used for o.example (option endpoint)",
+        sdk={"endpoint": "o.example", "auth_type": "ExternalCommand", "command": ["mint"]},
+    ),
+    # Files of a repository that somebody has cloned.
+    Case(
+        name="a command in a file that was only found",
+        files={
+            "work/.flyte/config.yaml": admin(
+                "h.example", "  authType: ExternalCommand\n  command: [mint]\n"
+            )
+        },
+        error="line 4: `admin.command` is not accepted in a file that was only found",
+        sdk={"endpoint": "h.example", "auth_type": "ExternalCommand", "command": ["mint"]},
+    ),
+    Case(
+        name="a command in a file that was found and is named too",
+        files={
+            "work/.flyte/config.yaml": admin(
+                "h.example", "  authType: ExternalCommand\n  command: [mint]\n"
+            )
+        },
+        env={"UCTL_CONFIG": "$CASE/work/.flyte/config.yaml"},
+        expect={"endpoint": "h.example", "auth_type": "ExternalCommand", "command": ["mint"]},
+    ),
+    Case(
+        name="a command of the environment for a file that was only found",
+        files={"work/.flyte/config.yaml": admin("h.example")},
+        env={"FLYTE_AUTH_TYPE": "ExternalCommand", "FLYTE_AUTH_COMMAND": "mint"},
+        error="FLYTE_AUTH_COMMAND: `admin.command` is not sent to h.example",
+        sdk={"endpoint": "h.example", "auth_type": "ExternalCommand", "command": ["mint"]},
+    ),
+    Case(
+        name="what flyte create config writes",
+        files={
+            "work/.flyte/config.yaml": admin(
+                "dns:///acme.h.example", "  authType: DeviceFlow\n  insecure: true\n"
+            )
+            + "image:\n  builder: local\nlocal:\n  persistence: true\n"
+            "task:\n  domain: d\n  org: acme\n  project: p\n"
+        },
+        expect={
+            "endpoint": "acme.h.example",
+            "auth_type": "DeviceFlow",
+            "insecure": True,
+            "org": "acme",
+            "project": "p",
+            "domain": "d",
         },
     ),
     # The pods of tasks.
@@ -576,3 +859,18 @@ CASES = [
         expect={"endpoint": "f.example", "project": "p", "domain": "d"},
     ),
 ]
+
+LINKS = [
+    ("dns:///acme.example.com", False, "https://acme.example.com"),
+    ("acme.example.com:443", False, "https://acme.example.com:443"),
+    ("https://acme.example.com:8443/", True, "http://acme.example.com:8443"),
+    ("acme.example.com", True, "http://acme.example.com"),
+    ("localhost:8090", True, "http://localhost:8080"),
+    ("dns:///localhost:8090", False, "https://localhost:8080"),
+    ("localhost:30080", True, "http://localhost:30080"),
+    ("localhost", True, "http://localhost"),
+    ("127.0.0.1:8090", True, "http://127.0.0.1:8090"),
+    ("[::1]:8090", True, "http://[::1]:8090"),
+    ("[::1]", True, "http://[::1]"),
+]
+"""Endpoints, whether they are insecure, and the console of each, here and in the SDK."""

@@ -6,8 +6,11 @@ import sys
 from unittest import mock
 
 import flyte._initialize as initialize
+import flyte.config
 from flyte._utils import sanitize_endpoint
+from flyte.cli._common import CLIConfig
 from flyte.config._reader import get_config_file
+from flyte.remote._client.controlplane import Console
 
 
 def read(case):
@@ -21,7 +24,10 @@ def read(case):
         client.update(arguments)
 
     with mock.patch.object(initialize, "_initialize_client", record):
-        getattr(initialize, case["entry"])()
+        if case["entry"] == "cli":
+            CLIConfig(flyte.config.auto(), None, endpoint=case["endpoint"], insecure=None).init()
+        else:
+            getattr(initialize, case["entry"])()
     session = initialize._init_config
     if client.get("api_key"):
         from flyte.remote._client.auth._auth_utils import decode_api_key
@@ -46,17 +52,22 @@ def read(case):
         "org": session.org,
         "project": session.project,
         "domain": session.domain,
+        "console": flyte.config.auto().platform.console_endpoint,
     }
 
 
 def main():
-    results = []
-    for case in json.load(sys.stdin):
+    request, results = json.load(sys.stdin), []
+    for case in request["cases"]:
         try:
             results.append(read(case))
         except Exception as error:
             results.append(f"error: {error!r}")
-    sys.stdout.write("\n" + json.dumps(results) + "\n")
+    links = [
+        Console(sanitize_endpoint(endpoint), insecure).action_url("p", "d", "r1", "a/1")
+        for endpoint, insecure, _ in request["links"]
+    ]
+    sys.stdout.write("\n" + json.dumps({"cases": results, "links": links}) + "\n")
 
 
 main()

@@ -13,7 +13,7 @@ import pytest
 
 from flyte_sidecar.backends.flyte.config import Config, ConfigError, Overrides, load
 from flyte_sidecar.backends.flyte.endpoint import split_endpoint
-from tests.backends.flyte.config.cases import CASES, Case
+from tests.backends.flyte.config.cases import CASES, LINKS, Case
 from tests.conftest import run
 from tests.flyte_sdk import flyte_version, pip
 
@@ -39,6 +39,7 @@ def resolved(config: Config) -> dict[str, Any]:
         "org": deployment.default_org,
         "project": deployment.project,
         "domain": deployment.domain,
+        "console": deployment.console,
     }
 
 
@@ -50,11 +51,14 @@ def test_a_config_resolves_as_documented(
     environment = case.lay_out(folder, os.environ)
     monkeypatch.setenv("HOME", environment["HOME"])
     monkeypatch.chdir(folder / case.cwd)
-    if case.expected(folder)["endpoint"] is None:
-        with pytest.raises(ConfigError, match="requires an endpoint"):
-            load(Overrides(), environment)
+    options, expected = Overrides(endpoint=case.endpoint), case.expected(folder)
+    error = "requires an endpoint" if expected["endpoint"] is None else None
+    if error := case.error or error:
+        with pytest.raises(ConfigError) as raised:
+            load(options, environment)
+        assert error.replace("$CASE", str(folder)) in str(raised.value)
     else:
-        assert resolved(load(Overrides(), environment)) == case.expected(folder)
+        assert resolved(load(options, environment)) == expected
 
 
 @pytest.mark.versions
@@ -70,12 +74,14 @@ def test_the_sdk_resolves_every_config_as_the_cases_say(tmp_path: Path) -> None:
         folder = tmp_path / f"case{number}"
         environment = case.lay_out(folder, os.environ)
         cwd = str(folder / case.cwd)
-        requests.append({"env": environment, "folder": cwd, "entry": case.entry})
+        entry = {"entry": case.entry, "endpoint": case.endpoint}
+        requests.append({"env": environment, "folder": cwd, **entry})
         expected.append(case.expected_of_sdk(folder))
-    done = run(python, READ_WITH_SDK, env=dict(os.environ), input=json.dumps(requests))
+    request = json.dumps({"cases": requests, "links": LINKS})
+    done = run(python, READ_WITH_SDK, env=dict(os.environ), input=request)
     assert done.returncode == 0, done.stderr
     actual = json.loads(done.stdout.splitlines()[-1])
-    named = zip((case.name for case in CASES), actual, expected, strict=True)
+    named = zip((case.name for case in CASES), actual["cases"], expected, strict=True)
     differences = {
         name: {key: found[key] for key in found if found[key] != wanted[key]}
         if isinstance(found, dict) and isinstance(wanted, dict)
@@ -84,3 +90,5 @@ def test_the_sdk_resolves_every_config_as_the_cases_say(tmp_path: Path) -> None:
         if found != wanted and not (wanted == "error" and str(found).startswith("error"))
     }
     assert differences == {}
+    page = "v2/domain/d/project/p/runs/r1?i=a%2F1"
+    assert actual["links"] == [f"{console}/{page}" for *_, console in LINKS]
