@@ -33,6 +33,7 @@ from flyte_sidecar.backends.flyte.auth.login_store import (
 )
 from flyte_sidecar.backends.flyte.credentials import Credentials, Secret
 from flyte_sidecar.backends.flyte.endpoint import Deployment
+from tests.conftest import run
 
 SERVICE = "Flyte.example.com:443"
 IN_KEYRING = Place("keyring", "tokens", "the keyring (file PlaintextKeyring)")
@@ -513,6 +514,40 @@ async def test_a_read_can_be_cancelled_while_a_keyring_blocks(blocking: Blocking
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading
+
+
+BLOCKED = """
+import asyncio
+from flyte_sidecar.backends.flyte.auth import login_store
+from flyte_sidecar.backends.flyte.endpoint import Deployment
+
+login_store.STORE_TIMEOUT = 0.05
+print(asyncio.run(login_store.LoginStore(Deployment(endpoint="h")).read()))
+"""
+
+BLOCKING_BACKEND = """
+import threading
+import keyring.backend
+
+class Keyring(keyring.backend.KeyringBackend):
+    priority = 1
+
+    def get_password(self, service, username):
+        threading.Event().wait()
+
+    set_password = delete_password = get_password
+"""
+
+
+def test_a_keyring_that_never_responds_does_not_keep_the_process_alive(home: Path) -> None:
+    (home / "blocking_backend.py").write_text(BLOCKING_BACKEND)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(home),
+        "PYTHON_KEYRING_BACKEND": "blocking_backend.Keyring",
+    }
+    done = run(sys.executable, "-c", BLOCKED, env=environment)
+    assert (done.stdout, done.stderr, done.returncode) == ("None\n", "", 0)
 
 
 async def test_what_a_backend_prints_does_not_reach_stdout(
