@@ -7,7 +7,9 @@ import logging
 import stat
 import subprocess
 import sys
-from contextlib import AsyncExitStack
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,10 +21,11 @@ SERVICE = "flyte.example.com:443"
 
 HOLD = f"""
 import asyncio, sys
+from pathlib import Path
 from flyte_sidecar.backends.flyte.auth.login_locks import login_lock
 
 async def hold():
-    async with login_lock({SERVICE!r}, "refresh", 60):
+    async with login_lock(Path(sys.argv[1]), {SERVICE!r}, "refresh", 60):
         print("held", flush=True)
         sys.stdin.read()
 
@@ -30,23 +33,30 @@ asyncio.run(hold())
 """
 
 
-@pytest.fixture(autouse=True)
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder for the state of the user's programs, which does not exist yet."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    return tmp_path / "state"
+Lock = Callable[..., AbstractAsyncContextManager[None]]
 
 
-def holder() -> subprocess.Popen[bytes]:
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """The folder for the state of all sidecars, which does not exist yet."""
+    return tmp_path / "flyte-sidecar"
+
+
+@pytest.fixture
+def lock(state: Path) -> Lock:
+    return partial(login_lock, state)
+
+
+def holder(state: Path) -> subprocess.Popen[bytes]:
     """Start a process that holds the lock until its stdin ends."""
-    command = [sys.executable, "-c", HOLD]
+    command = [sys.executable, "-c", HOLD, str(state)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"held\n"
     return process
 
 
-async def is_free(purpose: Purpose = "refresh", service: str = SERVICE) -> bool:
+async def is_free(lock: Lock, purpose: Purpose = "refresh", service: str = SERVICE) -> bool:
     """Return whether nobody holds the lock."""
     lines: list[str] = []
     handler = logging.Handler()
@@ -55,7 +65,7 @@ async def is_free(purpose: Purpose = "refresh", service: str = SERVICE) -> bool:
     log.addHandler(handler)
     level, log.level = log.level, logging.INFO
     try:
-        async with login_lock(service, purpose, 0):
+        async with lock(service, purpose, 0):
             pass
     finally:
         log.removeHandler(handler)
@@ -64,75 +74,82 @@ async def is_free(purpose: Purpose = "refresh", service: str = SERVICE) -> bool:
     return not lines
 
 
-async def test_one_process_at_a_time_holds_a_lock() -> None:
-    with holder() as process:
-        assert not await is_free()
-        assert await is_free("login")
-        assert await is_free(service="other.example.com:443")
-        waiting = asyncio.ensure_future(acquire())
+async def test_one_process_at_a_time_holds_a_lock(lock: Lock, state: Path) -> None:
+    with holder(state) as process:
+        assert not await is_free(lock)
+        assert await is_free(lock, "login")
+        assert await is_free(lock, service="other.example.com:443")
+        waiting = asyncio.ensure_future(acquire(lock))
         process.communicate(timeout=TEST_TIMEOUT)
         await waiting
-    assert await is_free()
+    assert await is_free(lock)
 
 
-async def acquire() -> None:
-    async with login_lock(SERVICE, "refresh", TEST_TIMEOUT):
-        assert not await is_free()
+async def acquire(lock: Lock) -> None:
+    async with lock(SERVICE, "refresh", TEST_TIMEOUT):
+        assert not await is_free(lock)
 
 
-async def test_a_killed_process_holds_no_lock() -> None:
-    with holder() as process:
+async def test_a_killed_process_holds_no_lock(lock: Lock, state: Path) -> None:
+    with holder(state) as process:
         process.kill()
         process.wait(TEST_TIMEOUT)
-        assert await is_free()
+        assert await is_free(lock)
 
 
-async def test_two_connections_of_one_process_share_the_lock_too() -> None:
-    async with login_lock(SERVICE, "refresh", 0):
-        waiting = asyncio.ensure_future(acquire())
-        assert not await is_free()
+async def test_two_connections_of_one_process_share_the_lock_too(lock: Lock) -> None:
+    async with lock(SERVICE, "refresh", 0):
+        waiting = asyncio.ensure_future(acquire(lock))
+        assert not await is_free(lock)
         assert not waiting.done()
     await waiting
-    assert await is_free()
+    assert await is_free(lock)
 
 
-async def test_a_wait_for_a_lock_can_be_cancelled() -> None:
-    async with login_lock(SERVICE, "refresh", 0):
-        waiting = asyncio.ensure_future(acquire())
+async def test_a_wait_for_a_lock_can_be_cancelled(lock: Lock) -> None:
+    async with lock(SERVICE, "refresh", 0):
+        waiting = asyncio.ensure_future(acquire(lock))
         await asyncio.sleep(0)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-    assert await is_free()
+    assert await is_free(lock)
 
 
-async def test_a_failure_under_the_lock_releases_it() -> None:
+async def test_a_failure_under_the_lock_releases_it(lock: Lock) -> None:
     with pytest.raises(ValueError, match="failed"):
-        async with login_lock(SERVICE, "refresh", 0):
+        async with lock(SERVICE, "refresh", 0):
             raise ValueError("failed")
-    assert await is_free()
+    assert await is_free(lock)
 
 
-async def test_the_folder_is_private_and_names_no_deployment(state: Path) -> None:
-    async with login_lock(SERVICE, "refresh", 0):
-        folder = state / "flyte-sidecar" / "locks"
+async def test_the_folder_is_private_and_names_no_deployment(lock: Lock, state: Path) -> None:
+    async with lock(SERVICE, "refresh", 0):
+        folder = state / "locks"
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         assert stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
         assert [path for path in folder.iterdir() if "example" in path.name] == []
 
 
-@pytest.mark.parametrize("missing", ["the folder", "the package"])
+@pytest.mark.parametrize("missing", ["the folder", "the home", "the package"])
 async def test_without_a_lock_work_goes_on(
-    missing: str, state: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    missing: str,
+    lock: Lock,
+    state: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     if missing == "the folder":
         state.write_bytes(b"")  # noqa: ASYNC240 - nothing else runs
-        reason = "Not a directory"
+        reason = "File exists"
+    elif missing == "the home":
+        lock = partial(login_lock, None)
+        reason = "the home folder is unknown"
     else:
         monkeypatch.setitem(sys.modules, "filelock", None)
         reason = "ModuleNotFoundError"
     async with AsyncExitStack() as stack:
         with caplog.at_level(logging.INFO):
-            await stack.enter_async_context(login_lock(SERVICE, "refresh", 0))
-            await stack.enter_async_context(login_lock(SERVICE, "refresh", 0))
+            await stack.enter_async_context(lock(SERVICE, "refresh", 0))
+            await stack.enter_async_context(lock(SERVICE, "refresh", 0))
     assert caplog.messages == [f"no lock between sidecars for the refresh of logins: {reason}"] * 2

@@ -54,7 +54,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home folder, and the plain-text backend of keyrings.alt in it."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyrings.alt.file.PlaintextKeyring")
     monkeypatch.setattr(keyring.core, "_keyring_backend", None)
     return tmp_path
@@ -69,7 +68,7 @@ def deployment(config_file: Path | None = None, **credentials: Any) -> Deploymen
 
 
 def store(config_file: Path | None = None, **credentials: Any) -> LoginStore:
-    return LoginStore(deployment(config_file, **credentials))
+    return LoginStore(deployment(config_file, **credentials), None)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +140,7 @@ async def test_a_broken_entry_is_no_login(entry: str) -> None:
         def get(self, service: str, user: str) -> str | None:
             return entry if user == "tokens" else None
 
-    assert await LoginStore(deployment(), [Broken()]).read() is None
+    assert await LoginStore(deployment(), None, [Broken()]).read() is None
 
 
 @given(st.text())
@@ -150,7 +149,7 @@ def test_an_arbitrary_entry_never_raises(entry: str) -> None:
         def get(self, service: str, user: str) -> str | None:
             return entry
 
-    found = asyncio.run(LoginStore(deployment(), [Arbitrary()]).read())
+    found = asyncio.run(LoginStore(deployment(), None, [Arbitrary()]).read())
     assert found is None or found.login.access_token.reveal().isascii()
 
 
@@ -188,7 +187,7 @@ async def test_the_older_form_can_be_renewed_after_half_of_it_was_written() -> N
             super().set(service, user, password)
 
     full = Full()
-    halved = LoginStore(deployment(), [full])
+    halved = LoginStore(deployment(), None, [full])
     assert not await halved.write(login("a2", "r2"), Place("keyring", "separate", ""))
     assert halved.failure == "the disk is full"
     assert full.entries == {(SERVICE, "refresh_token"): "r2"}
@@ -522,7 +521,7 @@ from flyte_sidecar.backends.flyte.auth import login_store
 from flyte_sidecar.backends.flyte.endpoint import Deployment
 
 login_store.STORE_TIMEOUT = 0.05
-print(asyncio.run(login_store.LoginStore(Deployment(endpoint="h")).read()))
+print(asyncio.run(login_store.LoginStore(Deployment(endpoint="h"), None).read()))
 """
 
 BLOCKING_BACKEND = """

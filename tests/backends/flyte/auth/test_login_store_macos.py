@@ -41,7 +41,7 @@ def program(tmp_path: Path) -> str:
 
 @pytest.fixture
 def store(program: str, keychain: Path) -> LoginStore:
-    return LoginStore(Deployment(endpoint=SERVICE), [MacosKeychain(program)])
+    return LoginStore(Deployment(endpoint=SERVICE), None, [MacosKeychain(program)])
 
 
 def login(access: str, refresh: str | None) -> Login:
@@ -125,7 +125,7 @@ async def test_a_keychain_that_cannot_be_read_is_no_login(
 
 
 async def test_without_the_program_there_is_no_login() -> None:
-    store = LoginStore(Deployment(endpoint=SERVICE), [MacosKeychain("/no/such/program")])
+    store = LoginStore(Deployment(endpoint=SERVICE), None, [MacosKeychain("/no/such/program")])
     assert await store.read() is None
     assert store.failure == "/no/such/program cannot be run: FileNotFoundError"
 

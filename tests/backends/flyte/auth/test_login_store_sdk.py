@@ -58,7 +58,7 @@ async def share(python: Path, backend: str, endpoint: str, kind: StoreKind, form
 
     assert sdk("retrieve") is None
     sdk("store", "access", "refresh")
-    store = LoginStore(Deployment(endpoint=endpoint))
+    store = LoginStore(Deployment(endpoint=endpoint), None)
     found = await store.read()
     assert found is not None
     assert found.login == Login(Secret("access"), Secret("refresh"))

@@ -20,7 +20,7 @@ from flyte_sidecar.backends.flyte.endpoint import Deployment
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 
 def store():
-    return LoginStore(Deployment(endpoint="flyte.example.com"))
+    return LoginStore(Deployment(endpoint="flyte.example.com"), None)
 
 async def main():
     keyring.set_password("flyte.example.com", "refresh_token", "r")

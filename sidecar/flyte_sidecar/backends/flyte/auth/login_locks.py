@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from errno import ENOENT
 from hashlib import sha256
+from pathlib import Path
 from typing import Literal
 
 Purpose = Literal["refresh", "login"]
@@ -14,11 +16,15 @@ logger = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def login_lock(service: str, purpose: Purpose, timeout: float) -> AsyncIterator[None]:
+async def login_lock(
+    state_folder: Path | None, service: str, purpose: Purpose, timeout: float
+) -> AsyncIterator[None]:
     """Hold a lock. Without it, work goes on: then two sidecars may do the same, and log that.
 
     Parameters
     ----------
+    state_folder
+        The user's folder for the state of all sidecars; None if it is unknown.
     service
         What the login is for.
     timeout
@@ -27,9 +33,10 @@ async def login_lock(service: str, purpose: Purpose, timeout: float) -> AsyncIte
     lock = None
     try:
         from filelock import AsyncFileLock, Timeout
-        from platformdirs import user_state_path
 
-        folder = user_state_path("flyte-sidecar", appauthor=False) / "locks"
+        if state_folder is None:
+            raise FileNotFoundError(ENOENT, "the home folder is unknown")
+        folder = state_folder / "locks"
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
         name = f"{sha256(service.encode()).hexdigest()[:32]}.{purpose}.lock"

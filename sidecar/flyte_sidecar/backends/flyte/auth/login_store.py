@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Concatenate, Literal, ParamSpec, TypeVar
 
 import msgspec
@@ -86,6 +87,8 @@ class LoginStore:
     ----------
     deployment
         Its endpoint names the login. Its config may exclude stored logins.
+    state_folder
+        The user's folder for the state of all sidecars; None if it is unknown.
     stores
         Where logins are stored, in the order in which they are read; None for those of the user.
 
@@ -96,10 +99,14 @@ class LoginStore:
     """
 
     def __init__(
-        self, deployment: Deployment, stores: Sequence[PasswordStore] | None = None
+        self,
+        deployment: Deployment,
+        state_folder: Path | None,
+        stores: Sequence[PasswordStore] | None = None,
     ) -> None:
         credentials = deployment.credentials
         self._disabled: str | None = None
+        self._state_folder = state_folder
         self._sdk_service = service_name(deployment.endpoint)
         self._service = self._sdk_service
         if credentials.proxy_command is not None:
@@ -149,7 +156,7 @@ class LoginStore:
         timeout
             Seconds to wait for it. Afterwards, the work is done without the lock.
         """
-        return login_lock(self._service, purpose, timeout)
+        return login_lock(self._state_folder, self._service, purpose, timeout)
 
     async def _run(
         self,
