@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import grpc
 
 from tests.fake_runservice import projects
+from tests.fake_runservice.auth import Auth
 from tests.fake_runservice.faults import Faults
 from tests.fake_runservice.hostile import Hostile
 from tests.fake_runservice.model import Model
@@ -44,6 +45,7 @@ class Server:
         self.model = model
         self.service = Service(model)
         self.hostile = Hostile(self.service.handlers())
+        self.auth = Auth()
         self._host = host
         self._port = port
         self._tls = tls
@@ -112,9 +114,15 @@ class Server:
     async def _start(self) -> None:
         if self._server is not None:
             raise RuntimeError("the server is already started")
-        server = grpc.aio.server(options=_OPTIONS)
-        handlers = self.hostile, self.service.handlers(), projects.handlers(self.model)
-        server.add_generic_rpc_handlers(handlers)
+        server = grpc.aio.server(interceptors=[self.auth], options=_OPTIONS)
+        server.add_generic_rpc_handlers(
+            (
+                self.hostile,
+                self.service.handlers(),
+                projects.handlers(self.model),
+                self.auth.handlers(),
+            )
+        )
         if self._tls is None:
             self._port = server.add_insecure_port(self.endpoint)
         else:

@@ -66,6 +66,13 @@ class Timing(Struct, frozen=True, kw_only=True):
         Rate of the runs that are listed in the complete listings of an inbox.
     unknown_run_interval
         Interval between checks whether a watched run exists.
+    login_timeout
+        Time for a person to finish a login.
+    login_retry_interval
+        How long requests fail at once after a login that a person did not finish.
+    device_poll_interval, device_slow_down
+        Interval between checks whether a login on another device is finished, unless the identity
+        provider asks for another, and how much it grows if the provider asks for that.
     """
 
     now: Callable[[], datetime] = now
@@ -94,6 +101,10 @@ class Timing(Struct, frozen=True, kw_only=True):
     max_inbox_interval: float = 13.0
     runs_per_second: float = 100.0
     unknown_run_interval: float = 5.0
+    login_timeout: float = 300.0
+    login_retry_interval: float = 60.0
+    device_poll_interval: float = 5.0
+    device_slow_down: float = 5.0
 
     def backoff(self, failures: int) -> float:
         """Return the delay in seconds before a retry after consecutive failures, with jitter.

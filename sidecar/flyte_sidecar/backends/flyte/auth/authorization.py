@@ -36,5 +36,8 @@ class Authenticator(Protocol):
         renewal without a person goes on, so that no rotated token is lost.
         """
 
+    async def login(self) -> None:
+        """Obtain new headers, whether those in use are still valid or not; may ask a person."""
+
     async def close(self) -> None:
         """End a login; wait until tokens that were received are stored."""

@@ -1,0 +1,41 @@
+"""Logins that a person must finish: what all of them have in common."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flyte_sidecar.backends.flyte.auth.interaction import LoginPrompt, LoginRequest
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
+
+
+def login_failed(reason: str) -> RpcError:
+    """Return the error of a login, with the remedy."""
+    return RpcError("UNAUTHENTICATED", f"{reason}: run `flyte-sidecar login` to log in")
+
+
+def nobody_finished(timeout: float) -> RpcError:
+    """Return the error of a login that nobody finished in time, in seconds."""
+    time = f"{timeout / 60:g} minutes" if timeout >= 60 else f"{timeout:g} s"
+    return login_failed(f"nobody finished the login within {time}")
+
+
+def denied() -> RpcError:
+    """Return the error of a login that a person, or the provider, denied."""
+    return login_failed("the login was denied")
+
+
+@contextmanager
+def shown(prompt: LoginPrompt, login: LoginRequest) -> Iterator[None]:
+    """Show a login to a person until the work inside ends."""
+    prompt.required(login)
+    try:
+        yield
+    except RpcError as error:
+        prompt.ended(login, error.message)
+        raise
+    except asyncio.CancelledError:
+        prompt.ended(login, "the login was cancelled")
+        raise
+    prompt.ended(login, None)

@@ -1,0 +1,50 @@
+"""Opening the user's browser."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from asyncio.subprocess import DEVNULL
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+logger = logging.getLogger(__name__)
+
+_OPEN = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1], new=2))"
+
+_SIGNS = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME")
+"""Environment variables of which one is set where a browser can be opened."""
+
+
+def has_browser(environment: Mapping[str, str] = os.environ) -> bool:
+    """Return whether this machine probably has a browser that the user sees."""
+    return sys.platform in ("darwin", "win32") or any(map(environment.get, _SIGNS))
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[None]:
+    """Open a URL in the user's browser; a failure is only logged.
+
+    Another process does it, since a browser may write to its standard output, and may not return
+    before it is closed. That process ends with the work inside; the browser does not.
+    """
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-c", _OPEN, url),
+            stdin=DEVNULL,
+            stdout=DEVNULL,
+            stderr=DEVNULL,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        logger.info("the browser cannot be opened: %s", getattr(error, "strerror", None))
+        yield
+        return
+    try:
+        yield
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()

@@ -1,0 +1,91 @@
+"""The login in a browser on this machine: the code flow with PKCE (RFC 7636, RFC 8252)."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import nullcontext
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from flyte_sidecar.backends.flyte.auth.attended import login_failed, nobody_finished, shown
+from flyte_sidecar.backends.flyte.auth.browser import opened
+from flyte_sidecar.backends.flyte.auth.discovery import OAuthConfig
+from flyte_sidecar.backends.flyte.auth.interaction import LoginPrompt, LoginRequest
+from flyte_sidecar.backends.flyte.auth.login_store import Login
+from flyte_sidecar.backends.flyte.auth.loopback_listener import LoopbackListener
+from flyte_sidecar.backends.flyte.auth.oauth import OAuthError, TokenClient
+from flyte_sidecar.backends.flyte.timing import Timing
+
+if TYPE_CHECKING:
+    from oauthlib.oauth2 import WebApplicationClient
+
+SECRET_LENGTH = 64
+"""Length of the state and of the code verifier, in characters."""
+
+
+async def log_in_by_browser(
+    config: OAuthConfig,
+    tokens: TokenClient,
+    prompt: LoginPrompt,
+    address: str,
+    timing: Timing,
+    *,
+    open_browser: bool,
+) -> Login:
+    """Show the provider's page to a person, and return the login after they have finished it.
+
+    Parameters
+    ----------
+    address
+        Of the deployment, for the person.
+    open_browser
+        Whether this machine has a browser; otherwise the person forwards the port to one.
+
+    Raises
+    ------
+    RpcError
+        If it is denied, or not finished in time.
+    """
+    from oauthlib.common import generate_token
+    from oauthlib.oauth2 import WebApplicationClient
+
+    if not config.authorization_endpoint:
+        raise login_failed("the deployment announces no authorization endpoint")
+    client = WebApplicationClient(config.client_id)
+    verifier = client.create_code_verifier(SECRET_LENGTH)
+    state = generate_token(SECRET_LENGTH)
+    async with LoopbackListener(config.redirect_uri, state) as listener:
+        url = _authorization_url(config, client, listener.redirect_uri, state, verifier)
+        message = f"To log in to {address}, open {url}"
+        if not open_browser:
+            message += f" on this machine, or where its port {listener.port} is forwarded to"
+        expires_at = timing.now() + timedelta(seconds=timing.login_timeout)
+        login = LoginRequest(url, None, message, expires_at)
+        with shown(prompt, login):
+            try:
+                async with asyncio.timeout(timing.login_timeout):
+                    async with opened(url) if open_browser else nullcontext():
+                        code = await listener.code
+            except TimeoutError:
+                raise nobody_finished(timing.login_timeout) from None
+            try:
+                return await tokens.exchange_code(code, listener.redirect_uri, verifier)
+            except OAuthError as error:
+                raise login_failed(f"the login was refused: {error.reason}") from None
+
+
+def _authorization_url(
+    config: OAuthConfig, client: WebApplicationClient, redirect_uri: str, state: str, verifier: str
+) -> str:
+    scheme, _, rest = config.authorization_endpoint.partition("://")
+    # oauthlib rejects http, which is secure on a loopback address.
+    url: str = client.prepare_request_uri(
+        f"https://{rest}",
+        redirect_uri=redirect_uri,
+        scope=[*config.scopes],
+        state=state,
+        code_challenge=client.create_code_challenge(verifier, "S256"),
+        code_challenge_method="S256",
+        audience=config.audience,
+    )
+    return f"{scheme}://{url.removeprefix('https://')}"

@@ -1,0 +1,232 @@
+"""Logins of people: refreshed without them where possible, and shared with other processes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+from functools import partial
+
+from flyte_sidecar._futures import wait_all
+from flyte_sidecar.backends.flyte.auth.attended import login_failed, nobody_finished
+from flyte_sidecar.backends.flyte.auth.authorization import Authorization
+from flyte_sidecar.backends.flyte.auth.browser import has_browser
+from flyte_sidecar.backends.flyte.auth.browser_login import log_in_by_browser
+from flyte_sidecar.backends.flyte.auth.device_login import log_in_by_device
+from flyte_sidecar.backends.flyte.auth.discovery import Discovery
+from flyte_sidecar.backends.flyte.auth.headers import bearer
+from flyte_sidecar.backends.flyte.auth.interaction import LoginPrompt, may_ask
+from flyte_sidecar.backends.flyte.auth.login_store import Login, LoginStore, Place
+from flyte_sidecar.backends.flyte.auth.oauth import OAuthError, TokenClient, open_token_client
+from flyte_sidecar.backends.flyte.auth.shared_task import SharedTask
+from flyte_sidecar.backends.flyte.credentials import Secret
+from flyte_sidecar.backends.flyte.endpoint import Deployment
+from flyte_sidecar.backends.flyte.rpc.http_client import HttpClient
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
+from flyte_sidecar.backends.flyte.timing import Timing
+
+logger = logging.getLogger(__name__)
+
+REFRESH_LOCK_TIMEOUT = 60.0
+"""Time to wait for another process that refreshes the login, in seconds."""
+
+CLOSE_TIMEOUT = 10.0
+"""Time for a refresh to end and be stored when the authenticator is closed, in seconds."""
+
+
+class OAuthAuthenticator:
+    """An `Authenticator` for the kinds Pkce and DeviceFlow.
+
+    Parameters
+    ----------
+    discovery, http
+        How and through what the identity provider is reached.
+    store
+        The login that all processes of the user share.
+    prompt
+        Shows logins to a person.
+    """
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        discovery: Discovery,
+        http: HttpClient,
+        store: LoginStore,
+        prompt: LoginPrompt,
+        timing: Timing,
+    ) -> None:
+        self._address = deployment.address
+        self._by_device = deployment.credentials.auth_type == "DeviceFlow"
+        self._discovery = discovery
+        self._http = http
+        self._store = store
+        self._prompt = prompt
+        self._timing = timing
+        self._current: Authorization | None = None
+        self._login: Login | None = None
+        self._place: Place | None = None
+        self._spent: Secret[str] | None = None
+        self._loaded = False
+        self._failure: tuple[float, RpcError] | None = None
+        self._loading: SharedTask[None] = SharedTask()
+        self._renewing: SharedTask[Authorization | None] = SharedTask(detached=True)
+        self._asking: SharedTask[Authorization] = SharedTask()
+        self._saving: set[asyncio.Task[None]] = set()
+
+    async def current(self) -> Authorization | None:
+        if not self._loaded:
+            await self._loading.join(self._load)
+        return self._current
+
+    async def renew(self, rejected: Authorization | None) -> Authorization:
+        if self._current is not None and self._current != rejected:
+            return self._current
+        renewed = await self._renewing.join(partial(self._renew, rejected))
+        if renewed is not None:
+            return renewed
+        if not may_ask():
+            raise login_failed("the login is missing or has expired")
+        if self._failure is not None:
+            failed_at, failure = self._failure
+            if asyncio.get_running_loop().time() < failed_at + self._timing.login_retry_interval:
+                raise RpcError(failure.status, failure.message)
+        return await self._asking.join(partial(self._ask, rejected))
+
+    async def login(self) -> None:
+        """Obtain a login that is certainly valid, with the help of a person if necessary.
+
+        Raises
+        ------
+        RpcError
+            If that fails.
+        """
+        rejected = await self.current()
+        self._failure = None
+        await self.renew(rejected)
+
+    async def close(self) -> None:
+        await self._asking.close()
+        await self._loading.close()
+        await self._renewing.close(CLOSE_TIMEOUT)
+        await wait_all(self._saving, CLOSE_TIMEOUT)
+
+    async def _load(self) -> None:
+        """Use the login that is stored, if there is one."""
+        await self._adopt(await self._stored(), None)
+        self._loaded = True
+
+    async def _renew(self, rejected: Authorization | None) -> Authorization | None:
+        """Return other headers than the rejected ones; None if a person has to log in."""
+        async with self._store.lock("refresh", REFRESH_LOCK_TIMEOUT):
+            stored = await self._stored()
+            if (adopted := await self._adopt(stored, rejected)) is not None:
+                return adopted
+            refresh_token = next(
+                (
+                    login.refresh_token
+                    for login in (stored, self._login)
+                    if login and login.refresh_token
+                ),
+                None,
+            )
+            if refresh_token is None or refresh_token == self._spent:
+                return None
+            renewed = await self._refresh(refresh_token)
+            if renewed is not None:
+                await self._store.write(renewed, self._place)
+                return await self._use(renewed)
+            # The flyte command takes no lock, so it may have used the refresh token meanwhile.
+            found = await self._stored()
+            return await self._adopt(found, rejected) if found != stored else None
+
+    async def _refresh(self, refresh_token: Secret[str]) -> Login | None:
+        """Return a refreshed login; None if the identity provider refuses."""
+        tokens = await self._token_client()
+        try:
+            return await tokens.refresh(refresh_token.reveal(), with_scopes=self._by_device)
+        except OAuthError as error:
+            self._spent = refresh_token
+            logger.info("the identity provider refuses to refresh the login: %s", error.reason)
+            return None
+
+    async def _ask(self, rejected: Authorization | None) -> Authorization:
+        """Return headers after a person has logged in, here or in another process."""
+        try:
+            async with AsyncExitStack() as stack:
+                await self._acquire_login_lock(stack)
+                if (adopted := await self._adopt(await self._stored(), rejected)) is not None:
+                    return adopted
+                login = await self._log_in()
+                authorization = await self._use(login)
+                saving = asyncio.create_task(self._save(login))
+                self._saving.add(saving)
+                saving.add_done_callback(self._saving.discard)
+                await asyncio.shield(saving)
+                return authorization
+        except RpcError as error:
+            if error.status == "UNAUTHENTICATED":
+                self._failure = (asyncio.get_running_loop().time(), error)
+            raise
+
+    async def _acquire_login_lock(self, stack: AsyncExitStack) -> None:
+        """Wait while a person logs in for another process."""
+        timeout = self._timing.login_timeout
+        try:
+            async with asyncio.timeout(timeout):
+                await stack.enter_async_context(self._store.lock("login", 2 * timeout))
+        except TimeoutError:
+            raise nobody_finished(timeout) from None
+
+    async def _log_in(self) -> Login:
+        tokens = await self._token_client()
+        config = await self._discovery.config()
+        open_browser = has_browser()
+        if self._by_device and not config.device_endpoint:
+            raise login_failed("the deployment announces no device authorization endpoint")
+        if self._by_device or (config.device_endpoint and not open_browser):
+            try:
+                code = await tokens.start_device_login()
+            except OAuthError as error:
+                if self._by_device:
+                    raise login_failed(f"the login was refused: {error.reason}") from None
+                logger.info("no login by a code: %s", error.reason)
+            else:
+                return await log_in_by_device(
+                    code, tokens, self._prompt, self._address, self._timing
+                )
+        return await log_in_by_browser(
+            config, tokens, self._prompt, self._address, self._timing, open_browser=open_browser
+        )
+
+    async def _save(self, login: Login) -> None:
+        async with self._store.lock("refresh", REFRESH_LOCK_TIMEOUT):
+            await self._store.write(login, self._place)
+
+    async def _stored(self) -> Login | None:
+        stored = await self._store.read()
+        if stored is None:
+            return None
+        self._place = stored.place
+        return stored.login
+
+    async def _adopt(
+        self, login: Login | None, rejected: Authorization | None
+    ) -> Authorization | None:
+        """Return the headers of a stored login if they were not rejected, and use them."""
+        if login is None or not login.access_token.reveal():
+            return None
+        authorization = await self._authorization(login)
+        return None if authorization == rejected else await self._use(login)
+
+    async def _use(self, login: Login) -> Authorization:
+        authorization = await self._authorization(login)
+        self._login, self._current, self._loaded = login, authorization, True
+        return authorization
+
+    async def _authorization(self, login: Login) -> Authorization:
+        header = await self._discovery.header()
+        return bearer(header, login.access_token.reveal(), "the login")
+
+    async def _token_client(self) -> TokenClient:
+        return await open_token_client(await self._discovery.config(), self._http)

@@ -1,0 +1,69 @@
+"""One task at a time, whose result concurrent callers share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Generic, TypeVar
+
+from flyte_sidecar._futures import retrieve_exception, wait_all
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
+
+T = TypeVar("T")
+
+
+class SharedTask(Generic[T]):
+    """Runs a coroutine in a task that the concurrent callers of `join` share.
+
+    Parameters
+    ----------
+    detached
+        Whether the task goes on when all its callers have been cancelled.
+    """
+
+    def __init__(self, *, detached: bool = False) -> None:
+        self._detached = detached
+        self._task: asyncio.Task[T] | None = None
+        self._callers = 0
+
+    async def join(self, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Return the result of the running task; start it if there is none.
+
+        Raises
+        ------
+        RpcError
+            The failure of the task.
+        """
+        while self._task is not None and self._task.cancelling():
+            await wait_all([self._task])
+        if self._task is None:
+            self._task = asyncio.create_task(start())
+            self._task.add_done_callback(self._end)
+        task = self._task
+        self._callers += 1
+        try:
+            return await asyncio.shield(task)
+        except RpcError as error:
+            # The error belongs to all callers, and each may change its own.
+            raise RpcError(error.status, error.message) from None
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if caller is not None and caller.cancelling():
+                raise
+            raise RpcError("CANCELLED", "the connection was closed") from None
+        finally:
+            self._callers -= 1
+            if self._callers == 0 and not self._detached:
+                task.cancel()
+
+    async def close(self, timeout: float = 0.0) -> None:
+        """Wait for the task, for at most `timeout` seconds, and cancel it then."""
+        if self._task is not None:
+            task = self._task
+            await wait_all([task], timeout)
+            task.cancel()
+            await wait_all([task])
+
+    def _end(self, task: asyncio.Task[T]) -> None:
+        retrieve_exception(task)
+        self._task = None

@@ -1,0 +1,517 @@
+"""Every flow with a certified OpenID provider."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import sys
+from pathlib import Path
+from urllib.parse import parse_qs, quote_plus, urlsplit
+
+import pytest
+from msgspec.structs import replace
+
+from flyte_sidecar.backends.flyte.auth.interaction import without_login
+from flyte_sidecar.backends.flyte.credentials import Secret
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
+from tests.backends.flyte.auth.connection import QUICK, Connect, Connection, Person, Rejected
+from tests.fake_runservice.server import Server
+from tests.oidc_provider import person as person_program
+from tests.oidc_provider.provider import (
+    CLIENT_SECRET,
+    HASTY_CLIENT,
+    PUBLIC_CLIENT,
+    SECRET_CLIENT,
+    Provider,
+    public_client,
+)
+
+IMPATIENT = replace(QUICK, login_timeout=0.3)
+
+
+async def failure(connection: Connection) -> RpcError:
+    """Return the error of a call that must fail."""
+    with pytest.raises(RpcError) as caught:
+        await connection.call()
+    return caught.value
+
+
+@pytest.fixture
+def browser(home: Path, ca_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser in which the person logs in; it prints to stdout."""
+    words = (sys.executable, person_program.__file__, ca_file, "%s")
+    monkeypatch.setenv("BROWSER", " ".join(words))
+
+
+async def test_a_browser_logs_in(
+    browser: None, connect: Connect, deployment: Server, provider: Provider, person: Person
+) -> None:
+    person.does = person.ignores
+    async with connect() as connection:
+        await connection.call()
+        [exchange] = provider.exchanges
+        assert await connection.stored() == (
+            exchange["response"]["access_token"],
+            exchange["response"]["refresh_token"],
+        )
+    assert exchange["client"] == PUBLIC_CLIENT
+    assert set(exchange["request"]) == {
+        "grant_type", "client_id", "code", "redirect_uri", "code_verifier",
+    }  # fmt: skip
+    [(login, error)] = person.ended_logins
+    assert error is None
+    assert login.user_code is None
+    query = parse_qs(urlsplit(login.url).query)
+    assert query["code_challenge_method"] == ["S256"]
+    assert query["scope"] == ["openid all"]
+    assert query["redirect_uri"] == [exchange["request"]["redirect_uri"]]
+    assert len(query["state"][0]) >= 32
+
+
+async def test_a_code_logs_in(
+    connect: Connect, deployment: Server, provider: Provider, person: Person
+) -> None:
+    async with connect("DeviceFlow") as connection:
+        await connection.call()
+        exchange = provider.exchanges[-1]
+        assert await connection.stored() == (
+            exchange["response"]["access_token"],
+            exchange["response"]["refresh_token"],
+        )
+    [login] = person.required_logins
+    assert login.user_code is not None
+    assert login.user_code in login.url
+    assert login.user_code in login.message
+    assert person.ended_logins == [(login, None)]
+
+
+async def test_a_client_secret_logs_in(
+    connect: Connect, deployment: Server, provider: Provider
+) -> None:
+    async with connect(
+        "ClientSecret", client_id=SECRET_CLIENT, client_secret=Secret(CLIENT_SECRET)
+    ) as connection:
+        await connection.call()
+        assert await connection.stored() is None
+    [exchange] = provider.exchanges
+    assert exchange["client"] == SECRET_CLIENT
+    assert exchange["authorization"].startswith("Basic ")
+    decoded = base64.b64decode(exchange["authorization"].removeprefix("Basic ")).decode()
+    assert decoded == f"{SECRET_CLIENT}:{quote_plus(CLIENT_SECRET)}"
+    assert exchange["request"] == {"grant_type": "client_credentials", "scope": "openid all"}
+
+
+async def test_a_wrong_client_secret_is_reported_without_it(
+    connect: Connect, deployment: Server, provider: Provider
+) -> None:
+    wrong = Secret("wr0ng-s3cret")
+    async with connect("ClientSecret", client_id=SECRET_CLIENT, client_secret=wrong) as connection:
+        error = await failure(connection)
+    assert error.status == "UNAUTHENTICATED"
+    assert "the identity provider refuses the client secret: invalid_client" in error.message
+    assert "wr0ng" not in error.message
+
+
+async def test_an_expired_token_of_a_client_secret_is_replaced(
+    connect: Connect, deployment: Server, provider: Provider, rejected: Rejected
+) -> None:
+    async with connect(
+        "ClientSecret", client_id=SECRET_CLIENT, client_secret=Secret(CLIENT_SECRET)
+    ) as connection:
+        await connection.call()
+        rejected.add(provider.exchanges[0]["response"]["access_token"])
+        await connection.call()
+    assert len(provider.exchanges) == 2
+
+
+async def log_in(connection: Connection, provider: Provider, person: Person) -> tuple[str, str]:
+    """Log in once, forget that, and return the tokens."""
+    await connection.call()
+    response = provider.exchanges[-1]["response"]
+    provider.exchanges.clear()
+    person.required_logins.clear()
+    person.ended_logins.clear()
+    return response["access_token"], response["refresh_token"]
+
+
+@pytest.mark.parametrize("kind", ["Pkce", "DeviceFlow"])
+async def test_an_expired_login_is_refreshed_without_a_person(
+    kind: str,
+    connect: Connect,
+    deployment: Server,
+    provider: Provider,
+    person: Person,
+    rejected: Rejected,
+) -> None:
+    assert deployment.auth.client is not None
+    deployment.auth.client.audience = "https://flyte.example.com"
+    async with connect(kind) as connection:
+        access, refresh = await log_in(connection, provider, person)
+        rejected.add(access)
+        for _ in range(2):  # the second uses the rotated token
+            await connection.call()
+            stored = await connection.stored()
+            assert stored is not None
+            rejected.add(stored[0])
+    first, second = provider.exchanges
+    assert first["request"].pop("refresh_token") == refresh
+    assert second["request"]["refresh_token"] == first["response"]["refresh_token"] != refresh
+    scopes = {"scope": "openid all", "audience": "https://flyte.example.com"}
+    assert first["request"] == {
+        "grant_type": "refresh_token",
+        "client_id": PUBLIC_CLIENT,
+        **(scopes if kind == "DeviceFlow" else {}),
+    }
+    assert stored == (
+        second["response"]["access_token"],
+        second["response"]["refresh_token"],
+    )
+    assert person.required_logins == []
+
+
+async def test_a_stored_login_is_used(
+    connect: Connect, deployment: Server, provider: Provider, person: Person
+) -> None:
+    async with connect("DeviceFlow") as connection:
+        access, _ = await log_in(connection, provider, person)
+    deployment.requests.clear()
+    async with connect() as connection:
+        await connection.call()
+    assert [headers["authorization"] for _, _, headers in deployment.requests] == [
+        f"Bearer {access}"
+    ]
+    assert provider.exchanges == []
+
+
+async def test_a_login_that_another_process_has_refreshed_is_used(
+    connect: Connect,
+    deployment: Server,
+    provider: Provider,
+    person: Person,
+    rejected: Rejected,
+) -> None:
+    async with connect("DeviceFlow") as here, connect() as there:
+        access, _ = await log_in(here, provider, person)
+        await there.call()
+        rejected.add(access)
+        await here.call()
+        await there.call()
+    assert len(provider.exchanges) == 1
+    assert person.required_logins == []
+
+
+async def test_a_login_that_vanished_from_the_keyring_is_still_refreshed(
+    connect: Connect,
+    deployment: Server,
+    provider: Provider,
+    person: Person,
+    rejected: Rejected,
+) -> None:
+    async with connect("DeviceFlow") as connection:
+        access, _ = await log_in(connection, provider, person)
+        rejected.add(access)
+        assert await connection.store.delete()
+        await connection.call()
+        response = provider.exchanges[-1]["response"]
+        assert await connection.stored() == (response["access_token"], response["refresh_token"])
+    assert person.required_logins == []
+
+
+async def test_a_person_logs_in_again_after_the_provider_has_revoked_the_login(
+    connect: Connect,
+    deployment: Server,
+    provider: Provider,
+    person: Person,
+    rejected: Rejected,
+) -> None:
+    async with connect("DeviceFlow") as connection:
+        access, refresh = await log_in(connection, provider, person)
+        rejected.add(access)
+        await connection.call()
+        await connection.keep(access, refresh)  # the consumed token: its use revokes the grant
+        rejected.add(provider.exchanges[0]["response"]["access_token"])
+        await connection.call()
+    assert len(person.required_logins) == 1
+    codes = [exchange["response"].get("error") for exchange in provider.exchanges]
+    assert codes[:2] == [None, "invalid_grant"]
+
+
+async def test_a_refused_refresh_token_is_not_sent_again(
+    connect: Connect, deployment: Server, provider: Provider, rejected: Rejected
+) -> None:
+    rejected.add("old")
+    async with connect() as connection:
+        await connection.keep("old", "unkn0wn-token")
+        with without_login():
+            for _ in range(3):
+                error = await failure(connection)
+        assert await connection.stored() == ("old", "unkn0wn-token")
+    assert error.status == "UNAUTHENTICATED"
+    assert "run `flyte-sidecar login`" in error.message
+    assert len(provider.exchanges) == 1
+
+
+async def test_a_login_stored_during_a_refused_refresh_is_used(
+    connect: Connect, deployment: Server, provider: Provider, rejected: Rejected
+) -> None:
+    rejected.add("old")
+    async with connect() as connection:
+        await connection.keep("old", "consumed")
+        post = connection.authenticator._http.post  # type: ignore[attr-defined]
+
+        async def post_late(*args: object, **how: object) -> object:
+            """Respond after the flyte command has stored another login."""
+            response = await post(*args, **how)
+            await connection.keep("new", "other")
+            return response
+
+        connection.authenticator._http.post = post_late  # type: ignore[attr-defined]
+        await connection.call()
+    assert deployment.requests[-1][2]["authorization"] == "Bearer new"
+
+
+async def test_an_unreachable_provider_asks_nobody_and_deletes_nothing(
+    connect: Connect, deployment: Server, provider: Provider, person: Person, rejected: Rejected
+) -> None:
+    deployment.auth.metadata = provider.metadata(token_endpoint="https://127.0.0.1:1/token")
+    rejected.add("old")
+    async with connect() as connection:
+        await connection.keep("old", "refresh")
+        error = await failure(connection)
+        assert await connection.stored() == ("old", "refresh")
+    assert error.status == "UNAVAILABLE"
+    assert person.required_logins == []
+
+
+async def test_a_denied_login_fails_at_once_for_a_while(
+    connect: Connect, deployment: Server, person: Person
+) -> None:
+    person.does = person.denies
+    async with connect("DeviceFlow") as connection:
+        errors = [await failure(connection) for _ in range(3)]
+    expected = "the login was denied: run `flyte-sidecar login` to log in"
+    assert {(error.status, error.message) for error in errors} == {("UNAUTHENTICATED", expected)}
+    assert person.ended_logins == [(person.required_logins[0], expected)]
+
+
+async def test_a_login_denied_in_the_browser_fails(
+    connect: Connect, deployment: Server, provider: Provider, person: Person
+) -> None:
+    person.does = person.denies
+    deployment.auth.metadata = provider.metadata(device_authorization_endpoint="")
+    async with connect() as connection:
+        error = await failure(connection)
+    assert error.message.startswith("the login was denied: ")
+
+
+async def test_a_login_stored_after_a_denied_one_is_used(
+    connect: Connect, deployment: Server, person: Person
+) -> None:
+    person.does = person.denies
+    async with connect("DeviceFlow") as connection:
+        await failure(connection)
+        await connection.keep("new", None)
+        await connection.call()
+
+
+async def test_an_expired_code_fails(
+    connect: Connect, deployment: Server, provider: Provider, person: Person
+) -> None:
+    person.does = person.ignores
+    deployment.auth.client = public_client(client_id=HASTY_CLIENT)
+    async with connect("DeviceFlow") as connection:
+        error = await failure(connection)
+    assert error.status == "UNAUTHENTICATED"
+    assert error.message.startswith("the code expired before the login was finished: ")
+    assert [ended for _, ended in person.ended_logins] == [error.message]
+
+
+@pytest.mark.parametrize("kind", ["Pkce", "DeviceFlow"])
+async def test_a_login_that_nobody_finishes_fails(
+    kind: str, connect: Connect, deployment: Server, provider: Provider, person: Person
+) -> None:
+    person.does = person.ignores
+    if kind == "Pkce":
+        deployment.auth.metadata = provider.metadata(device_authorization_endpoint="")
+    async with connect(kind, IMPATIENT) as connection:
+        error = await failure(connection)
+    assert error.status == "UNAUTHENTICATED"
+    assert error.message.startswith("nobody finished the login within 0.3 s: ")
+    assert [ended for _, ended in person.ended_logins] == [error.message]
+
+
+@pytest.mark.parametrize("kind", ["Pkce", "DeviceFlow"])
+async def test_a_login_ends_when_all_requests_that_wait_for_it_are_cancelled(
+    kind: str, connect: Connect, deployment: Server, provider: Provider, person: Person
+) -> None:
+    person.does = person.ignores
+    if kind == "Pkce":
+        deployment.auth.metadata = provider.metadata(device_authorization_endpoint="")
+    async with connect(kind) as connection:
+        first, second = (asyncio.ensure_future(connection.call()) for _ in range(2))
+        await person.asked.wait()
+        first.cancel()
+        await asyncio.wait([first])
+        assert first.cancelled()
+        assert person.ended_logins == []
+        second.cancel()
+        await asyncio.wait([second])
+        # The next request starts another login, at the same port if it is fixed.
+        person.does = person.logs_in
+        await connection.call()
+    assert [error for _, error in person.ended_logins] == ["the login was cancelled", None]
+
+
+async def test_concurrent_requests_share_one_login(
+    connect: Connect, deployment: Server, provider: Provider, person: Person
+) -> None:
+    async with connect("DeviceFlow") as connection:
+        await asyncio.gather(*(connection.call() for _ in range(50)))
+    assert len(person.required_logins) == 1
+
+
+async def test_two_processes_ask_one_person_once(
+    connect: Connect, deployment: Server, provider: Provider, person: Person
+) -> None:
+    async with connect("DeviceFlow") as here, connect("DeviceFlow") as there:
+        await asyncio.gather(here.call(), there.call())
+    assert len(person.required_logins) == 1
+
+
+async def test_a_request_that_may_not_ask_fails(
+    connect: Connect, deployment: Server, person: Person
+) -> None:
+    async with connect() as connection:
+        with without_login():
+            error = await failure(connection)
+    assert error.status == "UNAUTHENTICATED"
+    assert error.message.startswith("the login is missing or has expired: ")
+    assert person.required_logins == []
+
+
+async def test_without_a_browser_pkce_shows_a_code(
+    connect: Connect, deployment: Server, person: Person
+) -> None:
+    async with connect() as connection:
+        await connection.call()
+    assert person.required_logins[0].user_code is not None
+
+
+@pytest.mark.parametrize("endpoint", ["", "refused"])
+async def test_without_a_browser_and_codes_pkce_shows_the_port_to_forward(
+    endpoint: str, connect: Connect, deployment: Server, provider: Provider, person: Person
+) -> None:
+    # The provider responds with an OAuth error at another of its endpoints.
+    device = f"{provider.url}/token" if endpoint else ""
+    deployment.auth.metadata = provider.metadata(device_authorization_endpoint=device)
+    async with connect() as connection:
+        await connection.call()
+    [login] = person.required_logins
+    assert login.user_code is None
+    port = urlsplit(parse_qs(urlsplit(login.url).query)["redirect_uri"][0]).port
+    assert f"its port {port} is forwarded" in login.message
+
+
+async def test_localhost_is_accepted_as_the_redirect(
+    connect: Connect, deployment: Server, provider: Provider, person: Person
+) -> None:
+    deployment.auth.client = public_client(redirect_uri="http://localhost/callback")
+    deployment.auth.metadata = provider.metadata(device_authorization_endpoint="")
+    async with connect() as connection:
+        await connection.call()
+
+
+async def test_the_configured_scopes_are_requested_instead_of_the_announced_ones(
+    connect: Connect, deployment: Server, provider: Provider
+) -> None:
+    async with connect(
+        "ClientSecret",
+        client_id=SECRET_CLIENT,
+        client_secret=Secret(CLIENT_SECRET),
+        scopes=("all",),
+    ) as connection:
+        await connection.call()
+    assert provider.exchanges[0]["request"]["scope"] == "all"
+
+
+async def test_the_deployment_names_the_header_for_tokens(
+    connect: Connect, deployment: Server
+) -> None:
+    assert deployment.auth.client is not None
+    deployment.auth.client.authorization_metadata_key = "Flyte-Authorization"
+    deployment.auth.header = "flyte-authorization"
+    async with connect("DeviceFlow") as connection:
+        await connection.call()
+    assert "authorization" not in deployment.requests[-1][2]
+
+
+async def test_an_explicit_login_replaces_a_login_that_is_still_valid(
+    connect: Connect, deployment: Server, provider: Provider, person: Person
+) -> None:
+    async with connect("DeviceFlow") as connection:
+        await connection.authenticator.login()
+        assert len(person.required_logins) == 1
+        await connection.authenticator.login()
+        assert len(person.required_logins) == 1
+        assert len(provider.exchanges[-1]["request"]["refresh_token"]) > 0
+        await connection.keep("valid", None)
+        await connection.authenticator.login()
+
+
+async def test_an_explicit_login_asks_again_after_a_denied_one(
+    connect: Connect, deployment: Server, person: Person
+) -> None:
+    person.does = person.denies
+    async with connect("DeviceFlow") as connection:
+        await failure(connection)
+        person.does = person.logs_in
+        await connection.authenticator.login()
+        await connection.call()
+
+
+async def test_a_deployment_without_an_identity_provider_is_reported(
+    connect: Connect, server: Server
+) -> None:
+    async with connect() as connection:
+        error = await failure(connection)
+    assert error.status == "UNAUTHENTICATED"
+    assert "announces no identity provider" in error.message
+
+
+async def test_a_deployment_that_requires_no_login_is_called_without_one(
+    connect: Connect, server: Server
+) -> None:
+    server.auth.tokens = None
+    async with connect() as connection:
+        await connection.call()
+    assert "authorization" not in server.requests[-1][2]
+
+
+async def test_no_secret_is_logged(
+    connect: Connect,
+    deployment: Server,
+    provider: Provider,
+    person: Person,
+    rejected: Rejected,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    deployment.auth.metadata = provider.metadata(device_authorization_endpoint="")
+    async with connect() as connection:
+        access, _ = await log_in(connection, provider, person)
+        rejected.add(access)
+        await connection.call()
+        await connection.keep(access, "unkn0wn-token")
+        rejected.add(provider.exchanges[-1]["response"]["access_token"])
+        await connection.call()
+    secrets = {
+        value
+        for exchange in provider.exchanges
+        for values in (exchange["request"], exchange["response"])
+        for name, value in values.items()
+        if name in ("access_token", "refresh_token", "code", "code_verifier")
+    }
+    assert len(secrets) > 5
+    text = caplog.text + repr([connection, vars(connection.authenticator)])
+    assert [secret for secret in secrets if secret in text] == []

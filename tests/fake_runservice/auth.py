@@ -1,0 +1,80 @@
+"""The fake AuthMetadataService, and the check of tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Container
+from typing import Any
+
+import grpc
+from flyteidl2.auth.auth_service_pb2 import (
+    GetOAuth2MetadataRequest,
+    GetOAuth2MetadataResponse,
+    GetPublicClientConfigRequest,
+    GetPublicClientConfigResponse,
+)
+
+_SERVICE = "flyteidl2.auth.AuthMetadataService"
+_Handler = Any
+
+
+class Auth(grpc.aio.ServerInterceptor):
+    """Rejects calls without a valid token, except those of the AuthMetadataService.
+
+    Attributes
+    ----------
+    metadata, client
+        The responses of the AuthMetadataService; None: UNIMPLEMENTED.
+    tokens
+        The tokens that are valid now; None: no call needs a token.
+    header
+        The header that contains the token.
+    rejections
+        The headers of the calls that were rejected.
+    """
+
+    def __init__(self) -> None:
+        self.metadata: GetOAuth2MetadataResponse | None = None
+        self.client: GetPublicClientConfigResponse | None = None
+        self.tokens: Container[str] | None = None
+        self.header = "authorization"
+        self.rejections: list[dict[str, str]] = []
+
+    def handlers(self) -> grpc.GenericRpcHandler:
+        async def get_metadata(_: GetOAuth2MetadataRequest, context: Any) -> Any:
+            return self.metadata or await _unimplemented(context)
+
+        async def get_client(_: GetPublicClientConfigRequest, context: Any) -> Any:
+            return self.client or await _unimplemented(context)
+
+        methods = {
+            "GetOAuth2Metadata": grpc.unary_unary_rpc_method_handler(
+                get_metadata,
+                GetOAuth2MetadataRequest.FromString,
+                GetOAuth2MetadataResponse.SerializeToString,
+            ),
+            "GetPublicClientConfig": grpc.unary_unary_rpc_method_handler(
+                get_client,
+                GetPublicClientConfigRequest.FromString,
+                GetPublicClientConfigResponse.SerializeToString,
+            ),
+        }
+        return grpc.method_handlers_generic_handler(_SERVICE, methods)
+
+    async def intercept_service(
+        self, proceed: Callable[[Any], Awaitable[_Handler]], details: Any
+    ) -> _Handler:
+        headers = dict(details.invocation_metadata)
+        kind, _, token = headers.get(self.header, "").partition(" ")
+        exempt = self.tokens is None or details.method.startswith(f"/{_SERVICE}/")
+        if exempt or (self.tokens is not None and kind == "Bearer" and token in self.tokens):
+            return await proceed(details)
+        self.rejections.append(headers)
+        return grpc.unary_stream_rpc_method_handler(_reject)
+
+
+async def _reject(_: bytes, context: Any) -> None:
+    await context.abort(grpc.StatusCode.UNAUTHENTICATED, "token expired")
+
+
+async def _unimplemented(context: Any) -> None:
+    await context.abort(grpc.StatusCode.UNIMPLEMENTED, "unknown service")
