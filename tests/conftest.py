@@ -46,13 +46,14 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session", autouse=True)
 def no_flyte_config(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Hide the Flyte config of this machine from the tests and the processes that they start."""
+    """Hide Flyte's config and logins on this machine from the tests and their processes."""
     prefixes = ("FLYTE_", "UCTL_", "FLYTECTL_", "_U_", "_UNION_", "EAGER_")
     for name in [name for name in os.environ if name.startswith(prefixes)]:
         del os.environ[name]
     empty = tmp_path_factory.mktemp("no-flyte-config") / "config.yaml"
     empty.touch()
     os.environ["UCTL_CONFIG"] = str(empty)
+    os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
 
 
 @pytest.fixture

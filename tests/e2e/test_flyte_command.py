@@ -50,7 +50,7 @@ def test_doctor_reports_that_the_deployment_works(
     reported = {line[:15].strip(): line[15:] for line in done.stdout.splitlines()}
     assert reported["backend"] == "flyte"
     assert reported["scope"] == "org none, project p, domain d"
-    assert reported["user"].startswith("none")
+    assert reported["login"] == "none, because the connection is insecure"
     assert reported["endpoint"] == f"{server.endpoint}, plaintext (ok)"
     assert "note" not in reported
     assert "All checks passed." in done.stdout

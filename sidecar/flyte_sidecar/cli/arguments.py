@@ -69,7 +69,10 @@ def parse(arguments: Sequence[str] | None) -> tuple[str, Options, dict[str, Any]
     values.pop("stdio", None)
     if verb in ("demo", "schema"):
         values["backend"] = "local"  # they ignore FLYTE_SIDECAR_BACKEND
-    return verb, _options(values), values
+    options = _options(values)
+    if verb == "logout" and options.backend != "flyte":
+        usage_error(f"{verb} requires a Flyte deployment: --backend flyte")
+    return verb, options, values
 
 
 def usage_error(message: str) -> NoReturn:
@@ -133,6 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     verb("schema", "print the wire contract as an OpenRPC document", "", _add_schema)
     verb("demo", "show two processes that share a store: one waits, the other answers")
     verb("doctor", "check configuration and connectivity")
+    verb("logout", "delete the stored login at a Flyte deployment")
     return top
 
 

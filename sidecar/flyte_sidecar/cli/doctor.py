@@ -13,8 +13,8 @@ from flyte_sidecar.backends.flyte import FlyteBackend
 from flyte_sidecar.backends.local import LocalBackend
 from flyte_sidecar.backends.local.mutations import user_name
 from flyte_sidecar.backends.local.open_file import check_location
+from flyte_sidecar.cli.logins import describe_login
 from flyte_sidecar.errors import SidecarError
-from flyte_sidecar.events.backend import EventBackend
 from flyte_sidecar.events.model import Run, Target
 from flyte_sidecar.events.plain_text import sanitize
 from flyte_sidecar.protocol import PROTOCOL_VERSION
@@ -34,10 +34,10 @@ def doctor(options: Options) -> int:
     backend = make_backend(options)
     scope = (backend.org or "none", backend.project or "none", backend.domain or "none")
     _row("scope", "org {}, project {}, domain {}".format(*scope))
-    _row("user", _user(backend))
     if isinstance(backend, FlyteBackend):
         works = asyncio.run(_check_deployment(backend))
     else:
+        _row("user", user_name() or "unknown")
         works = _check_store(options.store)
     print("All checks passed." if works else "A check failed.")
     return 0 if works else 1
@@ -74,6 +74,7 @@ async def _check_deployment(backend: FlyteBackend) -> bool:
     finally:
         await backend.close()
     _row("endpoint", endpoint)
+    _row("login", await describe_login(backend))
     if (proxy := deployment.proxy) is not None:
         _row("proxy", f"{proxy.address} (from {proxy.variable})")
     if scope_error is not None:
@@ -112,12 +113,6 @@ async def _open_store(path: str) -> None:
         await resolve(backend.find(Target(Run(None, "", "", ""), action_name="")))
     finally:
         await backend.close()
-
-
-def _user(backend: EventBackend) -> str:
-    if isinstance(backend, FlyteBackend):
-        return "none, requests are not authenticated"
-    return user_name() or "unknown"
 
 
 def _row(label: str, value: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +40,7 @@ from flyte_sidecar.events.model import (
 from flyte_sidecar.events.watch_feed import WatchFeed
 
 if TYPE_CHECKING:
+    from flyte_sidecar.backends.flyte.auth.login_store import LoginStore
     from flyte_sidecar.backends.flyte.session import FlyteSession
 
 
@@ -88,6 +90,13 @@ class FlyteBackend:
         self._prompt = LogPrompt(prompt)
         self._state_folder = state_folder
         self._connecting: asyncio.Future[FlyteSession] | None = None
+
+    @cached_property
+    def login_store(self) -> LoginStore:
+        """The stored login of the deployment."""
+        from flyte_sidecar.backends.flyte.auth.login_store import LoginStore
+
+        return LoginStore(self.deployment, self._state_folder)
 
     async def find(self, target: Target) -> Event | None:
         async with self._connected(target.run) as session:
