@@ -321,7 +321,7 @@ class Backend:
     async def close(self):
         pass
 
-flyte_sidecar.server.backends.make_backend = lambda options: Backend()
+flyte_sidecar.server.backends.make_backend = lambda *_: Backend()
 sys.exit(main(["watch", *sys.argv[1:]]))
 """
 """A watch whose backend disconnects and reconnects, and then finishes or fails."""
