@@ -26,6 +26,8 @@ class Auth(grpc.aio.ServerInterceptor):
         The responses of the AuthMetadataService; None: UNIMPLEMENTED.
     tokens
         The tokens that are valid now; None: no call needs a token.
+    proxy_tokens
+        The tokens that a proxy in front accepts, for every call; None: there is no proxy.
     header
         The header that contains the token.
     rejections
@@ -36,6 +38,7 @@ class Auth(grpc.aio.ServerInterceptor):
         self.metadata: GetOAuth2MetadataResponse | None = None
         self.client: GetPublicClientConfigResponse | None = None
         self.tokens: Container[str] | None = None
+        self.proxy_tokens: Container[str] | None = None
         self.header = "authorization"
         self.rejections: list[dict[str, str]] = []
 
@@ -64,12 +67,18 @@ class Auth(grpc.aio.ServerInterceptor):
         self, proceed: Callable[[Any], Awaitable[_Handler]], details: Any
     ) -> _Handler:
         headers = dict(details.invocation_metadata)
-        kind, _, token = headers.get(self.header, "").partition(" ")
-        exempt = self.tokens is None or details.method.startswith(f"/{_SERVICE}/")
-        if exempt or (self.tokens is not None and kind == "Bearer" and token in self.tokens):
+        tokens = None if details.method.startswith(f"/{_SERVICE}/") else self.tokens
+        if _accepts(tokens, headers.get(self.header)) and _accepts(
+            self.proxy_tokens, headers.get("proxy-authorization")
+        ):
             return await proceed(details)
         self.rejections.append(headers)
         return grpc.unary_stream_rpc_method_handler(_reject)
+
+
+def _accepts(tokens: Container[str] | None, header: str | None) -> bool:
+    kind, _, token = (header or "").partition(" ")
+    return tokens is None or (kind == "Bearer" and token in tokens)
 
 
 async def _reject(_: bytes, context: Any) -> None:

@@ -10,7 +10,6 @@ browser_login            the login in a browser: loopback_listener, browser
 device_login             the login by a code on another device
 oauth                    requests to the identity provider
 discovery                what the deployment announces of it
-login_store              the login that the flyte command stored
 login_store              the login that the `flyte` command stored, in the stores below
 login_locks              locks between the sidecars of a user
 password_store           what a login store requires of the places that can store passwords
