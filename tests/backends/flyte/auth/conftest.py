@@ -92,4 +92,4 @@ def person(ca_file: str) -> Person:
 
 @pytest.fixture
 def connect(server: Server, ca_file: str, home: Path, person: Person) -> Connect:
-    return Connect(server.endpoint, ca_file, person)
+    return Connect(server.endpoint, ca_file, home, person)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -108,9 +109,10 @@ class Connection(msgspec.Struct):
 class Connect:
     """Opens connections of the sidecar to a deployment."""
 
-    def __init__(self, endpoint: str, ca_file: str, person: Person) -> None:
+    def __init__(self, endpoint: str, ca_file: str, home: Path, person: Person) -> None:
         self.endpoint = endpoint
         self._ca_file = ca_file
+        self._home = home
         self._person = person
 
     @asynccontextmanager
@@ -123,7 +125,7 @@ class Connect:
             credentials=Credentials(auth_type=auth_type, source="tests", **credentials),
         )
         transport, http = await open_transport(deployment, "tests")
-        store = LoginStore(deployment)
+        store = LoginStore(deployment, self._home / "state")
         authenticator = make_authenticator(deployment, transport, http, store, self._person, timing)
         assert authenticator is not None
         authenticated = AuthenticatedTransport(transport, authenticator)

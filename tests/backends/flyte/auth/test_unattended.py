@@ -9,16 +9,17 @@ from typing import Any
 
 import pytest
 
-from flyte_sidecar.backends.flyte.auth import unattended
 from flyte_sidecar.backends.flyte.auth.authenticator import make_authenticator
 from flyte_sidecar.backends.flyte.auth.interaction import LogPrompt
 from flyte_sidecar.backends.flyte.auth.login_store import LoginStore
+from flyte_sidecar.backends.flyte.auth.unattended import ProxiedAuthenticator
 from flyte_sidecar.backends.flyte.credentials import Credentials, Secret
 from flyte_sidecar.backends.flyte.endpoint import Deployment
 from flyte_sidecar.backends.flyte.rpc.open_transport import open_transport
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.backends.flyte.timing import Timing
 from tests.backends.flyte.auth.connection import Connect, Connection, Person, Rejected
+from tests.fake_runservice.model import Model
 from tests.fake_runservice.server import Server
 from tests.oidc_provider.provider import Provider
 
@@ -52,6 +53,12 @@ async def failure(connection: Connection) -> RpcError:
 def sent(server: Server, header: str = "authorization") -> list[str | None]:
     """Return a header of each call that was accepted."""
     return [headers.get(header) for _, _, headers in server.requests]
+
+
+def make_older(connection: Connection, seconds: float) -> None:
+    """Let the token for the proxy have been obtained earlier."""
+    assert isinstance(connection.authenticator, ProxiedAuthenticator)
+    connection.authenticator._proxy._obtained -= seconds
 
 
 async def test_the_output_of_a_command_is_the_token(
@@ -185,39 +192,36 @@ async def test_an_old_token_of_a_proxy_is_renewed_before_the_login(
     provider: Provider,
     tmp_path: Path,
     person: Person,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     deployment.auth.proxy_tokens = {"first"}
     printer = Printer(tmp_path / "runs", "first", "second")
     async with connect("DeviceFlow", proxy_command=printer.command) as connection:
         await connection.call()
-        monkeypatch.setattr(unattended, "PROXY_TOKEN_FRESHNESS", 0.0)
+        make_older(connection, 1000.0)
         deployment.auth.proxy_tokens = {"second"}
         await asyncio.gather(*(connection.call() for _ in range(20)))
     assert printer.runs == 2
     assert len(provider.issued) == 1
 
 
-@pytest.mark.parametrize("freshness", [0.0, 60.0])
+@pytest.mark.parametrize("age", [0.0, 1000.0])
 @pytest.mark.parametrize("words", [("proxy",), ("proxy", "proxy2", "proxy3", "proxy4")])
 async def test_an_expired_login_is_renewed_behind_a_proxy(
     words: tuple[str, ...],
-    freshness: float,
+    age: float,
     connect: Connect,
     deployment: Server,
     provider: Provider,
     tmp_path: Path,
     person: Person,
     rejected: Rejected,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     deployment.auth.proxy_tokens = {*words}
     printer = Printer(tmp_path / "runs", *words)
     async with connect("DeviceFlow", proxy_command=printer.command) as connection:
         await connection.call()
         rejected.add(provider.issued[0]["response"]["access_token"])
-        deadline = unattended.time.monotonic() + freshness  # the token is as old as that
-        monkeypatch.setattr(unattended.time, "monotonic", lambda: deadline + 0.001)
+        make_older(connection, age)
         await connection.call()
     assert len(provider.issued) == 2
     assert len(person.required_logins) == 1
@@ -226,8 +230,6 @@ async def test_an_expired_login_is_renewed_behind_a_proxy(
 async def test_with_insecure_only_the_header_for_a_proxy_is_sent(
     tmp_path: Path, home: Path
 ) -> None:
-    from tests.fake_runservice.model import Model
-
     printer = Printer(tmp_path / "runs", "first", "second")
     with Server(Model("2.0.43")) as server:
         server.auth.proxy_tokens = {"second"}
@@ -238,7 +240,7 @@ async def test_with_insecure_only_the_header_for_a_proxy_is_sent(
         )
         transport, http = await open_transport(deployment, "tests")
         authenticator = make_authenticator(
-            deployment, transport, http, LoginStore(deployment), LogPrompt(), Timing()
+            deployment, transport, http, LoginStore(deployment, home), LogPrompt(), Timing()
         )
         assert authenticator is not None
         rejected = await authenticator.current()

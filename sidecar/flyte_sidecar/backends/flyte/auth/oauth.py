@@ -194,10 +194,9 @@ class TokenClient:
     ) -> Login:
         found = await self._post(self._config.token_endpoint, body, headers or {}, secrets, _Tokens)
         if not found.access_token:
-            raise self._unexpected("responded without a token")
+            raise self._unusable("without a token")
         if not is_token(found.access_token):
-            message = "responded with a token that contains characters not allowed in a header"
-            raise self._unexpected(message)
+            raise self._unusable("with a token that no header can contain")
         refresh = Secret(found.refresh_token) if found.refresh_token else None
         return Login(Secret(found.access_token), refresh)
 
@@ -230,19 +229,20 @@ class TokenClient:
             message = f"the identity provider {self._host} responded with HTTP {response.status}"
             raise RpcError("UNAVAILABLE", message)
         refusal = _decode(response.body, _Refusal)
-        if refusal is None:
-            kind = sanitize(response.content_type[:MAX_QUOTE]) or "something"
-            message = f"responded with HTTP {response.status} and {kind} instead of JSON"
-            raise RpcError("UNAVAILABLE", f"the identity provider {self._host} {message}")
-        if refusal.error is not None:
+        if refusal is not None and refusal.error is not None:
             raise _refused(refusal, secrets)
         decoded = _decode(response.body, expected)
         if response.status != 200 or decoded is None:
-            raise self._unexpected(f"responded with HTTP {response.status} and unexpected JSON")
+            kind = sanitize(response.content_type[:MAX_QUOTE]) or "no media type"
+            message = f"responded with HTTP {response.status} ({kind}), not as OAuth specifies"
+            # A proxy may have responded, so that the same request may succeed later.
+            status = "UNAVAILABLE" if refusal is None else "UNAUTHENTICATED"
+            raise RpcError(status, f"the identity provider {self._host} {message}")
         return decoded
 
-    def _unexpected(self, what: str) -> RpcError:
-        return RpcError("UNAUTHENTICATED", f"the identity provider {self._host} {what}")
+    def _unusable(self, token: str) -> RpcError:
+        message = f"the identity provider {self._host} responded {token}"
+        return RpcError("UNAUTHENTICATED", message)
 
 
 def _decode(body: bytes, expected: type[T]) -> T | None:
