@@ -32,6 +32,8 @@ class Auth(grpc.aio.ServerInterceptor):
         The header that contains the token.
     rejections
         The headers of the calls that were rejected.
+    quotes_headers
+        Whether the error of a rejected call quotes its headers, as that of some servers does.
     """
 
     def __init__(self) -> None:
@@ -41,6 +43,7 @@ class Auth(grpc.aio.ServerInterceptor):
         self.proxy_tokens: Container[str] | None = None
         self.header = "authorization"
         self.rejections: list[dict[str, str]] = []
+        self.quotes_headers = False
 
     def handlers(self) -> grpc.GenericRpcHandler:
         async def get_metadata(_: GetOAuth2MetadataRequest, context: Any) -> Any:
@@ -73,16 +76,17 @@ class Auth(grpc.aio.ServerInterceptor):
         ):
             return await proceed(details)
         self.rejections.append(headers)
-        return grpc.unary_stream_rpc_method_handler(_reject)
+
+        async def reject(_: bytes, context: Any) -> None:
+            quoted = f": {headers}" if self.quotes_headers else ""
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, f"token expired{quoted}")
+
+        return grpc.unary_stream_rpc_method_handler(reject)
 
 
 def _accepts(tokens: Container[str] | None, header: str | None) -> bool:
     kind, _, token = (header or "").partition(" ")
     return tokens is None or (kind == "Bearer" and token in tokens)
-
-
-async def _reject(_: bytes, context: Any) -> None:
-    await context.abort(grpc.StatusCode.UNAUTHENTICATED, "token expired")
 
 
 async def _unimplemented(context: Any) -> None:

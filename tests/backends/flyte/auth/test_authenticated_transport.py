@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -145,6 +145,32 @@ async def test_other_errors_renew_nothing() -> None:
     with pytest.raises(RpcError, match="no such run"):
         await call(server, tokens := Tokens("old", "new"))
     assert tokens.rejected == []
+
+
+@pytest.mark.parametrize("status", ["UNAUTHENTICATED", "INTERNAL"])
+@pytest.mark.parametrize("method", ["call", "stream"])
+async def test_an_error_that_quotes_the_headers_is_masked(method: str, status: str) -> None:
+    def reject(token: str | None) -> RpcError:
+        return RpcError(status, f"header 'Bearer {token}' or {token} of s3cret-x is wrong")
+
+    tokens = ["s3cret-token", "s3cret-tokens", "s3cret-a"]
+    server = Server(reject)
+    transport = AuthenticatedTransport(server, Tokens(*tokens))
+    if method == "call":
+        sent: Awaitable[Any] = transport.call(LIST_RUNS, ListRunsRequest(), 1.0, [REQUEST_ID])
+    else:
+        sent = anext(transport.stream(WATCH, WatchActionsRequest(), [REQUEST_ID]))
+    with pytest.raises(RpcError) as raised:
+        await sent
+    message = "header '***' or *** of s3cret-x is wrong"
+    assert raised.value.message == message
+    assert str(raised.value) == f"{status}: {message}"
+
+
+async def test_a_short_value_of_a_header_garbles_no_error() -> None:
+    server = Server(only("never", "NOT_FOUND", "no such run"))
+    with pytest.raises(RpcError, match="NOT_FOUND: no such run"):
+        await call(server, Tokens("run"))
 
 
 async def test_the_error_of_a_renewal_is_the_error_of_the_call() -> None:

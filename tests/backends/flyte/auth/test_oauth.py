@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -214,6 +215,14 @@ async def test_a_refusal_that_echoes_the_token_is_not_quoted(idp: Any) -> None:
         with pytest.raises(OAuthError) as caught:
             await server.refresh()
     assert str(caught.value) == caught.value.reason == "no reason given"
+
+
+@pytest.mark.parametrize("form", ["a +b", "a+%2Bb", b64encode(b"me:a+%2Bb").decode()])
+async def test_a_refusal_that_echoes_the_client_secret_is_not_quoted(form: str, idp: Any) -> None:
+    async with idp(refusal("invalid_client", error_description=f"no such {form}")) as server:
+        with pytest.raises(OAuthError) as caught:
+            await server.client.client_credentials("me", "a +b")
+    assert caught.value.reason == "invalid_client"
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5))

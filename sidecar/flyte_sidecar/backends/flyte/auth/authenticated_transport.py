@@ -10,6 +10,7 @@ from typing import TypeVar
 from google.protobuf.message import Message
 
 from flyte_sidecar.backends.flyte.auth.authorization import Authenticator, Authorization
+from flyte_sidecar.backends.flyte.credentials import MASK
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import (
     Metadata,
     RpcError,
@@ -22,6 +23,9 @@ R = TypeVar("R", bound=Message)
 
 MAX_RENEWALS = 2
 """Renewals for one call: the first may find a login that another process stored, also expired."""
+
+MIN_SECRET_LENGTH = 8
+"""Shorter values of headers, in characters, are no secrets; masking them would garble errors."""
 
 _UNAUTHENTICATED = re.compile("unauthorized|unauthenticated", re.IGNORECASE)
 """What ingresses report with another status."""
@@ -36,18 +40,18 @@ class AuthenticatedTransport:
 
     async def call(self, rpc: RpcMethod[Q, R], request: Q, timeout: float, metadata: Metadata) -> R:
         authorization = await self._authenticator.current()
-        for _ in range(MAX_RENEWALS):
+        attempt = 0
+        while True:
             try:
                 return await self._transport.call(
                     rpc, request, timeout, _with_headers(metadata, authorization)
                 )
             except RpcError as error:
-                if not _is_rejected(error, authorization):
+                _mask(error, authorization)
+                if attempt == MAX_RENEWALS or not _is_rejected(error, authorization):
                     raise
             authorization = await self._authenticator.renew(authorization)
-        return await self._transport.call(
-            rpc, request, timeout, _with_headers(metadata, authorization)
-        )
+            attempt += 1
 
     async def stream(
         self, rpc: RpcMethod[Q, R], request: Q, metadata: Metadata
@@ -63,6 +67,7 @@ class AuthenticatedTransport:
                         yield message
                 return
             except RpcError as error:
+                _mask(error, authorization)
                 if attempt == MAX_RENEWALS or not _is_rejected(error, authorization):
                     raise
             authorization = await self._authenticator.renew(authorization)
@@ -77,6 +82,15 @@ class AuthenticatedTransport:
 
 def _with_headers(metadata: Metadata, authorization: Authorization | None) -> Metadata:
     return metadata if authorization is None else (*metadata, *authorization.headers.reveal())
+
+
+def _mask(error: RpcError, authorization: Authorization | None) -> None:
+    """Mask the secrets of the headers in an error: some servers quote what they reject."""
+    for _, value in () if authorization is None else authorization.headers.reveal():
+        for secret in (value, value.rpartition(" ")[2]):
+            if len(secret) >= MIN_SECRET_LENGTH:
+                error.message = error.message.replace(secret, MASK)
+    error.args = (f"{error.status}: {error.message}",)
 
 
 def _is_rejected(error: RpcError, authorization: Authorization | None) -> bool:

@@ -155,9 +155,10 @@ class TokenClient:
         body = BackendApplicationClient(client_id).prepare_request_body(
             scope=[*self._config.scopes], audience=self._config.audience
         )
-        credentials = f"{client_id}:{quote_plus(client_secret)}".encode()
-        headers = {"authorization": f"Basic {b64encode(credentials).decode()}"}
-        secrets = (client_secret, quote_plus(client_secret))
+        quoted = quote_plus(client_secret)
+        credentials = b64encode(f"{client_id}:{quoted}".encode()).decode()
+        headers = {"authorization": f"Basic {credentials}"}
+        secrets = (client_secret, quoted, credentials)
         return (await self._tokens(body, headers, secrets=secrets)).access_token.reveal()
 
     async def start_device_login(self) -> DeviceCode:
