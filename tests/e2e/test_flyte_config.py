@@ -236,45 +236,6 @@ def test_doctor_detects_a_mistyped_project(server: Server, flyte_sidecar: Run) -
     assert "scope          FAILED: project 'pp' does not exist\n" in done.stdout
 
 
-UNSUPPORTED = {
-    "authType: DeviceFlow": "DeviceFlow",
-    "authType: Passthrough": "Passthrough",
-    f"{{authType: ExternalCommand, command: [echo, {SECRET}]}}": "ExternalCommand",
-    "clientSecretEnvVar: MY_SECRET": "ClientSecret",
-    f"{{insecure: true, proxyCommand: [echo, {SECRET}]}}": "proxy commands",
-}
-
-
-@pytest.mark.parametrize("keys", UNSUPPORTED)
-def test_a_login_that_is_not_supported_yet_fails_without_sending_anything(
-    keys: str, listener: socket.socket, config: Path, flyte_sidecar: Run
-) -> None:
-    host, port = listener.getsockname()
-    base = f"endpoint: '{host}:{port}'"
-    inside = keys.strip("{}")
-    config.write_text(f"admin: {{{base}, {inside}}}\ntask: {{project: p, domain: d}}\n")
-    requests = {
-        "events.get": {"runName": "r", "name": "n"},
-        "events.signal": {"runName": "r", "name": "n", "payload": True},
-        "events.watch": {"watch": "w", "runName": "r"},
-        "events.pending": {},
-    }
-    outputs = []
-    for method, params in requests.items():
-        done = flyte_sidecar(
-            "--log-level", "debug", "call", method, json.dumps(params), MY_SECRET=SECRET
-        )
-        assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr.startswith(f"unauthenticated: {host}:{port}: no request was sent: ")
-        assert UNSUPPORTED[keys] in done.stderr
-        assert "not supported yet" in done.stderr
-        outputs.append(done)
-    checked = flyte_sidecar("doctor", MY_SECRET=SECRET)
-    assert checked.returncode == 1
-    assert "FAILED" in checked.stdout
-    assert not [done for done in [*outputs, checked] if SECRET in done.stdout + done.stderr]
-
-
 def test_a_debug_log_contains_no_secret(
     listener: socket.socket, env: dict[str, str], config: Path, spawn: Spawn, tmp_path: Path
 ) -> None:
@@ -296,23 +257,6 @@ def test_a_debug_log_contains_no_secret(
     assert SECRET not in sidecar.stderr_text()
 
 
-def test_an_api_key_is_not_ignored(
-    listener: socket.socket, config: Path, flyte_sidecar: Run
-) -> None:
-    host, port = listener.getsockname()
-    config.write_text(f"admin: {{endpoint: '{host}:{port}'}}\n")
-    key = b64encode(f"h.example:me:{SECRET}:".encode()).decode()
-    done = flyte_sidecar(
-        *("--endpoint", f"{host}:{port}", "--project", "p", "--domain", "d"),
-        *("call", "events.pending"),
-        FLYTE_API_KEY=key,
-    )
-    assert done.stderr.startswith("unauthenticated: ")
-    assert "FLYTE_API_KEY" in done.stderr
-    assert key not in done.stderr
-    assert SECRET not in done.stderr
-
-
 def test_the_default_login_is_tried_without_one(
     server: Server, config: Path, flyte_sidecar: Run
 ) -> None:
@@ -322,4 +266,3 @@ def test_the_default_login_is_tried_without_one(
     server.faults.errors["ListRuns"] = (grpc.StatusCode.UNAUTHENTICATED, "no token")
     done = flyte_sidecar("call", "events.pending")
     assert done.stderr.startswith(f"unauthenticated: {server.endpoint}: authentication failed")
-    assert "does not support logins yet" in done.stderr

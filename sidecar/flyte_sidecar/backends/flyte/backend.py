@@ -20,7 +20,6 @@ from flyte_sidecar.errors import (
     InvalidParams,
     ShuttingDown,
     SidecarError,
-    Unauthenticated,
     UnsupportedByBackend,
 )
 from flyte_sidecar.events.model import (
@@ -180,6 +179,14 @@ class FlyteBackend:
             async with self._connected() as session:
                 await session.service.check(Scope(self.org, self.project, self.domain))
 
+    async def login(self) -> None:
+        """Obtain new headers for all requests, by whatever the config needs.
+
+        May ask a person to log in; raises an error if that fails.
+        """
+        async with self._connected() as session:
+            await session.login()
+
     async def scope_error(self) -> str | None:
         """Return why the default project or domain is invalid; None if it is valid or unknown.
 
@@ -238,13 +245,11 @@ class FlyteBackend:
             raise
 
     async def _open(self) -> FlyteSession:
-        deployment = self.deployment
-        unsupported = deployment.credentials.unsupported(insecure=deployment.insecure)
-        if unsupported is not None:
-            raise Unauthenticated(f"{deployment.address}: no request was sent: {unsupported}")
         # Importing grpc takes a tenth of a second, which must not block the loop.
         module = await asyncio.to_thread(import_module, "flyte_sidecar.backends.flyte.session")
-        session: FlyteSession = await module.connect(deployment, self._user_agent, self._timing)
+        session: FlyteSession = await module.connect(
+            self.deployment, self._user_agent, self._timing, self._prompt, self._state_folder
+        )
         return session
 
     def _on_open(self, connecting: asyncio.Future[FlyteSession]) -> None:

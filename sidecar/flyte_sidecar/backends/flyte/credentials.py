@@ -75,15 +75,3 @@ class Credentials(Struct, frozen=True, kw_only=True):
     scopes: tuple[str, ...] = ()
     http_proxy: Secret[str] | None = None
     disable_keyring: bool = False
-
-    def unsupported(self, *, insecure: bool) -> str | None:
-        """Return what of this is not implemented yet, as a sentence; None if requests can be sent.
-
-        A deployment may need no login, so the default kind is not a reason to send nothing. With
-        `insecure`, Flyte uses no login, whatever its kind.
-        """
-        if self.proxy_command is not None:
-            return f"proxy commands ({self.proxy_command_source}) are not supported yet"
-        if self.source is None or insecure:
-            return None
-        return f"authentication of the type {self.auth_type} ({self.source}) is not supported yet"

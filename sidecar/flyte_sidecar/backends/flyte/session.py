@@ -6,7 +6,13 @@ Imports grpc and protobuf.
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 
+from flyte_sidecar.backends.flyte.auth.authenticated_transport import AuthenticatedTransport
+from flyte_sidecar.backends.flyte.auth.authenticator import make_authenticator
+from flyte_sidecar.backends.flyte.auth.authorization import Authenticator
+from flyte_sidecar.backends.flyte.auth.interaction import LoginPrompt
+from flyte_sidecar.backends.flyte.auth.login_store import LoginStore
 from flyte_sidecar.backends.flyte.cache import EventCache
 from flyte_sidecar.backends.flyte.endpoint import Deployment, action_url
 from flyte_sidecar.backends.flyte.read.actions import ActionLister
@@ -33,10 +39,23 @@ MAX_CACHED_URLS = 1000
 
 
 class FlyteSession:
-    """The readers, writer and informers of one deployment, which share a transport and a cache."""
+    """The readers, writer and informers of one deployment, which share a transport and a cache.
+
+    Parameters
+    ----------
+    http
+        What the transport and the authenticator use, closed after them.
+    authenticator
+        What authenticates the calls; None if nothing does.
+    """
 
     def __init__(
-        self, deployment: Deployment, transport: RpcTransport, http: HttpClient, timing: Timing
+        self,
+        deployment: Deployment,
+        transport: RpcTransport,
+        http: HttpClient,
+        authenticator: Authenticator | None,
+        timing: Timing,
     ) -> None:
         @lru_cache(MAX_CACHED_URLS)
         def run_url(run: Run) -> str | None:
@@ -50,6 +69,7 @@ class FlyteSession:
 
         address = deployment.route
         self._http = http
+        self._authenticator = authenticator
         self.service = RunService(transport, timing)
         self.lister = ActionLister(self.service)
         cache = EventCache(timing.row_freshness)
@@ -62,6 +82,11 @@ class FlyteSession:
         self.pages = PageReader(self.reader, metadata, self.runs)
         self.informers = Informers(self.service, self.reader, address, SharedRates(streams, timing))
         self.inboxes = Inboxes(self.runs, self.informers, address, timing)
+
+    async def login(self) -> None:
+        """Obtain new headers for all calls; may ask a person to log in."""
+        if self._authenticator is not None:
+            await self._authenticator.login()
 
     async def watch(self, watch: WatchFeed) -> None:
         """Report events to a watch of a run, or of the pending events of all runs."""
@@ -79,7 +104,17 @@ class FlyteSession:
         await self._http.close()
 
 
-async def connect(deployment: Deployment, user_agent: str, timing: Timing) -> FlyteSession:
+async def connect(
+    deployment: Deployment,
+    user_agent: str,
+    timing: Timing,
+    prompt: LoginPrompt,
+    state_folder: Path | None,
+) -> FlyteSession:
     """Return a session whose connection is opened by its first call."""
     transport, http = await open_transport(deployment, user_agent)
-    return FlyteSession(deployment, transport, http, timing)
+    store = LoginStore(deployment, state_folder)
+    authenticator = make_authenticator(deployment, transport, http, store, prompt, timing)
+    if authenticator is not None:
+        transport = AuthenticatedTransport(transport, authenticator)
+    return FlyteSession(deployment, transport, http, authenticator, timing)

@@ -208,8 +208,7 @@ def test_an_endpoint_is_required(load_config: Load) -> None:
 
 def test_plaintext_uses_no_login(file: Path, load_config: Load) -> None:
     file.write_text("admin: {endpoint: h, insecure: true, authType: ExternalCommand}")
-    credentials = load_config().deployment.credentials
-    assert credentials.unsupported(insecure=True) is None
+    assert load_config().deployment.credentials.command is None
 
 
 def test_the_proxy_is_that_of_the_environment(file: Path, load_config: Load) -> None:

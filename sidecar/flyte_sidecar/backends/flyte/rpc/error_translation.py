@@ -171,8 +171,7 @@ def as_error(error: RpcError, address: str) -> SidecarError:
     if status == "DEADLINE_EXCEEDED":
         return DeadlineExceeded(f"{address} did not respond in time", **outcome)
     if status == "UNAUTHENTICATED":
-        hint = "flyte-sidecar does not support logins yet"
-        return Unauthenticated(f"{address}: authentication failed: {message} ({hint})", **data)
+        return Unauthenticated(f"{address}: authentication failed: {message}", **data)
     if status == "PERMISSION_DENIED":
         return PermissionDenied(f"{address}: permission denied: {message}", **data)
     if status == "UNIMPLEMENTED":
