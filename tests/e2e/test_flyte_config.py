@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import textwrap
-from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 

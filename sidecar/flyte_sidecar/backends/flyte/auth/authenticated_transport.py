@@ -99,4 +99,5 @@ def _is_rejected(error: RpcError, authorization: Authorization | None) -> bool:
         return True
     if error.status == "PERMISSION_DENIED" and authorization is None:
         return True
-    return _UNAUTHENTICATED.search(error.message) is not None
+    # gRPC's C core reports a certificate for another host as UNAVAILABLE with such a message.
+    return error.status != "UNAVAILABLE" and _UNAUTHENTICATED.search(error.message) is not None
