@@ -157,7 +157,7 @@ def test_doctor_rejects_a_store_in_a_folder_that_others_can_write(
 def test_version_and_help_are_printed(command: Environment) -> None:
     assert run("flyte-sidecar", "--version", env=command).stdout.startswith("flyte-sidecar 0.")
     printed = run("flyte-sidecar", "--help", env=command).stdout
-    verbs = ("serve", "call", "watch", "pending", "demo", "doctor", "logout")
+    verbs = ("serve", "call", "watch", "pending", "demo", "doctor", "login", "logout")
     for word in (*verbs, "--store", "--framing", "examples"):
         assert word in printed
     for verb in ("watch", "pending"):

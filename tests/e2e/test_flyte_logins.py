@@ -110,7 +110,7 @@ def test_logout_leaves_a_login_that_the_config_does_not_use(
     assert in_keyring("h.example") is not None
 
 
-@pytest.mark.parametrize("verb", ["logout"])
+@pytest.mark.parametrize("verb", ["login", "logout"])
 def test_the_verbs_for_logins_require_a_deployment(verb: str, flyte_sidecar: Run) -> None:
     done = flyte_sidecar(verb, "--backend", "local")
     assert (done.returncode, done.stdout) == (2, "")

@@ -70,7 +70,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[str, Options, dict[str, Any]
     if verb in ("demo", "schema"):
         values["backend"] = "local"  # they ignore FLYTE_SIDECAR_BACKEND
     options = _options(values)
-    if verb == "logout" and options.backend != "flyte":
+    if verb in ("login", "logout") and options.backend != "flyte":
         usage_error(f"{verb} requires a Flyte deployment: --backend flyte")
     return verb, options, values
 
@@ -136,6 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     verb("schema", "print the wire contract as an OpenRPC document", "", _add_schema)
     verb("demo", "show two processes that share a store: one waits, the other answers")
     verb("doctor", "check configuration and connectivity")
+    verb("login", "log in at a Flyte deployment, for all sidecars and the flyte command")
     verb("logout", "delete the stored login at a Flyte deployment")
     return top
 

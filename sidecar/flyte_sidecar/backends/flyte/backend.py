@@ -248,7 +248,7 @@ class FlyteBackend:
         # Importing grpc takes a tenth of a second, which must not block the loop.
         module = await asyncio.to_thread(import_module, "flyte_sidecar.backends.flyte.session")
         session: FlyteSession = await module.connect(
-            self.deployment, self._user_agent, self._timing, self._prompt, self._state_folder
+            self.deployment, self._user_agent, self._timing, self._prompt, self.login_store
         )
         return session
 

@@ -6,7 +6,6 @@ Imports grpc and protobuf.
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
 
 from flyte_sidecar.backends.flyte.auth.authenticated_transport import AuthenticatedTransport
 from flyte_sidecar.backends.flyte.auth.authenticator import make_authenticator
@@ -109,11 +108,10 @@ async def connect(
     user_agent: str,
     timing: Timing,
     prompt: LoginPrompt,
-    state_folder: Path | None,
+    store: LoginStore,
 ) -> FlyteSession:
     """Return a session whose connection is opened by its first call."""
     transport, http = await open_transport(deployment, user_agent)
-    store = LoginStore(deployment, state_folder)
     authenticator = make_authenticator(deployment, transport, http, store, prompt, timing)
     if authenticator is not None:
         transport = AuthenticatedTransport(transport, authenticator)

@@ -96,6 +96,8 @@ class LoginStore:
     ----------
     failure
         Why the last operation could not use a store, for people; None if it could use all.
+    unsaved
+        Why the last login was not stored; None if it was.
     """
 
     def __init__(
@@ -115,6 +117,7 @@ class LoginStore:
         if credentials.disable_keyring:
             self._disabled, stores = "the config disables stored logins (admin.disableKeyring)", ()
         self.failure = self._disabled
+        self.unsaved: str | None = None
         self._stores = _stores_of_user(deployment) if stores is None else stores
         self._logged: set[str] = set()
 
@@ -130,13 +133,14 @@ class LoginStore:
 
     async def write(self, login: Login, place: Place | None) -> bool:
         """Store a login where it was found, or in the keyring; return whether it is stored."""
-        self.failure = self._disabled
+        self.failure, stored = self._disabled, None
         kind, form = (place.kind, place.form) if place else ("keyring", "tokens")
         for store in self._stores:
             if store.kind == kind:
                 problem = "the login is kept in memory only"
-                return bool(await self._run(problem, store, _write, self._service, login, form))
-        return False
+                stored = await self._run(problem, store, _write, self._service, login, form)
+        self.unsaved = None if stored else self.failure
+        return bool(stored)
 
     async def delete(self) -> list[str]:
         """Delete the login in every form; return the names of the stores that contained it."""
