@@ -1,0 +1,174 @@
+"""Logins as the clients of a sidecar process see them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.backends.flyte.auth.connection import Person
+from tests.e2e.process import COMMAND, Process, kind
+from tests.fake_runservice.server import Server
+from tests.oidc_provider import person as person_program
+from tests.oidc_provider.provider import Provider
+
+Start = Callable[..., Process]
+
+
+@pytest.fixture
+def options(deployment: Server, ca_file: str, home: Path) -> list[str]:
+    deployment.model.ask("r1", "deploy", action="a1", project="p", domain="d")
+    return [
+        *("--backend", "flyte", "--endpoint", deployment.endpoint, "--ca-cert-file", ca_file),
+        *("--project", "p", "--domain", "d"),
+    ]
+
+
+@pytest.fixture
+def by_link(deployment: Server, provider: Provider) -> None:
+    """Logins by a link and without a code, which end sooner: the code's status is polled."""
+    deployment.auth.metadata = provider.metadata(device_authorization_endpoint="")
+
+
+@pytest.fixture
+def start(options: list[str], tmp_path: Path) -> Iterator[Start]:
+    started: list[Process] = []
+
+    def start(*arguments: str) -> Process:
+        started.append(Process(tmp_path / "store", *arguments, backend_options=options))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.clear()
+
+
+def login_of(sidecar: Process) -> dict[str, Any]:
+    """Return the params of the notifications of a login."""
+    required, shown = sidecar.answers(2)
+    assert (required["method"], shown["method"]) == ("sidecar.authRequired", "window/showMessage")
+    login: dict[str, Any] = required["params"]
+    assert shown["params"] == {"type": 3, "message": login["message"]}
+    assert login["url"] in login["message"]
+    return login
+
+
+def test_a_request_waits_for_the_login_that_its_client_shows(start: Start, person: Person) -> None:
+    sidecar = start()
+    sidecar.request(1, "events.get", runName="r1", name="deploy")
+    sidecar.request(2, "events.pending")
+    login = login_of(sidecar)
+    assert login["userCode"] in login["message"]
+    person.logs_in(login["url"])
+    ended, *answers = sidecar.answers(3)
+    params = {"url": login["url"], "error": None}
+    assert ended == {"jsonrpc": "2.0", "method": "sidecar.authEnded", "params": params}
+    assert {kind(answer) for answer in answers} == {"result"}
+    assert sidecar.call("events.signal", runName="r1", name="deploy", payload=True)["payload"]
+    sidecar.end_input()
+    assert sidecar.status() == 0
+    assert login["userCode"] in sidecar.stderr_text()
+
+
+@pytest.mark.usefixtures("by_link")
+def test_a_denied_login_fails_the_request_and_is_reported(start: Start, person: Person) -> None:
+    sidecar = start()
+    sidecar.request(1, "events.pending")
+    person.denies(login_of(sidecar)["url"])
+    ended, shown, answer = sidecar.answers(3)
+    error = ended["params"]["error"]
+    assert "denied" in error
+    assert shown["params"] == {"type": 1, "message": error}
+    assert kind(answer) == "unauthenticated"
+    assert "denied" in answer["error"]["message"]
+
+
+@pytest.mark.usefixtures("by_link")
+def test_a_cancelled_request_ends_the_login(start: Start) -> None:
+    sidecar = start()
+    sidecar.request(1, "events.pending")
+    login = login_of(sidecar)
+    sidecar.send({"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": 1}})
+    received = sidecar.answers(3)
+    assert [kind(answer) for answer in received if "id" in answer] == ["request_cancelled"]
+    [ended] = [answer for answer in received if answer.get("method") == "sidecar.authEnded"]
+    assert ended["params"]["url"] == login["url"]
+    assert ended["params"]["error"]
+
+
+@pytest.mark.usefixtures("by_link")
+def test_the_status_starts_no_login(start: Start) -> None:
+    assert start().call("sidecar.status")["backend"]["healthy"] is False
+
+
+def test_a_browser_that_prints_to_its_stdout_does_not_disturb_the_protocol(
+    start: Start, ca_file: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    browser = tmp_path / "browser"
+    program = f'{sys.executable} {person_program.__file__} {ca_file} "$1"'
+    browser.write_text(f'#!/bin/sh\necho "a page"\nexec {program}\n')
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", str(browser))
+    sidecar = start()
+    sidecar.request(1, "events.pending")
+    login_of(sidecar)
+    ended, answer = sidecar.answers(2)
+    assert ended["params"]["error"] is None
+    assert [event["name"] for event in answer["result"]["events"]] == ["deploy"]
+
+
+@pytest.mark.usefixtures("by_link")
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ([*COMMAND, "call", "events.pending"], '"name": "deploy"'),
+        ([*COMMAND, "pending"], "deploy"),
+        ([sys.executable, "-c", "PYTHON"], "deploy"),
+    ],
+    ids=["call", "pending", "python"],
+)
+def test_a_terminal_shows_the_login_on_stderr(
+    command: list[str], expected: str, options: list[str], person: Person
+) -> None:
+    if command[-1] == "PYTHON":
+        arguments = dict(zip(options[::2], options[1::2], strict=True))
+        members = {name[2:].replace("-", "_"): value for name, value in arguments.items()}
+        command[-1] = (
+            "from flyte_sidecar import Event, init\n"
+            f"init(**{members!r})\n"
+            "print(Event.get('deploy', 'r1').name)\n"
+        )
+    else:
+        command = [*command, *options]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        line = next(line for line in process.stderr if "https://" in line)
+        [url] = [word.strip(".,") for word in line.split() if word.startswith("https://")]
+        person.logs_in(url)
+        assert expected in process.stdout.read()
+        assert process.wait() == 0
+
+
+@pytest.mark.usefixtures("by_link")
+def test_an_editor_shows_the_login(start: Start, person: Person) -> None:
+    sidecar = start()
+    sidecar.request(0, "initialize", capabilities={"textDocument": {"codeLens": {}}})
+    assert "codeLensProvider" in sidecar.answer()["result"]["capabilities"]
+    sidecar.send({"jsonrpc": "2.0", "method": "initialized", "params": {}})
+    received = [sidecar.answer()]
+    while received[-1].get("method") != "window/showMessage":
+        received.append(sidecar.answer())
+    [login] = [each["params"] for each in received if each["method"] == "sidecar.authRequired"]
+    person.logs_in(login["url"])
+    while received[-1].get("method") != "sidecar.authEnded":
+        received.append(sidecar.answer())
+    assert received[-1]["params"]["error"] is None
+    assert json.dumps(received).count("sidecar.authRequired") == 1
