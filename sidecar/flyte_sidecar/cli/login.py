@@ -22,13 +22,13 @@ def login(options: Options) -> int:
         If the login fails, or the deployment cannot be reached.
     """
     logs.set_up(options.log_level, options.log_file)
-    backend = make_backend(options, TerminalPrompt() if options.log_file else None)
+    backend = make_backend(options, TerminalPrompt())
     assert isinstance(backend, FlyteBackend)
     return asyncio.run(_log_in(backend))
 
 
 class TerminalPrompt:
-    """A `LoginPrompt` for a person whose log is in a file."""
+    """A `LoginPrompt` for a person at the terminal."""
 
     def required(self, login: LoginRequest) -> None:
         print(sanitize(login.message), file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from flyte_sidecar.protocol import methods, results
 
 if TYPE_CHECKING:
     from flyte_sidecar.backends.flyte import LoginRequest
+
+logger = logging.getLogger(__name__)
 
 SHOW_MESSAGE = "window/showMessage"
 
@@ -28,6 +31,8 @@ class ShowMessageParams(Struct, frozen=True):
 class ClientPrompt:
     """A `LoginPrompt` that sends notifications: its own, and the one that editors show.
 
+    It writes to the log too, since not every client shows notifications.
+
     Parameters
     ----------
     notify
@@ -38,6 +43,7 @@ class ClientPrompt:
         self._notify = notify
 
     def required(self, login: LoginRequest) -> None:
+        logger.warning("%s", login.message)
         required = results.AuthRequired(
             url=login.url,
             user_code=login.user_code,
@@ -50,4 +56,5 @@ class ClientPrompt:
     def ended(self, login: LoginRequest, error: str | None) -> None:
         self._notify(methods.AUTH_ENDED.name, results.AuthEnded(url=login.url, error=error))
         if error is not None:
+            logger.warning("%s", error)
             self._notify(SHOW_MESSAGE, ShowMessageParams(ERROR, error))

@@ -63,7 +63,7 @@ def make_backend(options: Options, prompt: LoginPrompt | None = None) -> EventBa
     Parameters
     ----------
     prompt
-        Shows logins at a Flyte deployment to a person, in addition to the log.
+        Shows logins at a Flyte deployment to a person; None for the log.
 
     Raises
     ------

@@ -55,7 +55,7 @@ class FlyteBackend:
     timing
         Intervals, timeouts and rates.
     prompt
-        Shows logins to a person, in addition to the log.
+        Shows logins to a person; None for the log.
     state_folder
         The user's folder for the state of all sidecars; without one, logins are not coordinated
         between processes.
@@ -86,7 +86,7 @@ class FlyteBackend:
         self.deployment = deployment
         self._user_agent = user_agent
         self._timing = timing or Timing()
-        self._prompt = LogPrompt(prompt)
+        self._prompt = prompt or LogPrompt()
         self._state_folder = state_folder
         self._connecting: asyncio.Future[FlyteSession] | None = None
 

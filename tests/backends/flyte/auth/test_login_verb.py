@@ -68,7 +68,7 @@ def test_login_stores_a_login_for_other_processes_and_logout_deletes_it(
         0,
         f"You are logged in at {endpoint}: stored in {PLACE}.\n",
     )
-    assert f"{provider.url}/auth?" in done.stderr
+    assert done.stderr.startswith(f"To log in to {endpoint}, open {provider.url}/auth?")
     (issued,) = provider.issued
     assert stored(deployment) == {
         name: issued["response"][name] for name in ("access_token", "refresh_token")
@@ -109,8 +109,10 @@ def test_login_fails_if_other_processes_cannot_use_the_login(
 def test_a_denied_login_fails(env: dict[str, str], flyte_sidecar: Run) -> None:
     done = flyte_sidecar("login", BROWSER=f"{env['BROWSER']} abort")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.splitlines()[-1].startswith("unauthenticated: ")
-    assert "denied" in done.stderr
+    shown, error = done.stderr.splitlines()
+    assert shown.startswith("To log in to ")
+    assert error.startswith("unauthenticated: ")
+    assert "the login was denied" in error
 
 
 @pytest.mark.usefixtures("deployment")

@@ -48,27 +48,14 @@ class LoginPrompt(Protocol):
 
 
 class LogPrompt:
-    """A `LoginPrompt` that writes to the log, which is stderr unless the user chose otherwise.
-
-    Parameters
-    ----------
-    client
-        Another prompt, which shows the same.
-    """
-
-    def __init__(self, client: LoginPrompt | None = None) -> None:
-        self._client = client
+    """A `LoginPrompt` that writes to the log, which is stderr unless the user chose otherwise."""
 
     def required(self, login: LoginRequest) -> None:
         logger.warning("%s", login.message)
-        if self._client is not None:
-            self._client.required(login)
 
     def ended(self, login: LoginRequest, error: str | None) -> None:
         if error is not None:
             logger.warning("%s", error)
-        if self._client is not None:
-            self._client.ended(login, error)
 
 
 def may_ask() -> bool:
