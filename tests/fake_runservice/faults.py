@@ -55,6 +55,10 @@ class Faults:
         """End all open watches as if the service failed."""
         self._end(StatusError("UNKNOWN", "the watch broke"))
 
+    def expire_streams(self) -> None:
+        """End all open watches as if their tokens had expired."""
+        self._end(StatusError("UNAUTHENTICATED", "token expired"))
+
     def loses(self) -> bool:
         share = float(self.lose_updates)
         return share > 0 and (share >= 1 or self.random.random() < share)
