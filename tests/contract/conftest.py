@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.flyte import RELEASES, FlyteHarness
+from tests.contract.flyte import CONNECT, RELEASES, FlyteHarness
 from tests.contract.harness import BackendClient, Harness
 from tests.contract.local import LocalHarness
 
 
-@pytest.fixture(params=["local", *RELEASES])
+@pytest.fixture(params=["local", *RELEASES, pytest.param(CONNECT, marks=pytest.mark.versions)])
 def harness(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Harness]:
-    """Every backend; for Flyte, every release that behaves differently."""
+    """Every backend; for Flyte, every release that behaves differently, and both transports."""
     with open_harness(request.param, tmp_path, monkeypatch) as harness:
         yield harness
 

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from flyte_sidecar.backends.flyte import Deployment, FlyteBackend
+from flyte_sidecar.backends.flyte.endpoint import Transport
 from flyte_sidecar.backends.flyte.session import FlyteSession
 from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.errors import EventExists
@@ -27,6 +28,9 @@ RELEASES = (
 `make test` runs the newest, `make test-versions` the others.
 """
 
+CONNECT = "2.0.43 over Connect"
+"""The newest release over Connect, for the same tests."""
+
 FAST = Timing(
     max_clock_skew=0.0,  # the model and the backend share a clock
     retry_delay=0.01,
@@ -41,7 +45,13 @@ FAST = Timing(
 class CreatingBackend(FlyteBackend):
     """A backend that can create events, as a run does."""
 
-    def __init__(self, server: Server, timing: Timing, endpoint: str | None = None) -> None:
+    def __init__(
+        self,
+        server: Server,
+        timing: Timing,
+        endpoint: str | None = None,
+        transport: Transport = "auto",
+    ) -> None:
         assert RUN.project is not None
         assert RUN.domain is not None
         super().__init__(
@@ -50,6 +60,7 @@ class CreatingBackend(FlyteBackend):
                 insecure=True,
                 project=RUN.project,
                 domain=RUN.domain,
+                transport=transport,
             ),
             "flyte-sidecar-tests",
             timing,
@@ -94,14 +105,18 @@ class FlyteHarness:
     can_create = False
 
     def __init__(self, release: str, timing: Timing = FAST) -> None:
+        release, over_connect, _ = release.partition(CONNECT.removeprefix("2.0.43"))
+        self._transport: Transport = "connect" if over_connect else "auto"
         self.clock_skew = timedelta()
         self._offset = timedelta()
         self._timing = replace(timing, now=lambda: self._now() + self.clock_skew)
-        self.server = Server(Model(release, self._now))
+        self.server = Server(
+            Model(release, self._now), protocol="connect" if over_connect else "grpc"
+        )
 
     def __enter__(self) -> FlyteHarness:
         self.server.start()
-        self._backend = CreatingBackend(self.server, self._timing)
+        self._backend = CreatingBackend(self.server, self._timing, transport=self._transport)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -69,19 +69,25 @@ class Auth(grpc.aio.ServerInterceptor):
     async def intercept_service(
         self, proceed: Callable[[Any], Awaitable[_Handler]], details: Any
     ) -> _Handler:
-        headers = dict(details.invocation_metadata)
-        tokens = None if details.method.startswith(f"/{_SERVICE}/") else self.tokens
+        error = self.rejection(details.method, dict(details.invocation_metadata))
+        if error is None:
+            return await proceed(details)
+
+        async def reject(_: bytes, context: Any) -> None:
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, error)
+
+        return grpc.unary_stream_rpc_method_handler(reject)
+
+    def rejection(self, path: str, headers: dict[str, str]) -> str | None:
+        """Return why a call is rejected, and record its headers; None if it is not."""
+        tokens = None if path.startswith(f"/{_SERVICE}/") else self.tokens
         if _accepts(tokens, headers.get(self.header)) and _accepts(
             self.proxy_tokens, headers.get("proxy-authorization")
         ):
-            return await proceed(details)
+            return None
         self.rejections.append(headers)
-
-        async def reject(_: bytes, context: Any) -> None:
-            quoted = f": {headers}" if self.quotes_headers else ""
-            await context.abort(grpc.StatusCode.UNAUTHENTICATED, f"token expired{quoted}")
-
-        return grpc.unary_stream_rpc_method_handler(reject)
+        quoted = f": {headers}" if self.quotes_headers else ""
+        return f"token expired{quoted}"
 
 
 def _accepts(tokens: Container[str] | None, header: str | None) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections import Counter, deque
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import grpc
 
@@ -32,7 +33,10 @@ _OPTIONS = [
 
 
 class Server:
-    """Serves a `Model`. It can stop and restart on the same port; `close` ends its thread."""
+    """Serves a `Model`. It can stop and restart on the same port; `close` ends its thread.
+
+    Over Connect it has no scripts of `hostile`.
+    """
 
     def __init__(
         self,
@@ -41,6 +45,7 @@ class Server:
         port: int = 0,
         tls: tuple[bytes, bytes] | None = None,
         host: str = "127.0.0.1",
+        protocol: Literal["grpc", "connect"] = "grpc",
     ) -> None:
         self.model = model
         self.service = Service(model)
@@ -49,6 +54,7 @@ class Server:
         self._host = host
         self._port = port
         self._tls = tls
+        self._protocol = protocol
         self._server: Any = None
         self._ticker: asyncio.Task[None] | None = None
         self._loop = asyncio.new_event_loop()
@@ -114,23 +120,33 @@ class Server:
     async def _start(self) -> None:
         if self._server is not None:
             raise RuntimeError("the server is already started")
+        server = self._open_grpc() if self._protocol == "grpc" else self._open_connect()
+        await server.start()
+        self._server = server
+        self._ticker = asyncio.create_task(self._tick())
+
+    def _open_grpc(self) -> Any:
         server = grpc.aio.server(interceptors=[self.auth], options=_OPTIONS)
-        server.add_generic_rpc_handlers(
-            (
-                self.hostile,
-                self.service.handlers(),
-                projects.handlers(self.model),
-                self.auth.handlers(),
-            )
-        )
+        server.add_generic_rpc_handlers((self.hostile, *self._handlers()))
         if self._tls is None:
             self._port = server.add_insecure_port(self.endpoint)
         else:
             credentials = grpc.ssl_server_credentials([self._tls])
             self._port = server.add_secure_port(self.endpoint, credentials)
-        await server.start()
-        self._server = server
-        self._ticker = asyncio.create_task(self._tick())
+        return server
+
+    def _open_connect(self) -> Any:
+        from tests.fake_runservice.connect import ConnectServer
+
+        # asyncio sets TCP_NODELAY only if the protocol is explicit.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((self._host, self._port))
+        self._port = listener.getsockname()[1]
+        return ConnectServer(self._handlers(), self.auth, listener, self._tls)
+
+    def _handlers(self) -> list[grpc.GenericRpcHandler]:
+        return [self.service.handlers(), projects.handlers(self.model), self.auth.handlers()]
 
     async def _stop(self, grace: float | None) -> None:
         if self._server is None or self._ticker is None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import socket
-import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -504,25 +504,46 @@ async def test_a_cancelled_request_disconnects() -> None:
         await server.disconnected.wait()
 
 
-async def test_the_peers_of_connections_are_probed() -> None:
-    from flyte_sidecar.backends.flyte.rpc import http_pool
+async def test_the_peers_of_connections_are_probed(monkeypatch: pytest.MonkeyPatch) -> None:
+    sockets: list[socket.socket] = []
+    connect_tcp = httpcore.AnyIOBackend.connect_tcp
 
-    options = []
+    async def record(self: Any, *args: Any) -> httpcore.AsyncNetworkStream:
+        stream = await connect_tcp(self, *args)
+        sockets.append(stream.get_extra_info("socket"))
+        return stream
 
-    class Recording(httpcore.AnyIOBackend):
-        async def connect_tcp(self, *args: Any, **how: Any) -> httpcore.AsyncNetworkStream:
-            stream = await super().connect_tcp(*args, **how)
-            options.append(stream.get_extra_info("socket"))
-            return stream
-
-    pool = http_pool.open_pool(ssl.create_default_context(), None)
-    pool._network_backend = Recording()
-    async with http_server(OK) as server, pool:
-        await pool.request("POST", f"http://127.0.0.1:{server.port}/")
-        (connected,) = options
+    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", record)
+    async with (
+        http_server(OK) as server,
+        client(f"127.0.0.1:{server.port}", insecure=True) as http,
+    ):
+        await call(http)
+        (connected,) = sockets
+        assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         assert connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 30
         assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 40_000
+
+
+async def test_a_cancelled_tls_handshake_disconnects(ca_file: str) -> None:
+    def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        accepted.set()
+
+    writers: list[asyncio.StreamWriter] = []
+    accepted = asyncio.Event()
+    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
+        endpoint = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with client(endpoint, ca_cert_file=ca_file) as http:
+            sending = asyncio.ensure_future(call(http))
+            await accepted.wait()
+            sending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sending
+        writers[0].close()
+        await writers[0].wait_closed()
+    gc.collect()  # reports a socket that is still open
 
 
 async def test_nothing_that_is_sent_or_received_is_logged(

@@ -228,7 +228,7 @@ async def test_an_internal_error_in_polling_the_runs_ends_no_watch(
 
 
 def test_idle_runs_are_resynced_at_a_rate_that_all_of_them_share() -> None:
-    rates = SharedRates(StreamLimiter(), Timing())
+    rates = SharedRates(StreamLimiter(lambda: 1000), Timing())
     rates.streams.open = 1000
     intervals = [Schedule(rates).resync(streaming=True, rows=1) for _ in range(1000)]
     assert sum(1 / interval for interval in intervals) < 1.5
@@ -236,7 +236,7 @@ def test_idle_runs_are_resynced_at_a_rate_that_all_of_them_share() -> None:
 
 
 def test_a_run_that_has_changed_is_resynced_soon() -> None:
-    rates = SharedRates(StreamLimiter(), Timing())
+    rates = SharedRates(StreamLimiter(lambda: 1000), Timing())
     rates.streams.open = 1000
     intervals = Schedule(rates)
     intervals.changed()
@@ -246,7 +246,7 @@ def test_a_run_that_has_changed_is_resynced_soon() -> None:
 
 
 def test_poll_intervals_grow_from_a_second_to_less_than_fifteen() -> None:
-    intervals = Schedule(SharedRates(StreamLimiter(), Timing()))
+    intervals = Schedule(SharedRates(StreamLimiter(lambda: 1000), Timing()))
     found = []
     for _ in range(20):
         found.append(intervals.poll(unreported=1))
@@ -258,7 +258,7 @@ def test_poll_intervals_grow_from_a_second_to_less_than_fifteen() -> None:
 
 
 def test_a_thousand_unreported_answers_are_polled_within_a_bounded_rate() -> None:
-    rates = SharedRates(StreamLimiter(), Timing())
+    rates = SharedRates(StreamLimiter(lambda: 1000), Timing())
     schedules = [Schedule(rates) for _ in range(1000)]
     for one in schedules:
         one.poll(unreported=1)

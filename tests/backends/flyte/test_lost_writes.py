@@ -10,7 +10,7 @@ import pytest
 from flyteidl2.workflow.run_service_pb2 import GetActionDetailsResponse
 from msgspec.structs import replace
 
-from flyte_sidecar.backends.flyte.rpc import grpc_transport
+from flyte_sidecar.backends.flyte.rpc import call_limiter
 from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.errors import (
     AlreadySignalled,
@@ -236,7 +236,7 @@ async def test_a_write_is_not_retried_once_its_request_was_cancelled(
 async def test_a_write_that_waits_behind_others_is_not_sent_once_its_request_was_cancelled(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    monkeypatch.setattr(grpc_transport, "MAX_WRITES", 1)
+    monkeypatch.setattr(call_limiter, "MAX_WRITES", 1)
     first, second = await asked(client, flyte), await asked(client, flyte)
     gate = threading.Event()
     flyte.server.hostile.script(method, [held(gate, served())])

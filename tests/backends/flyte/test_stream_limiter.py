@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from flyte_sidecar.backends.flyte.rpc import grpc_transport, stream_limiter
+from flyte_sidecar.backends.flyte.rpc import call_limiter, grpc_transport, stream_limiter
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.events.model import Run, Target
 from tests.backends.flyte.scenarios import prove, until
@@ -52,7 +52,7 @@ async def test_a_connection_is_used_again_after_its_streams_have_ended(
 async def test_a_write_does_not_wait_for_the_calls_of_reads(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(grpc_transport, "MAX_CALLS", 1)
+    monkeypatch.setattr(call_limiter, "MAX_CALLS", 1)
     event = await client.get(action_name=flyte.server.model.ask(RUN.name, "q"))
     assert event is not None
     gate = threading.Event()
@@ -68,7 +68,7 @@ async def test_a_write_does_not_wait_for_the_calls_of_reads(
 async def test_watches_leave_streams_to_snapshots(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream_limiter, "MAX_LONG_LIVED", 2)
+    monkeypatch.setattr(grpc_transport.GrpcTransport, "max_streams", 2)
     followed = waiting_runs(flyte, 3)
     for run in followed:
         await client.watch(run).synced()
@@ -87,7 +87,7 @@ def test_failing_streams_are_retried_at_a_rate_that_all_runs_share(
 ) -> None:
     now = 0.0
     monkeypatch.setattr(stream_limiter, "monotonic", lambda: now)
-    limiter = stream_limiter.StreamLimiter()
+    limiter = stream_limiter.StreamLimiter(lambda: 1000)
     runs = [SCOPE.run(f"r{number}") for number in range(1000)]
     for run in runs:
         assert limiter.acquire(run)
@@ -104,7 +104,7 @@ def test_unsupported_streams_are_not_retried_for_minutes(
 ) -> None:
     now = 0.0
     monkeypatch.setattr(stream_limiter, "monotonic", lambda: now)
-    limiter = stream_limiter.StreamLimiter()
+    limiter = stream_limiter.StreamLimiter(lambda: 1000)
     limiter.mark_failing(SCOPE.run("r1"), RpcError("UNIMPLEMENTED", "WatchActions"))
     now = 500.0
     assert not limiter.acquire(SCOPE.run("r2"))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flyte_sidecar.backends.flyte.rpc import stream_limiter
+from flyte_sidecar.backends.flyte.rpc import grpc_transport
 from flyte_sidecar.backends.flyte.watch import stream
 from flyte_sidecar.errors import BackendUnavailable, PermissionDenied, ShuttingDown
 from flyte_sidecar.events.coalescing import Disconnected
@@ -246,7 +246,7 @@ async def test_an_unknown_run_is_watched_until_it_comes(
 async def test_streams_are_limited_and_runs_without_one_are_polled(
     client: BackendClient, flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream_limiter, "MAX_LONG_LIVED", 2)
+    monkeypatch.setattr(grpc_transport.GrpcTransport, "max_streams", 2)
     runs = [type(RUN)(RUN.org, RUN.project, RUN.domain, f"run{place}") for place in range(6)]
     actions = [flyte.server.model.ask(run.name, "q") for run in runs]
     watching = [client.watch(run) for run in runs]

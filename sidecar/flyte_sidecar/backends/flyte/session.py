@@ -76,7 +76,7 @@ class FlyteSession:
         self.task_names = TaskNameReader(self.service)
         self.writer = EventWriter(self.service, self.reader)
         self.runs = RunLister(self.service, self.reader, deployment.default_org)
-        streams = StreamLimiter()
+        streams = StreamLimiter(lambda: transport.max_streams)
         metadata = BulkMetadataReader(self.service, cache, streams, timing)
         self.pages = PageReader(self.reader, metadata, self.runs)
         self.informers = Informers(self.service, self.reader, address, SharedRates(streams, timing))

@@ -13,6 +13,7 @@ from flyte_sidecar.backends.flyte.auth.authorization import Authenticator, Autho
 from flyte_sidecar.backends.flyte.credentials import MASK
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import (
     Metadata,
+    Protocol,
     RpcError,
     RpcMethod,
     RpcTransport,
@@ -37,6 +38,14 @@ class AuthenticatedTransport:
     def __init__(self, transport: RpcTransport, authenticator: Authenticator) -> None:
         self._transport = transport
         self._authenticator = authenticator
+
+    @property
+    def protocol(self) -> Protocol:
+        return self._transport.protocol
+
+    @property
+    def max_streams(self) -> int:
+        return self._transport.max_streams
 
     async def call(self, rpc: RpcMethod[Q, R], request: Q, timeout: float, metadata: Metadata) -> R:
         authorization = await self._authenticator.current()

@@ -4,34 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 import os
 import sys
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, TypeVar
 
-# Read when gRPC's C core starts. The core must not write to the terminal.
+# Read when gRPC's C core starts. The core must not write to the terminal. Its own resolver does not
+# support split DNS, as VPNs use it.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+os.environ.setdefault("GRPC_DNS_RESOLVER", "native")
 
 import grpc
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 from grpc import aio
 
 from flyte_sidecar.backends.flyte.endpoint import Deployment, split_endpoint
+from flyte_sidecar.backends.flyte.rpc.call_limiter import CallLimiter
+from flyte_sidecar.backends.flyte.rpc.decoding import MAX_MESSAGE_BYTES, decode
 from flyte_sidecar.backends.flyte.rpc.error_translation import NOT_PINNED
-from flyte_sidecar.backends.flyte.rpc.rpc_transport import (
-    InvalidResponse,
-    Metadata,
-    RpcError,
-    RpcMethod,
-)
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import Metadata, Protocol, RpcError, RpcMethod
 from flyte_sidecar.backends.flyte.rpc.tls import TlsTrust
-from flyte_sidecar.events.write_order import is_abandoned, is_writing
 
 Q = TypeVar("Q", bound=Message)
 R = TypeVar("R", bound=Message)
-
-logger = logging.getLogger(__name__)
 
 KEEPALIVE_INTERVAL = 30.0
 """Time without data from the server after which it is pinged while calls are open, in seconds."""
@@ -48,19 +43,8 @@ RECONNECT_BACKOFF = (0.1, 5.0)
 STREAMS_PER_CONNECTION = 80
 """Maximum number of open streams on one connection."""
 
-MAX_CALLS = 130
-"""Maximum number of concurrent calls that are not streams.
-
-Go's HTTP/2 server accepts 250 calls and streams on a connection. It resets further ones until it
-has announced this limit. After that they wait inside gRPC, and the wait counts towards their
-deadline.
-"""
-
-MAX_WRITES = 20
-"""Maximum number of concurrent calls of writes, in addition, so that no write waits for reads."""
-
-MAX_MESSAGE_BYTES = 32 << 20
-"""Maximum size of a received message, in bytes: ten times the largest payload of the backend."""
+MAX_STREAMS = 1000
+"""Maximum number of streams that stay open, over several HTTP/2 connections."""
 
 UNCOMPRESSED = 1 << 0
 """The only encoding offered. With others, grpcio 1.85.3 delivers some messages still compressed."""
@@ -99,22 +83,23 @@ class GrpcTransport:
         Whether the channels trust only the certificate that the server had at first.
     """
 
+    protocol: Protocol = "gRPC"
+    max_streams = MAX_STREAMS
+
     def __init__(self, open_channel: Callable[[], aio.Channel], *, pinned: bool = False) -> None:
         self._open_channel = open_channel
         self._pinned = pinned
         self._connections = [_Connection(open_channel())]
-        self._calls = asyncio.Semaphore(MAX_CALLS)
-        self._writes = asyncio.Semaphore(MAX_WRITES)
+        self._limiter = CallLimiter()
 
     async def call(self, rpc: RpcMethod[Q, R], request: Q, timeout: float, metadata: Metadata) -> R:
         async def respond() -> Any:
             method: Any = self._open_connections()[0].channel.unary_unary(rpc.path)
             return await method(request.SerializeToString(), timeout=timeout, metadata=metadata)
 
-        async with self._writes if is_writing() else self._calls:
-            if rpc.writes and is_abandoned():
-                raise asyncio.CancelledError
-            return _decode(rpc, await _translated(respond, self._pinned))
+        async with self._limiter.slot(rpc):
+            # Without an own decoder, grpc.aio would log a traceback and return None.
+            return decode(rpc, await _translated(respond, self._pinned))
 
     async def stream(
         self, rpc: RpcMethod[Q, R], request: Q, metadata: Metadata
@@ -128,7 +113,7 @@ class GrpcTransport:
         connection.streams += 1
         try:
             while (data := await _translated(call.read, self._pinned)) is not aio.EOF:
-                yield _decode(rpc, data)
+                yield decode(rpc, data)
         finally:
             call.cancel()
             connection.streams -= 1
@@ -200,22 +185,6 @@ def connect(deployment: Deployment, user_agent: str, trust: TlsTrust | None) -> 
     return GrpcTransport(
         lambda: aio.secure_channel(target, credentials, options), pinned=trust.pinned
     )
-
-
-def _decode(rpc: RpcMethod[Q, R], data: bytes | None) -> R:
-    """Return the message in a response; raise `InvalidResponse` if it cannot be decoded.
-
-    grpc.aio would log a traceback and return None.
-    """
-    if data is None:
-        reason = f"the response to {rpc.name} is missing"
-    else:
-        try:
-            return rpc.response.FromString(data)
-        except (DecodeError, ValueError):
-            reason = f"the response to {rpc.name} ({len(data)} bytes) cannot be decoded"
-    logger.warning("%s", reason)
-    raise InvalidResponse(reason)
 
 
 async def _translated(step: Callable[[], Any], pinned: bool) -> Any:

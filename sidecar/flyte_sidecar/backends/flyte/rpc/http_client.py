@@ -10,15 +10,15 @@ import asyncio
 import os
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from flyte_sidecar._futures import run_in_thread
 from flyte_sidecar.backends.flyte.endpoint import Deployment
-from flyte_sidecar.backends.flyte.proxy import Proxy
 from flyte_sidecar.backends.flyte.rpc import tls, tunnel
 from flyte_sidecar.backends.flyte.rpc.error_translation import NOT_PINNED, TLS_HANDSHAKE_FAILED
 from flyte_sidecar.backends.flyte.rpc.http_target import Target, deployment_target, url_target
@@ -26,6 +26,8 @@ from flyte_sidecar.backends.flyte.rpc.rpc_transport import InvalidResponse, Limi
 
 if TYPE_CHECKING:
     import httpcore
+
+    from flyte_sidecar.backends.flyte.rpc.http_pool import HttpPool
 
 CONNECT_TIMEOUT = 10.0
 """Time for TCP and for TLS to connect, each, in seconds."""
@@ -77,7 +79,7 @@ class HttpClient:
         self._deployment = deployment
         self._trust = trust
         self._user_agent = user_agent
-        self._pools: dict[tuple[bool, Proxy | None], httpcore.AsyncConnectionPool] = {}
+        self._pools: dict[Target, HttpPool] = {}
         self._timers: set[asyncio.Timeout] = set()
         self._closed = False
 
@@ -138,7 +140,7 @@ class HttpClient:
                 timer.reschedule(now)
         pools, self._pools = self._pools, {}
         for pool in pools.values():
-            await pool.aclose()
+            await pool.close()
 
     async def _post(
         self,
@@ -164,19 +166,17 @@ class HttpClient:
     async def _response(
         self, target: Target, content: bytes, headers: Mapping[str, str]
     ) -> AsyncIterator[HttpStream]:
-        async with self._limited(target, None):
-            pool = await self._pool(target)
-            with self._translated(target):
-                request = self._request(target, content, headers)
-                response = await pool.handle_async_request(request)
-        try:
+        async with AsyncExitStack() as stack:
+            async with self._limited(target, None):
+                pool = await self._pool(target)
+                with self._translated(target):
+                    request = self._request(target, content, headers)
+                    response = await stack.enter_async_context(pool.respond(request))
             if _header(response, b"content-encoding") not in ("", "identity"):
                 raise InvalidResponse(f"{target.address} sent a compressed response")
             content_type = _header(response, b"content-type").partition(";")[0].strip()
             async with aclosing(self._chunks(target, response)) as chunks:
                 yield HttpStream(response.status, content_type, chunks)
-        finally:
-            await response.aclose()
 
     def _request(
         self, target: Target, content: bytes, headers: Mapping[str, str]
@@ -209,8 +209,8 @@ class HttpClient:
                     return
                 yield chunk
 
-    async def _pool(self, target: Target) -> httpcore.AsyncConnectionPool:
-        key = (target.is_deployment, target.proxy)
+    async def _pool(self, target: Target) -> HttpPool:
+        key = replace(target, path="")
         if key not in self._pools:
             try:
                 module = await run_in_thread(import_module, _POOL_MODULE)
@@ -219,7 +219,7 @@ class HttpClient:
                 raise missing_package(error) from None
             if self._closed:
                 raise _closed_error()
-            self._pools.setdefault(key, module.open_pool(context, target.proxy))
+            self._pools.setdefault(key, module.HttpPool(target, context))
         return self._pools[key]
 
     def _context(self, target: Target) -> ssl.SSLContext:

@@ -9,13 +9,15 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpcore
 
 from flyte_sidecar.backends.flyte.proxy import Proxy
 from flyte_sidecar.backends.flyte.rpc import tunnel
+from flyte_sidecar.backends.flyte.rpc.http_target import Target
 
 IDLE_TIMEOUT = 15.0
 """Time after which an unused connection is closed, in seconds: less than servers use."""
@@ -41,7 +43,11 @@ _KEEPALIVE_OPTIONS = [
     )
     if (number := getattr(socket, name, None)) is not None
 ]
-SOCKET_OPTIONS = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), *_KEEPALIVE_OPTIONS]
+SOCKET_OPTIONS = [
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *_KEEPALIVE_OPTIONS,
+]
 
 # At the level debug, httpcore logs the headers of responses.
 _logger = logging.getLogger("httpcore")
@@ -49,15 +55,64 @@ if _logger.level == logging.NOTSET:
     _logger.setLevel(logging.WARNING)
 
 
-def open_pool(context: ssl.SSLContext, proxy: Proxy | None) -> httpcore.AsyncConnectionPool:
-    """Return a pool that connects directly, or through the proxy."""
-    return httpcore.AsyncConnectionPool(
-        ssl_context=context,
-        max_connections=None,  # the callers limit their requests
-        keepalive_expiry=IDLE_TIMEOUT,
-        network_backend=_Network(proxy),
-        socket_options=SOCKET_OPTIONS,
-    )
+class HttpPool:
+    """Connections to one server, directly or through a proxy.
+
+    httpcore's own pool inspects all connections for each request, and each open stream of events
+    is one.
+    """
+
+    def __init__(self, target: Target, context: ssl.SSLContext) -> None:
+        self._origin = httpcore.Origin(target.scheme.encode(), target.host.encode(), target.port)
+        self._context = context
+        self._network = _Network(target.proxy)
+        self._idle: list[httpcore.AsyncHTTPConnection] = []  # in order of their last use
+        self._open: set[httpcore.AsyncHTTPConnection] = set()
+
+    @asynccontextmanager
+    async def respond(self, request: httpcore.Request) -> AsyncIterator[httpcore.Response]:
+        """Yield the response to a request; its connection is used again if it was read whole."""
+        connection = await self._connection()
+        try:
+            response = await connection.handle_async_request(request)
+            try:
+                yield response
+            finally:
+                await response.aclose()
+        finally:
+            if connection in self._open and connection.is_available():
+                self._idle.append(connection)
+            else:
+                await self._close(connection)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        self._idle.clear()
+        for connection in list(self._open):
+            await self._close(connection)
+
+    async def _connection(self) -> httpcore.AsyncHTTPConnection:
+        """Return the connection that was used last, or a new one; close the expired ones."""
+        while self._idle and self._idle[0].has_expired():
+            await self._close(self._idle.pop(0))
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.has_expired():
+                return connection
+            await self._close(connection)
+        connection = httpcore.AsyncHTTPConnection(
+            self._origin,
+            ssl_context=self._context,
+            keepalive_expiry=IDLE_TIMEOUT,
+            network_backend=self._network,
+            socket_options=SOCKET_OPTIONS,
+        )
+        self._open.add(connection)
+        return connection
+
+    async def _close(self, connection: httpcore.AsyncHTTPConnection) -> None:
+        self._open.discard(connection)
+        await connection.aclose()
 
 
 class _Network(httpcore.AnyIOBackend):
@@ -80,18 +135,52 @@ class _Network(httpcore.AnyIOBackend):
     ) -> httpcore.AsyncNetworkStream:
         proxy = self._proxy
         there = (host, port) if proxy is None else (proxy.host, proxy.port)
-        stream = await super().connect_tcp(*there, timeout, local_address, socket_options)
+        stream = _Stream(await super().connect_tcp(*there, timeout, local_address, socket_options))
         if proxy is not None:
-            try:
-                async with asyncio.timeout(timeout):
-                    await _open_tunnel(stream, proxy, host, port)
-            except TimeoutError:
-                await stream.aclose()
-                raise httpcore.ConnectTimeout("the proxy did not respond in time") from None
-            except BaseException:
-                await stream.aclose()
-                raise
+            async with _closed_on_failure(stream):
+                try:
+                    async with asyncio.timeout(timeout):
+                        await _open_tunnel(stream, proxy, host, port)
+                except TimeoutError:
+                    raise httpcore.ConnectTimeout("the proxy did not respond in time") from None
         return stream
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """A TCP stream that is closed too if a TLS handshake on it is cancelled."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return await self._stream.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        async with _closed_on_failure(self._stream):
+            return await self._stream.start_tls(ssl_context, server_hostname, timeout)
+
+
+@asynccontextmanager
+async def _closed_on_failure(stream: httpcore.AsyncNetworkStream) -> AsyncIterator[None]:
+    try:
+        yield
+    except BaseException:
+        await stream.aclose()
+        raise
 
 
 async def _open_tunnel(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flyte_sidecar.backends.flyte.endpoint import Deployment
 from flyte_sidecar.backends.flyte.rpc import grpc_transport, tls
+from flyte_sidecar.backends.flyte.rpc.connect_transport import ConnectTransport
+from flyte_sidecar.backends.flyte.rpc.fallback_transport import FallbackTransport
 from flyte_sidecar.backends.flyte.rpc.http_client import HttpClient
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcTransport
 
@@ -13,6 +15,8 @@ async def open_transport(
 ) -> tuple[RpcTransport, HttpClient]:
     """Return a transport and an HTTP client, which connect at their first call.
 
+    Closing the transport may close the client too.
+
     Raises
     ------
     RpcError
@@ -20,4 +24,9 @@ async def open_transport(
     """
     trust = None if deployment.insecure else await tls.load_trust(deployment)
     http = HttpClient(deployment, trust, user_agent)
-    return grpc_transport.connect(deployment, user_agent, trust), http
+    if deployment.transport == "connect":
+        return ConnectTransport(http), http
+    grpc = grpc_transport.connect(deployment, user_agent, trust)
+    if deployment.transport == "grpc":
+        return grpc, http
+    return FallbackTransport(grpc, ConnectTransport(http)), http

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar
+from typing import Protocol as TypingProtocol
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -13,6 +14,9 @@ R = TypeVar("R", bound="Message")
 
 Metadata: TypeAlias = Sequence[tuple[str, str]]
 """Headers of a call; their names are lower case."""
+
+
+Protocol = Literal["gRPC", "Connect"]
 
 
 class RpcError(Exception):
@@ -75,12 +79,20 @@ class RpcMethod(Generic[Q, R]):
         self.response = response
 
 
-class RpcTransport(Protocol):
+class RpcTransport(TypingProtocol):
     """Sends calls to one deployment, and reconnects when a connection breaks.
 
     Every method raises `RpcError` and nothing else. When the task that awaits a call is cancelled
     or a stream is closed, the call ends on the server too.
     """
+
+    @property
+    def protocol(self) -> Protocol:
+        """How calls are sent now; it may change while the deployment is not known."""
+
+    @property
+    def max_streams(self) -> int:
+        """Maximum number of streams that should stay open; a tenth more may be open shortly."""
 
     async def call(self, rpc: RpcMethod[Q, R], request: Q, timeout: float, metadata: Metadata) -> R:
         """Return the response; `timeout` in seconds.

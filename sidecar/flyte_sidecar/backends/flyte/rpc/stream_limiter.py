@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import monotonic
 
 from cachetools import TLRUCache
@@ -9,11 +10,8 @@ from cachetools import TLRUCache
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.events.model import Run
 
-MAX_LONG_LIVED = 1000
-"""Maximum number of streams that stay open, over several HTTP/2 connections."""
-
-EXTRA_SHORT_LIVED = 100
-"""Maximum number of further streams, each of which ends after one snapshot."""
+SHORT_LIVED_SHARE = 10
+"""A further stream may be open for each so many, if it ends after one snapshot."""
 
 MAX_FAILING_RUNS = 10_000
 """Maximum number of runs that are remembered because their stream fails."""
@@ -31,6 +29,11 @@ UNSUPPORTED_RETRY_INTERVAL = 600.0
 class StreamLimiter:
     """Counts the streams of a session.
 
+    Parameters
+    ----------
+    maximum
+        Returns the maximum number of streams that stay open.
+
     Attributes
     ----------
     open
@@ -39,7 +42,8 @@ class StreamLimiter:
         How many informers wait because the limit of streams is reached.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, maximum: Callable[[], int]) -> None:
+        self._maximum = maximum
         self.open = 0
         self.runs_without_stream = 0
         self._failing: TLRUCache[Run | None, float] = TLRUCache(
@@ -48,7 +52,9 @@ class StreamLimiter:
 
     def acquire(self, run: Run, *, long_lived: bool = False) -> bool:
         """Return whether a stream of the run may be opened; if so, `release` must follow."""
-        limit = MAX_LONG_LIVED if long_lived else MAX_LONG_LIVED + EXTRA_SHORT_LIVED
+        limit = self._maximum()
+        if not long_lived:
+            limit += max(1, limit // SHORT_LIVED_SHARE)
         allowed = self.open < limit and run not in self._failing and None not in self._failing
         self.open += allowed
         return allowed

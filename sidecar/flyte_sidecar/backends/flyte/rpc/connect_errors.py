@@ -1,0 +1,125 @@
+"""Errors of the Connect protocol, and of web servers that do not speak it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import msgspec
+from msgspec import Struct
+
+from flyte_sidecar.backends.flyte.rpc.http_client import HttpResponse
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import InvalidResponse, RpcError
+from flyte_sidecar.events.plain_text import sanitize
+
+MAX_MESSAGE_LENGTH = 10_000
+"""Maximum length of the message of an error, in characters."""
+
+_STATUSES = {
+    code: "CANCELLED" if code == "canceled" else code.upper()
+    for code in (
+        *("canceled", "unknown", "invalid_argument", "deadline_exceeded", "not_found"),
+        *("already_exists", "permission_denied", "resource_exhausted", "failed_precondition"),
+        *("aborted", "out_of_range", "unimplemented", "internal", "unavailable", "data_loss"),
+        "unauthenticated",
+    )
+}
+"""The gRPC status for each code of an error."""
+
+_HTTP_STATUSES = {
+    400: "INTERNAL",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "UNIMPLEMENTED",
+    429: "UNAVAILABLE",
+    502: "UNAVAILABLE",
+    503: "UNAVAILABLE",
+    504: "UNAVAILABLE",
+}
+"""The gRPC status for each HTTP status of a response without such a code; others are UNKNOWN."""
+
+_REDIRECTS = (301, 302, 303, 307, 308)
+
+
+class _Error(Struct):
+    code: str | None = None
+    message: str | None = None
+
+
+class _EndOfStream(Struct):
+    error: _Error | None = None
+
+
+_decode_error = msgspec.json.Decoder(_Error).decode
+_decode_end = msgspec.json.Decoder(_EndOfStream).decode
+
+
+def is_connect(response: HttpResponse) -> bool:
+    """Return whether a response to a call that is not a stream is one of the Connect protocol."""
+    if response.status == 200:
+        return response.content_type == "application/proto"
+    return _parsed(response).code in _STATUSES
+
+
+def error_of(response: HttpResponse) -> RpcError:
+    """Return the error that a response reports, or why it is none of the Connect protocol."""
+    page = web_page(response)
+    if page is not None:
+        return page
+    described = f"the server responded with {_description(response)}"
+    if response.status == 200:
+        return InvalidResponse(described)
+    if response.status in _REDIRECTS:
+        return RpcError("UNKNOWN", f"{described}: it may require TLS, or a login in a browser")
+    error = _parsed(response)
+    status = _STATUSES.get(error.code or "") or _HTTP_STATUSES.get(response.status, "UNKNOWN")
+    return RpcError(status, (error.message or described)[:MAX_MESSAGE_LENGTH])
+
+
+def error_at_end(message: bytes) -> RpcError | None:
+    """Return the error in the message that ends a stream; None if it ends without one.
+
+    Raises
+    ------
+    InvalidResponse
+        If the message cannot be decoded.
+    """
+    try:
+        error = _decode_end(message).error
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        raise InvalidResponse("the end of the stream cannot be decoded") from None
+    if error is None:
+        return None
+    status = _STATUSES.get(error.code or "", "UNKNOWN")
+    return RpcError(status, (error.message or "no reason given")[:MAX_MESSAGE_LENGTH])
+
+
+def web_page(response: HttpResponse) -> RpcError | None:
+    """Return the error that a response is a web page and not one of the API; None if it is not.
+
+    This does not apply to the pages of gateways: of a login, or of an API that is down.
+    """
+    status = response.status
+    if response.content_type != "text/html" or status in (401, 403, *_REDIRECTS) or status >= 500:
+        return None
+    described = _description(response)
+    message = f"the endpoint is a web console and not the API: it responded with {described}"
+    return RpcError("FAILED_PRECONDITION", message)
+
+
+def _parsed(response: HttpResponse) -> _Error:
+    """Return the error in the body of a response; without members if there is none."""
+    if response.content_type != "application/json":
+        return _Error()
+    try:
+        return _decode_error(response.body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return _Error()
+
+
+def _description(response: HttpResponse) -> str:
+    try:
+        phrase = f" {HTTPStatus(response.status).phrase}"
+    except ValueError:
+        phrase = ""
+    content_type = sanitize(response.content_type[:100]) or "no content type"
+    return f"HTTP status {response.status}{phrase} ({content_type})"
