@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import configparser
+import errno
 import json
 import logging
 import os
@@ -326,6 +327,31 @@ async def test_a_broken_file_is_no_login_and_is_not_replaced(content: bytes, hom
     assert file.read_bytes() == content
 
 
+async def test_a_file_that_cannot_be_replaced_stays_as_it_was(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = home / ".flyte" / "keyring.cfg"
+    write_file(file, {SERVICE: {"tokens": tokens("a", "r")}})
+    content = read_file(file)
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fail)
+    full = store()
+    assert not await full.write(login("b", None), Place("file", "tokens", ""))
+    assert full.unsaved == f"the file {file} cannot be written: No space left on device"
+    assert read_file(file) == content
+    assert os.listdir(file.parent) == ["keyring.cfg"]
+
+
+async def test_the_file_has_no_section_for_defaults(home: Path) -> None:
+    named = LoginStore(Deployment(endpoint="DEFAULT"), None)
+    assert not await named.write(login("a", None), Place("file", "tokens", ""))
+    file = home / ".flyte" / "keyring.cfg"
+    assert named.unsaved == f"the file {file} cannot store logins for DEFAULT"
+
+
 async def test_an_entry_of_the_file_that_is_not_base64_is_no_login(home: Path) -> None:
     file = home / ".flyte" / "keyring.cfg"
     file.parent.mkdir()
@@ -428,6 +454,13 @@ async def test_deleting_without_a_keyring_succeeds_but_not_with_a_locked_one() -
     assert (await absent.delete(), absent.failure) == ([], None)
     keyring.set_keyring(FailingKeyring(keyring.errors.KeyringLocked()))
     assert (await locked.delete(), locked.failure) == ([], "the keyring is locked")
+
+
+async def test_an_entry_that_is_no_text_is_no_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = FailingKeyring(RuntimeError())
+    monkeypatch.setattr(backend, "get_password", lambda *_: tokens("a", "r").encode())
+    keyring.set_keyring(backend)
+    assert await store().read() is None
 
 
 async def test_a_keyring_that_stores_nothing_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,12 +134,21 @@ def test_ctrl_c_ends_a_login(env: dict[str, str], home: Path, provider: Provider
 
 
 @pytest.mark.usefixtures("deployment")
-def test_a_person_sees_the_login_although_the_log_is_in_a_file(
+def test_a_person_sees_the_login_and_the_log_contains_no_secret(
     home: Path, provider: Provider, flyte_sidecar: Run
 ) -> None:
-    done = flyte_sidecar("login", "--log-file", str(home / "log"))
-    assert done.returncode == 0
-    assert f"{provider.url}/auth?" in done.stderr
+    log = home / "log"
+    assert "To log in" in flyte_sidecar("login", "--log-file", str(log)).stderr
+    debug = flyte_sidecar("logout", "--log-level", "debug", "--log-file", str(log))
+    assert debug.returncode == 0
+    debug = flyte_sidecar("login", "--log-level", "debug", "--log-file", str(log))
+    assert debug.returncode == 0
+    logged = log.read_text()
+    assert "DEBUG" in logged
+    for exchange in provider.exchanges:
+        tokens = [exchange["response"][name] for name in ("access_token", "refresh_token")]
+        for secret in (*tokens, exchange["request"]["code"], exchange["request"]["code_verifier"]):
+            assert secret not in logged + debug.stderr + debug.stdout
 
 
 def test_a_deployment_may_need_no_login(server: Server, flyte_sidecar: Run) -> None:
