@@ -184,6 +184,12 @@ async def test_the_error_of_a_renewal_is_the_error_of_the_call() -> None:
     assert caught.value is failure
 
 
+async def test_a_deployment_without_logins_is_reported_with_its_own_error() -> None:
+    failure = RpcError("UNIMPLEMENTED", "no identity provider")
+    with pytest.raises(RpcError, match="PERMISSION_DENIED: not yours; no identity provider"):
+        await call(Server(only("new", "PERMISSION_DENIED", "not yours")), Tokens(None, failure))
+
+
 async def received(server: Server, tokens: Tokens) -> int:
     transport = AuthenticatedTransport(server, tokens)
     count = 0

@@ -59,7 +59,8 @@ class AuthenticatedTransport:
                 _mask(error, authorization)
                 if attempt == MAX_RENEWALS or not _is_rejected(error, authorization):
                     raise
-            authorization = await self._authenticator.renew(authorization)
+                rejection = error
+            authorization = await self._renew(authorization, rejection)
             attempt += 1
 
     async def stream(
@@ -79,10 +80,20 @@ class AuthenticatedTransport:
                 _mask(error, authorization)
                 if attempt == MAX_RENEWALS or not _is_rejected(error, authorization):
                     raise
-            authorization = await self._authenticator.renew(authorization)
+                rejection = error
+            authorization = await self._renew(authorization, rejection)
             if started:
                 # The messages in between are lost: the caller must start again.
                 raise RpcError("UNAVAILABLE", "the login expired during the stream")
+
+    async def _renew(self, rejected: Authorization | None, rejection: RpcError) -> Authorization:
+        try:
+            return await self._authenticator.renew(rejected)
+        except RpcError as failure:
+            if failure.status != "UNIMPLEMENTED":
+                raise
+            message = f"{rejection.message}; {failure.message}"
+            raise RpcError(rejection.status, message) from None
 
     async def close(self) -> None:
         await self._authenticator.close()

@@ -22,7 +22,8 @@ class Authenticator(Protocol):
     """Supplies the headers for all requests to one deployment.
 
     Every method raises only `RpcError`: `UNAUTHENTICATED` if no headers can be had, `UNAVAILABLE`
-    if that may change, for example because the identity provider cannot be reached.
+    if that may change, for example because the identity provider cannot be reached, and
+    `UNIMPLEMENTED` if the deployment has no logins.
     """
 
     async def current(self) -> Authorization | None:

@@ -132,8 +132,8 @@ class Discovery:
             return await self._transport.call(rpc, request, DISCOVERY_TIMEOUT, ())
         except RpcError as error:
             if error.status in ("UNIMPLEMENTED", "NOT_FOUND"):
-                message = "the deployment requires a login, but announces no identity provider"
-                raise RpcError("UNAUTHENTICATED", message) from None
+                message = "the deployment announces no identity provider"
+                raise RpcError("UNIMPLEMENTED", message) from None
             raise
 
 
