@@ -265,3 +265,26 @@ def test_the_default_login_is_tried_without_one(
     server.faults.errors["ListRuns"] = (grpc.StatusCode.UNAUTHENTICATED, "no token")
     done = flyte_sidecar("call", "events.pending")
     assert done.stderr.startswith(f"unauthenticated: {server.endpoint}: authentication failed")
+
+
+@pytest.mark.parametrize("verb", [[], ["call", "events.pending"], ["doctor"], ["login"]])
+def test_the_config_of_a_cloned_repository_runs_no_program_and_gets_no_token(
+    verb: list[str], listener: socket.socket, home: Path, flyte_sidecar: Run
+) -> None:
+    host, port = listener.getsockname()
+    folder = home.parent / "work" / ".flyte"
+    folder.mkdir()
+    file, ran = folder / "config.yaml", folder / "ran"
+    endpoint = f"  endpoint: '{host}:{port}'\n"
+    file.write_text(f"admin:\n{endpoint}  authType: ExternalCommand\n  command: [touch, '{ran}']\n")
+    done = flyte_sidecar(*verb)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"error: {file}, line 4: `admin.command` is not accepted in a file" in done.stderr
+    assert f"--config {file}" in done.stderr
+
+    file.write_text(f"admin:\n{endpoint}  authType: Passthrough\n")
+    done = flyte_sidecar(*verb, FLYTE_SIDECAR_AUTH_HEADERS=f"authorization: Bearer {SECRET}")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"error: FLYTE_SIDECAR_AUTH_HEADERS: `headers` is not sent to {host}" in done.stderr
+    assert SECRET not in done.stderr
+    assert not ran.exists()
