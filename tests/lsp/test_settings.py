@@ -51,6 +51,7 @@ def test_every_setting_is_read_from_its_key() -> None:
     section = {
         "backend": "flyte",
         "store": "/tmp/ä 😀.db",
+        "config": "~/flyte.yaml",
         "endpoint": "flyte.example.com:443",
         "insecure": True,
         "caCertFile": "~/ca.pem",

@@ -14,7 +14,7 @@ from tests.lsp.test_settings import INVALID
 
 SCHEMA = json.loads(schema.files()["settings.schema.json"])
 PROPERTIES: dict[str, dict[str, Any]] = SCHEMA["properties"]
-DECIDES_WHO_IS_ANSWERED = {"backend", "store", "endpoint", "insecure", "caCertFile"}
+DECIDES_WHO_IS_ANSWERED = {"backend", "store", "config", "endpoint", "insecure", "caCertFile"}
 
 
 def test_the_schema_is_valid_json_schema() -> None:

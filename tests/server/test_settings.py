@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flyte_sidecar.backends.flyte import FlyteBackend
 from flyte_sidecar.cli.arguments import parse
 from flyte_sidecar.server.backends import Backends
 from flyte_sidecar.server.client_prompt import ClientPrompt
@@ -52,6 +53,28 @@ async def test_an_editor_that_selects_flyte_uses_the_config_file(
     with pytest.raises(ValueError, match=r"line 1: `admin\.insecure`"):
         backends.select({"backend": "flyte", "project": "q"})
     assert backends.service.backend.endpoint == "h.example:80"
+    await asyncio.wait_for(backends.close(), 60)
+
+
+async def test_an_editor_can_name_the_config_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    command = "admin: {endpoint: h.example, authType: ExternalCommand, command: [mint]}\n"
+    (tmp_path / "own.yaml").write_text(command)
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "config.yaml").write_text(command)
+    monkeypatch.chdir(tmp_path / "work")
+    backends = Backends(
+        Options(store=str(tmp_path / "events.db")), lambda: [], ClientPrompt(lambda *_: None)
+    )
+    with pytest.raises(ValueError, match="is not accepted in a file that was only found"):
+        backends.select({"backend": "flyte"})
+    backends.select({"backend": "flyte", "config": "~/own.yaml", "ca_cert_file": "~/ca.pem"})
+    backend = backends.service.backend
+    assert isinstance(backend, FlyteBackend)
+    assert backend.config_file == str(tmp_path / "own.yaml")
+    assert backend.deployment.ca_cert_file == str(tmp_path / "ca.pem")
     await asyncio.wait_for(backends.close(), 60)
 
 

@@ -56,6 +56,14 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel"):
             extra_json_schema=_MACHINE,
         ),
     ] = None
+    config: Annotated[
+        Text | None,
+        Meta(
+            description="The path of the config file of Flyte. By default, the value of the command"
+            " line, or else the file that the `flyte` command finds.",
+            extra_json_schema=_MACHINE,
+        ),
+    ] = None
     endpoint: Annotated[
         Text | None,
         Meta(
@@ -163,6 +171,7 @@ _PATTERNS = "a list of at most 100 patterns, each a string of at most 1000 chara
 _EXPECTED = {
     "backend": '"local", "flyte" or null',
     "store": _TEXT,
+    "config": _TEXT,
     "endpoint": _TEXT,
     "insecure": "true, false or null",
     "caCertFile": _TEXT,

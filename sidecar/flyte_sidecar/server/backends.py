@@ -16,6 +16,7 @@ from flyte_sidecar.events.service import EventService
 from flyte_sidecar.server.settings import (
     Options,
     backend_arguments,
+    expand_user,
     make_backend,
     state_folder,
     store_path,
@@ -110,6 +111,8 @@ class Backends:
         chosen = replace(self._initial, **options)
         if "store" in options:
             chosen = replace(chosen, store=store_path(chosen.store))
+        for name in options.keys() & {"config", "ca_cert_file"}:
+            chosen = replace(chosen, **{name: expand_user(getattr(chosen, name))})
         if chosen == self.options:
             return
         opened = self._opened.get(chosen)
