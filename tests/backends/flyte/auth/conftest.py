@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import keyring
 import keyring.core
 import pytest
 import trustme
 
 from tests.backends.flyte.auth.connection import Connect, Person, Rejected
+from tests.conftest import ROOT, run
 from tests.fake_runservice.model import Model
 from tests.fake_runservice.server import Server
 from tests.oidc_provider.provider import Provider, public_client, running
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+PERSON = ROOT / "tests" / "oidc_provider" / "person.py"
 
 
 @pytest.fixture(scope="session")
@@ -93,3 +104,34 @@ def person(ca_file: str) -> Person:
 @pytest.fixture
 def connect(server: Server, ca_file: str, home: Path, person: Person) -> Connect:
     return Connect(server.endpoint, ca_file, home, person)
+
+
+@pytest.fixture
+def env(home: Path, server: Server, ca_file: str) -> dict[str, str]:
+    """An environment with a config for the server, and a person who uses the browser."""
+    (home / ".flyte").mkdir()
+    (home / ".flyte" / "config.yaml").write_text(
+        f"admin:\n  endpoint: dns:///{server.endpoint}\n  caCertFilePath: {ca_file}\n"
+        "task:\n  project: p\n  domain: d\n"
+    )
+    kept = {name: value for name, value in os.environ.items() if name != "UCTL_CONFIG"}
+    return {
+        **kept,
+        "FLYTE_SIDECAR_BACKEND": "flyte",
+        "BROWSER": f"{sys.executable} {PERSON} {ca_file} %s",
+    }
+
+
+@pytest.fixture
+def flyte_sidecar(env: dict[str, str], home: Path) -> Run:
+    def flyte_sidecar(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        command = (sys.executable, "-m", "flyte_sidecar", *arguments)
+        return run(*command, env={**env, **more}, cwd=home, input="")
+
+    return flyte_sidecar
+
+
+def stored_tokens(server: Server) -> Any:
+    """Return the stored login at a server."""
+    entry = keyring.get_password(server.endpoint, "tokens")
+    return None if entry is None else json.loads(entry)

@@ -1,23 +1,40 @@
-"""Stores or retrieves a login with Flyte's SDK. Runs in an environment that has the SDK."""
+"""Stores, retrieves or refreshes a login with Flyte's SDK.
 
+Runs in an environment that has the SDK.
+"""
+
+import asyncio
 import json
 import sys
 
 from flyte._utils import sanitize_endpoint
+from flyte.remote._client.auth._authenticators.pkce import PKCEAuthenticator
+from flyte.remote._client.auth._client_config import ClientConfig, StaticClientConfigStore
 from flyte.remote._client.auth._keyring import Credentials, KeyringStore
 from flyte.remote._client.auth._session import normalize_rpc_endpoint
 
 
-def main(action, endpoint, *tokens):
+def refresh(url, issuer, client_id):
+    config = ClientConfig(
+        token_endpoint=f"{issuer}/token",
+        authorization_endpoint=f"{issuer}/no-person-is-here",
+        redirect_uri="http://localhost:53593/callback",
+        client_id=client_id,
+    )
+    authenticator = PKCEAuthenticator(endpoint=url, cfg_store=StaticClientConfigStore(config))
+    asyncio.run(authenticator.refresh_credentials())
+
+
+def main(action, endpoint, *arguments):
     url = normalize_rpc_endpoint(sanitize_endpoint(endpoint))  # as for its sessions
     if action == "store":
-        access, refresh = tokens
+        access, refresh_token = arguments
         KeyringStore.store(
-            Credentials(for_endpoint=url, access_token=access, refresh_token=refresh)
+            Credentials(for_endpoint=url, access_token=access, refresh_token=refresh_token)
         )
-        found = None
-    else:
-        found = KeyringStore.retrieve(url)
+    elif action == "refresh":
+        refresh(url, *arguments)
+    found = KeyringStore.retrieve(url)
     sys.stdout.write(json.dumps(found and [found.access_token, found.refresh_token]))
 
 

@@ -2,61 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import keyring
 import pytest
 
+from tests.backends.flyte.auth.conftest import Run, stored_tokens
 from tests.backends.flyte.auth.connection import Rejected
-from tests.conftest import TEST_TIMEOUT, run
+from tests.conftest import TEST_TIMEOUT
 from tests.e2e.process import Process, kind
 from tests.fake_runservice.model import Model
 from tests.fake_runservice.server import Server
 from tests.oidc_provider.provider import CLIENT_SECRET, SECRET_CLIENT, Provider
 
-PERSON = Path(__file__).parents[3] / "oidc_provider" / "person.py"
 PLACE = "the keyring (file PlaintextKeyring)"
 SIDECARS = 20
 EXPIRIES = 3
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def env(home: Path, server: Server, ca_file: str) -> dict[str, str]:
-    """An environment with a config for the server, and a person who uses the browser."""
-    (home / ".flyte").mkdir()
-    (home / ".flyte" / "config.yaml").write_text(
-        f"admin:\n  endpoint: dns:///{server.endpoint}\n  caCertFilePath: {ca_file}\n"
-        "task:\n  project: p\n  domain: d\n"
-    )
-    kept = {name: value for name, value in os.environ.items() if name != "UCTL_CONFIG"}
-    return {
-        **kept,
-        "FLYTE_SIDECAR_BACKEND": "flyte",
-        "BROWSER": f"{sys.executable} {PERSON} {ca_file} %s",
-    }
-
-
-@pytest.fixture
-def flyte_sidecar(env: dict[str, str], home: Path) -> Run:
-    def flyte_sidecar(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        command = (sys.executable, "-m", "flyte_sidecar", *arguments)
-        return run(*command, env={**env, **more}, cwd=home, input="")
-
-    return flyte_sidecar
-
-
-def stored(server: Server) -> Any:
-    entry = keyring.get_password(server.endpoint, "tokens")
-    return None if entry is None else json.loads(entry)
 
 
 def test_login_stores_a_login_for_other_processes_and_logout_deletes_it(
@@ -70,7 +34,7 @@ def test_login_stores_a_login_for_other_processes_and_logout_deletes_it(
     )
     assert done.stderr.startswith(f"To log in to {endpoint}, open {provider.url}/auth?")
     (issued,) = provider.issued
-    assert stored(deployment) == {
+    assert stored_tokens(deployment) == {
         name: issued["response"][name] for name in ("access_token", "refresh_token")
     }
     assert flyte_sidecar("pending").stdout == "No pending events.\n"
@@ -80,7 +44,7 @@ def test_login_stores_a_login_for_other_processes_and_logout_deletes_it(
     assert (again.returncode, again.stderr) == (0, "")
     assert len(provider.issued) == 1
     assert flyte_sidecar("logout").stdout == f"Deleted the login at {endpoint} from {PLACE}.\n"
-    assert stored(deployment) is None
+    assert stored_tokens(deployment) is None
     secrets = [issued["response"][name] for name in ("access_token", "refresh_token")]
     assert not [secret for secret in secrets if secret in done.stdout + done.stderr]
 
@@ -210,15 +174,15 @@ def test_twenty_sidecars_share_a_login_and_refresh_it_once_per_expiry(
     sidecars = [spawn() for _ in range(SIDECARS)]
     for expiry in range(EXPIRIES + 1):
         if expiry:
-            rejected.add(stored(deployment)["access_token"])
+            rejected.add(stored_tokens(deployment)["access_token"])
         for sidecar in sidecars:
             sidecar.request(expiry, "events.pending")
         answers = [sidecar.answer() for sidecar in sidecars]
         assert {kind(answer) for answer in answers} == {"result"}
         assert len(provider.issued) == 1 + expiry
         newest = provider.issued[-1]["response"]
-        assert stored(deployment)["access_token"] == newest["access_token"]
-        assert stored(deployment)["refresh_token"] == newest["refresh_token"]
+        assert stored_tokens(deployment)["access_token"] == newest["access_token"]
+        assert stored_tokens(deployment)["refresh_token"] == newest["refresh_token"]
     assert len(provider.exchanges) == 1 + EXPIRIES
     refreshes = [exchange["request"] for exchange in provider.exchanges[1:]]
     assert {request["grant_type"] for request in refreshes} == {"refresh_token"}
