@@ -10,6 +10,7 @@ from flyte_sidecar.events.service import EventService
 from flyte_sidecar.server.settings import (
     BackendKind,
     Options,
+    Transport,
     expand_user,
     make_backend,
     store_path,
@@ -25,6 +26,7 @@ def init(
     insecure: bool | None = None,
     ca_cert_file: str | os.PathLike[str] | None = None,
     insecure_skip_verify: bool | None = None,
+    transport: Transport | None = None,
     org: str | None = None,
     project: str | None = None,
     domain: str | None = None,
@@ -53,6 +55,9 @@ def init(
         PEM file of trusted CA certificates (default: those of the system).
     insecure_skip_verify
         Accept any TLS certificate.
+    transport
+        How requests are sent: ``grpc``, ``connect``, or ``auto`` (default), which is gRPC, or
+        Connect if an ingress passes only that.
     org, project, domain
         Default organization, project and domain. On Flyte, an event needs a project and a domain.
 
@@ -72,6 +77,7 @@ def init(
         insecure=insecure,
         ca_cert_file=None if ca_cert_file is None else _path(ca_cert_file),
         insecure_skip_verify=insecure_skip_verify,
+        transport=transport,
         org=org,
         project=project,
         domain=domain,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -45,26 +46,15 @@ FAST = Timing(
 class CreatingBackend(FlyteBackend):
     """A backend that can create events, as a run does."""
 
-    def __init__(
-        self,
-        server: Server,
-        timing: Timing,
-        endpoint: str | None = None,
-        transport: Transport = "auto",
-    ) -> None:
-        assert RUN.project is not None
-        assert RUN.domain is not None
-        super().__init__(
-            Deployment(
-                endpoint=endpoint or server.endpoint,
-                insecure=True,
-                project=RUN.project,
-                domain=RUN.domain,
-                transport=transport,
-            ),
-            "flyte-sidecar-tests",
-            timing,
-        )
+    def __init__(self, server: Server, timing: Timing, **options: Any) -> None:
+        options = {
+            "endpoint": server.endpoint,
+            "insecure": True,
+            "project": RUN.project,
+            "domain": RUN.domain,
+            **options,
+        }
+        super().__init__(Deployment(**options), "flyte-sidecar-tests", timing)
         self._model = server.model
         self._created: dict[tuple[Run, str, str], str] = {}
         self.next_id: str | None = None
@@ -129,9 +119,9 @@ class FlyteHarness:
         """Return the backend's session."""
         return await self._backend._connect()
 
-    def connect_through(self, endpoint: str) -> None:
-        """Connect to the server through another endpoint from now on."""
-        self._backend = CreatingBackend(self.server, self._timing, endpoint)
+    def connect_through(self, endpoint: str, **options: Any) -> None:
+        """Connect to the server through another endpoint, by other options, from now on."""
+        self._backend = CreatingBackend(self.server, self._timing, endpoint=endpoint, **options)
 
     def choose_id(self, action: str) -> None:
         self._backend.next_id = action

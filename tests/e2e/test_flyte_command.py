@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import ROOT, TEST_TIMEOUT, run
 from tests.e2e.conftest import OLD_AND_NEW
 from tests.e2e.deployment import RUN, SCOPE, flyte_options, scoped_options
+from tests.fake_runservice.model import Model
 from tests.fake_runservice.server import Server
 
 Environment = dict[str, str]
@@ -50,11 +51,30 @@ def test_doctor_reports_that_the_deployment_works(
     reported = {line[:15].strip(): line[15:] for line in done.stdout.splitlines()}
     assert reported["backend"] == "flyte"
     assert reported["scope"] == "org none, project p, domain d"
+    assert reported["transport"] == "gRPC"
     assert reported["login"] == "none, because the connection is insecure"
     assert reported["endpoint"] == f"{server.endpoint}, plaintext (ok)"
     assert "note" not in reported
     assert "All checks passed." in done.stdout
     assert not store.exists()
+
+
+@pytest.mark.parametrize("transport", [[], ["--transport", "connect"]], ids=str)
+def test_doctor_reports_that_only_connect_passes(transport: list[str], env: Environment) -> None:
+    with Server(Model("2.0.43"), protocol="connect") as server:
+        options = [*scoped_options(server.endpoint), *transport]
+        done = run("flyte-sidecar", "doctor", *options, env=env)
+        refused = run("flyte-sidecar", "doctor", *options, "--transport", "grpc", env=env)
+    assert "transport      Connect\n" in done.stdout
+    assert done.returncode == 0
+    assert "the server does not respond with gRPC" in refused.stdout
+    assert refused.returncode == 1
+
+
+def test_an_unknown_transport_is_a_usage_error(env: Environment) -> None:
+    done = run("flyte-sidecar", "--transport", "http", "doctor", env=env)
+    assert done.returncode == 2
+    assert "choose from" in done.stderr
 
 
 @pytest.mark.parametrize(

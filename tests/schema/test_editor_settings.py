@@ -45,6 +45,15 @@ def test_every_value_of_an_enum_is_described() -> None:
     }
 
 
+def test_every_transport_is_described() -> None:
+    transport = PROPERTIES["flyteSidecar.transport"]
+    described = dict(zip(transport["enum"], transport["enumDescriptions"], strict=True))
+    assert described["grpc"] == "gRPC"
+    assert described["connect"] == "Connect"
+    assert described["auto"].startswith("gRPC, or Connect")
+    assert described[None] == "the default"
+
+
 def test_a_workspace_cannot_choose_to_whom_the_answers_go() -> None:
     scoped = {name for name, setting in PROPERTIES.items() if setting.get("scope") == "machine"}
     assert scoped == {f"flyteSidecar.{key}" for key in DECIDES_WHO_IS_ANSWERED}

@@ -27,6 +27,7 @@ flags = st.sampled_from([None, True, False])
         endpoint=st.sampled_from(["h.example", "h:1"]),
         insecure=flags,
         insecure_skip_verify=flags,
+        transport=st.sampled_from([None, "auto", "grpc", "connect"]),
         org=words,
         project=words,
         domain=words,

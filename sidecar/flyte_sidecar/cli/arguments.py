@@ -15,6 +15,7 @@ from flyte_sidecar.server.settings import (
     STORE_VARIABLE,
     BackendKind,
     Options,
+    Transport,
     expand_user,
     flyte_config,
     store_path,
@@ -219,6 +220,12 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         " system)",
     )
     _add_switch(backend, "--insecure-skip-verify", "accept any TLS certificate")
+    backend.add_argument(
+        "--transport",
+        choices=get_args(Transport),
+        help="how requests are sent to the Flyte deployment (default: auto, which is gRPC, or"
+        " Connect if an ingress passes only that)",
+    )
     backend.add_argument(
         "--org",
         type=_text,

@@ -63,17 +63,20 @@ async def _check_deployment(backend: FlyteBackend) -> bool:
         security = "TLS without verification"
     else:
         security = "TLS with the CA certificates of the system"
-    scope_error = None
+    scope_error = protocol = None
     try:
         await backend.check()
         works, endpoint = True, f"{backend.endpoint}, {security} (ok)"
         scope_error = await backend.scope_error()
+        protocol = backend.protocol
     except SidecarError as error:
         # The message begins with the address.
         works, endpoint = False, f"FAILED ({security}): {error.message}"
     finally:
         await backend.close()
     _row("endpoint", endpoint)
+    if protocol is not None:
+        _row("transport", protocol)
     _row("login", await describe_login(backend))
     if (proxy := deployment.proxy) is not None:
         _row("proxy", f"{proxy.address} (from {proxy.variable})")

@@ -10,7 +10,7 @@ from flyte_sidecar.events.service import EventService
 from flyte_sidecar.lsp.settings import Settings, parse_settings
 
 BACKEND_SETTINGS = (
-    *("backend", "store", "config", "endpoint", "insecure", "ca_cert_file"),
+    *("backend", "store", "config", "endpoint", "insecure", "ca_cert_file", "transport"),
     *("org", "project", "domain"),
 )
 """The settings that have the names of options of the command line, in snake case."""

@@ -86,6 +86,21 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel"):
             extra_json_schema=_MACHINE,
         ),
     ] = None
+    transport: Annotated[
+        Literal["auto", "grpc", "connect"] | None,
+        Meta(
+            description="How requests are sent to the Flyte deployment."
+            " By default, the value of the command line, or `auto`.",
+            extra_json_schema={
+                "enumDescriptions": [
+                    "gRPC, or Connect if an ingress passes only that",
+                    "Connect",
+                    "gRPC",
+                    "the default",
+                ]
+            },
+        ),
+    ] = None
     org: Annotated[
         Text | None, Meta(description=f"The organization whose events are shown. {_AS_STARTED}")
     ] = None
@@ -175,6 +190,7 @@ _EXPECTED = {
     "endpoint": _TEXT,
     "insecure": "true, false or null",
     "caCertFile": _TEXT,
+    "transport": '"auto", "grpc", "connect" or null',
     "org": _TEXT,
     "project": _TEXT,
     "domain": _TEXT,

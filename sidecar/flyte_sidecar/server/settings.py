@@ -24,11 +24,13 @@ BACKEND_VARIABLE = "FLYTE_SIDECAR_BACKEND"
 SCOPE_OPTIONS = ("org", "project", "domain")
 FLYTE_OPTIONS = (
     *("config", "endpoint", "insecure", "ca_cert_file", "insecure_skip_verify"),
+    "transport",
     *SCOPE_OPTIONS,
 )
 """The options of the Flyte backend. None: as in the environment or the config file."""
 
 BackendKind = Literal["local", "flyte"]
+Transport = Literal["auto", "grpc", "connect"]
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -41,6 +43,7 @@ class Options(Struct, frozen=True, kw_only=True):
     insecure: bool | None = None
     ca_cert_file: str | None = None
     insecure_skip_verify: bool | None = None
+    transport: Transport | None = None
     org: str | None = None
     project: str | None = None
     domain: str | None = None

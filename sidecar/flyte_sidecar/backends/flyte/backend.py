@@ -14,7 +14,7 @@ from flyte_sidecar._futures import wait_all
 from flyte_sidecar.backends.flyte.auth.interaction import LoginPrompt, LogPrompt, without_login
 from flyte_sidecar.backends.flyte.endpoint import Deployment
 from flyte_sidecar.backends.flyte.rpc.error_translation import translate_errors
-from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import Protocol, RpcError
 from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.errors import (
     InvalidParams,
@@ -96,6 +96,14 @@ class FlyteBackend:
         from flyte_sidecar.backends.flyte.auth.login_store import LoginStore
 
         return LoginStore(self.deployment, self._state_folder)
+
+    @property
+    def protocol(self) -> Protocol | None:
+        """How calls are sent now; None before the first one."""
+        connecting = self._connecting
+        if connecting is None or not connecting.done() or connecting.exception() is not None:
+            return None
+        return connecting.result().service.protocol
 
     async def find(self, target: Target) -> Event | None:
         async with self._connected(target.run) as session:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Literal
+from typing import Literal, get_args
 from urllib.parse import quote
 
 from msgspec import Struct
@@ -58,7 +58,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
     Raises
     ------
     ValueError
-        If the endpoint or the console is invalid.
+        If the endpoint, the console or the transport is invalid.
     """
 
     endpoint: str
@@ -76,6 +76,9 @@ class Deployment(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         split_endpoint(self.endpoint)
+        if self.transport not in get_args(Transport):
+            choices = ", ".join(get_args(Transport))
+            raise ValueError(f"the transport must be one of {choices}, not {self.transport!r}")
         if self.console is not None:
             console_url(self.console, insecure=self.insecure)
 

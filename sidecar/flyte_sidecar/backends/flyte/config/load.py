@@ -15,7 +15,7 @@ from flyte_sidecar.backends.flyte.config.errors import ConfigError
 from flyte_sidecar.backends.flyte.config.keys import Key
 from flyte_sidecar.backends.flyte.config.load_credentials import load_credentials
 from flyte_sidecar.backends.flyte.config.sources import Setting, Sources, Value, host_of
-from flyte_sidecar.backends.flyte.endpoint import Deployment, console_url, split_endpoint
+from flyte_sidecar.backends.flyte.endpoint import Deployment, Transport, console_url, split_endpoint
 from flyte_sidecar.backends.flyte.proxy import proxy_for
 
 T = TypeVar("T")
@@ -35,6 +35,7 @@ class Overrides(Struct, frozen=True, kw_only=True):
     insecure: bool | None = None
     ca_cert_file: str | None = None
     insecure_skip_verify: bool | None = None
+    transport: Transport | None = None
     org: str | None = None
     project: str | None = None
     domain: str | None = None
@@ -108,6 +109,7 @@ def _deployment(
         proxy=proxy_for(split_endpoint(endpoint.value)[0], environment),
         console=_console(sources, endpoint, insecure=insecure),
         credentials=load_credentials(sources, rules, api_key, environment, insecure=insecure),
+        transport=sources.use(_option(overrides, "transport")) or "auto",
         config_file=sources.file.path if sources.file else None,
     )
 

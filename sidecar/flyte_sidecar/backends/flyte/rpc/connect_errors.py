@@ -37,7 +37,8 @@ _HTTP_STATUSES = {
 }
 """The gRPC status for each HTTP status of a response without such a code; others are UNKNOWN."""
 
-_REDIRECTS = (301, 302, 303, 307, 308)
+_REDIRECTED = (301, 302, 303, 307, 308, 400)
+"""The HTTP statuses of servers that require TLS, or of proxies that require a login."""
 
 
 class _Error(Struct):
@@ -68,9 +69,9 @@ def error_of(response: HttpResponse) -> RpcError:
     described = f"the server responded with {_description(response)}"
     if response.status == 200:
         return InvalidResponse(described)
-    if response.status in _REDIRECTS:
-        return RpcError("UNKNOWN", f"{described}: it may require TLS, or a login in a browser")
     error = _parsed(response)
+    if error.code is None and response.status in _REDIRECTED:
+        described += ": it may require TLS (remove the option insecure), or a login in a browser"
     status = _STATUSES.get(error.code or "") or _HTTP_STATUSES.get(response.status, "UNKNOWN")
     return RpcError(status, (error.message or described)[:MAX_MESSAGE_LENGTH])
 
@@ -99,7 +100,7 @@ def web_page(response: HttpResponse) -> RpcError | None:
     This does not apply to the pages of gateways: of a login, or of an API that is down.
     """
     status = response.status
-    if response.content_type != "text/html" or status in (401, 403, *_REDIRECTS) or status >= 500:
+    if response.content_type != "text/html" or status in (401, 403, *_REDIRECTED) or status >= 500:
         return None
     described = _description(response)
     message = f"the endpoint is a web console and not the API: it responded with {described}"

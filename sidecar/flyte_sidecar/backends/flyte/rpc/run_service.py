@@ -41,7 +41,12 @@ from flyte_sidecar.backends.flyte.rpc.error_translation import (
 )
 from flyte_sidecar.backends.flyte.rpc.idl import set_paused_actions_only
 from flyte_sidecar.backends.flyte.rpc.retry import ATTEMPTS, retry_read
-from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError, RpcMethod, RpcTransport
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import (
+    Protocol,
+    RpcError,
+    RpcMethod,
+    RpcTransport,
+)
 from flyte_sidecar.backends.flyte.timing import Timing
 from flyte_sidecar.events.model import Run, Scope
 
@@ -76,6 +81,11 @@ class RunService:
         self.on_lost_database: Callable[[], None] = lambda: None
         self._transport = transport
         self._timing = timing
+
+    @property
+    def protocol(self) -> Protocol:
+        """How calls are sent now."""
+        return self._transport.protocol
 
     async def actions(
         self, run: Run, filters: Sequence[list_pb2.Filter], token: str
