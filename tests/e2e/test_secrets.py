@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import trustme
@@ -236,9 +236,22 @@ def certificate(ca: trustme.CA) -> trustme.LeafCert:
     return ca.issue_cert("127.0.0.1", "flyte.example", "idp.example")
 
 
+Protocol = Literal["grpc", "connect"]
+
+
+@pytest.fixture
+def protocol() -> Protocol:
+    """What the deployment passes; a test that needs the other one parametrizes it."""
+    return "grpc"
+
+
 @pytest.fixture
 def machine(
-    ca: trustme.CA, certificate: trustme.LeafCert, tmp_path: Path, command: dict[str, str]
+    ca: trustme.CA,
+    certificate: trustme.LeafCert,
+    protocol: Protocol,
+    tmp_path: Path,
+    command: dict[str, str],
 ) -> Iterator[Machine]:
     secrets, home = Secrets(), tmp_path / "home"
     home.mkdir()
@@ -262,7 +275,7 @@ def machine(
     )
     codes = secrets.plant("code"), secrets.plant("device code")
     provider = EchoingProvider(certificate, *codes)
-    with Server(Model("2.0.43"), tls=tls) as server, provider:
+    with Server(Model("2.0.43"), tls=tls, protocol=protocol) as server, provider:
         machine = Machine(server, provider, secrets, home, env)
         machine.secret_files.add(home / KEYRING)
         url = f"https://127.0.0.1:{provider.port}"
@@ -320,6 +333,17 @@ def test_a_login_that_fails_exposes_no_secret(
     scenario(machine)
     reject(machine, mode)
     assert use(machine, VERBS[scenario]) <= {"unauthenticated", "backend_unavailable"}
+
+
+@pytest.mark.parametrize("protocol", ["connect"])
+@pytest.mark.parametrize("accepted", [True, False])
+def test_no_secret_is_exposed_over_connect(accepted: bool, machine: Machine) -> None:
+    external_command(machine)
+    if accepted:
+        accept(machine)
+    else:
+        reject(machine, "refuse")
+    assert use(machine, ["doctor"]) == ({"result"} if accepted else {"unauthenticated"})
 
 
 @pytest.mark.parametrize("works", [True, False])
