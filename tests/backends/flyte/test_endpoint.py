@@ -276,3 +276,16 @@ def test_any_text_is_a_valid_endpoint_or_a_value_error(endpoint: str) -> None:
         # The address is itself a valid endpoint.
         assert split_endpoint(deployment.address) == (host, port or 443)
         assert urlsplit(deployment.run_url("p", "d", "r")).path.startswith("/v2/")
+
+
+@given(st.text() | st.lists(PIECES | st.sampled_from(["/v2", "?", "#", "\\"])).map("".join))
+@example("https://h//v2")
+@example("http://[::1]/v2/v2/")
+def test_any_text_is_the_address_of_a_console_or_a_value_error(console: str) -> None:
+    with suppress(ValueError):
+        deployment = Deployment(endpoint="h.example", console=console)
+        url = urlsplit(deployment.run_url("p", "d", "r"))
+        assert url.scheme in ("http", "https")
+        assert url.hostname
+        assert (url.username, url.query, url.fragment) == (None, "", "")
+        assert url.path.endswith("/v2/domain/d/project/p/runs/r")

@@ -34,6 +34,9 @@ class Proxy(Struct, frozen=True):
     password: str
     variable: str
 
+    def __repr__(self) -> str:
+        return f"Proxy({self.address!r}, {self.variable!r})"  # without the credentials
+
     @property
     def address(self) -> str:
         """``host:port``, without the credentials."""

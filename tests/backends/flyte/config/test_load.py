@@ -185,6 +185,17 @@ def test_an_invalid_option_is_not_blamed_on_the_file(file: Path, load_config: Lo
     assert str(file) not in str(raised.value)
 
 
+@pytest.mark.parametrize("key", ["clientSecretEnvVar: S", "clientSecretLocation: {file}"])
+def test_a_secret_must_be_text(key: str, file: Path, load_config: Load, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"s3cret\xff")
+    secret = key.format(file=tmp_path / "secret")
+    file.write_text(f"admin:\n  endpoint: h\n  {secret}\n")
+    with pytest.raises(ConfigError) as raised:
+        load_config({"S": "s3cret\udcff"})
+    assert str(raised.value).startswith(f"{file}, line 3: `admin.{key.partition(':')[0]}`")
+    assert "s3cret" not in str(raised.value).replace(str(tmp_path / "secret"), "")
+
+
 def test_blank_variables_are_not_set(file: Path, load_config: Load) -> None:
     file.write_text(FULL)
     blank = dict.fromkeys((variable for key in ALL for variable in key.variables), " ")
@@ -215,6 +226,7 @@ def test_the_proxy_is_that_of_the_environment(file: Path, load_config: Load) -> 
     file.write_text(FULL)
     config = load_config({"HTTPS_PROXY": "http://u:s3cret@proxy:1"})
     assert config.deployment.proxy == Proxy("proxy", 1, "u", "s3cret", "HTTPS_PROXY")
+    assert "s3cret" not in repr(config)
 
 
 SECRETS = """\

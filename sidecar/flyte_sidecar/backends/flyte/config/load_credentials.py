@@ -82,6 +82,10 @@ def _client_secret(
     variable = rules.read(keys.CLIENT_SECRET_VARIABLE)
     secret = None if variable is None else environment.get(variable.value)
     if secret and (variable := rules.permit(variable)):
+        try:
+            secret.encode()
+        except UnicodeEncodeError:
+            raise variable.invalid("names a variable that is not Unicode") from None
         return Value(Secret(secret), "client secret", f"{variable.value} ({variable.source})")
     file = rules.permit(rules.read(keys.CLIENT_SECRET_FILE))
     if file is None:
