@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+import sys
 
 import pytest
 
@@ -12,7 +14,7 @@ from flyte_sidecar.backends.flyte.read import events
 from flyte_sidecar.errors import BackendUnavailable, DeadlineExceeded, SidecarError
 from flyte_sidecar.events.model import Target
 from tests.backends.flyte.scenarios import ask, timed, until
-from tests.conftest import TEST_TIMEOUT
+from tests.conftest import TEST_TIMEOUT, run
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import RUN, BackendClient, settle
 
@@ -136,3 +138,17 @@ async def test_an_unused_backend_can_be_closed(flyte: FlyteHarness) -> None:
     await flyte.close()
     await flyte.close()
     assert not flyte.server.calls
+
+
+@pytest.mark.parametrize(("chosen", "used"), [(None, "native"), ("ares", "ares")])
+def test_host_names_are_resolved_by_the_system_unless_the_user_chose_otherwise(
+    chosen: str | None, used: str
+) -> None:
+    code = (
+        "import os; from flyte_sidecar.backends.flyte.rpc import grpc_transport;"
+        "print(os.environ['GRPC_DNS_RESOLVER'])"
+    )
+    env = {name: value for name, value in os.environ.items() if name != "GRPC_DNS_RESOLVER"}
+    if chosen is not None:
+        env["GRPC_DNS_RESOLVER"] = chosen
+    assert run(sys.executable, "-c", code, env=env).stdout.strip() == used

@@ -289,3 +289,8 @@ def test_any_text_is_the_address_of_a_console_or_a_value_error(console: str) -> 
         assert url.hostname
         assert (url.username, url.query, url.fragment) == (None, "", "")
         assert url.path.endswith("/v2/domain/d/project/p/runs/r")
+
+
+def test_an_unknown_transport_is_rejected() -> None:
+    with pytest.raises(ValueError, match="must be one of auto, grpc, connect, not 'http'"):
+        Deployment(endpoint="h", transport="http")

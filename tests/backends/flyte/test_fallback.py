@@ -37,8 +37,9 @@ from flyte_sidecar.events.model import Target
 from tests.backends.flyte.connect_proxy import ConnectProxy
 from tests.backends.flyte.http_servers import Request, Requests, Respond, http_server, response
 from tests.backends.flyte.ingress import ingress
+from tests.backends.flyte.scenarios import until
 from tests.contract.flyte import CONNECT, FlyteHarness
-from tests.contract.harness import RUN, BackendClient
+from tests.contract.harness import RUN, SCOPE, BackendClient
 from tests.fake_runservice.model import Model
 from tests.fake_runservice.server import Server
 
@@ -98,6 +99,31 @@ async def test_an_ingress_that_passes_no_grpc_is_used_over_connect(
     assert flyte.server.calls["SignalEvent"] == 1
     assert flyte.server.calls["WatchActions"] >= 1
     assert sum("only Connect passes" in line for line in caplog.messages) == 1
+
+
+async def test_an_ingress_with_an_untrusted_certificate_can_be_pinned(
+    ca: trustme.CA, flyte: FlyteHarness, tmp_path: Path
+) -> None:
+    certificate = ca.issue_cert("flyte.example.com")
+    with ingress(flyte.server.endpoint, tmp_path, certificate) as endpoint:
+        flyte.connect_through(endpoint, insecure=False, insecure_skip_verify=True)
+        await flyte.backend().check()
+        assert flyte.backend().protocol == "Connect"
+        await flyte.close()
+
+
+async def test_streams_over_connect_are_limited_and_other_runs_are_polled(
+    flyte: FlyteHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ConnectTransport, "max_streams", 2)
+    client = BackendClient(flyte)
+    runs = [SCOPE.run(f"r{number}") for number in range(4)]
+    watching = [client.watch(run) for run in runs]
+    for number, run in enumerate(runs):
+        flyte.server.model.ask(run.name, f"q{number}")
+        await watching[number].pending([f"q{number}"])
+    await until(lambda: flyte.server.open_streams["WatchActions"] == 2)
+    await client.close()
 
 
 async def test_plaintext_to_an_ingress_that_requires_tls_fails_with_a_hint(
@@ -276,6 +302,9 @@ UNSENT = [
     REFUSED
     + "Failed parsing HTTP/2 (Expected SETTINGS frame as the first frame, got frame type 80)"
     " (Trying to connect an http1.x server (HTTP status 400))",
+    REFUSED + "Trying to connect an http1.x server (HTTP status 405)",
+    REFUSED + "Failed parsing HTTP/2",
+    REFUSED + "recvmsg:Connection reset by peer",
     REFUSED + "Cannot check peer: missing selected ALPN property.",
     REFUSED + "Tls handshake failed: TLSV1_ALERT_NO_APPLICATION_PROTOCOL: OK",
     "failed to connect to all addresses; last error: UNAVAILABLE: ipv4:10.0.0.1:443: Socket closed",
@@ -283,12 +312,15 @@ UNSENT = [
 ]
 MAYBE_EXECUTED = [
     "Stream removed (Data frame with END_STREAM flag received)",
+    "Stream removed",
     *(f"Received http2 header with status: {status}" for status in (200, 500, 502, 503, 504)),
 ]
 OWN = [
     "Received http2 header with status: 401",
     "Received http2 header with status: 403",
     "Socket closed",
+    "recvmsg:Connection reset by peer",
+    "Stream removed (RST_STREAM (Received RST_STREAM with error code 2))",
     REFUSED + "Failed to connect to remote host: Connection refused",
     REFUSED + "CERTIFICATE_VERIFY_FAILED: unable to get local issuer certificate",
     "DNS resolution failed for flyte.test:443",

@@ -74,9 +74,13 @@ def certificate(ca: trustme.CA) -> tuple[bytes, bytes]:
 
 
 @pytest.fixture
-def server(certificate: tuple[bytes, bytes]) -> Iterator[Server]:
-    """A deployment that accepts any token, but no call without one; a test may revoke tokens."""
-    with Server(Model("2.0.43"), tls=certificate) as server:
+def server(certificate: tuple[bytes, bytes], request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A deployment that accepts any token, but no call without one; a test may revoke tokens.
+
+    Parametrize a test indirectly with `server` to select its protocol.
+    """
+    protocol = getattr(request, "param", "grpc")
+    with Server(Model("2.0.43"), tls=certificate, protocol=protocol) as server:
         server.auth.tokens = Rejected()
         server.auth.client = public_client()
         yield server

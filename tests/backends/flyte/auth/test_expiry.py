@@ -61,7 +61,11 @@ def ask(server: Server, name: str, run: str = RUN.name) -> str:
     return server.model.ask(run, name, project=project or "", domain=domain or "")
 
 
-@pytest.mark.parametrize("ending", ["expire_streams", "drop_streams"])
+@pytest.mark.parametrize(
+    ("server", "ending"),
+    [("grpc", "expire_streams"), ("grpc", "drop_streams"), ("connect", "drop_streams")],
+    indirect=["server"],
+)
 async def test_a_token_that_expires_during_requests_and_watches_is_refreshed_once(
     ending: str,
     client: BackendClient,
@@ -105,6 +109,7 @@ async def test_a_token_that_expires_during_requests_and_watches_is_refreshed_onc
     assert len(deployment.auth.rejections) > 1
 
 
+@pytest.mark.parametrize("server", ["grpc", "connect"], indirect=True)
 async def test_a_watch_goes_on_through_many_expiries(
     client: BackendClient, deployment: Server, provider: Provider, rejected: Rejected
 ) -> None:

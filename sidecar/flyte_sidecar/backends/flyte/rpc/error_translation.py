@@ -76,7 +76,7 @@ _TLS_FAILURES = (
 _NO_GRPC = re.compile(
     r"Received http2 header with status: (?!401|403)[1-4]"
     r"|Data frame with END_STREAM flag received|Failed parsing HTTP/2"
-    r"|missing selected ALPN property|NO_APPLICATION_PROTOCOL"
+    r"|Trying to connect an http1\.x server|missing selected ALPN property|NO_APPLICATION_PROTOCOL"
 )
 """What gRPC's C core reports if a web server, such as a console, responds in its own way."""
 

@@ -38,15 +38,15 @@ _PROBE = RpcMethod("GetRunDetails", GetRunDetailsRequest, GetRunDetailsResponse)
 
 _NOT_CONNECTED = re.compile(
     r"^failed to connect to all addresses; .*"
-    r"(Failed parsing HTTP/2|missing selected ALPN property|NO_APPLICATION_PROTOCOL"
-    r"|: Socket closed)",
+    r"(Failed parsing HTTP/2|Trying to connect an http1\.x server|missing selected ALPN property"
+    r"|NO_APPLICATION_PROTOCOL|: Socket closed|: recvmsg:Connection reset by peer)",
     re.DOTALL,
 )
 """What gRPC's C core reports if there is no HTTP/2 connection, so that no call was sent."""
 
 _HTTP_RESPONSE = re.compile(
     r"Received http2 header with status: (?!401|403)(?P<status>\d+)"
-    r"|Data frame with END_STREAM flag received"
+    r"|Stream removed( \(Data frame with END_STREAM flag received\))?\Z"
 )
 """What it reports of a response without a gRPC status. A login is no reason to switch."""
 

@@ -264,6 +264,8 @@ class HttpClient:
             reason = "the server disconnected, or its response is not HTTP"
         except core.LocalProtocolError:
             raise _invalid_header() from None
+        if self._closed:
+            raise _closed_error()
         if not target.is_deployment:
             reason = f"{target.address} cannot be reached: {reason}"
         raise RpcError("UNAVAILABLE", reason)
