@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from flyte_sidecar.backends.flyte.endpoint import Deployment
 from flyte_sidecar.backends.flyte.rpc.open_transport import open_transport
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcMethod
 from flyte_sidecar.backends.flyte.timing import Timing
+from tests.conftest import TEST_TIMEOUT
 from tests.contract.flyte import FAST
 from tests.oidc_provider.person import visit
 
@@ -30,6 +32,14 @@ CALL_TIMEOUT = 60.0
 
 QUICK = replace(FAST, device_poll_interval=0.05, device_slow_down=0.05)
 """Short intervals between checks of a login on another device."""
+
+
+def wait_for_file(file: Path) -> None:
+    """Wait until another process has created a file."""
+    deadline = time.monotonic() + TEST_TIMEOUT
+    while not file.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 class Rejected(set[str]):

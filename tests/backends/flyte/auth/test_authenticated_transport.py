@@ -13,6 +13,7 @@ from flyteidl2.workflow.run_service_pb2 import (
     WatchActionsResponse,
 )
 
+from flyte_sidecar.backends.flyte.auth import authenticated_transport
 from flyte_sidecar.backends.flyte.auth.authenticated_transport import AuthenticatedTransport
 from flyte_sidecar.backends.flyte.auth.authorization import Authorization
 from flyte_sidecar.backends.flyte.credentials import Secret
@@ -214,6 +215,20 @@ async def test_a_login_that_expires_during_a_stream_is_renewed_and_the_stream_lo
     assert caught.value.status == "UNAVAILABLE"  # so that its reader reconnects
     assert server.tokens == ["old"]
     assert tokens.rejected == [authorization("old")]
+
+
+@pytest.mark.parametrize("messages", [0, 1])
+async def test_a_stream_that_was_accepted_late_is_lost_in_the_same_way(
+    messages: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authenticated_transport, "MAX_REJECTION_DELAY", 60.0 if messages else -1.0)
+    server = Server(only("c" if messages else None))
+    server.messages = messages
+    server.close_error = RpcError("UNAUTHENTICATED", "token expired")
+    with pytest.raises(RpcError) as caught:
+        await received(server, Tokens("a" if messages else None, "b", "c", "d"))
+    assert caught.value.status == "UNAVAILABLE"
+    assert server.tokens == (["a", "b", "c"] if messages else [None])
 
 
 async def test_a_stream_is_not_opened_forever() -> None:

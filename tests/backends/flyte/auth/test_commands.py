@@ -15,7 +15,7 @@ from flyte_sidecar.backends.flyte.auth import commands
 from flyte_sidecar.backends.flyte.auth.commands import MAX_OUTPUT_BYTES, run_command
 from flyte_sidecar.backends.flyte.credentials import Secret
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
-from tests.conftest import TEST_TIMEOUT
+from tests.backends.flyte.auth.connection import wait_for_file
 
 SETTING = "`admin.command`"
 
@@ -92,23 +92,43 @@ time.sleep(1000)
 
 def child_of(file: Path) -> psutil.Process:
     """Return the child of the command, once it is started."""
-    deadline = time.monotonic() + TEST_TIMEOUT
-    while not file.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_for_file(file)
     return psutil.Process(int(file.read_text()))
 
 
 def ends(process: psutil.Process) -> bool:
     """Return whether the process has ended, or does so soon."""
-    try:
-        while process.status() != psutil.STATUS_ZOMBIE:
-            process.wait(0.01)
-    except psutil.NoSuchProcess:
-        return True
-    except psutil.TimeoutExpired:
-        return ends(process)
-    return True
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+DAEMON = """
+import subprocess, sys
+child = subprocess.Popen(
+    [sys.executable, "-c", "import time; time.sleep(1000)"], start_new_session=True
+)
+print(child.pid, flush=True)
+"""
+
+
+async def test_a_process_that_a_command_leaves_behind_does_not_hold_up_its_output(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(commands, "OUTPUT_DELAY", 0.1)
+    psutil.Process(int(await run_python(DAEMON))).kill()
+
+
+async def test_a_process_that_cannot_be_killed_does_not_hold_up_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "pid"
+    stay = f"{DAEMON}\nopen({str(file)!r}, 'w').write(str(child.pid))\nwhile True: print('x' * 999)"
+    await failure(stay)
+    psutil.Process(int(await asyncio.to_thread(file.read_text))).kill()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no process groups")

@@ -5,17 +5,29 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import os
+import signal
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, quote_plus, urlsplit
 
 import pytest
 from msgspec.structs import replace
 
+from flyte_sidecar.backends.flyte.auth.browser import has_browser
 from flyte_sidecar.backends.flyte.auth.interaction import without_login
 from flyte_sidecar.backends.flyte.credentials import Secret
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
-from tests.backends.flyte.auth.connection import QUICK, Connect, Connection, Person, Rejected
+from tests.backends.flyte.auth.connection import (
+    QUICK,
+    Connect,
+    Connection,
+    Person,
+    Rejected,
+    wait_for_file,
+)
 from tests.fake_runservice.server import Server
 from tests.oidc_provider import person as person_program
 from tests.oidc_provider.provider import (
@@ -267,7 +279,8 @@ async def test_a_login_stored_during_a_refused_refresh_is_used(
             return response
 
         connection.authenticator._http.post = post_late  # type: ignore[attr-defined]
-        await connection.call()
+        with without_login():
+            await connection.call()
     assert deployment.requests[-1][2]["authorization"] == "Bearer new"
 
 
@@ -488,30 +501,165 @@ async def test_a_deployment_that_requires_no_login_is_called_without_one(
     assert "authorization" not in server.requests[-1][2]
 
 
+@pytest.mark.parametrize("kind", ["Pkce", "DeviceFlow", "ClientSecret"])
 async def test_no_secret_is_logged(
+    kind: str,
     connect: Connect,
     deployment: Server,
     provider: Provider,
-    person: Person,
     rejected: Rejected,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    deployment.auth.metadata = provider.metadata(device_authorization_endpoint="")
-    async with connect() as connection:
-        access, _ = await log_in(connection, provider, person)
+    if kind == "Pkce":
+        deployment.auth.metadata = provider.metadata(device_authorization_endpoint="")
+    robot = {"client_id": SECRET_CLIENT, "client_secret": Secret(CLIENT_SECRET)}
+    async with connect(kind, **robot) as connection:
+        await connection.call()
+        access = provider.issued[-1]["response"]["access_token"]
         rejected.add(access)
         await connection.call()
         await connection.keep(access, "unkn0wn-token")
-        rejected.add(provider.exchanges[-1]["response"]["access_token"])
+        rejected.add(provider.issued[-1]["response"]["access_token"])
         await connection.call()
+    names = ("access_token", "refresh_token", "code", "code_verifier", "device_code")
     secrets = {
         value
         for exchange in provider.exchanges
         for values in (exchange["request"], exchange["response"])
         for name, value in values.items()
-        if name in ("access_token", "refresh_token", "code", "code_verifier")
+        if name in names
     }
+    if kind == "ClientSecret":
+        header = provider.exchanges[0]["authorization"].removeprefix("Basic ")
+        secrets |= {CLIENT_SECRET, quote_plus(CLIENT_SECRET), header}
     assert len(secrets) > 5
     text = caplog.text + repr([connection, vars(connection.authenticator)])
     assert [secret for secret in secrets if secret in text] == []
+
+
+async def test_twenty_sidecars_share_one_refresh(
+    connect: Connect, deployment: Server, provider: Provider, person: Person, rejected: Rejected
+) -> None:
+    async with AsyncExitStack() as stack:
+        sidecars = [await stack.enter_async_context(connect("DeviceFlow")) for _ in range(20)]
+        await sidecars[0].call()
+        for expired in range(2):
+            rejected.add(provider.issued[-1]["response"]["access_token"])
+            await asyncio.gather(*(sidecar.call() for sidecar in sidecars))
+            assert len(provider.issued) == 2 + expired
+    assert len(person.required_logins) == 1
+
+
+async def test_tokens_that_were_received_are_stored_although_the_request_is_cancelled(
+    connect: Connect, deployment: Server, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing, proceed = asyncio.Event(), asyncio.Event()
+    async with connect("DeviceFlow") as connection:
+        write = connection.store.write
+
+        async def write_slowly(*arguments: Any) -> bool:
+            writing.set()
+            await proceed.wait()
+            return await write(*arguments)
+
+        monkeypatch.setattr(connection.store, "write", write_slowly)
+        request = asyncio.ensure_future(connection.call())
+        await writing.wait()
+        request.cancel()
+        await asyncio.wait([request])
+        closing = asyncio.ensure_future(connection.authenticator.close())
+        await asyncio.sleep(0)
+        proceed.set()
+        await closing
+        response = provider.issued[-1]["response"]
+        assert await connection.stored() == (response["access_token"], response["refresh_token"])
+
+
+@pytest.mark.parametrize("kind", ["Pkce", "DeviceFlow"])
+async def test_rotated_tokens_are_stored_although_the_requests_are_cancelled(
+    kind: str,
+    connect: Connect,
+    deployment: Server,
+    provider: Provider,
+    person: Person,
+    rejected: Rejected,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with connect(kind) as connection:
+        access, _ = await log_in(connection, provider, person)
+        rejected.add(access)
+        asked, proceed = asyncio.Event(), asyncio.Event()
+        http = connection.authenticator._http  # type: ignore[attr-defined]
+        post = http.post
+
+        async def post_slowly(*arguments: Any, **how: Any) -> Any:
+            asked.set()
+            await proceed.wait()
+            return await post(*arguments, **how)
+
+        monkeypatch.setattr(http, "post", post_slowly)
+        request = asyncio.ensure_future(connection.call())
+        await asked.wait()
+        request.cancel()
+        await asyncio.wait([request])
+        closing = asyncio.ensure_future(connection.authenticator.close())
+        await asyncio.sleep(0)
+        proceed.set()
+        await closing
+        [exchange] = provider.issued
+        response = exchange["response"]
+        assert await connection.stored() == (response["access_token"], response["refresh_token"])
+
+
+@pytest.mark.parametrize(
+    ("environment", "platform", "expected"),
+    [
+        ({}, "linux", False),
+        ({"DISPLAY": ":0"}, "linux", True),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, "linux", True),
+        ({"WSL_DISTRO_NAME": "Debian"}, "linux", True),
+        ({"BROWSER": "w3m", "SSH_CONNECTION": "x"}, "linux", True),
+        ({}, "darwin", True),
+        ({"SSH_CONNECTION": "x"}, "darwin", False),
+        ({}, "win32", True),
+    ],
+)
+def test_a_browser_is_expected_where_the_user_sees_it(
+    environment: dict[str, str], platform: str, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    assert has_browser(environment) is expected
+
+
+async def test_a_browser_that_cannot_be_started_leaves_the_url_to_the_person(
+    connect: Connect, deployment: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROWSER", "/no/such/browser")
+    async with connect() as connection:
+        await connection.call()
+
+
+async def test_a_browser_that_stays_open_does_not_hold_up_the_login(
+    connect: Connect,
+    deployment: Server,
+    person: Person,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    script, pid = tmp_path / "browser", tmp_path / "pid"
+    write_pid = f"echo $$ >{pid}.new && mv {pid}.new {pid}"
+    script.write_text(f"#!/bin/sh\necho printed; {write_pid}\nexec sleep 1000\n")
+    script.chmod(0o700)
+    monkeypatch.setenv("BROWSER", str(script))
+
+    def log_in_later(url: str) -> None:
+        wait_for_file(pid)
+        person.logs_in(url)
+
+    person.does = log_in_later
+    async with connect() as connection:
+        await connection.call()
+    os.kill(int(pid.read_text()), signal.SIGKILL)  # it is the user's, and was not closed
+    assert "printed" not in capfd.readouterr().out

@@ -137,6 +137,7 @@ async def test_idle_and_half_sent_requests_do_not_block_the_redirect() -> None:
         idle[0][1].write(b"GET /callback?code=")
         await get(listener, redirect(code="c"))
         assert await listener.code == "c"
+    assert listener._requests == set()
     for reader, writer in idle:
         assert await reader.read() == b""  # closed with the listener
         writer.close()

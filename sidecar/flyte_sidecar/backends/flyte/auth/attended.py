@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -30,12 +29,12 @@ def denied() -> RpcError:
 def shown(prompt: LoginPrompt, login: LoginRequest) -> Iterator[None]:
     """Show a login to a person until the work inside ends."""
     prompt.required(login)
+    failure: str | None = "the login was cancelled"
     try:
         yield
+        failure = None
     except RpcError as error:
-        prompt.ended(login, error.message)
+        failure = error.message
         raise
-    except asyncio.CancelledError:
-        prompt.ended(login, "the login was cancelled")
-        raise
-    prompt.ended(login, None)
+    finally:
+        prompt.ended(login, failure)

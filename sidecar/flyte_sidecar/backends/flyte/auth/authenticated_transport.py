@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TypeVar
@@ -24,6 +25,9 @@ R = TypeVar("R", bound=Message)
 
 MAX_RENEWALS = 2
 """Renewals for one call: the first may find a login that another process stored, also expired."""
+
+MAX_REJECTION_DELAY = 30.0
+"""Seconds after which a stream without messages was accepted, and its login has expired since."""
 
 MIN_SECRET_LENGTH = 8
 """Shorter values of headers, in characters, are no secrets; masking them would garble errors."""
@@ -69,6 +73,7 @@ class AuthenticatedTransport:
         authorization = await self._authenticator.current()
         for attempt in range(MAX_RENEWALS + 1):
             started = False
+            opened_at = time.monotonic()
             messages = self._transport.stream(rpc, request, _with_headers(metadata, authorization))
             try:
                 async with aclosing(messages):
@@ -78,7 +83,9 @@ class AuthenticatedTransport:
                 return
             except RpcError as error:
                 _mask(error, authorization)
-                if attempt == MAX_RENEWALS or not _is_rejected(error, authorization):
+                started = started or time.monotonic() - opened_at > MAX_REJECTION_DELAY
+                final = attempt == MAX_RENEWALS and not started
+                if final or not _is_rejected(error, authorization):
                     raise
                 rejection = error
             authorization = await self._renew(authorization, rejection)

@@ -20,7 +20,9 @@ _SIGNS = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME")
 
 def has_browser(environment: Mapping[str, str] = os.environ) -> bool:
     """Return whether this machine probably has a browser that the user sees."""
-    return sys.platform in ("darwin", "win32") or any(map(environment.get, _SIGNS))
+    if any(map(environment.get, _SIGNS)):
+        return True
+    return sys.platform in ("darwin", "win32") and not environment.get("SSH_CONNECTION")
 
 
 @asynccontextmanager

@@ -6,14 +6,21 @@ import asyncio
 import os
 import signal
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import DEVNULL, PIPE
 from contextlib import suppress
 
+from flyte_sidecar._futures import try_set_result, wait_all
 from flyte_sidecar.backends.flyte.credentials import Secret
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 
 COMMAND_TIMEOUT = 60.0
 """Time for a command to finish, in seconds."""
+
+OUTPUT_DELAY = 1.0
+"""Time to read the rest of the output after the end of a command, in seconds."""
+
+EXIT_TIMEOUT = 1.0
+"""Time to wait for a killed command to end, in seconds."""
 
 MAX_OUTPUT_BYTES = 64 << 10
 """Maximum size of a command's output, in bytes."""
@@ -30,56 +37,86 @@ async def run_command(command: Secret[tuple[str, ...]], setting: str) -> str:
     RpcError
         `UNAVAILABLE` if it does not finish in time, `UNAUTHENTICATED` if it fails.
     """
+    loop = asyncio.get_running_loop()
     try:
         # In a session of its own it does not receive Ctrl-C, and its children can be killed.
-        process = await asyncio.create_subprocess_exec(
-            *command.reveal(), stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, start_new_session=True
+        transport, output = await loop.subprocess_exec(
+            _Output,
+            *command.reveal(),
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=DEVNULL,
+            start_new_session=True,
         )
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "invalid argument"
         raise _failed(setting, f"cannot be started: {reason}") from None
     try:
         async with asyncio.timeout(COMMAND_TIMEOUT):
-            output = await _read(process, setting)
-            status = await process.wait()
+            await output.complete
     except TimeoutError:
         message = f"the command in {setting} did not finish within {COMMAND_TIMEOUT:g} s"
         raise RpcError("UNAVAILABLE", message) from None
     finally:
-        if process.returncode is None:
-            _kill(process)
-            await process.wait()
-    if status != 0:
+        status = transport.get_returncode()
+        if status is None:
+            _kill(transport.get_pid())
+        transport.close()
+        await wait_all([output.exited], EXIT_TIMEOUT)
+    if len(output.data) > MAX_OUTPUT_BYTES:
+        raise _failed(setting, f"printed more than {MAX_OUTPUT_BYTES} bytes")
+    if status:
         how = f"exit status {status}" if status > 0 else f"signal {-status}"
         raise _failed(setting, f"failed ({how}): run it in a terminal to see why")
     try:
-        return output.decode().strip()
+        return output.data.decode().strip()
     except UnicodeDecodeError:
         raise _failed(setting, "printed bytes that are no text") from None
 
 
-async def _read(process: Process, setting: str) -> bytes:
-    assert process.stdout is not None
-    output = bytearray()
-    while chunk := await process.stdout.read(MAX_OUTPUT_BYTES):
-        output += chunk
-        if len(output) > MAX_OUTPUT_BYTES:
-            raise _failed(setting, f"printed more than {MAX_OUTPUT_BYTES} bytes")
-    return bytes(output)
+class _Output(asyncio.SubprocessProtocol):
+    """Collects the output of a command.
+
+    Attributes
+    ----------
+    complete
+        Done when the command has ended and its output was read, or is too long.
+    exited
+        Done when the command has ended.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.data = bytearray()
+        self.complete: asyncio.Future[None] = self._loop.create_future()
+        self.exited: asyncio.Future[None] = self._loop.create_future()
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        self.data += data
+        if len(self.data) > MAX_OUTPUT_BYTES:
+            try_set_result(self.complete, None)
+
+    def process_exited(self) -> None:
+        try_set_result(self.exited, None)
+        # A process that it has left behind may keep the output open.
+        self._loop.call_later(OUTPUT_DELAY, try_set_result, self.complete, None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        try_set_result(self.complete, None)
 
 
-def _kill(process: Process) -> None:
+def _kill(pid: int) -> None:
+    """Kill a command and its children."""
     with suppress(ProcessLookupError):
         if sys.platform == "win32":
-            from psutil import NoSuchProcess
-            from psutil import Process as RunningProcess
+            import psutil
 
-            with suppress(NoSuchProcess):
-                for child in RunningProcess(process.pid).children(recursive=True):
-                    child.kill()
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                command = psutil.Process(pid)
+                for process in (*command.children(recursive=True), command):
+                    process.kill()
         else:
-            os.killpg(process.pid, signal.SIGKILL)
+            os.killpg(pid, signal.SIGKILL)
 
 
 def _failed(setting: str, reason: str) -> RpcError:
