@@ -62,6 +62,7 @@ class Provider:
     def __init__(self, output: IO[bytes]) -> None:
         self.url = f"https://127.0.0.1:{int(output.readline())}"
         self._output = output
+        self._rest = b""
         self._exchanges: list[dict[str, Any]] = []
         os.set_blocking(output.fileno(), False)
 
@@ -71,7 +72,8 @@ class Provider:
 
         The provider writes each before it responds, and stops when a pipe is full of them.
         """
-        self._exchanges += map(json.loads, self._output.readlines())
+        *lines, self._rest = (self._rest + (self._output.read() or b"")).split(b"\n")
+        self._exchanges += map(json.loads, lines)
         return self._exchanges
 
     @property

@@ -70,6 +70,8 @@ class Timing(Struct, frozen=True, kw_only=True):
         Time for a person to finish a login.
     login_retry_interval
         How long requests fail at once after a login that a person did not finish.
+    stored_login_interval
+        Interval between checks, while a person is asked, whether another process stored a login.
     device_poll_interval, device_slow_down
         Interval between checks whether a login on another device is finished, unless the identity
         provider asks for another, and how much it grows if the provider asks for that.
@@ -103,6 +105,7 @@ class Timing(Struct, frozen=True, kw_only=True):
     unknown_run_interval: float = 5.0
     login_timeout: float = 300.0
     login_retry_interval: float = 60.0
+    stored_login_interval: float = 5.0
     device_poll_interval: float = 5.0
     device_slow_down: float = 5.0
 

@@ -38,3 +38,23 @@ def shown(prompt: LoginPrompt, login: LoginRequest) -> Iterator[None]:
         raise
     finally:
         prompt.ended(login, failure)
+
+
+class ReplaceablePrompt:
+    """A `LoginPrompt` for a login that another one may replace.
+
+    Attributes
+    ----------
+    replaced
+        Whether another login was finished, so that the end of this one is no failure.
+    """
+
+    def __init__(self, prompt: LoginPrompt) -> None:
+        self._prompt = prompt
+        self.replaced = False
+
+    def required(self, login: LoginRequest) -> None:
+        self._prompt.required(login)
+
+    def ended(self, login: LoginRequest, error: str | None) -> None:
+        self._prompt.ended(login, None if self.replaced else error)

@@ -7,8 +7,12 @@ import logging
 from contextlib import AsyncExitStack
 from functools import partial
 
-from flyte_sidecar._futures import wait_all
-from flyte_sidecar.backends.flyte.auth.attended import login_failed, nobody_finished
+from flyte_sidecar._futures import retrieve_exception, wait_all
+from flyte_sidecar.backends.flyte.auth.attended import (
+    ReplaceablePrompt,
+    login_failed,
+    nobody_finished,
+)
 from flyte_sidecar.backends.flyte.auth.authorization import Authorization
 from flyte_sidecar.backends.flyte.auth.browser import has_browser
 from flyte_sidecar.backends.flyte.auth.browser_login import log_in_by_browser
@@ -91,7 +95,7 @@ class OAuthAuthenticator:
             failed_at, failure = self._failure
             if asyncio.get_running_loop().time() < failed_at + self._timing.login_retry_interval:
                 raise RpcError(failure.status, failure.message)
-        return await self._asking.join(partial(self._ask, rejected))
+        return await self._asking.join(partial(self._ask, rejected, wait=True))
 
     async def login(self) -> None:
         """Obtain a login that is certainly valid, with the help of a person if necessary.
@@ -103,7 +107,9 @@ class OAuthAuthenticator:
         """
         rejected = await self.current()
         self._failure = None
-        await self.renew(rejected)
+        if await self._renewing.join(partial(self._renew, rejected)) is None:
+            # Another process may show a login where nobody sees it.
+            await self._asking.join(partial(self._ask, rejected, wait=False))
 
     async def close(self) -> None:
         await self._asking.close()
@@ -150,14 +156,19 @@ class OAuthAuthenticator:
             logger.info("the identity provider refuses to refresh the login: %s", error.reason)
             return None
 
-    async def _ask(self, rejected: Authorization | None) -> Authorization:
-        """Return headers after a person has logged in, here or in another process."""
+    async def _ask(self, rejected: Authorization | None, *, wait: bool) -> Authorization:
+        """Return headers after a person has logged in, here or in another process.
+
+        With `wait`, shows no login while another process shows one.
+        """
         try:
             async with AsyncExitStack() as stack:
-                await self._acquire_login_lock(stack)
+                await self._acquire_login_lock(stack, wait=wait)
                 if (adopted := await self._adopt(await self._stored(), rejected)) is not None:
                     return adopted
-                login = await self._log_in()
+                login = await self._log_in_here_or_elsewhere(rejected)
+                if isinstance(login, Authorization):
+                    return login
                 authorization = await self._use(login)
                 saving = asyncio.create_task(self._save(login))
                 self._saving.add(saving)
@@ -169,8 +180,11 @@ class OAuthAuthenticator:
                 self._failure = (asyncio.get_running_loop().time(), error)
             raise
 
-    async def _acquire_login_lock(self, stack: AsyncExitStack) -> None:
+    async def _acquire_login_lock(self, stack: AsyncExitStack, *, wait: bool) -> None:
         """Wait while a person logs in for another process."""
+        if not wait:
+            await stack.enter_async_context(self._store.lock("login", 0))
+            return
         timeout = self._timing.login_timeout
         try:
             async with asyncio.timeout(timeout):
@@ -178,7 +192,32 @@ class OAuthAuthenticator:
         except TimeoutError:
             raise nobody_finished(timeout) from None
 
-    async def _log_in(self) -> Login:
+    async def _log_in_here_or_elsewhere(
+        self, rejected: Authorization | None
+    ) -> Login | Authorization:
+        """Return the login of a person, or the headers of one that is stored meanwhile.
+
+        The person may log in with the flyte command, or with another sidecar.
+        """
+        prompt = ReplaceablePrompt(self._prompt)
+        here = asyncio.ensure_future(self._log_in(prompt))
+        here.add_done_callback(retrieve_exception)
+        try:
+            while True:
+                await asyncio.wait([here], timeout=self._timing.stored_login_interval)
+                if here.done():
+                    return here.result()
+                # A store that fails could ask the user to unlock it each time.
+                if self._store.failure is None:
+                    adopted = await self._adopt(await self._stored(), rejected)
+                    if adopted is not None:
+                        prompt.replaced = True
+                        return adopted
+        finally:
+            here.cancel()
+            await wait_all([here])
+
+    async def _log_in(self, prompt: LoginPrompt) -> Login:
         tokens = await self._token_client()
         config = await self._discovery.config()
         open_browser = has_browser()
@@ -192,11 +231,9 @@ class OAuthAuthenticator:
                     raise login_failed(f"the login was refused: {error.reason}") from None
                 logger.info("no login by a code: %s", error.reason)
             else:
-                return await log_in_by_device(
-                    code, tokens, self._prompt, self._address, self._timing
-                )
+                return await log_in_by_device(code, tokens, prompt, self._address, self._timing)
         return await log_in_by_browser(
-            config, tokens, self._prompt, self._address, self._timing, open_browser=open_browser
+            config, tokens, prompt, self._address, self._timing, open_browser=open_browser
         )
 
     async def _save(self, login: Login) -> None:

@@ -1,0 +1,70 @@
+"""Logins while another process shows one, and logins that end with one elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from msgspec.structs import replace
+
+from tests.backends.flyte.auth.connection import QUICK, Connect, Person
+from tests.fake_runservice.server import Server
+from tests.oidc_provider.provider import Provider
+
+WATCHFUL = replace(QUICK, stored_login_interval=0.01)
+
+
+@pytest.mark.parametrize("auth_type", ["Pkce", "DeviceFlow"])
+async def test_a_login_elsewhere_ends_the_one_that_is_shown(
+    auth_type: str, connect: Connect, deployment: Server, provider: Provider, person: Person
+) -> None:
+    person.does = person.ignores
+    async with connect(auth_type, WATCHFUL) as connection:
+        calls = [asyncio.ensure_future(connection.call()) for _ in range(3)]
+        await person.asked.wait()
+        await connection.keep("of-the-flyte-command", None)
+        await asyncio.gather(*calls)
+    [(_, error)] = person.ended_logins
+    assert error is None
+    assert provider.issued == []
+
+
+async def test_who_asks_for_a_login_does_not_wait_for_one_that_another_process_shows(
+    connect: Connect, deployment: Server, provider: Provider, person: Person
+) -> None:
+    async with connect("DeviceFlow") as connection, connection.store.lock("login", 0):
+        await connection.authenticator.login()  # type: ignore[attr-defined]
+        assert len(provider.issued) == 1
+
+
+async def test_a_request_shows_no_login_while_another_process_does(
+    connect: Connect, deployment: Server, person: Person
+) -> None:
+    async with connect("DeviceFlow") as connection:
+        async with connection.store.lock("login", 0):
+            call = asyncio.ensure_future(connection.call())
+            while not deployment.auth.rejections:  # noqa: ASYNC110 - another thread adds them
+                await asyncio.sleep(0.001)
+            await connection.keep("of-another-sidecar", None)
+        await call
+    assert person.required_logins == []
+
+
+async def test_a_keyring_that_fails_is_not_asked_again_while_a_person_is(
+    connect: Connect, deployment: Server, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    person.does = person.ignores
+    async with connect("DeviceFlow", replace(WATCHFUL, login_timeout=0.3)) as connection:
+        reads = 0
+        read = connection.store.read
+
+        async def count() -> object:
+            nonlocal reads
+            reads += 1
+            return await read()
+
+        monkeypatch.setattr(connection.store, "read", count)
+        with pytest.raises(Exception, match="nobody finished"):
+            await connection.call()
+        assert reads <= 4
