@@ -249,6 +249,46 @@ async def test_a_person_logs_in_again_after_the_provider_has_revoked_the_login(
     assert codes[:2] == [None, "invalid_grant"]
 
 
+async def test_a_login_that_cannot_be_stored_is_not_replaced_by_the_outdated_one(
+    connect: Connect,
+    deployment: Server,
+    provider: Provider,
+    person: Person,
+    rejected: Rejected,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fail(*_: object) -> bool:
+        return False
+
+    async with connect("DeviceFlow") as connection:
+        old = await log_in(connection, provider, person)
+        rejected.add(old[0])
+        with monkeypatch.context() as patch:
+            patch.setattr(connection.store, "write", fail)
+            for _ in range(3):
+                await connection.call()
+                rejected.add(provider.issued[-1]["response"]["access_token"])
+        assert await connection.stored() == old
+        assert len(provider.exchanges) == 3
+        await connection.keep("new", None)
+        await connection.call()
+    assert deployment.requests[-1][2]["authorization"] == "Bearer new"
+    assert person.required_logins == []
+
+
+async def test_a_login_forgets_that_an_earlier_one_was_denied(
+    connect: Connect, deployment: Server, provider: Provider, person: Person, rejected: Rejected
+) -> None:
+    person.does = person.denies
+    async with connect("DeviceFlow") as connection:
+        await failure(connection)
+        await connection.keep("new", None)
+        await connection.call()
+        rejected.add("new")
+        person.does = person.logs_in
+        await connection.call()
+
+
 async def test_a_refused_refresh_token_is_not_sent_again(
     connect: Connect, deployment: Server, provider: Provider, rejected: Rejected
 ) -> None:

@@ -138,6 +138,16 @@ async def test_a_provider_that_is_overloaded_is_unavailable(status: str, idp: An
     assert f"responded with HTTP {status[:3]}" in error.message
 
 
+@pytest.mark.parametrize("code", ["server_error", "temporarily_unavailable"])
+async def test_a_provider_that_reports_a_transient_error_is_unavailable(
+    code: str, idp: Any
+) -> None:
+    async with idp(refusal(code)) as server:
+        error = await server.failure()
+    assert error.status == "UNAVAILABLE"
+    assert error.message.endswith(f" failed: {code}")
+
+
 @pytest.mark.parametrize("status", ["200 OK", "403 Forbidden", "404 Not Found", "302 Found"])
 @pytest.mark.parametrize("body", [b"<html>s3cret</html>", b"", b"\xff{}", b"access_token=s3cret"])
 async def test_a_response_that_is_not_json_is_reported_without_it(

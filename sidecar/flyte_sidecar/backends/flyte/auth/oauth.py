@@ -35,6 +35,10 @@ MAX_QUOTE = 200
 """Maximum length of text of the provider in an error, in characters."""
 
 
+_TRANSIENT = ("server_error", "temporarily_unavailable")
+"""Errors after which the same request may succeed."""
+
+
 class OAuthError(Exception):
     """The provider refused a request.
 
@@ -231,7 +235,11 @@ class TokenClient:
             raise RpcError("UNAVAILABLE", message)
         refusal = _decode(response.body, _Refusal)
         if refusal is not None and refusal.error is not None:
-            raise _refused(refusal, secrets)
+            refused = _refused(refusal, secrets)
+            if refused.code in _TRANSIENT:
+                message = f"the identity provider {self._host} failed: {refused.reason}"
+                raise RpcError("UNAVAILABLE", message)
+            raise refused
         decoded = _decode(response.body, expected)
         if response.status != 200 or decoded is None:
             kind = sanitize(response.content_type[:MAX_QUOTE]) or "no media type"

@@ -70,6 +70,7 @@ class OAuthAuthenticator:
         self._current: Authorization | None = None
         self._login: Login | None = None
         self._place: Place | None = None
+        self._outdated: Login | None = None
         self._spent: Secret[str] | None = None
         self._loaded = False
         self._failure: tuple[float, RpcError] | None = None
@@ -140,7 +141,7 @@ class OAuthAuthenticator:
                 return None
             renewed = await self._refresh(refresh_token)
             if renewed is not None:
-                await self._store.write(renewed, self._place)
+                await self._write(renewed)
                 return await self._use(renewed)
             # The flyte command takes no lock, so it may have used the refresh token meanwhile.
             found = await self._stored()
@@ -238,11 +239,17 @@ class OAuthAuthenticator:
 
     async def _save(self, login: Login) -> None:
         async with self._store.lock("refresh", REFRESH_LOCK_TIMEOUT):
-            await self._store.write(login, self._place)
+            await self._write(login)
+
+    async def _write(self, login: Login) -> None:
+        """Store a login; if that fails, do not use the outdated one that remains stored."""
+        if not await self._store.write(login, self._place):
+            stored = await self._store.read()
+            self._outdated = stored.login if stored else None
 
     async def _stored(self) -> Login | None:
         stored = await self._store.read()
-        if stored is None:
+        if stored is None or stored.login == self._outdated:
             return None
         self._place = stored.place
         return stored.login
@@ -259,6 +266,7 @@ class OAuthAuthenticator:
     async def _use(self, login: Login) -> Authorization:
         authorization = await self._authorization(login)
         self._login, self._current, self._loaded = login, authorization, True
+        self._failure = None
         return authorization
 
     async def _authorization(self, login: Login) -> Authorization:
