@@ -307,6 +307,14 @@ async def test_an_unreadable_ca_file_is_an_error_with_its_path(
     assert f"the CA file {path} cannot be used" in error.message
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no FIFOs")
+async def test_a_ca_file_that_would_block_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    error = await error_of("127.0.0.1:1", ca_cert_file=str(path))
+    assert f"the CA file {path} cannot be used: it is not a regular file" in error.message
+
+
 async def test_errors_do_not_contain_the_content_of_a_ca_file(
     ca: trustme.CA, tmp_path: Path
 ) -> None:

@@ -54,6 +54,9 @@ class Deployment(Struct, frozen=True, kw_only=True):
         How requests are sent; ``auto`` is gRPC, or Connect where only that passes.
     config_file
         The path of the config file with some of these options, for people.
+    config_named
+        Whether the user has named that file, and it is not only found in the current folder or its
+        repository.
 
     Raises
     ------
@@ -73,6 +76,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
     credentials: Credentials = Credentials()
     transport: Transport = "auto"
     config_file: str | None = None
+    config_named: bool = True
 
     def __post_init__(self) -> None:
         split_endpoint(self.endpoint)

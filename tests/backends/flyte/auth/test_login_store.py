@@ -22,6 +22,7 @@ import keyring.errors
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from flyte_sidecar.backends.flyte.auth import login_store
 from flyte_sidecar.backends.flyte.auth.daemon_calls import DaemonCalls
@@ -293,6 +294,13 @@ async def test_a_login_that_a_notebook_stored_is_renewed_there(
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert os.listdir(file.parent) == ["keyring.cfg"]
     assert keyring.get_password(SERVICE, "tokens") is None
+
+
+async def test_a_file_beside_a_config_that_was_only_found_is_not_used(home: Path) -> None:
+    config = home / "clone" / ".flyte" / "config.yaml"
+    write_file(config.with_name("keyring.cfg"), {SERVICE: {"tokens": tokens("a", None)}})
+    found = replace(deployment(config), config_named=False)
+    assert await LoginStore(found, None).read() is None
 
 
 async def test_the_keyring_precedes_the_file(home: Path) -> None:

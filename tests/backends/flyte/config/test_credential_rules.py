@@ -209,7 +209,9 @@ def test_a_file_that_the_user_has_named_too_may_choose_them(
         file.symlink_to(found)
     else:
         environment[naming] = found
-    assert credentials(load_with(environment, **options)) != Credentials()
+    config = load_with(environment, **options)
+    assert credentials(config) != Credentials()
+    assert config.deployment.config_named
 
 
 @pytest.mark.usefixtures("repository", "home")
@@ -219,6 +221,12 @@ def test_another_named_file_does_not_trust_the_one_that_was_found(tmp_path: Path
     for environment in ({"UCTL_CONFIG": str(tmp_path / "named.yaml")}, {"UCTL_CONFIG": "/no"}):
         with pytest.raises(ConfigError, match="is not accepted"):
             load_with(environment)
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_file_that_was_only_found_counts_as_such() -> None:
+    write(".flyte/config.yaml", "admin: {endpoint: h}")
+    assert not load_with().deployment.config_named
 
 
 @pytest.mark.usefixtures("repository")

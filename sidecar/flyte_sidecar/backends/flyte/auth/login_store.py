@@ -194,7 +194,9 @@ def service_name(endpoint: str) -> str:
 def _stores_of_user(deployment: Deployment) -> Sequence[PasswordStore]:
     keyring: PasswordStore = MacosKeychain() if sys.platform == "darwin" else KeyringPackage()
     try:
-        return keyring, NotebookFile(notebook_file(deployment.config_file))
+        # A file beside one that was only found may be a part of a cloned repository.
+        beside = deployment.config_file if deployment.config_named else None
+        return keyring, NotebookFile(notebook_file(beside))
     except RuntimeError:
         return (keyring,)
 

@@ -111,6 +111,7 @@ def _deployment(
         credentials=load_credentials(sources, rules, api_key, environment, insecure=insecure),
         transport=sources.use(_option(overrides, "transport")) or "auto",
         config_file=sources.file.path if sources.file else None,
+        config_named=sources.unnamed_file is None,
     )
 
 

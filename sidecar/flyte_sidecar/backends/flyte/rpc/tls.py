@@ -109,6 +109,8 @@ def _grpc_certificates() -> str:
 def _read_ca_file(path: str) -> bytes:
     try:
         file = Path(path)
+        if not file.is_file() and file.exists():  # reading a FIFO would block
+            raise ValueError("it is not a regular file")
         content = file.read_bytes()
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
     except (OSError, ValueError) as error:
