@@ -30,15 +30,18 @@ types: $(VENV)/.dev  ## Check types with mypy
 unit: $(VENV)/.dev  ## Run the tests, including those of the clients
 	$(BIN)/$(PYTEST) -m "not versions"
 
-# Property tests are left out with other versions: they take long, and test none of the dependencies.
-FLYTE_TESTS := -m "not versions and not hypothesis" -k "not local" \
+# With other versions, tests that take long and test none of the dependencies are left out.
+FLYTE_TESTS := -m "not versions and not hypothesis" -k "not local and not timed" \
+  --ignore tests/backends/flyte/auth --ignore tests/backends/flyte/config \
+  --ignore tests/backends/flyte/test_latency.py \
   tests/backends/flyte tests/contract tests/fake_runservice
 
 test-versions: $(VENV)/.dev $(LOWEST)/.dev $(FLYTEIDL2)  ## Test other releases of Flyte and versions of dependencies
 	$(BIN)/$(PYTEST) -m versions
 	$(LOWEST)/bin/$(PYTEST) $(FLYTE_TESTS) \
 	  tests/schema tests/cli/test_command.py tests/test_environment.py
-	$(LOWEST)/bin/$(PYTEST) -m "not hypothesis" tests/lsp/test_bridge.py tests/lsp/test_features.py tests/lsp/source
+	$(LOWEST)/bin/$(PYTEST) -m "not hypothesis" tests/lsp/test_bridge.py tests/lsp/test_features.py \
+	  tests/lsp/source tests/backends/flyte/auth/test_logins.py tests/backends/flyte/auth/test_login_store.py
 	PYTHONPATH=$(CURDIR)/$(FLYTEIDL2) $(BIN)/$(PYTEST) $(FLYTE_TESTS)
 
 coverage: $(VENV)/.dev  ## Run the tests and report the branches they miss; fails below 95%
