@@ -90,16 +90,20 @@ async def test_an_invalid_header_is_replaced_by_the_default(
         "https://\u0456dp.example.com/",
     ],
 )
+def test_a_url_that_is_not_secure_is_rejected(url: str) -> None:
+    assert not is_web_url(url, secure=True)
+
+
 @pytest.mark.parametrize(
     "name", ["token_endpoint", "authorization_endpoint", "device_authorization_endpoint"]
 )
 async def test_an_endpoint_that_is_not_secure_is_rejected(
-    url: str, name: str, connect: Connect, server: Server
+    name: str, connect: Connect, server: Server
 ) -> None:
-    server.auth.metadata = metadata(**{name: url})
+    server.auth.metadata = metadata(**{name: "http://s3cret.example.com/"})
     error = await failure(connect)
     assert error.status == "UNAUTHENTICATED"
-    assert error.message == (f"the {name.replace('_', ' ')} of the deployment is not an https URL")
+    assert error.message == f"the {name.replace('_', ' ')} of the deployment is not an https URL"
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:9000", "[::1]:9000"])
