@@ -532,6 +532,16 @@ async def test_a_deployment_without_an_identity_provider_is_reported(
     assert "announces no identity provider" in error.message
 
 
+async def test_a_deployment_without_a_client_is_reported(
+    connect: Connect, deployment: Server, person: Person
+) -> None:
+    deployment.auth.client = public_client(client_id="")
+    async with connect() as connection:
+        error = await failure(connection)
+    assert error.message.startswith("the deployment announces no client for logins: ")
+    assert person.required_logins == []
+
+
 async def test_a_deployment_that_requires_no_login_is_called_without_one(
     connect: Connect, server: Server
 ) -> None:

@@ -8,6 +8,7 @@ unattended               headers from a command, the environment or a client sec
 oauth_authenticator      logins of people: stored, refreshed, and asked for as a last resort
 browser_login            the login in a browser: loopback_listener, browser
 device_login             the login by a code on another device
+proxied_http             OAuth requests to a deployment behind a proxy with its own tokens
 oauth                    requests to the identity provider
 discovery                what the deployment announces of it
 login_store              the login that the `flyte` command stored, in the stores below

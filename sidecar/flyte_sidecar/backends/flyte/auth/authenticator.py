@@ -15,8 +15,9 @@ from flyte_sidecar.backends.flyte.auth.headers import (
 )
 from flyte_sidecar.backends.flyte.auth.interaction import LoginPrompt
 from flyte_sidecar.backends.flyte.auth.login_store import LoginStore
-from flyte_sidecar.backends.flyte.auth.oauth import OAuthError, open_token_client
+from flyte_sidecar.backends.flyte.auth.oauth import OAuthError, OAuthHttp, open_token_client
 from flyte_sidecar.backends.flyte.auth.oauth_authenticator import OAuthAuthenticator
+from flyte_sidecar.backends.flyte.auth.proxied_http import ProxiedHttpClient
 from flyte_sidecar.backends.flyte.auth.unattended import (
     ProxiedAuthenticator,
     UnattendedAuthenticator,
@@ -52,22 +53,24 @@ def make_authenticator(
     """
     credentials = deployment.credentials
     proxy = None
+    oauth_http: OAuthHttp = http
     if credentials.proxy_command is not None:
         fetch = partial(_proxy_token, credentials.proxy_command)
         proxy = UnattendedAuthenticator(fetch, f"the command in {PROXY_COMMAND}")
         # It is not closed, since it shares the transport and the authenticator.
         transport = AuthenticatedTransport(transport, proxy)
+        oauth_http = ProxiedHttpClient(http, proxy, deployment.address)
     login = None
     if not deployment.insecure:
         discovery = Discovery(transport, credentials.scopes)
-        login = _login(deployment, discovery, http, store, prompt, timing)
+        login = _login(deployment, discovery, oauth_http, store, prompt, timing)
     return login if proxy is None else ProxiedAuthenticator(proxy, login)
 
 
 def _login(
     deployment: Deployment,
     discovery: Discovery,
-    http: HttpClient,
+    http: OAuthHttp,
     store: LoginStore,
     prompt: LoginPrompt,
     timing: Timing,
@@ -112,7 +115,7 @@ async def _headers(credentials: Credentials) -> Authorization:
 
 
 async def _client_token(
-    credentials: Credentials, discovery: Discovery, http: HttpClient
+    credentials: Credentials, discovery: Discovery, http: OAuthHttp
 ) -> Authorization:
     if credentials.client_id is None or credentials.client_secret is None:
         raise RpcError("UNAUTHENTICATED", "ClientSecret requires `admin.clientId` and a secret")

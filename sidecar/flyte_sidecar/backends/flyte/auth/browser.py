@@ -49,4 +49,6 @@ async def opened(url: str) -> AsyncIterator[None]:
     finally:
         if process.returncode is None:
             process.kill()
+        elif process.returncode != 0:
+            logger.info("no browser could be opened")
         await process.wait()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 from msgspec import DecodeError, Struct, json
@@ -19,7 +19,7 @@ from flyte_sidecar.backends.flyte.auth.discovery import OAuthConfig
 from flyte_sidecar.backends.flyte.auth.headers import is_token
 from flyte_sidecar.backends.flyte.auth.login_store import Login
 from flyte_sidecar.backends.flyte.credentials import Secret
-from flyte_sidecar.backends.flyte.rpc.http_client import HttpClient, missing_package
+from flyte_sidecar.backends.flyte.rpc.http_client import HttpResponse, missing_package
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.events.plain_text import sanitize
 
@@ -37,6 +37,21 @@ MAX_QUOTE = 200
 
 _TRANSIENT = ("server_error", "temporarily_unavailable")
 """Errors after which the same request may succeed."""
+
+
+class OAuthHttp(Protocol):
+    """Sends requests to identity providers, as `HttpClient` does."""
+
+    async def post(
+        self,
+        url: str,
+        *,
+        content: bytes,
+        headers: Mapping[str, str],
+        timeout: float,
+        max_bytes: int,
+    ) -> HttpResponse:
+        """Return the response to a request."""
 
 
 class OAuthError(Exception):
@@ -97,7 +112,7 @@ class _Device(Struct):
     interval: float | None = None
 
 
-async def open_token_client(config: OAuthConfig, http: HttpClient) -> TokenClient:
+async def open_token_client(config: OAuthConfig, http: OAuthHttp) -> TokenClient:
     """Return a client of the identity provider.
 
     Raises
@@ -119,7 +134,7 @@ class TokenClient:
     respond as specified (`UNAUTHENTICATED`), and `OAuthError` if it refuses.
     """
 
-    def __init__(self, config: OAuthConfig, http: HttpClient) -> None:
+    def __init__(self, config: OAuthConfig, http: OAuthHttp) -> None:
         self._config = config
         self._http = http
         self._host = sanitize(urlsplit(config.token_endpoint).netloc)

@@ -21,11 +21,15 @@ from flyte_sidecar.backends.flyte.auth.discovery import Discovery
 from flyte_sidecar.backends.flyte.auth.headers import bearer
 from flyte_sidecar.backends.flyte.auth.interaction import LoginPrompt, may_ask
 from flyte_sidecar.backends.flyte.auth.login_store import Login, LoginStore, Place
-from flyte_sidecar.backends.flyte.auth.oauth import OAuthError, TokenClient, open_token_client
+from flyte_sidecar.backends.flyte.auth.oauth import (
+    OAuthError,
+    OAuthHttp,
+    TokenClient,
+    open_token_client,
+)
 from flyte_sidecar.backends.flyte.auth.shared_task import SharedTask
 from flyte_sidecar.backends.flyte.credentials import Secret
 from flyte_sidecar.backends.flyte.endpoint import Deployment
-from flyte_sidecar.backends.flyte.rpc.http_client import HttpClient
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.backends.flyte.timing import Timing
 
@@ -55,7 +59,7 @@ class OAuthAuthenticator:
         self,
         deployment: Deployment,
         discovery: Discovery,
-        http: HttpClient,
+        http: OAuthHttp,
         store: LoginStore,
         prompt: LoginPrompt,
         timing: Timing,
@@ -221,6 +225,8 @@ class OAuthAuthenticator:
     async def _log_in(self, prompt: LoginPrompt) -> Login:
         tokens = await self._token_client()
         config = await self._discovery.config()
+        if not config.client_id:
+            raise login_failed("the deployment announces no client for logins")
         open_browser = has_browser()
         if self._by_device and not config.device_endpoint:
             raise login_failed("the deployment announces no device authorization endpoint")
