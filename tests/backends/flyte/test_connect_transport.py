@@ -258,7 +258,7 @@ async def test_a_stream_ends_with_the_error_in_its_last_message(code: str) -> No
         (prefixed(b"\xff", 2), "INTERNAL"),
         (ending({"code": "teapot"}), "UNKNOWN"),
         (ending({}), "UNKNOWN"),
-        (prefixed(actions(1), 1), "INTERNAL"),
+        (b"\1" + actions(1)[1:], "INTERNAL"),
         (prefixed(b"{}", 3), "INTERNAL"),
         (prefixed(b"{}", 0x80), "INTERNAL"),
         (prefixed(b"\xff\xff"), "INTERNAL"),

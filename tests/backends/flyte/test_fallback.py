@@ -160,6 +160,9 @@ async def test_concurrent_first_calls_share_one_probe(flyte: FlyteHarness, tmp_p
         await asyncio.gather(*(backend.check() for _ in range(30)))
         await flyte.close()
     assert flyte.server.calls == {"GetRunDetails": 1, "ListRuns": 30}
+    # The handlers of a real deployment crash without an identifier.
+    [probe] = [sent for method, sent, _ in flyte.server.requests if method == "GetRunDetails"]
+    assert probe.HasField("run_id")
 
 
 async def test_a_server_that_passes_grpc_receives_no_request_over_http() -> None:

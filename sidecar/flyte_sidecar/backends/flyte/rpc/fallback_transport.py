@@ -94,16 +94,14 @@ class FallbackTransport:
         self, rpc: RpcMethod[Q, R], request: Q, metadata: Metadata
     ) -> AsyncGenerator[R, None]:
         tried = self._current
-        started = False
         try:
             async with aclosing(tried.stream(rpc, request, metadata)) as messages:
                 async for message in messages:
-                    started = True
                     self._grpc_passes = tried is self._grpc
                     yield message
             return
         except RpcError as error:
-            if started or not await self._has_switched(tried, error, metadata):
+            if not await self._has_switched(tried, error, metadata):
                 raise
         async with aclosing(self._connect.stream(rpc, request, metadata)) as messages:
             async for message in messages:
