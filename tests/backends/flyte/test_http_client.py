@@ -527,7 +527,11 @@ async def test_the_peers_of_connections_are_probed(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("ending", ["cancel", "close"])
-async def test_a_tls_handshake_that_is_cancelled_disconnects(ending: str, ca_file: str) -> None:
+async def test_a_tls_handshake_that_is_cancelled_disconnects(
+    ending: str, ca_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_client, "CONNECT_TIMEOUT", 1e6)
+
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.read(1000):
             accepted.set()
