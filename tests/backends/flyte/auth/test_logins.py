@@ -11,7 +11,8 @@ import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, quote_plus, urlsplit
+from urllib.parse import parse_qs, quote_plus, urlencode, urlsplit
+from urllib.request import ProxyHandler, build_opener
 
 import pytest
 from msgspec.structs import replace
@@ -713,3 +714,53 @@ async def test_a_browser_that_stays_open_does_not_hold_up_the_login(
         await connection.call()
     os.kill(int(pid.read_text()), signal.SIGKILL)  # it is the user's, and was not closed
     assert "printed" not in capfd.readouterr().out
+
+
+async def test_a_python_that_is_not_found_leaves_the_url_to_the_person(
+    connect: Connect, deployment: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROWSER", "unused")
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    async with connect() as connection:
+        await connection.call()
+
+
+async def test_a_code_that_the_provider_did_not_issue_is_refused(
+    connect: Connect, deployment: Server, provider: Provider, person: Person
+) -> None:
+    def forge(url: str) -> None:
+        query = parse_qs(urlsplit(url).query)
+        forged = urlencode({"code": "s3cret-forged", "state": query["state"][0]})
+        build_opener(ProxyHandler({})).open(f"{query['redirect_uri'][0]}?{forged}").close()
+
+    person.does = forge
+    deployment.auth.metadata = provider.metadata(device_authorization_endpoint="")
+    async with connect() as connection:
+        error = await failure(connection)
+    assert error.message.startswith("the login was refused: invalid_grant")
+    assert "s3cret" not in error.message
+
+
+@pytest.mark.parametrize(
+    ("kind", "endpoint"),
+    [("Pkce", "authorization_endpoint"), ("DeviceFlow", "device_authorization_endpoint")],
+)
+async def test_a_missing_endpoint_is_reported(
+    kind: str, endpoint: str, connect: Connect, deployment: Server, provider: Provider
+) -> None:
+    nothing = {"device_authorization_endpoint": "", endpoint: ""}
+    deployment.auth.metadata = provider.metadata(**nothing)
+    async with connect(kind) as connection:
+        error = await failure(connection)
+    assert error.status == "UNAUTHENTICATED"
+    assert f"the deployment announces no {endpoint.replace('_', ' ')}: " in error.message
+
+
+async def test_a_missing_package_is_reported_with_the_remedy(
+    connect: Connect, deployment: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "oauthlib.oauth2", None)
+    async with connect("DeviceFlow") as connection:
+        error = await failure(connection)
+    assert error.status == "FAILED_PRECONDITION"
+    assert "pip install 'flyte-sidecar[flyte]'" in error.message

@@ -204,6 +204,19 @@ async def test_an_old_token_of_a_proxy_is_renewed_before_the_login(
     assert len(provider.issued) == 1
 
 
+async def test_an_explicit_login_renews_the_header_for_a_proxy_too(
+    connect: Connect, deployment: Server, tmp_path: Path, person: Person
+) -> None:
+    deployment.auth.proxy_tokens = {"first", "second"}
+    printer = Printer(tmp_path / "runs", "first", "second")
+    async with connect("DeviceFlow", proxy_command=printer.command) as connection:
+        await connection.call()
+        await connection.authenticator.login()
+        await connection.call()
+    assert sent(deployment, "proxy-authorization") == ["Bearer first", "Bearer second"]
+    assert len(person.required_logins) == 1
+
+
 @pytest.mark.parametrize("age", [0.0, 1000.0])
 @pytest.mark.parametrize("words", [("proxy",), ("proxy", "proxy2", "proxy3", "proxy4")])
 async def test_an_expired_login_is_renewed_behind_a_proxy(
