@@ -415,6 +415,35 @@ async def test_if_connect_does_not_pass_either_both_failures_are_reported(
         await list_runs(transport)  # the server is back
 
 
+@pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden"])
+async def test_an_ingress_that_requires_a_login_is_probed_again_with_other_headers(
+    status: str,
+) -> None:
+    async def respond(request: Request, writer: asyncio.StreamWriter) -> None:
+        if request.headers.get("authorization") == "Bearer x":
+            await api(request, writer)
+        else:
+            writer.write(response(b"<html>", "text/html", status))
+
+    async with falling_back(RpcError("UNKNOWN", UNSENT[0]), respond) as (transport, _, _):
+        with pytest.raises(RpcError) as caught:
+            await transport.call(LIST_RUNS, ListRunsRequest(), 30.0, ())
+        assert caught.value.status in ("UNAUTHENTICATED", "PERMISSION_DENIED")
+        assert (await list_runs(transport)).token == "next"
+
+
+async def test_a_missing_package_does_not_hide_that_the_server_is_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "flyte_sidecar.backends.flyte.rpc.http_pool", raising=False)
+    monkeypatch.setitem(sys.modules, "httpcore", None)
+    error = RpcError("UNAVAILABLE", "Received http2 header with status: 502")
+    async with falling_back(error, api) as (transport, _, _):
+        with pytest.raises(RpcError, match="over Connect: httpcore is not installed") as caught:
+            await list_runs(transport)
+    assert caught.value.status == "UNAVAILABLE"
+
+
 async def test_a_call_whose_client_gives_up_does_not_end_the_probe_of_others() -> None:
     async def respond(request: Request, writer: asyncio.StreamWriter) -> None:
         arrived.set()

@@ -41,6 +41,14 @@ _REDIRECTED = (301, 302, 303, 307, 308, 400)
 """The HTTP statuses of servers that require TLS, or of proxies that require a login."""
 
 
+class WebPage(RpcError):
+    """The server responded with a web page and not as an API."""
+
+    def __init__(self, description: str) -> None:
+        message = f"the endpoint is a web console and not the API: it responded with {description}"
+        super().__init__("FAILED_PRECONDITION", message)
+
+
 class _Error(Struct):
     code: str | None = None
     message: str | None = None
@@ -63,9 +71,8 @@ def is_connect(response: HttpResponse) -> bool:
 
 def error_of(response: HttpResponse) -> RpcError:
     """Return the error that a response reports, or why it is none of the Connect protocol."""
-    page = web_page(response)
-    if page is not None:
-        return page
+    if _is_console(response):
+        return WebPage(_description(response))
     described = f"the server responded with {_description(response)}"
     if response.status == 200:
         return InvalidResponse(described)
@@ -94,17 +101,11 @@ def error_at_end(message: bytes) -> RpcError | None:
     return RpcError(status, (error.message or "no reason given")[:MAX_MESSAGE_LENGTH])
 
 
-def web_page(response: HttpResponse) -> RpcError | None:
-    """Return the error that a response is a web page and not one of the API; None if it is not.
-
-    This does not apply to the pages of gateways: of a login, or of an API that is down.
-    """
+def _is_console(response: HttpResponse) -> bool:
+    """Return whether a response is a web page, but not of a login or of a gateway."""
     status = response.status
-    if response.content_type != "text/html" or status in (401, 403, *_REDIRECTED) or status >= 500:
-        return None
-    described = _description(response)
-    message = f"the endpoint is a web console and not the API: it responded with {described}"
-    return RpcError("FAILED_PRECONDITION", message)
+    excluded = status in (401, 403, *_REDIRECTED) or status >= 500
+    return response.content_type == "text/html" and not excluded
 
 
 def _parsed(response: HttpResponse) -> _Error:

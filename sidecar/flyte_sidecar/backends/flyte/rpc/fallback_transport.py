@@ -13,7 +13,7 @@ from flyteidl2.common.identifier_pb2 import RunIdentifier
 from flyteidl2.workflow.run_service_pb2 import GetRunDetailsRequest, GetRunDetailsResponse
 from google.protobuf.message import Message
 
-from flyte_sidecar.backends.flyte.rpc.connect_errors import error_of, is_connect, web_page
+from flyte_sidecar.backends.flyte.rpc.connect_errors import WebPage, error_of, is_connect
 from flyte_sidecar.backends.flyte.rpc.connect_transport import ConnectTransport
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import (
     Metadata,
@@ -33,6 +33,9 @@ PROBE_TIMEOUT = 5.0
 
 PROBE_INTERVAL = 10.0
 """Minimum time between two probes, in seconds."""
+
+_NOT_AUTHENTICATED = ("UNAUTHENTICATED", "PERMISSION_DENIED")
+"""The statuses after which the next call, with other headers, is followed by a probe again."""
 
 _PROBE = RpcMethod("GetRunDetails", GetRunDetailsRequest, GetRunDetailsResponse)
 
@@ -131,8 +134,8 @@ class FallbackTransport:
                 self._current = self._connect
                 logger.info("only Connect passes, and not gRPC (%s)", error.message)
             return True
-        if failure.status == "FAILED_PRECONDITION":
-            raise failure from None
+        if isinstance(failure, WebPage) or failure.status in _NOT_AUTHENTICATED:
+            raise RpcError(failure.status, failure.message) from None
         message = f"{error.message}; over Connect: {failure.message}"
         raise RpcError(error.status, message) from None
 
@@ -148,13 +151,12 @@ class FallbackTransport:
         request = GetRunDetailsRequest(run_id=RunIdentifier())
         try:
             response = await self._connect.respond(_PROBE, request, PROBE_TIMEOUT, metadata)
+            failure = None if is_connect(response) else error_of(response)
         except RpcError as error:
-            return error
-        finally:
+            failure = error
+        if failure is None or failure.status not in _NOT_AUTHENTICATED:
             self._next_probe = asyncio.get_running_loop().time() + PROBE_INTERVAL
-        if is_connect(response):
-            return None
-        return web_page(response) or error_of(response)
+        return failure
 
 
 def _is_suspect(error: RpcError) -> bool:

@@ -187,8 +187,8 @@ class HttpClient:
             "host": target.address,
             "user-agent": self._user_agent,
             "accept-encoding": "identity",
-            "content-length": str(len(content)),
             **headers,
+            "content-length": str(len(content)),
         }
         timeouts = {"connect": CONNECT_TIMEOUT}
         try:
