@@ -349,6 +349,20 @@ async def test_a_denied_login_fails_at_once_for_a_while(
     assert person.ended_logins == [(person.required_logins[0], expected)]
 
 
+async def test_a_login_that_could_not_be_started_is_started_by_the_next_request(
+    connect: Connect, deployment: Server, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise RpcError("UNAVAILABLE", "offline")
+
+    async with connect("DeviceFlow") as connection:
+        with monkeypatch.context() as patch:
+            patch.setattr(connection.authenticator._http, "post", fail)  # type: ignore[attr-defined]
+            assert (await failure(connection)).message == "offline"
+        await connection.call()
+    assert len(person.required_logins) == 1
+
+
 async def test_a_login_denied_in_the_browser_fails(
     connect: Connect, deployment: Server, provider: Provider, person: Person
 ) -> None:

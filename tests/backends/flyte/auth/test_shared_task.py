@@ -11,12 +11,13 @@ from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 
 
 class Work:
-    """What a task does: counts, and waits until it is released."""
+    """What a task does: counts, and waits until it is released, or may end when cancelled."""
 
     def __init__(self) -> None:
         self.started = 0
         self.cancelled = 0
         self.release = asyncio.Event()
+        self.end = asyncio.Event()
         self.error: RpcError | None = None
 
     async def __call__(self) -> int:
@@ -25,7 +26,7 @@ class Work:
         try:
             await self.release.wait()
         except asyncio.CancelledError:
-            await asyncio.sleep(0)  # an end that takes time
+            await self.end.wait()
             self.cancelled += 1
             raise
         if self.error is not None:
@@ -69,9 +70,11 @@ async def test_the_task_ends_with_its_last_caller() -> None:
     assert not work.cancelled
     second.cancel()
     await asyncio.wait([second])
-    third = asyncio.create_task(shared.join(work))
+    third, fourth = await begin(shared, work, 2)
+    assert work.started == 1  # the first must end before the second starts
+    work.end.set()
     work.release.set()
-    assert await third == 2
+    assert await asyncio.gather(third, fourth) == [2, 2]
     assert work.cancelled == 1
 
 
@@ -88,6 +91,7 @@ async def test_a_detached_task_goes_on_without_callers() -> None:
 
 async def test_the_callers_of_a_closed_task_fail() -> None:
     shared, work = SharedTask[int](detached=True), Work()
+    work.end.set()
     [caller] = await begin(shared, work, 1)
     await shared.close()
     with pytest.raises(RpcError, match="the connection was closed"):
