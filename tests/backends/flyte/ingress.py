@@ -32,7 +32,7 @@ http {{
         location / {{
             proxy_pass http://{backend};
             proxy_http_version 1.1;
-            proxy_buffering off;
+            proxy_buffering {buffering};
         }}
     }}
 }}
@@ -41,7 +41,12 @@ http {{
 
 @contextmanager
 def ingress(
-    backend: str, folder: Path, certificate: trustme.LeafCert | None = None, *, http2: bool = False
+    backend: str,
+    folder: Path,
+    certificate: trustme.LeafCert | None = None,
+    *,
+    http2: bool = False,
+    buffering: bool = False,
 ) -> Iterator[str]:
     """Yield the address of an ingress in front of a backend.
 
@@ -51,6 +56,8 @@ def ingress(
         Its certificate; None: it serves plaintext.
     http2
         Whether it accepts HTTP/2 over TLS.
+    buffering
+        Whether it may hold back a response that has not ended, as nginx does by default.
     """
     nginx = needs("nginx")
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -64,7 +71,12 @@ def ingress(
     config = folder / "nginx.conf"
     config.write_text(
         _CONFIG.format(
-            folder=folder, port=port, options=options, certificate=lines, backend=backend
+            folder=folder,
+            port=port,
+            options=options,
+            certificate=lines,
+            backend=backend,
+            buffering="on" if buffering else "off",
         )
     )
     process = subprocess.Popen(

@@ -65,11 +65,13 @@ def flyte() -> Iterator[FlyteHarness]:
 
 
 @pytest.mark.parametrize(
-    ("tls", "http2"), [(False, False), (True, False), (True, True)], ids=["plain", "tls", "http2"]
+    ("tls", "how"),
+    [(False, {}), (True, {}), (True, {"http2": True}), (True, {"buffering": True})],
+    ids=["plain", "tls", "http2", "buffering"],
 )
 async def test_an_ingress_that_passes_no_grpc_is_used_over_connect(
     tls: bool,
-    http2: bool,
+    how: dict[str, bool],
     ca: trustme.CA,
     flyte: FlyteHarness,
     tmp_path: Path,
@@ -78,7 +80,7 @@ async def test_an_ingress_that_passes_no_grpc_is_used_over_connect(
     certificate = ca.issue_cert("127.0.0.1") if tls else None
     ca.cert_pem.write_to_path(tmp_path / "ca.pem")
     action = flyte.server.model.ask(RUN.name, "approve")
-    with ingress(flyte.server.endpoint, tmp_path, certificate, http2=http2) as endpoint:
+    with ingress(flyte.server.endpoint, tmp_path, certificate, **how) as endpoint:
         flyte.connect_through(
             endpoint, insecure=not tls, ca_cert_file=str(tmp_path / "ca.pem") if tls else None
         )
