@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 from base64 import b64encode
 from collections.abc import AsyncIterator
@@ -226,6 +227,37 @@ async def test_tls_to_a_plaintext_server_fails_with_a_hint(ca_file: str) -> None
         endpoint = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
         async with client(endpoint, ca_cert_file=ca_file) as http:
             assert "set the option insecure" in translated(await failure(call(http)))
+
+
+@pytest.mark.parametrize("resets", [False, True])
+async def test_a_server_that_disconnects_during_the_handshake_is_unreachable(
+    resets: bool, ca_file: str
+) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        if resets:
+            writer.transport.abort()
+        writer.close()
+
+    async with await asyncio.start_server(respond, "127.0.0.1", 0) as server:
+        endpoint = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with client(endpoint, ca_cert_file=ca_file) as http:
+            error = await failure(call(http))
+    assert as_error(error, "there").retryable
+
+
+async def test_a_broken_tls_record_is_not_taken_for_wrong_options(
+    ca: trustme.CA, ca_file: str
+) -> None:
+    async def respond(_: Request, writer: asyncio.StreamWriter) -> None:
+        os.write(writer.get_extra_info("socket").fileno(), b"no TLS record")
+
+    async with (
+        http_server(respond, ca.issue_cert("127.0.0.1")) as server,
+        client(f"127.0.0.1:{server.port}", ca_cert_file=ca_file) as http,
+    ):
+        error = await failure(call(http))
+    assert as_error(error, "there").retryable
 
 
 def translated(error: RpcError) -> str:

@@ -277,7 +277,9 @@ class HttpClient:
                 pinned = target.is_deployment and self._trust is not None and self._trust.pinned
                 return f"{NOT_PINNED if pinned else TLS_HANDSHAKE_FAILED}: {cause}"
             if isinstance(cause, ssl.SSLError):
-                return f"{TLS_HANDSHAKE_FAILED}: {cause}"
+                # After the handshake, a failure does not mean that the options are wrong.
+                connecting = type(error).__name__ == "ConnectError"
+                return f"{TLS_HANDSHAKE_FAILED}: {cause}" if connecting else "the connection broke"
             if isinstance(cause, OSError) and cause.errno is not None:
                 # asyncio replaces the description of positive numbers by one with addresses.
                 return os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)
