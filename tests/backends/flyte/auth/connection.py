@@ -127,11 +127,17 @@ class Connect:
 
     @asynccontextmanager
     async def __call__(
-        self, auth_type: Any = "Pkce", timing: Timing = QUICK, **credentials: Any
+        self,
+        auth_type: Any = "Pkce",
+        timing: Timing = QUICK,
+        *,
+        config_named: bool = True,
+        **credentials: Any,
     ) -> AsyncIterator[Connection]:
         deployment = Deployment(
             endpoint=self.endpoint,
             ca_cert_file=self._ca_file,
+            config_named=config_named,
             credentials=Credentials(auth_type=auth_type, source="tests", **credentials),
         )
         transport, http = await open_transport(deployment, "tests")

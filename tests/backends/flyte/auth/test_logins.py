@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,29 @@ async def test_a_browser_logs_in(
     assert query["scope"] == ["openid all"]
     assert query["redirect_uri"] == [exchange["request"]["redirect_uri"]]
     assert len(query["state"][0]) >= 32
+
+
+@pytest.mark.usefixtures("deployment")
+async def test_a_config_that_was_only_found_opens_the_browser_only_for_an_explicit_login(
+    home: Path, connect: Connect, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = home / "opened"
+    monkeypatch.setenv("BROWSER", f"touch {opened} %s")
+    async with connect(config_named=False) as connection:
+        await connection.call()
+        [login] = person.required_logins
+        assert login.message.endswith(f"open {login.url}")
+        assert not opened.exists()
+        await connection.store.delete()
+
+    def logs_in_there(url: str) -> None:
+        while not opened.exists():
+            time.sleep(0.001)
+        person.logs_in(url)
+
+    person.does = logs_in_there
+    async with connect(config_named=False) as connection:
+        await connection.authenticator.login()
 
 
 async def test_a_code_logs_in(

@@ -9,8 +9,12 @@ import sys
 from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Literal
 
 logger = logging.getLogger(__name__)
+
+Browser = Literal["opened", "here", "elsewhere"]
+"""Where a person opens a URL: the sidecar does it, in a browser of this machine, or on another."""
 
 _OPEN = "import sys, webbrowser; sys.exit(not webbrowser.open(sys.argv[1], new=2))"
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from flyte_sidecar.backends.flyte.auth.attended import login_failed, nobody_finished, shown
-from flyte_sidecar.backends.flyte.auth.browser import opened
+from flyte_sidecar.backends.flyte.auth.browser import Browser, opened
 from flyte_sidecar.backends.flyte.auth.discovery import OAuthConfig
 from flyte_sidecar.backends.flyte.auth.interaction import LoginPrompt, LoginRequest
 from flyte_sidecar.backends.flyte.auth.login_store import Login
@@ -30,7 +30,7 @@ async def log_in_by_browser(
     address: str,
     timing: Timing,
     *,
-    open_browser: bool,
+    browser: Browser,
 ) -> Login:
     """Show the provider's page to a person, and return the login after they have finished it.
 
@@ -38,8 +38,8 @@ async def log_in_by_browser(
     ----------
     address
         Of the deployment, for the person.
-    open_browser
-        Whether this machine has a browser; otherwise the person forwards the port to one.
+    browser
+        Where the person opens the page; elsewhere, they forward the listener's port.
 
     Raises
     ------
@@ -57,14 +57,14 @@ async def log_in_by_browser(
     async with LoopbackListener(config.redirect_uri, state) as listener:
         url = _authorization_url(config, client, listener.redirect_uri, state, verifier)
         message = f"To log in to {address}, open {url}"
-        if not open_browser:
+        if browser == "elsewhere":
             message += f" on this machine, or where its port {listener.port} is forwarded to"
         expires_at = timing.now() + timedelta(seconds=timing.login_timeout)
         login = LoginRequest(url, None, message, expires_at)
         with shown(prompt, login):
             try:
                 async with asyncio.timeout(timing.login_timeout):
-                    async with opened(url) if open_browser else nullcontext():
+                    async with opened(url) if browser == "opened" else nullcontext():
                         code = await listener.code
             except TimeoutError:
                 raise nobody_finished(timing.login_timeout) from None

@@ -14,7 +14,7 @@ from flyte_sidecar.backends.flyte.auth.attended import (
     nobody_finished,
 )
 from flyte_sidecar.backends.flyte.auth.authorization import Authorization
-from flyte_sidecar.backends.flyte.auth.browser import has_browser
+from flyte_sidecar.backends.flyte.auth.browser import Browser, has_browser
 from flyte_sidecar.backends.flyte.auth.browser_login import log_in_by_browser
 from flyte_sidecar.backends.flyte.auth.device_login import log_in_by_device
 from flyte_sidecar.backends.flyte.auth.discovery import Discovery
@@ -65,6 +65,7 @@ class OAuthAuthenticator:
         timing: Timing,
     ) -> None:
         self._address = deployment.address
+        self._config_named = deployment.config_named
         self._by_device = deployment.credentials.auth_type == "DeviceFlow"
         self._discovery = discovery
         self._http = http
@@ -100,7 +101,7 @@ class OAuthAuthenticator:
             failed_at, failure = self._failure
             if asyncio.get_running_loop().time() < failed_at + self._timing.login_retry_interval:
                 raise RpcError(failure.status, failure.message)
-        return await self._asking.join(partial(self._ask, rejected, wait=True))
+        return await self._asking.join(partial(self._ask, rejected, explicit=False))
 
     async def login(self) -> None:
         """Obtain a login that is certainly valid, with the help of a person if necessary.
@@ -113,8 +114,7 @@ class OAuthAuthenticator:
         rejected = await self.current()
         self._failure = None
         if await self._renewing.join(partial(self._renew, rejected)) is None:
-            # Another process may show a login where nobody sees it.
-            await self._asking.join(partial(self._ask, rejected, wait=False))
+            await self._asking.join(partial(self._ask, rejected, explicit=True))
 
     async def close(self) -> None:
         await self._asking.close()
@@ -161,17 +161,21 @@ class OAuthAuthenticator:
             logger.info("the identity provider refuses to refresh the login: %s", error.reason)
             return None
 
-    async def _ask(self, rejected: Authorization | None, *, wait: bool) -> Authorization:
+    async def _ask(self, rejected: Authorization | None, *, explicit: bool) -> Authorization:
         """Return headers after a person has logged in, here or in another process.
 
-        With `wait`, shows no login while another process shows one.
+        Parameters
+        ----------
+        explicit
+            Whether the user has asked for the login, and not only a request needs it. It is then
+            shown at once, even while another process shows one where nobody may see it.
         """
         try:
             async with AsyncExitStack() as stack:
-                await self._acquire_login_lock(stack, wait=wait)
+                await self._acquire_login_lock(stack, wait=not explicit)
                 if (adopted := await self._adopt(await self._stored(), rejected)) is not None:
                     return adopted
-                login = await self._log_in_here_or_elsewhere(rejected)
+                login = await self._log_in_here_or_elsewhere(rejected, explicit=explicit)
                 if isinstance(login, Authorization):
                     return login
                 authorization = await self._use(login)
@@ -198,14 +202,14 @@ class OAuthAuthenticator:
             raise nobody_finished(timeout) from None
 
     async def _log_in_here_or_elsewhere(
-        self, rejected: Authorization | None
+        self, rejected: Authorization | None, *, explicit: bool
     ) -> Login | Authorization:
         """Return the login of a person, or the headers of one that is stored meanwhile.
 
         The person may log in with the flyte command, or with another sidecar.
         """
         prompt = ReplaceablePrompt(self._prompt)
-        here = asyncio.ensure_future(self._log_in(prompt))
+        here = asyncio.ensure_future(self._log_in(prompt, explicit=explicit))
         here.add_done_callback(retrieve_exception)
         try:
             while True:
@@ -222,15 +226,19 @@ class OAuthAuthenticator:
             here.cancel()
             await wait_all([here])
 
-    async def _log_in(self, prompt: LoginPrompt) -> Login:
+    async def _log_in(self, prompt: LoginPrompt, *, explicit: bool) -> Login:
         tokens = await self._token_client()
         config = await self._discovery.config()
         if not config.client_id:
             raise login_failed("the deployment announces no client for logins")
-        open_browser = has_browser()
+        browser: Browser = "elsewhere"
+        if has_browser():
+            # With single sign-on, opening the page can be enough to log in. The endpoint of a
+            # cloned repository must not get a login in this way.
+            browser = "opened" if explicit or self._config_named else "here"
         if self._by_device and not config.device_endpoint:
             raise login_failed("the deployment announces no device authorization endpoint")
-        if self._by_device or (config.device_endpoint and not open_browser):
+        if self._by_device or (config.device_endpoint and browser == "elsewhere"):
             try:
                 code = await tokens.start_device_login()
             except OAuthError as error:
@@ -240,7 +248,7 @@ class OAuthAuthenticator:
             else:
                 return await log_in_by_device(code, tokens, prompt, self._address, self._timing)
         return await log_in_by_browser(
-            config, tokens, prompt, self._address, self._timing, open_browser=open_browser
+            config, tokens, prompt, self._address, self._timing, browser=browser
         )
 
     async def _save(self, login: Login) -> None:
