@@ -72,6 +72,8 @@ class Counted:
     def __init__(self, transport: Any, calls: Counter[str]) -> None:
         self._transport = transport
         self._calls = calls
+        self.protocol = transport.protocol
+        self.max_streams = transport.max_streams
 
     async def call(self, rpc: Any, *how: Any) -> Any:
         self._calls[rpc.name] += 1
@@ -100,7 +102,7 @@ class CountedBackend(FlyteBackend):
 
         transport, http = await open_transport(self.deployment, self._user_agent)
         return session.FlyteSession(
-            self.deployment, Counted(transport, self.calls), http, self._timing
+            self.deployment, Counted(transport, self.calls), http, None, self._timing
         )
 
 
