@@ -14,7 +14,7 @@ write             signals and aborts
 watch             informers and inboxes, for waits and watches
 """
 
-from flyte_sidecar.backends.flyte.auth.interaction import LoginPrompt, LoginRequest
+from flyte_sidecar.backends.flyte.auth.interactive.prompt import LoginPrompt, LoginRequest
 from flyte_sidecar.backends.flyte.backend import FlyteBackend
 from flyte_sidecar.backends.flyte.config import Config, Overrides, load
 from flyte_sidecar.backends.flyte.endpoint import Deployment

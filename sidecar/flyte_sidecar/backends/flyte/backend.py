@@ -11,7 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flyte_sidecar._futures import wait_all
-from flyte_sidecar.backends.flyte.auth.interaction import LoginPrompt, LogPrompt, without_login
+from flyte_sidecar.backends.flyte.auth.interactive.prompt import (
+    LoginPrompt,
+    LogPrompt,
+    without_login,
+)
 from flyte_sidecar.backends.flyte.endpoint import Deployment
 from flyte_sidecar.backends.flyte.rpc.error_translation import translate_errors
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import Protocol, RpcError

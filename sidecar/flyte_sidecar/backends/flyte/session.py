@@ -10,7 +10,7 @@ from functools import lru_cache
 from flyte_sidecar.backends.flyte.auth.authenticated_transport import AuthenticatedTransport
 from flyte_sidecar.backends.flyte.auth.authenticator import make_authenticator
 from flyte_sidecar.backends.flyte.auth.authorization import Authenticator
-from flyte_sidecar.backends.flyte.auth.interaction import LoginPrompt
+from flyte_sidecar.backends.flyte.auth.interactive.prompt import LoginPrompt
 from flyte_sidecar.backends.flyte.auth.login_store import LoginStore
 from flyte_sidecar.backends.flyte.cache import EventCache
 from flyte_sidecar.backends.flyte.endpoint import Deployment, action_url

@@ -15,9 +15,9 @@ from msgspec.structs import replace
 
 from flyte_sidecar.backends.flyte.auth.authenticated_transport import AuthenticatedTransport
 from flyte_sidecar.backends.flyte.auth.authenticator import make_authenticator
-from flyte_sidecar.backends.flyte.auth.authorization import Authenticator
-from flyte_sidecar.backends.flyte.auth.interaction import LoginRequest
-from flyte_sidecar.backends.flyte.auth.login_store import Login, LoginStore
+from flyte_sidecar.backends.flyte.auth.authorization import Authenticator, Login
+from flyte_sidecar.backends.flyte.auth.interactive.prompt import LoginRequest
+from flyte_sidecar.backends.flyte.auth.login_store import LoginStore
 from flyte_sidecar.backends.flyte.credentials import Credentials, Secret
 from flyte_sidecar.backends.flyte.endpoint import Deployment
 from flyte_sidecar.backends.flyte.rpc.open_transport import open_transport

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flyte_sidecar.backends.flyte import Deployment, FlyteBackend
-from flyte_sidecar.backends.flyte.auth.interaction import LoginPrompt
+from flyte_sidecar.backends.flyte.auth.interactive.prompt import LoginPrompt
 from flyte_sidecar.backends.flyte.credentials import Credentials
 from flyte_sidecar.errors import Unauthenticated
 from tests.backends.flyte.auth.connection import QUICK, Connect, Person, Rejected

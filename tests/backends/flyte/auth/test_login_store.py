@@ -25,14 +25,14 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from flyte_sidecar.backends.flyte.auth import login_store
-from flyte_sidecar.backends.flyte.auth.daemon_calls import DaemonCalls
+from flyte_sidecar.backends.flyte.auth.authorization import Login
 from flyte_sidecar.backends.flyte.auth.login_store import (
-    Login,
     LoginStore,
     Place,
     StoredLogin,
     service_name,
 )
+from flyte_sidecar.backends.flyte.auth.stores.daemon_calls import DaemonCalls
 from flyte_sidecar.backends.flyte.credentials import Credentials, Secret
 from flyte_sidecar.backends.flyte.endpoint import Deployment
 from tests.conftest import run

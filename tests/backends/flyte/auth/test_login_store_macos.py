@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flyte_sidecar.backends.flyte.auth import macos_keychain
-from flyte_sidecar.backends.flyte.auth.login_store import Login, LoginStore, Place, StoredLogin
-from flyte_sidecar.backends.flyte.auth.macos_keychain import MacosKeychain
-from flyte_sidecar.backends.flyte.auth.password_store import StoreFailure
+from flyte_sidecar.backends.flyte.auth.authorization import Login
+from flyte_sidecar.backends.flyte.auth.login_store import LoginStore, Place, StoredLogin
+from flyte_sidecar.backends.flyte.auth.stores import macos_keychain
+from flyte_sidecar.backends.flyte.auth.stores.macos_keychain import MacosKeychain
+from flyte_sidecar.backends.flyte.auth.stores.password_store import StoreFailure
 from flyte_sidecar.backends.flyte.credentials import Secret
 from flyte_sidecar.backends.flyte.endpoint import Deployment
 

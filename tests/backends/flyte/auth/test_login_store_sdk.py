@@ -12,8 +12,9 @@ from typing import Any
 import keyring.core
 import pytest
 
-from flyte_sidecar.backends.flyte.auth.login_store import Form, Login, LoginStore
-from flyte_sidecar.backends.flyte.auth.password_store import StoreKind
+from flyte_sidecar.backends.flyte.auth.authorization import Login
+from flyte_sidecar.backends.flyte.auth.login_store import Form, LoginStore
+from flyte_sidecar.backends.flyte.auth.stores.password_store import StoreKind
 from flyte_sidecar.backends.flyte.credentials import Secret
 from flyte_sidecar.backends.flyte.endpoint import Deployment
 from tests.backends.flyte.auth.conftest import Run, stored_tokens

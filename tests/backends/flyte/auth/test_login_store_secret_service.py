@@ -13,7 +13,8 @@ from tests.conftest import needs, run
 SCRIPT = """
 import asyncio, logging, sys
 import keyring, secretstorage
-from flyte_sidecar.backends.flyte.auth.login_store import Login, LoginStore, Place
+from flyte_sidecar.backends.flyte.auth.authorization import Login
+from flyte_sidecar.backends.flyte.auth.login_store import (LoginStore, Place)
 from flyte_sidecar.backends.flyte.credentials import Secret
 from flyte_sidecar.backends.flyte.endpoint import Deployment
 

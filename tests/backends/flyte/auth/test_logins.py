@@ -18,8 +18,8 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 from msgspec.structs import replace
 
-from flyte_sidecar.backends.flyte.auth.browser import has_browser
-from flyte_sidecar.backends.flyte.auth.interaction import without_login
+from flyte_sidecar.backends.flyte.auth.interactive.browser import has_browser
+from flyte_sidecar.backends.flyte.auth.interactive.prompt import without_login
 from flyte_sidecar.backends.flyte.credentials import Secret
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from tests.backends.flyte.auth.connection import (

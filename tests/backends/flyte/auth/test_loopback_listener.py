@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyte_sidecar.backends.flyte.auth import loopback_listener
-from flyte_sidecar.backends.flyte.auth.loopback_listener import (
+from flyte_sidecar.backends.flyte.auth.interactive import loopback_listener
+from flyte_sidecar.backends.flyte.auth.interactive.loopback_listener import (
     MAX_CONNECTIONS,
     MAX_REQUEST_BYTES,
     LoopbackListener,
 )
+from flyte_sidecar.backends.flyte.auth.oauth import OAuthError
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 
 STATE = "the-state"
@@ -95,8 +96,9 @@ async def test_other_methods_are_rejected(method: str) -> None:
 async def test_a_denial_fails() -> None:
     async with LoopbackListener(URI, STATE) as listener:
         response = await get(listener, redirect(error="access_denied"))
-        with pytest.raises(RpcError, match="the login was denied"):
+        with pytest.raises(OAuthError) as caught:
             await listener.code
+    assert caught.value.code == "access_denied"
     assert b"Login failed" in response
 
 
@@ -104,11 +106,10 @@ async def test_another_error_fails_with_its_text_on_one_line() -> None:
     async with LoopbackListener(URI, STATE) as listener:
         hostile = redirect(error="bad\n\x1b[2J", error_description="<b>x</b>" * 100)
         response = await get(listener, hostile)
-        with pytest.raises(RpcError) as caught:
+        with pytest.raises(OAuthError) as caught:
             await listener.code
-    assert caught.value.status == "UNAUTHENTICATED"
-    assert caught.value.message.isprintable()
-    assert len(caught.value.message) < 600
+    assert caught.value.reason.isprintable()
+    assert len(caught.value.reason) < 600
     assert b"<b>" not in response
 
 

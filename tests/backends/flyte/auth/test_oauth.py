@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from flyte_sidecar.backends.flyte.auth import oauth
-from flyte_sidecar.backends.flyte.auth.device_login import log_in_by_device
+from flyte_sidecar.backends.flyte.auth.authorization import Login
 from flyte_sidecar.backends.flyte.auth.discovery import OAuthConfig
-from flyte_sidecar.backends.flyte.auth.login_store import Login
+from flyte_sidecar.backends.flyte.auth.interactive.device_login import log_in_by_device
 from flyte_sidecar.backends.flyte.auth.oauth import (
     MAX_RESPONSE_BYTES,
     DeviceCode,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flyte_sidecar.backends.flyte.auth.authenticator import make_authenticator
-from flyte_sidecar.backends.flyte.auth.interaction import LogPrompt
+from flyte_sidecar.backends.flyte.auth.interactive.prompt import LogPrompt
 from flyte_sidecar.backends.flyte.auth.login_store import LoginStore
 from flyte_sidecar.backends.flyte.auth.unattended import ProxiedAuthenticator
 from flyte_sidecar.backends.flyte.credentials import Credentials, Secret

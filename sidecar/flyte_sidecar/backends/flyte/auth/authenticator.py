@@ -13,7 +13,7 @@ from flyte_sidecar.backends.flyte.auth.headers import (
     bearer,
     parse_headers,
 )
-from flyte_sidecar.backends.flyte.auth.interaction import LoginPrompt
+from flyte_sidecar.backends.flyte.auth.interactive.prompt import LoginPrompt
 from flyte_sidecar.backends.flyte.auth.login_store import LoginStore
 from flyte_sidecar.backends.flyte.auth.oauth import OAuthError, OAuthHttp, open_token_client
 from flyte_sidecar.backends.flyte.auth.oauth_authenticator import OAuthAuthenticator

@@ -1,4 +1,4 @@
-"""The headers that authenticate requests, and what supplies them."""
+"""The headers that authenticate requests, the tokens of a login, and what supplies them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ class Authorization(Struct, frozen=True):
     """The headers that authenticate requests until the server rejects them."""
 
     headers: Secret[Headers]
+
+
+class Login(Struct, frozen=True):
+    """The tokens of a login. `access_token` is empty if only the other one is stored."""
+
+    access_token: Secret[str]
+    refresh_token: Secret[str] | None
 
 
 class Authenticator(Protocol):

@@ -14,11 +14,13 @@ from typing import Concatenate, Literal, ParamSpec, TypeVar
 import msgspec
 from msgspec import Struct
 
-from flyte_sidecar.backends.flyte.auth.keyring_package import KeyringPackage
+from flyte_sidecar.backends.flyte.auth.authorization import Login
+from flyte_sidecar.backends.flyte.auth.headers import is_token
 from flyte_sidecar.backends.flyte.auth.login_locks import Purpose, login_lock
-from flyte_sidecar.backends.flyte.auth.macos_keychain import MacosKeychain
-from flyte_sidecar.backends.flyte.auth.notebook_file import NotebookFile, notebook_file
-from flyte_sidecar.backends.flyte.auth.password_store import (
+from flyte_sidecar.backends.flyte.auth.stores.keyring_package import KeyringPackage
+from flyte_sidecar.backends.flyte.auth.stores.macos_keychain import MacosKeychain
+from flyte_sidecar.backends.flyte.auth.stores.notebook_file import NotebookFile, notebook_file
+from flyte_sidecar.backends.flyte.auth.stores.password_store import (
     NoStore,
     PasswordStore,
     StoreFailure,
@@ -48,14 +50,6 @@ _TOKENS, _ACCESS, _REFRESH = "tokens", "access_token", "refresh_token"
 """The users of the entries."""
 
 _SCHEMES = re.compile(r"\A(?:(?:dns|https?)://+)+")
-_TOKEN = re.compile(r"[\x21-\x7e]+")
-
-
-class Login(Struct, frozen=True):
-    """The tokens of a login. `access_token` is empty if only the other one is stored."""
-
-    access_token: Secret[str]
-    refresh_token: Secret[str] | None
 
 
 class Place(Struct, frozen=True):
@@ -223,9 +217,7 @@ def _decode(entry: str | None) -> _Tokens:
 def _login(access: str | None, refresh: str | None) -> Login | None:
     """Return a login with the tokens that a header can contain; None if there is no such token."""
     access, refresh = (
-        token
-        if token is not None and len(token) <= MAX_ENTRY_LENGTH and _TOKEN.fullmatch(token)
-        else None
+        token if token is not None and len(token) <= MAX_ENTRY_LENGTH and is_token(token) else None
         for token in (access, refresh)
     )
     if access is None and refresh is None:

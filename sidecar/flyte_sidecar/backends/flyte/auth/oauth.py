@@ -15,9 +15,9 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 from msgspec import DecodeError, Struct, json
 
 from flyte_sidecar._futures import run_in_thread
+from flyte_sidecar.backends.flyte.auth.authorization import Login
 from flyte_sidecar.backends.flyte.auth.discovery import OAuthConfig
 from flyte_sidecar.backends.flyte.auth.headers import is_token
-from flyte_sidecar.backends.flyte.auth.login_store import Login
 from flyte_sidecar.backends.flyte.credentials import Secret
 from flyte_sidecar.backends.flyte.rpc.http_client import HttpResponse, missing_package
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
@@ -69,6 +69,16 @@ class OAuthError(Exception):
         super().__init__(reason)
         self.code = code
         self.reason = reason
+
+
+def refusal(code: str, description: str | None, secrets: tuple[str, ...] = ()) -> OAuthError:
+    """Return the error for a refusal, which quotes no text that contains one of the secrets."""
+    quotes = [
+        sanitize(text[:MAX_QUOTE])
+        for text in (code, description)
+        if text and not any(map(text.__contains__, secrets))
+    ]
+    return OAuthError(code, ": ".join(quotes) or "no reason given")
 
 
 class DeviceCode(Struct, frozen=True):
@@ -248,9 +258,9 @@ class TokenClient:
         if response.status >= 500 or response.status == 429:
             message = f"the identity provider {self._host} responded with HTTP {response.status}"
             raise RpcError("UNAVAILABLE", message)
-        refusal = _decode(response.body, _Refusal)
-        if refusal is not None and refusal.error is not None:
-            refused = _refused(refusal, secrets)
+        answer = _decode(response.body, _Refusal)
+        if answer is not None and answer.error is not None:
+            refused = refusal(answer.error, answer.error_description, secrets)
             if refused.code in _TRANSIENT:
                 message = f"the identity provider {self._host} failed: {refused.reason}"
                 raise RpcError("UNAVAILABLE", message)
@@ -260,7 +270,7 @@ class TokenClient:
             kind = sanitize(response.content_type[:MAX_QUOTE]) or "no media type"
             message = f"responded with HTTP {response.status} ({kind}), not as OAuth specifies"
             # A proxy may have responded, so that the same request may succeed later.
-            status = "UNAVAILABLE" if refusal is None else "UNAUTHENTICATED"
+            status = "UNAVAILABLE" if answer is None else "UNAUTHENTICATED"
             raise RpcError(status, f"the identity provider {self._host} {message}")
         return decoded
 
@@ -274,16 +284,6 @@ def _decode(body: bytes, expected: type[T]) -> T | None:
         return json.decode(body, type=expected, strict=False)
     except (DecodeError, RecursionError):
         return None
-
-
-def _refused(refusal: _Refusal, secrets: tuple[str, ...]) -> OAuthError:
-    code = refusal.error or ""
-    quotes = [
-        sanitize(text[:MAX_QUOTE])
-        for text in (code, refusal.error_description)
-        if text and not any(map(text.__contains__, secrets))
-    ]
-    return OAuthError(code, ": ".join(quotes) or "no reason given")
 
 
 def _positive(seconds: float | None) -> float | None:

@@ -8,23 +8,20 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 from flyte_sidecar._futures import retrieve_exception, wait_all
-from flyte_sidecar.backends.flyte.auth.attended import (
-    ReplaceablePrompt,
-    login_failed,
-    nobody_finished,
-)
-from flyte_sidecar.backends.flyte.auth.authorization import Authorization
-from flyte_sidecar.backends.flyte.auth.browser import Browser, has_browser
-from flyte_sidecar.backends.flyte.auth.browser_login import log_in_by_browser
-from flyte_sidecar.backends.flyte.auth.device_login import log_in_by_device
+from flyte_sidecar.backends.flyte.auth.authorization import Authorization, Login
 from flyte_sidecar.backends.flyte.auth.discovery import Discovery
 from flyte_sidecar.backends.flyte.auth.headers import bearer
-from flyte_sidecar.backends.flyte.auth.interaction import LoginPrompt, may_ask
-from flyte_sidecar.backends.flyte.auth.login_store import Login, LoginStore, Place
+from flyte_sidecar.backends.flyte.auth.interactive.failures import login_failed, nobody_finished
+from flyte_sidecar.backends.flyte.auth.interactive.log_in import InteractiveLogin
+from flyte_sidecar.backends.flyte.auth.interactive.prompt import (
+    LoginPrompt,
+    ReplaceablePrompt,
+    may_ask,
+)
+from flyte_sidecar.backends.flyte.auth.login_store import LoginStore, Place
 from flyte_sidecar.backends.flyte.auth.oauth import (
     OAuthError,
     OAuthHttp,
-    TokenClient,
     open_token_client,
 )
 from flyte_sidecar.backends.flyte.auth.shared_task import SharedTask
@@ -64,14 +61,13 @@ class OAuthAuthenticator:
         prompt: LoginPrompt,
         timing: Timing,
     ) -> None:
-        self._address = deployment.address
-        self._config_named = deployment.config_named
         self._by_device = deployment.credentials.auth_type == "DeviceFlow"
         self._discovery = discovery
         self._http = http
         self._store = store
         self._prompt = prompt
         self._timing = timing
+        self._interactive = InteractiveLogin(deployment, discovery, http, timing)
         self._current: Authorization | None = None
         self._login: Login | None = None
         self._place: Place | None = None
@@ -153,7 +149,7 @@ class OAuthAuthenticator:
 
     async def _refresh(self, refresh_token: Secret[str]) -> Login | None:
         """Return a refreshed login; None if the identity provider refuses."""
-        tokens = await self._token_client()
+        tokens = await open_token_client(await self._discovery.config(), self._http)
         try:
             return await tokens.refresh(refresh_token.reveal(), with_scopes=self._by_device)
         except OAuthError as error:
@@ -209,7 +205,7 @@ class OAuthAuthenticator:
         The person may log in with the flyte command, or with another sidecar.
         """
         prompt = ReplaceablePrompt(self._prompt)
-        here = asyncio.ensure_future(self._log_in(prompt, explicit=explicit))
+        here = asyncio.ensure_future(self._interactive.log_in(prompt, explicit=explicit))
         here.add_done_callback(retrieve_exception)
         try:
             while True:
@@ -225,31 +221,6 @@ class OAuthAuthenticator:
         finally:
             here.cancel()
             await wait_all([here])
-
-    async def _log_in(self, prompt: LoginPrompt, *, explicit: bool) -> Login:
-        tokens = await self._token_client()
-        config = await self._discovery.config()
-        if not config.client_id:
-            raise login_failed("the deployment announces no client for logins")
-        browser: Browser = "elsewhere"
-        if has_browser():
-            # With single sign-on, opening the page can be enough to log in. The endpoint of a
-            # cloned repository must not get a login in this way.
-            browser = "opened" if explicit or self._config_named else "here"
-        if self._by_device and not config.device_endpoint:
-            raise login_failed("the deployment announces no device authorization endpoint")
-        if self._by_device or (config.device_endpoint and browser == "elsewhere"):
-            try:
-                code = await tokens.start_device_login()
-            except OAuthError as error:
-                if self._by_device:
-                    raise login_failed(f"the login was refused: {error.reason}") from None
-                logger.info("no login by a code: %s", error.reason)
-            else:
-                return await log_in_by_device(code, tokens, prompt, self._address, self._timing)
-        return await log_in_by_browser(
-            config, tokens, prompt, self._address, self._timing, browser=browser
-        )
 
     async def _save(self, login: Login) -> None:
         async with self._store.lock("refresh", REFRESH_LOCK_TIMEOUT):
@@ -286,6 +257,3 @@ class OAuthAuthenticator:
     async def _authorization(self, login: Login) -> Authorization:
         header = await self._discovery.header()
         return bearer(header, login.access_token.reveal(), "the login")
-
-    async def _token_client(self) -> TokenClient:
-        return await open_token_client(await self._discovery.config(), self._http)

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, ClassVar, TextIO, cast
 
-from flyte_sidecar.backends.flyte.auth.daemon_calls import DaemonCalls
-from flyte_sidecar.backends.flyte.auth.password_store import NoStore, StoreFailure, StoreKind
+from flyte_sidecar.backends.flyte.auth.stores.daemon_calls import DaemonCalls
+from flyte_sidecar.backends.flyte.auth.stores.password_store import NoStore, StoreFailure, StoreKind
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend

@@ -9,8 +9,8 @@ from __future__ import annotations
 import subprocess
 from typing import ClassVar
 
-from flyte_sidecar.backends.flyte.auth.daemon_calls import DaemonCalls
-from flyte_sidecar.backends.flyte.auth.password_store import StoreFailure, StoreKind
+from flyte_sidecar.backends.flyte.auth.stores.daemon_calls import DaemonCalls
+from flyte_sidecar.backends.flyte.auth.stores.password_store import StoreFailure, StoreKind
 
 SECURITY = "/usr/bin/security"
 NOT_FOUND, LOCKED = 44, 36

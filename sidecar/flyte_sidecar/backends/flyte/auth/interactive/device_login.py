@@ -6,15 +6,14 @@ import asyncio
 from datetime import timedelta
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from flyte_sidecar.backends.flyte.auth.attended import (
-    denied,
-    login_failed,
-    nobody_finished,
-    shown,
-)
+from flyte_sidecar.backends.flyte.auth.authorization import Login
 from flyte_sidecar.backends.flyte.auth.discovery import is_web_url
-from flyte_sidecar.backends.flyte.auth.interaction import LoginPrompt, LoginRequest
-from flyte_sidecar.backends.flyte.auth.login_store import Login
+from flyte_sidecar.backends.flyte.auth.interactive.failures import (
+    login_failed,
+    login_refused,
+    nobody_finished,
+)
+from flyte_sidecar.backends.flyte.auth.interactive.prompt import LoginPrompt, LoginRequest, shown
 from flyte_sidecar.backends.flyte.auth.oauth import DeviceCode, OAuthError, TokenClient
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.backends.flyte.timing import Timing
@@ -68,12 +67,10 @@ async def _poll(
         except OAuthError as error:
             if error.code == "slow_down":
                 interval += timing.device_slow_down
-            elif error.code == "access_denied":
-                raise denied() from None
             elif error.code == "expired_token":
                 raise _expired() from None
             elif error.code != "authorization_pending":
-                raise login_failed(f"the login was refused: {error.reason}") from None
+                raise login_refused(error) from None
         except RpcError as error:
             if error.status != "UNAVAILABLE":
                 raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal, Protocol
 
-from flyte_sidecar.backends.flyte.auth.daemon_calls import DaemonCalls
+from flyte_sidecar.backends.flyte.auth.stores.daemon_calls import DaemonCalls
 
 StoreKind = Literal["keyring", "file"]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import ClassVar
 
-from flyte_sidecar.backends.flyte.auth.daemon_calls import DaemonCalls
-from flyte_sidecar.backends.flyte.auth.password_store import StoreFailure, StoreKind
+from flyte_sidecar.backends.flyte.auth.stores.daemon_calls import DaemonCalls
+from flyte_sidecar.backends.flyte.auth.stores.password_store import StoreFailure, StoreKind
 
 MAX_BYTES = 1 << 20
 """Largest file to read."""

@@ -11,6 +11,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
+
 logger = logging.getLogger(__name__)
 
 _may_ask: ContextVar[bool] = ContextVar("may_ask", default=True)
@@ -56,6 +58,41 @@ class LogPrompt:
     def ended(self, login: LoginRequest, error: str | None) -> None:
         if error is not None:
             logger.warning("%s", error)
+
+
+class ReplaceablePrompt:
+    """A `LoginPrompt` for a login that another one may replace.
+
+    Attributes
+    ----------
+    replaced
+        Whether another login was finished, so that the end of this one is no failure.
+    """
+
+    def __init__(self, prompt: LoginPrompt) -> None:
+        self._prompt = prompt
+        self.replaced = False
+
+    def required(self, login: LoginRequest) -> None:
+        self._prompt.required(login)
+
+    def ended(self, login: LoginRequest, error: str | None) -> None:
+        self._prompt.ended(login, None if self.replaced else error)
+
+
+@contextmanager
+def shown(prompt: LoginPrompt, login: LoginRequest) -> Iterator[None]:
+    """Show a login to a person until the work inside ends."""
+    prompt.required(login)
+    failure: str | None = "the login was cancelled"
+    try:
+        yield
+        failure = None
+    except RpcError as error:
+        failure = error.message
+        raise
+    finally:
+        prompt.ended(login, failure)
 
 
 def may_ask() -> bool:

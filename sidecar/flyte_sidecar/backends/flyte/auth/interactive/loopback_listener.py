@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 from flyte_sidecar._futures import (
@@ -13,12 +13,10 @@ from flyte_sidecar._futures import (
     try_set_result,
     wait_all,
 )
-from flyte_sidecar.backends.flyte.auth.attended import denied, login_failed
+from flyte_sidecar.backends.flyte.auth.interactive.failures import login_failed
+from flyte_sidecar.backends.flyte.auth.oauth import MAX_QUOTE, OAuthError, refusal
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.events.plain_text import sanitize
-
-if TYPE_CHECKING:
-    from oauthlib.oauth2 import OAuth2Error
 
 MAX_REQUEST_BYTES = 32 << 10
 """Maximum size of the head of a request, in bytes."""
@@ -28,9 +26,6 @@ MAX_CONNECTIONS = 32
 
 REQUEST_TIMEOUT = 10.0
 """Time for one request, in seconds."""
-
-MAX_QUOTE = 200
-"""Maximum length of an error's description, in characters."""
 
 _ADDRESSES = {"localhost": ("127.0.0.1", "::1"), "127.0.0.1": ("127.0.0.1",), "::1": ("::1",)}
 
@@ -69,7 +64,8 @@ class LoopbackListener:
     redirect_uri
         The same with the port.
     code
-        The code for which the provider issues tokens; fails if it refused the login.
+        The code for which the provider issues tokens; fails with `OAuthError` if it refused the
+        login.
 
     Raises
     ------
@@ -151,7 +147,7 @@ class LoopbackListener:
             writer.close()
 
     async def _respond(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        outcome: str | RpcError | None = None
+        outcome: str | OAuthError | None = None
         try:
             head = await reader.readuntil(b"\r\n\r\n")
         except asyncio.LimitOverrunError:
@@ -167,7 +163,7 @@ class LoopbackListener:
         elif outcome is not None:
             try_set_exception(self.code, outcome)
 
-    def _handle(self, request_line: list[str]) -> tuple[_Page, str | RpcError | None]:
+    def _handle(self, request_line: list[str]) -> tuple[_Page, str | OAuthError | None]:
         """Return the page for a request, and the code or failure that it brings."""
         from oauthlib.oauth2 import OAuth2Error, WebApplicationClient
         from oauthlib.oauth2.rfc6749.errors import MismatchingStateError, MissingCodeError
@@ -187,14 +183,7 @@ class LoopbackListener:
         except (MismatchingStateError, MissingCodeError):
             return _OTHER_LOGIN, None
         except OAuth2Error as error:
-            return _FAILED, _refused(error)
+            return _FAILED, refusal(error.error or "", error.description)
         except ValueError:
             return _BAD_REQUEST, None
         return _RECEIVED, str(params["code"])
-
-
-def _refused(error: OAuth2Error) -> RpcError:
-    if error.error == "access_denied":
-        return denied()
-    texts = [sanitize(str(text)[:MAX_QUOTE]) for text in (error.error, error.description) if text]
-    return login_failed(f"the identity provider refused the login: {': '.join(texts)}")

@@ -7,12 +7,16 @@ from contextlib import nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from flyte_sidecar.backends.flyte.auth.attended import login_failed, nobody_finished, shown
-from flyte_sidecar.backends.flyte.auth.browser import Browser, opened
+from flyte_sidecar.backends.flyte.auth.authorization import Login
 from flyte_sidecar.backends.flyte.auth.discovery import OAuthConfig
-from flyte_sidecar.backends.flyte.auth.interaction import LoginPrompt, LoginRequest
-from flyte_sidecar.backends.flyte.auth.login_store import Login
-from flyte_sidecar.backends.flyte.auth.loopback_listener import LoopbackListener
+from flyte_sidecar.backends.flyte.auth.interactive.browser import Browser, opened
+from flyte_sidecar.backends.flyte.auth.interactive.failures import (
+    login_failed,
+    login_refused,
+    nobody_finished,
+)
+from flyte_sidecar.backends.flyte.auth.interactive.loopback_listener import LoopbackListener
+from flyte_sidecar.backends.flyte.auth.interactive.prompt import LoginPrompt, LoginRequest, shown
 from flyte_sidecar.backends.flyte.auth.oauth import OAuthError, TokenClient
 from flyte_sidecar.backends.flyte.timing import Timing
 
@@ -66,12 +70,11 @@ async def log_in_by_browser(
                 async with asyncio.timeout(timing.login_timeout):
                     async with opened(url) if browser == "opened" else nullcontext():
                         code = await listener.code
+                return await tokens.exchange_code(code, listener.redirect_uri, verifier)
             except TimeoutError:
                 raise nobody_finished(timing.login_timeout) from None
-            try:
-                return await tokens.exchange_code(code, listener.redirect_uri, verifier)
             except OAuthError as error:
-                raise login_failed(f"the login was refused: {error.reason}") from None
+                raise login_refused(error) from None
 
 
 def _authorization_url(
