@@ -86,7 +86,7 @@ class EchoingProvider:
                 user_code="ABCD-EFGH",
                 verification_uri="https://idp.example/activate",
                 expires_in=600,
-                interval=1,
+                interval=0.05,
             )
         elif self.mode == "grant":
             self._polls += "device_code" in body

@@ -35,7 +35,9 @@ const provider = new Provider(`https://127.0.0.1:${port}`, {
 
 provider.use(async (context, next) => {
   await next();
-  if (context.path === "/token") {
+  if (context.path === "/device/auth" && context.status === 200) {
+    context.body.interval = 0.05; // seconds; without it, clients wait for 5
+  } else if (context.path === "/token") {
     const { body, client } = context.oidc ?? {};
     const { authorization = null } = context.headers;
     const { id_token, ...response } = context.body; // long, and unused
