@@ -8,19 +8,33 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.conftest import run, skip_or_fail
+import pytest
+
+from tests.conftest import run, skip_or_fail, worker_lock
 
 NO_VERSION_CHECK = "--disable-pip-version-check"
 
 
-def pip(python: Path | str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return run(python, "-m", "pip", *arguments, NO_VERSION_CHECK, env=dict(os.environ), timeout=300)
+def pip(*arguments: str, python: str | Path = sys.executable) -> subprocess.CompletedProcess[str]:
+    """Run pip for the environment of a Python, which itself may lack pip."""
+    command = (sys.executable, "-m", "pip", "--python", python, *arguments, NO_VERSION_CHECK)
+    return run(*command, env=dict(os.environ), timeout=300)
+
+
+def environment_with(folder: Path, *requirements: str) -> Path:
+    """Create an environment with packages, and return its Python."""
+    create = (sys.executable, "-m", "venv", "--without-pip", folder)
+    subprocess.run(create, check=True)
+    python = folder / "bin" / "python"
+    # Most modules are never imported, so that compiling all of them is not worth the time.
+    done = pip("install", "--quiet", "--no-compile", *requirements, python=python)
+    assert done.returncode == 0, done.stderr
+    return python
 
 
 def flyte_version(requirement: str) -> str:
     """Return the version of the SDK that the registry offers."""
     found = pip(
-        sys.executable,
         "install",
         "--quiet",
         "--dry-run",
@@ -34,3 +48,14 @@ def flyte_version(requirement: str) -> str:
         skip_or_fail("no package registry can be reached")
     version: str = json.loads(found.stdout)["install"][0]["metadata"]["version"]
     return version
+
+
+def sdk_python(requirement: str, factory: pytest.TempPathFactory) -> Path:
+    """Return the Python of an environment with the SDK, which all tests share."""
+    version = flyte_version(requirement)
+    with worker_lock(f"flyte-sdk-{version}", factory) as shared:
+        environment = shared / f"flyte-sdk-{version}"
+        if not (environment / "complete").exists():
+            environment_with(environment, f"flyte=={version}", "keyrings.alt")
+            (environment / "complete").touch()
+    return environment / "bin" / "python"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,7 @@ import pytest
 from tests.conftest import ROOT, run
 from tests.fake_runservice.model import Model
 from tests.fake_runservice.server import Server
-from tests.flyte_sdk import flyte_version, pip
+from tests.flyte_sdk import environment_with, flyte_version, pip
 
 USE_BOTH = """
 import flyte, flyte.remote, flyte_sidecar, sys
@@ -28,14 +26,11 @@ print(event.wait())
 @pytest.mark.parametrize("requirement", ["flyte==2.3.8", "flyte"], ids=["2.3.8", "newest"])
 def test_the_wheel_works_in_one_environment_with_the_sdk(requirement: str, tmp_path: Path) -> None:
     version = flyte_version(requirement)
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
-    python = tmp_path / "venv" / "bin" / "python"
-    wheel = pip(sys.executable, "wheel", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT))
+    wheel = pip("wheel", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT))
     assert wheel.returncode == 0, wheel.stderr
     (built,) = tmp_path.glob("flyte_sidecar-*.whl")
-    done = pip(python, "install", "--quiet", str(built), f"flyte=={version}")
-    assert done.returncode == 0, done.stderr
-    assert pip(python, "check").returncode == 0
+    python = environment_with(tmp_path / "venv", str(built), f"flyte=={version}")
+    assert pip("check", python=python).returncode == 0
     model = Model()
     model.ask("r1", "approve", action="e1", project="p", domain="d")
     with Server(model) as server:

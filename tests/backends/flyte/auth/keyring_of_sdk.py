@@ -1,6 +1,7 @@
-"""Stores, retrieves or refreshes a login with Flyte's SDK.
+"""Stores, retrieves or refreshes logins with Flyte's SDK.
 
-Runs in an environment that has the SDK.
+Runs in an environment that has the SDK. It reads actions as lines of JSON, and answers each with
+the stored login.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ def refresh(url, issuer, client_id):
     asyncio.run(authenticator.refresh_credentials())
 
 
-def main(action, endpoint, *arguments):
+def act(action, endpoint, *arguments):
     url = normalize_rpc_endpoint(sanitize_endpoint(endpoint))  # as for its sessions
     if action == "store":
         access, refresh_token = arguments
@@ -35,7 +36,9 @@ def main(action, endpoint, *arguments):
     elif action == "refresh":
         refresh(url, *arguments)
     found = KeyringStore.retrieve(url)
-    sys.stdout.write(json.dumps(found and [found.access_token, found.refresh_token]))
+    return found and [found.access_token, found.refresh_token]
 
 
-main(*sys.argv[1:])
+for line in sys.stdin:
+    sys.stdout.write(json.dumps(act(*json.loads(line))) + "\n")
+    sys.stdout.flush()

@@ -31,7 +31,7 @@ def options(deployment: Server, ca_file: str, home: Path) -> list[str]:
 
 @pytest.fixture
 def by_link(deployment: Server, provider: Provider) -> None:
-    """Logins by a link and without a code, which end sooner: the code's status is polled."""
+    """Logins by a link and without a code."""
     deployment.auth.metadata = provider.metadata(device_authorization_endpoint="")
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from flyte_sidecar.backends.flyte.config import Config, ConfigError, Overrides, 
 from flyte_sidecar.backends.flyte.endpoint import split_endpoint
 from tests.backends.flyte.config.cases import CASES, LINKS, Case
 from tests.conftest import run
-from tests.flyte_sdk import flyte_version, pip
+from tests.flyte_sdk import sdk_python
 
 READ_WITH_SDK = Path(__file__).with_name("read_with_sdk.py")
 
@@ -63,12 +61,10 @@ def test_a_config_resolves_as_documented(
 
 @pytest.mark.versions
 @pytest.mark.timeout(600)
-def test_the_sdk_resolves_every_config_as_the_cases_say(tmp_path: Path) -> None:
-    version = flyte_version("flyte")
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
-    python = tmp_path / "venv" / "bin" / "python"
-    installed = pip(python, "install", "--quiet", f"flyte=={version}")
-    assert installed.returncode == 0, installed.stderr
+def test_the_sdk_resolves_every_config_as_the_cases_say(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    python = sdk_python("flyte", tmp_path_factory)
     requests, expected = [], []
     for number, case in enumerate(CASES):
         folder = tmp_path / f"case{number}"
