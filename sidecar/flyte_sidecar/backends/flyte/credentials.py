@@ -11,6 +11,9 @@ T = TypeVar("T")
 MASK = "***"
 """What is printed in place of a secret."""
 
+HEADERS_VARIABLE = "FLYTE_SIDECAR_AUTH_HEADERS"
+"""The environment variable with the headers of the kind Passthrough."""
+
 AuthType = Literal["Pkce", "DeviceFlow", "ClientSecret", "ExternalCommand", "Passthrough"]
 
 

@@ -29,8 +29,12 @@ async def discover(connect: Connect, scopes: tuple[str, ...] = ()) -> OAuthConfi
         discovery = Discovery(connection.transport._transport, scopes)
         found = await discovery.config()
         assert await discovery.config() is found
-        assert await discovery.header() == found.header
         return found
+
+
+async def header(connect: Connect) -> str:
+    async with connect() as connection:
+        return await Discovery(connection.transport._transport, ()).header()
 
 
 async def failure(connect: Connect) -> RpcError:
@@ -41,11 +45,8 @@ async def failure(connect: Connect) -> RpcError:
 
 async def test_what_is_announced_is_returned(connect: Connect, server: Server) -> None:
     server.auth.metadata = metadata(device_authorization_endpoint=f"{IDP}/device")
-    server.auth.client = public_client(
-        audience="https://flyte.example.com", authorization_metadata_key="Flyte-Authorization"
-    )
+    server.auth.client = public_client(audience="https://flyte.example.com")
     assert await discover(connect) == OAuthConfig(
-        header="flyte-authorization",
         client_id="flyte-public",
         redirect_uri="http://127.0.0.1/callback",
         scopes=("openid", "all"),
@@ -67,9 +68,23 @@ async def test_configured_scopes_replace_the_announced_ones(
 async def test_an_invalid_header_is_replaced_by_the_default(
     key: str, connect: Connect, server: Server
 ) -> None:
-    server.auth.metadata = metadata()
     server.auth.client = public_client(authorization_metadata_key=key)
-    assert (await discover(connect)).header == "authorization"
+    assert await header(connect) == "authorization"
+
+
+async def test_the_announced_header_is_in_lower_case(connect: Connect, server: Server) -> None:
+    server.auth.client = public_client(authorization_metadata_key="Flyte-Authorization")
+    assert await header(connect) == "flyte-authorization"
+
+
+async def test_everything_is_discovered_with_two_calls(connect: Connect, server: Server) -> None:
+    server.auth.metadata = metadata()
+    async with connect() as connection:
+        discovery = Discovery(connection.transport._transport, ())
+        for _ in range(2):
+            await discovery.config()
+            await discovery.header()
+    assert server.calls["GetPublicClientConfig"] == server.calls["GetOAuth2Metadata"] == 1
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,6 @@ def idp(ca: trustme.CA, ca_file: str) -> Any:
             http = HttpClient(deployment, await tls.load_trust(deployment), "tests")
             url = f"https://127.0.0.1:{requests.port}"
             config = OAuthConfig(
-                header="authorization",
                 client_id="client",
                 redirect_uri="http://127.0.0.1/callback",
                 scopes=("openid", "all"),

@@ -12,7 +12,7 @@ import pytest
 from flyte_sidecar.backends.flyte.auth.authenticator import make_authenticator
 from flyte_sidecar.backends.flyte.auth.interactive.prompt import LogPrompt
 from flyte_sidecar.backends.flyte.auth.login_store import LoginStore
-from flyte_sidecar.backends.flyte.auth.unattended import ProxiedAuthenticator
+from flyte_sidecar.backends.flyte.auth.proxied import ProxiedAuthenticator
 from flyte_sidecar.backends.flyte.credentials import Credentials, Secret
 from flyte_sidecar.backends.flyte.endpoint import Deployment
 from flyte_sidecar.backends.flyte.rpc.open_transport import open_transport

@@ -17,12 +17,9 @@ from flyte_sidecar.backends.flyte.auth.interactive.prompt import LoginPrompt
 from flyte_sidecar.backends.flyte.auth.login_store import LoginStore
 from flyte_sidecar.backends.flyte.auth.oauth import OAuthError, OAuthHttp, open_token_client
 from flyte_sidecar.backends.flyte.auth.oauth_authenticator import OAuthAuthenticator
-from flyte_sidecar.backends.flyte.auth.proxied_http import ProxiedHttpClient
-from flyte_sidecar.backends.flyte.auth.unattended import (
-    ProxiedAuthenticator,
-    UnattendedAuthenticator,
-)
-from flyte_sidecar.backends.flyte.credentials import Credentials, Secret
+from flyte_sidecar.backends.flyte.auth.proxied import ProxiedAuthenticator, ProxiedHttpClient
+from flyte_sidecar.backends.flyte.auth.unattended import UnattendedAuthenticator
+from flyte_sidecar.backends.flyte.credentials import HEADERS_VARIABLE, Credentials, Secret
 from flyte_sidecar.backends.flyte.endpoint import Deployment
 from flyte_sidecar.backends.flyte.rpc.http_client import HttpClient
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError, RpcTransport
@@ -30,7 +27,6 @@ from flyte_sidecar.backends.flyte.timing import Timing
 
 COMMAND = "`admin.command`"
 PROXY_COMMAND = "`admin.proxyCommand`"
-HEADERS_VARIABLE = "FLYTE_SIDECAR_AUTH_HEADERS"
 CLIENT_SECRET = "the client secret"  # noqa: S105  no secret, but its name
 
 
@@ -59,7 +55,7 @@ def make_authenticator(
         proxy = UnattendedAuthenticator(fetch, f"the command in {PROXY_COMMAND}")
         # It is not closed, since it shares the transport and the authenticator.
         transport = AuthenticatedTransport(transport, proxy)
-        oauth_http = ProxiedHttpClient(http, proxy, deployment.address)
+        oauth_http = ProxiedHttpClient(http, proxy, deployment)
     login = None
     if not deployment.insecure:
         discovery = Discovery(transport, credentials.scopes)

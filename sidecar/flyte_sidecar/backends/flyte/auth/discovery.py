@@ -43,8 +43,6 @@ class OAuthConfig(Struct, frozen=True):
 
     Attributes
     ----------
-    header
-        The name of the header for tokens.
     client_id, redirect_uri
         The client for logins by a person.
     scopes, audience
@@ -53,7 +51,6 @@ class OAuthConfig(Struct, frozen=True):
         URLs of the identity provider, or empty.
     """
 
-    header: str
     client_id: str
     redirect_uri: str
     scopes: tuple[str, ...]
@@ -109,8 +106,8 @@ class Discovery:
         if self._config is None:
             metadata = await self._call(_METADATA, GetOAuth2MetadataRequest())
             client = await self._call(_CLIENT, GetPublicClientConfigRequest())
+            self._header = _header(client)
             self._config = OAuthConfig(
-                header=_header(client),
                 client_id=client.client_id,
                 redirect_uri=client.redirect_uri,
                 scopes=self._scopes or tuple(client.scopes),

@@ -9,13 +9,15 @@ from flyte_sidecar.backends.flyte.config.api_key import ApiKey
 from flyte_sidecar.backends.flyte.config.config_file import read_regular
 from flyte_sidecar.backends.flyte.config.credential_rules import CredentialRules
 from flyte_sidecar.backends.flyte.config.sources import Sources, Value
-from flyte_sidecar.backends.flyte.credentials import AuthType, Credentials, Secret
+from flyte_sidecar.backends.flyte.credentials import (
+    HEADERS_VARIABLE,
+    AuthType,
+    Credentials,
+    Secret,
+)
 
 MAX_SECRET_BYTES = 64 << 10
 """Largest file with a client secret, in bytes."""
-
-HEADERS_VARIABLE = "FLYTE_SIDECAR_AUTH_HEADERS"
-"""The variable with the headers of the kind Passthrough."""
 
 _KINDS_WITH_COMMAND = ("ExternalCommand", "Passthrough")
 

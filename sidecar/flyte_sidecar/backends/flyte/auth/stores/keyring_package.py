@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TextIO, cast
 
 from flyte_sidecar.backends.flyte.auth.stores.daemon_calls import DaemonCalls
 from flyte_sidecar.backends.flyte.auth.stores.password_store import NoStore, StoreFailure, StoreKind
+from flyte_sidecar.backends.flyte.rpc.http_client import missing_package
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -43,10 +44,8 @@ class KeyringPackage:
         try:
             import keyring
             from keyring.errors import KeyringLocked, NoKeyringError
-        except ImportError:
-            raise NoStore(
-                "the package keyring is not installed: pip install 'flyte-sidecar[flyte]'"
-            ) from None
+        except ImportError as error:
+            raise NoStore(missing_package(error).message) from None
         try:
             with _own_prints_to_stderr():
                 backend = keyring.get_keyring()

@@ -10,7 +10,7 @@ import trustme
 
 from flyte_sidecar.backends.flyte.auth.authorization import Authorization
 from flyte_sidecar.backends.flyte.auth.headers import bearer
-from flyte_sidecar.backends.flyte.auth.proxied_http import ProxiedHttpClient
+from flyte_sidecar.backends.flyte.auth.proxied import ProxiedHttpClient
 from flyte_sidecar.backends.flyte.auth.unattended import UnattendedAuthenticator
 from flyte_sidecar.backends.flyte.endpoint import Deployment
 from flyte_sidecar.backends.flyte.rpc import tls
@@ -39,7 +39,7 @@ async def proxied(
         http = HttpClient(deployment, await tls.load_trust(deployment), "tests")
         proxy = UnattendedAuthenticator(fetch, "tests")
         try:
-            yield ProxiedHttpClient(http, proxy, deployment.address), requests
+            yield ProxiedHttpClient(http, proxy, deployment), requests
         finally:
             await http.close()
 
