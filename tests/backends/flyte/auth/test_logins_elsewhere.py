@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 
 import pytest
 from msgspec.structs import replace
@@ -68,3 +69,29 @@ async def test_a_keyring_that_fails_is_not_asked_again_while_a_person_is(
         with pytest.raises(Exception, match="nobody finished"):
             await connection.call()
         assert reads <= 4
+
+
+@pytest.mark.usefixtures("deployment")
+async def test_a_request_whose_renewal_outlasts_a_login_uses_that_login(
+    connect: Connect, provider: Provider, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, proceed = asyncio.Event(), asyncio.Event()
+
+    async def read_slowly_once() -> None:
+        if not reading.is_set():
+            reading.set()
+            await proceed.wait()
+
+    person.does = person.ignores
+    async with connect("DeviceFlow", disable_keyring=True) as connection:
+        monkeypatch.setattr(connection.store, "lock", lambda *_: nullcontext())  # no state folder
+        first = asyncio.ensure_future(connection.call())
+        await person.asked.wait()
+        monkeypatch.setattr(connection.store, "read", read_slowly_once)
+        second = asyncio.ensure_future(connection.call())
+        await reading.wait()
+        await asyncio.to_thread(person.logs_in, person.required_logins[0].url)
+        await first
+        proceed.set()
+        await second
+    assert len(provider.issued) == len(person.required_logins) == 1

@@ -107,3 +107,11 @@ async def test_closing_waits_for_the_task() -> None:
     work.release.set()
     await closing
     assert await caller == 1
+
+
+async def test_no_task_starts_after_the_end() -> None:
+    shared, work = SharedTask[int](), Work()
+    await shared.close()
+    with pytest.raises(RpcError, match="the connection was closed"):
+        await shared.join(work)
+    assert work.started == 0

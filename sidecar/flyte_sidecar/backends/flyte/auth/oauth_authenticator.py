@@ -127,6 +127,8 @@ class OAuthAuthenticator:
         """Return other headers than the rejected ones; None if a person has to log in."""
         async with self._store.lock("refresh", REFRESH_LOCK_TIMEOUT):
             stored = await self._stored()
+            if self._current is not None and self._current != rejected:
+                return self._current  # from a login that a person has finished meanwhile
             if (adopted := await self._adopt(stored, rejected)) is not None:
                 return adopted
             refresh_token = next(

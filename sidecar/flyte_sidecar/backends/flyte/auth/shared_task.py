@@ -23,6 +23,7 @@ class SharedTask(Generic[T]):
 
     def __init__(self, *, detached: bool = False) -> None:
         self._detached = detached
+        self._closed = False
         self._task: asyncio.Task[T] | None = None
         self._callers = 0
 
@@ -32,11 +33,13 @@ class SharedTask(Generic[T]):
         Raises
         ------
         RpcError
-            The failure of the task.
+            The failure of the task; `CANCELLED` after `close`.
         """
         while self._task is not None and self._task.cancelling():
             await wait_all([self._task])
         if self._task is None:
+            if self._closed:
+                raise _closed_error()
             self._task = asyncio.create_task(start())
             self._task.add_done_callback(self._end)
         task = self._task
@@ -50,14 +53,15 @@ class SharedTask(Generic[T]):
             caller = asyncio.current_task()
             if caller is not None and caller.cancelling():
                 raise
-            raise RpcError("CANCELLED", "the connection was closed") from None
+            raise _closed_error() from None
         finally:
             self._callers -= 1
             if self._callers == 0 and not self._detached:
                 task.cancel()
 
     async def close(self, timeout: float = 0.0) -> None:
-        """Wait for the task, for at most `timeout` seconds, and cancel it then."""
+        """Wait for the task, for at most `timeout` seconds, and cancel it then. Start no other."""
+        self._closed = True
         if self._task is not None:
             task = self._task
             await wait_all([task], timeout)
@@ -67,3 +71,7 @@ class SharedTask(Generic[T]):
     def _end(self, task: asyncio.Task[T]) -> None:
         retrieve_exception(task)
         self._task = None
+
+
+def _closed_error() -> RpcError:
+    return RpcError("CANCELLED", "the connection was closed")
