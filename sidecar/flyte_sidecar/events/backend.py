@@ -131,5 +131,8 @@ class EventBackend(Protocol):
     async def healthy(self) -> bool:
         """Return whether the backend responds."""
 
+    async def settle(self) -> None:
+        """Wait until nothing is lost if the process ends, for a few seconds at most."""
+
     async def close(self) -> None:
         """Release all resources; no method is called afterwards."""

@@ -128,6 +128,10 @@ class Backends:
         """Return the context of the current backend in which reads share a transaction."""
         return self.service.backend.snapshot()
 
+    async def settle(self) -> None:
+        """Wait until nothing is lost if the process ends, for a few seconds at most."""
+        await asyncio.gather(*(opened.service.backend.settle() for opened in self._opened.values()))
+
     async def close(self) -> None:
         """Close all backends."""
         backends = [opened.service.backend.close() for opened in self._opened.values()]

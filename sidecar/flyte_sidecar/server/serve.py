@@ -49,6 +49,7 @@ class Sidecar:
     async def ended(self) -> int:
         """Wait for the end of the connection, close the backends, and return the exit status."""
         status = await self.shutdown.ended
+        await self._backends.settle()
         timeout = 0 if self.shutdown.at_once else BACKEND_CLOSE_TIMEOUT
         with suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._close(), timeout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import socket
@@ -602,3 +603,18 @@ async def test_nothing_that_is_sent_or_received_is_logged(
 def test_a_missing_package_is_named_with_the_remedy() -> None:
     error = missing_package(ModuleNotFoundError("No module", name="httpcore._sync"))
     assert error.message == "httpcore is not installed: run pip install 'flyte-sidecar[flyte]'"
+
+
+async def test_a_package_that_cannot_be_read_now_is_reported_without_its_path(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def without_descriptors(name: str) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), "/home/ada/package.py")
+
+    monkeypatch.setattr(http_client, "import_module", without_descriptors)
+    async with client(insecure=True) as http:
+        error = await failure(call(http))
+    assert (error.status, error.message) == (
+        "UNAVAILABLE",
+        "a package cannot be read: Too many open files",
+    )

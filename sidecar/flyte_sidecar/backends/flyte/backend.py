@@ -219,6 +219,11 @@ class FlyteBackend:
             return f"project {self.project!r} has no domain {self.domain!r}; it has: {existing}"
         return None
 
+    async def settle(self) -> None:
+        connecting = self._connecting
+        if connecting is not None and connecting.done() and connecting.exception() is None:
+            await connecting.result().settle()
+
     async def close(self) -> None:
         connecting, self._connecting = self._connecting, None
         if connecting is not None:

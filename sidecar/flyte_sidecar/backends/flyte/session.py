@@ -87,6 +87,11 @@ class FlyteSession:
         if self._authenticator is not None:
             await self._authenticator.login()
 
+    async def settle(self) -> None:
+        """Wait until no login is lost if the process ends."""
+        if self._authenticator is not None:
+            await self._authenticator.settle()
+
     async def watch(self, watch: WatchFeed) -> None:
         """Report events to a watch of a run, or of the pending events of all runs."""
         run = watch.selector.run

@@ -145,6 +145,9 @@ class LocalBackend:
             return False
         return True
 
+    async def settle(self) -> None:
+        """Return at once: the store loses nothing."""
+
     async def close(self) -> None:
         if self._opening is not None:
             await wait_all([self._opening])

@@ -39,13 +39,19 @@ class Tokens:
     async def current(self) -> Authorization | None:
         return self._current or None
 
-    async def renew(self, rejected: Authorization | None) -> Authorization:
+    async def renew(
+        self, rejected: Authorization | None, *, renewed: bool = False
+    ) -> Authorization:
+        assert renewed == bool(self.rejected)
         self.rejected.append(rejected)
-        renewed = self._renewed.pop(0)
-        if isinstance(renewed, RpcError):
-            raise renewed
-        self._current = authorization(renewed)
+        found = self._renewed.pop(0)
+        if isinstance(found, RpcError):
+            raise found
+        self._current = authorization(found)
         return self._current
+
+    async def settle(self) -> None:
+        self.rejected.append(authorization("settled"))
 
     async def close(self) -> None:
         self.rejected.append(authorization("closed"))

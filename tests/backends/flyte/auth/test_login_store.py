@@ -428,6 +428,15 @@ class FailingKeyring(keyring.backend.KeyringBackend):
             SystemExit("s3cret"),
             "the keyring (test login store FailingKeyring) failed: builtins.SystemExit",
         ),
+        (
+            BaseException("s3cret"),
+            "the keyring (test login store FailingKeyring) failed: builtins.BaseException",
+        ),
+        (
+            asyncio.CancelledError("s3cret"),
+            "the keyring (test login store FailingKeyring) failed: "
+            "asyncio.exceptions.CancelledError",
+        ),
     ],
 )
 async def test_a_keyring_that_cannot_be_used_is_one_line_in_the_log(

@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import keyring
 import pytest
 
-from tests.backends.flyte.auth.connection import Person
+from tests.backends.flyte.auth.conftest import stored_tokens
+from tests.backends.flyte.auth.connection import Person, Rejected
+from tests.conftest import TEST_TIMEOUT
 from tests.e2e.process import COMMAND, Process, kind
 from tests.fake_runservice.server import Server
 from tests.oidc_provider import person as person_program
@@ -56,6 +62,71 @@ def login_of(sidecar: Process) -> dict[str, Any]:
     assert shown["params"] == {"type": 3, "message": login["message"]}
     assert login["url"] in login["message"]
     return login
+
+
+ROTATED = {"access_token": "new-access", "refresh_token": "new-refresh"}
+
+
+class SlowProvider:
+    """Rotates a login once, over plain HTTP, after the test allows it.
+
+    Attributes
+    ----------
+    asked, proceed
+        Set when the request has arrived, and by the test.
+    """
+
+    def __init__(self) -> None:
+        self.asked, self.proceed = threading.Event(), threading.Event()
+        provider = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                provider.asked.set()
+                assert provider.proceed.wait(TEST_TIMEOUT)
+                body = json.dumps(ROTATED).encode()
+                self.send_response(200)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        self._server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/token"
+        self._thread = threading.Thread(target=self._server.handle_request)
+        self._thread.start()
+
+    def close(self) -> None:
+        self.proceed.set()
+        self._thread.join()
+        self._server.server_close()
+
+
+@pytest.fixture
+def slow_provider(
+    deployment: Server, provider: Provider, rejected: Rejected, home: Path
+) -> Iterator[SlowProvider]:
+    slow = SlowProvider()
+    deployment.auth.metadata = provider.metadata(token_endpoint=slow.url)
+    outdated = {"access_token": "old-access", "refresh_token": "old-refresh"}
+    rejected.add(outdated["access_token"])
+    keyring.set_password(deployment.endpoint, "tokens", json.dumps(outdated))
+    yield slow
+    slow.close()
+
+
+def test_a_rotated_login_is_stored_although_the_client_is_gone(
+    start: Start, deployment: Server, slow_provider: SlowProvider
+) -> None:
+    sidecar = start()
+    sidecar.request(1, "events.pending")
+    assert slow_provider.asked.wait(TEST_TIMEOUT)
+    sidecar.end_input()
+    sidecar.stop_reading()
+    with suppress(subprocess.TimeoutExpired):
+        sidecar.popen.wait(0.5)  # it has not waited if it ends before the response
+    slow_provider.proceed.set()
+    assert sidecar.status() == 0
+    assert stored_tokens(deployment) == ROTATED
 
 
 def test_a_request_waits_for_the_login_that_its_client_shows(start: Start, person: Person) -> None:

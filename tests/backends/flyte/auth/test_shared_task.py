@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from flyte_sidecar.backends.flyte.auth.shared_task import SharedTask
+from flyte_sidecar.backends.flyte.auth.shared_task import KeptTasks, SharedTask
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 
 
@@ -99,14 +99,20 @@ async def test_the_callers_of_a_closed_task_fail() -> None:
     assert work.cancelled == 1
 
 
-async def test_closing_waits_for_the_task() -> None:
-    shared, work = SharedTask[int](detached=True), Work()
-    [caller] = await begin(shared, work, 1)
-    closing = asyncio.create_task(shared.close(60.0))
+async def test_kept_work_goes_on_when_its_caller_is_cancelled() -> None:
+    kept, work = KeptTasks(), Work()
+    work.end.set()
+    caller = asyncio.create_task(kept.run(work()))
     await asyncio.sleep(0)
+    caller.cancel()
+    await asyncio.wait([caller])
+    await kept.wait(0)
+    waiting = asyncio.create_task(kept.wait(60.0))
+    await asyncio.sleep(0)
+    assert not waiting.done()
     work.release.set()
-    await closing
-    assert await caller == 1
+    await waiting
+    assert (caller.cancelled(), work.cancelled) == (True, 0)
 
 
 async def test_no_task_starts_after_the_end() -> None:

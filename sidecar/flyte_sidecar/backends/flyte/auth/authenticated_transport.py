@@ -64,7 +64,7 @@ class AuthenticatedTransport:
                 if attempt == MAX_RENEWALS or not _is_rejected(error, authorization):
                     raise
                 rejection = error
-            authorization = await self._renew(authorization, rejection)
+            authorization = await self._renew(authorization, rejection, attempt)
             attempt += 1
 
     async def stream(
@@ -88,14 +88,16 @@ class AuthenticatedTransport:
                 if final or not _is_rejected(error, authorization):
                     raise
                 rejection = error
-            authorization = await self._renew(authorization, rejection)
+            authorization = await self._renew(authorization, rejection, attempt)
             if started:
                 # The messages in between are lost: the caller must start again.
                 raise RpcError("UNAVAILABLE", "the login expired during the stream")
 
-    async def _renew(self, rejected: Authorization | None, rejection: RpcError) -> Authorization:
+    async def _renew(
+        self, rejected: Authorization | None, rejection: RpcError, attempt: int
+    ) -> Authorization:
         try:
-            return await self._authenticator.renew(rejected)
+            return await self._authenticator.renew(rejected, renewed=attempt > 0)
         except RpcError as failure:
             if failure.status != "UNIMPLEMENTED":
                 raise

@@ -36,8 +36,12 @@ class Authenticator(Protocol):
     async def current(self) -> Authorization | None:
         """Return the headers to send; None if there is no login. Asks no person for one."""
 
-    async def renew(self, rejected: Authorization | None) -> Authorization:
+    async def renew(
+        self, rejected: Authorization | None, *, renewed: bool = False
+    ) -> Authorization:
         """Return other headers than those that the server rejected.
+
+        `renewed` says that these were themselves the result of a renewal for the same call.
 
         Concurrent calls share one renewal. If a person has to log in, waits for them, unless the
         request may not ask (`interaction`). When all who wait are cancelled, so is the login; a
@@ -47,5 +51,8 @@ class Authenticator(Protocol):
     async def login(self) -> None:
         """Obtain new headers, whether those in use are still valid or not; may ask a person."""
 
+    async def settle(self) -> None:
+        """Wait until new tokens are stored, for a few seconds at most."""
+
     async def close(self) -> None:
-        """End a login; wait until tokens that were received are stored."""
+        """End a login, after `settle`."""

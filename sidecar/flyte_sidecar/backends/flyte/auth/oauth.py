@@ -132,7 +132,7 @@ async def open_token_client(config: OAuthConfig, http: OAuthHttp) -> TokenClient
     """
     try:
         await run_in_thread(import_module, "oauthlib.oauth2")
-    except ImportError as error:
+    except (ImportError, OSError) as error:
         raise missing_package(error) from None
     return TokenClient(config, http)
 

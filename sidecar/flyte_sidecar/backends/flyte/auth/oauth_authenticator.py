@@ -22,9 +22,10 @@ from flyte_sidecar.backends.flyte.auth.login_store import LoginStore, Place
 from flyte_sidecar.backends.flyte.auth.oauth import (
     OAuthError,
     OAuthHttp,
+    TokenClient,
     open_token_client,
 )
-from flyte_sidecar.backends.flyte.auth.shared_task import SharedTask
+from flyte_sidecar.backends.flyte.auth.shared_task import KeptTasks, SharedTask
 from flyte_sidecar.backends.flyte.credentials import Secret
 from flyte_sidecar.backends.flyte.endpoint import Deployment
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
@@ -35,8 +36,10 @@ logger = logging.getLogger(__name__)
 REFRESH_LOCK_TIMEOUT = 60.0
 """Time to wait for another process that refreshes the login, in seconds."""
 
-CLOSE_TIMEOUT = 10.0
-"""Time for a refresh to end and be stored when the authenticator is closed, in seconds."""
+SETTLE_TIMEOUT = 5.0
+"""Time for new tokens to arrive and be stored before the process ends, in seconds."""
+
+_NEW_LOGIN_REJECTED = "the server rejects the new login: its operators may know the reason"
 
 
 class OAuthAuthenticator:
@@ -75,24 +78,31 @@ class OAuthAuthenticator:
         self._spent: Secret[str] | None = None
         self._loaded = False
         self._failure: tuple[float, RpcError] | None = None
+        self._asked: Authorization | None = None
         self._loading: SharedTask[None] = SharedTask()
         self._renewing: SharedTask[Authorization | None] = SharedTask(detached=True)
         self._asking: SharedTask[Authorization] = SharedTask()
-        self._saving: set[asyncio.Task[None]] = set()
+        # The provider may accept the old tokens no more, so that nobody must interrupt these.
+        self._storing = KeptTasks()
 
     async def current(self) -> Authorization | None:
         if not self._loaded:
             await self._loading.join(self._load)
         return self._current
 
-    async def renew(self, rejected: Authorization | None) -> Authorization:
+    async def renew(
+        self, rejected: Authorization | None, *, renewed: bool = False
+    ) -> Authorization:
         if self._current is not None and self._current != rejected:
             return self._current
-        renewed = await self._renewing.join(partial(self._renew, rejected))
-        if renewed is not None:
-            return renewed
+        found = await self._renewing.join(partial(self._renew, rejected))
+        if found is not None:
+            return found
         if not may_ask():
             raise login_failed("the login is missing or has expired")
+        if renewed and rejected == self._asked:
+            # Asking again could open the browser without end: it may finish logins by itself.
+            self._fail(RpcError("UNAUTHENTICATED", _NEW_LOGIN_REJECTED))
         if self._failure is not None:
             failed_at, failure = self._failure
             if asyncio.get_running_loop().time() < failed_at + self._timing.login_retry_interval:
@@ -112,11 +122,14 @@ class OAuthAuthenticator:
         if await self._renewing.join(partial(self._renew, rejected)) is None:
             await self._asking.join(partial(self._ask, rejected, explicit=True))
 
+    async def settle(self) -> None:
+        await self._storing.wait(SETTLE_TIMEOUT)
+
     async def close(self) -> None:
         await self._asking.close()
         await self._loading.close()
-        await self._renewing.close(CLOSE_TIMEOUT)
-        await wait_all(self._saving, CLOSE_TIMEOUT)
+        await self.settle()
+        await self._renewing.close()
 
     async def _load(self) -> None:
         """Use the login that is stored, if there is one."""
@@ -131,33 +144,28 @@ class OAuthAuthenticator:
                 return self._current  # from a login that a person has finished meanwhile
             if (adopted := await self._adopt(stored, rejected)) is not None:
                 return adopted
-            refresh_token = next(
-                (
-                    login.refresh_token
-                    for login in (stored, self._login)
-                    if login and login.refresh_token
-                ),
-                None,
-            )
+            known = [login.refresh_token for login in (stored, self._login) if login]
+            refresh_token = next(filter(None, known), None)
             if refresh_token is None or refresh_token == self._spent:
                 return None
-            renewed = await self._refresh(refresh_token)
+            tokens = await open_token_client(await self._discovery.config(), self._http)
+            renewed = await self._storing.run(self._refresh(tokens, refresh_token))
             if renewed is not None:
-                await self._write(renewed)
                 return await self._use(renewed)
             # The flyte command takes no lock, so it may have used the refresh token meanwhile.
             found = await self._stored()
             return await self._adopt(found, rejected) if found != stored else None
 
-    async def _refresh(self, refresh_token: Secret[str]) -> Login | None:
-        """Return a refreshed login; None if the identity provider refuses."""
-        tokens = await open_token_client(await self._discovery.config(), self._http)
+    async def _refresh(self, tokens: TokenClient, refresh_token: Secret[str]) -> Login | None:
+        """Return a refreshed login, which is stored; None if the identity provider refuses."""
         try:
-            return await tokens.refresh(refresh_token.reveal(), with_scopes=self._by_device)
+            login = await tokens.refresh(refresh_token.reveal(), with_scopes=self._by_device)
         except OAuthError as error:
             self._spent = refresh_token
             logger.info("the identity provider refuses to refresh the login: %s", error.reason)
             return None
+        await self._write(login)
+        return login
 
     async def _ask(self, rejected: Authorization | None, *, explicit: bool) -> Authorization:
         """Return headers after a person has logged in, here or in another process.
@@ -168,24 +176,26 @@ class OAuthAuthenticator:
             Whether the user has asked for the login, and not only a request needs it. It is then
             shown at once, even while another process shows one where nobody may see it.
         """
+        prompt = ReplaceablePrompt(self._prompt)
         try:
             async with AsyncExitStack() as stack:
                 await self._acquire_login_lock(stack, wait=not explicit)
                 if (adopted := await self._adopt(await self._stored(), rejected)) is not None:
                     return adopted
-                login = await self._log_in_here_or_elsewhere(rejected, explicit=explicit)
+                login = await self._log_in_here_or_elsewhere(rejected, prompt, explicit=explicit)
                 if isinstance(login, Authorization):
                     return login
-                authorization = await self._use(login)
-                saving = asyncio.create_task(self._save(login))
-                self._saving.add(saving)
-                saving.add_done_callback(self._saving.discard)
-                await asyncio.shield(saving)
+                self._asked = authorization = await self._use(login)
+                await self._storing.run(self._save(login))
                 return authorization
         except RpcError as error:
-            if error.status == "UNAUTHENTICATED":
-                self._failure = (asyncio.get_running_loop().time(), error)
+            if prompt.shown or error.status == "UNAUTHENTICATED":
+                self._fail(error)
             raise
+
+    def _fail(self, error: RpcError) -> None:
+        """Let requests fail for a while, instead of asking a person again."""
+        self._failure = (asyncio.get_running_loop().time(), error)
 
     async def _acquire_login_lock(self, stack: AsyncExitStack, *, wait: bool) -> None:
         """Wait while a person logs in for another process."""
@@ -200,13 +210,12 @@ class OAuthAuthenticator:
             raise nobody_finished(timeout) from None
 
     async def _log_in_here_or_elsewhere(
-        self, rejected: Authorization | None, *, explicit: bool
+        self, rejected: Authorization | None, prompt: ReplaceablePrompt, *, explicit: bool
     ) -> Login | Authorization:
         """Return the login of a person, or the headers of one that is stored meanwhile.
 
         The person may log in with the flyte command, or with another sidecar.
         """
-        prompt = ReplaceablePrompt(self._prompt)
         here = asyncio.ensure_future(self._interactive.log_in(prompt, explicit=explicit))
         here.add_done_callback(retrieve_exception)
         try:
@@ -253,7 +262,7 @@ class OAuthAuthenticator:
     async def _use(self, login: Login) -> Authorization:
         authorization = await self._authorization(login)
         self._login, self._current, self._loaded = login, authorization, True
-        self._failure = None
+        self._failure = self._asked = None
         return authorization
 
     async def _authorization(self, login: Login) -> Authorization:

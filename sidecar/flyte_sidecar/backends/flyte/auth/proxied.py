@@ -37,7 +37,9 @@ class ProxiedAuthenticator:
         proxy = await self._proxy.current()
         return _joined(await self._login.current() if self._login else None, proxy)
 
-    async def renew(self, rejected: Authorization | None) -> Authorization:
+    async def renew(
+        self, rejected: Authorization | None, *, renewed: bool = False
+    ) -> Authorization:
         """Renew the header for the proxy, or the login if that header is fresh.
 
         The proxy and the deployment reject requests in the same way, and a command may print
@@ -52,13 +54,17 @@ class ProxiedAuthenticator:
                 raise self._proxy.rejection()
             return current
         if current == proxy:
-            return _joined(await self._login.renew(login), current)
+            return _joined(await self._login.renew(login, renewed=renewed), current)
         return _joined(await self._login.current(), current)
 
     async def login(self) -> None:
         await self._proxy.login()
         if self._login is not None:
             await self._login.login()
+
+    async def settle(self) -> None:
+        if self._login is not None:
+            await self._login.settle()
 
     async def close(self) -> None:
         await self._proxy.close()

@@ -1,4 +1,4 @@
-"""One task at a time, whose result concurrent callers share."""
+"""Tasks whose results concurrent callers share, or that outlive their callers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,25 @@ from flyte_sidecar._futures import retrieve_exception, wait_all
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 
 T = TypeVar("T")
+
+
+class KeptTasks:
+    """Runs work that goes on when those who wait for it are cancelled."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Return the result of the work."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(retrieve_exception)
+        return await asyncio.shield(task)
+
+    async def wait(self, timeout: float) -> None:
+        """Wait until all work is done, for at most `timeout` seconds."""
+        await wait_all(self._tasks, timeout)
 
 
 class SharedTask(Generic[T]):
@@ -59,12 +78,11 @@ class SharedTask(Generic[T]):
             if self._callers == 0 and not self._detached:
                 task.cancel()
 
-    async def close(self, timeout: float = 0.0) -> None:
-        """Wait for the task, for at most `timeout` seconds, and cancel it then. Start no other."""
+    async def close(self) -> None:
+        """Cancel the task, wait for its end, and start no other."""
         self._closed = True
         if self._task is not None:
             task = self._task
-            await wait_all([task], timeout)
             task.cancel()
             await wait_all([task])
 

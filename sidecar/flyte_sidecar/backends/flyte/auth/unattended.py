@@ -43,13 +43,15 @@ class UnattendedAuthenticator:
         """Obtain headers again; concurrent callers share them."""
         return await self._running.join(self._replace)
 
-    async def renew(self, rejected: Authorization | None) -> Authorization:
-        renewed = self._current
-        if renewed is None or renewed == rejected:
-            renewed = await self.obtain()
-        if renewed == rejected:
+    async def renew(
+        self, rejected: Authorization | None, *, renewed: bool = False
+    ) -> Authorization:
+        current = self._current
+        if current is None or current == rejected:
+            current = await self.obtain()
+        if current == rejected:
             raise self.rejection()
-        return renewed
+        return current
 
     def rejection(self) -> RpcError:
         """Return the error that the server rejects the headers, also those obtained again."""
@@ -57,6 +59,9 @@ class UnattendedAuthenticator:
 
     async def login(self) -> None:
         await self.obtain()
+
+    async def settle(self) -> None:
+        """Return at once: nothing is stored."""
 
     async def close(self) -> None:
         await self._running.close()

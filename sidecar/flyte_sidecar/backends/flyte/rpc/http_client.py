@@ -215,7 +215,7 @@ class HttpClient:
             try:
                 module = await run_in_thread(import_module, _POOL_MODULE)
                 context: ssl.SSLContext = await run_in_thread(self._context, target)
-            except ImportError as error:
+            except (ImportError, OSError) as error:
                 raise missing_package(error) from None
             if self._closed:
                 raise _closed_error()
@@ -291,8 +291,13 @@ class HttpClient:
         return "the connection broke"
 
 
-def missing_package(error: ImportError) -> RpcError:
-    """Return the error that names a missing package of the extra `flyte`, and the remedy."""
+def missing_package(error: ImportError | OSError) -> RpcError:
+    """Return the error that names a missing package of the extra `flyte`, and the remedy.
+
+    An OSError says why its files cannot be read now: no file descriptor may be left.
+    """
+    if isinstance(error, OSError):
+        return RpcError("UNAVAILABLE", f"a package cannot be read: {error.strerror}")
     name = (error.name or "a package").partition(".")[0]
     remedy = "pip install 'flyte-sidecar[flyte]'"
     return RpcError("FAILED_PRECONDITION", f"{name} is not installed: run {remedy}")

@@ -65,15 +65,19 @@ class ReplaceablePrompt:
 
     Attributes
     ----------
+    shown
+        Whether the login was shown.
     replaced
         Whether another login was finished, so that the end of this one is no failure.
     """
 
     def __init__(self, prompt: LoginPrompt) -> None:
         self._prompt = prompt
+        self.shown = False
         self.replaced = False
 
     def required(self, login: LoginRequest) -> None:
+        self.shown = True
         self._prompt.required(login)
 
     def ended(self, login: LoginRequest, error: str | None) -> None:

@@ -46,6 +46,8 @@ class KeyringPackage:
             from keyring.errors import KeyringLocked, NoKeyringError
         except ImportError as error:
             raise NoStore(missing_package(error).message) from None
+        except OSError as error:
+            raise StoreFailure(missing_package(error).message) from None
         try:
             with _own_prints_to_stderr():
                 backend = keyring.get_keyring()
@@ -55,7 +57,7 @@ class KeyringPackage:
             raise NoStore("no keyring is available") from None
         except KeyringLocked:
             raise StoreFailure("the keyring is locked") from None
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # SystemExit, or a panic of a backend in Rust
             kind = type(error)
             message = f"{self.name} failed: {kind.__module__}.{kind.__qualname__}"
             raise StoreFailure(message) from None
