@@ -36,13 +36,14 @@ MAY_IMPORT: dict[str, set[str]] = {
 """The other packages of `flyte_sidecar`, and which of one another each may import."""
 
 FLYTE_MAY_IMPORT: dict[str, set[str]] = {
-    "proxy": set(),
+    "address": set(),
     "timing": set(),
     "credentials": set(),
-    "endpoint": {"credentials", "proxy"},
+    "proxy": {"address"},
+    "endpoint": {"address", "credentials", "proxy"},
     "config": {"credentials", "endpoint", "proxy"},
-    "rpc": {"endpoint", "proxy", "timing"},
-    "auth": {"credentials", "endpoint", "proxy", "rpc", "timing"},
+    "rpc": {"address", "endpoint", "proxy", "timing"},
+    "auth": {"address", "credentials", "endpoint", "proxy", "rpc", "timing"},
     "cache": {"rpc"},
     "read": {"cache", "rpc", "timing"},
     "write": {"read", "rpc"},

@@ -7,6 +7,7 @@ import errno
 import logging
 import os
 import socket
+import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -99,6 +100,16 @@ async def test_a_request_is_sent_as_it_is_and_its_response_returned() -> None:
         "content-length": "3",
         "content-type": "application/x-www-form-urlencoded",
     }
+
+
+async def test_without_tls_no_certificates_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ssl, "SSLContext", None)
+    async with (
+        http_server(OK) as server,
+        client(f"127.0.0.1:{server.port}", insecure=True) as http,
+    ):
+        assert (await call(http)).status == 200
+        assert (await post(http, f"http://127.0.0.1:{server.port}/token")).status == 200
 
 
 async def test_redirects_are_not_followed_and_cookies_are_not_kept() -> None:

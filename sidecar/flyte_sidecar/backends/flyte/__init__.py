@@ -1,6 +1,7 @@
 """A Flyte deployment, through its RunService.
 
 endpoint, proxy   its address and options, and the HTTP proxy
+address           how hosts and ports are written
 credentials       how requests are authenticated
 config            the config files and environment variables of Flyte's users
 backend           the EventBackend; imports the rest when it is first used

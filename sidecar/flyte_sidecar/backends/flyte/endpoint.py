@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
+from flyte_sidecar.backends.flyte.address import bracketed, join_host_port
 from flyte_sidecar.backends.flyte.credentials import Credentials
 from flyte_sidecar.backends.flyte.proxy import Proxy
 
@@ -90,7 +91,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
     def address(self) -> str:
         """``host:port``."""
         host, port = split_endpoint(self.endpoint)
-        return f"{_bracketed(host)}:{port or (PLAINTEXT_PORT if self.insecure else TLS_PORT)}"
+        return join_host_port(host, port or (PLAINTEXT_PORT if self.insecure else TLS_PORT))
 
     @property
     def route(self) -> str:
@@ -108,7 +109,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
             console = console_url(self.console, insecure=self.insecure)
         else:
             host, port = split_endpoint(self.endpoint)
-            address = self.address if port else _bracketed(host)
+            address = self.address if port else bracketed(host)
             address = _DEVBOX_CONSOLE if address == _DEVBOX else address
             console = f"{_scheme(self.insecure)}://{address}"
         path = f"domain/{quote(domain, '')}/project/{quote(project, '')}/runs/{quote(run, '')}"
@@ -171,7 +172,7 @@ def console_url(console: str, *, insecure: bool) -> str:
         raise ValueError(message) from None
     scheme = scheme or _scheme(insecure)
     end = f":{port}" if port else ""
-    return f"{scheme}://{_bracketed(host)}{end}{(slash + path).rstrip('/').removesuffix('/v2')}"
+    return f"{scheme}://{bracketed(host)}{end}{(slash + path).rstrip('/').removesuffix('/v2')}"
 
 
 def org_from_host(host: str) -> str | None:
@@ -183,8 +184,3 @@ def org_from_host(host: str) -> str | None:
 
 def _scheme(insecure: bool) -> str:
     return "http" if insecure else "https"
-
-
-def _bracketed(host: str) -> str:
-    """Return the host as it is written before a port."""
-    return f"[{host}]" if ":" in host else host

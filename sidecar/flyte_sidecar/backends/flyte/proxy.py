@@ -15,6 +15,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 from msgspec import Struct
 
+from flyte_sidecar.backends.flyte.address import join_host_port
+
 PROXY_VARIABLES = ("grpc_proxy", "https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY")
 NO_PROXY_VARIABLES = ("no_grpc_proxy", "no_proxy", "NO_PROXY")
 
@@ -40,7 +42,7 @@ class Proxy(Struct, frozen=True):
     @property
     def address(self) -> str:
         """``host:port``, without the credentials."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return join_host_port(self.host, self.port)
 
     @property
     def url(self) -> str:

@@ -34,7 +34,6 @@ MAX_RESPONSE_BYTES = 256 << 10
 MAX_QUOTE = 200
 """Maximum length of text of the provider in an error, in characters."""
 
-
 _TRANSIENT = ("server_error", "temporarily_unavailable")
 """Errors after which the same request may succeed."""
 

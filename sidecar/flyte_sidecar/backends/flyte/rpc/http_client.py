@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = 10.0
 """Time for TCP and for TLS to connect, each, in seconds."""
 
-
 _POOL_MODULE = "flyte_sidecar.backends.flyte.rpc.http_pool"
 
 
@@ -214,7 +213,7 @@ class HttpClient:
         if key not in self._pools:
             try:
                 module = await run_in_thread(import_module, _POOL_MODULE)
-                context: ssl.SSLContext = await run_in_thread(self._context, target)
+                context: ssl.SSLContext | None = await run_in_thread(self._context, target)
             except (ImportError, OSError) as error:
                 raise missing_package(error) from None
             if self._closed:
@@ -222,7 +221,10 @@ class HttpClient:
             self._pools.setdefault(key, module.HttpPool(target, context))
         return self._pools[key]
 
-    def _context(self, target: Target) -> ssl.SSLContext:
+    def _context(self, target: Target) -> ssl.SSLContext | None:
+        """Return what the certificate of a server is checked against; None without TLS."""
+        if target.scheme == "http":
+            return None
         if target.is_deployment and self._trust is not None:
             return tls.context_of(self._trust)
         deployment = self._deployment

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpcore
 
+from flyte_sidecar.backends.flyte.address import join_host_port
 from flyte_sidecar.backends.flyte.proxy import Proxy
 from flyte_sidecar.backends.flyte.rpc import tunnel
 from flyte_sidecar.backends.flyte.rpc.http_target import Target
@@ -62,7 +63,7 @@ class HttpPool:
     is one.
     """
 
-    def __init__(self, target: Target, context: ssl.SSLContext) -> None:
+    def __init__(self, target: Target, context: ssl.SSLContext | None) -> None:
         self._origin = httpcore.Origin(target.scheme.encode(), target.host.encode(), target.port)
         self._context = context
         self._network = _Network(target.proxy)
@@ -186,8 +187,7 @@ async def _closed_on_failure(stream: httpcore.AsyncNetworkStream) -> AsyncIterat
 async def _open_tunnel(
     stream: httpcore.AsyncNetworkStream, proxy: Proxy, host: str, port: int
 ) -> None:
-    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    await stream.write(tunnel.connect_request(proxy, address))
+    await stream.write(tunnel.connect_request(proxy, join_host_port(host, port)))
     head = b""
     while not head.endswith(tunnel.END_OF_HEAD) and len(head) < tunnel.MAX_HEAD_BYTES:
         data = await stream.read(tunnel.MAX_HEAD_BYTES)

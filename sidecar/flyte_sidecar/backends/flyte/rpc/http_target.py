@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from flyte_sidecar.backends.flyte.address import join_host_port
 from flyte_sidecar.backends.flyte.endpoint import Deployment, split_endpoint
 from flyte_sidecar.backends.flyte.proxy import Proxy, parse_proxy, proxy_for
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
@@ -30,7 +31,7 @@ class Target(Struct, frozen=True):
     @property
     def address(self) -> str:
         """``host:port``."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return join_host_port(self.host, self.port)
 
 
 def deployment_target(deployment: Deployment, path: str) -> Target:

@@ -13,6 +13,7 @@ from flyte_sidecar._futures import (
     try_set_result,
     wait_all,
 )
+from flyte_sidecar.backends.flyte.address import join_host_port
 from flyte_sidecar.backends.flyte.auth.interactive.failures import login_failed
 from flyte_sidecar.backends.flyte.auth.oauth import MAX_QUOTE, OAuthError, refusal
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
@@ -104,8 +105,7 @@ class LoopbackListener:
             except OSError:
                 continue  # a machine without IPv6
         self._path = parts.path or "/"
-        shown_host = f"[{host}]" if ":" in host else host
-        self.redirect_uri = parts._replace(netloc=f"{shown_host}:{port}").geturl()
+        self.redirect_uri = parts._replace(netloc=join_host_port(host, port)).geturl()
         return self
 
     async def __aexit__(
