@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 FLYTE_MAY_IMPORT: dict[str, set[str]] = {
     "address": set(),
+    "names": set(),
     "timing": set(),
     "credentials": set(),
     "proxy": {"address"},
@@ -49,7 +50,7 @@ FLYTE_MAY_IMPORT: dict[str, set[str]] = {
     "write": {"read", "rpc"},
     "watch": {"cache", "read", "rpc", "timing"},
     "session": {"auth", "cache", "endpoint", "read", "rpc", "timing", "watch", "write"},
-    "backend": {"auth", "endpoint", "rpc", "session", "timing"},
+    "backend": {"auth", "endpoint", "names", "rpc", "session", "timing"},
     "__init__": {"auth", "backend", "config", "endpoint"},
 }
 """The same within `flyte_sidecar.backends.flyte`."""

@@ -4,6 +4,7 @@ endpoint, proxy   its address and options, and the HTTP proxy
 address           how hosts and ports are written
 credentials       how requests are authenticated
 config            the config files and environment variables of Flyte's users
+names             which names and texts the deployment can store
 backend           the EventBackend; imports the rest when it is first used
 session           one session: connects the parts below
 timing            intervals, timeouts and rates

@@ -17,6 +17,11 @@ from flyte_sidecar.backends.flyte.auth.interactive.prompt import (
     without_login,
 )
 from flyte_sidecar.backends.flyte.endpoint import Deployment
+from flyte_sidecar.backends.flyte.names import (
+    is_storable_text,
+    is_valid_name,
+    target_may_exist,
+)
 from flyte_sidecar.backends.flyte.rpc.error_translation import translate_errors
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import Protocol, RpcError
 from flyte_sidecar.backends.flyte.timing import Timing
@@ -104,25 +109,23 @@ class FlyteBackend:
     @property
     def protocol(self) -> Protocol | None:
         """How calls are sent now; None before the first one."""
-        connecting = self._connecting
-        if connecting is None or not connecting.done() or connecting.exception() is not None:
-            return None
-        return connecting.result().service.protocol
+        session = self._session
+        return None if session is None else session.service.protocol
 
     async def find(self, target: Target) -> Event | None:
         async with self._connected(target.run) as session:
-            exists = _target_may_exist(target) and await self._org_may_exist(session, target.run)
+            exists = target_may_exist(target) and await self._org_may_exist(session, target.run)
             return await session.reader.find(target) if exists else None
 
     async def choices(self, target: Target) -> Sequence[Event]:
         async with self._connected(target.run) as session:
-            exists = _target_may_exist(target) and await self._org_may_exist(session, target.run)
+            exists = target_may_exist(target) and await self._org_may_exist(session, target.run)
             return await session.reader.choices(target) if exists else []
 
     async def page(self, query: Query) -> EventPage:
         async with self._connected(query.run) as session:
             if query.cursor is None and not (
-                _is_valid_name(query.run.name) and await self._org_may_exist(session, query.run)
+                is_valid_name(query.run.name) and await self._org_may_exist(session, query.run)
             ):
                 return EventPage(events=[], next_cursor=None)
             return await session.pages.page(query)
@@ -139,7 +142,7 @@ class FlyteBackend:
         run = watch.selector.run
         async with self._connected(watch.selector.scope) as session:
             while run is not None and not (
-                _is_valid_name(run.name) and await self._org_may_exist(session, run)
+                is_valid_name(run.name) and await self._org_may_exist(session, run)
             ):
                 watch.sync()  # there are no events until the run exists
                 await asyncio.sleep(self._timing.unknown_run_interval)
@@ -153,7 +156,7 @@ class FlyteBackend:
             return await session.writer.signal(event, payload)
 
     async def abort(self, event: Event, reason: str | None) -> Event:
-        if reason is not None and not _is_storable_text(reason):
+        if reason is not None and not is_storable_text(reason):
             message = "`reason` contains characters that the backend cannot store"
             raise InvalidParams(message, path="/reason")
         async with self._connected(event.run) as session:
@@ -220,9 +223,9 @@ class FlyteBackend:
         return None
 
     async def settle(self) -> None:
-        connecting = self._connecting
-        if connecting is not None and connecting.done() and connecting.exception() is None:
-            await connecting.result().settle()
+        session = self._session
+        if session is not None:
+            await session.settle()
 
     async def close(self) -> None:
         connecting, self._connecting = self._connecting, None
@@ -231,6 +234,14 @@ class FlyteBackend:
             await wait_all([connecting])
             if not connecting.cancelled() and connecting.exception() is None:
                 await connecting.result().close()
+
+    @property
+    def _session(self) -> FlyteSession | None:
+        """The session; None if it is not open."""
+        connecting = self._connecting
+        if connecting is None or not connecting.done() or connecting.cancelled():
+            return None
+        return None if connecting.exception() is not None else connecting.result()
 
     @asynccontextmanager
     async def _connected(self, scope: Run | Scope | None = None) -> AsyncIterator[FlyteSession]:
@@ -241,7 +252,7 @@ class FlyteBackend:
                     message = f"`{member}` is required: the connection has no default"
                     raise InvalidParams(message, path=f"/{member}")
             for member in ("project", "domain", "org"):
-                if not _is_storable_text(getattr(scope, member) or ""):
+                if not is_storable_text(getattr(scope, member) or ""):
                     message = f"`{member}` contains characters that the backend cannot store"
                     raise InvalidParams(message, path=f"/{member}")
         with translate_errors(self.deployment.route):
@@ -280,26 +291,3 @@ class FlyteBackend:
         Open-source deployments ignore orgs, and would return runs of any.
         """
         return run.org == self.org or await session.lister.has_org(run)
-
-
-def _target_may_exist(target: Target) -> bool:
-    if not _is_valid_name(target.run.name):
-        return False
-    if target.action_name is not None:
-        return _is_valid_name(target.action_name)
-    return target.name is not None and _is_storable_text(
-        target.name
-    )  # an event's name may be empty
-
-
-def _is_valid_name(text: str) -> bool:
-    """Return whether a run or an action can have this name."""
-    return bool(text) and _is_storable_text(text)
-
-
-def _is_storable_text(text: str) -> bool:
-    """Return whether the backend can store a text; a request with another one would fail."""
-    try:
-        return "\0" not in text and text.encode() is not None
-    except UnicodeEncodeError:
-        return False

@@ -44,8 +44,8 @@ class Authenticator(Protocol):
         `renewed` says that these were themselves the result of a renewal for the same call.
 
         Concurrent calls share one renewal. If a person has to log in, waits for them, unless the
-        request may not ask (`interaction`). When all who wait are cancelled, so is the login; a
-        renewal without a person goes on, so that no rotated token is lost.
+        request may not ask (`interactive.prompt`). When all who wait are cancelled, so is the
+        login; a renewal without a person goes on, so that no rotated token is lost.
         """
 
     async def login(self) -> None:
