@@ -17,10 +17,17 @@ not_under_coverage = pytest.mark.skipif(
 )
 
 HEAVY = {
+    "certifi",
+    "configparser",
+    "cryptography",
+    "filelock",
     "flyteidl2",
     "google.protobuf",
     "grpc",
+    "httpcore",
+    "keyring",
     "lsprotocol",
+    "oauthlib",
     "psutil",
     "pygls",
     "synchronicity",

@@ -372,8 +372,9 @@ async def test_any_other_failure_is_the_server_s_own(message: str) -> None:
     assert not server.received
 
 
-async def test_after_grpc_has_passed_every_failure_is_the_server_s_own() -> None:
-    error = RpcError("UNAVAILABLE", MAYBE_EXECUTED[-1])
+@pytest.mark.parametrize("message", [MAYBE_EXECUTED[-1], UNSENT[3], UNSENT[6]])
+async def test_after_grpc_has_passed_a_failure_is_the_server_s_own(message: str) -> None:
+    error = RpcError("UNAVAILABLE", message)
     async with falling_back(error, api) as (transport, failing, server):
         failing.error = None
         await list_runs(transport)
@@ -382,6 +383,18 @@ async def test_after_grpc_has_passed_every_failure_is_the_server_s_own() -> None
             await list_runs(transport)
         assert caught.value is error
     assert not server.received
+
+
+@pytest.mark.parametrize("message", [*UNSENT[:3], *UNSENT[4:6]])
+async def test_an_ingress_without_http2_is_used_also_after_grpc_has_passed(message: str) -> None:
+    error = RpcError("UNAVAILABLE", message)
+    async with falling_back(error, api) as (transport, failing, server):
+        failing.error = None
+        await list_runs(transport)
+        failing.error = error
+        assert (await list_runs(transport)).token == "next"
+        assert transport.protocol == "Connect"
+    assert methods(server) == ["GetRunDetails", "ListRuns"]
 
 
 async def test_a_stream_that_has_sent_messages_is_not_opened_again() -> None:

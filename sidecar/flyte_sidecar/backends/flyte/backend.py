@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flyte_sidecar._futures import wait_all
+from flyte_sidecar._futures import run_in_thread, wait_all
 from flyte_sidecar.backends.flyte.auth.interactive.prompt import (
     LoginPrompt,
     LogPrompt,
@@ -274,7 +274,7 @@ class FlyteBackend:
 
     async def _open(self) -> FlyteSession:
         # Importing grpc takes a tenth of a second, which must not block the loop.
-        module = await asyncio.to_thread(import_module, "flyte_sidecar.backends.flyte.session")
+        module = await run_in_thread(import_module, "flyte_sidecar.backends.flyte.session")
         session: FlyteSession = await module.connect(
             self.deployment, self._user_agent, self._timing, self._prompt, self.login_store
         )

@@ -39,13 +39,20 @@ _NOT_AUTHENTICATED = ("UNAUTHENTICATED", "PERMISSION_DENIED")
 
 _PROBE = RpcMethod("GetRunDetails", GetRunDetailsRequest, GetRunDetailsResponse)
 
+_NO_HTTP2 = (
+    r"Failed parsing HTTP/2|Trying to connect an http1\.x server|missing selected ALPN property"
+    r"|NO_APPLICATION_PROTOCOL"
+)
+"""What gRPC's C core reports if the server does not support HTTP/2."""
+
+_HTTP1_ONLY = re.compile(rf"^failed to connect to all addresses; .*({_NO_HTTP2})", re.DOTALL)
+
 _NOT_CONNECTED = re.compile(
     r"^failed to connect to all addresses; .*"
-    r"(Failed parsing HTTP/2|Trying to connect an http1\.x server|missing selected ALPN property"
-    r"|NO_APPLICATION_PROTOCOL|: Socket closed|: recvmsg:Connection reset by peer)",
+    rf"({_NO_HTTP2}|: Socket closed|: recvmsg:Connection reset by peer)",
     re.DOTALL,
 )
-"""What gRPC's C core reports if there is no HTTP/2 connection, so that no call was sent."""
+"""What it reports if there is no HTTP/2 connection, so that no call was sent."""
 
 _HTTP_RESPONSE = re.compile(
     r"Received http2 header with status: (?!401|403)(?P<status>\d+)"
@@ -60,7 +67,8 @@ _REJECTED = re.compile(r"3\d\d|4\d\d|505")
 class FallbackTransport:
     """An `RpcTransport` that begins with gRPC and switches to Connect if only that passes.
 
-    It decides once. After gRPC has passed, all failures are the server's own.
+    It decides once. After gRPC has passed, all failures are the server's own, unless HTTP/2 is no
+    longer supported: a VPN or another network can put an ingress in between.
     """
 
     def __init__(self, grpc: RpcTransport, connect: ConnectTransport) -> None:
@@ -96,15 +104,16 @@ class FallbackTransport:
     async def stream(
         self, rpc: RpcMethod[Q, R], request: Q, metadata: Metadata
     ) -> AsyncGenerator[R, None]:
-        tried = self._current
+        tried, started = self._current, False
         try:
             async with aclosing(tried.stream(rpc, request, metadata)) as messages:
                 async for message in messages:
                     self._grpc_passes = tried is self._grpc
+                    started = True
                     yield message
             return
         except RpcError as error:
-            if not await self._has_switched(tried, error, metadata):
+            if started or not await self._has_switched(tried, error, metadata):
                 raise
         async with aclosing(self._connect.stream(rpc, request, metadata)) as messages:
             async for message in messages:
@@ -124,7 +133,9 @@ class FallbackTransport:
         RpcError
             If the failure may be that of an ingress, but Connect does not pass either.
         """
-        if tried is self._connect or self._grpc_passes or not _is_suspect(error):
+        if tried is self._connect or not _is_suspect(error):
+            return False
+        if self._grpc_passes and not _HTTP1_ONLY.search(error.message):
             return False
         if self._current is self._connect:
             return True

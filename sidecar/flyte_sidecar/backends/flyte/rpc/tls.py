@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from flyte_sidecar._futures import run_in_thread
 from flyte_sidecar.backends.flyte.endpoint import Deployment, split_endpoint
 from flyte_sidecar.backends.flyte.proxy import Proxy
 from flyte_sidecar.backends.flyte.rpc import tunnel
@@ -52,10 +53,10 @@ async def load_trust(deployment: Deployment) -> TlsTrust:
         If the CA file cannot be used, or the server's certificate cannot be fetched.
     """
     if deployment.ca_cert_file is not None:
-        return TlsTrust(await asyncio.to_thread(_read_ca_file, deployment.ca_cert_file))
+        return TlsTrust(await run_in_thread(_read_ca_file, deployment.ca_cert_file))
     if deployment.insecure_skip_verify:
         return await _pin_current_certificate(deployment)
-    return TlsTrust(await asyncio.to_thread(_system_certificates))
+    return TlsTrust(await run_in_thread(_system_certificates))
 
 
 def context_of(trust: TlsTrust) -> ssl.SSLContext:
