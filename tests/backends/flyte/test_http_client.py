@@ -23,7 +23,8 @@ from flyte_sidecar.backends.flyte.credentials import Credentials, Secret
 from flyte_sidecar.backends.flyte.proxy import NO_PROXY_VARIABLES, PROXY_VARIABLES, parse_proxy
 from flyte_sidecar.backends.flyte.rpc import http_client, tls
 from flyte_sidecar.backends.flyte.rpc.error_translation import as_error
-from flyte_sidecar.backends.flyte.rpc.http_client import HttpClient, HttpResponse, missing_package
+from flyte_sidecar.backends.flyte.rpc.http_client import HttpClient, HttpResponse
+from flyte_sidecar.backends.flyte.rpc.http_errors import missing_package
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from tests.backends.flyte.connect_proxy import ConnectProxy
 from tests.backends.flyte.http_servers import Request, http_server, response

@@ -189,5 +189,6 @@ def test_twenty_sidecars_share_a_login_and_refresh_it_once_per_expiry(
     assert len({request["refresh_token"] for request in refreshes}) == EXPIRIES
     for sidecar in sidecars:
         sidecar.end_input()
+    for sidecar in sidecars:
         assert sidecar.status() == 0
         assert sidecar.stderr_text() == ""

@@ -19,7 +19,8 @@ from flyte_sidecar.backends.flyte.auth.authorization import Login
 from flyte_sidecar.backends.flyte.auth.discovery import OAuthConfig
 from flyte_sidecar.backends.flyte.auth.headers import is_token
 from flyte_sidecar.backends.flyte.credentials import Secret
-from flyte_sidecar.backends.flyte.rpc.http_client import HttpResponse, missing_package
+from flyte_sidecar.backends.flyte.rpc.http_client import HttpResponse
+from flyte_sidecar.backends.flyte.rpc.http_errors import missing_package
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.events.plain_text import sanitize
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 from flyte_sidecar._futures import retrieve_exception, wait_all
-from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import ConnectionClosed, RpcError
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ class SharedTask(Generic[T]):
             await wait_all([self._task])
         if self._task is None:
             if self._closed:
-                raise _closed_error()
+                raise ConnectionClosed()
             self._task = asyncio.create_task(start())
             self._task.add_done_callback(self._end)
         task = self._task
@@ -72,7 +72,7 @@ class SharedTask(Generic[T]):
             caller = asyncio.current_task()
             if caller is not None and caller.cancelling():
                 raise
-            raise _closed_error() from None
+            raise ConnectionClosed() from None
         finally:
             self._callers -= 1
             if self._callers == 0 and not self._detached:
@@ -89,7 +89,3 @@ class SharedTask(Generic[T]):
     def _end(self, task: asyncio.Task[T]) -> None:
         retrieve_exception(task)
         self._task = None
-
-
-def _closed_error() -> RpcError:
-    return RpcError("CANCELLED", "the connection was closed")

@@ -22,7 +22,13 @@ from flyte_sidecar.backends.flyte.endpoint import Deployment, split_endpoint
 from flyte_sidecar.backends.flyte.rpc.call_limiter import CallLimiter
 from flyte_sidecar.backends.flyte.rpc.decoding import MAX_MESSAGE_BYTES, decode
 from flyte_sidecar.backends.flyte.rpc.error_translation import NOT_PINNED
-from flyte_sidecar.backends.flyte.rpc.rpc_transport import Metadata, Protocol, RpcError, RpcMethod
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import (
+    ConnectionClosed,
+    Metadata,
+    Protocol,
+    RpcError,
+    RpcMethod,
+)
 from flyte_sidecar.backends.flyte.rpc.tls import TlsTrust
 
 Q = TypeVar("Q", bound=Message)
@@ -139,7 +145,7 @@ class GrpcTransport:
 
     def _open_connections(self) -> list[_Connection]:
         if not self._connections:
-            raise aio.UsageError("the connection was closed")
+            raise ConnectionClosed
         return self._connections
 
     def _connection_for_stream(self) -> _Connection:
@@ -208,7 +214,7 @@ async def _translated(step: Callable[[], Any], pinned: bool) -> Any:
             failure = asyncio.CancelledError()
         else:
             # Our task was not cancelled: the channel was closed during the call.
-            failure = RpcError("CANCELLED", "the connection was closed")
+            failure = ConnectionClosed()
     del step  # the error references this frame
     raise failure
 

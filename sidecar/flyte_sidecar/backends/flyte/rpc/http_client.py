@@ -7,7 +7,6 @@ proxies. httpcore is imported by the first request.
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
@@ -19,10 +18,15 @@ from msgspec.structs import replace
 
 from flyte_sidecar._futures import run_in_thread
 from flyte_sidecar.backends.flyte.endpoint import Deployment
-from flyte_sidecar.backends.flyte.rpc import tls, tunnel
-from flyte_sidecar.backends.flyte.rpc.error_translation import NOT_PINNED, TLS_HANDSHAKE_FAILED
+from flyte_sidecar.backends.flyte.rpc import tls
+from flyte_sidecar.backends.flyte.rpc.http_errors import connection_failure, missing_package
 from flyte_sidecar.backends.flyte.rpc.http_target import Target, deployment_target, url_target
-from flyte_sidecar.backends.flyte.rpc.rpc_transport import InvalidResponse, LimitExceeded, RpcError
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import (
+    ConnectionClosed,
+    InvalidResponse,
+    LimitExceeded,
+    RpcError,
+)
 
 if TYPE_CHECKING:
     import httpcore
@@ -217,7 +221,7 @@ class HttpClient:
             except (ImportError, OSError) as error:
                 raise missing_package(error) from None
             if self._closed:
-                raise _closed_error()
+                raise ConnectionClosed()
             self._pools.setdefault(key, module.HttpPool(target, context))
         return self._pools[key]
 
@@ -236,7 +240,7 @@ class HttpClient:
     async def _limited(self, target: Target, timeout: float | None) -> AsyncIterator[None]:
         """Raise `RpcError` when the timeout has passed, or the client is closed."""
         if self._closed:
-            raise _closed_error()
+            raise ConnectionClosed()
         try:
             async with asyncio.timeout(timeout) as timer:
                 self._timers.add(timer)
@@ -246,7 +250,7 @@ class HttpClient:
                     self._timers.discard(timer)
         except TimeoutError:
             if self._closed:
-                raise _closed_error() from None
+                raise ConnectionClosed() from None
             message = f"{target.address} did not respond within {timeout:g} s"
             raise RpcError("DEADLINE_EXCEEDED", message) from None
 
@@ -261,62 +265,21 @@ class HttpClient:
             yield
             return
         except (core.NetworkError, core.TimeoutException, OSError) as error:
-            reason = self._reason(error, target)
+            pinned = target.is_deployment and self._trust is not None and self._trust.pinned
+            reason = connection_failure(error, pinned=pinned, connect_timeout=CONNECT_TIMEOUT)
         except core.RemoteProtocolError:
             reason = "the server disconnected, or its response is not HTTP"
         except core.LocalProtocolError:
             raise _invalid_header() from None
         if self._closed:
-            raise _closed_error()
+            raise ConnectionClosed()
         if not target.is_deployment:
             reason = f"{target.address} cannot be reached: {reason}"
         raise RpcError("UNAVAILABLE", reason)
 
-    def _reason(self, error: BaseException, target: Target) -> str:
-        cause: BaseException | None = error
-        while cause is not None:
-            if isinstance(cause, ssl.SSLCertVerificationError):
-                pinned = target.is_deployment and self._trust is not None and self._trust.pinned
-                return f"{NOT_PINNED if pinned else TLS_HANDSHAKE_FAILED}: {cause}"
-            if isinstance(cause, ssl.SSLError):
-                # After the handshake, a failure does not mean that the options are wrong.
-                connecting = type(error).__name__ == "ConnectError"
-                return f"{TLS_HANDSHAKE_FAILED}: {cause}" if connecting else "the connection broke"
-            if isinstance(cause, OSError) and cause.errno is not None:
-                # asyncio replaces the description of positive numbers by one with addresses.
-                return os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)
-            if isinstance(cause, tunnel.ProxyFailed):
-                return str(cause)
-            cause = _cause(cause)
-        if type(error).__name__ == "ConnectTimeout":
-            return f"not connected within {CONNECT_TIMEOUT:g} s"
-        return "the connection broke"
-
-
-def missing_package(error: ImportError | OSError) -> RpcError:
-    """Return the error that names a missing package of the extra `flyte`, and the remedy.
-
-    An OSError says why its files cannot be read now: no file descriptor may be left.
-    """
-    if isinstance(error, OSError):
-        return RpcError("UNAVAILABLE", f"a package cannot be read: {error.strerror}")
-    name = (error.name or "a package").partition(".")[0]
-    remedy = "pip install 'flyte-sidecar[flyte]'"
-    return RpcError("FAILED_PRECONDITION", f"{name} is not installed: run {remedy}")
-
 
 def _invalid_header() -> RpcError:
     return RpcError("INVALID_ARGUMENT", "a header of the request is invalid")
-
-
-def _cause(error: BaseException) -> BaseException | None:
-    """Return the error that caused one of httpcore's, which its pool raises "from None"."""
-    inner = error.args[0] if error.args else None
-    return error.__cause__ or (inner if isinstance(inner, BaseException) else None)
-
-
-def _closed_error() -> RpcError:
-    return RpcError("CANCELLED", "the connection was closed")
 
 
 def _header(response: httpcore.Response, name: bytes) -> str:

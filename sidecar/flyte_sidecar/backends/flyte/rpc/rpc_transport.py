@@ -46,6 +46,13 @@ class InvalidResponse(RpcError):
         super().__init__("INTERNAL", reason)
 
 
+class ConnectionClosed(RpcError):
+    """The sidecar itself has closed the connection."""
+
+    def __init__(self) -> None:
+        super().__init__("CANCELLED", "the connection was closed")
+
+
 class LimitExceeded(RpcError):
     """The server sent more than is accepted in response to one request."""
 

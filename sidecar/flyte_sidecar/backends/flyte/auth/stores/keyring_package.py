@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TextIO, cast
 
 from flyte_sidecar.backends.flyte.auth.stores.daemon_calls import DaemonCalls
 from flyte_sidecar.backends.flyte.auth.stores.password_store import NoStore, StoreFailure, StoreKind
-from flyte_sidecar.backends.flyte.rpc.http_client import missing_package
+from flyte_sidecar.backends.flyte.rpc.http_errors import missing_package
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
