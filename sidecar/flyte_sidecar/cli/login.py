@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from flyte_sidecar.backends.flyte import FlyteBackend, LoginRequest
+from flyte_sidecar.backends.flyte import FlyteBackend
 from flyte_sidecar.cli import logs
 from flyte_sidecar.cli.logins import is_personal
+from flyte_sidecar.cli.terminal_prompt import TerminalPrompt
 from flyte_sidecar.errors import Unauthenticated
 from flyte_sidecar.events.plain_text import sanitize
 from flyte_sidecar.server.settings import Options, make_backend
@@ -25,16 +26,6 @@ def login(options: Options) -> int:
     backend = make_backend(options, TerminalPrompt())
     assert isinstance(backend, FlyteBackend)
     return asyncio.run(_log_in(backend))
-
-
-class TerminalPrompt:
-    """A `LoginPrompt` for a person at the terminal."""
-
-    def required(self, login: LoginRequest) -> None:
-        print(sanitize(login.message), file=sys.stderr)
-
-    def ended(self, login: LoginRequest, error: str | None) -> None:
-        """Print nothing: an error ends the verb, which prints it."""
 
 
 async def _log_in(backend: FlyteBackend) -> int:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from flyte_sidecar._futures import resolve
 from flyte_sidecar.cli import logs, standard_streams, terminal
+from flyte_sidecar.cli.terminal_prompt import TerminalPrompt
 from flyte_sidecar.events.model import MAX_PAGE_LIMIT, Event, PendingQuery
 from flyte_sidecar.events.plain_text import sanitize
 from flyte_sidecar.events.service import EventService
@@ -57,7 +58,7 @@ def _write(lines: Iterable[bytes]) -> None:
 
 
 async def _pages(options: Options) -> AsyncIterator[list[Event]]:
-    backend = make_backend(options)
+    backend = make_backend(options, TerminalPrompt())
     service = EventService(backend)
     scope, cursor = service.scope(None, None, None), None
     try:

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flyte_sidecar._version import VERSION
 from flyte_sidecar.protocol.results import encode
@@ -19,6 +19,9 @@ from flyte_sidecar.server.client_prompt import ClientPrompt
 from flyte_sidecar.server.handlers import MethodHandlers
 from flyte_sidecar.server.settings import Options
 
+if TYPE_CHECKING:
+    from flyte_sidecar.backends.flyte import LoginPrompt
+
 logger = logging.getLogger(__name__)
 
 BACKEND_CLOSE_TIMEOUT = 2.0
@@ -26,13 +29,20 @@ BACKEND_CLOSE_TIMEOUT = 2.0
 
 
 class Sidecar:
-    """One connection. Requires a running event loop."""
+    """One connection. Requires a running event loop.
 
-    def __init__(self, options: Options) -> None:
+    Parameters
+    ----------
+    prompt
+        Shows logins to a person; None for the client.
+    """
+
+    def __init__(self, options: Options, prompt: LoginPrompt | None = None) -> None:
         self._backends = Backends(
             options,
             requests=lambda: self.connection.runner.tasks,
-            prompt=ClientPrompt(lambda method, params: self.connection.notify(method, params)),
+            prompt=prompt
+            or ClientPrompt(lambda method, params: self.connection.notify(method, params)),
         )
         self._methods = MethodHandlers(self._backends, VERSION)
         self.connection = Connection(

@@ -71,7 +71,8 @@ class Timing(Struct, frozen=True, kw_only=True):
     login_retry_interval
         How long requests fail at once after a login that a person did not finish.
     stored_login_interval
-        Interval between checks, while a person is asked, whether another process stored a login.
+        Interval between checks, while a person is asked, whether another process stored a login. So
+        long, a request waits for a person whom another process asks, before the log says so.
     device_poll_interval, device_slow_down
         Interval between checks whether a login on another device is finished, unless the identity
         provider asks for another, and how much it grows if the provider asks for that.

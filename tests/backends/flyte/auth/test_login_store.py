@@ -502,6 +502,15 @@ async def test_without_the_package_the_remedy_is_named(monkeypatch: pytest.Monke
     assert "pip install 'flyte-sidecar[flyte]'" in missing.failure
 
 
+async def test_deleting_without_the_package_reports_that_a_login_may_still_be_stored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    missing = store()
+    assert await missing.delete() == []
+    assert missing.failure is not None
+
+
 class BlockingKeyring(FailingKeyring):
     """A backend that waits, as for a dialog that nobody sees."""
 

@@ -70,6 +70,21 @@ def test_login_fails_if_other_processes_cannot_use_the_login(
 
 
 @pytest.mark.usefixtures("deployment")
+@pytest.mark.parametrize("verb", ["pending", "call", "watch"])
+def test_a_verb_that_needs_a_login_shows_only_that_whatever_is_logged(
+    verb: str, env: dict[str, str], flyte_sidecar: Run, tmp_path: Path
+) -> None:
+    arguments = {"call": ["events.pending"], "watch": ["--json"]}.get(verb, [])
+    log = tmp_path / "log"
+    denies = f"{env['BROWSER']} abort"
+    done = flyte_sidecar(verb, *arguments, "--log-file", str(log), BROWSER=denies)
+    assert (done.returncode, done.stdout) == (1, "")
+    shown, error = done.stderr.splitlines()
+    assert shown.startswith("To log in to ")
+    assert error.startswith("unauthenticated: ")
+
+
+@pytest.mark.usefixtures("deployment")
 def test_a_denied_login_fails(env: dict[str, str], flyte_sidecar: Run) -> None:
     done = flyte_sidecar("login", BROWSER=f"{env['BROWSER']} abort")
     assert (done.returncode, done.stdout) == (1, "")

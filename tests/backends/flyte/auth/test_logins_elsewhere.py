@@ -51,6 +51,22 @@ async def test_a_request_shows_no_login_while_another_process_does(
     assert person.required_logins == []
 
 
+async def test_a_request_that_waits_for_a_login_in_another_process_logs_why(
+    connect: Connect, deployment: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connect("DeviceFlow", WATCHFUL) as connection:
+        async with connection.store.lock("login", 0):
+            call = asyncio.ensure_future(connection.call())
+            while not caplog.messages:  # noqa: ASYNC110 - nothing else reports a line of a log
+                await asyncio.sleep(0.001)
+            await connection.keep("of-another-sidecar", None)
+        await call
+    assert caplog.messages == [
+        f"another process waits for a login at {deployment.endpoint}: finish it, or run "
+        "`flyte-sidecar login`"
+    ]
+
+
 async def test_a_keyring_that_fails_is_not_asked_again_while_a_person_is(
     connect: Connect, deployment: Server, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,7 +114,11 @@ async def _client_token(
     credentials: Credentials, discovery: Discovery, http: OAuthHttp
 ) -> Authorization:
     if credentials.client_id is None or credentials.client_secret is None:
-        raise RpcError("UNAUTHENTICATED", "ClientSecret requires `admin.clientId` and a secret")
+        message = (
+            "ClientSecret requires `admin.clientId` and a secret: set the variable that "
+            "`admin.clientSecretEnvVar` names, or `admin.clientSecretLocation`"
+        )
+        raise RpcError("UNAUTHENTICATED", message)
     tokens = await open_token_client(await discovery.config(), http)
     try:
         token = await tokens.client_credentials(

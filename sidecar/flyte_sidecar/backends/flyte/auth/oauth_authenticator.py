@@ -64,6 +64,7 @@ class OAuthAuthenticator:
         prompt: LoginPrompt,
         timing: Timing,
     ) -> None:
+        self._address = deployment.address
         self._by_device = deployment.credentials.auth_type == "DeviceFlow"
         self._discovery = discovery
         self._http = http
@@ -203,11 +204,22 @@ class OAuthAuthenticator:
             await stack.enter_async_context(self._store.lock("login", 0))
             return
         timeout = self._timing.login_timeout
+        loop = asyncio.get_running_loop()
+        notice = loop.call_later(self._timing.stored_login_interval, self._report_login_elsewhere)
         try:
             async with asyncio.timeout(timeout):
                 await stack.enter_async_context(self._store.lock("login", 2 * timeout))
         except TimeoutError:
             raise nobody_finished(timeout) from None
+        finally:
+            notice.cancel()
+
+    def _report_login_elsewhere(self) -> None:
+        """Log why a request waits although nothing is shown to its user."""
+        logger.warning(
+            "another process waits for a login at %s: finish it, or run `flyte-sidecar login`",
+            self._address,
+        )
 
     async def _log_in_here_or_elsewhere(
         self, rejected: Authorization | None, prompt: ReplaceablePrompt, *, explicit: bool

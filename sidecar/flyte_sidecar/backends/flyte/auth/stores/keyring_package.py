@@ -44,9 +44,7 @@ class KeyringPackage:
         try:
             import keyring
             from keyring.errors import KeyringLocked, NoKeyringError
-        except ImportError as error:
-            raise NoStore(missing_package(error).message) from None
-        except OSError as error:
+        except (ImportError, OSError) as error:
             raise StoreFailure(missing_package(error).message) from None
         try:
             with _own_prints_to_stderr():
