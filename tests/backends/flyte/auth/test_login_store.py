@@ -418,7 +418,10 @@ class FailingKeyring(keyring.backend.KeyringBackend):
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (keyring.errors.NoKeyringError("s3cret"), "no keyring is available"),
+        (
+            keyring.errors.NoKeyringError("s3cret"),
+            "no keyring is available (`pip install keyrings.alt` adds one in a file)",
+        ),
         (keyring.errors.KeyringLocked("s3cret"), "the keyring is locked"),
         (
             keyring.errors.InitError("s3cret"),

@@ -54,7 +54,9 @@ def test_login_fails_if_other_processes_cannot_use_the_login(
     deployment: Server, flyte_sidecar: Run
 ) -> None:
     reasons = {
-        "no keyring is available": {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"},
+        "no keyring is available (`pip install keyrings.alt` adds one in a file)": {
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"
+        },
         "the keyring (null Keyring) stores nothing": {
             "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"
         },

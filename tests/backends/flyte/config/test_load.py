@@ -196,6 +196,16 @@ def test_a_secret_must_be_text(key: str, file: Path, load_config: Load, tmp_path
     assert "s3cret" not in str(raised.value).replace(str(tmp_path / "secret"), "")
 
 
+def test_a_secret_in_a_variable_that_is_not_set_is_reported(file: Path, load_config: Load) -> None:
+    file.write_text("admin:\n  endpoint: h\n  clientSecretEnvVar: S\n")
+    config = load_config({})
+    assert config.deployment.credentials.auth_type == "Pkce"
+    assert config.skipped == (
+        f"{file}, line 3: `admin.clientSecretEnvVar` names S, which is not set",
+    )
+    assert load_config({"S": "s3cret"}).skipped == ()
+
+
 def test_blank_variables_are_not_set(file: Path, load_config: Load) -> None:
     file.write_text(FULL)
     blank = dict.fromkeys((variable for key in ALL for variable in key.variables), " ")

@@ -44,7 +44,8 @@ def load_credentials(
     if api_key is not None:
         client_id, secret = api_key.client_id_value, api_key.client_secret_value
     else:
-        client_id, secret = sources.read(keys.CLIENT_ID), _client_secret(rules, environment)
+        client_id = sources.read(keys.CLIENT_ID)
+        secret = _client_secret(sources, rules, environment)
     if secret is not None:
         auth_type = Value("ClientSecret", keys.AUTH_TYPE.path, secret.source)
     else:
@@ -78,7 +79,7 @@ def _headers(environment: Mapping[str, str]) -> Value[Secret[str]] | None:
 
 
 def _client_secret(
-    rules: CredentialRules, environment: Mapping[str, str]
+    sources: Sources, rules: CredentialRules, environment: Mapping[str, str]
 ) -> Value[Secret[str]] | None:
     """Return the secret in the variable, or else in the file, that the config names."""
     variable = rules.read(keys.CLIENT_SECRET_VARIABLE)
@@ -91,6 +92,10 @@ def _client_secret(
         return Value(Secret(secret), "client secret", f"{variable.value} ({variable.source})")
     file = rules.permit(rules.read(keys.CLIENT_SECRET_FILE))
     if file is None:
+        if variable is not None and not secret:
+            sources.skipped.append(
+                str(variable.invalid(f"names {variable.value}, which is not set"))
+            )
         return None
     try:
         content = read_regular(file.value, MAX_SECRET_BYTES)

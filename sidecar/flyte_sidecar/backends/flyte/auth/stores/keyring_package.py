@@ -15,6 +15,8 @@ from flyte_sidecar.backends.flyte.rpc.http_errors import missing_package
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
+NO_KEYRING = "no keyring is available (`pip install keyrings.alt` adds one in a file)"
+
 
 class KeyringPackage:
     """A `PasswordStore` in the backend that the `keyring` package selects."""
@@ -52,7 +54,7 @@ class KeyringPackage:
                 self.name = f"the keyring ({backend.name})"
                 yield backend
         except NoKeyringError:
-            raise NoStore("no keyring is available") from None
+            raise NoStore(NO_KEYRING) from None
         except KeyringLocked:
             raise StoreFailure("the keyring is locked") from None
         except BaseException as error:  # SystemExit, or a panic of a backend in Rust
