@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyte_sidecar.backends.flyte import FlyteBackend
+from flyte_sidecar.backends.flyte import FlyteBackend, endpoint
 from flyte_sidecar.cli.arguments import parse
+from flyte_sidecar.lsp.settings import Settings
+from flyte_sidecar.server import settings
 from flyte_sidecar.server.backends import Backends
 from flyte_sidecar.server.client_prompt import ClientPrompt
 from flyte_sidecar.server.settings import Options, backend_arguments
@@ -94,3 +97,10 @@ async def test_the_command_for_a_shell_names_the_config_file_that_was_found(
         *("flyte-sidecar", "--backend", "flyte", "--config", str(file)),
     ]
     await asyncio.wait_for(backends.close(), 60)
+
+
+def test_options_and_editors_can_select_every_transport_of_a_deployment() -> None:
+    transports = get_args(endpoint.Transport)
+    assert get_args(settings.Transport) == transports
+    of_editors, _ = get_args(get_type_hints(Settings)["transport"])
+    assert get_args(of_editors) == transports

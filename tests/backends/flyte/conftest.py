@@ -3,10 +3,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import trustme
 
 from flyte_sidecar.backends.flyte.timing import Timing
 from tests.contract.flyte import FAST, FlyteHarness
 from tests.contract.harness import BackendClient
+
+
+@pytest.fixture(scope="session")
+def ca() -> trustme.CA:
+    """A certificate authority that no system trusts."""
+    return trustme.CA()
 
 
 @pytest.fixture

@@ -50,11 +50,6 @@ REFUSED = "failed to connect to all addresses; last error: UNKNOWN: ipv4:10.0.0.
 HTML = response(b"<html>", "text/html", "405 Method Not Allowed")
 
 
-@pytest.fixture(scope="module")
-def ca() -> trustme.CA:
-    return trustme.CA()
-
-
 @pytest.fixture
 def flyte() -> Iterator[FlyteHarness]:
     with FlyteHarness(CONNECT) as flyte:

@@ -30,11 +30,6 @@ LIST_RUNS = RpcMethod("ListRuns", ListRunsRequest, ListRunsResponse)
 GET = '{"runName": "r1", "name": "approve"}'
 
 
-@pytest.fixture(scope="module")
-def ca() -> trustme.CA:
-    return trustme.CA()
-
-
 @pytest.fixture
 def ca_file(ca: trustme.CA, tmp_path: Path) -> Path:
     path = tmp_path / "ca.pem"
