@@ -20,8 +20,9 @@ from flyte_sidecar.backends.flyte.auth.interactive.prompt import LoginRequest
 from flyte_sidecar.backends.flyte.auth.login_store import LoginStore
 from flyte_sidecar.backends.flyte.credentials import Credentials, Secret
 from flyte_sidecar.backends.flyte.endpoint import Deployment
+from flyte_sidecar.backends.flyte.rpc.http_client import HttpClient
 from flyte_sidecar.backends.flyte.rpc.open_transport import open_transport
-from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcMethod
+from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcMethod, RpcTransport
 from flyte_sidecar.backends.flyte.timing import Timing
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.flyte import FAST
@@ -91,12 +92,22 @@ class Person:
 
 
 class Connection(msgspec.Struct):
-    """A connection to a deployment, with everything that logs in."""
+    """A connection to a deployment, with everything that logs in.
+
+    Attributes
+    ----------
+    http
+        Sends the requests to the provider.
+    unauthenticated
+        Sends calls without a login.
+    """
 
     deployment: Deployment
     transport: AuthenticatedTransport
     authenticator: Authenticator
     store: LoginStore
+    http: HttpClient
+    unauthenticated: RpcTransport
 
     async def call(self) -> ListRunsResponse:
         """Call the deployment."""
@@ -146,7 +157,7 @@ class Connect:
         assert authenticator is not None
         authenticated = AuthenticatedTransport(transport, authenticator)
         try:
-            yield Connection(deployment, authenticated, authenticator, store)
+            yield Connection(deployment, authenticated, authenticator, store, http, transport)
         finally:
             await authenticated.close()
             await http.close()

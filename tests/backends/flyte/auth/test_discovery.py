@@ -28,7 +28,7 @@ def metadata(**changes: str) -> GetOAuth2MetadataResponse:
 
 async def discover(connect: Connect, scopes: tuple[str, ...] = ()) -> OAuthConfig:
     async with connect() as connection:
-        discovery = Discovery(connection.transport._transport, scopes)
+        discovery = Discovery(connection.unauthenticated, scopes)
         found = await discovery.config()
         assert await discovery.config() is found
         return found
@@ -36,7 +36,7 @@ async def discover(connect: Connect, scopes: tuple[str, ...] = ()) -> OAuthConfi
 
 async def header(connect: Connect) -> str:
     async with connect() as connection:
-        return await Discovery(connection.transport._transport, ()).header()
+        return await Discovery(connection.unauthenticated, ()).header()
 
 
 async def failure(connect: Connect) -> RpcError:
@@ -85,7 +85,7 @@ async def test_everything_is_discovered_with_two_calls(
     server.auth.metadata = metadata()
     called: list[str] = []
     async with connect() as connection:
-        transport = connection.transport._transport
+        transport = connection.unauthenticated
         call = transport.call
 
         async def count(rpc: Any, *arguments: Any) -> Any:
@@ -159,7 +159,7 @@ async def test_the_header_is_needed_only_from_a_deployment_that_responds(
 ) -> None:
     server.auth.client = None
     async with connect() as connection:
-        discovery = Discovery(connection.transport._transport, ())
+        discovery = Discovery(connection.unauthenticated, ())
         assert await discovery.header() == "authorization"
         server.stop()
         with pytest.raises(RpcError) as caught:

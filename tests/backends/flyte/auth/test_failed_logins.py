@@ -21,7 +21,7 @@ def change_responses(
     connection: Connection, monkeypatch: pytest.MonkeyPatch, change: Change
 ) -> None:
     """Change what the connection receives from the provider."""
-    http = connection.authenticator._http  # type: ignore[attr-defined]
+    http = connection.http
     post = http.post
 
     async def changed(*arguments: Any, **how: Any) -> HttpResponse:

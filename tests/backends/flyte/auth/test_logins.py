@@ -330,12 +330,16 @@ async def test_a_refused_refresh_token_is_not_sent_again(
 
 
 async def test_a_login_stored_during_a_refused_refresh_is_used(
-    connect: Connect, deployment: Server, provider: Provider, rejected: Rejected
+    connect: Connect,
+    deployment: Server,
+    provider: Provider,
+    rejected: Rejected,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rejected.add("old")
     async with connect() as connection:
         await connection.keep("old", "consumed")
-        post = connection.authenticator._http.post  # type: ignore[attr-defined]
+        post = connection.http.post
 
         async def post_late(*args: object, **how: object) -> object:
             """Respond after the flyte command has stored another login."""
@@ -343,7 +347,7 @@ async def test_a_login_stored_during_a_refused_refresh_is_used(
             await connection.keep("new", "other")
             return response
 
-        connection.authenticator._http.post = post_late  # type: ignore[attr-defined]
+        monkeypatch.setattr(connection.http, "post", post_late)
         with without_login():
             await connection.call()
     assert deployment.requests[-1][2]["authorization"] == "Bearer new"
@@ -381,7 +385,7 @@ async def test_a_login_that_could_not_be_started_is_started_by_the_next_request(
 
     async with connect("DeviceFlow") as connection:
         with monkeypatch.context() as patch:
-            patch.setattr(connection.authenticator._http, "post", fail)  # type: ignore[attr-defined]
+            patch.setattr(connection.http, "post", fail)
             assert (await failure(connection)).message == "offline"
         await connection.call()
     assert len(person.required_logins) == 1
@@ -679,7 +683,7 @@ async def test_rotated_tokens_are_stored_although_the_requests_are_cancelled(
         access, _ = await log_in(connection, provider, person)
         rejected.add(access)
         asked, proceed = asyncio.Event(), asyncio.Event()
-        http = connection.authenticator._http  # type: ignore[attr-defined]
+        http = connection.http
         post = http.post
 
         async def post_slowly(*arguments: Any, **how: Any) -> Any:

@@ -34,7 +34,7 @@ async def test_who_asks_for_a_login_does_not_wait_for_one_that_another_process_s
     connect: Connect, deployment: Server, provider: Provider, person: Person
 ) -> None:
     async with connect("DeviceFlow") as connection, connection.store.lock("login", 0):
-        await connection.authenticator.login()  # type: ignore[attr-defined]
+        await connection.authenticator.login()
         assert len(provider.issued) == 1
 
 
