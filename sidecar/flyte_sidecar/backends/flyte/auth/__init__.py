@@ -1,6 +1,6 @@
 """Logins: the headers that authenticate requests, and how they are obtained and renewed.
 
-authorization            headers of a request; what the transport needs of an authenticator
+authorization            headers of a request, tokens of a login, what supplies them
 authenticated_transport  adds the headers to calls; renews them when the server rejects them
 authenticator            makes the authenticator of a deployment, by its configuration
 unattended               headers from a command, the environment or a client secret
@@ -14,5 +14,5 @@ commands                 runs the commands that print tokens or headers
 login_store              the login that the `flyte` command stored
 stores                   the places where it can be stored
 login_locks              locks between the sidecars of a user
-shared_task              one task at a time, whose result concurrent callers share
+shared_task              tasks whose result callers share, or that outlive their callers
 """
