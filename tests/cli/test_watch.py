@@ -321,6 +321,8 @@ class Backend:
     async def close(self):
         pass
 
+    settle = close
+
 flyte_sidecar.server.backends.make_backend = lambda *_: Backend()
 sys.exit(main(["watch", *sys.argv[1:]]))
 """
