@@ -18,6 +18,8 @@ from flyte_sidecar.rpc.memory_transport import MemoryTransport
 from flyte_sidecar.server.serve import Sidecar
 from flyte_sidecar.server.settings import Options
 
+REQUEST_ID = 1
+
 
 class Response(Struct):
     """The response to the request."""
@@ -30,7 +32,13 @@ class _Request(Struct):
     method: str
     params: Raw
     jsonrpc: str = "2.0"
-    id: int = 1
+    id: int = REQUEST_ID
+
+
+class _Notification(Struct):
+    method: str
+    params: Raw
+    jsonrpc: str = "2.0"
 
 
 class _Method(Struct):
@@ -55,6 +63,12 @@ class InProcessClient:
     def request(self, method: str, params: Raw) -> None:
         """Send the request."""
         message = json.encode(_Request(method, params))
+        self.connection.data_received(HeaderDecoder.frame(message))
+
+    def cancel(self) -> None:
+        """Cancel the request; after its response, this has no effect."""
+        params = Raw(json.encode({"id": REQUEST_ID}))
+        message = json.encode(_Notification("$/cancelRequest", params))
         self.connection.data_received(HeaderDecoder.frame(message))
 
     async def receive(self) -> bytes | Response:
@@ -95,6 +109,7 @@ async def in_process_client(options: Options) -> AsyncIterator[InProcessClient]:
     try:
         yield client
     finally:
+        client.cancel()  # otherwise, its end is waited for: of a login by a person, for instance
         client.transport.discard()
         client.connection.eof_received()
         await sidecar.ended()

@@ -19,6 +19,16 @@ from tests.fake_runservice.server import Server
 from tests.oidc_provider.provider import CLIENT_SECRET, SECRET_CLIENT, Provider
 
 PLACE = "the keyring (file PlaintextKeyring)"
+WITHOUT_DRAIN_TIMEOUT = """
+import sys
+from flyte_sidecar.cli.main import main
+from flyte_sidecar.rpc import shutdown
+
+shutdown.DRAIN_TIMEOUT = 3600
+sys.exit(main(sys.argv[1:]))
+"""
+"""The command, which waits for all requests at its end."""
+
 SIDECARS = 20
 EXPIRIES = 3
 
@@ -97,9 +107,12 @@ def test_a_denied_login_fails(env: dict[str, str], flyte_sidecar: Run) -> None:
 
 
 @pytest.mark.usefixtures("deployment")
-def test_ctrl_c_ends_a_login(env: dict[str, str], home: Path, provider: Provider) -> None:
+@pytest.mark.parametrize("verb", [["login"], ["pending"], ["call", "events.pending"], ["watch"]])
+def test_ctrl_c_ends_a_login(
+    verb: list[str], env: dict[str, str], home: Path, provider: Provider
+) -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "flyte_sidecar", "login"],
+        [sys.executable, "-c", WITHOUT_DRAIN_TIMEOUT, *verb],
         env={**env, "BROWSER": "true"},
         cwd=home,
         stdout=subprocess.PIPE,
