@@ -46,7 +46,9 @@ async def test_an_editor_that_selects_flyte_uses_the_config_file(
     (tmp_path / "config.yaml").write_text("admin: {endpoint: file.example}\ntask: {project: p}\n")
     monkeypatch.chdir(tmp_path)
     backends = Backends(
-        Options(store=str(tmp_path / "events.db")), lambda: [], ClientPrompt(lambda *_: None)
+        Options(store=str(tmp_path / "events.db")),
+        lambda: [],
+        ClientPrompt(lambda *_: None, lambda _: None),
     )
     backends.select({"backend": "flyte"})
     assert backends.service.backend.endpoint == "file.example:443"
@@ -70,7 +72,9 @@ async def test_an_editor_can_name_the_config_file(
     (tmp_path / "work" / "config.yaml").write_text(command)
     monkeypatch.chdir(tmp_path / "work")
     backends = Backends(
-        Options(store=str(tmp_path / "events.db")), lambda: [], ClientPrompt(lambda *_: None)
+        Options(store=str(tmp_path / "events.db")),
+        lambda: [],
+        ClientPrompt(lambda *_: None, lambda _: None),
     )
     with pytest.raises(ValueError, match="is not accepted in a file that was only found"):
         backends.select({"backend": "flyte"})
@@ -91,7 +95,9 @@ async def test_the_command_for_a_shell_names_the_config_file_that_was_found(
     file.write_text("admin: {endpoint: h.example}\n")
     monkeypatch.chdir(tmp_path)
     backends = Backends(
-        Options(backend="flyte", store=""), lambda: [], ClientPrompt(lambda *_: None)
+        Options(backend="flyte", store=""),
+        lambda: [],
+        ClientPrompt(lambda *_: None, lambda _: None),
     )
     assert backends.shell_command == [
         *("flyte-sidecar", "--backend", "flyte", "--config", str(file)),

@@ -34,7 +34,7 @@ class TaskRunner:
     respond
         Called once per request with its outcome: a result or a SidecarError.
     finished
-        Called when a task has ended.
+        Called when more requests may be read: a task has ended, or a login is shown.
 
     Attributes
     ----------
@@ -63,6 +63,7 @@ class TaskRunner:
         self._writes = ConcurrencyLimit(MIN_RESULT_BYTES)
         self._unfinished = 0
         self._unfinished_bytes = 0
+        self._logins = 0
         self._wait_bytes = 0
 
     @property
@@ -111,6 +112,15 @@ class TaskRunner:
         self._reads.resume()
         self._writes.resume()
 
+    def count_logins(self, by: int) -> None:
+        """Count the logins that a person must finish, for which all requests may have to wait.
+
+        Meanwhile more requests are read: a cancellation or `shutdown` may follow them.
+        """
+        self._logins += by
+        self._update_room()
+        self._on_finished()
+
     def _time_out(self, pending: PendingRequest, timeout: float) -> None:
         reason = DeadlineExceeded(f"timeoutSeconds has passed: {timeout:g}")
         self.complete(pending, reason)
@@ -144,9 +154,11 @@ class TaskRunner:
         else:
             self._unfinished += by
             self._unfinished_bytes += by * size
-            self.has_room = (
-                self._unfinished < MAX_UNFINISHED and self._unfinished_bytes < MAX_REQUEST_BYTES
-            )
+            self._update_room()
+
+    def _update_room(self) -> None:
+        maximum = MAX_WAITS if self._logins else MAX_UNFINISHED
+        self.has_room = self._unfinished < maximum and self._unfinished_bytes < MAX_REQUEST_BYTES
 
     def _unexpected(self) -> SidecarError:
         """Return the error of a task that was cancelled for no recorded reason."""

@@ -37,10 +37,13 @@ class ClientPrompt:
     ----------
     notify
         Sends a notification: its method and params.
+    count
+        Called with 1 when a login is shown, and with -1 when it has ended.
     """
 
-    def __init__(self, notify: Callable[[str, object], None]) -> None:
+    def __init__(self, notify: Callable[[str, object], None], count: Callable[[int], None]) -> None:
         self._notify = notify
+        self._count = count
 
     def required(self, login: LoginRequest) -> None:
         logger.warning("%s", login.message)
@@ -52,8 +55,10 @@ class ClientPrompt:
         )
         self._notify(methods.AUTH_REQUIRED.name, required)
         self._notify(SHOW_MESSAGE, ShowMessageParams(INFO, login.message))
+        self._count(1)
 
     def ended(self, login: LoginRequest, error: str | None) -> None:
+        self._count(-1)
         self._notify(methods.AUTH_ENDED.name, results.AuthEnded(url=login.url, error=error))
         if error is not None:
             logger.warning("%s", error)

@@ -42,7 +42,10 @@ class Sidecar:
             options,
             requests=lambda: self.connection.runner.tasks,
             prompt=prompt
-            or ClientPrompt(lambda method, params: self.connection.notify(method, params)),
+            or ClientPrompt(
+                lambda method, params: self.connection.notify(method, params),
+                lambda by: self.connection.runner.count_logins(by),
+            ),
         )
         self._methods = MethodHandlers(self._backends, VERSION)
         self.connection = Connection(

@@ -15,10 +15,11 @@ from typing import Any
 import keyring
 import pytest
 
+from flyte_sidecar.rpc.task_runner import MAX_UNFINISHED
 from tests.backends.flyte.auth.conftest import stored_tokens
 from tests.backends.flyte.auth.connection import Person, Rejected
 from tests.conftest import TEST_TIMEOUT
-from tests.e2e.process import COMMAND, Process, kind
+from tests.e2e.process import COMMAND, Process, by_id, kind, request
 from tests.fake_runservice.server import Server
 from tests.oidc_provider import person as person_program
 from tests.oidc_provider.provider import Provider
@@ -170,6 +171,20 @@ def test_a_cancelled_request_ends_the_login(start: Start) -> None:
     [ended] = [answer for answer in received if answer.get("method") == "sidecar.authEnded"]
     assert ended["params"]["url"] == login["url"]
     assert ended["params"]["error"]
+
+
+@pytest.mark.usefixtures("by_link")
+def test_what_follows_many_requests_is_read_while_they_wait_for_a_login(start: Start) -> None:
+    sidecar = start()
+    ids = range(MAX_UNFINISHED + 50)
+    sidecar.send(*(request(number, "events.pending") for number in ids))
+    login_of(sidecar)
+    sidecar.send(request("end", "shutdown"), {"jsonrpc": "2.0", "method": "exit"})
+    received = sidecar.read_all()
+    assert sidecar.status() == 0
+    expected = {**dict.fromkeys(ids, "shutting_down"), "end": "result"}
+    assert by_id(answer for answer in received if "id" in answer) == expected
+    assert [answer.get("method") for answer in received].count("sidecar.authEnded") == 1
 
 
 @pytest.mark.usefixtures("by_link")
