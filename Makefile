@@ -93,7 +93,7 @@ $(LOWEST)/.dev: $(VENV)/.dev pyproject.toml
 	$(BIN)/python -m venv $(LOWEST)
 	sed -n '/^dependencies\|^flyte = /,/^]/s/^ *"\(.*\)>=\(.*\)",/\1==\2/p' pyproject.toml >$(LOWEST)/versions
 	$(LOWEST)/bin/$(PIP_INSTALL) --upgrade 'pip>=25.1'
-	$(LOWEST)/bin/$(PIP_INSTALL) --constraint $(LOWEST)/versions --editable '.[flyte]' --group dev
+	$(LOWEST)/bin/$(PIP_INSTALL) --no-compile --constraint $(LOWEST)/versions --editable '.[flyte]' --group dev
 	@touch $@
 
 # A release between the lowest and the newest.
