@@ -68,6 +68,8 @@ class Timing(Struct, frozen=True, kw_only=True):
         Interval between checks whether a watched run exists.
     login_timeout
         Time for a person to finish a login.
+    login_linger
+        How long a login is still shown after the last request that waits for it was cancelled.
     login_retry_interval
         How long requests fail at once after a login that a person did not finish.
     stored_login_interval
@@ -105,6 +107,7 @@ class Timing(Struct, frozen=True, kw_only=True):
     runs_per_second: float = 100.0
     unknown_run_interval: float = 5.0
     login_timeout: float = 300.0
+    login_linger: float = 30.0
     login_retry_interval: float = 60.0
     stored_login_interval: float = 5.0
     device_poll_interval: float = 5.0

@@ -31,8 +31,8 @@ from tests.oidc_provider.person import visit
 LIST_RUNS = RpcMethod("ListRuns", ListRunsRequest, ListRunsResponse)
 CALL_TIMEOUT = 60.0
 
-QUICK = replace(FAST, device_poll_interval=0.05, device_slow_down=0.05)
-"""Short intervals between checks of a login on another device."""
+QUICK = replace(FAST, device_poll_interval=0.05, device_slow_down=0.05, login_linger=0.0)
+"""Short intervals between checks of a login on another device, and before an unused one ends."""
 
 
 def wait_for_file(file: Path) -> None:

@@ -161,16 +161,29 @@ def test_a_denied_login_fails_the_request_and_is_reported(start: Start, person: 
 
 
 @pytest.mark.usefixtures("by_link")
-def test_a_cancelled_request_ends_the_login(start: Start) -> None:
+def test_a_client_that_cancels_and_retries_shows_one_login(start: Start, person: Person) -> None:
     sidecar = start()
     sidecar.request(1, "events.pending")
     login = login_of(sidecar)
     sidecar.send({"jsonrpc": "2.0", "method": "$/cancelRequest", "params": {"id": 1}})
-    received = sidecar.answers(3)
-    assert [kind(answer) for answer in received if "id" in answer] == ["request_cancelled"]
-    [ended] = [answer for answer in received if answer.get("method") == "sidecar.authEnded"]
-    assert ended["params"]["url"] == login["url"]
-    assert ended["params"]["error"]
+    assert kind(sidecar.answer()) == "request_cancelled"
+    sidecar.request(2, "events.pending")
+    person.logs_in(login["url"])
+    ended, answer = sidecar.answers(2)
+    assert ended["params"] == {"url": login["url"], "error": None}
+    assert kind(answer) == "result"
+
+
+@pytest.mark.usefixtures("by_link")
+def test_the_end_of_the_client_ends_the_login(start: Start) -> None:
+    sidecar = start()
+    sidecar.request(1, "events.pending")
+    login = login_of(sidecar)
+    sidecar.send({"jsonrpc": "2.0", "id": 2, "method": "shutdown"})
+    received = sidecar.answers(4)
+    [ended] = [each["params"] for each in received if each.get("method") == "sidecar.authEnded"]
+    assert ended["url"] == login["url"]
+    assert ended["error"]
 
 
 @pytest.mark.usefixtures("by_link")

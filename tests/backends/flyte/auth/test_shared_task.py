@@ -18,6 +18,7 @@ class Work:
         self.cancelled = 0
         self.release = asyncio.Event()
         self.end = asyncio.Event()
+        self.ended = asyncio.Event()
         self.error: RpcError | None = None
 
     async def __call__(self) -> int:
@@ -28,6 +29,7 @@ class Work:
         except asyncio.CancelledError:
             await self.end.wait()
             self.cancelled += 1
+            self.ended.set()
             raise
         if self.error is not None:
             raise self.error
@@ -78,8 +80,8 @@ async def test_the_task_ends_with_its_last_caller() -> None:
     assert work.cancelled == 1
 
 
-async def test_a_detached_task_goes_on_without_callers() -> None:
-    shared, work = SharedTask[int](detached=True), Work()
+async def test_a_task_can_go_on_without_callers() -> None:
+    shared, work = SharedTask[int](linger=None), Work()
     [first] = await begin(shared, work, 1)
     first.cancel()
     await asyncio.wait([first])
@@ -89,8 +91,31 @@ async def test_a_detached_task_goes_on_without_callers() -> None:
     assert await second == 1
 
 
+async def test_a_task_is_cancelled_some_time_after_its_last_caller() -> None:
+    shared, work = SharedTask[int](linger=0.01), Work()
+    work.end.set()
+    [first] = await begin(shared, work, 1)
+    first.cancel()
+    await work.ended.wait()
+    work.release.set()
+    assert await shared.join(work) == 2
+
+
+async def test_a_caller_that_joins_in_time_keeps_the_task() -> None:
+    shared, work = SharedTask[int](linger=0.01), Work()
+    [first] = await begin(shared, work, 1)
+    first.cancel()
+    await asyncio.wait([first])
+    passed = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.01, passed.set)
+    second = asyncio.create_task(shared.join(work))
+    await passed.wait()
+    work.release.set()
+    assert await second == 1
+
+
 async def test_the_callers_of_a_closed_task_fail() -> None:
-    shared, work = SharedTask[int](detached=True), Work()
+    shared, work = SharedTask[int](linger=None), Work()
     work.end.set()
     [caller] = await begin(shared, work, 1)
     await shared.close()

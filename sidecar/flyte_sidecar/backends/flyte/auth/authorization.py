@@ -45,7 +45,7 @@ class Authenticator(Protocol):
 
         Concurrent calls share one renewal. If a person has to log in, waits for them, unless the
         request may not ask (`interactive.prompt`). When all who wait are cancelled, so is the
-        login; a renewal without a person goes on, so that no rotated token is lost.
+        login soon after; a renewal without a person goes on, so that no rotated token is lost.
         """
 
     async def login(self) -> None:

@@ -81,8 +81,9 @@ class OAuthAuthenticator:
         self._failure: tuple[float, RpcError] | None = None
         self._asked: Authorization | None = None
         self._loading: SharedTask[None] = SharedTask()
-        self._renewing: SharedTask[Authorization | None] = SharedTask(detached=True)
-        self._asking: SharedTask[Authorization] = SharedTask()
+        self._renewing: SharedTask[Authorization | None] = SharedTask(linger=None)
+        # A client that retries after a short timeout must not cancel and show it each time.
+        self._asking: SharedTask[Authorization] = SharedTask(linger=timing.login_linger)
         # The provider may accept the old tokens no more, so that nobody must interrupt these.
         self._storing = KeptTasks()
 

@@ -36,15 +36,17 @@ class SharedTask(Generic[T]):
 
     Parameters
     ----------
-    detached
-        Whether the task goes on when all its callers have been cancelled.
+    linger
+        How long the task goes on when all its callers have been cancelled, in seconds; None: to its
+        end.
     """
 
-    def __init__(self, *, detached: bool = False) -> None:
-        self._detached = detached
+    def __init__(self, *, linger: float | None = 0.0) -> None:
+        self._linger = linger
         self._closed = False
         self._task: asyncio.Task[T] | None = None
         self._callers = 0
+        self._timer: asyncio.TimerHandle | None = None
 
     async def join(self, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Return the result of the running task; start it if there is none.
@@ -63,6 +65,8 @@ class SharedTask(Generic[T]):
             self._task.add_done_callback(self._end)
         task = self._task
         self._callers += 1
+        if self._timer is not None:
+            self._timer.cancel()
         try:
             return await asyncio.shield(task)
         except RpcError as error:
@@ -75,8 +79,12 @@ class SharedTask(Generic[T]):
             raise ConnectionClosed() from None
         finally:
             self._callers -= 1
-            if self._callers == 0 and not self._detached:
-                task.cancel()
+            if self._callers == 0 and self._linger is not None:
+                if self._linger > 0:
+                    loop = asyncio.get_running_loop()
+                    self._timer = loop.call_later(self._linger, task.cancel)
+                else:
+                    task.cancel()
 
     async def close(self) -> None:
         """Cancel the task, wait for its end, and start no other."""
