@@ -18,7 +18,6 @@ not_under_coverage = pytest.mark.skipif(
 
 HEAVY = {
     "certifi",
-    "configparser",
     "cryptography",
     "filelock",
     "flyteidl2",
@@ -37,7 +36,16 @@ HEAVY = {
     "jsonschema",
 }
 
-UNUSED = {"bz2", "getpass", "lzma", "shutil", "termios", "typing_extensions", "yaml"}
+UNUSED = {
+    "bz2",
+    "configparser",
+    "getpass",
+    "lzma",
+    "shutil",
+    "termios",
+    "typing_extensions",
+    "yaml",
+}
 """Light modules that no read needs, and that take milliseconds together."""
 
 REPORT_MODULES = """
