@@ -16,7 +16,7 @@ from urllib.request import HTTPCookieProcessor, HTTPSHandler, ProxyHandler, buil
 
 MAX_FORMS = 10
 
-ACCOUNT = {"login": "maria", "password": "any"}
+ACCOUNT = {"login": "user", "password": "any"}
 """What is typed into the fields of that name."""
 
 

@@ -54,6 +54,9 @@ _INVALID_VALUE = re.compile(r"\binvalid \w+ (syntax|byte sequence|value)|out of 
 _ROW_NOT_READ = "failed to get "
 """What the backend reports with NOT_FOUND if it failed to read a row from its database."""
 
+OVER_CONNECT = "; over Connect: "
+"""Separates the failure of gRPC from that of Connect, if both were tried."""
+
 TLS_HANDSHAKE_FAILED = "TLS handshake failed"
 NOT_PINNED = "not the pinned certificate"
 
@@ -158,6 +161,8 @@ def as_error(error: RpcError, address: str) -> SidecarError:
             "; the server does not respond with gRPC: the endpoint may be that of a web console"
             " instead of the API, or of an ingress that does not pass gRPC"
         )
+        if OVER_CONNECT not in message:
+            message += "; for such an ingress, set the option transport to auto"
     outcome = _outcome(error)
     data = {"grpcStatus": status, **outcome}
     if status == "UNAVAILABLE":

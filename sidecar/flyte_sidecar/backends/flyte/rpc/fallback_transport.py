@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 
 from flyte_sidecar.backends.flyte.rpc.connect_errors import WebPage, error_of, is_connect
 from flyte_sidecar.backends.flyte.rpc.connect_transport import ConnectTransport
+from flyte_sidecar.backends.flyte.rpc.error_translation import OVER_CONNECT
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import (
     Metadata,
     Protocol,
@@ -147,7 +148,7 @@ class FallbackTransport:
             return True
         if isinstance(failure, WebPage) or failure.status in _NOT_AUTHENTICATED:
             raise RpcError(failure.status, failure.message) from None
-        message = f"{error.message}; over Connect: {failure.message}"
+        message = f"{error.message}{OVER_CONNECT}{failure.message}"
         raise RpcError(error.status, message) from None
 
     async def _probe(self, metadata: Metadata) -> RpcError | None:
