@@ -179,8 +179,8 @@ def test_the_end_of_the_client_ends_the_login(start: Start) -> None:
     sidecar = start()
     sidecar.request(1, "events.pending")
     login = login_of(sidecar)
-    sidecar.send({"jsonrpc": "2.0", "id": 2, "method": "shutdown"})
-    received = sidecar.answers(4)
+    sidecar.popen.terminate()
+    received = sidecar.read_all()
     [ended] = [each["params"] for each in received if each.get("method") == "sidecar.authEnded"]
     assert ended["url"] == login["url"]
     assert ended["error"]
