@@ -48,7 +48,7 @@ async def test_an_editor_that_selects_flyte_uses_the_config_file(
     backends = Backends(
         Options(store=str(tmp_path / "events.db")),
         lambda: [],
-        ClientPrompt(lambda *_: None, lambda _: None),
+        lambda: ClientPrompt(lambda *_: None, lambda _: None),
     )
     backends.select({"backend": "flyte"})
     assert backends.service.backend.endpoint == "file.example:443"
@@ -74,7 +74,7 @@ async def test_an_editor_can_name_the_config_file(
     backends = Backends(
         Options(store=str(tmp_path / "events.db")),
         lambda: [],
-        ClientPrompt(lambda *_: None, lambda _: None),
+        lambda: ClientPrompt(lambda *_: None, lambda _: None),
     )
     with pytest.raises(ValueError, match="is not accepted in a file that was only found"):
         backends.select({"backend": "flyte"})
@@ -97,7 +97,7 @@ async def test_the_command_for_a_shell_names_the_config_file_that_was_found(
     backends = Backends(
         Options(backend="flyte", store=""),
         lambda: [],
-        ClientPrompt(lambda *_: None, lambda _: None),
+        lambda: ClientPrompt(lambda *_: None, lambda _: None),
     )
     assert backends.shell_command == [
         *("flyte-sidecar", "--backend", "flyte", "--config", str(file)),

@@ -104,7 +104,7 @@ def fail(error: Error) -> int:
 @asynccontextmanager
 async def in_process_client(options: Options) -> AsyncIterator[InProcessClient]:
     """Start a sidecar, and end it with the block."""
-    sidecar = Sidecar(options, TerminalPrompt())
+    sidecar = Sidecar(options, TerminalPrompt)
     client = InProcessClient(sidecar)
     try:
         yield client

@@ -23,7 +23,7 @@ def login(options: Options) -> int:
         If the login fails, or the deployment cannot be reached.
     """
     logs.set_up(options.log_level, options.log_file)
-    backend = make_backend(options, TerminalPrompt())
+    backend = make_backend(options, TerminalPrompt)
     assert isinstance(backend, FlyteBackend)
     return asyncio.run(_log_in(backend))
 

@@ -58,7 +58,7 @@ def _write(lines: Iterable[bytes]) -> None:
 
 
 async def _pages(options: Options) -> AsyncIterator[list[Event]]:
-    backend = make_backend(options, TerminalPrompt())
+    backend = make_backend(options, TerminalPrompt)
     service = EventService(backend)
     scope, cursor = service.scope(None, None, None), None
     try:

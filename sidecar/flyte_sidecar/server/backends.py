@@ -51,7 +51,7 @@ class Backends:
     requests
         Returns the tasks of the connection's pending requests.
     prompt
-        Shows logins to the client.
+        Returns what shows logins to the client.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Backends:
         self,
         options: Options,
         requests: Callable[[], Collection[asyncio.Future[Any]]],
-        prompt: LoginPrompt,
+        prompt: Callable[[], LoginPrompt],
     ) -> None:
         self._initial = self.options = options
         self._requests = requests

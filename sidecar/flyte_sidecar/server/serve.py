@@ -15,7 +15,6 @@ from flyte_sidecar.protocol.results import encode
 from flyte_sidecar.rpc.connection import Connection
 from flyte_sidecar.rpc.stdio import StdioTransport
 from flyte_sidecar.server.backends import Backends
-from flyte_sidecar.server.client_prompt import ClientPrompt
 from flyte_sidecar.server.handlers import MethodHandlers
 from flyte_sidecar.server.settings import Options
 
@@ -34,18 +33,14 @@ class Sidecar:
     Parameters
     ----------
     prompt
-        Shows logins to a person; None for the client.
+        Returns what shows logins to a person; None: the client does.
     """
 
-    def __init__(self, options: Options, prompt: LoginPrompt | None = None) -> None:
+    def __init__(self, options: Options, prompt: Callable[[], LoginPrompt] | None = None) -> None:
         self._backends = Backends(
             options,
             requests=lambda: self.connection.runner.tasks,
-            prompt=prompt
-            or ClientPrompt(
-                lambda method, params: self.connection.notify(method, params),
-                lambda by: self.connection.runner.count_logins(by),
-            ),
+            prompt=prompt or self._client_prompt,
         )
         self._methods = MethodHandlers(self._backends, VERSION)
         self.connection = Connection(
@@ -58,6 +53,18 @@ class Sidecar:
         self.shutdown = self.connection.shutdown
         if options.parent_pid is not None:
             self.shutdown.end_with_process(options.parent_pid)
+
+    def _client_prompt(self) -> LoginPrompt:
+        """Return what shows logins to the client. Only deployments need it, so it is imported here.
+
+        The connection does not exist yet.
+        """
+        from flyte_sidecar.server.client_prompt import ClientPrompt
+
+        return ClientPrompt(
+            lambda method, params: self.connection.notify(method, params),
+            lambda by: self.connection.runner.count_logins(by),
+        )
 
     async def ended(self) -> int:
         """Wait for the end of the connection, close the backends, and return the exit status."""

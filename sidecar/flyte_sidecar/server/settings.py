@@ -12,6 +12,7 @@ from flyte_sidecar._version import VERSION
 from flyte_sidecar.rpc.framing import MAX_MESSAGE_BYTES, Framing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from flyte_sidecar.backends.flyte import Config, LoginPrompt
@@ -60,13 +61,13 @@ class Options(Struct, frozen=True, kw_only=True):
                 raise ValueError(f"{name.replace('_', '-')} is not UTF-8: {value!r}")
 
 
-def make_backend(options: Options, prompt: LoginPrompt | None = None) -> EventBackend:
+def make_backend(options: Options, prompt: Callable[[], LoginPrompt] | None = None) -> EventBackend:
     """Return the backend for the options; it opens at the first request.
 
     Parameters
     ----------
     prompt
-        Shows logins at a Flyte deployment to a person; None for the log.
+        Returns what shows logins at a Flyte deployment to a person; None for the log.
 
     Raises
     ------
@@ -85,7 +86,7 @@ def make_backend(options: Options, prompt: LoginPrompt | None = None) -> EventBa
         return FlyteBackend(
             config.deployment,
             f"{APPLICATION}/{VERSION}",
-            prompt=prompt,
+            prompt=prompt and prompt(),
             state_folder=_known_state_folder(),
         )
     from flyte_sidecar.backends.local import LocalBackend
