@@ -31,18 +31,18 @@ unit: $(VENV)/.dev  ## Run the tests, including those of the clients
 	$(BIN)/$(PYTEST) -m "not versions"
 
 # With other versions, tests that take long and test none of the dependencies are left out.
-FLYTE_TESTS := -m "not versions and not hypothesis" -k "not local and not timed" \
+OTHER_VERSIONS := -m "not versions and not hypothesis" -k "not local and not timed" \
   --ignore tests/backends/flyte/auth --ignore tests/backends/flyte/config \
-  --ignore tests/backends/flyte/test_latency.py \
-  tests/backends/flyte tests/contract tests/fake_runservice
+  --ignore tests/backends/flyte/test_latency.py
+CONTRACT := tests/contract tests/fake_runservice
 
 test-versions: $(VENV)/.dev $(LOWEST)/.dev $(FLYTEIDL2)  ## Test other releases of Flyte and versions of dependencies
 	$(BIN)/$(PYTEST) -m versions
-	$(LOWEST)/bin/$(PYTEST) $(FLYTE_TESTS) \
+	$(LOWEST)/bin/$(PYTEST) $(OTHER_VERSIONS) tests/backends/flyte $(CONTRACT) \
 	  tests/schema tests/cli/test_command.py tests/test_environment.py
 	$(LOWEST)/bin/$(PYTEST) -m "not hypothesis" tests/lsp/test_bridge.py tests/lsp/test_features.py \
 	  tests/lsp/source tests/backends/flyte/auth/test_logins.py tests/backends/flyte/auth/test_login_store.py
-	PYTHONPATH=$(CURDIR)/$(FLYTEIDL2) $(BIN)/$(PYTEST) $(FLYTE_TESTS)
+	PYTHONPATH=$(CURDIR)/$(FLYTEIDL2) $(BIN)/$(PYTEST) $(OTHER_VERSIONS) $(CONTRACT)
 
 coverage: $(VENV)/.dev  ## Run the tests and report the branches they miss; fails below 95%
 	rm -rf build/coverage
