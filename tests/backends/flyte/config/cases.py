@@ -61,7 +61,7 @@ class Case(Struct, frozen=True, kw_only=True):
     error: str | None = None
     files: dict[str, str] = {}
     env: dict[str, str] = {}
-    cwd: str = "work"
+    cwd: str = "clone"
     endpoint: str | None = None
     entry: Literal["init_from_config", "init_in_cluster", "init_from_api_key", "cli"] = (
         "init_from_config"
@@ -71,7 +71,7 @@ class Case(Struct, frozen=True, kw_only=True):
     def lay_out(self, folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
         """Write the files into a folder, and return the environment."""
         (folder / "home").mkdir(parents=True)
-        (folder / "work").mkdir()
+        (folder / "clone").mkdir()
         for path, text in self.files.items():
             file = folder / path
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -98,9 +98,9 @@ def _filled(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
 
 HOME = "home/.flyte/config.yaml"
 GIT = {
-    "work/.git/HEAD": "ref: refs/heads/main\n",
-    "work/.git/objects/x": "",
-    "work/.git/refs/x": "",
+    "clone/.git/HEAD": "ref: refs/heads/main\n",
+    "clone/.git/objects/x": "",
+    "clone/.git/refs/x": "",
 }
 
 
@@ -573,27 +573,27 @@ CASES = [
     Case(
         name="./config.yaml precedes all",
         files={
-            "work/config.yaml": admin("a.example"),
-            "work/.flyte/config.yaml": admin("b.example"),
+            "clone/config.yaml": admin("a.example"),
+            "clone/.flyte/config.yaml": admin("b.example"),
             HOME: admin("c.example"),
         },
         expect={"endpoint": "a.example"},
     ),
     Case(
         name="./config.yaml of another program",
-        files={"work/config.yaml": "admin:\n  user: x\n", HOME: admin("c.example")},
+        files={"clone/config.yaml": "admin:\n  user: x\n", HOME: admin("c.example")},
         expect={"endpoint": "c.example"},
         sdk={"endpoint": None},
     ),
     Case(
         name="./config.yaml that is no YAML",
-        files={"work/config.yaml": "a: b: c\n", HOME: admin("c.example")},
+        files={"clone/config.yaml": "a: b: c\n", HOME: admin("c.example")},
         expect={"endpoint": "c.example"},
         sdk={"endpoint": None},
     ),
     Case(
         name="./.flyte/config.yaml precedes the variables",
-        files={"work/.flyte/config.yaml": admin("b.example"), "u.yaml": admin("u.example")},
+        files={"clone/.flyte/config.yaml": admin("b.example"), "u.yaml": admin("u.example")},
         env={"UCTL_CONFIG": "$CASE/u.yaml"},
         expect={"endpoint": "b.example"},
     ),
@@ -601,12 +601,12 @@ CASES = [
         name="the root of the repository",
         files={
             **GIT,
-            "work/.flyte/config.yaml": admin("root.example"),
+            "clone/.flyte/config.yaml": admin("root.example"),
             "u.yaml": admin("u.example"),
-            "work/a/b/x": "",
+            "clone/a/b/x": "",
         },
         env={"UCTL_CONFIG": "$CASE/u.yaml"},
-        cwd="work/a/b",
+        cwd="clone/a/b",
         expect={"endpoint": "root.example"},
     ),
     Case(
@@ -749,7 +749,7 @@ CASES = [
     Case(
         name="a command in a file that was only found",
         files={
-            "work/.flyte/config.yaml": admin(
+            "clone/.flyte/config.yaml": admin(
                 "h.example", "  authType: ExternalCommand\n  command: [mint]\n"
             )
         },
@@ -759,16 +759,16 @@ CASES = [
     Case(
         name="a command in a file that was found and is named too",
         files={
-            "work/.flyte/config.yaml": admin(
+            "clone/.flyte/config.yaml": admin(
                 "h.example", "  authType: ExternalCommand\n  command: [mint]\n"
             )
         },
-        env={"UCTL_CONFIG": "$CASE/work/.flyte/config.yaml"},
+        env={"UCTL_CONFIG": "$CASE/clone/.flyte/config.yaml"},
         expect={"endpoint": "h.example", "auth_type": "ExternalCommand", "command": ["mint"]},
     ),
     Case(
         name="a command of the environment for a file that was only found",
-        files={"work/.flyte/config.yaml": admin("h.example")},
+        files={"clone/.flyte/config.yaml": admin("h.example")},
         env={"FLYTE_AUTH_TYPE": "ExternalCommand", "FLYTE_AUTH_COMMAND": "mint"},
         error="FLYTE_AUTH_COMMAND: `admin.command` is not sent to h.example",
         sdk={"endpoint": "h.example", "auth_type": "ExternalCommand", "command": ["mint"]},
@@ -776,7 +776,7 @@ CASES = [
     Case(
         name="what flyte create config writes",
         files={
-            "work/.flyte/config.yaml": admin(
+            "clone/.flyte/config.yaml": admin(
                 "dns:///acme.h.example", "  authType: DeviceFlow\n  insecure: true\n"
             )
             + "image:\n  builder: local\nlocal:\n  persistence: true\n"
