@@ -34,7 +34,7 @@ class TaskRunner:
     respond
         Called once per request with its outcome: a result or a SidecarError.
     finished
-        Called when more requests may be read: a task has ended, or a login is shown.
+        Called when more requests may be read: a task has ended, or all may have to wait for long.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class TaskRunner:
         self._writes = ConcurrencyLimit(MIN_RESULT_BYTES)
         self._unfinished = 0
         self._unfinished_bytes = 0
-        self._logins = 0
+        self._long_waits = 0
         self._wait_bytes = 0
 
     @property
@@ -112,12 +112,12 @@ class TaskRunner:
         self._reads.resume()
         self._writes.resume()
 
-    def count_logins(self, by: int) -> None:
-        """Count the logins that a person must finish, for which all requests may have to wait.
+    def count_long_waits(self, by: int) -> None:
+        """Count what all requests may have to wait for, for minutes, such as a person.
 
         Meanwhile more requests are read: a cancellation or `shutdown` may follow them.
         """
-        self._logins += by
+        self._long_waits += by
         self._update_room()
         self._on_finished()
 
@@ -157,7 +157,7 @@ class TaskRunner:
             self._update_room()
 
     def _update_room(self) -> None:
-        maximum = MAX_WAITS if self._logins else MAX_UNFINISHED
+        maximum = MAX_WAITS if self._long_waits else MAX_UNFINISHED
         self.has_room = self._unfinished < maximum and self._unfinished_bytes < MAX_REQUEST_BYTES
 
     def _unexpected(self) -> SidecarError:

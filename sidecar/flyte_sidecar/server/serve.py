@@ -63,7 +63,7 @@ class Sidecar:
 
         return ClientPrompt(
             lambda method, params: self.connection.notify(method, params),
-            lambda by: self.connection.runner.count_logins(by),
+            lambda by: self.connection.runner.count_long_waits(by),
         )
 
     async def ended(self) -> int:
