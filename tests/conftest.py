@@ -97,12 +97,13 @@ def skip_or_fail(reason: str) -> NoReturn:
 
 @contextmanager
 def worker_lock(name: str, factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Hold a lock that all pytest-xdist workers share, and yield a folder that they share.
+    """Hold a lock that all pytest-xdist workers share, and yield a folder of this test run.
 
     The marker `xdist_group` cannot replace it: pytest-xdist 3.8 sets it through an attribute that
     pytest 9.2 ignores.
     """
-    shared = factory.getbasetemp().parent
+    own = factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
     with (shared / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield shared

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import run, skip_or_fail, worker_lock
+from tests.conftest import ROOT, run, skip_or_fail, worker_lock
 
 NO_VERSION_CHECK = "--disable-pip-version-check"
 
@@ -32,6 +33,7 @@ def environment_with(folder: Path, *requirements: str) -> Path:
     return python
 
 
+@functools.cache
 def flyte_version(requirement: str) -> str:
     """Return the version of the SDK that the registry offers."""
     found = pip(
@@ -53,9 +55,31 @@ def flyte_version(requirement: str) -> str:
 def sdk_python(requirement: str, factory: pytest.TempPathFactory) -> Path:
     """Return the Python of an environment with the SDK, which all tests share."""
     version = flyte_version(requirement)
-    with worker_lock(f"flyte-sdk-{version}", factory) as shared:
-        environment = shared / f"flyte-sdk-{version}"
+    return _shared_environment(f"flyte-{version}", factory, f"flyte=={version}", "keyrings.alt")
+
+
+def sdk_and_sidecar(requirement: str, factory: pytest.TempPathFactory) -> Path:
+    """Return the Python of an environment with the SDK and this project, which all tests share."""
+    version = flyte_version(requirement)
+    wheel = str(_wheel(factory))
+    return _shared_environment(f"flyte-{version}-sidecar", factory, f"flyte=={version}", wheel)
+
+
+def _wheel(factory: pytest.TempPathFactory) -> Path:
+    """Return the path of this project's wheel, which is built once for all tests."""
+    with worker_lock("wheel", factory) as shared:
+        folder = shared / "wheel"
+        if not folder.exists():
+            built = pip("wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT))
+            assert built.returncode == 0, built.stderr
+        (wheel,) = folder.glob("flyte_sidecar-*.whl")
+        return wheel
+
+
+def _shared_environment(name: str, factory: pytest.TempPathFactory, *requirements: str) -> Path:
+    with worker_lock(name, factory) as shared:
+        environment = shared / name
         if not (environment / "complete").exists():
-            environment_with(environment, f"flyte=={version}", "keyrings.alt")
+            environment_with(environment, *requirements)
             (environment / "complete").touch()
     return environment / "bin" / "python"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, run
+from tests.conftest import run
 from tests.fake_runservice.model import Model
 from tests.fake_runservice.server import Server
-from tests.flyte_sdk import environment_with, flyte_version, pip
+from tests.flyte_sdk import pip, sdk_and_sidecar
 
 USE_BOTH = """
 import flyte, flyte.remote, flyte_sidecar, sys
@@ -24,12 +24,10 @@ print(event.wait())
 @pytest.mark.versions
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("requirement", ["flyte==2.3.8", "flyte"], ids=["2.3.8", "newest"])
-def test_the_wheel_works_in_one_environment_with_the_sdk(requirement: str, tmp_path: Path) -> None:
-    version = flyte_version(requirement)
-    wheel = pip("wheel", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT))
-    assert wheel.returncode == 0, wheel.stderr
-    (built,) = tmp_path.glob("flyte_sidecar-*.whl")
-    python = environment_with(tmp_path / "venv", str(built), f"flyte=={version}")
+def test_the_wheel_works_in_one_environment_with_the_sdk(
+    requirement: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    python = sdk_and_sidecar(requirement, tmp_path_factory)
     assert pip("check", python=python).returncode == 0
     model = Model()
     model.ask("r1", "approve", action="e1", project="p", domain="d")
