@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flyte_sidecar.errors import PayloadTypeMismatch
+from flyte_sidecar.events.model import ExpectedType, Payload
+from flyte_sidecar.events.payload_text import parse_payload
+from flyte_sidecar.events.payloads import same
+
+
+@pytest.mark.parametrize(
+    ("expected", "text", "value"),
+    [
+        *(("bool", text, True) for text in ("true", "True", "yes", "YES", "y", " y\n")),
+        *(("bool", text, False) for text in ("false", "False", "no", "No", "n")),
+        *(("int", text, 7) for text in ("7", "+7", " 7 ", "007")),
+        ("int", "-9223372036854775808", -(2**63)),
+        ("int", "9223372036854775807", 2**63 - 1),
+        *(("float", text, 0.5) for text in ("0.5", ".5", "5e-1", "+0.5")),
+        ("float", "3", 3.0),
+        ("float", "-0", -0.0),
+        *(("float", text, math.inf) for text in ("inf", "Infinity", "+inf")),
+        ("float", "-Infinity", -math.inf),
+        ("float", "NaN", math.nan),
+        *(("str", text, text) for text in ("", "7", "true", "-x", " a\nb ", "é", "null")),
+    ],
+)
+def test_a_text_is_parsed_by_the_type(expected: ExpectedType, text: str, value: Payload) -> None:
+    parsed = parse_payload(text, expected)
+    assert same(parsed, value)
+    assert str(parsed) == str(value)  # -0.0 is not 0.0
+
+
+@pytest.mark.parametrize(
+    ("expected", "text"),
+    [
+        *(("bool", text) for text in ("", "1", "0", "maybe", "ja")),
+        *(("int", text) for text in ("", "7.0", "1e3", "0x7", "1_0", "true", "9" * 5000)),
+        *(("int", text) for text in ("9223372036854775808", "-9223372036854775809")),
+        *(("float", text) for text in ("", "x", "1,5", "1_0", "1e999", "-1e999", "true")),
+        ("str", "\ud800"),
+    ],
+)
+def test_a_text_of_another_type_is_rejected_without_repeating_it(
+    expected: ExpectedType, text: str
+) -> None:
+    with pytest.raises(PayloadTypeMismatch, match=f"^the event expects an? {expected}: ") as raised:
+        parse_payload(text, expected)
+    assert raised.value.data == {"expectedType": expected}
+    assert len(raised.value.message) < 100
+
+
+@given(st.integers(-(2**63), 2**63 - 1) | st.floats() | st.booleans())
+def test_what_python_prints_is_parsed_to_the_same_value(value: Payload) -> None:
+    expected: ExpectedType = "bool"
+    if not isinstance(value, bool):
+        expected = "int" if isinstance(value, int) else "float"
+    assert same(parse_payload(str(value), expected), value)
