@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flyte_sidecar.events.model import Event, Scope
+from flyte_sidecar.events.outcome_text import outcome
 from flyte_sidecar.events.plain_text import is_safe
 from flyte_sidecar.lsp import command_texts as texts
 
@@ -67,9 +68,9 @@ def test_the_commands_that_answer_an_event_name_exactly_this_event(
 def test_texts_from_elsewhere_stay_on_one_line(a: str, b: str, c: str, d: str) -> None:
     for message in (
         texts.question(event(run_name=a, name=b, prompt=c)),
-        texts.outcome(event(name=a, run_name=b, phase="ABORTED", abort_reason=c)),
-        texts.outcome(event(name=a, run_name=b, phase="SUCCEEDED", payload=c, signalled_by=d)),
-        texts.outcome(event(name=a, run_name=b, phase=c)),
+        outcome(event(name=a, run_name=b, phase="ABORTED", abort_reason=c)),
+        outcome(event(name=a, run_name=b, phase="SUCCEEDED", payload=c, signalled_by=d)),
+        outcome(event(name=a, run_name=b, phase=c)),
     ):
         assert all(map(is_safe, message))
         assert "](" not in message
@@ -95,7 +96,7 @@ def test_texts_from_elsewhere_stay_on_one_line(a: str, b: str, c: str, d: str) -
 def test_the_end_of_an_event_is_described(members: dict[str, Any], expected: str) -> None:
     ended = event(**{"phase": "SUCCEEDED", "pending": False, "ended_at": NOON, **members})
     noon = f"{NOON.astimezone():%Y-%m-%d %H:%M}"
-    assert texts.outcome(ended) == f"deploy of run r1 {expected.format(noon=noon)}"
+    assert outcome(ended) == f"deploy of run r1 {expected.format(noon=noon)}"
 
 
 def test_an_event_without_a_prompt_has_a_question_too() -> None:

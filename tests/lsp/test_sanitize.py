@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from flyte_sidecar.events.plain_text import one_line
 from flyte_sidecar.lsp.safe_markdown import MAX_MARKDOWN_LENGTH, safe_markdown
-from flyte_sidecar.lsp.sanitize import escape_line, escape_text, one_line
+from flyte_sidecar.lsp.sanitize import escape_line, escape_text
 
 GFM = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 """What an editor may use: with HTML, which is not to be found in what it is sent."""

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import unicodedata
 
+MAX_NAME_LENGTH = 80
+"""Characters of a name that are shown."""
+
 JOINERS = "\u200c\u200d"
 """Invisible characters without which some scripts and emoji cannot be written."""
 
@@ -35,6 +38,13 @@ def sanitize(text: str) -> str:
     if text.isprintable():
         return text
     return escape_unsafe(" ".join(text.split()))
+
+
+def one_line(text: str, length: int = MAX_NAME_LENGTH) -> str:
+    """Return text as one line of at most `length` characters, for a message."""
+    # VS Code turns [text](link) in a message into a link, which may run a command.
+    line = sanitize(text[: 4 * length]).strip().replace("](", "] (")
+    return line if len(line) <= length else line[: length - 1] + "…"
 
 
 def _escaped(character: str) -> str:

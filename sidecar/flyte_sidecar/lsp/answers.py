@@ -12,6 +12,7 @@ from flyte_sidecar.errors import (
     SidecarError,
 )
 from flyte_sidecar.events.model import Event, ExpectedType, Payload, Target
+from flyte_sidecar.events.outcome_text import outcome, title
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.events.write_order import Write
 from flyte_sidecar.lsp import command_texts as texts
@@ -214,9 +215,9 @@ class Answers:
             self._report_stale(error.data["event"])
         except SidecarError as error:
             known = write.describe()["outcome"] if error.reports_outcome else "none"
-            self._show(texts.failure(texts.title(event), error, known), "error")
+            self._show(texts.failure(title(event), error, known), "error")
         else:
-            self._show(texts.outcome(result))
+            self._show(outcome(result))
             return result
         return None
 

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from datetime import datetime
 
 from msgspec import json
 
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.model import (
-    ABORTED,
-    SUCCEEDED,
-    TIMED_OUT,
     Event,
     ExpectedType,
     Scope,
 )
+from flyte_sidecar.events.outcome_text import MAX_TEXT_LENGTH, outcome, title
+from flyte_sidecar.events.plain_text import one_line
 from flyte_sidecar.lsp.event_arguments import EventArgument
-from flyte_sidecar.lsp.sanitize import one_line
-from flyte_sidecar.lsp.texts import MAX_TEXT_LENGTH, answered, error_text
+from flyte_sidecar.lsp.texts import error_text
 
 MAX_PROMPT_LENGTH = 1000
 """Characters of a prompt in a message of its own."""
@@ -33,11 +30,6 @@ _EXAMPLES: dict[ExpectedType | None, object] = {
 }
 
 
-def title(event: Event) -> str:
-    """Return the event and its run."""
-    return f"{one_line(event.name)} of run {one_line(event.run_name)}"
-
-
 def question(event: Event, length: int = MAX_TEXT_LENGTH) -> str:
     """Return the question that the event asks."""
     prompt = one_line(event.prompt or "", length)
@@ -49,19 +41,6 @@ def summary(event: Event) -> str:
     """Return an event as a message, for editors that cannot show its document."""
     text = question(event, MAX_PROMPT_LENGTH) if event.pending else outcome(event)
     return f"{text}\n{one_line(event.url, MAX_PROMPT_LENGTH)}" if event.url else text
-
-
-def outcome(event: Event) -> str:
-    """Return how an event has ended."""
-    by = f" by {one_line(event.signalled_by)}" if event.signalled_by else ""
-    if event.phase == SUCCEEDED:
-        return f"{title(event)} was {answered(event.payload)}{by}{_at(event.ended_at)}."
-    if event.phase == ABORTED:
-        reason = one_line(event.abort_reason or "", MAX_TEXT_LENGTH)
-        return f"{title(event)} was aborted{_at(event.ended_at)}{reason and ': '}{reason}."
-    if event.phase == TIMED_OUT:
-        return f"{title(event)} timed out{_at(event.ended_at)}."
-    return f"{title(event)} has ended{_at(event.ended_at)}: {one_line(event.phase)}."
 
 
 def stale(event: Event, *, another: bool) -> str:
@@ -162,10 +141,6 @@ def labels(events: Sequence[Event]) -> dict[str, Event]:
             label = f"{label.partition(' #')[0]} #{number}"
         found[label] = event
     return found
-
-
-def _at(instant: datetime | None) -> str:
-    return "" if instant is None else f" at {instant.astimezone():%Y-%m-%d %H:%M}"
 
 
 def _json(value: object) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from flyte_sidecar.events.plain_text import escape_unsafe
+from flyte_sidecar.events.plain_text import escape_unsafe, one_line
 from flyte_sidecar.lsp.safe_markdown import MAX_MARKDOWN_LENGTH, quote, safe_markdown
-from flyte_sidecar.lsp.sanitize import code_span, escape_line, escape_text, is_shown_url, one_line
+from flyte_sidecar.lsp.sanitize import code_span, escape_line, escape_text, is_shown_url
 
 
 class Markup(Protocol):

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import re
 
-from flyte_sidecar.events.plain_text import escape_unsafe, sanitize
-
-MAX_NAME_LENGTH = 80
-"""Characters of a name that are shown."""
+from flyte_sidecar.events.plain_text import escape_unsafe
 
 _SPECIAL = re.compile(
     r"[`*\[<|~]"
@@ -28,13 +25,6 @@ _URL = re.compile(r"https?://[!-~]+", re.IGNORECASE)
 _AFTER_URL = re.compile(r"[<>\\`|\"'\[\]()]|[.,;:!?*_~]+$")
 _SHOWN_URL = re.compile(r"https?://(?:(?![<>\\`|])[!-~]){1,2000}", re.IGNORECASE)
 _HIDDEN_SPACE = re.compile(r"^ | (?= )|^$")
-
-
-def one_line(text: str, length: int = MAX_NAME_LENGTH) -> str:
-    """Return text as one line of at most `length` characters, for where no markdown is shown."""
-    # VS Code turns [text](link) in a message into a link, which may run a command.
-    line = sanitize(text[: 4 * length]).strip().replace("](", "] (")
-    return line if len(line) <= length else line[: length - 1] + "…"
 
 
 def escape_text(text: str) -> str:

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
-from msgspec import json
-
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.intern_pool import event_key
 from flyte_sidecar.events.model import (
@@ -19,17 +17,13 @@ from flyte_sidecar.events.model import (
     TIMED_OUT,
     Event,
     ExpectedType,
-    Payload,
     PromptType,
 )
-from flyte_sidecar.events.payloads import for_json
+from flyte_sidecar.events.outcome_text import MAX_TEXT_LENGTH, answered
+from flyte_sidecar.events.plain_text import one_line
 from flyte_sidecar.lsp.history import RecentEvents
 from flyte_sidecar.lsp.live_events import BackendState
 from flyte_sidecar.lsp.markup import MARKDOWN, PLAIN, Markup
-from flyte_sidecar.lsp.sanitize import MAX_NAME_LENGTH, one_line
-
-MAX_TEXT_LENGTH = 300
-"""Characters of reasons and error messages."""
 
 MAX_ENTRIES = 10
 """Events that a hover lists, of those that wait and of the others."""
@@ -89,23 +83,6 @@ def time_of(instant: datetime, now: datetime) -> str:
     """Return the time in the user's time zone, with the date unless it is today's."""
     local = instant.astimezone(now.tzinfo)
     return f"{local:%H:%M}" if local.date() == now.date() else f"{local:%Y-%m-%d %H:%M}"
-
-
-def answered(payload: Payload | None) -> str:
-    """Return the answer of an event as a participle."""
-    if payload is None:
-        return "answered"
-    if isinstance(payload, bool):
-        return "approved" if payload else "rejected"
-    return f"answered with {value(payload)}"
-
-
-def value(payload: Payload) -> str:
-    """Return a payload on one line: a number as digits, a string in quotes."""
-    if isinstance(payload, str):
-        return one_line(json.encode(payload).decode(errors="replace"), MAX_NAME_LENGTH)
-    shown = for_json(payload)  # non-finite floats and large ints as strings
-    return shown if isinstance(shown, str) else json.encode(shown).decode()
 
 
 def status(event: Event, now: datetime) -> str:
