@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_init": {"_sync", "events", "server"},
     "_event_arguments": {"events", "protocol"},
     "event": {"_event_arguments", "_init", "_sync", "backends", "events"},
+    "local_runs": {"_sync", "backends", "events", "server"},
     "cli": {"backends", "client", "events", "protocol", "rpc", "schema", "server"},
     "__main__": {"cli"},
     "__init__": {"_init", "event"},

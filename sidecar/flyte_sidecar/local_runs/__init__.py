@@ -1,0 +1,1 @@
+"""Conditions of local Flyte runs, answered from the terminal or through the embedded store."""
