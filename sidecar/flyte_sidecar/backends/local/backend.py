@@ -83,6 +83,22 @@ class LocalBackend:
     async def create(self, new: NewEvent) -> Event:
         return await self._change(mutations.create(new))
 
+    async def create_owned(self, new: NewEvent, action_name: str) -> Event:
+        """Create a pending event that ends with this process: it is aborted once that is gone.
+
+        The events of a parent may share a name.
+
+        Parameters
+        ----------
+        action_name
+            The event's id. If the run has an event of that id, a suffix makes it unique.
+        """
+        return await self._change(mutations.create_owned(new, action_name))
+
+    async def time_out(self, event: Event) -> Event:
+        """End an event as timed out and return its new state; an earlier end is kept."""
+        return await self._change(mutations.time_out(event))
+
     async def signal(self, event: Event, payload: Payload) -> Event:
         return await self._change(mutations.signal(event, payload))
 

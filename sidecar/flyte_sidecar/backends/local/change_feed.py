@@ -21,8 +21,8 @@ from flyte_sidecar.backends.local import reader, rows
 from flyte_sidecar.backends.local.damaged_events import DamagedEvent
 from flyte_sidecar.backends.local.error_translation import SQLITE_ERRORS, as_error, is_busy
 from flyte_sidecar.backends.local.reader import ChangedRow, StoreReader
-from flyte_sidecar.errors import SidecarError
-from flyte_sidecar.events.model import Event, Run, Scope
+from flyte_sidecar.errors import EventNotFound, SidecarError
+from flyte_sidecar.events.model import Event, Run, Scope, Target
 
 if TYPE_CHECKING:
     from flyte_sidecar.events.watch_feed import WatchFeed
@@ -65,7 +65,8 @@ class ChangeFeed:
         self._path = path
         self._expire = expire
         self._on_lost = on_lost
-        self._waits: dict[str, set[asyncio.Future[Event]]] = {}  # by action, unique in a store
+        # By the id of the run's row, and the action.
+        self._waits: dict[tuple[int | None, str], set[asyncio.Future[Event]]] = {}
         self._watches: dict[Run | Scope, dict[asyncio.Future[None], WatchFeed]] = {}
         self._subscriptions: Counter[Run | Scope] = Counter()  # waits and watches
         self._revision = 0
@@ -79,12 +80,20 @@ class ChangeFeed:
         """Return a future of the event's state once it is resolved.
 
         A change before this call may be missed: read the event again after it.
+
+        Raises
+        ------
+        EventNotFound
+            If the store does not have the event's run.
         """
         run, action_name = event.run, event.action_name  # not the event, which may be large
+        run_id = self._store.run_id(run)
+        if run_id is None:
+            raise EventNotFound(f"there is no {Target(run, action_name=action_name)}")
         self._subscribe(run)
         future: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
-        self._waits.setdefault(action_name, set()).add(future)
-        future.add_done_callback(lambda done: self._end_wait(run, action_name, done))
+        self._waits.setdefault((run_id, action_name), set()).add(future)
+        future.add_done_callback(lambda done: self._end_wait(run, (run_id, action_name), done))
         return future
 
     def watch(self, watch: WatchFeed) -> asyncio.Future[None]:
@@ -119,7 +128,7 @@ class ChangeFeed:
 
     def fail_waits(self, error: DamagedEvent) -> None:
         """End the waits for an event that is damaged."""
-        for future in self._waits.get(error.data["actionName"], ()):
+        for future in self._waits.get((error.run_id, error.data["actionName"]), ()):
             try_set_exception(future, error)
 
     def fail(self, error: BaseException) -> None:
@@ -147,7 +156,7 @@ class ChangeFeed:
         reported: dict[int, tuple[int, Collection[WatchFeed]]] = {}
         for change in changes:
             watches = self._watches_of(change)
-            waits = not change.pending and change.action_name in self._waits
+            waits = not change.pending and (change.run_id, change.action_name) in self._waits
             if watches or waits or change.broken:
                 reported[change.id] = change.revision, watches
         size = 0
@@ -169,8 +178,8 @@ class ChangeFeed:
     def _deliver(self, event: Event, watches: Collection[WatchFeed]) -> None:
         for watch in watches:
             watch.put(event)
-        if not event.pending:
-            for future in self._waits.get(event.action_name, ()):
+        if not event.pending and self._waits:
+            for future in self._waits.get((self._store.run_id(event.run), event.action_name), ()):
                 try_set_result(future, event)
 
     def _watches_of(self, change: ChangedRow) -> Collection[WatchFeed]:
@@ -238,12 +247,12 @@ class ChangeFeed:
         if not self._subscriptions[key]:
             del self._subscriptions[key]
 
-    def _end_wait(self, run: Run, action_name: str, future: asyncio.Future[Event]) -> None:
+    def _end_wait(self, run: Run, key: tuple[int, str], future: asyncio.Future[Event]) -> None:
         self._unsubscribe(run, future)
-        waits = self._waits[action_name]
+        waits = self._waits[key]
         waits.discard(future)
         if not waits:
-            del self._waits[action_name]
+            del self._waits[key]
 
     def _end_watch(self, key: Run | Scope, future: asyncio.Future[None]) -> None:
         self._unsubscribe(key, future)

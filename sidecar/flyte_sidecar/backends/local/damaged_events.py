@@ -28,7 +28,15 @@ logger = logging.getLogger(__name__)
 
 
 class DamagedEvent(StoreUnavailable):
-    """One event cannot be read; the others can."""
+    """One event cannot be read; the others can.
+
+    Attributes
+    ----------
+    run_id
+        The id of the run's row; None if it is not readable.
+    """
+
+    run_id: int | None = None
 
 
 class StoreConnection(sqlite3.Connection):
@@ -107,13 +115,19 @@ def decode_row(db: StoreConnection, row_id: int, document: object) -> Event:
 
 def row_damage_error(db: StoreConnection, row_id: int) -> DamagedEvent:
     """Return the error of a damaged row, with the event's id and run if they are readable."""
-    action = run = None
-    query = "SELECT action_name, (SELECT name FROM run WHERE run.id = run) FROM event WHERE id = ?"
+    run_id = action = run = None
+    query = (
+        "SELECT run, action_name, (SELECT name FROM run WHERE run.id = run) FROM event WHERE id = ?"
+    )
     with suppress(*SQLITE_ERRORS, TypeError):
-        action, run = db.execute(query, (row_id,)).fetchone()
+        run_id, action, run = db.execute(query, (row_id,)).fetchone()
     if not isinstance(action, bytes) or not isinstance(run, bytes):
         return damage_error(f"event number {row_id}", None)
-    return damage_error(f"event {rows.text(action)!r} in run {rows.text(run)!r}", rows.text(action))
+    error = damage_error(
+        f"event {rows.text(action)!r} in run {rows.text(run)!r}", rows.text(action)
+    )
+    error.run_id = run_id
+    return error
 
 
 def damage_error(description: str, action: str | None) -> DamagedEvent:

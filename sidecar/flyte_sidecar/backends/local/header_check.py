@@ -19,7 +19,7 @@ _FRAME_BYTES = 24  # the header of a frame in the log
 _PREFIX_BYTES = 1 << 16
 """Bytes of a store that contain the definitions of its tables and its first events."""
 
-_STORE_SIGNATURES = (migrations.MIGRATIONS[0][0].encode(), b'"actionName":"e')
+_STORE_SIGNATURES = (migrations.MIGRATIONS[0][0].encode(), b'","actionName":"')
 
 
 def check_header(path: str) -> None:

@@ -63,6 +63,25 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX event_by_change ON event (revision, run, action_name, phase)",
         "DROP INDEX event_by_revision",
     ),
+    (
+        # The processes that own events. The process is a JSON document, and renewed_at is in
+        # microseconds of the monotonic clock.
+        """
+        CREATE TABLE owner (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            process TEXT NOT NULL UNIQUE,
+            renewed_at INTEGER NOT NULL
+        ) STRICT
+        """,
+        "ALTER TABLE event ADD COLUMN owner INTEGER REFERENCES owner (id)",
+        """
+        CREATE INDEX pending_by_owner ON event (owner)
+        WHERE phase = 'PAUSED' AND owner IS NOT NULL
+        """,
+        # Events of a local run may share parent and name: no longer unique.
+        "DROP INDEX event_by_parent_and_name",
+        "CREATE INDEX event_by_parent_and_name ON event (run, parent, name)",
+    ),
 )
 
 VERSION = len(MIGRATIONS)

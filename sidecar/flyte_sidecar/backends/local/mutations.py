@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sqlite3
 from datetime import timedelta
@@ -9,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from flyte_sidecar.backends.local import queries, rows
+from flyte_sidecar.backends.local import event_owners, queries, rows
 from flyte_sidecar.backends.local.damaged_events import (
     StoreConnection,
     damage_error,
@@ -67,23 +68,25 @@ def create(new: NewEvent) -> Mutation[Event]:
         found = _find(db, target)
         if found is not None:
             raise EventExists(f"an {target} already exists", event=found[1])
-        event = _new_event(new)
-        expires = event.expires_at
-        db.execute(
-            "INSERT INTO event"
-            " (run, action_name, parent, name, phase, expires_at, revision, document)"
-            f" VALUES (?, ?, ?, ?, ?, ?, {_NEXT_REVISION}, ?)",
-            (
-                _run_id(db, new.run),
-                event.action_name,
-                new.parent,
-                new.name,
-                event.phase,
-                None if expires is None else rows.microseconds(expires),
-                rows.encode_event(event),
-            ),
-        )
-        return event
+        # Random: an id from a deleted store never refers to an event of this one.
+        action_name = f"e{os.urandom(8).hex()}"
+        return _insert(db, _run_id(db, new.run), _new_event(new, action_name))
+
+    return mutate
+
+
+def create_owned(new: NewEvent, action_name: str) -> Mutation[Event]:
+    """Create an event that this process owns, with a suffix if the run has the action already."""
+
+    def mutate(db: StoreConnection) -> Event:
+        expire(db)
+        run = _run_id(db, new.run)
+        unused = action_name
+        for number in itertools.count(2):
+            if db.execute(queries.ACTION_EXISTS, (run, unused)).fetchone() is None:
+                break
+            unused = f"{action_name}-{number}"
+        return _insert(db, run, _new_event(new, unused), event_owners.claim(db))
 
     return mutate
 
@@ -113,12 +116,24 @@ def abort(event: Event, reason: str | None) -> Mutation[Event]:
     return mutate
 
 
-def _new_event(new: NewEvent) -> Event:
+def time_out(event: Event) -> Mutation[Event]:
+    """End an event as timed out if it is still pending."""
+
+    def mutate(db: StoreConnection) -> Event:
+        row_id, current = _current(db, event)
+        if not current.pending:
+            return current
+        ended_at = current.expires_at or rows.instant(rows.now())
+        return _update(db, row_id, _resolved(current, TIMED_OUT, ended_at=ended_at))
+
+    return mutate
+
+
+def _new_event(new: NewEvent, action_name: str) -> Event:
     at = rows.instant(rows.now())
     return Event(
         name=new.name,
-        # Random: an id from a deleted store never refers to an event of this one.
-        action_name=f"e{os.urandom(8).hex()}",
+        action_name=action_name,
         run_name=new.run.name,
         org=new.run.org,
         project=new.run.project,
@@ -140,6 +155,26 @@ def _new_event(new: NewEvent) -> Event:
         url=None,
         partial=False,
     )
+
+
+def _insert(db: StoreConnection, run: int, event: Event, owner: int | None = None) -> Event:
+    expires = event.expires_at
+    db.execute(
+        "INSERT INTO event"
+        " (run, action_name, parent, name, phase, expires_at, owner, revision, document)"
+        f" VALUES (?, ?, ?, ?, ?, ?, ?, {_NEXT_REVISION}, ?)",
+        (
+            run,
+            event.action_name,
+            event.parent,
+            event.name,
+            event.phase,
+            None if expires is None else rows.microseconds(expires),
+            owner,
+            rows.encode_event(event),
+        ),
+    )
+    return event
 
 
 def _resolved(event: Event, phase: str, **members: Any) -> Event:

@@ -23,8 +23,14 @@ NEXT_EXPIRY = (
 )
 LAST_REVISION = f"SELECT coalesce(max(revision), 0) FROM event WHERE revision <= {_MAX_INTEGER}"
 
+OWNS_PENDING = (
+    "EXISTS (SELECT 1 FROM event INDEXED BY pending_by_owner"
+    f" WHERE phase = '{PAUSED}' AND event.owner = owner.id)"
+)
+
 # The planner has no statistics: on its own, it may use an index that matches half the run.
 _BY_ACTION = "FROM event INDEXED BY event_by_action WHERE run = ? AND action_name = ?"
+ACTION_EXISTS = f"SELECT 1 {_BY_ACTION}"
 _BY_NAME = "FROM event INDEXED BY event_by_name WHERE run = ? AND name = ?"
 _BY_PARENT = (
     "FROM event INDEXED BY event_by_parent_and_name WHERE run = ? AND parent = ? AND name = ?"

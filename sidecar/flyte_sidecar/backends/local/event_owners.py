@@ -1,0 +1,68 @@
+"""The processes that own events: an event that has an owner ends with it.
+
+Each owner has a row with the identity of its process, and the time of its last renewal. A process
+that can be seen from here decides by itself. Otherwise, as between containers, an owner is gone
+once it has not renewed for `LEASE` seconds.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+
+from msgspec import DecodeError, json
+
+from flyte_sidecar.backends.local import processes, queries
+from flyte_sidecar.backends.local.processes import Domain, Process
+
+LEASE = 60.0
+"""Seconds after which an owner that has not renewed is gone, if its process cannot be seen."""
+
+_decode = json.Decoder(Process).decode
+
+
+def now() -> int:
+    """Return the time in microseconds, on the clock that all processes of a boot share.
+
+    It stands still while the machine is suspended, so that no lease ends then.
+    """
+    return time.monotonic_ns() // 1000
+
+
+def claim(db: sqlite3.Connection) -> int:
+    """Return the id of this process's row, renewed.
+
+    Rows of owners without pending events are deleted, so that they do not accumulate.
+    """
+    db.execute(f"DELETE FROM owner WHERE NOT {queries.OWNS_PENDING}")
+    process = _this_process()
+    db.execute(
+        "INSERT INTO owner (process, renewed_at) VALUES (?, ?)"
+        " ON CONFLICT (process) DO UPDATE SET renewed_at = excluded.renewed_at",
+        (process, now()),
+    )
+    found: int = db.execute("SELECT id FROM owner WHERE process = ?", (process,)).fetchone()[0]
+    return found
+
+
+def _this_process() -> str:
+    return json.encode(processes.this_process()).decode()
+
+
+def is_gone(process: object, renewed_at: object, here: Domain) -> bool:
+    """Return whether an owner is gone, from the columns of its row.
+
+    If a row is damaged, or the clocks cannot be compared, the owner is not gone: an event that
+    stays pending does less harm than one that is aborted while its run waits.
+    """
+    if not isinstance(process, bytes) or not isinstance(renewed_at, int):
+        return False
+    try:
+        owner = _decode(process)
+    except (DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    running = processes.is_running(owner, here)
+    if running is not None or owner.time_namespace != here.time_namespace:
+        return running is False
+    # After a restart of the machine, the clock starts again: the renewal is in the future then.
+    return abs(now() - renewed_at) > LEASE * 1_000_000
