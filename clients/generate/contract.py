@@ -115,7 +115,8 @@ class Method:
     notifications
         The notifications sent while a call is open.
     items
-        The member of the result that contains the items of a page, if the method is a listing.
+        The member of the result that contains the items of a page, its first list, if the method
+        is a listing.
     """
 
     name: str
@@ -265,7 +266,7 @@ class Contract:
         items = None
         if params.member("cursor") and result is not None:
             page = self._object(result.name)
-            [items] = [member for member in page.members if member.types[0].is_array]
+            items = next(member for member in page.members if member.types[0].is_array)
         return Method(
             name=row["name"],
             summary=row["summary"],

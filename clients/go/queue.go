@@ -21,8 +21,9 @@ type notificationQueue struct {
 // eventKey identifies an event.
 type eventKey struct{ org, project, domain, runName, actionName string }
 
-// connectivityKey is the key of the notifications events.disconnected and events.resynced.
-type connectivityKey struct{}
+// connectivityKey is the key of the notifications events.disconnected and events.resynced. Its
+// backend is empty if the sidecar has a protocol before 1.2.
+type connectivityKey struct{ backend BackendName }
 
 // queueKey returns the key of a notification: it replaces an earlier one with the same key.
 func queueKey(notification WatchNotification) any {
@@ -30,8 +31,10 @@ func queueKey(notification WatchNotification) any {
 	case *EventChanged:
 		event := &n.Event
 		return eventKey{event.Org, event.Project, event.Domain, event.RunName, event.ActionName}
-	case *WatchDisconnected, *WatchResynced:
-		return connectivityKey{}
+	case *WatchDisconnected:
+		return connectivityKey{n.Backend}
+	case *WatchResynced:
+		return connectivityKey{n.Backend}
 	default:
 		return reflect.TypeOf(notification)
 	}

@@ -9,27 +9,28 @@ import (
 
 func TestUnreadNotificationsAreCoalescedAsByTheSidecar(t *testing.T) {
 	for added, read := range map[string]string{
-		"created a":                        "created a 1",
-		"created a, updated a":             "created a 2",
-		"created a, resolved a":            "created a 2",
-		"created a, removed a":             "",
-		"created a, removed a, created a":  "created a 3",
-		"removed a, created a":             "updated a 2",
-		"removed a, created a, removed a":  "removed a 3",
-		"resolved a, updated a":            "resolved a 2",
-		"resolved a, removed a":            "removed a 2",
-		"updated a, resolved a":            "resolved a 2",
-		"updated a, updated a":             "updated a 2",
-		"updated a, reopened a":            "reopened a 2",
-		"reopened a, updated a":            "updated a 2",
-		"created a, created b, updated a":  "created a 3, created b 2",
-		"created a, synced, updated a":     "created a 3, synced 2",
-		"synced, synced":                   "synced 2",
-		"lost, lost":                       "lost 2",
-		"lost, updated a, found":           "updated a 2, found 3",
-		"found, updated a, lost":           "updated a 2, lost 3",
-		"created a, removed a, created b":  "created b 3",
-		"removed a, updated b, resolved b": "removed a 1, resolved b 3",
+		"created a":                           "created a 1",
+		"created a, updated a":                "created a 2",
+		"created a, resolved a":               "created a 2",
+		"created a, removed a":                "",
+		"created a, removed a, created a":     "created a 3",
+		"removed a, created a":                "updated a 2",
+		"removed a, created a, removed a":     "removed a 3",
+		"resolved a, updated a":               "resolved a 2",
+		"resolved a, removed a":               "removed a 2",
+		"updated a, resolved a":               "resolved a 2",
+		"updated a, updated a":                "updated a 2",
+		"updated a, reopened a":               "reopened a 2",
+		"reopened a, updated a":               "updated a 2",
+		"created a, created b, updated a":     "created a 3, created b 2",
+		"created a, synced, updated a":        "created a 3, synced 2",
+		"synced, synced":                      "synced 2",
+		"lost, lost":                          "lost 2",
+		"lost, updated a, found":              "updated a 2, found 3",
+		"found, updated a, lost":              "updated a 2, lost 3",
+		"lost flyte, lost local, found flyte": "lost local 2, found flyte 3",
+		"created a, removed a, created b":     "created b 3",
+		"removed a, updated b, resolved b":    "removed a 1, resolved b 3",
 	} {
 		queue := newNotificationQueue("w")
 		for i, one := range strings.Split(added, ", ") {
@@ -38,9 +39,9 @@ func TestUnreadNotificationsAreCoalescedAsByTheSidecar(t *testing.T) {
 			case "synced":
 				queue.add(&WatchSynced{Sequence: sequence}, nil)
 			case "lost":
-				queue.add(&WatchDisconnected{Sequence: sequence}, nil)
+				queue.add(&WatchDisconnected{Sequence: sequence, Backend: BackendName(name)}, nil)
 			case "found":
-				queue.add(&WatchResynced{Sequence: sequence}, nil)
+				queue.add(&WatchResynced{Sequence: sequence, Backend: BackendName(name)}, nil)
 			default:
 				event := Event{RunName: "r", ActionName: name, Name: name}
 				queue.add(&EventChanged{Sequence: sequence, Change: Change(what), Event: event}, nil)
@@ -71,9 +72,9 @@ func drain(t *testing.T, queue *notificationQueue) (read []string) {
 		case *WatchSynced:
 			read = append(read, "synced"+digit(n.Sequence))
 		case *WatchDisconnected:
-			read = append(read, "lost"+digit(n.Sequence))
+			read = append(read, strings.TrimSpace("lost "+string(n.Backend))+digit(n.Sequence))
 		case *WatchResynced:
-			read = append(read, "found"+digit(n.Sequence))
+			read = append(read, strings.TrimSpace("found "+string(n.Backend))+digit(n.Sequence))
 		}
 	}
 }

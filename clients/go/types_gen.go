@@ -8,7 +8,7 @@ import (
 )
 
 // ProtocolVersion is the version of the wire contract that this package implements.
-const ProtocolVersion = "1.1"
+const ProtocolVersion = "1.2"
 
 // Error is a JSON-RPC error object.
 type Error struct {
@@ -255,14 +255,25 @@ type WatchSynced struct {
 	Sequence int `json:"sequence"`
 }
 
-// WatchDisconnected is the notification events.disconnected: the connection to the backend is
+// BackendName is local, the embedded store, or flyte, a Flyte deployment.
+//
+// A newer sidecar may send other values.
+type BackendName string
+
+const (
+	BackendNameLocal BackendName = "local"
+	BackendNameFlyte BackendName = "flyte"
+)
+
+// WatchDisconnected is the notification events.disconnected: the connection to a backend is
 // lost. The watch reconnects by itself.
 type WatchDisconnected struct {
 	// The name of the watch.
 	Watch string `json:"watch"`
 	// The number of the notification within its watch: 1, 2, ...
-	Sequence int    `json:"sequence"`
-	Error    *Error `json:"error"`
+	Sequence int         `json:"sequence"`
+	Backend  BackendName `json:"backend"`
+	Error    *Error      `json:"error"`
 }
 
 // WatchResynced is the notification events.resynced: the watch has reconnected, and all changes
@@ -271,7 +282,8 @@ type WatchResynced struct {
 	// The name of the watch.
 	Watch string `json:"watch"`
 	// The number of the notification within its watch: 1, 2, ...
-	Sequence int `json:"sequence"`
+	Sequence int         `json:"sequence"`
+	Backend  BackendName `json:"backend"`
 }
 
 // AuthRequired is the notification sidecar.authRequired: a person must log in at the
@@ -318,7 +330,7 @@ type ServerInfo struct {
 
 // Backend is the backend, and the default scope of requests.
 type Backend struct {
-	// local or flyte.
+	// local, flyte, or all: both.
 	Kind string `json:"kind"`
 	// The Flyte deployment's HOST:PORT.
 	Endpoint string `json:"endpoint,omitzero"`
@@ -361,6 +373,15 @@ type EventPage struct {
 	Events []*Event `json:"events"`
 	// The cursor of the next page; null for the last page.
 	NextCursor string `json:"nextCursor,omitzero"`
+	// With the backend all: the backends whose entries are missing from the page.
+	Unavailable []*UnavailableBackend `json:"unavailable"`
+}
+
+// UnavailableBackend is one of several backends, which could not be read.
+type UnavailableBackend struct {
+	Backend BackendName `json:"backend"`
+	// The reason.
+	Error *Error `json:"error"`
 }
 
 // GetParams are the params of [EventsService.Get]: the event to return.
@@ -523,6 +544,8 @@ type RunPage struct {
 	Runs []*RunInfo `json:"runs"`
 	// The cursor of the next page; null for the last page.
 	NextCursor string `json:"nextCursor,omitzero"`
+	// With the backend all: the backends whose entries are missing from the page.
+	Unavailable []*UnavailableBackend `json:"unavailable"`
 }
 
 // RunInfo is a run, and the number of its pending events.
@@ -616,7 +639,7 @@ type Counters struct {
 
 // BackendStatus is the backend, and whether it responds.
 type BackendStatus struct {
-	// local or flyte.
+	// local, flyte, or all: both.
 	Kind string `json:"kind"`
 	// The Flyte deployment's HOST:PORT.
 	Endpoint string `json:"endpoint,omitzero"`
@@ -626,6 +649,6 @@ type BackendStatus struct {
 	Project string `json:"project,omitzero"`
 	// The default domain.
 	Domain string `json:"domain,omitzero"`
-	// Whether the backend responds now.
+	// Whether the backend responds now; of all, whether both do.
 	Healthy bool `json:"healthy"`
 }

@@ -139,7 +139,11 @@ def test_what_is_pending_and_the_runs_are_listed(watcher: Watcher) -> None:
     events = [watcher.call("events.create", **create("q", run)) for run in ("r1", "r2")]
     answered = watcher.call("events.create", **create("answered", "r1"))
     watcher.call("events.signal", **create("answered", "r1"), payload=True)
-    assert watcher.call("events.pending") == {"events": events, "nextCursor": None}
+    assert watcher.call("events.pending") == {
+        "events": events,
+        "nextCursor": None,
+        "unavailable": [],
+    }
     first = watcher.call("events.pending", limit=1)
     rest = watcher.call("events.pending", cursor=first["nextCursor"])
     assert [*first["events"], *rest["events"]] == events

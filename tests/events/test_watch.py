@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from flyte_sidecar.errors import BackendUnavailable, StoreUnavailable
 from flyte_sidecar.events.coalescing import Changed, CoalescingQueue, Disconnected, Synced
-from flyte_sidecar.events.model import ABORTED, Payload, Scope
+from flyte_sidecar.events.model import ABORTED, ANY_SCOPE, Payload, Scope
 from flyte_sidecar.events.watch_feed import WatchSelector
 from tests.events.watch_updates import (
     AGAIN,
@@ -283,6 +283,39 @@ def test_an_unread_end_of_a_disconnection_is_withdrawn_when_it_continues() -> No
     watch.put(event())
     watch.sync()
     assert take_all(watch) == [Changed("created", event()), AGAIN]
+
+
+def test_of_several_backends_each_disconnection_is_reported_with_its_end() -> None:
+    watch = synced(RUN)
+    watch.disconnect(DOWN, "flyte")
+    watch.disconnect(DOWN, "local")
+    assert take_all(watch) == [Disconnected(DOWN, "flyte"), Disconnected(DOWN, "local")]
+    watch.sync("local")
+    watch.disconnect(DOWN, "flyte")
+    assert take_all(watch) == [Synced(again=True, backend="local")]
+    watch.sync("local")
+    watch.sync("flyte")
+    assert take_all(watch) == [Synced(again=True, backend="flyte")]
+
+
+def test_one_of_several_backends_may_be_disconnected_before_the_first_sync() -> None:
+    watch = CoalescingQueue(RUN)
+    watch.disconnect(DOWN, "flyte")
+    watch.put(event())
+    watch.sync()
+    assert take_all(watch) == [Disconnected(DOWN, "flyte"), Changed("created", event()), Synced()]
+    watch.sync()
+    assert take_all(watch) == []
+    watch.sync("flyte")
+    assert take_all(watch) == [Synced(again=True, backend="flyte")]
+
+
+def test_a_selector_without_a_scope_selects_the_events_of_all_scopes() -> None:
+    watch = CoalescingQueue(WatchSelector(scope=ANY_SCOPE, run_name="r1"))
+    elsewhere = event(project="p", org="o")
+    for state in (event(), elsewhere, event(run_name="r2")):
+        watch.put(state)
+    assert take_all(watch) == [Changed("created", event()), Changed("created", elsewhere)]
 
 
 def test_a_disconnection_is_reported_after_the_changes_before_it() -> None:

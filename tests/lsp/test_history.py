@@ -75,7 +75,7 @@ class Runs:
         scope = {"org": self.org, "project": self.project, "domain": self.domain}
         rest: dict[str, Any] = {"phase": None, "created_at": None, "pending_events": 0}
         found = [RunInfo(run_name=name, **scope, **rest) for name in self.ready]
-        return RunPage(runs=found, next_cursor=None)
+        return RunPage(runs=found, next_cursor=None, unavailable=[])
 
     async def choices(self, target: Target) -> list[Event]:
         self.reads += 1

@@ -58,17 +58,22 @@ export class NotificationQueue {
   }
 
   #addMarker(notification: Exclude<WatchNotification, { method: "events.changed" }>): void {
-    this.#notifications.delete(notification.method);
-    this.#notifications.delete(OPPOSITES[notification.method] ?? "");
-    this.#notifications.set(notification.method, notification);
+    const key = markerKey(notification);
+    this.#notifications.delete(key);
+    this.#notifications.set(key, notification);
   }
 }
 
-/** Notifications that make an unread one obsolete. */
-const OPPOSITES: Readonly<Record<string, string>> = {
-  "events.disconnected": "events.resynced",
-  "events.resynced": "events.disconnected",
-};
+/** Returns the key of a notification that makes an unread one with the same key obsolete. */
+function markerKey(notification: Exclude<WatchNotification, { method: "events.changed" }>): string {
+  switch (notification.method) {
+    case "events.disconnected":
+    case "events.resynced":
+      return `connectivity ${notification.params.backend}`;
+    default:
+      return notification.method;
+  }
+}
 
 /** Returns the change that replaces two unread ones; undefined if there is nothing to report. */
 function coalesce(earlier: string, later: string): string | undefined {

@@ -225,6 +225,20 @@ test("notifications of one chunk are coalesced before the reader runs", async ()
   assert.equal(describe((await next).value as WatchNotification), "updated a 100");
 });
 
+test("disconnects and resyncs of different backends are not coalesced", () => {
+  const queue = new NotificationQueue();
+  const notifications = [
+    { method: "events.disconnected", params: { watch: "w1", sequence: 1, backend: "flyte" } },
+    { method: "events.disconnected", params: { watch: "w1", sequence: 2, backend: "local" } },
+    { method: "events.resynced", params: { watch: "w1", sequence: 3, backend: "flyte" } },
+  ];
+  for (const notification of notifications) queue.add(notification as WatchNotification);
+  assert.deepEqual(
+    [queue.shift(), queue.shift(), queue.shift()],
+    [...notifications.slice(1), undefined],
+  );
+});
+
 test("of unknown notifications of one kind the latest is kept", () => {
   const queue = new NotificationQueue();
   const notifications = ["paused 1", "renamed 2", "paused 3"].map((line) => {

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from flyte_sidecar._futures import resolve, retrieve_exception
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.backend import EventBackend
-from flyte_sidecar.events.model import Event, Run, Scope, Target
+from flyte_sidecar.events.model import BackendName, Event, Run, Target
 from flyte_sidecar.events.watch_feed import WatchSelector
 
 
@@ -75,14 +75,14 @@ class _RunWaits:
     full = False
 
     def __init__(self, backend: EventBackend, run: Run) -> None:
-        scope = Scope(run.org, run.project, run.domain)
-        self.selector = WatchSelector(scope=scope, run_name=run.name)
+        self.selector = WatchSelector(scope=run.scope, run_name=run.name)
+        self._run = run  # as requests name it: without a scope, if they contain none
         self.subscribers: dict[Target, set[_NewEventIds]] = {}
         self.watching = asyncio.ensure_future(backend.watch(self))
         self.watching.add_done_callback(self._end)
 
     def put(self, event: Event) -> None:
-        run = event.run
+        run = self._run
         for target in (
             Target(run, action_name=event.action_name),
             Target(run, name=event.name),
@@ -94,10 +94,10 @@ class _RunWaits:
     def remove(self, event: Event) -> None:
         """Do nothing: no wait ends when an event is removed."""
 
-    def sync(self) -> None:
+    def sync(self, backend: BackendName | None = None) -> None:
         """Do nothing: the waits have read the existing events."""
 
-    def disconnect(self, error: SidecarError) -> None:
+    def disconnect(self, error: SidecarError, backend: BackendName | None = None) -> None:
         """Do nothing: the watch reconnects by itself."""
 
     def has_event(self, run: Run, action_name: str) -> bool:

@@ -17,7 +17,7 @@ from msgspec import Struct, json
 from flyte_sidecar._futures import try_set_result
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.intern_pool import EVENT_POOL, EventKey, InternPool, action_key, event_key
-from flyte_sidecar.events.model import Event, Run, without_details
+from flyte_sidecar.events.model import BackendName, Event, Run, without_details
 from flyte_sidecar.events.watch_feed import WatchSelector
 
 ChangeKind: TypeAlias = Literal["created", "resolved", "removed", "updated"]
@@ -37,15 +37,23 @@ class Changed(Struct, frozen=True):
 
 
 class Synced(Struct, frozen=True):
-    """All current events have been reported; `again` after the backend was unreachable."""
+    """All current events have been reported; `again` after a backend was unreachable.
+
+    Attributes
+    ----------
+    backend
+        The backend that was unreachable, of several; None for the only one.
+    """
 
     again: bool = False
+    backend: BackendName | None = None
 
 
 class Disconnected(Struct, frozen=True):
-    """The backend is unreachable for now."""
+    """A backend is unreachable for now; `backend` as in `Synced`."""
 
     error: SidecarError
+    backend: BackendName | None = None
 
 
 WatchUpdate: TypeAlias = Changed | Synced | Disconnected
@@ -64,10 +72,17 @@ class _Reported(Struct, frozen=True, weakref=True):
     digest: int
 
 
-class _Marker(Enum):
+class _State(Enum):
     SYNCED = "synced"
     RESYNCED = "resynced"
     DISCONNECTED = "disconnected"
+
+
+class _Marker(Struct, frozen=True):
+    """The key of an entry that is no event."""
+
+    state: _State
+    backend: BackendName | None = None
 
 
 _Entry = Event | _Removed | Synced | Disconnected
@@ -84,7 +99,7 @@ class CoalescingQueue:
         self._queue: OrderedDict[EventKey | _Marker, _Entry] = OrderedDict()
         self._bytes = 0
         self._synced = False
-        self._disconnected = False
+        self._disconnected: set[BackendName | None] = set()
         self._available: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
 
@@ -105,22 +120,23 @@ class CoalescingQueue:
         if self.selector.matches(event):
             self._add(event_key(event), _Removed(event))
 
-    def sync(self) -> None:
-        if not self._synced:
+    def sync(self, backend: BackendName | None = None) -> None:
+        if not self._synced and backend is None:
             self._synced = True
-            self._add(_Marker.SYNCED, Synced())
-        elif self._disconnected:
-            self._disconnected = False
-            self._add(_Marker.RESYNCED, Synced(again=True))
+            self._add(_Marker(_State.SYNCED), Synced())
+        elif backend in self._disconnected:
+            self._disconnected.remove(backend)
+            self._add(_Marker(_State.RESYNCED, backend), Synced(again=True, backend=backend))
 
-    def disconnect(self, error: SidecarError) -> None:
-        if not self._synced:
+    def disconnect(self, error: SidecarError, backend: BackendName | None = None) -> None:
+        if not self._synced and backend is None:
             raise error
         # If the client has not taken the last `Synced` yet, it does not see two interruptions.
-        resynced = self._queue.pop(_Marker.RESYNCED, None)
-        if (resynced is None and not self._disconnected) or _Marker.DISCONNECTED in self._queue:
-            self._add(_Marker.DISCONNECTED, Disconnected(error))
-        self._disconnected = True
+        resynced = self._queue.pop(_Marker(_State.RESYNCED, backend), None)
+        disconnected = _Marker(_State.DISCONNECTED, backend)
+        if (resynced is None and backend not in self._disconnected) or disconnected in self._queue:
+            self._add(disconnected, Disconnected(error, backend))
+        self._disconnected.add(backend)
 
     @property
     def full(self) -> bool:

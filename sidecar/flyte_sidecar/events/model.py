@@ -13,6 +13,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from flyte_sidecar.errors import SidecarError
+
 ExpectedType = Literal["bool", "int", "float", "str"]
 PromptType = Literal["text", "markdown"]
 
@@ -28,6 +30,14 @@ Phase = Annotated[
             *("QUEUED", "WAITING_FOR_RESOURCES", "INITIALIZING", "RUNNING", "PAUSED"),
             *("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT", "RECOVERED"),
         ],
+    ),
+]
+BackendName = Annotated[
+    str,
+    Meta(
+        title="BackendName",
+        description="`local`, the embedded store, or `flyte`, a Flyte deployment.",
+        examples=["local", "flyte"],
     ),
 ]
 Instant = Annotated[datetime, Meta(tz=True)]
@@ -170,6 +180,10 @@ class TaskName(Struct, frozen=True):
     environment: str | None
 
 
+ANY_SCOPE = Scope(None, None, None)
+"""The scope of a request that contains none, if several backends may have what it names."""
+
+
 class Target(Struct, frozen=True):
     """The event that a request refers to, by id (`action_name`) or by `name`.
 
@@ -220,6 +234,24 @@ class Query(Struct, frozen=True, kw_only=True):
     cursor: str | None = None
 
 
+class UnavailableBackend(Struct, frozen=True, kw_only=True):
+    """One of several backends, which could not be read."""
+
+    backend: BackendName
+    error: Annotated[
+        SidecarError,
+        Meta(description="The reason.", extra_json_schema={"$ref": "#/$defs/Error"}),
+    ]
+
+
+Unavailable = Annotated[
+    list[UnavailableBackend],
+    Meta(
+        description="With the backend `all`: the backends whose entries are missing from the page."
+    ),
+]
+
+
 class EventPage(Struct, frozen=True, kw_only=True, rename="camel"):
     """A page of events, in creation order."""
 
@@ -227,6 +259,7 @@ class EventPage(Struct, frozen=True, kw_only=True, rename="camel"):
     next_cursor: Annotated[
         str | None, Meta(description="The cursor of the next page; null for the last page.")
     ]
+    unavailable: Unavailable
 
 
 class RunsQuery(Struct, frozen=True, kw_only=True):
@@ -273,3 +306,4 @@ class RunPage(Struct, frozen=True, kw_only=True, rename="camel"):
     next_cursor: Annotated[
         str | None, Meta(description="The cursor of the next page; null for the last page.")
     ]
+    unavailable: Unavailable

@@ -7,7 +7,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from flyte_sidecar.errors import SidecarError
-from flyte_sidecar.events.model import Event, Run, Scope
+from flyte_sidecar.events.model import ANY_SCOPE, BackendName, Event, Run, Scope
 
 
 class WatchSelector(Struct, frozen=True, kw_only=True):
@@ -37,7 +37,7 @@ class WatchSelector(Struct, frozen=True, kw_only=True):
         return (
             self.run_name in (None, event.run_name)
             and self.parent in (None, event.parent)
-            and self.scope == Scope(event.org, event.project, event.domain)
+            and self.scope in (ANY_SCOPE, Scope(event.org, event.project, event.domain))
         )
 
 
@@ -67,6 +67,24 @@ class WatchFeed(Feed, Protocol):
     """The feed of a watch, which applies back-pressure."""
 
     selector: WatchSelector
+
+    def sync(self, backend: BackendName | None = None) -> None:
+        """Report that all current events have been put.
+
+        Parameters
+        ----------
+        backend
+            One of several backends, which was disconnected before; None for all of them.
+        """
+
+    def disconnect(self, error: SidecarError, backend: BackendName | None = None) -> None:
+        """Report that a backend is unreachable; the next `sync` of it reports the end of that.
+
+        Parameters
+        ----------
+        backend
+            One of several backends: its error is never raised. None for the only backend.
+        """
 
     @property
     def full(self) -> bool:

@@ -53,12 +53,12 @@ SYNCED = Notification(
 )
 DISCONNECTED = Notification(
     name="events.disconnected",
-    summary="The connection to the backend is lost.",
+    summary="The connection to a backend is lost.",
     params=WatchDisconnected,
 )
 RESYNCED = Notification(
     name="events.resynced",
-    summary="The watch has reconnected to the backend.",
+    summary="The watch has reconnected to a backend.",
     params=WatchResynced,
 )
 OF_WATCHES = (CHANGED, SYNCED, DISCONNECTED, RESYNCED)

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, convert, field, json
 from msgspec.structs import replace
 
 from flyte_sidecar.errors import ERRORS, SidecarError
-from flyte_sidecar.events.model import Event, EventPage, TypeName
+from flyte_sidecar.events.model import BackendName, Event, EventPage, TypeName
 from flyte_sidecar.events.payloads import for_json
 
 ProtocolVersion = Annotated[str, Meta(description="The version of the wire contract, MAJOR.MINOR.")]
@@ -80,7 +80,7 @@ class ServerInfo(Struct, frozen=True):
 class Backend(Struct, frozen=True, kw_only=True, rename="camel"):
     """The backend, and the default scope of requests."""
 
-    kind: Annotated[str, Meta(description="`local` or `flyte`.")]
+    kind: Annotated[str, Meta(description="`local`, `flyte`, or `all`: both.")]
     endpoint: Annotated[str | None, Meta(description="The Flyte deployment's HOST:PORT.")]
     org: Annotated[str | None, Meta(description="The default organization.")]
     project: Annotated[str | None, Meta(description="The default project.")]
@@ -90,7 +90,9 @@ class Backend(Struct, frozen=True, kw_only=True, rename="camel"):
 class BackendStatus(Backend, frozen=True, kw_only=True, rename="camel"):
     """The backend, and whether it responds."""
 
-    healthy: Annotated[bool, Meta(description="Whether the backend responds now.")]
+    healthy: Annotated[
+        bool, Meta(description="Whether the backend responds now; of `all`, whether both do.")
+    ]
 
 
 class InitializeResult(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -199,13 +201,16 @@ class WatchSynced(WatchNotification, frozen=True, kw_only=True):
 
 
 class WatchDisconnected(WatchNotification, frozen=True, kw_only=True):
-    """The connection to the backend is lost. The watch reconnects by itself."""
+    """The connection to a backend is lost. The watch reconnects by itself."""
 
+    backend: BackendName
     error: Error
 
 
 class WatchResynced(WatchNotification, frozen=True, kw_only=True):
     """The watch has reconnected, and all changes since the disconnect have been reported."""
+
+    backend: BackendName
 
 
 class AuthRequired(Struct, frozen=True, kw_only=True):
@@ -243,7 +248,7 @@ def encode(value: object) -> bytes:
         return _encode(value if value.payload is None else _wire(value))
     if type(value) is EventPage:
         events = [_wire(event) for event in value.events]
-        return _encode(EventPage(events=events, next_cursor=value.next_cursor))
+        return _encode(replace(value, events=events))
     if type(value) is EventChanged:
         return _encode(replace(value, event=_wire(value.event)))
     if type(value) is dict:
@@ -265,4 +270,10 @@ def _wire(event: Event) -> Event:
     return event if safe is payload else replace(event, payload=safe)
 
 
-_encode = json.Encoder().encode
+def _encode_error(value: object) -> Error:
+    if not isinstance(value, SidecarError):
+        raise NotImplementedError(f"{type(value).__name__} has no JSON form")
+    return error_of(value)
+
+
+_encode = json.Encoder(enc_hook=_encode_error).encode

@@ -137,16 +137,18 @@ def examples() -> dict[str, Example]:
         "events.list": Example(
             "List the events of a run",
             {**_RUN, "limit": 20},
-            EventPage(events=[DEPLOY], next_cursor=None),
+            EventPage(events=[DEPLOY], next_cursor=None, unavailable=[]),
         ),
         "events.get": Example("Get an event by name", _DEPLOY, DEPLOY),
         "events.pending": Example(
-            "List the pending events", {}, EventPage(events=[DEPLOY], next_cursor=None)
+            "List the pending events",
+            {},
+            EventPage(events=[DEPLOY], next_cursor=None, unavailable=[]),
         ),
         "runs.list": Example(
             "List the runs with pending events",
             {"pendingOnly": True},
-            RunPage(runs=[run], next_cursor=None),
+            RunPage(runs=[run], next_cursor=None, unavailable=[]),
         ),
         "events.watch": Example(
             "Watch a run", {**_RUN, "watch": "w1"}, WatchResult(reason="cancelled")

@@ -168,7 +168,9 @@ class MethodHandlers:
             scope=self._scope(params), run_name=params.run_name, parent=params.parent
         )
         updates = CoalescingQueue(selector)
-        return self._watches.open(params.watch, updates, self._service.watch(updates), context)
+        service = self._service
+        feeding, kind = service.watch(updates), service.backend.kind
+        return self._watches.open(params.watch, updates, feeding, context, kind)
 
     def _initialize(self, initialize: _Initialize, context: Context) -> results.InitializeResult:
         if self._initialized:

@@ -31,6 +31,7 @@ class OpenWatches:
         updates: CoalescingQueue,
         feeding: Coroutine[Any, Any, None],
         context: Context,
+        backend: str,
     ) -> Deferred:
         """Start a watch. It ends when `feeding` ends, when it is cancelled, or by `end`.
 
@@ -38,6 +39,8 @@ class OpenWatches:
         ----------
         feeding
             Coroutine that puts the events to report into `updates`.
+        backend
+            The backend that notifications name if there is only one.
 
         Raises
         ------
@@ -49,7 +52,7 @@ class OpenWatches:
             raise InvalidParams(f"a watch {name[:100]!r} is open already", path="/watch")
         feed = asyncio.ensure_future(feeding)
         stop = asyncio.get_running_loop().create_future()
-        sending = asyncio.ensure_future(_send(name, updates, feed, stop, context))
+        sending = asyncio.ensure_future(_send(name, updates, feed, stop, context, backend))
         self._open[name] = stop, sending
 
         def ended(_: object) -> None:
@@ -78,6 +81,7 @@ async def _send(
     feed: asyncio.Future[None],
     stop: asyncio.Future[None],
     context: Context,
+    backend: str,
 ) -> results.WatchResult:
     sequence = 0
     while True:
@@ -87,7 +91,7 @@ async def _send(
         update = updates.take()
         if update is not None:
             sequence += 1
-            context.notify(*_notification(name, sequence, update))
+            context.notify(*_notification(name, sequence, update, backend))
             if sequence % MAX_CONSECUTIVE == 0:
                 await asyncio.sleep(0)
         elif feed.done():
@@ -103,14 +107,20 @@ def _result_when_cancelled(reason: SidecarError) -> results.WatchResult:
     return results.WatchResult(reason="cancelled" if cancelled else "shutdown")
 
 
-def _notification(name: str, sequence: int, update: WatchUpdate) -> tuple[str, object]:
+def _notification(
+    name: str, sequence: int, update: WatchUpdate, backend: str
+) -> tuple[str, object]:
     common: dict[str, Any] = {"watch": name, "sequence": sequence}
     if isinstance(update, Changed):
         changed = results.EventChanged(**common, change=update.change, event=update.event)
         return methods.CHANGED.name, changed
     if isinstance(update, Disconnected):
         error = results.error_of(update.error)
-        return methods.DISCONNECTED.name, results.WatchDisconnected(**common, error=error)
+        disconnected = results.WatchDisconnected(
+            **common, backend=update.backend or backend, error=error
+        )
+        return methods.DISCONNECTED.name, disconnected
     if update.again:
-        return methods.RESYNCED.name, results.WatchResynced(**common)
+        resynced = results.WatchResynced(**common, backend=update.backend or backend)
+        return methods.RESYNCED.name, resynced
     return methods.SYNCED.name, results.WatchSynced(**common)

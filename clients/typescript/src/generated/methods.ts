@@ -22,10 +22,10 @@ import type {
 } from "./types.js";
 
 /** The version of the wire contract that this client implements. */
-export const PROTOCOL_VERSION = "1.1";
+export const PROTOCOL_VERSION = "1.2";
 
 /** The hash of the schemas that this client was generated from. */
-export const SCHEMA_HASH = "c5525e385d70c9e9";
+export const SCHEMA_HASH = "d2ed16e5ecac514b";
 
 /** The methods that have stubs. */
 export const METHODS: ReadonlySet<string> = new Set([

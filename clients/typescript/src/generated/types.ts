@@ -178,12 +178,16 @@ export interface WatchSynced {
   sequence: number;
 }
 
-/** The connection to the backend is lost. The watch reconnects by itself. */
+/** `local`, the embedded store, or `flyte`, a Flyte deployment. */
+export type BackendName = "local" | "flyte";
+
+/** The connection to a backend is lost. The watch reconnects by itself. */
 export interface WatchDisconnected {
   /** The name of the watch. */
   watch: string;
   /** The number of the notification within its watch: 1, 2, ... */
   sequence: number;
+  backend: BackendName | (string & {});
   error: ErrorObject;
 }
 
@@ -193,6 +197,7 @@ export interface WatchResynced {
   watch: string;
   /** The number of the notification within its watch: 1, 2, ... */
   sequence: number;
+  backend: BackendName | (string & {});
 }
 
 /** A person must log in at the deployment. The requests that need the login wait for it. */
@@ -237,7 +242,7 @@ export interface ServerInfo {
 
 /** The backend, and the default scope of requests. */
 export interface Backend {
-  /** `local` or `flyte`. */
+  /** `local`, `flyte`, or `all`: both. */
   kind: string;
   /** The Flyte deployment's HOST:PORT. */
   endpoint: string | null;
@@ -282,6 +287,15 @@ export interface EventPage {
   events: Event[];
   /** The cursor of the next page; null for the last page. */
   nextCursor: string | null;
+  /** With the backend `all`: the backends whose entries are missing from the page. */
+  unavailable: UnavailableBackend[];
+}
+
+/** One of several backends, which could not be read. */
+export interface UnavailableBackend {
+  backend: BackendName | (string & {});
+  /** The reason. */
+  error: ErrorObject;
 }
 
 /** The event to return. */
@@ -418,6 +432,8 @@ export interface RunPage {
   runs: RunInfo[];
   /** The cursor of the next page; null for the last page. */
   nextCursor: string | null;
+  /** With the backend `all`: the backends whose entries are missing from the page. */
+  unavailable: UnavailableBackend[];
 }
 
 /** A run, and the number of its pending events. */
@@ -504,7 +520,7 @@ export interface Counters {
 
 /** The backend, and whether it responds. */
 export interface BackendStatus {
-  /** `local` or `flyte`. */
+  /** `local`, `flyte`, or `all`: both. */
   kind: string;
   /** The Flyte deployment's HOST:PORT. */
   endpoint: string | null;
@@ -514,7 +530,7 @@ export interface BackendStatus {
   project: string | null;
   /** The default domain. */
   domain: string | null;
-  /** Whether the backend responds now. */
+  /** Whether the backend responds now; of `all`, whether both do. */
   healthy: boolean;
 }
 

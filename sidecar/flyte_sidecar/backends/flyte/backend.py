@@ -127,7 +127,7 @@ class FlyteBackend:
             if query.cursor is None and not (
                 is_valid_name(query.run.name) and await self._org_may_exist(session, query.run)
             ):
-                return EventPage(events=[], next_cursor=None)
+                return EventPage(events=[], next_cursor=None, unavailable=[])
             return await session.pages.page(query)
 
     async def pending(self, query: PendingQuery) -> EventPage:

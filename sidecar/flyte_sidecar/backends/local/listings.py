@@ -39,7 +39,7 @@ def page(store: StoreReader, query: Query) -> EventPage:
     store.check_expiry()
     run = store.run_id(query.run)
     if run is None:
-        return EventPage(events=[], next_cursor=None)
+        return EventPage(events=[], next_cursor=None, unavailable=[])
     selection, parameters = queries.of_run(run, query.parent, query.phases)
     return _page(store, listing, selection, parameters, after, query)
 
@@ -81,13 +81,12 @@ def runs(store: StoreReader, query: RunsQuery) -> RunPage:
                 continue
             size += len(json.encode(run)) + 1
             if found and (size > query.max_bytes or len(found) == query.limit):
-                return RunPage(
-                    runs=found, next_cursor=cursors.encode(store.store_id, listing, before)
-                )
+                cursor = cursors.encode(store.store_id, listing, before)
+                return RunPage(runs=found, next_cursor=cursor, unavailable=[])
             found.append(run)
             before = row_id
         if len(selected) <= query.limit:
-            return RunPage(runs=found, next_cursor=None)
+            return RunPage(runs=found, next_cursor=None, unavailable=[])
 
 
 def watched(
@@ -118,7 +117,7 @@ def _page(
     limits = (query.limit, query.max_bytes)
     events, offset = _select(store, selection, parameters, after, *limits)
     cursor = None if offset is None else cursors.encode(store.store_id, listing, offset)
-    return EventPage(events=events, next_cursor=cursor)
+    return EventPage(events=events, next_cursor=cursor, unavailable=[])
 
 
 def _select(

@@ -47,7 +47,8 @@ class PageReader:
         else:
             listing, listing_id, offset = self._listings.resume(query.cursor, key)
         page, offset = await self._read_page(listing, offset, query, wants, details=details)
-        return EventPage(events=page, next_cursor=self._listings.save(listing, listing_id, offset))
+        next_cursor = self._listings.save(listing, listing_id, offset)
+        return EventPage(events=page, next_cursor=next_cursor, unavailable=[])
 
     async def pending(self, query: PendingQuery) -> EventPage:
         """Return one page of the pending events of all runs of a scope."""
@@ -57,7 +58,8 @@ class PageReader:
         else:
             listing, listing_id, offset = self._listings.resume(query.cursor, query.scope)
         page, offset = await self._read_page(listing, offset, query, PAUSED.__eq__, details=True)
-        return EventPage(events=page, next_cursor=self._listings.save(listing, listing_id, offset))
+        next_cursor = self._listings.save(listing, listing_id, offset)
+        return EventPage(events=page, next_cursor=next_cursor, unavailable=[])
 
     async def _read_page(
         self,

@@ -80,12 +80,12 @@ class RunLister:
                 size += len(json.encode(info)) + 1
                 if runs and (size > query.max_bytes or len(runs) == query.limit):
                     assert cursor is not None
-                    return RunPage(runs=runs, next_cursor=_encode_cursor(cursor))
+                    return RunPage(runs=runs, next_cursor=_encode_cursor(cursor), unavailable=[])
                 runs.append(info)
             same_instant = cursor is not None and cursor.created_until == listed.created_at
             seen = cursor.seen if cursor is not None and same_instant else ()
             cursor = RunCursor(listing, listed.created_at, (*seen, _digest(listed.run.name)))
-        return RunPage(runs=runs, next_cursor=None)
+        return RunPage(runs=runs, next_cursor=None, unavailable=[])
 
     async def list_paused(self, scope: Scope) -> list[ListedAction]:
         """Return all paused actions of all runs of a scope, in order of creation."""
