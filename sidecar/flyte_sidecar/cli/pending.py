@@ -33,31 +33,41 @@ def pending(options: Options, as_json: bool) -> int:
 
 
 async def _print(options: Options, as_json: bool) -> None:
-    if as_json:
-        async for events in _pages(options):
-            _write(terminal.sanitize_json(encode(event)) + b"\n" for event in events)
-        return
+    backend = make_backend(options, TerminalPrompt)
     table = EventTable()
-    async for events in _pages(options):
-        table.add(events)
+    try:
+        async for events in pages(EventService(backend)):
+            if as_json:
+                print_json(events)
+            else:
+                table.add(events)
+    finally:
+        await backend.close()
+    if not as_json:
+        print_table(table)
+
+
+async def pages(service: EventService) -> AsyncIterator[list[Event]]:
+    """Yield the pending events of all runs of the default scope, page by page."""
+    scope, cursor = service.scope(None, None, None), None
+    while True:
+        query = PendingQuery(scope=scope, limit=MAX_PAGE_LIMIT, cursor=cursor)
+        page = await resolve(service.pending(query))
+        yield page.events
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+def print_json(events: Iterable[Event]) -> None:
+    """Print one event per line."""
+    _write(terminal.sanitize_json(encode(event)) + b"\n" for event in events)
+
+
+def print_table(table: EventTable) -> None:
+    """Print the table."""
     _write(map(terminal.line, table.lines()))
 
 
 def _write(lines: Iterable[bytes]) -> None:
     sys.stdout.buffer.write(b"".join(lines))
-
-
-async def _pages(options: Options) -> AsyncIterator[list[Event]]:
-    backend = make_backend(options, TerminalPrompt)
-    service = EventService(backend)
-    scope, cursor = service.scope(None, None, None), None
-    try:
-        while True:
-            query = PendingQuery(scope=scope, limit=MAX_PAGE_LIMIT, cursor=cursor)
-            page = await resolve(service.pending(query))
-            yield page.events
-            cursor = page.next_cursor
-            if cursor is None:
-                return
-    finally:
-        await backend.close()

@@ -18,7 +18,7 @@ watch             informers and inboxes, for waits and watches
 
 from flyte_sidecar.backends.flyte.auth.interactive.prompt import LoginPrompt, LoginRequest
 from flyte_sidecar.backends.flyte.backend import FlyteBackend
-from flyte_sidecar.backends.flyte.config import Config, Overrides, load
+from flyte_sidecar.backends.flyte.config import Config, NoEndpoint, Overrides, load
 from flyte_sidecar.backends.flyte.endpoint import Deployment
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "FlyteBackend",
     "LoginPrompt",
     "LoginRequest",
+    "NoEndpoint",
     "Overrides",
     "load",
 ]

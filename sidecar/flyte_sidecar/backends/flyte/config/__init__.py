@@ -10,13 +10,13 @@ The result is the same as in the Flyte SDK; `docs/backends.md` lists the differe
     search            where a config file is looked for
     config_file       one YAML file, with line numbers
     api_key           FLYTE_API_KEY and the keys of task pods
-    errors            ConfigError
+    errors            ConfigError, NoEndpoint
 
 Only the Flyte backend imports this package.
 """
 
-from flyte_sidecar.backends.flyte.config.errors import ConfigError
+from flyte_sidecar.backends.flyte.config.errors import ConfigError, NoEndpoint
 from flyte_sidecar.backends.flyte.config.load import Config, Overrides, load
 from flyte_sidecar.backends.flyte.config.sources import Setting
 
-__all__ = ["Config", "ConfigError", "Overrides", "Setting", "load"]
+__all__ = ["Config", "ConfigError", "NoEndpoint", "Overrides", "Setting", "load"]

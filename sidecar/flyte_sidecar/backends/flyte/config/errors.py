@@ -9,3 +9,7 @@ class ConfigError(ValueError):
     The message names the file, the line and the key, or the environment variable. It repeats no
     value, because values can be secrets.
     """
+
+
+class NoEndpoint(ConfigError):
+    """No option, variable or file contains an endpoint: no deployment is configured."""

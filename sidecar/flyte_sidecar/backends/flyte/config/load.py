@@ -11,7 +11,7 @@ from msgspec import Struct
 from flyte_sidecar.backends.flyte.config import keys, search
 from flyte_sidecar.backends.flyte.config.api_key import ApiKey, find_api_key, find_pod_key
 from flyte_sidecar.backends.flyte.config.credential_rules import CredentialRules
-from flyte_sidecar.backends.flyte.config.errors import ConfigError
+from flyte_sidecar.backends.flyte.config.errors import NoEndpoint
 from flyte_sidecar.backends.flyte.config.keys import Key
 from flyte_sidecar.backends.flyte.config.load_credentials import load_credentials
 from flyte_sidecar.backends.flyte.config.sources import Setting, Sources, Value, host_of
@@ -64,8 +64,10 @@ def load(overrides: Overrides, environment: Mapping[str, str] = os.environ) -> C
 
     Raises
     ------
+    NoEndpoint
+        If there is no endpoint.
     ConfigError
-        If the file or a value is invalid, or there is no endpoint.
+        If the file or a value is invalid.
     ValueError
         If an option is invalid.
     """
@@ -120,8 +122,10 @@ def _endpoint(overrides: Overrides, sources: Sources, api_key: ApiKey | None) ->
 
     Raises
     ------
+    NoEndpoint
+        If there is none.
     ConfigError
-        If there is none, or the one of another source than the options is invalid.
+        If the one of another source than the options is invalid.
     ValueError
         If the one of the options is invalid.
     """
@@ -136,7 +140,7 @@ def _endpoint(overrides: Overrides, sources: Sources, api_key: ApiKey | None) ->
         or sources.variable((POD_ENDPOINT,), keys.ENDPOINT)
     )
     if endpoint is None or not endpoint.value:
-        raise ConfigError(
+        raise NoEndpoint(
             "the backend flyte requires an endpoint, host[:port]: in the option endpoint, in"
             " FLYTE_ADMIN_ENDPOINT, or as admin.endpoint in a config file of Flyte"
         )

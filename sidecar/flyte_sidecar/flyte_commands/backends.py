@@ -1,0 +1,99 @@
+"""The embedded store, and the deployment that the `flyte` CLI is configured for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+
+import rich_click as click
+from msgspec import Struct
+
+from flyte_sidecar.backends.flyte import NoEndpoint
+from flyte_sidecar.cli.terminal_prompt import TerminalPrompt
+from flyte_sidecar.errors import SidecarError
+from flyte_sidecar.events.outcome_text import MAX_TEXT_LENGTH
+from flyte_sidecar.events.plain_text import one_line, sanitize
+from flyte_sidecar.events.service import EventService
+from flyte_sidecar.server.settings import Options, flyte_config, make_backend, store_path
+
+LOCAL_SCOPE = ("local", "local")
+"""The project and domain of local runs."""
+
+
+class Selected(Struct, frozen=True):
+    """The backends of a command: the embedded store before the deployment.
+
+    Attributes
+    ----------
+    options
+        The options of each.
+    problems
+        Why a deployment that is configured cannot be used, as sentences.
+    """
+
+    options: tuple[Options, ...]
+    problems: tuple[str, ...] = ()
+
+
+def select(context: click.Context, project: str | None, domain: str | None) -> Selected:
+    """Return the backends that the options of the CLI and of the command select.
+
+    With a project or a domain, this is the one that has them; otherwise both, if a deployment is
+    configured.
+
+    Raises
+    ------
+    click.UsageError
+        If the path of the store is invalid, or the project and domain are those of a deployment,
+        and none is configured.
+    """
+    scope = (project, domain)
+    try:
+        store = Options(store=store_path(None))
+    except (OSError, RuntimeError, ValueError) as error:
+        raise click.UsageError(sanitize(str(error))) from None
+    if scope == LOCAL_SCOPE:
+        return Selected((store,))
+    cli = context.find_root().params
+    deployment = Options(
+        backend="flyte",
+        store="",
+        config=cli.get("config_file"),
+        endpoint=cli.get("endpoint"),
+        insecure=cli.get("insecure"),
+        org=cli.get("org"),
+        project=project,
+        domain=domain,
+    )
+    if auth_type := cli.get("auth_type"):
+        sdk = import_module("flyte.cli._common")
+        os.environ["FLYTE_AUTH_TYPE"] = sdk.sanitize_auth_type(auth_type)
+    selected = (store, deployment) if scope == (None, None) else (deployment,)
+    try:
+        flyte_config(deployment)
+    except ValueError as error:
+        if store not in selected:
+            raise click.UsageError(sanitize(str(error))) from None
+        if isinstance(error, NoEndpoint):
+            return Selected((store,))
+        return Selected((store,), (sanitize(f"the deployment is not used: {error}"),))
+    return Selected(selected)
+
+
+@asynccontextmanager
+async def opened(options: Options) -> AsyncIterator[EventService]:
+    """Open a backend for the time of the block."""
+    backend = make_backend(options, TerminalPrompt)
+    try:
+        yield EventService(backend)
+    finally:
+        await backend.close()
+
+
+def unavailable(service: EventService, error: SidecarError) -> str:
+    """Return that a backend is unavailable, as a sentence."""
+    endpoint = service.backend.endpoint
+    name = "the embedded store" if endpoint is None else f"the deployment {endpoint}"
+    return one_line(f"{name} is unavailable: {error.message}", MAX_TEXT_LENGTH)

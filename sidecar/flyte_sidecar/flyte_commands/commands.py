@@ -1,0 +1,79 @@
+"""The commands, as the `flyte` CLI loads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import rich_click as click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _scope_options(function: F) -> F:
+    """Add the options that the SDK's own commands have."""
+    for name, example in (("domain", "development"), ("project", "flytesnacks")):
+        function = click.option(
+            f"-{name[0]}",
+            f"--{name}",
+            metavar="NAME",
+            help=f"{name.capitalize()} of the run, such as {example}; `local` for local runs."
+            f" Default: local runs, then the configured {name}.",
+        )(function)
+    return function
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one event in JSON per line.")
+@_scope_options
+@click.pass_context
+def pending(context: click.Context, as_json: bool, project: str | None, domain: str | None) -> None:
+    """
+    List the events that wait for an answer.
+
+    An event is a condition that a run waits for. First come the events of local runs, then those
+    of the configured deployment. `flyte answer` answers them.
+    """
+    from flyte_sidecar.flyte_commands.backends import select
+    from flyte_sidecar.flyte_commands.listing import list_pending
+
+    context.exit(list_pending(select(context, project, domain), as_json))
+
+
+@click.command()
+@click.argument("run")
+@click.argument("name")
+@click.argument("value", required=False)
+@click.option(
+    "--action",
+    metavar="ID",
+    help="Answer the event with this action name, if several events have the name NAME.",
+)
+@click.option("--parent", metavar="ID", help="Answer an event of this parent action.")
+@_scope_options
+@click.pass_context
+def answer(
+    context: click.Context,
+    run: str,
+    name: str,
+    value: str | None,
+    action: str | None,
+    parent: str | None,
+    project: str | None,
+    domain: str | None,
+) -> None:
+    """
+    Answer an event that `flyte pending` lists.
+
+    RUN is a local run, or else a run of the configured deployment. The event has a type: VALUE is
+    `yes` or `no` (or `true` or `false`) for a bool, a number for an int or a float, and any text
+    for a str. Without VALUE, the command asks for it. Before a VALUE that begins with a dash,
+    write `--`:
+
+        flyte answer r1 threshold -- -0.5
+    """
+    from flyte_sidecar.flyte_commands.answering import Named, answer_event
+    from flyte_sidecar.flyte_commands.backends import select
+
+    named = Named(run, name, parent, action)
+    click.echo(answer_event(select(context, project, domain), named, value))

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flyte_sidecar.errors import AlreadyCompleted
+from flyte_sidecar.events.payloads import same
+from tests.conftest import ROOT
+from tests.fake_runservice.server import Server
+from tests.flyte_commands.conftest import SCOPE, Flyte
+from tests.lsp.e2e.terminal import Terminal
+
+VALUES = [
+    (bool, "yes", True),
+    (bool, "false", False),
+    (int, "9223372036854775807", 2**63 - 1),
+    (int, "-7", -7),
+    (float, "3", 3.0),
+    (float, "-inf", float("-inf")),
+    (float, "nan", float("nan")),
+    (str, "42", "42"),
+    (str, "--action", "--action"),
+    (str, "", ""),
+]
+
+
+def error(result: Any) -> str:
+    """Return the text in the panel of an error, with single spaces."""
+    return " ".join(result.stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(("kind", "text", "value"), VALUES)
+def test_a_value_is_parsed_by_the_type_of_the_event(
+    flyte: Flyte, local: Any, configured: Server, kind: type, text: str, value: Any
+) -> None:
+    event = local.create("n", "r1", expected_type=kind)
+    done = flyte("answer", "r1", "n", "--", text)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert same(event.wait(), value)
+    assert not configured.calls  # a local run is found without the deployment
+
+
+def test_an_event_of_the_deployment_is_answered(flyte: Flyte, configured: Server) -> None:
+    configured.model.ask("r9", "approve", action="e1", **SCOPE)
+    configured.model.ask("r9", "rate", "float", action="e2", project="other", domain="d")
+    done = flyte("answer", "r9", "approve", "y")
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.startswith("approve of run r9 was approved")
+    assert flyte("answer", "-p", "other", "-d", "d", "r9", "rate", "0.5").exit_code == 0
+    assert "e2" not in flyte("pending", "--json", "-p", "other").stdout
+
+
+def test_the_first_answer_is_reported(flyte: Flyte, local: Any) -> None:
+    local.create("deploy", "r1")
+    done = flyte("answer", "r1", "deploy", "no")
+    assert done.stdout.startswith("deploy of run r1 was rejected by ")
+    assert flyte("answer", "r1", "deploy", "no").stdout == done.stdout
+    for value in ("yes", "maybe"):
+        again = flyte("answer", "r1", "deploy", value)
+        assert (again.exit_code, again.stdout) == (1, "")
+        assert "Nothing was changed: deploy of run r1 was rejected by " in error(again)
+    asked = flyte("answer", "r1", "deploy")
+    assert (asked.exit_code, "was rejected by" in error(asked)) == (1, True)
+
+
+def test_what_cannot_be_answered_is_one_sentence(flyte: Flyte, local: Any) -> None:
+    done = flyte("answer", "r1", "\x1b[2Jdeploy", "yes")
+    assert done.exit_code == 1
+    assert r"There is no event \x1b[2Jdeploy of run r1." in error(done)
+    local.create("deploy", "r1", expected_type=int)
+    done = flyte("answer", "r1", "deploy", "secret")
+    assert done.exit_code == 1
+    assert "deploy of run r1 expects an int: decimal digits, within 64 bits" in error(done)
+    assert "secret" not in done.stderr
+    done = flyte("answer", "r1", "deploy")
+    assert done.exit_code == 2
+    assert "VALUE is required without a terminal" in error(done)
+    assert "expects an int" in error(done)
+    short = local.create("short", "r1", expires_in=0.001)
+    with pytest.raises(AlreadyCompleted):
+        short.wait()
+    done = flyte("answer", "r1", "short", "yes")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "short of run r1 timed out" in error(done)
+
+
+def test_events_of_one_name_are_told_apart_by_action_or_parent(flyte: Flyte, local: Any) -> None:
+    first, second = (
+        local.create("approve", "r1", parent, prompt=f"Deploy to {place}?")
+        for parent, place in (("a1", "eu"), ("a2", "us"))
+    )
+    done = flyte("answer", "r1", "approve", "yes")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "Choose one with --action ID" in error(done)
+    for event, place in ((first, "eu"), (second, "us")):
+        assert f"{event.action_name} Deploy to {place}?" in error(done)
+    assert flyte("answer", "r1", "other", "yes", "--action", first.action_name).exit_code == 1
+    assert flyte("answer", "r1", "approve", "yes", "--action", first.action_name).exit_code == 0
+    assert first.wait() is True
+    assert flyte("answer", "r1", "approve", "no", "--parent", "a2").exit_code == 0
+    assert second.wait() is False
+
+
+def test_an_unavailable_deployment_is_reported_if_there_is_no_local_event(
+    flyte: Flyte, local: Any, configured: Server
+) -> None:
+    local.create("here", "r1")
+    configured.stop()
+    assert flyte("answer", "r1", "here", "yes").exit_code == 0
+    done = flyte("answer", "r9", "there", "yes")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "There is no event there of run r9." in error(done)
+    assert f"the deployment {configured.endpoint} is unavailable" in error(done)
+
+
+def test_without_a_value_the_terminal_asks_until_it_has_the_type(
+    command: dict[str, str], local: Any, tmp_path: Path
+) -> None:
+    event = local.create("rate", "r1", expected_type=float, prompt="Which\x1b[2J rate?\nOf 1.")
+    program = (sys.executable, "-m", "tests.flyte_commands.cli", "answer", "r1", "rate")
+    script = '"$@"; echo "status $?"; cat'
+    env = {**command, "PYTHONPATH": str(ROOT)}
+    terminal = Terminal(["sh", "-c", script, "sh", *program], env, tmp_path)
+    try:
+        terminal.wait_for("Answer:")
+        assert r"Which\x1b[2J rate?" in terminal.text
+        terminal.type("high\r")
+        terminal.wait(lambda text: text.count("Answer:") == 2)
+        assert "the event expects a float" in terminal.text
+        terminal.type("0.25\r")
+        terminal.wait_for("status 0")
+        assert "rate of run r1 was answered with 0.25" in terminal.text
+    finally:
+        terminal.close()
+    assert event.wait() == 0.25
