@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Generic, TypeVar
 
-from flyte_sidecar._futures import retrieve_exception
+from flyte_sidecar._futures import retrieve_exception, wait_all
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -69,6 +69,19 @@ class SharedResource(Generic[T]):
         if self._pausing:
             task.cancel()
         return task
+
+    async def run_between_pauses(self, work: Callable[[T], Coroutine[Any, Any, R]]) -> R:
+        """Run long work on the resource. A pause cancels it, and it is then started again."""
+        while True:
+            async with self.use() as resource:
+                running = self.start_until_pause(work(resource))
+                try:
+                    await wait_all([running])
+                finally:
+                    running.cancel()
+                    await wait_all([running])
+                if not running.cancelled():
+                    return running.result()
 
     async def replace(self, factory: Callable[[], T]) -> None:
         """Close the resource. From now on `factory` opens it."""
