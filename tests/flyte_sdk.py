@@ -52,17 +52,17 @@ def flyte_version(requirement: str) -> str:
     return version
 
 
-def sdk_python(requirement: str, factory: pytest.TempPathFactory) -> Path:
-    """Return the Python of an environment with the SDK, which all tests share."""
-    version = flyte_version(requirement)
-    return _shared_environment(f"flyte-{version}", factory, f"flyte=={version}", "keyrings.alt")
-
-
 def sdk_and_sidecar(requirement: str, factory: pytest.TempPathFactory) -> Path:
     """Return the Python of an environment with the SDK and this project, which all tests share."""
     version = flyte_version(requirement)
-    wheel = str(_wheel(factory))
-    return _shared_environment(f"flyte-{version}-sidecar", factory, f"flyte=={version}", wheel)
+    wheel = _wheel(factory)
+    with worker_lock(f"flyte-{version}", factory) as shared:
+        environment = shared / f"flyte-{version}"
+        if not (environment / "complete").exists():
+            packages = (f"flyte=={version}", "textual>=0.80", "keyrings.alt", str(wheel))
+            environment_with(environment, *packages)
+            (environment / "complete").touch()
+    return environment / "bin" / "python"
 
 
 def _wheel(factory: pytest.TempPathFactory) -> Path:
@@ -74,12 +74,3 @@ def _wheel(factory: pytest.TempPathFactory) -> Path:
             assert built.returncode == 0, built.stderr
         (wheel,) = folder.glob("flyte_sidecar-*.whl")
         return wheel
-
-
-def _shared_environment(name: str, factory: pytest.TempPathFactory, *requirements: str) -> Path:
-    with worker_lock(name, factory) as shared:
-        environment = shared / name
-        if not (environment / "complete").exists():
-            environment_with(environment, *requirements)
-            (environment / "complete").touch()
-    return environment / "bin" / "python"

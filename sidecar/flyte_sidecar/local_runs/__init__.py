@@ -1,1 +1,28 @@
-"""Conditions of local Flyte runs, answered from the terminal or through the embedded store."""
+"""Conditions of local runs of Flyte's SDK, as events of the embedded store.
+
+    hook       replaces a method of the SDK's local controller
+    sdk        the SDK's names, which differ between its releases
+    recorder   stands in for the SDK's recorder of a run, up to the wait and after it
+    waiting    waits for the first answer: from the store, the terminal or the SDK's TUI
+    run_store  the store, on the package's background loop
+    tui        the answer of the SDK's TUI
+    terminal   prompts at the terminal of the run, which can be withdrawn
+    notices    lines on stderr
+
+The SDK calls `install` in every process that uses it, so nothing else is imported before that
+process runs a task locally.
+"""
+
+from __future__ import annotations
+
+
+def install() -> None:
+    """Install the hook; an entry point of the SDK's plugins. It raises nothing."""
+    try:
+        from flyte_sidecar.local_runs import hook
+
+        hook.install()
+    except Exception as error:
+        import logging
+
+        logging.getLogger(__name__).info("local runs are not served: %r", error)

@@ -21,7 +21,7 @@ from flyte_sidecar.backends.flyte.endpoint import Deployment
 from tests.backends.flyte.auth.conftest import Run, stored_tokens
 from tests.backends.flyte.auth.connection import Rejected
 from tests.fake_runservice.server import Server
-from tests.flyte_sdk import sdk_python
+from tests.flyte_sdk import sdk_and_sidecar
 from tests.oidc_provider.provider import PUBLIC_CLIENT, Provider
 
 KEYRING_OF_SDK = Path(__file__).with_name("keyring_of_sdk.py")
@@ -42,7 +42,7 @@ ENDPOINTS = ["dns:///Flyte.example.com", "https://flyte.example.com/", "localhos
 def sdk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Sdk:
     """Two releases of Flyte's SDK, in environments that all workers share."""
     requirement, form = request.param
-    return sdk_python(requirement, tmp_path_factory), form
+    return sdk_and_sidecar(requirement, tmp_path_factory), form
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from flyte_sidecar.backends.flyte.config import Config, ConfigError, Overrides, 
 from flyte_sidecar.backends.flyte.endpoint import split_endpoint
 from tests.backends.flyte.config.cases import CASES, LINKS, Case
 from tests.conftest import run
-from tests.flyte_sdk import sdk_python
+from tests.flyte_sdk import sdk_and_sidecar
 
 READ_WITH_SDK = Path(__file__).with_name("read_with_sdk.py")
 
@@ -64,7 +64,7 @@ def test_a_config_resolves_as_documented(
 def test_the_sdk_resolves_every_config_as_the_cases_say(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    python = sdk_python("flyte", tmp_path_factory)
+    python = sdk_and_sidecar("flyte", tmp_path_factory)
     requests, expected = [], []
     for number, case in enumerate(CASES):
         folder = tmp_path / f"case{number}"

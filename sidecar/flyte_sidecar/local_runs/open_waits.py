@@ -1,0 +1,98 @@
+"""The waits of this process, so that their events end with the task or the process that waits."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+from contextlib import suppress
+from typing import Any
+
+from flyte_sidecar._sync import run_sync
+from flyte_sidecar.errors import SidecarError
+from flyte_sidecar.events.model import Event
+from flyte_sidecar.local_runs.run_store import RunStore
+
+EXIT_TIMEOUT = 2.0
+"""Seconds for which the exit of the process waits until its events are aborted."""
+
+
+class OpenWait:
+    """A wait for the answer of an event.
+
+    Parameters
+    ----------
+    running
+        The task that waits; it belongs to the running event loop.
+    """
+
+    def __init__(self, store: RunStore, event: Event, running: asyncio.Task[Event]) -> None:
+        self.event = event
+        self.running = running
+        self._store = store
+        self._loop = asyncio.get_running_loop()
+        self._process = os.getpid()
+
+    @property
+    def inherited(self) -> bool:
+        """Whether the wait belongs to a process that this one was forked from."""
+        return self._process != os.getpid()
+
+    def cancel(self) -> None:
+        """Cancel the wait, from any thread."""
+        with suppress(RuntimeError):  # its loop may be closed
+            self._loop.call_soon_threadsafe(self.running.cancel)
+
+    async def abort(self, reason: str) -> None:
+        """Abort the event if it is still pending; raises nothing."""
+        with suppress(SidecarError):  # the next process that uses the store aborts it
+            await asyncio.shield(self._store.abort(self.event, reason))
+
+
+_open_waits: set[OpenWait] = set()
+_exiting = False
+
+
+def add(wait: OpenWait) -> None:
+    """Add a wait that has started."""
+    _open_waits.add(wait)
+
+
+def remove(wait: OpenWait) -> None:
+    """Remove a wait that has ended."""
+    _open_waits.discard(wait)
+
+
+async def end_waits(action: Any) -> None:
+    """End the waits of an action of the SDK that has ended itself, as a deployment does."""
+    ended = [
+        wait
+        for wait in [*_open_waits]
+        if wait.event.parent == action.name and wait.event.run_name == action.run_name
+    ]
+    for wait in ended:
+        wait.cancel()
+    await asyncio.gather(*(wait.abort("the task that waited has ended") for wait in ended))
+
+
+async def block_at_exit() -> None:
+    """Return at once, or never while the process exits: its tasks would only print errors."""
+    if _exiting:
+        await asyncio.get_running_loop().create_future()
+
+
+def _abort_at_exit() -> None:
+    global _exiting
+    _exiting = True
+    waits = [wait for wait in _open_waits if not wait.inherited]
+    if waits:
+        with suppress(Exception):
+            run_sync(_abort_all(waits))
+
+
+async def _abort_all(waits: list[OpenWait]) -> None:
+    aborting = asyncio.gather(*(wait.abort("the process of the run ended") for wait in waits))
+    await asyncio.wait_for(aborting, EXIT_TIMEOUT)
+
+
+atexit.register(_abort_at_exit)  # runs before the background loop stops: that registered earlier

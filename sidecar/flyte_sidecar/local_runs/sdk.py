@@ -1,0 +1,137 @@
+"""The structure of Flyte's SDK that the hook relies on. Its names differ between releases.
+
+Releases before 2.5.0 call a condition an event, and record neither its start nor its end.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from types import ModuleType
+from typing import Any, NamedTuple
+
+Wait = Callable[[Any, Any], Coroutine[Any, Any, Any]]
+"""The method of the local controller: it takes the controller and a condition."""
+
+
+class Names(NamedTuple):
+    """The names in one generation of releases.
+
+    Attributes
+    ----------
+    noun
+        What the SDK calls a condition in its messages.
+    wait
+        The local controller's method that waits for a condition.
+    waiting
+        The recorder's method that this method calls before it waits.
+    name
+        The parameter of `waiting` that has the condition's name.
+    pending
+        The TUI tracker's method that returns the current wait of an action.
+    resolve
+        The TUI tracker's method that ends this wait with a value.
+    timeout_error
+        The error of a condition that timed out.
+    is_action
+        Whether a condition is an action of its own, whose start and end are recorded.
+    """
+
+    noun: str
+    wait: str
+    waiting: str
+    name: str
+    pending: str
+    resolve: str
+    timeout_error: str
+    is_action: bool
+
+
+CONDITION = Names(
+    noun="Condition",
+    wait="wait_for_condition",
+    waiting="record_condition_waiting",
+    name="condition_name",
+    pending="get_pending_condition",
+    resolve="resolve_condition",
+    timeout_error="ConditionTimedoutError",
+    is_action=True,
+)
+EVENT = Names(
+    noun="Event",
+    wait="wait_for_event",
+    waiting="record_event_waiting",
+    name="event_name",
+    pending="get_pending_event",
+    resolve="resolve_event",
+    timeout_error="EventTimedoutError",
+    is_action=False,
+)
+
+
+def serve_conditions(module: ModuleType) -> None:
+    """Replace the methods of the local controller in its module.
+
+    Raises
+    ------
+    AttributeError, LookupError, TypeError
+        If the SDK does not have the expected structure; nothing is changed then.
+    """
+    controller, recorder = module.LocalController, module.RunRecorder
+    names = next((names for names in (CONDITION, EVENT) if hasattr(controller, names.wait)), None)
+    if names is None:
+        raise LookupError("the local controller has no method that waits for a condition")
+    original: Wait = getattr(controller, names.wait)
+    finalize: Wait = controller.finalize_parent_action
+    for method in (original, finalize):
+        if (
+            not inspect.iscoroutinefunction(method)
+            or len(inspect.signature(method).parameters) != 2
+        ):
+            raise TypeError(f"{method.__qualname__} is not a coroutine function of one argument")
+    expected = {names.name, "action_id", "prompt", "prompt_type", "data_type", "description"}
+    if not expected <= {*inspect.signature(getattr(recorder, names.waiting)).parameters}:
+        raise TypeError(f"RunRecorder.{names.waiting} has other parameters")
+    if not (callable(recorder.record_complete) and callable(recorder.record_failure)):
+        raise TypeError("RunRecorder does not record the end of an action")
+    error(names.timeout_error)
+    error("ActionAbortedError")
+
+    @functools.wraps(original)
+    async def wait(self: Any, condition: Any) -> Any:
+        from flyte_sidecar.local_runs.waiting import wait_for_condition
+
+        return await wait_for_condition(self, condition, original, names)
+
+    @functools.wraps(finalize)
+    async def finalize_parent_action(self: Any, action: Any) -> Any:
+        open_waits = sys.modules.get("flyte_sidecar.local_runs.open_waits")
+        if open_waits is not None:  # else there was no wait yet
+            await open_waits.end_waits(action)
+        return await finalize(self, action)
+
+    setattr(controller, names.wait, wait)
+    controller.finalize_parent_action = finalize_parent_action
+
+
+def error(name: str) -> type[Exception]:
+    """Return an error of the SDK."""
+    import flyte.errors
+
+    found: type[Exception] = getattr(flyte.errors, name)
+    return found
+
+
+def task_context() -> Any:
+    """Return the context of the running task."""
+    from flyte._context import internal_ctx
+
+    return internal_ctx().data.task_context
+
+
+def event_id(details: Mapping[str, Any], names: Names) -> str:
+    """Return the action id of a condition's event, from what the SDK records of its wait."""
+    action_id: str = details["action_id"]
+    return action_id if names.is_action else f"{action_id}-event-{details[names.name]}"

@@ -1,0 +1,78 @@
+"""Where a person at the process of a run can answer a condition."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from flyte_sidecar.events.model import (
+    DEFAULT_EXPECTED_TYPE,
+    DEFAULT_PROMPT_TYPE,
+    Event,
+    Payload,
+)
+from flyte_sidecar.local_runs import notices
+from flyte_sidecar.local_runs.terminal import Question, TerminalClosed, TerminalPrompt
+
+
+class AnswerSource(Protocol):
+    """A place where a person can answer one condition."""
+
+    async def answer(self) -> Payload:
+        """Wait for the answer."""
+
+    def close(self, event: Event | None) -> None:
+        """Withdraw the question.
+
+        Parameters
+        ----------
+        event
+            The resolved event; None if the task no longer waits.
+        """
+
+
+class TerminalAnswer:
+    """A prompt at the terminal of the run."""
+
+    def __init__(self, event: Event) -> None:
+        self._event = event
+        self._answered = False
+        self._prompt = TerminalPrompt(
+            Question(
+                run_name=event.run_name,
+                name=event.name,
+                action_name=event.action_name,
+                expected_type=event.expected_type or DEFAULT_EXPECTED_TYPE,
+                prompt=event.prompt or "",
+                prompt_type=event.prompt_type or DEFAULT_PROMPT_TYPE,
+                description=event.description or "",
+            )
+        )
+
+    async def answer(self) -> Payload:
+        """Wait for the answer. If the terminal is closed, the answer must come from elsewhere."""
+        try:
+            payload = await self._prompt.answer()
+        except TerminalClosed:
+            return await Announcement(self._event).answer()
+        self._answered = True
+        return payload
+
+    def close(self, event: Event | None) -> None:
+        self._prompt.close(None if event is None or self._answered else notices.ended(event))
+
+
+class Announcement:
+    """A line that says what waits and how to answer it from elsewhere."""
+
+    def __init__(self, event: Event) -> None:
+        notices.show(notices.waiting(event))
+
+    async def answer(self) -> Payload:
+        """Wait forever: there is no way to answer here."""
+        never: asyncio.Future[Payload] = asyncio.get_running_loop().create_future()
+        return await never
+
+    def close(self, event: Event | None) -> None:
+        if event is not None:
+            notices.show(notices.ended(event))

@@ -1,0 +1,120 @@
+"""Conditions of local runs, answered from other processes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+
+from tests.e2e.process import Process
+from tests.local_runs.conftest import RELEASES, Inbox, Start
+
+NAMES = ["bool", "int", "float", "str", "twice", "twice", "aborted"]
+
+
+@pytest.mark.parametrize(
+    ("release", "arguments"),
+    [(release, ("--init",) if release in ("2.5.0", "newest") else ()) for release in RELEASES],
+    ids=RELEASES,
+)
+@pytest.mark.timeout(600)  # the first test installs the SDK
+def test_every_condition_of_a_run_is_answered_by_another_process(
+    release: str, arguments: tuple[str, ...], start: Start, inbox: Inbox
+) -> None:
+    run = start(*arguments, "everything")
+    inbox.wait_for(*NAMES, "expires")
+    found = inbox.wait_for(*NAMES)  # "expires" has expired
+
+    deploy, count = found["bool"], found["int"]
+    assert (deploy["project"], deploy["domain"], deploy["org"]) == ("local", "local", None)
+    assert (deploy["prompt"], deploy["promptType"]) == ("Deploy?", "text")
+    assert (deploy["description"], count["description"]) == ("To production.", None)
+    assert (count["prompt"], count["promptType"]) == ("**How many?**", "markdown")
+    assert deploy["group"] == "questions"
+    assert [found[name]["expectedType"] for name in NAMES[:4]] == NAMES[:4]
+    created, expires = map(datetime.fromisoformat, (deploy["createdAt"], deploy["expiresAt"]))
+    assert expires - created == timedelta(hours=1)
+    assert count["expiresAt"] is None
+    assert {event["runName"] for event in found.values()} == {deploy["runName"]}
+    assert len({event["parent"] for event in found.values()}) == 1
+
+    twice = [event for event in inbox.events.values() if event["name"] == "twice"]
+    assert twice[0]["actionName"] != twice[1]["actionName"]
+    for event in twice:
+        inbox.answer(event, event["actionName"])
+    inbox.answer(deploy, True)
+    inbox.answer(count, str(2**63 - 1))
+    inbox.answer(found["float"], 3)
+    inbox.answer(found["str"], "naïve\u2028 🚀")
+    key = {name: found["aborted"][name] for name in ("runName", "actionName")}
+    inbox.sidecar.request("abort", "events.abort", **key, reason="not today")
+
+    child = inbox.wait_for("child")["child"]
+    assert child["parent"] != deploy["parent"]
+    inbox.answer(child, -7)
+    *answers, expired, aborted, last = run.result()
+    assert answers[:4] == [True, 2**63 - 1, 3.0, "naïve\u2028 🚀"]
+    assert type(answers[2]) is float
+    assert answers[4:] == [event["actionName"] for event in twice]
+    noun = "Event" if release == "2.3.8" else "Condition"
+    assert expired == [
+        f"{noun}TimedoutError",
+        f"{noun} 'expires' was not signaled within 0.5 seconds.",
+    ]
+    assert aborted[0] == "ActionAbortedError"
+    assert "not today" in aborted[1]
+    assert last == -7
+    inbox.wait_for()
+
+
+def test_fifty_conditions_get_the_answers_of_three_processes_in_any_order(
+    start: Start, inbox: Inbox, spawn: Callable[..., Process]
+) -> None:
+    run = start("fifty")
+    found = inbox.wait_for(*(f"c{number}" for number in range(50)))
+    events = list(found.values())
+    random.shuffle(events)
+    others = [spawn() for _ in range(3)]
+    for position, event in enumerate(events):
+        key = {name: event[name] for name in ("runName", "name")}
+        payload = int(event["name"][1:]) * 1000
+        others[position % 3].request(position, "events.signal", **key, payload=payload)
+    assert [answer for answer, _ in run.result()] == [number * 1000 for number in range(50)]
+
+
+def test_a_script_waits_for_a_condition_before_its_run_creates_it(
+    start: Start, spawn: Callable[..., Process], inbox: Inbox
+) -> None:
+    run = start("one")
+    event = inbox.wait_for("approve")["approve"]
+    later = spawn()
+    key = {"runName": event["runName"], "name": "later"}
+    later.request(1, "events.wait", **key, awaitCreation=True, timeoutSeconds=60)
+    later.wait_for_counter("waits", 1)
+    inbox.answer(event, True)
+    assert run.result() is True
+
+
+def test_a_run_without_a_terminal_says_what_waits_and_who_answered(
+    start: Start, inbox: Inbox
+) -> None:
+    run = start("one")
+    event = inbox.wait_for("approve")["approve"]
+    inbox.answer(event, False)
+    status, stdout, stderr = run.end()
+    assert (status, stdout) == (0, "RESULT false\n")
+    waiting, answered = stderr.splitlines()
+    for part in ("'approve'", "bool", "Deploy?", f"flyte answer {event['runName']} approve"):
+        assert part in waiting
+    assert "was answered by" in answered
+
+
+def test_the_event_loop_of_the_run_continues_during_a_wait(start: Start, inbox: Inbox) -> None:
+    run = start("beats")
+    event = inbox.wait_for("approve")["approve"]
+    assert run.popen.stderr is not None
+    assert "BEAT\n" in run.popen.stderr
+    inbox.answer(event, True)
+    assert run.result() is True
