@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -116,23 +117,49 @@ def test_an_unavailable_deployment_is_reported_if_there_is_no_local_event(
     assert f"the deployment {configured.endpoint} is unavailable" in error(done)
 
 
-def test_without_a_value_the_terminal_asks_until_it_has_the_type(
-    command: dict[str, str], local: Any, tmp_path: Path
-) -> None:
-    event = local.create("rate", "r1", expected_type=float, prompt="Which\x1b[2J rate?\nOf 1.")
+@pytest.fixture
+def asking(command: dict[str, str], tmp_path: Path) -> Iterator[Terminal]:
+    """A terminal at which the command asks for the answer to the event `rate` of the run r1."""
     program = (sys.executable, "-m", "tests.flyte_commands.cli", "answer", "r1", "rate")
     script = '"$@"; echo "status $?"; cat'
     env = {**command, "PYTHONPATH": str(ROOT)}
     terminal = Terminal(["sh", "-c", script, "sh", *program], env, tmp_path)
-    try:
-        terminal.wait_for("Answer:")
-        assert r"Which\x1b[2J rate?" in terminal.text
-        terminal.type("high\r")
-        terminal.wait(lambda text: text.count("Answer:") == 2)
-        assert "the event expects a float" in terminal.text
-        terminal.type("0.25\r")
-        terminal.wait_for("status 0")
-        assert "rate of run r1 was answered with 0.25" in terminal.text
-    finally:
-        terminal.close()
-    assert event.wait() == 0.25
+    yield terminal
+    terminal.close()
+
+
+@pytest.fixture
+def rate(local: Any) -> Any:
+    """An event that waits for a float."""
+    return local.create("rate", "r1", expected_type=float, prompt="Which\x1b[2J rate?\nOf 1.")
+
+
+def test_without_a_value_the_terminal_asks_until_it_has_the_type(
+    rate: Any, asking: Terminal
+) -> None:
+    asking.wait_for("Of 1.")
+    assert r"Which\x1b[2J rate?" in asking.text
+    asking.type("high\r")
+    asking.wait_for("Please enter a valid float")
+    asking.type("0.25\r")
+    asking.wait_for("status 0")
+    assert "rate of run r1 was answered with 0.25" in asking.text
+    assert rate.wait() == 0.25
+
+
+def test_the_terminal_stops_asking_when_the_event_is_answered_elsewhere(
+    rate: Any, asking: Terminal
+) -> None:
+    asking.wait_for("Of 1.")
+    rate.signal(0.5)
+    asking.wait_for("status 1")
+    assert "Nothing was changed: rate of run r1 was answered with 0.5" in asking.text
+    assert "Of 1." not in asking.text
+
+
+def test_ctrl_d_answers_nothing(rate: Any, asking: Terminal) -> None:
+    asking.wait_for("Of 1.")
+    asking.type("\x04")
+    asking.wait_for("status 1")
+    assert "Aborted" in asking.text
+    assert rate.get("rate", run_name="r1").phase == "PAUSED"

@@ -9,23 +9,21 @@ from collections.abc import Sequence
 import rich_click as click
 from msgspec import Struct
 
-from flyte_sidecar._futures import resolve
+from flyte_sidecar._futures import resolve, wait_all
 from flyte_sidecar.errors import (
     AlreadyCompleted,
     AlreadySignalled,
     PayloadTypeMismatch,
     SidecarError,
 )
-from flyte_sidecar.events.model import Event, ExpectedType, Payload, Target
+from flyte_sidecar.events.model import DEFAULT_PROMPT_TYPE, Event, ExpectedType, Payload, Target
 from flyte_sidecar.events.outcome_text import MAX_TEXT_LENGTH, outcome, title
 from flyte_sidecar.events.payload_text import FORMS, parse_payload
-from flyte_sidecar.events.plain_text import escape_unsafe, one_line
+from flyte_sidecar.events.plain_text import one_line
 from flyte_sidecar.events.service import EventService
+from flyte_sidecar.events.write_order import Write
 from flyte_sidecar.flyte_commands.backends import Selected, opened, unavailable
 from flyte_sidecar.server.settings import Options
-
-MAX_PROMPT_LENGTH = 4096
-"""Characters of a prompt that are shown, the maximum of a deployment."""
 
 
 class Named(Struct, frozen=True):
@@ -53,25 +51,28 @@ def answer_event(selected: Selected, named: Named, value: str | None) -> str:
     Parameters
     ----------
     value
-        The answer as text; None to ask for it.
+        The answer as text; None to ask for it at the terminal.
 
     Raises
     ------
     click.ClickException
-        If the event cannot be answered, with the reason as a sentence.
+        If the event is not answered, with the reason as a sentence.
     """
-    options, event = asyncio.run(_find(selected, named))
+    return asyncio.run(_answer(selected, named, value))
+
+
+async def _answer(selected: Selected, named: Named, value: str | None) -> str:
+    options, event = await _find(selected, named)
     expected = event.expected_type
     if expected is None:
         where = f": {event.url}" if event.url else ""
         raise click.ClickException(f"the deployment does not report the type of {named}{where}")
-    if value is None:
-        if not event.pending:
-            raise _unchanged(event)
-        payload = _ask(event, expected)
-    else:
-        payload = _parse(event, expected, value)
-    return asyncio.run(_signal(options, event, payload))
+    async with opened(options) as service:
+        if value is None:
+            payload = await _ask(service, event, expected)
+        else:
+            payload = _parse(event, expected, value)
+        return await _signal(service, event, payload)
 
 
 async def _find(selected: Selected, named: Named) -> tuple[Options, Event]:
@@ -111,46 +112,78 @@ def _parse(event: Event, expected: ExpectedType, value: str) -> Payload:
         raise click.ClickException(f"{title(event)} expects {FORMS[expected]}") from None
 
 
-def _ask(event: Event, expected: ExpectedType) -> Payload:
-    """Ask for the answer at the terminal, until it has the type of the event.
+async def _ask(service: EventService, event: Event, expected: ExpectedType) -> Payload:
+    """Ask for the answer at the terminal, unless the event is resolved meanwhile.
 
     Raises
     ------
     click.UsageError
         If there is no terminal.
+    click.ClickException
+        If the event is resolved.
+    click.Abort
+        At the end of the input.
     """
-    if not sys.stdin.isatty():
-        raise click.UsageError(
-            f"VALUE is required without a terminal: {title(event)} expects {FORMS[expected]}"
-        )
-    click.echo(f"{title(event)} asks:", err=True)
-    for text in (event.prompt, event.description):
-        for line in (text or "")[:MAX_PROMPT_LENGTH].splitlines():
-            click.echo(f"  {escape_unsafe(line)}", err=True)
+    if not event.pending:
+        raise _unchanged(event)
+    if not _has_terminal():
+        message = f"VALUE is required without a terminal: {title(event)} expects {FORMS[expected]}"
+        raise click.UsageError(message)
+    from flyte_sidecar.local_runs.terminal import Question, TerminalClosed, TerminalPrompt
 
-    def parse(text: str) -> Payload:
-        try:
-            return parse_payload(text, expected)
-        except PayloadTypeMismatch as error:
-            raise click.UsageError(error.message) from None
+    question = Question(
+        run_name=event.run_name,
+        name=event.name,
+        action_name=event.action_name,
+        expected_type=expected,
+        prompt=event.prompt or "",
+        prompt_type=event.prompt_type or DEFAULT_PROMPT_TYPE,
+        description=event.description or "",
+    )
+    asking = asyncio.ensure_future(TerminalPrompt(question).answer())
+    waiting = asyncio.ensure_future(resolve(service.wait(_target(event))))
+    await asyncio.wait((asking, waiting), return_when=asyncio.FIRST_COMPLETED)
+    try:
+        if asking.done():
+            return asking.result()
+        raise _unchanged(waiting.result())
+    except TerminalClosed:
+        raise click.Abort from None
+    except SidecarError as error:
+        raise _failed(error) from None
+    finally:
+        asking.cancel()
+        waiting.cancel()
+        await wait_all((asking, waiting))
 
-    answer: Payload = click.prompt("Answer", value_proc=parse, err=True)
-    return answer
+
+def _has_terminal() -> bool:
+    if sys.platform == "win32":
+        return False  # prompts need a terminal of POSIX
+    from flyte_sidecar.local_runs.terminal import has_terminal
+
+    return has_terminal()
+
+
+async def _signal(service: EventService, event: Event, payload: Payload) -> str:
+    write = service.write(_target(event))
+    try:
+        return outcome(await service.signal(write, payload))
+    except (AlreadySignalled, AlreadyCompleted) as error:
+        raise _unchanged(error.data["event"]) from None
+    except SidecarError as error:
+        raise _failed(error, write) from None
+
+
+def _target(event: Event) -> Target:
+    return Target(event.run, action_name=event.action_name)
 
 
 def _unchanged(event: Event) -> click.ClickException:
     return click.ClickException(f"Nothing was changed: {outcome(event)}")
 
 
-async def _signal(options: Options, event: Event, payload: Payload) -> str:
-    async with opened(options) as service:
-        write = service.write(Target(event.run, action_name=event.action_name))
-        try:
-            return outcome(await service.signal(write, payload))
-        except (AlreadySignalled, AlreadyCompleted) as error:
-            raise _unchanged(error.data["event"]) from None
-        except SidecarError as error:
-            unknown = error.reports_outcome and write.describe()["outcome"] == "unknown"
-            effect = "It is unknown whether this took effect" if unknown else "Nothing was changed"
-            message = f"{effect}: {one_line(error.message, MAX_TEXT_LENGTH)}"
-            raise click.ClickException(message) from None
+def _failed(error: SidecarError, write: Write | None = None) -> click.ClickException:
+    known = write.describe()["outcome"] if write and error.reports_outcome else "none"
+    effect = "Nothing was changed" if known == "none" else "It is unknown whether this took effect"
+    return click.ClickException(f"{effect}: {one_line(error.message, MAX_TEXT_LENGTH)}")
