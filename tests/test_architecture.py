@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_event_arguments": {"events", "protocol"},
     "event": {"_event_arguments", "_init", "_sync", "backends", "events"},
     "local_runs": {"_sync", "backends", "events", "server"},
-    "cli": {"backends", "client", "events", "protocol", "rpc", "schema", "server"},
+    "cli": {"backends", "client", "events", "local_runs", "protocol", "rpc", "schema", "server"},
     "flyte_commands": {"backends", "cli", "events", "local_runs", "server"},
     "__main__": {"cli"},
     "__init__": {"_init", "event"},

@@ -1,14 +1,19 @@
 """`flyte-sidecar demo`: show two processes that share a store.
 
 One sidecar serves a run that asks a question and waits, the other serves an editor in which a
-person answers. The processes share nothing except the store's file.
+person answers. The processes share nothing except the store's file. Where Flyte's SDK is installed,
+a local run of a workflow follows.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import shlex
+import sys
 import tempfile
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from msgspec import json
@@ -17,12 +22,30 @@ from flyte_sidecar.cli import terminal
 from flyte_sidecar.cli.arguments import usage_error
 from flyte_sidecar.client import Client
 from flyte_sidecar.errors import SidecarError
-from flyte_sidecar.server.settings import Options, is_utf8
+from flyte_sidecar.events.plain_text import sanitize
+from flyte_sidecar.local_runs.hook import VARIABLE as LOCAL_RUNS_VARIABLE
+from flyte_sidecar.server.settings import STORE_VARIABLE, Options, is_utf8
 
 RUN = "training-7"
 
-NOTIFICATION_TIMEOUT = 30.0
-"""Seconds to wait for a notification."""
+NOTIFICATION_TIMEOUT = 60.0
+"""Seconds to wait for a notification. A local run needs some for its start."""
+
+WORKFLOW = """\
+import flyte
+
+env = flyte.TaskEnvironment(name="demo")
+
+@env.task
+async def release() -> bool:
+    condition = await flyte.new_condition.aio("deploy", prompt="Deploy the model?")
+    approved = await condition.wait.aio()
+    print("approved" if approved else "rejected")
+    return approved
+
+if __name__ == "__main__":
+    flyte.with_runcontext(mode="local").run(release)
+"""
 
 
 def demo(options: Options) -> int:
@@ -30,11 +53,17 @@ def demo(options: Options) -> int:
     if not is_utf8(tempfile.gettempdir()):
         usage_error(f"the folder for temporary files is not UTF-8: {tempfile.gettempdir()!r}")
     with tempfile.TemporaryDirectory(prefix="flyte-sidecar-demo-") as folder:
-        asyncio.run(_show(os.path.join(folder, "events.db")))
+        store = os.path.join(folder, "events.db")
+        asyncio.run(_show_sidecars(store))
+        sdk = _sdk_version()
+        if sdk is not None and not asyncio.run(_show_local_run(Path(folder), store, sdk)):
+            _explain("The local run has failed.")
+            return 1
+    _explain("The demo is complete.")
     return 0
 
 
-async def _show(store: str) -> None:
+async def _show_sidecars(store: str) -> None:
     arguments = ("--backend", "local", "--store", store)
     _explain(f"Start two sidecars that share the store {store}.")
     async with Client.spawn(*arguments) as run, Client.spawn(*arguments) as editor:
@@ -93,7 +122,70 @@ async def _show(store: str) -> None:
         await editor.request("events.unwatch", watch="inbox")
         assert (await watching)["reason"] == "cancelled"
     assert run.process.returncode == editor.process.returncode == 0
-    _explain("Both sidecars exited at the end of their input. The demo is complete.")
+    _explain("Both sidecars exited at the end of their input.")
+
+
+def _sdk_version() -> tuple[int, int] | None:
+    """Return the major and minor version of Flyte's SDK; None if it is missing or too old."""
+    try:
+        major, minor = map(int, version("flyte").split(".")[:2])
+    except (PackageNotFoundError, ValueError):
+        return None
+    return (major, minor) if (major, minor) >= (2, 3) else None
+
+
+async def _show_local_run(folder: Path, store: str, sdk: tuple[int, int]) -> bool:
+    """Run a workflow and answer its condition; return whether the run has succeeded."""
+    file = folder / "workflow.py"
+    text = WORKFLOW if sdk >= (2, 5) else WORKFLOW.replace("new_condition", "new_event")
+    file.write_text(text)
+    _explain("Flyte's SDK is installed. A condition of a local run is an event too:")
+    print(text)
+    async with Client.spawn("--backend", "local", "--store", store) as editor:
+        _trace(editor, "editor")
+        notifications = _Notifications(editor)
+        watching = asyncio.ensure_future(editor.request("events.watch", watch="inbox"))
+        await notifications.next("events.synced")
+
+        command = (sys.executable, str(file))
+        _explain(f"Run {shlex.join(command)}, without a terminal. It waits at the condition.")
+        run = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, STORE_VARIABLE: store, LOCAL_RUNS_VARIABLE: "on"},
+        )
+        try:
+            output = asyncio.ensure_future(_print_output(run))
+            created = asyncio.ensure_future(notifications.change("created"))
+            await asyncio.wait((created, output), return_when=asyncio.FIRST_COMPLETED)
+            if not created.done():
+                created.cancel()
+                return False
+            event = created.result()
+
+            _explain("A person answers in the editor. The run continues with the value.")
+            target = {"runName": event["runName"], "actionName": event["actionName"]}
+            await editor.request("events.signal", **target, payload=True)
+            async with asyncio.timeout(NOTIFICATION_TIMEOUT):
+                await output
+        finally:
+            if run.returncode is None:
+                run.kill()
+                await run.wait()
+        await editor.request("events.unwatch", watch="inbox")
+        await watching
+        return run.returncode == 0
+
+
+async def _print_output(run: asyncio.subprocess.Process) -> None:
+    """Print the output of a process until its end."""
+    assert run.stdout is not None
+    async for line in run.stdout:
+        text = sanitize(line.decode(errors="replace").rstrip("\n"))
+        print(f"run    {terminal.painter()(text, terminal.YELLOW)}", flush=True)
+    await run.wait()
 
 
 class _Notifications:
