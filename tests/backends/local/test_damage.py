@@ -48,16 +48,17 @@ class Sql(str):
     """A value as SQL."""
 
 
-def damage(store: Path, **columns: object) -> None:
-    """Change columns of the event `bad` to values that its table would reject."""
+def damage(store: Path, table: str = "event", **columns: object) -> None:
+    """Change columns of the event `bad`, or of all owners, to values that the table rejects."""
+    damaged = "name = 'bad'" if table == "event" else "true"
     db = sqlite3.connect(store, isolation_level=None)
-    sql = db.execute("SELECT sql FROM sqlite_schema WHERE name = 'event'").fetchone()[0]
+    sql = db.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (table,)).fetchone()[0]
     lax = sql.replace(" NOT NULL", "").replace(" TEXT", "").replace(" STRICT", "")
     lax = lax.replace("expires_at INTEGER", "expires_at").replace("revision INTEGER", "revision")
-    lax = lax.replace("run INTEGER", "run")
+    lax = lax.replace("run INTEGER", "run").replace("renewed_at INTEGER", "renewed_at")
     for definition in (lax, sql):
         db.execute("PRAGMA writable_schema = ON")
-        db.execute("UPDATE sqlite_schema SET sql = ? WHERE name = 'event'", (definition,))
+        db.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (definition, table))
         db.close()
         db = sqlite3.connect(store, isolation_level=None)
         if definition is lax:
@@ -65,7 +66,7 @@ def damage(store: Path, **columns: object) -> None:
                 expression = value if isinstance(value, Sql) else "?"
                 parameters = () if isinstance(value, Sql) else (value,)
                 db.execute(
-                    f"UPDATE event SET {column} = {expression} WHERE name = 'bad'", parameters
+                    f"UPDATE {table} SET {column} = {expression} WHERE {damaged}", parameters
                 )
     db.close()
 
@@ -292,6 +293,14 @@ async def test_an_event_of_contradicting_times_rejects_an_answer(
     await refused(opened(store), events["bad"])
 
 
+def lose_a_page(store: Path, content: bytes) -> None:
+    """Break the chain of pages of a row at the first page that has this content."""
+    file = bytearray(store.read_bytes())
+    page = file.index(content) // 4096 * 4096
+    file[page : page + 4] = b"\xff\xff\xff\xff"  # the number of the next
+    store.write_bytes(file)
+
+
 @pytest.mark.parametrize("due", [False, True])
 async def test_a_document_whose_pages_are_lost_is_skipped(
     opened: Stores, watched: Feeds, store: Path, monkeypatch: pytest.MonkeyPatch, due: bool
@@ -303,11 +312,7 @@ async def test_a_document_whose_pages_are_lost_is_skipped(
     bad = await get(backend, "bad")
     assert bad is not None
     await backend.close()
-    content = bytearray(store.read_bytes())
-    start = content.index(b"bad" * 500)  # in the middle of a chain of pages
-    page = start // 4096 * 4096
-    content[page : page + 4] = b"\xff\xff\xff\xff"  # the number of the next
-    store.write_bytes(content)
+    lose_a_page(store, b"bad" * 500)
     if due:
         real = rows.now
         monkeypatch.setattr(rows, "now", lambda: real() + 7200 * 1_000_000)

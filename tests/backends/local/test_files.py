@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 
 from flyte_sidecar.backends.local import LocalBackend, migrations
-from flyte_sidecar.errors import StoreUnavailable
+from flyte_sidecar.errors import EventExists, StoreUnavailable
+from flyte_sidecar.events.model import SUCCEEDED, TIMED_OUT, NewEvent
 from tests.backends.local.conftest import Stores, Worker, get, make, signal, snapshot
+from tests.backends.local.worker_process import RUN
 from tests.conftest import TEST_TIMEOUT
 
 EXTRA = ("CREATE TABLE later (x TEXT) STRICT",)
@@ -208,6 +210,45 @@ async def test_an_older_store_is_migrated_and_keeps_its_events(
     assert db.execute("PRAGMA user_version").fetchone()[0] == migrations.VERSION
     assert db.execute("SELECT * FROM later").fetchall() == []
     db.close()
+
+
+@pytest.mark.parametrize("version", range(1, migrations.VERSION))
+async def test_a_store_of_each_earlier_release_is_opened_and_then_closed_to_it(
+    opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch, version: int
+) -> None:
+    made = LocalBackend(store.parent / "new.db")
+    events = [await make(made, name, expires_in=3600) for name in ("answered", "pending")]
+    events[0] = await made.signal(events[0], True)
+    await made.close()
+    db = sqlite3.connect(store, isolation_level=None)
+    for statements in migrations.MIGRATIONS[:version]:
+        for statement in statements:
+            db.execute(statement)
+    db.execute(f"PRAGMA application_id = {migrations.APPLICATION_ID}")
+    db.execute(f"PRAGMA user_version = {version}")
+    db.execute("ATTACH ? AS made", (str(store.parent / "new.db"),))
+    db.execute("INSERT INTO store SELECT * FROM made.store")
+    db.execute("INSERT INTO run SELECT * FROM made.run")
+    columns = "id, run, action_name, parent, name, phase, expires_at, revision, document"
+    db.execute(f"INSERT INTO event ({columns}) SELECT {columns} FROM made.event")
+    db.close()
+    store.chmod(0o600)
+
+    backend = opened(store)
+    for event in events:
+        assert await get(backend, event.name) == event
+    with pytest.raises(EventExists):
+        await make(backend, "pending")
+    for number in range(2):
+        new = NewEvent(run=RUN, name="pending", parent="a0")
+        owned = await backend.create_owned(new, f"a0-cond-pending-{number}")
+        assert (await backend.signal(owned, True)).phase == SUCCEEDED
+    ended = await backend.time_out(events[1])
+    assert (ended.phase, ended.ended_at) == (TIMED_OUT, events[1].expires_at)
+    await backend.close()
+
+    monkeypatch.setattr(migrations, "VERSION", version)
+    assert await refusal(opened(store)) == {"reason": "newer", "outcome": "none"}
 
 
 @pytest.mark.parametrize("in_the_log_alone", [False, True])

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from flyte_sidecar._futures import resolve
-from flyte_sidecar.backends.local import LocalBackend, mounts
+from flyte_sidecar.backends.local import LocalBackend, mounts, processes
 from flyte_sidecar.errors import AlreadySignalled, SidecarError
 from flyte_sidecar.events.model import NewEvent, Run, Target
 from flyte_sidecar.events.service import EventService
@@ -44,6 +44,45 @@ async def create_as(user: str, path: str) -> None:
     """Try to create an event as another user."""
     os.setuid(int(user))
     await create(path, "q")
+
+
+async def own(path: str, *names: str) -> None:
+    """Create events that this process owns, and leave them when a line arrives on stdin."""
+    backend = LocalBackend(path)
+    for name in names:
+        new = NewEvent(run=RUN, name=name, parent="a0", expires_in=3600)
+        await backend.create_owned(new, f"a0-cond-{name}-1")
+    report("created", os.getpid())
+    await asyncio.to_thread(sys.stdin.readline)
+
+
+async def own_and_fork(path: str, name: str) -> None:
+    """Create an event, and end once a fork of this process waits for a line on stdin."""
+    backend = LocalBackend(path)
+    await backend.create_owned(NewEvent(run=RUN, name=name, parent="a0"), f"a0-cond-{name}-1")
+    await backend.close()
+    if os.fork() == 0:
+        report("forked", os.getpid())
+        sys.stdin.readline()
+        os._exit(0)
+
+
+async def see_processes(pid: str) -> None:
+    """Report whether this process, another one and one that does not exist are running."""
+    for process in (os.getpid(), int(pid), 2**31 - 1):
+        domain = processes.this_domain()
+        seen = processes.Process(
+            domain.boot, domain.pid_namespace, domain.time_namespace, process, started="1"
+        )
+        report(processes.is_running(seen, domain))
+
+
+async def see_processes_as(user: str, pid: str) -> None:
+    """Do the same as another user, in no group."""
+    os.setgroups([])
+    os.setgid(int(user))
+    os.setuid(int(user))
+    await see_processes(pid)
 
 
 async def file_system(path: str) -> None:
@@ -172,5 +211,5 @@ async def on_a_full_disk(folder: str) -> None:
 
 if __name__ == "__main__":
     verbs = (create, create_as, file_system, create_on_shared_tmpfs, signal_on, race, fill, hold)
-    verbs += (checkpoint, on_a_full_disk)
+    verbs += (checkpoint, on_a_full_disk, own, own_and_fork, see_processes, see_processes_as)
     asyncio.run({verb.__name__: verb for verb in verbs}[sys.argv[1]](*sys.argv[2:]))

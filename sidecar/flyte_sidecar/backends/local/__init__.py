@@ -9,12 +9,13 @@ migrations         the schema of the tables, and its migrations
 rows               events to rows and back
 damaged_events     reading rows of which some are damaged
 processes          identifying a process, and whether it still runs
-event_owners       the processes that own events
+event_owners       the processes that own events, and which of them are gone
 queries            the SQL of reads
 reader             reads of single events and of changes, on the event loop
 listings           listings of events and runs, whose pages are linked by `cursors`
 writer             a thread that commits mutations, many in one commit
 mutations          create, signal, abort, time out: each INSERT and UPDATE of an event
+lease_renewal      renews the lease of a process that owns pending events
 change_feed        delivers the changes of any process to waits and watches
 backend            combines these modules into an EventBackend
 """

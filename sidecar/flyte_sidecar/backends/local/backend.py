@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from flyte_sidecar._futures import MaybeAwaitable, prefer_result, retrieve_exception, wait_all
-from flyte_sidecar.backends.local import listings, mutations, open_file
+from flyte_sidecar.backends.local import event_owners, listings, mutations, open_file
 from flyte_sidecar.backends.local.change_feed import ChangeFeed
 from flyte_sidecar.backends.local.damaged_events import DamagedEvent
 from flyte_sidecar.backends.local.error_translation import (
@@ -19,7 +19,8 @@ from flyte_sidecar.backends.local.error_translation import (
     translate_errors,
     unavailable,
 )
-from flyte_sidecar.backends.local.reader import StoreReader, UnrecordedExpiry
+from flyte_sidecar.backends.local.lease_renewal import LeaseRenewal
+from flyte_sidecar.backends.local.reader import StoreReader, UnrecordedEnd
 from flyte_sidecar.backends.local.writer import Mutation, StoreWriter
 from flyte_sidecar.errors import EventNotFound, ShuttingDown, SidecarError, StoreUnavailable
 from flyte_sidecar.events.model import (
@@ -64,6 +65,7 @@ class LocalBackend:
         self._opening: asyncio.Future[StoreReader] | None = None
         self._reader: StoreReader | None = None
         self._changes: ChangeFeed | None = None
+        self._renewal = LeaseRenewal(lambda: self._change(event_owners.renew))
 
     def find(self, target: Target) -> MaybeAwaitable[Event | None]:
         return self._read(StoreReader.find, target)
@@ -93,7 +95,10 @@ class LocalBackend:
         action_name
             The event's id. If the run has an event of that id, a suffix makes it unique.
         """
-        return await self._change(mutations.create_owned(new, action_name))
+        try:
+            return await self._change(mutations.create_owned(new, action_name))
+        finally:
+            self._renewal.start()  # even if the caller is cancelled: the event may exist
 
     async def time_out(self, event: Event) -> Event:
         """End an event as timed out and return its new state; an earlier end is kept."""
@@ -167,17 +172,18 @@ class LocalBackend:
     async def close(self) -> None:
         if self._opening is not None:
             await wait_all([self._opening])
+        self._renewal.stop()
         if self._writer is not None:
             writer, self._writer = self._writer, None
             self._detach()
             await writer.close()
 
     def _read(self, read: Callable[[StoreReader, A], T], argument: A) -> MaybeAwaitable[T]:
-        """Read immediately if the store is open, not locked, and all expiry is recorded."""
+        """Read immediately if the store is open, not locked, and every end is recorded."""
         if self._reader is not None:
             try:
                 return read(self._reader, argument)
-            except (UnrecordedExpiry, *SQLITE_ERRORS):
+            except (UnrecordedEnd, *SQLITE_ERRORS):
                 pass
             except StoreUnavailable as error:
                 if not isinstance(error, DamagedEvent):
@@ -192,11 +198,11 @@ class LocalBackend:
             reader = await self._opened()
             try:
                 return read(reader, argument)
-            except UnrecordedExpiry:
+            except UnrecordedEnd:
                 if loop.time() > deadline:
-                    detail = "the expiry of events cannot be recorded"
+                    detail = "the end of events cannot be recorded"
                     raise unavailable("io", self.path, "none", detail) from None
-                await self._record_expiry()
+                await self._end_overdue()
             except StoreUnavailable as error:
                 if not isinstance(error, DamagedEvent):
                     self._detach(error)
@@ -233,12 +239,20 @@ class LocalBackend:
             if self._writer is None:
                 self._writer = StoreWriter(self.path, self._deliver_changes)
             reader = self._reader = StoreReader(await self._writer.open())
-            self._changes = ChangeFeed(reader, self.path, self._try_to_expire, self._detach)
+            self._changes = ChangeFeed(reader, self.path, self._try_to_end_overdue, self._detach)
+            if self._may_own_pending(reader):
+                self._renewal.start(delay=0)
             return reader
         except RuntimeError as error:  # no thread can be started
             raise unavailable("io", self.path, "none", str(error)) from error
         finally:
             self._opening = None
+
+    def _may_own_pending(self, reader: StoreReader) -> bool:
+        try:
+            return event_owners.owns_pending(reader.db)
+        except SQLITE_ERRORS:
+            return True  # the first renewal finds out
 
     def _detach(self, error: SidecarError | None = None) -> None:
         """Stop using the open store; the next request opens the file that is then at the path."""
@@ -259,12 +273,12 @@ class LocalBackend:
         if self._changes is not None:
             self._changes.deliver()
 
-    async def _try_to_expire(self) -> None:
+    async def _try_to_end_overdue(self) -> None:
         with suppress(SidecarError):  # waits continue, and the next poll retries
-            await self._record_expiry()
+            await self._end_overdue()
 
-    async def _record_expiry(self) -> None:
-        damaged = await self._change(mutations.expire)
+    async def _end_overdue(self) -> None:
+        damaged = await self._change(mutations.end_overdue)
         if self._reader is not None and self._changes is not None:
             for row_id in damaged:
                 self._changes.fail_waits(self._reader.damage.add(row_id))

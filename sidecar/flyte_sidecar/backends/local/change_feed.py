@@ -20,7 +20,7 @@ from flyte_sidecar._futures import retrieve_exception, try_set_exception, try_se
 from flyte_sidecar.backends.local import reader, rows
 from flyte_sidecar.backends.local.damaged_events import DamagedEvent
 from flyte_sidecar.backends.local.error_translation import SQLITE_ERRORS, as_error, is_busy
-from flyte_sidecar.backends.local.reader import ChangedRow, StoreReader
+from flyte_sidecar.backends.local.reader import ChangedRow, StoreReader, UnrecordedEnd
 from flyte_sidecar.errors import EventNotFound, SidecarError
 from flyte_sidecar.events.model import Event, Run, Scope, Target
 
@@ -48,8 +48,8 @@ class ChangeFeed:
         Reads the store.
     path
         The store's path, for errors.
-    expire
-        Records the expiry of events; it raises nothing.
+    end_overdue
+        Records the end of events that have expired or whose owner is gone; it raises nothing.
     on_lost
         Called when the store can no longer be used; it calls `fail`.
     """
@@ -58,12 +58,12 @@ class ChangeFeed:
         self,
         store: StoreReader,
         path: str,
-        expire: Callable[[], Coroutine[Any, Any, None]],
+        end_overdue: Callable[[], Coroutine[Any, Any, None]],
         on_lost: Callable[[SidecarError], None],
     ) -> None:
         self._store = store
         self._path = path
-        self._expire = expire
+        self._end_overdue = end_overdue
         self._on_lost = on_lost
         # By the id of the run's row, and the action.
         self._waits: dict[tuple[int | None, str], set[asyncio.Future[Event]]] = {}
@@ -72,7 +72,7 @@ class ChangeFeed:
         self._revision = 0
         self._data_version = _UNKNOWN_VERSION
         self._next_expiry: int | None = None
-        self._expiring: asyncio.Future[Any] | None = None
+        self._ending: asyncio.Future[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._next_page: asyncio.Handle | None = None
 
@@ -218,10 +218,13 @@ class ChangeFeed:
         if not self._subscriptions:
             return
         self._timer = asyncio.get_running_loop().call_later(POLL_INTERVAL, self._poll)
+        overdue = False
         try:
             version = self._store.data_version()
             # A newer release's migration is a change of the data, a deleted file is not.
             self._store.recheck(0.0 if version != self._data_version else POLL_CHECK_INTERVAL)
+        except UnrecordedEnd:
+            overdue = True
         except SidecarError as error:
             self._on_lost(error)
             return
@@ -231,9 +234,10 @@ class ChangeFeed:
         if version != self._data_version:
             self._data_version = version
             self.deliver()
-        expiring = self._expiring is not None and not self._expiring.done()
-        if self._next_expiry is not None and self._next_expiry <= rows.now() and not expiring:
-            self._expiring = asyncio.ensure_future(self._expire())
+        if self._next_expiry is not None and self._next_expiry <= rows.now():
+            overdue = True
+        if overdue and (self._ending is None or self._ending.done()):
+            self._ending = asyncio.ensure_future(self._end_overdue())
 
     def _fail_unless_busy(self, error: Exception) -> None:
         if is_busy(error):

@@ -10,6 +10,7 @@ import logging
 import sqlite3
 from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
+from itertools import chain
 from typing import Any
 
 from flyte_sidecar.backends.local import queries, rows
@@ -45,7 +46,8 @@ class StoreConnection(sqlite3.Connection):
     Attributes
     ----------
     broken
-        The ids of expired rows that transactions must not read: reading them prevents a commit.
+        The ids of expired or owned rows that transactions must not read: reading them prevents a
+        commit.
     """
 
     broken: frozenset[int] = frozenset()
@@ -90,11 +92,14 @@ def read_rows(
 
 
 def exclude_broken_rows(db: StoreConnection) -> bool:
-    """Exclude the broken rows from expiry, and return whether new ones were found.
+    """Exclude the broken rows from what ends by itself, and return whether new ones were found.
 
     No transaction may be open.
     """
-    found = read_rows(db, queries.expired(db.broken), (rows.now(),))
+    owned = f"{queries.OWNED}{queries.excluding(db.broken)}"
+    found = chain(
+        read_rows(db, queries.expired(db.broken), (rows.now(),)), read_rows(db, owned, ())
+    )
     broken = {row_id for row_id, document in found if document is None}
     db.broken |= broken
     return bool(broken)
@@ -181,5 +186,5 @@ class DamagedEvents:
     def clause(self) -> str:
         """SQL that excludes these events from a query."""
         if self._clause is None:
-            self._clause = f" AND event.id NOT IN ({', '.join(map(str, self._events))})"
+            self._clause = queries.excluding(self._events)
         return self._clause

@@ -34,7 +34,7 @@ def claim(db: sqlite3.Connection) -> int:
 
     Rows of owners without pending events are deleted, so that they do not accumulate.
     """
-    db.execute(f"DELETE FROM owner WHERE NOT {queries.OWNS_PENDING}")
+    db.execute(f"DELETE FROM owner WHERE NOT {queries.owns_pending()}")
     process = _this_process()
     db.execute(
         "INSERT INTO owner (process, renewed_at) VALUES (?, ?)"
@@ -45,11 +45,49 @@ def claim(db: sqlite3.Connection) -> int:
     return found
 
 
+def renew(db: sqlite3.Connection) -> bool:
+    """Renew this process's row, and return whether the process owns pending events."""
+    renewed = db.execute(
+        f"UPDATE owner SET renewed_at = ? WHERE process = ? AND {queries.owns_pending()}",
+        (now(), _this_process()),
+    )
+    return renewed.rowcount == 1
+
+
+def owns_pending(db: sqlite3.Connection) -> bool:
+    """Return whether this process owns pending events."""
+    owners = db.execute(f"SELECT process FROM owner WHERE {queries.owns_pending()}").fetchall()
+    return bool(owners) and (_this_process().encode(),) in owners
+
+
+def gone(db: sqlite3.Connection, excluded: str) -> list[int]:
+    """Return the ids of the owners that are gone and still have pending events.
+
+    Parameters
+    ----------
+    excluded
+        The events that do not count, as SQL of `queries.excluding`.
+    """
+    owners = db.execute(
+        f"SELECT id, process, renewed_at FROM owner WHERE {queries.owns_pending(excluded)}"
+    ).fetchall()
+    if not owners:
+        return []
+    here = processes.this_domain()
+    return [owner for owner, process, renewed_at in owners if _is_gone(process, renewed_at, here)]
+
+
+def is_gone(db: sqlite3.Connection, owner: int) -> bool:
+    """Return whether an owner is gone; it is not if its row is missing."""
+    row = db.execute("SELECT process, renewed_at FROM owner WHERE id = ?", (owner,)).fetchone()
+    return row is not None and _is_gone(row[0], row[1], processes.this_domain())
+
+
 def _this_process() -> str:
     return json.encode(processes.this_process()).decode()
 
 
-def is_gone(process: object, renewed_at: object, here: Domain) -> bool:
+def _is_gone(process: object, renewed_at: object, here: Domain) -> bool:
     """Return whether an owner is gone, from the columns of its row.
 
     If a row is damaged, or the clocks cannot be compared, the owner is not gone: an event that

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import os
 import sqlite3
+from collections.abc import Callable, Generator
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -37,19 +38,51 @@ from flyte_sidecar.events.service import aborted_again, signalled_again
 _NEXT_REVISION = f"(({queries.LAST_REVISION}) + 1)"
 
 
-def expire(db: StoreConnection) -> list[int]:
-    """Record the expiry of every event that is past its time.
+OWNER_GONE = "the process of the run has ended"
+"""Why events are aborted whose owner is gone."""
+
+
+class _Found(NamedTuple):
+    row_id: int
+    event: Event
+    owner: int | None
+
+
+def end_overdue(db: StoreConnection) -> list[int]:
+    """Record every end that nobody requests: expiry, and the end of an event's owner.
 
     Returns the row ids of damaged events: what they contain is unknown, so they stay unchanged.
     """
+    damaged = expire(db)
+    excluded = queries.excluding(db.broken)
+    for owner in event_owners.gone(db, excluded):
+        owned = read_rows(db, f"{queries.OWNED} AND owner = ?{excluded}", (owner,))
+        damaged += _end_each(db, owned, lambda event: event.pending, _abandoned)
+    return damaged
+
+
+def expire(db: StoreConnection) -> list[int]:
+    """Record the expiry of every event that is past its time; returns as `end_overdue`."""
     now = rows.now()
-    damaged = [*db.broken]
-    for row_id, document in list(read_rows(db, queries.expired(db.broken), (now,))):
+    expired = read_rows(db, queries.expired(db.broken), (now,))
+    damaged = _end_each(db, expired, lambda event: rows.is_due(event, now), _expired)
+    return [*db.broken, *damaged]
+
+
+def _end_each(
+    db: StoreConnection,
+    found: Generator[tuple[Any, ...], None, None],
+    is_due: Callable[[Event], bool],
+    end: Callable[[Event], Event],
+) -> list[int]:
+    """End events, and return the row ids of those that are damaged."""
+    damaged = []
+    for row_id, document in list(found):
         try:
             event = rows.decode_event(document)
-            if not rows.is_due(event, now):
+            if not is_due(event):
                 raise rows.Undecodable  # the document and the columns contradict each other
-            _update(db, row_id, _resolved(event, TIMED_OUT, ended_at=event.expires_at))
+            _update(db, row_id, end(event))
         except rows.Undecodable:
             damaged.append(row_id)
         except sqlite3.Error as error:
@@ -67,7 +100,7 @@ def create(new: NewEvent) -> Mutation[Event]:
         target = Target(new.run, name=new.name, parent=new.parent)
         found = _find(db, target)
         if found is not None:
-            raise EventExists(f"an {target} already exists", event=found[1])
+            raise EventExists(f"an {target} already exists", event=_settled(db, found))
         # Random: an id from a deleted store never refers to an event of this one.
         action_name = f"e{os.urandom(8).hex()}"
         return _insert(db, _run_id(db, new.run), _new_event(new, action_name))
@@ -123,8 +156,7 @@ def time_out(event: Event) -> Mutation[Event]:
         row_id, current = _current(db, event)
         if not current.pending:
             return current
-        ended_at = current.expires_at or rows.instant(rows.now())
-        return _update(db, row_id, _resolved(current, TIMED_OUT, ended_at=ended_at))
+        return _update(db, row_id, _expired(current))
 
     return mutate
 
@@ -182,6 +214,15 @@ def _resolved(event: Event, phase: str, **members: Any) -> Event:
     return replace(event, phase=phase, pending=False, **members)
 
 
+def _expired(event: Event) -> Event:
+    ended_at = event.expires_at or rows.instant(rows.now())
+    return _resolved(event, TIMED_OUT, ended_at=ended_at)
+
+
+def _abandoned(event: Event) -> Event:
+    return _resolved(event, ABORTED, abort_reason=OWNER_GONE)
+
+
 def _current(db: StoreConnection, event: Event) -> tuple[int, Event]:
     """Return the row id and the current state of an event."""
     expire(db)
@@ -189,19 +230,27 @@ def _current(db: StoreConnection, event: Event) -> tuple[int, Event]:
     found = _find(db, target)
     if found is None:
         raise EventNotFound(f"there is no {target}")
-    if rows.is_due(found[1], rows.now()):
-        raise row_damage_error(db, found[0])
-    return found
+    if rows.is_due(found.event, rows.now()):
+        raise row_damage_error(db, found.row_id)
+    return found.row_id, _settled(db, found)
 
 
-def _find(db: StoreConnection, target: Target) -> tuple[int, Event] | None:
+def _settled(db: StoreConnection, found: _Found) -> Event:
+    """Return the state of an event, which is aborted first if its owner is gone."""
+    if found.event.pending and found.owner is not None and event_owners.is_gone(db, found.owner):
+        return _update(db, found.row_id, _abandoned(found.event))
+    return found.event
+
+
+def _find(db: StoreConnection, target: Target) -> _Found | None:
     run = rows.find_run(db, target.run)
     if run is None:
         return None
     selection, parameters = queries.of_target(run, target)
     try:
-        for row_id, document in list(read_rows(db, selection, parameters)):
-            return row_id, decode_row(db, row_id, document)
+        found = read_rows(db, selection, parameters, columns="document, owner")
+        for row_id, document, owner in list(found):
+            return _Found(row_id, decode_row(db, row_id, document), owner)
     except sqlite3.Error as error:
         if not is_damage(error):
             raise

@@ -108,7 +108,7 @@ def _started_on_linux() -> str | None:
 def _stat(path: str) -> tuple[str, str]:
     """Return the state and the start time, in clock ticks since the boot, of a process."""
     with open(path, "rb", buffering=0) as file:
-        content = file.read(4096).decode("ascii", "replace")
+        content = file.read(4096).decode(errors="replace")
     # The second field is the program's name, which may contain spaces and parentheses.
     fields = content.rpartition(")")[2].split()
     if len(fields) < 20:
@@ -118,8 +118,8 @@ def _stat(path: str) -> tuple[str, str]:
 
 def _linux_boot() -> str | None:
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip() or None
+        with open("/proc/sys/kernel/random/boot_id", "rb") as file:
+            return file.read().decode().strip() or None
     except (OSError, ValueError):
         return None
 
@@ -146,7 +146,7 @@ def _darwin_boot() -> str | None:
         return None
     if sysctl(b"kern.bootsessionuuid", value, ctypes.byref(size), None, 0):
         return None
-    return value.value.decode("ascii", "replace") or None
+    return value.value.decode(errors="replace") or None
 
 
 def _started_elsewhere(pid: int) -> str | None:

@@ -23,11 +23,6 @@ NEXT_EXPIRY = (
 )
 LAST_REVISION = f"SELECT coalesce(max(revision), 0) FROM event WHERE revision <= {_MAX_INTEGER}"
 
-OWNS_PENDING = (
-    "EXISTS (SELECT 1 FROM event INDEXED BY pending_by_owner"
-    f" WHERE phase = '{PAUSED}' AND event.owner = owner.id)"
-)
-
 # The planner has no statistics: on its own, it may use an index that matches half the run.
 _BY_ACTION = "FROM event INDEXED BY event_by_action WHERE run = ? AND action_name = ?"
 ACTION_EXISTS = f"SELECT 1 {_BY_ACTION}"
@@ -37,13 +32,26 @@ _BY_PARENT = (
 )
 
 
+def excluding(ids: Collection[int]) -> str:
+    """Return SQL that excludes the rows of events from a query."""
+    return f" AND event.id NOT IN ({', '.join(map(str, ids))})" if ids else ""
+
+
 def expired(broken: Collection[int]) -> str:
     """Return the SQL from FROM on that selects the expired events, except those of broken rows."""
-    excluded = f" AND id NOT IN ({', '.join(map(str, broken))})" if broken else ""
     return (
         "FROM event INDEXED BY pending_by_expiry"
-        f" WHERE phase = '{PAUSED}' AND expires_at <= ?{excluded} ORDER BY expires_at"
+        f" WHERE phase = '{PAUSED}' AND expires_at <= ?{excluding(broken)} ORDER BY expires_at"
     )
+
+
+OWNED = f"FROM event INDEXED BY pending_by_owner WHERE phase = '{PAUSED}' AND owner IS NOT NULL"
+"""The pending events that a process owns."""
+
+
+def owns_pending(excluded: str = "") -> str:
+    """Return the condition of the owners that have pending events; `excluded` as of `excluding`."""
+    return f"EXISTS (SELECT 1 {OWNED} AND event.owner = owner.id{excluded})"
 
 
 def changes(runs: Collection[int] | None) -> str:

@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 
 from msgspec import json
 
-from flyte_sidecar.backends.local import migrations, queries, rows
+from flyte_sidecar.backends.local import event_owners, migrations, queries, rows
 from flyte_sidecar.backends.local.damaged_events import (
     DamagedEvent,
     DamagedEvents,
@@ -23,6 +23,7 @@ from flyte_sidecar.backends.local.damaged_events import (
     read_rows,
     row_damage_error,
 )
+from flyte_sidecar.backends.local.error_translation import is_damage
 from flyte_sidecar.backends.local.open_file import OpenFile
 from flyte_sidecar.events.backend import CANDIDATES
 from flyte_sidecar.events.model import PAUSED, Event, Run, Target
@@ -32,6 +33,9 @@ V = TypeVar("V")
 
 READ_CHECK_INTERVAL = 0.05
 """Seconds for which reads do not check again that the same file is still at the store's path."""
+
+OWNER_CHECK_INTERVAL = 1.0
+"""Seconds for which it is not checked again whether the owners of pending events are gone."""
 
 RUN_CACHE_SIZE = 1000
 """How many runs are cached at most."""
@@ -45,8 +49,8 @@ BATCH_BYTES = 1 << 20
 _PAUSED = PAUSED.encode()
 
 
-class UnrecordedExpiry(Exception):
-    """An event has expired, but its expiry is not recorded yet.
+class UnrecordedEnd(Exception):
+    """An event has expired, or its owner is gone, but its end is not recorded yet.
 
     It is recorded before it is reported, so that setting the clock back does not revert it.
     """
@@ -74,7 +78,7 @@ class ChangedRow(NamedTuple):
 class StoreReader:
     """The reads of one open store.
 
-    Each method may also raise `UnrecordedExpiry`, `sqlite3.Error` and `StoreUnavailable`, and
+    Each method may also raise `UnrecordedEnd`, `sqlite3.Error` and `StoreUnavailable`, and
     those that read single events may raise `DamagedEvent`.
 
     Attributes
@@ -92,7 +96,7 @@ class StoreReader:
         self.store_id = file.store_id
         self.damage = DamagedEvents(self.db)
         self._file = file
-        self._checked = -math.inf
+        self._checked = self._owners_checked = -math.inf
         # Runs are never deleted, so their cached ids stay valid.
         self._run_ids: dict[Run, int] = {}
         self._runs: dict[int, Run] = {}
@@ -102,12 +106,30 @@ class StoreReader:
         self._checked = -math.inf  # so that reads check again if this fails
         self._file.check_in_place("none")
         migrations.check_version(migrations.version(self.db), self._file.path)
-        self._checked = time.monotonic()
 
     def recheck(self, after: float = READ_CHECK_INTERVAL) -> None:
-        """Check if the last check is more than `after` seconds ago: it costs as much as a read."""
+        """Check if the last check is more than `after` seconds ago: it costs as much as a read.
+
+        Raises `UnrecordedEnd` also if the owner of a pending event is gone.
+        """
         if time.monotonic() - self._checked > after:
             self.check()
+            self._check_owners()
+            self._checked = time.monotonic()
+
+    def _check_owners(self) -> None:
+        if time.monotonic() - self._owners_checked <= OWNER_CHECK_INTERVAL:
+            return
+        try:
+            gone = event_owners.gone(self.db, self.damage.clause)
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+            self.damage.log_once(f"the owners of events cannot be read: {error}")
+            gone = []
+        if gone:
+            raise UnrecordedEnd
+        self._owners_checked = time.monotonic()
 
     def close(self) -> None:
         self.db.close()
@@ -141,10 +163,10 @@ class StoreReader:
         )
 
     def check_expiry(self) -> None:
-        """Raise `UnrecordedExpiry` if the expiry of an event is not recorded yet."""
+        """Raise `UnrecordedEnd` if the expiry of an event is not recorded yet."""
         expiry = self.next_expiry()
         if expiry is not None and expiry <= rows.now():
-            raise UnrecordedExpiry
+            raise UnrecordedEnd
 
     def next_expiry(self) -> int | None:
         """Return when the next event expires, in microseconds since 1970; None if none does."""
@@ -221,7 +243,7 @@ class StoreReader:
             event = decode_row(self.db, row_id, document)
             if _is_due(event):
                 if phase == _PAUSED and expires_at in range(rows.now() + 1):
-                    raise UnrecordedExpiry
+                    raise UnrecordedEnd
                 raise row_damage_error(self.db, row_id)
             events.append(event)
         return events
