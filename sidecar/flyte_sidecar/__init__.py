@@ -10,6 +10,7 @@ The public modules are:
     flyte_sidecar.errors   every error, in families that callers can catch
     flyte_sidecar.event    Event, EventPayload
     flyte_sidecar.client   an asyncio client of a sidecar process
+    flyte_sidecar.testing  answers for the conditions of local runs in tests
 
 All other modules are internal and may change in any release. Every name is imported at its first
 use, because the command needs none of them and starts several times as fast without them.
