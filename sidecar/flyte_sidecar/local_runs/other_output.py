@@ -1,8 +1,8 @@
 """Detects what others print to the terminal while a prompt is on it.
 
-Without that, clearing the prompt could erase the output of a task. The terminal cannot be asked, so
-the `write` methods of the standard streams are shadowed. Loggers that keep a reference to a stream
-are noticed too. Output that bypasses these streams, such as that of child processes, is not.
+Without that, clearing the prompt could erase the output of a task. The `write` methods of the
+standard streams are shadowed, because a terminal cannot be asked for the position of its cursor
+while a person types. Loggers that keep a reference to a stream are noticed too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import sys
 from collections.abc import Callable
 from typing import IO, Any
 
-from flyte_sidecar.local_runs.tty import is_tty
+from flyte_sidecar.local_runs.direct_output import DirectOutput
+from flyte_sidecar.local_runs.terminal_device import is_tty
 
 
 class OtherOutput:
@@ -19,6 +20,7 @@ class OtherOutput:
 
     def __init__(self, on_output: Callable[[], None]) -> None:
         self._on_output = on_output
+        self._direct = DirectOutput()
         self._shadows: list[tuple[IO[str], Any]] = []
 
     def watch(self) -> None:
@@ -29,6 +31,7 @@ class OtherOutput:
                 shadow = self._shadow(stream.write)
                 self._shadows.append((stream, shadow))
                 vars(stream)["write"] = shadow
+                self._direct.watch(stream.fileno())
 
     def stop(self) -> None:
         """Restore the streams."""
@@ -36,6 +39,11 @@ class OtherOutput:
             stream, shadow = self._shadows.pop()
             if vars(stream).get("write") is shadow:
                 del vars(stream)["write"]
+
+    def poll(self) -> None:
+        """Call `on_output` if there was output that bypassed the streams."""
+        if self._direct.seen():
+            self._on_output()
 
     def _shadow(self, write: Callable[[str], int]) -> Callable[[str], int]:
         def write_and_notice(text: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Protocol
 
 from msgspec import Struct
@@ -14,8 +15,8 @@ from flyte_sidecar.events.model import Payload
 from flyte_sidecar.events.payload_text import parse_payload
 from flyte_sidecar.events.plain_text import sanitize
 from flyte_sidecar.local_runs.other_output import OtherOutput
-from flyte_sidecar.local_runs.question import Question, Size, render, render_again, rows_below
-from flyte_sidecar.local_runs.tty import Tty
+from flyte_sidecar.local_runs.question import Question, echoed_rows, render, render_again
+from flyte_sidecar.local_runs.terminal_device import TerminalDevice
 
 POLL_INTERVAL = 0.5
 """Seconds between two checks whether the process is in the foreground."""
@@ -43,6 +44,8 @@ class _Shown(Struct, eq=False):
 
     Attributes
     ----------
+    columns
+        The width of the terminal when it was shown.
     rows
         The number of rows from the cursor up to the first one that may be cleared.
     last_columns
@@ -52,7 +55,7 @@ class _Shown(Struct, eq=False):
     """
 
     prompt: Prompt
-    size: Size
+    columns: int
     rows: int
     last_columns: int
     intact: bool = True
@@ -63,12 +66,12 @@ class PromptQueue:
 
     Parameters
     ----------
-    tty
-        The terminal.
+    terminal
+        The terminal of the process.
     """
 
-    def __init__(self, tty: Tty) -> None:
-        self._tty = tty
+    def __init__(self, terminal: TerminalDevice) -> None:
+        self._terminal = terminal
         # Reentrant: a signal handler may print while the lock is held.
         self._lock = threading.RLock()
         self._waiting: dict[Prompt, None] = {}
@@ -85,7 +88,7 @@ class PromptQueue:
         with self._lock:
             if not self.is_closed:
                 self._waiting[prompt] = None
-                self._tty.wake()
+                self._terminal.wake()
                 return
         _fail(prompt)
 
@@ -99,7 +102,7 @@ class PromptQueue:
                 self._lines.append(sanitize(line))
             if self._shown is None:
                 self._print_lines()
-            self._tty.wake()
+            self._terminal.wake()
         _fail(prompt)
 
     def close(self) -> None:
@@ -110,7 +113,7 @@ class PromptQueue:
             self._print_lines()
             self._other_output.stop()
             prompts, self._waiting = self._waiting, {}
-            self._tty.wake()
+            self._terminal.wake()
         for prompt in prompts:
             _fail(prompt)
 
@@ -126,15 +129,17 @@ class PromptQueue:
         self._other_output.stop()
 
     def _run(self) -> None:
-        import rich.cells
-        import rich.console
-        import rich.text  # noqa: F401  # before the lock is held
-
-        self._tty.prepare_thread()
         try:
+            import rich.cells
+            import rich.console
+            import rich.text  # noqa: F401  # imported here, since the lock must not be held long
+
+            self._terminal.prepare_thread()
             while not self.is_closed:
                 self._step()
         except (EOFError, OSError):
+            pass
+        finally:
             self.close()
 
     def _step(self) -> None:
@@ -143,48 +148,48 @@ class PromptQueue:
             shown = self._shown
             timeout = POLL_INTERVAL if self._waiting else None
         before = time.monotonic()
-        has_input = self._tty.wait(for_input=shown is not None, timeout=timeout)
-        if shown is not None and time.monotonic() - before > STOPPED_AFTER:
+        has_input = self._terminal.wait(for_input=shown is not None, timeout=timeout)
+        if shown is None:
+            return
+        if time.monotonic() - before > STOPPED_AFTER:
             self._show_again(shown)
-        elif shown is not None and has_input:
-            line = self._tty.read_line()
-            if line is not None:
-                self._on_line(shown.prompt, line)
+        elif has_input and (line := self._terminal.read_line()) is not None:
+            self._on_line(shown.prompt, line)
 
     def _update_screen(self) -> None:
-        self._tty.flush()
-        if not self._tty.is_foreground():
-            self._shown = None
-            self._print_lines()
-            return
-        if self._lines and not (self._shown is not None and self._tty.has_input()):
-            if self._shown is not None:
-                self._take_back()
-            self._print_lines()
+        self._terminal.flush()
+        if not self._terminal.is_foreground():
+            self._shown = None  # the shell has written below it
+        elif self._lines and self._shown is not None and not self._terminal.has_input():
+            self._take_back()
         if self._shown is None:
-            for prompt in self._waiting:
-                self._show(prompt)
-                break
-            else:
-                self._other_output.stop()
-                self._at_line_start = False
+            self._print_lines()
+            self._show_next()
 
-    def _show(self, prompt: Prompt) -> None:
+    def _show_next(self) -> None:
+        prompt = next(iter(self._waiting), None)
+        if prompt is None:
+            self._other_output.stop()
+            self._at_line_start = False
+            return
+        if not self._terminal.is_foreground():
+            return
         self._other_output.watch()
-        size = self._tty.size()
-        rendered = render(prompt.question, size)
+        self._other_output.poll()
+        size = self._terminal.size()
+        rendered = render(prompt.question, size, styled=self._terminal.can_clear)
         # The row of the cursor may contain other text, unless the cursor was left at its start.
         rows = rendered.rows if self._at_line_start else rendered.rows - 1
-        self._shown = _Shown(prompt, size, rows, rendered.last_columns)
+        self._shown = _Shown(prompt, size.columns, rows, rendered.last_columns)
         self._at_line_start = False
-        self._tty.write(f"\n{rendered.text}")
+        self._terminal.write(f"\n{rendered.text}")
 
     def _show_again(self, shown: _Shown) -> None:
-        """Show a prompt again, below what the shell has printed since."""
+        """Show a prompt again, below what the shell has printed while the process was stopped."""
         with self._lock:
             if self._shown is shown:
                 self._shown = None
-                self._tty.discard_input()
+                self._terminal.discard_input()
 
     def _on_line(self, prompt: Prompt, line: str) -> None:
         with self._lock:
@@ -197,52 +202,47 @@ class PromptQueue:
             except PayloadTypeMismatch:
                 self._ask_again(shown, line)
                 return
-            self._shown = None
+            self._other_output.poll()
             self._at_line_start = shown.intact
+            self._shown = None
             del self._waiting[prompt]
         _resolve(prompt, value)
 
     def _ask_again(self, shown: _Shown, line: str) -> None:
-        again = render_again(shown.prompt.question, shown.size)
-        typed = rows_below(shown.last_columns, line, shown.size.columns)
-        shown.rows += typed + again.rows
+        size = self._terminal.size()
+        again = render_again(shown.prompt.question, size, styled=self._terminal.can_clear)
+        shown.rows += echoed_rows(shown.last_columns, line, shown.columns) + again.rows
         shown.last_columns = again.last_columns
-        self._tty.write(again.text)
+        shown.intact &= shown.columns == size.columns
+        self._terminal.write(again.text)
 
     def _take_back(self) -> None:
         """Clear the prompt and what was typed, or end its line if that is not possible."""
-        shown = self._shown
+        self._other_output.poll()
+        shown, self._shown = self._shown, None
         assert shown is not None
-        if not self._is_foreground():
-            self._leave()
-            return
-        self._shown = None
-        self._tty.discard_input()
-        if self._tty.can_clear and shown.intact and shown.size == self._tty.size():
-            up = f"\x1b[{shown.rows}A" if shown.rows else ""
-            self._tty.write(f"\r{up}\x1b[J")
-        else:
-            self._tty.write("\n")
+        clear = "\n"
+        with suppress(EOFError, OSError):
+            if self._terminal.is_foreground():
+                typed = self._terminal.discard_input()
+                columns = self._terminal.size().columns
+                if self._terminal.can_clear and shown.intact and columns == shown.columns:
+                    up = shown.rows + echoed_rows(shown.last_columns, typed, columns)
+                    clear = f"\r\x1b[{up}A\x1b[J" if up else "\r\x1b[J"
+        self._terminal.write(clear)
         self._at_line_start = True
 
     def _leave(self) -> None:
         """Leave the prompt on the terminal, and end its line."""
         if self._shown is not None:
             self._shown = None
-            self._tty.write("\n")
-            self._at_line_start = True
+            self._terminal.write("\n")
 
     def _print_lines(self) -> None:
-        lines, self._lines = self._lines, []
-        if lines:
-            self._tty.write("".join(f"{line}\n" for line in lines))
+        if self._lines:
+            self._terminal.write("".join(f"{line}\n" for line in self._lines))
+            self._lines = []
             self._at_line_start = True
-
-    def _is_foreground(self) -> bool:
-        try:
-            return self._tty.is_foreground()
-        except OSError:
-            return False
 
     def _on_other_output(self) -> None:
         with self._lock:

@@ -7,12 +7,14 @@ interpreted as markup, unsafe characters are escaped, and long texts are cut.
 from __future__ import annotations
 
 import io
+import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from flyte_sidecar.events.model import ExpectedType, PromptType
 from flyte_sidecar.events.plain_text import escape_unsafe, sanitize
+from flyte_sidecar.local_runs.terminal_device import Size
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +24,15 @@ MAX_CHARACTERS = 4096
 """Characters shown of a text; a deployment limits prompts to as many."""
 
 TAB_COLUMNS = 8
+
+MAX_LABEL_ROWS = 2
+"""Rows of the name of a condition, and of a hint."""
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+"""Characters that a terminal echoes as two."""
+
+_IN_CLUSTER = re.compile("\u200d.|[\ufe0f\U0001f3fb-\U0001f3ff]")
+"""Characters that do not move the cursor where a terminal shows a cluster as one character."""
 
 
 class Question(Struct, frozen=True):
@@ -34,13 +45,6 @@ class Question(Struct, frozen=True):
     prompt: str
     prompt_type: PromptType
     description: str
-
-
-class Size(Struct, frozen=True):
-    """The size of a terminal."""
-
-    columns: int
-    rows: int
 
 
 class Rendered(Struct, frozen=True):
@@ -61,85 +65,98 @@ class Rendered(Struct, frozen=True):
     last_columns: int
 
 
-def render(question: Question, size: Size) -> Rendered:
+def render(question: Question, size: Size, *, styled: bool) -> Rendered:
     """Return the question, with the name and the description of its condition."""
     from rich.text import Text
 
-    console = _console(size)
-    budget = max(1, (size.rows - 5) // 2)
+    console = _console(size, styled)
     label = Text.assemble(("Condition:", "bold cyan"), " ", sanitize(question.name))
-    lines = _wrap(console, label, Text(), 2)
+    rows = _wrap(console, label, MAX_LABEL_ROWS)
     if question.description:
-        lines += _wrap(console, Text(_plain(question.description), "dim"), Text(), budget)
-    return _render(console, [*lines, *_input_lines(console, question, budget)])
+        rows += _wrap(console, Text(_plain(question.description), "dim"), _budget(size))
+    return _render(console, [*rows, *_input_rows(console, question, size)])
 
 
-def render_again(question: Question, size: Size) -> Rendered:
+def render_again(question: Question, size: Size, *, styled: bool) -> Rendered:
     """Return a hint that the last answer was not valid, and the prompt."""
     from rich.text import Text
 
-    console = _console(size)
+    console = _console(size, styled)
     valid = "Y or N" if question.expected_type == "bool" else f"a valid {question.expected_type}"
-    hint = _wrap(console, Text(f"Please enter {valid}", "red"), Text(), 2)
-    budget = max(1, (size.rows - 5) // 2)
-    return _render(console, [*hint, *_input_lines(console, question, budget)])
+    hint = _wrap(console, Text(f"Please enter {valid}", "red"), MAX_LABEL_ROWS)
+    return _render(console, [*hint, *_input_rows(console, question, size)])
 
 
-def rows_below(rendered_columns: int, typed: str, columns: int) -> int:
-    """Return how many rows the cursor has moved down while a text was typed."""
+def echoed_rows(column: int, typed: str, columns: int) -> int:
+    """Return by how many rows the cursor moved down while a text was typed at a column."""
     from rich.cells import cell_len
 
-    end = rendered_columns
-    for character in typed:
-        if character == "\t":
-            end += TAB_COLUMNS - end % TAB_COLUMNS
-        elif character.isprintable():
-            end += cell_len(character)
+    rows = 0
+    # Terminals disagree about clusters: with the smallest width, no other output is cleared.
+    for character in _CONTROL.sub("^X", _IN_CLUSTER.sub("", typed)):
+        if character == "\n":
+            rows, column = rows + 1, 0
+        elif character == "\t":
+            column = min(columns - 1, column + TAB_COLUMNS - column % TAB_COLUMNS)
         else:
-            end += 2  # terminals echo control characters as ^X
-    return max(0, end - 1) // columns
+            column += cell_len(character)
+            if column > columns:  # a character in the last column does not move the cursor down
+                rows, column = rows + 1, cell_len(character)
+    return rows
 
 
-def _console(size: Size) -> Console:
+def _console(size: Size, styled: bool) -> Console:
     from rich.console import Console
 
     return Console(
         file=io.StringIO(),
         width=size.columns,
         height=size.rows,
+        color_system="auto" if styled else None,
         force_terminal=True,
         legacy_windows=False,
     )
 
 
+def _budget(size: Size) -> int:
+    """Return how many rows the description and the prompt may each have, to fit on the screen."""
+    return max(1, (size.rows - MAX_LABEL_ROWS - 2) // 2)
+
+
 def _plain(text: str) -> str:
-    """Return a text that may be shown, with its lines."""
+    """Return a text as it may be shown, with its lines."""
     cut = text[:MAX_CHARACTERS] + ("…" if len(text) > MAX_CHARACTERS else "")
     return "\n".join(escape_unsafe(line.expandtabs(TAB_COLUMNS)) for line in cut.splitlines())
 
 
-def _input_lines(console: Console, question: Question, budget: int) -> list[Text]:
+def _input_rows(console: Console, question: Question, size: Size) -> list[Text]:
+    """Return the rows of the prompt."""
     from rich.text import Text
 
     suffix = Text(": ")
     if question.expected_type == "bool":
         suffix = Text.assemble(" ", ("[y/n]", "prompt.choices"), ": ")
-    return _wrap(console, Text(_plain(question.prompt)), suffix, budget)
+    return _wrap(console, Text(_plain(question.prompt)), _budget(size), suffix)
 
 
-def _wrap(console: Console, text: Text, suffix: Text, budget: int) -> list[Text]:
-    """Return the rows of a text and its suffix; if they exceed the budget, the text is cut."""
+def _wrap(console: Console, text: Text, budget: int, suffix: Text | None = None) -> list[Text]:
+    """Return the rows of a text and its suffix. The text is cut if they exceed the budget."""
     from rich.text import Text
 
+    suffix = suffix or Text()
     rows = list((text + suffix).wrap(console, console.width))
-    if len(rows) > budget:
-        rows = [*rows[: budget - 1], Text("…") + suffix]
+    if len(rows) <= budget:
+        return rows
+    rows = rows[:budget]
+    rows[-1].append("…")
+    rows[-1].truncate(max(1, console.width - suffix.cell_len), overflow="ellipsis")
+    rows[-1].append_text(suffix)
     return rows
 
 
-def _render(console: Console, lines: list[Text]) -> Rendered:
+def _render(console: Console, rows: list[Text]) -> Rendered:
     from rich.text import Text
 
     with console.capture() as capture:
-        console.print(Text("\n").join(lines), end="", soft_wrap=True)
-    return Rendered(capture.get(), len(lines), lines[-1].cell_len)
+        console.print(Text("\n").join(rows), end="", soft_wrap=True)
+    return Rendered(capture.get(), len(rows), rows[-1].cell_len)

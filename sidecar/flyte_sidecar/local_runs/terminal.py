@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import sys
 import threading
 from concurrent.futures import Future
 from contextlib import suppress
@@ -17,7 +18,13 @@ from flyte_sidecar._futures import try_set_result
 from flyte_sidecar.events.model import Payload
 from flyte_sidecar.local_runs.prompt_queue import PromptQueue, TerminalClosed
 from flyte_sidecar.local_runs.question import Question
-from flyte_sidecar.local_runs.tty import Tty, is_available
+
+if sys.platform == "win32":
+    from flyte_sidecar.local_runs.windows_terminal import WindowsTerminal as Terminal
+    from flyte_sidecar.local_runs.windows_terminal import is_available
+else:
+    from flyte_sidecar.local_runs.posix_terminal import PosixTerminal as Terminal
+    from flyte_sidecar.local_runs.posix_terminal import is_available
 
 __all__ = ["Question", "TerminalClosed", "TerminalPrompt", "has_terminal"]
 
@@ -87,7 +94,7 @@ def _get_queue() -> PromptQueue | None:
     with _starting:
         if _queue is None:
             try:
-                _queue = PromptQueue(Tty())
+                _queue = PromptQueue(Terminal())
             except (OSError, RuntimeError):  # no controlling terminal, or no thread
                 return None
         return _queue
@@ -107,4 +114,5 @@ def _close_at_exit() -> None:
 
 
 atexit.register(_close_at_exit)
-os.register_at_fork(after_in_child=_after_fork_in_child)
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_after_fork_in_child)

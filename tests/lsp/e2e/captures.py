@@ -11,7 +11,7 @@ import time
 from itertools import dropwhile
 
 from tests.lsp.e2e.page import PATH
-from tests.lsp.e2e.terminal import Terminal
+from tests.terminal import Terminal
 
 
 def check_capture(name: str, terminal: Terminal, first: str = "") -> None:

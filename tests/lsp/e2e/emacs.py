@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.conftest import needs, run, skip_or_fail
 from tests.lsp.e2e.page import LINE, example
-from tests.lsp.e2e.terminal import Terminal
+from tests.terminal import Terminal
 
 EARLY = """
 (setq inhibit-startup-screen t

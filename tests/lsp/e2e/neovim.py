@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.conftest import TEST_TIMEOUT, needs
 from tests.lsp.e2e.page import LINE, example
-from tests.lsp.e2e.terminal import Terminal
+from tests.terminal import Terminal
 
 
 class Neovim(Terminal):

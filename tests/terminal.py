@@ -30,8 +30,8 @@ _UNFINISHED = re.compile(rb"\x1b(?:[P_^X].*)?\Z", re.DOTALL)
 class _Screen(pyte.Screen):
     """A screen that answers a program's questions about the terminal."""
 
-    def __init__(self, answer: Callable[[bytes], object]) -> None:
-        super().__init__(COLUMNS, ROWS)
+    def __init__(self, columns: int, rows: int, answer: Callable[[bytes], object]) -> None:
+        super().__init__(columns, rows)
         self._answer = answer
 
     def write_process_input(self, data: str) -> None:
@@ -41,21 +41,35 @@ class _Screen(pyte.Screen):
 class Terminal:
     """A terminal in which a program runs until `close`. A thread reads what the program writes."""
 
-    def __init__(self, command: Sequence[str | Path], env: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        env: Mapping[str, str],
+        folder: Path,
+        *,
+        columns: int = COLUMNS,
+        rows: int = ROWS,
+        term: str = "xterm-256color",
+        pass_fds: Sequence[int] = (),
+    ) -> None:
         self._master, self._slave = pty.openpty()
-        fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-        self._screen = _Screen(lambda data: os.write(self._master, data))
+        self._screen = _Screen(columns, rows, lambda data: os.write(self._master, data))
+        self.resize(columns, rows)
         self._changed = threading.Condition()
         # The first terminal that a session opens becomes its controlling terminal: Emacs needs one.
         opened = ("sh", "-c", 'exec "$@" <"$0" >"$0" 2>&1', os.ttyname(self._slave))
         self._popen = subprocess.Popen(
             [*opened, *map(str, command)],
             cwd=folder,
-            env={**env, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"},
+            env={**env, "TERM": term, "LC_ALL": "C.UTF-8"},
             start_new_session=True,
+            pass_fds=pass_fds,
         )
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
+
+    def resize(self, columns: int, rows: int) -> None:
+        fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     @property
     def lines(self) -> list[str]:
@@ -67,8 +81,15 @@ class Terminal:
     def text(self) -> str:
         return "\n".join(self.lines)
 
-    def type(self, keys: str) -> None:
-        os.write(self._master, keys.encode())
+    def style(self, text: str) -> tuple[str, bool]:
+        """Return the colour of a text on the screen, and whether it is bold."""
+        with self._changed:
+            row = next(n for n, line in enumerate(self._lines()) if text in line)
+            cell = self._screen.buffer[row][self._lines()[row].index(text)]
+            return cell.fg, cell.bold
+
+    def type(self, keys: str | bytes) -> None:
+        os.write(self._master, keys.encode() if isinstance(keys, str) else keys)
 
     def wait(self, condition: Callable[[str], object]) -> None:
         """Wait until a condition on the text of the screen is true."""

@@ -1,0 +1,139 @@
+"""A program at a terminal, which does what its test sends through a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+from typing import Any
+
+from flyte_sidecar.local_runs.terminal import (
+    Question,
+    TerminalClosed,
+    TerminalPrompt,
+    has_terminal,
+)
+
+Answers = dict[str, "asyncio.Task[str]"]
+
+
+class Program:
+    """The functions that the test may call."""
+
+    def __init__(self) -> None:
+        self.prompts: dict[str, TerminalPrompt] = {}
+        self.answers: Answers = {}
+        self.logger = logging.getLogger("task")
+        self.logger.addHandler(logging.StreamHandler())  # keeps a reference to stderr
+
+    def ask(self, name: str, expected_type: str, prompt: str, description: str) -> None:
+        question = Question(
+            run_name="r",
+            name=name,
+            action_name=f"a0-cond-{name}-1",
+            expected_type=expected_type,  # type: ignore[arg-type]
+            prompt=prompt,
+            prompt_type="text",
+            description=description,
+        )
+        self.prompts[name] = TerminalPrompt(question)
+        self.answers[name] = asyncio.ensure_future(self._answer(self.prompts[name]))
+
+    async def _answer(self, prompt: TerminalPrompt) -> str:
+        try:
+            return repr(await prompt.answer())
+        except TerminalClosed:
+            return "closed"
+
+    async def answer(self, name: str) -> str:
+        return await self.answers[name]
+
+    def close(self, name: str, line: str | None) -> None:
+        self.prompts[name].close(line)
+
+    def close_and_print(self, name: str, line: str, text: str) -> None:
+        self.prompts[name].close(line)
+        print(text)  # noqa: T201
+
+    async def cancel(self, name: str) -> None:
+        self.answers[name].cancel()
+        await asyncio.wait([self.answers[name]])
+
+    def answer_in_loops(self, names: list[str]) -> list[str]:
+        """Await the answers of prompts in event loops of other threads, one loop for each."""
+        answers: list[str] = [""] * len(names)
+
+        def run(index: int) -> None:
+            answers[index] = asyncio.run(self._answer(self.prompts[names[index]]))
+
+        threads = [threading.Thread(target=run, args=[n]) for n in range(len(names))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return answers
+
+    def abandon(self, name: str) -> None:
+        """Start to await an answer in an event loop that is closed then."""
+        loop = asyncio.new_event_loop()
+        waiting = loop.create_task(self.prompts[name].answer())
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+        self.abandoned = waiting
+
+    def print(self, text: str, end: str = "\n") -> None:
+        print(text, end=end, flush=True)  # noqa: T201
+
+    def log(self, text: str) -> None:
+        self.logger.warning(text)
+
+    def print_from_child(self, text: str) -> None:
+        subprocess.run(["echo", text], check=True)
+
+    def is_intact(self) -> bool:
+        """Return whether the standard streams are as Python has made them."""
+        return not any("write" in vars(stream) for stream in (sys.stdout, sys.stderr))
+
+    def has_terminal(self) -> bool:
+        return has_terminal()
+
+    def fork(self) -> list[Any]:
+        """Return what a forked process sees: whether it has a terminal, and reads an answer."""
+        source, to = os.pipe()
+        if os.fork() == 0:
+            print("printed by the child")  # noqa: T201
+            before = has_terminal()
+            self.ask("child", "str", "Child?", "")
+            closed = asyncio.run(self._answer(self.prompts["child"]))
+            os.write(to, json.dumps([before, closed]).encode())
+            os._exit(0)
+        os.close(to)
+        with open(source) as file:
+            seen: list[Any] = json.load(file)
+        return seen
+
+    def close_stdin(self) -> None:
+        sys.stdin.close()
+
+    def exit(self) -> None:
+        sys.exit(0)
+
+
+async def main(connection: socket.socket) -> None:
+    program = Program()
+    reader, writer = await asyncio.open_connection(sock=connection)
+    while line := await reader.readline():
+        name, *arguments = json.loads(line)
+        result = getattr(program, name)(*arguments)
+        if asyncio.iscoroutine(result):
+            result = await result
+        writer.write(json.dumps(result).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(socket.socket(fileno=int(sys.argv[1]))))
