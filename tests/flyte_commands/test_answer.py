@@ -12,7 +12,7 @@ from flyte_sidecar.events.payloads import same
 from tests.conftest import ROOT
 from tests.fake_runservice.server import Server
 from tests.flyte_commands.conftest import SCOPE, Flyte
-from tests.lsp.e2e.terminal import Terminal
+from tests.terminal import Terminal
 
 VALUES = [
     (bool, "yes", True),
