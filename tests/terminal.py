@@ -97,8 +97,8 @@ class Terminal:
         with self._changed:
             while not condition(text := "\n".join(self._lines())):
                 assert time.monotonic() < deadline, f"never shown; the screen is\n{text}"
-                assert self._popen.poll() is None, f"the program ended; the screen is\n{text}"
-                self._changed.wait(1.0)
+                if not self._changed.wait(1.0):
+                    assert self._popen.poll() is None, f"the program ended; the screen is\n{text}"
 
     def wait_for(self, text: str) -> None:
         """Wait until the screen contains a text."""

@@ -70,13 +70,20 @@ def python(release: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def start(python: Path, store: Path, tmp_path: Path) -> Iterator[Start]:
+def home(store: Path, tmp_path: Path) -> dict[str, str]:
+    """Environment variables of a user with an empty home folder and the test's store."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return {**os.environ, "FLYTE_SIDECAR_STORE": str(store), "HOME": str(folder)}
+
+
+@pytest.fixture
+def start(python: Path, home: dict[str, str]) -> Iterator[Start]:
     """Start local runs on the test's store."""
     started: list[LocalRun] = []
 
     def begin(*arguments: str, **variables: str) -> LocalRun:
-        environment = {**os.environ, "FLYTE_SIDECAR_STORE": str(store), "HOME": str(tmp_path)}
-        run = LocalRun((python, WORKFLOWS, *arguments), environment | variables)
+        run = LocalRun((python, WORKFLOWS, *arguments), home | variables)
         started.append(run)
         return run
 

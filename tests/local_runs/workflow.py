@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 import time
 from typing import Any
@@ -54,6 +55,11 @@ async def one() -> str:
 
 
 @env.task
+async def three() -> str:
+    return json.dumps([await ask(name, prompt="Deploy?") for name in ("first", "second", "third")])
+
+
+@env.task
 async def texts() -> str:
     return json.dumps([await ask("first", data_type=str), await ask("second", data_type=str)])
 
@@ -91,6 +97,19 @@ async def beats() -> str:
         if count == 100:
             sys.stderr.write("BEAT\n")
     return json.dumps(count >= 100)
+
+
+@env.task
+async def unusable_stores() -> str:
+    """Return the errors of waits with unusable stores, and of one that the last store rejects."""
+    *unusable, usable = sys.argv[1:-1]
+    errors = []
+    for path in unusable:
+        os.environ["FLYTE_SIDECAR_STORE"] = path
+        errors.append(await error_of("approve"))
+    os.environ["FLYTE_SIDECAR_STORE"] = usable
+    errors.append(await error_of("unpaired \ud800"))
+    return json.dumps(errors)
 
 
 @env.task

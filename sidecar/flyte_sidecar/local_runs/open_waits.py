@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import threading
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -14,7 +16,7 @@ from flyte_sidecar.events.model import Event
 from flyte_sidecar.local_runs.run_store import RunStore
 
 EXIT_TIMEOUT = 2.0
-"""Seconds for which the exit of the process waits until its events are aborted."""
+"""Seconds for which the exit of the process waits for its events, and then for its waits."""
 
 
 class OpenWait:
@@ -29,6 +31,7 @@ class OpenWait:
     def __init__(self, store: RunStore, event: Event, running: asyncio.Task[Event]) -> None:
         self.event = event
         self.running = running
+        self.ended = threading.Event()
         self._store = store
         self._loop = asyncio.get_running_loop()
         self._process = os.getpid()
@@ -61,6 +64,7 @@ def add(wait: OpenWait) -> None:
 def remove(wait: OpenWait) -> None:
     """Remove a wait that has ended."""
     _open_waits.discard(wait)
+    wait.ended.set()
 
 
 async def end_waits(action: Any) -> None:
@@ -76,18 +80,25 @@ async def end_waits(action: Any) -> None:
 
 
 async def block_at_exit() -> None:
-    """Return at once, or never while the process exits: its tasks would only print errors."""
+    """Return at once, or block while the process exits, until the wait is cancelled."""
     if _exiting:
         await asyncio.get_running_loop().create_future()
 
 
-def _abort_at_exit() -> None:
+def _end_at_exit() -> None:
+    """Abort the events, then cancel the waits, so that no task ends with an error."""
     global _exiting
     _exiting = True
     waits = [wait for wait in _open_waits if not wait.inherited]
-    if waits:
-        with suppress(Exception):
-            run_sync(_abort_all(waits))
+    if not waits:
+        return
+    with suppress(Exception):
+        run_sync(_abort_all(waits))
+    for wait in waits:
+        wait.cancel()
+    deadline = time.monotonic() + EXIT_TIMEOUT
+    for wait in waits:
+        wait.ended.wait(max(0.0, deadline - time.monotonic()))
 
 
 async def _abort_all(waits: list[OpenWait]) -> None:
@@ -95,4 +106,4 @@ async def _abort_all(waits: list[OpenWait]) -> None:
     await asyncio.wait_for(aborting, EXIT_TIMEOUT)
 
 
-atexit.register(_abort_at_exit)  # runs before the background loop stops: that registered earlier
+atexit.register(_end_at_exit)  # runs before the background loop stops: that registered earlier

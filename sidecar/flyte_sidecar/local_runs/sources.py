@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Protocol
 
 from flyte_sidecar.events.model import (
@@ -13,6 +14,12 @@ from flyte_sidecar.events.model import (
 )
 from flyte_sidecar.local_runs import notices
 from flyte_sidecar.local_runs.terminal import Question, TerminalClosed, TerminalPrompt
+
+
+def notebook_asks() -> bool:
+    """Return whether this is the kernel of a notebook, which asks by itself and cannot stop it."""
+    app = getattr(sys.modules.get("ipykernel.kernelapp"), "IPKernelApp", None)
+    return app is not None and app.initialized() and app.instance().kernel._allow_stdin is True
 
 
 class AnswerSource(Protocol):

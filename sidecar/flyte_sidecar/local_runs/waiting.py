@@ -20,7 +20,12 @@ from flyte_sidecar.local_runs import notices, open_waits, sdk
 from flyte_sidecar.local_runs.recorder import Reached, resume_wait, run_until_wait
 from flyte_sidecar.local_runs.run_store import LOCAL, RunStore, run_store
 from flyte_sidecar.local_runs.sdk import Names, Wait
-from flyte_sidecar.local_runs.sources import Announcement, AnswerSource, TerminalAnswer
+from flyte_sidecar.local_runs.sources import (
+    Announcement,
+    AnswerSource,
+    TerminalAnswer,
+    notebook_asks,
+)
 from flyte_sidecar.local_runs.terminal import has_terminal
 from flyte_sidecar.local_runs.tui import TuiAnswer, TuiClosed
 
@@ -31,13 +36,16 @@ MAX_EXPIRY = 10 * 365 * 86400.0
 async def wait_for_condition(controller: Any, condition: Any, original: Wait, names: Names) -> Any:
     """Return the value of a condition, or raise what the SDK raises.
 
-    If the store cannot be used, the SDK's own method waits.
+    If the store cannot be used, the SDK's own method waits. So it does in a notebook whose user it
+    can ask: nothing removes the input field of a notebook.
 
     Parameters
     ----------
     original
         The SDK's own method.
     """
+    if notebook_asks():
+        return await original(controller, condition)
     try:
         store = run_store()
         await store.check()
