@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.local_runs.conftest import WORKFLOWS, Inbox
-from tests.lsp.e2e.terminal import Terminal
+from tests.terminal import Terminal
 
 Open = Callable[..., Terminal]
 

@@ -12,7 +12,7 @@ import pytest
 
 from flyte_sidecar.local_runs.sources import notebook_asks
 from tests.local_runs.conftest import WORKFLOWS, Start
-from tests.lsp.e2e.terminal import Terminal
+from tests.terminal import Terminal
 
 PROMPT_OF_SDK = ["EOFError", "EOF when reading a line"]
 """How the SDK's prompt fails without a terminal."""
