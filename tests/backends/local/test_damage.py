@@ -451,16 +451,7 @@ async def test_an_index_that_contradicts_a_row_blocks_no_write(
     opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch, index: str, column: str
 ) -> None:
     await filled(store)
-    db = sqlite3.connect(store, isolation_level=None)
-    row = db.execute("SELECT * FROM sqlite_schema WHERE name = ?", (index,)).fetchone()
-    db.execute("PRAGMA writable_schema = ON")
-    db.execute("DELETE FROM sqlite_schema WHERE name = ?", (index,))
-    db.close()
-    db = sqlite3.connect(store, isolation_level=None)
-    db.execute(f"UPDATE event SET {column} WHERE name = 'bad'")
-    db.execute("PRAGMA writable_schema = ON")
-    db.execute("INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", row)
-    db.close()
+    change_behind_index(store, index, column)
     before = entries(store)
     backend = opened(store)
     real = rows.now
@@ -473,6 +464,20 @@ async def test_an_index_that_contradicts_a_row_blocks_no_write(
     assert await backend._change(mutations.expire) == [2]
     await backend.close()
     assert entries(store) == before  # no part of the row was changed
+
+
+def change_behind_index(store: Path, index: str, column: str) -> None:
+    """Set a column of the event `bad`, but not in the index."""
+    db = sqlite3.connect(store, isolation_level=None)
+    row = db.execute("SELECT * FROM sqlite_schema WHERE name = ?", (index,)).fetchone()
+    db.execute("PRAGMA writable_schema = ON")
+    db.execute("DELETE FROM sqlite_schema WHERE name = ?", (index,))
+    db.close()
+    db = sqlite3.connect(store, isolation_level=None)
+    db.execute(f"UPDATE event SET {column} WHERE name = 'bad'")
+    db.execute("PRAGMA writable_schema = ON")
+    db.execute("INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", row)
+    db.close()
 
 
 def entries(store: Path) -> list[bool]:

@@ -280,9 +280,8 @@ async def test_a_newer_store_is_rejected_and_not_modified(
 
 
 async def test_an_open_store_that_a_newer_release_migrates_is_neither_read_nor_written(
-    opened: Stores, store: Path, migrated: Any, monkeypatch: pytest.MonkeyPatch
+    opened: Stores, store: Path, migrated: Any
 ) -> None:
-    monkeypatch.setattr("flyte_sidecar.backends.local.reader.READ_CHECK_INTERVAL", 0.0)
     old = opened(store)
     event = await make(old)
     migrated(True)

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flyte_sidecar._futures import resolve
-from flyte_sidecar.backends.local import LocalBackend, processes, reader
+from flyte_sidecar.backends.local import LocalBackend, event_owners, processes, reader
 from flyte_sidecar.backends.local.damaged_events import DamagedEvent
 from flyte_sidecar.errors import AlreadyCompleted, EventExists, StoreUnavailable
 from flyte_sidecar.events.model import (
@@ -32,7 +34,13 @@ from flyte_sidecar.events.model import (
     Target,
 )
 from tests.backends.local.conftest import Stores, Worker, get, make, signal
-from tests.backends.local.test_damage import DOCUMENTS, Sql, damage, lose_a_page
+from tests.backends.local.test_damage import (
+    DOCUMENTS,
+    Sql,
+    change_behind_index,
+    damage,
+    lose_a_page,
+)
 from tests.backends.local.test_owned_events import own
 from tests.backends.local.watching import Feeds, line
 from tests.backends.local.worker_process import RUN
@@ -40,7 +48,7 @@ from tests.conftest import TEST_TIMEOUT, skip_or_fail
 
 FILES = {"events.db", "events.db-wal"}
 SCOPE = Scope(RUN.org, RUN.project, RUN.domain)
-REASON = "the process of the run has ended"
+REASON = "the process of the run ended"
 
 
 async def owned_by(worker: Worker, store: Path, *names: str, prefix: tuple[str, ...] = ()) -> Any:
@@ -317,6 +325,12 @@ def replaced(process: processes.Process, number: int) -> processes.Process:
     )
 
 
+members = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+json_documents = st.dictionaries(
+    st.sampled_from(["boot", "pidNamespace", "timeNamespace", "pid"]), members
+).map(lambda document: json.dumps(document).encode())
+"""Documents without the start of the process."""
+
 DAMAGED = {
     "null": None,
     "a number": 5,
@@ -366,6 +380,14 @@ async def test_a_damaged_owner_affects_only_its_events(
     assert (await signal(opened(store), True, "other")).phase == SUCCEEDED
 
 
+@given(
+    process=st.none() | st.binary() | st.integers() | json_documents,
+    renewed_at=st.none() | st.binary() | st.integers(-(2**63), 2**63 - 1),
+)
+def test_no_owner_that_cannot_be_understood_is_gone(process: object, renewed_at: object) -> None:
+    assert event_owners._is_gone(process, renewed_at, HERE) is False
+
+
 @pytest.mark.parametrize("document", ["null", "cut off", "pending and answered"])
 async def test_a_damaged_event_of_a_gone_owner_stays_and_the_others_end(
     opened: Stores, watched: Feeds, worker: Worker, store: Path, document: str
@@ -384,6 +406,23 @@ async def test_a_damaged_event_of_a_gone_owner_stays_and_the_others_end(
         await get(opened(store), "bad")
     picture = await watched(opened(store)).synced()
     assert list(picture.named()) == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("index", "column"), [("pending_by_owner", "owner = 99"), ("event_by_change", "revision = 99")]
+)
+async def test_an_index_that_contradicts_an_owned_event_does_not_keep_the_others_pending(
+    opened: Stores, worker: Worker, store: Path, index: str, column: str
+) -> None:
+    await kill(await owned_by(worker, store, "one", "bad", "two"))
+    change_behind_index(store, index, column)
+    backend = opened(store)
+    for name in ("one", "two"):
+        found = await get(backend, name)
+        assert found is not None
+        assert found.phase == ABORTED
+    await make(backend, "new")
+    assert "new" in [event.name for event in await pending(backend)]
 
 
 async def test_an_event_of_a_gone_owner_whose_pages_are_lost_does_not_keep_the_others_pending(

@@ -38,7 +38,7 @@ from flyte_sidecar.events.service import aborted_again, signalled_again
 _NEXT_REVISION = f"(({queries.LAST_REVISION}) + 1)"
 
 
-OWNER_GONE = "the process of the run has ended"
+OWNER_GONE = "the process of the run ended"
 """Why events are aborted whose owner is gone."""
 
 
