@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "local_runs": {"_sync", "backends", "events", "server"},
     "cli": {"backends", "client", "events", "local_runs", "protocol", "rpc", "schema", "server"},
     "flyte_commands": {"backends", "cli", "events", "local_runs", "server"},
-    "testing": {"_sync", "backends", "events", "server"},
+    "testing": {"_sync", "backends", "events", "local_runs", "server"},
     "__main__": {"cli"},
     "__init__": {"_init", "event"},
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,30 @@ import pytest
 import flyte_sidecar
 from flyte_sidecar.errors import AlreadyCompleted
 from flyte_sidecar.testing import answering
+from tests.conftest import run
+from tests.flyte_sdk import sdk_and_sidecar
+
+WORKFLOW = """
+import flyte
+from flyte_sidecar.testing import answering
+
+new_condition = getattr(flyte, "new_condition", None) or flyte.new_event
+env = flyte.TaskEnvironment(name="e")
+
+@env.task
+async def task() -> None:  # for this signature, the SDK does not load its plugins
+    condition = await new_condition.aio("count", data_type=int)
+    print("count", await condition.wait.aio())
+
+local = flyte.with_runcontext(mode="local")
+with answering({"count": 7}) as answers:
+    local.run(task)
+    del answers["count"]
+    try:
+        local.run(task)
+    except Exception as error:
+        print(error)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -81,3 +106,18 @@ def test_without_a_store_of_the_user_none_is_selected_afterwards(
     with answering():
         assert "FLYTE_SIDECAR_STORE" in os.environ
     assert "FLYTE_SIDECAR_STORE" not in os.environ
+
+
+@pytest.mark.versions
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("requirement", ["flyte==2.3.8", "flyte"])
+def test_a_workflow_of_a_real_sdk_is_answered(
+    requirement: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    python = sdk_and_sidecar(requirement, tmp_path_factory)
+    (tmp_path / "workflow.py").write_text(WORKFLOW)
+    done = run(python, "workflow.py", env={**os.environ, "HOME": str(tmp_path)}, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert first == "count 7"
+    assert "the test has no answer to 'count'" in second

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from flyte_sidecar import local_runs
 from flyte_sidecar._futures import try_set_result, wait_all
 from flyte_sidecar._sync import SharedResource, run_sync
 from flyte_sidecar.backends.local import LocalBackend
@@ -40,6 +41,7 @@ def answering(answers: Mapping[str, Payload] | None = None) -> Iterator[dict[str
         The answers by the name of the condition. The block can change them in the dict that it
         receives.
     """
+    local_runs.install()  # the SDK does not load its plugins in every process
     current = dict(answers or {})
     store = _Store.of_process()
     previous = os.environ.get(STORE_VARIABLE)

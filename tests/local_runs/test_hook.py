@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -56,8 +56,10 @@ class Sdk:
 
 
 @pytest.fixture
-def sdk(monkeypatch: pytest.MonkeyPatch) -> Sdk:
-    return Sdk(monkeypatch)
+def sdk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sdk]:
+    local_runs.install.cache_clear()
+    yield Sdk(monkeypatch)
+    local_runs.install.cache_clear()
 
 
 def test_the_hook_replaces_two_methods(sdk: Sdk) -> None:

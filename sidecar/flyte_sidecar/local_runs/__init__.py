@@ -15,9 +15,12 @@ process runs a task locally.
 
 from __future__ import annotations
 
+import functools
 
+
+@functools.cache
 def install() -> None:
-    """Install the hook; an entry point of the SDK's plugins. It raises nothing."""
+    """Install the hook once; an entry point of the SDK's plugins. It raises nothing."""
     try:
         from flyte_sidecar.local_runs import hook
 
