@@ -122,7 +122,7 @@ class PosixTerminal:
         if data and not data.endswith(b"\n"):
             return None
         line, self._incomplete = self._incomplete, b""
-        return self._decode(line.removesuffix(b"\n"))
+        return self._decode(line)
 
     def _discard_input(self) -> str:
         typed, self._incomplete = self._incomplete, b""

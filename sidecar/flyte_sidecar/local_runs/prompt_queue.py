@@ -102,6 +102,7 @@ class PromptQueue:
                 self._lines.append(sanitize(line))
             if self._shown is None:
                 self._print_lines()
+            self._stop_if_idle()
             self._terminal.wake()
         _fail(prompt)
 
@@ -168,11 +169,7 @@ class PromptQueue:
 
     def _show_next(self) -> None:
         prompt = next(iter(self._waiting), None)
-        if prompt is None:
-            self._other_output.stop()
-            self._at_line_start = False
-            return
-        if not self._terminal.is_foreground():
+        if prompt is None or not self._terminal.is_foreground():
             return
         self._other_output.watch()
         self._other_output.poll()
@@ -196,6 +193,8 @@ class PromptQueue:
             shown = self._shown
             if shown is None or shown.prompt is not prompt:
                 return  # it was typed for a prompt that is gone
+            if not line.endswith("\n"):  # Ctrl-D ended it
+                self._terminal.write("\n")
             try:
                 # The SDK strips answers too.
                 value = parse_payload(line.strip(), prompt.question.expected_type)
@@ -206,12 +205,14 @@ class PromptQueue:
             self._at_line_start = shown.intact
             self._shown = None
             del self._waiting[prompt]
+            self._stop_if_idle()
         _resolve(prompt, value)
 
     def _ask_again(self, shown: _Shown, line: str) -> None:
         size = self._terminal.size()
         again = render_again(shown.prompt.question, size, styled=self._terminal.can_clear)
-        shown.rows += echoed_rows(shown.last_columns, line, shown.columns) + again.rows
+        shown.rows += echoed_rows(shown.last_columns, line.rstrip("\n"), shown.columns)
+        shown.rows += again.rows
         shown.last_columns = again.last_columns
         shown.intact &= shown.columns == size.columns
         self._terminal.write(again.text)
@@ -243,6 +244,11 @@ class PromptQueue:
             self._terminal.write("".join(f"{line}\n" for line in self._lines))
             self._lines = []
             self._at_line_start = True
+
+    def _stop_if_idle(self) -> None:
+        if not self._waiting:
+            self._other_output.stop()
+            self._at_line_start = False
 
     def _on_other_output(self) -> None:
         with self._lock:

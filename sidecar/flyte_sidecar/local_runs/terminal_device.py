@@ -45,7 +45,7 @@ class TerminalDevice(Protocol):
         """Return whether a line was typed and not read."""
 
     def read_line(self) -> str | None:
-        """Return a line that was typed; None if there is none."""
+        """Return a line with its line end, which is missing after Ctrl-D; None if there is none."""
 
     def discard_input(self) -> str:
         """Discard what was typed and not read, and return it."""

@@ -55,7 +55,7 @@ class WindowsTerminal:
         line = self._input.readline()
         if not line or line.startswith(b"\x1a"):  # Ctrl-Z
             raise EOFError
-        return line.decode(errors="surrogateescape").rstrip("\r\n")
+        return line.decode(errors="surrogateescape").replace("\r\n", "\n")
 
     def discard_input(self) -> str:
         return ""

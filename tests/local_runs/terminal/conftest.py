@@ -27,7 +27,7 @@ class PromptingProgram(Terminal):
         self._socket = ours
         self._replies = ours.makefile()
         program = [sys.executable, str(PROGRAM), str(theirs.fileno())]
-        command = program if shell is None else ["sh", "-c", shell, "sh", *program]
+        command = program if shell is None else ["bash", "-c", shell, "bash", *program]
         with theirs:
             kept = {name: text for name, text in os.environ.items() if name != "NO_COLOR"}
             env = {**kept, "PYTHONPATH": str(ROOT), "PS1": "$ "}
@@ -40,6 +40,10 @@ class PromptingProgram(Terminal):
     def call(self, function: str, *arguments: Any) -> Any:
         """Call a function of the program, and return its result."""
         self.start(function, *arguments)
+        return self.reply()
+
+    def reply(self) -> Any:
+        """Return the result of the function that was called first."""
         return json.loads(self._replies.readline())
 
     def ask(
@@ -51,9 +55,17 @@ class PromptingProgram(Terminal):
     ) -> None:
         self.call("ask", name, expected_type, prompt, description)
 
+    def leave(self, name: str) -> None:
+        """Let the program ask without waiting for the answer."""
+        self.call("leave", name, "bool", "Approve?", "")
+
     def shows(self, *lines: str) -> None:
         """Wait until the screen has exactly these lines; the last is the one with the cursor."""
         self.wait(lambda _: self._rows_up_to_cursor() == list(lines))
+
+    def row(self, text: str) -> int:
+        """Return the number of the row that contains a text."""
+        return next(n for n, line in enumerate(self.lines) if text in line)
 
     def _rows_up_to_cursor(self) -> list[str]:
         rows = self._lines()

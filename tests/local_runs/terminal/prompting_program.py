@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import logging
 import os
+import select
+import signal
 import socket
 import subprocess
 import sys
+import termios
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from flyte_sidecar.local_runs.terminal import (
@@ -32,6 +38,11 @@ class Program:
         self.logger.addHandler(logging.StreamHandler())  # keeps a reference to stderr
 
     def ask(self, name: str, expected_type: str, prompt: str, description: str) -> None:
+        self.leave(name, expected_type, prompt, description)
+        self.answers[name] = asyncio.ensure_future(self._answer(self.prompts[name]))
+
+    def leave(self, name: str, expected_type: str, prompt: str, description: str) -> None:
+        """Ask without waiting for the answer."""
         question = Question(
             run_name="r",
             name=name,
@@ -42,7 +53,6 @@ class Program:
             description=description,
         )
         self.prompts[name] = TerminalPrompt(question)
-        self.answers[name] = asyncio.ensure_future(self._answer(self.prompts[name]))
 
     async def _answer(self, prompt: TerminalPrompt) -> str:
         try:
@@ -58,7 +68,7 @@ class Program:
 
     def close_and_print(self, name: str, line: str, text: str) -> None:
         self.prompts[name].close(line)
-        print(text)  # noqa: T201
+        self.print(text)
 
     async def cancel(self, name: str) -> None:
         self.answers[name].cancel()
@@ -66,25 +76,22 @@ class Program:
 
     def answer_in_loops(self, names: list[str]) -> list[str]:
         """Await the answers of prompts in event loops of other threads, one loop for each."""
-        answers: list[str] = [""] * len(names)
+        with ThreadPoolExecutor(len(names)) as pool:
+            answers = [self._answer(self.prompts[name]) for name in names]
+            return list(pool.map(asyncio.run, answers))
 
-        def run(index: int) -> None:
-            answers[index] = asyncio.run(self._answer(self.prompts[names[index]]))
-
-        threads = [threading.Thread(target=run, args=[n]) for n in range(len(names))]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return answers
-
-    def abandon(self, name: str) -> None:
+    def await_in_closed_loop(self, name: str) -> None:
         """Start to await an answer in an event loop that is closed then."""
-        loop = asyncio.new_event_loop()
-        waiting = loop.create_task(self.prompts[name].answer())
-        loop.run_until_complete(asyncio.sleep(0))
-        loop.close()
-        self.abandoned = waiting
+
+        def run() -> None:
+            loop = asyncio.new_event_loop()
+            self.unfinished = loop.create_task(self.prompts[name].answer())
+            loop.run_until_complete(asyncio.sleep(0))
+            loop.close()
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
 
     def print(self, text: str, end: str = "\n") -> None:
         print(text, end=end, flush=True)  # noqa: T201
@@ -103,19 +110,27 @@ class Program:
         return has_terminal()
 
     def fork(self) -> list[Any]:
-        """Return what a forked process sees: whether it has a terminal, and reads an answer."""
+        """Return what a forked process sees: whether it has a terminal, and may prompt."""
         source, to = os.pipe()
         if os.fork() == 0:
-            print("printed by the child")  # noqa: T201
-            before = has_terminal()
-            self.ask("child", "str", "Child?", "")
-            closed = asyncio.run(self._answer(self.prompts["child"]))
-            os.write(to, json.dumps([before, closed]).encode())
+            self.print("printed by the child")
+            self.leave("child", "str", "Child?", "")
+            refused = isinstance(self.prompts["child"].result.exception(10), TerminalClosed)
+            os.write(to, json.dumps([has_terminal(), refused]).encode())
             os._exit(0)
         os.close(to)
         with open(source) as file:
             seen: list[Any] = json.load(file)
         return seen
+
+    def wait_until_stopped(self) -> None:
+        """Wait until Ctrl-S has stopped the terminal."""
+        while select.select([], [1], [], 0)[1]:
+            time.sleep(0.01)
+
+    def lose_terminal(self) -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        fcntl.ioctl(0, termios.TIOCNOTTY)
 
     def close_stdin(self) -> None:
         sys.stdin.close()
@@ -126,7 +141,7 @@ class Program:
 
 async def main(connection: socket.socket) -> None:
     program = Program()
-    reader, writer = await asyncio.open_connection(sock=connection)
+    reader, writer = await asyncio.open_connection(sock=connection, limit=1 << 20)
     while line := await reader.readline():
         name, *arguments = json.loads(line)
         result = getattr(program, name)(*arguments)

@@ -110,3 +110,106 @@ def test_rows_are_cleared_as_the_terminal_wraps_them(start: Start, columns: int)
     program.wait(lambda screen: screen.replace("\n", "").count("^A") == 4)
     program.call("close", "condition", "done")
     program.shows("before", "", "done", "")
+
+
+def test_a_prompt_is_limited_to_the_screen(start: Start) -> None:
+    program = start(columns=30, rows=12)
+    program.call("print", "before")
+    text = "\n".join(f"line {n} \x1b[2J\u202e" for n in range(5000))
+    program.ask("c" * 500, "bool", text, text)
+    program.wait_for("[y/n]:")
+    assert program.lines[0] == "before"
+    assert r"line 0 \x1b[2J\u202e" in program.text
+    assert program.text.count("…") == 3
+    program.call("close", "c" * 500, "done")
+    program.shows("before", "", "done", "")
+
+
+def test_a_terminal_without_control_sequences_gets_lines(start: Start) -> None:
+    program = start(term="dumb")
+    program.call("print", "before")
+    program.ask("c")
+    program.shows("before", "", "Condition: c", APPROVE)
+    assert program.style("Condition:") == ("default", False)
+    program.type("ye")
+    program.wait_for(f"{APPROVE} ye")
+    program.call("close", "c", "done")
+    program.shows("before", "", "Condition: c", f"{APPROVE} ye", "done", "")
+
+
+def test_a_terminal_that_was_resized_is_not_cleared(start: Start) -> None:
+    program = start(columns=60)
+    program.ask("c")
+    program.wait_for(APPROVE)
+    program.resize(40, 24)
+    program.call("close", "c", "done")
+    program.shows("", "Condition: c", APPROVE, "done", "")
+
+
+def test_prompts_are_shown_one_at_a_time_in_their_order(start: Start) -> None:
+    program = start(rows=200)
+    names = [f"c{n}" for n in range(50)]
+    for name in names:
+        program.ask(name, "str", f"Why {name}?")
+    program.shows("", "Condition: c0", "Why c0?:")
+    for name in names[1::2]:
+        program.call("close", name, f"{name} is closed")
+    lines = [f"{name} is closed" for name in names[1::2]]
+    program.shows("", *lines, "", "Condition: c0", "Why c0?:")
+    asked = []
+    for name in names[::2]:
+        program.wait_for(f"Why {name}?:")
+        program.type(f"answer {name}\n")
+        assert program.call("answer", name) == f"'answer {name}'"
+        asked += ["", f"Condition: {name}", f"Why {name}?: answer {name}"]
+    program.shows("", *lines, *asked, "")
+    assert program.call("is_intact")
+
+
+def test_a_line_of_a_queued_prompt_leaves_the_prompt_that_is_shown(start: Start) -> None:
+    program = start()
+    program.ask("first", "str", "Why?")
+    program.ask("second")
+    program.shows("", "Condition: first", "Why?:")
+    program.type("be")
+    program.shows("", "Condition: first", "Why?: be")
+    program.call("close", "second", "second was answered")
+    # What was typed could not be shown again, so it is discarded.
+    program.shows("", "second was answered", "", "Condition: first", "Why?:")
+    program.type("so\n")
+    assert program.call("answer", "first") == "'so'"
+
+
+def test_lines_typed_ahead_answer_the_next_prompts(start: Start) -> None:
+    program = start()
+    for name in ("a", "b"):
+        program.ask(name)
+    program.wait_for(APPROVE)
+    program.type("y\nn\n")
+    assert [program.call("answer", name) for name in ("a", "b")] == ["True", "False"]
+
+
+def test_a_cancelled_wait_removes_the_prompt(start: Start) -> None:
+    program = start()
+    program.call("print", "before")
+    program.ask("first")
+    program.ask("second")
+    program.shows("before", "", "Condition: first", APPROVE)
+    program.call("cancel", "first")
+    program.shows("before", "", "", "Condition: second", APPROVE)
+    program.call("cancel", "second")
+    program.shows("before", "", "")
+
+
+def test_answers_arrive_in_the_event_loops_that_wait(start: Start) -> None:
+    program = start()
+    names = ["gone", "a", "b", "c"]
+    for name in names:
+        program.call("leave", name, "int", "How many?", "")
+    program.call("await_in_closed_loop", "gone")
+    program.start("answer_in_loops", names[1:])
+    for number, name in enumerate(names):
+        program.wait_for(f"Condition: {name}\nHow many?:")
+        program.type(f"{number}\n")
+    assert program.reply() == ["1", "2", "3"]
+    assert "Traceback" not in program.text

@@ -1,0 +1,121 @@
+"""The process that prompts, its terminal, and the other processes there."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from tests.local_runs.terminal.conftest import Start
+
+APPROVE = "Approve? [y/n]:"
+
+THEN = 'echo "status $?"; read line'
+
+
+def test_an_interrupt_ends_the_program_without_its_prompts(start: Start) -> None:
+    program = start(shell=f'trap : INT; "$@" 2>/dev/null; {THEN}')
+    program.ask("first")
+    program.ask("second")
+    program.wait_for(APPROVE)
+    program.type("y\x03")
+    program.wait_for("status")
+    assert "Condition: first" not in program.text
+    assert program.lines[program.row("status")] == f"status {128 + signal.SIGINT}"
+
+
+def test_ctrl_d_ends_a_line_that_is_not_empty(start: Start) -> None:
+    program = start()
+    program.ask("first", "str", "Why?")
+    program.ask("second")
+    program.shows("", "Condition: first", "Why?:")
+    program.type("x\x04")  # not on an empty line
+    program.type("\x04")
+    shown = ["", "Condition: first", "Why?: x"]
+    program.shows(*shown, "", "Condition: second", APPROVE)
+    assert program.call("answer", "first") == "'x'"
+    program.call("close", "second", "done")
+    program.shows(*shown, "done", "")
+
+
+@pytest.mark.parametrize("end", ["Ctrl-D", "lose_terminal", "close_stdin"])
+def test_without_input_there_is_no_terminal(start: Start, end: str) -> None:
+    program = start()
+    program.ask("first")
+    program.ask("second")
+    program.shows("", "Condition: first", APPROVE)
+    if end == "Ctrl-D":
+        program.type("\x04")
+    else:
+        program.call(end)
+    assert [program.call("answer", name) for name in ("first", "second")] == ["closed"] * 2
+    assert not program.call("has_terminal")
+    program.ask("third")
+    assert program.call("answer", "third") == "closed"
+    assert program.call("is_intact")
+    if end == "Ctrl-D":
+        program.call("close", "second", "second can be answered elsewhere")
+        program.shows("", "Condition: first", APPROVE, "second can be answered elsewhere", "")
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ('"$@" >/dev/null', True),
+        ('"$@" 2>/dev/null', True),
+        ('"$@" >/dev/null 2>&1', False),
+        ('"$@" </dev/null', False),
+        ('"$@" <&-', False),
+        ('setsid --wait "$@"', False),
+    ],
+)
+def test_stdin_and_an_output_have_to_be_the_terminal(
+    start: Start, command: str, expected: bool
+) -> None:
+    program = start(shell=command)
+    assert program.call("has_terminal") is expected
+    if expected:
+        program.ask("c")
+        program.shows("", "Condition: c", APPROVE)
+
+
+def test_a_background_job_neither_prompts_nor_stops(start: Start) -> None:
+    go_on = 'read line; echo "$line"'
+    program = start(shell=f'set -m; "$@" & {go_on}; fg; {go_on}; bg; {go_on}; fg')
+    assert not program.call("has_terminal")
+    program.ask("c", "str", "Why?")
+    program.type("to the foreground\n")  # is for the shell
+    program.wait_for("Why?:")
+    assert program.call("has_terminal")
+    program.type("\x1a")  # Ctrl-Z
+    program.wait_for("topped")
+    program.type("to the background\n")
+    program.wait(lambda screen: screen.count("to the background") == 2)
+    assert not program.call("has_terminal")
+    program.call("close", "c", "c is closed")
+    program.wait_for("c is closed")
+    assert "Why?:" in program.text  # what the shell has printed must not be cleared
+    program.ask("next", "str", "How?")
+    program.type("to the foreground again\n")
+    program.wait_for("How?:")
+    program.type("so\n")
+    assert program.call("answer", "next") == "'so'"
+
+
+def test_a_forked_process_does_not_prompt(start: Start) -> None:
+    program = start()
+    program.ask("c")
+    program.wait_for(APPROVE)
+    assert program.call("fork") == [False, True]
+    assert "printed by the child" in program.text
+    program.type("y\n")
+    assert program.call("answer", "c") == "True"
+
+
+def test_the_exit_leaves_the_cursor_at_the_start_of_a_line(start: Start) -> None:
+    program = start(shell=f'"$@"; {THEN}')
+    program.leave("first")
+    program.leave("second")
+    program.shows("", "Condition: first", APPROVE)
+    program.start("exit")
+    program.shows("", "Condition: first", APPROVE, "status 0", "")
