@@ -23,6 +23,12 @@ def _scope_options(function: F) -> F:
     return function
 
 
+def _complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    from flyte_sidecar.flyte_commands.completion import complete
+
+    return complete(context, parameter, incomplete)
+
+
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one event in JSON per line.")
 @_scope_options
@@ -41,8 +47,8 @@ def pending(context: click.Context, as_json: bool, project: str | None, domain: 
 
 
 @click.command()
-@click.argument("run")
-@click.argument("name")
+@click.argument("run", shell_complete=_complete)
+@click.argument("name", shell_complete=_complete)
 @click.argument("value", required=False)
 @click.option(
     "--action",
