@@ -101,6 +101,16 @@ def test_imports_of_the_flyte_backend_point_down(module: Path) -> None:
     assert "local" not in children(imported(module), "flyte_sidecar.backends")
 
 
+MERGED = PACKAGE / "backends" / "merged"
+
+
+@pytest.mark.parametrize("module", sorted(MERGED.glob("*.py")), ids=lambda path: path.name)
+def test_merging_does_not_depend_on_the_backends_that_are_merged(module: Path) -> None:
+    names = imported(module)
+    assert children(names, "flyte_sidecar") <= {"_futures", "backends", "errors", "events"}
+    assert children(names, "flyte_sidecar.backends") <= {"merged"}
+
+
 @pytest.mark.parametrize("table", [MAY_IMPORT, FLYTE_MAY_IMPORT])
 def test_the_allowed_imports_have_no_cycle(table: dict[str, set[str]]) -> None:
     list(TopologicalSorter(table).static_order())  # raises CycleError

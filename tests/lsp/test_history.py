@@ -14,13 +14,13 @@ from flyte_sidecar.errors import (
     PermissionDenied,
     SidecarError,
 )
-from flyte_sidecar.events.model import Event, RunInfo, RunPage, Target
+from flyte_sidecar.events.model import Event, Run, RunInfo, RunPage, Scope, Target
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.lsp import history
 from flyte_sidecar.lsp.history import History
 from tests.backends.flyte.scenarios import until
 from tests.contract.flyte import FlyteHarness
-from tests.contract.harness import RUN, SCOPE, BackendClient
+from tests.contract.harness import SCOPE, BackendClient
 from tests.lsp.events import make_event
 from tests.lsp.test_live_events import client, harness
 
@@ -62,8 +62,6 @@ async def test_a_backend_that_fails_is_reported() -> None:
 class Runs:
     """A backend with runs whose events are read when the test says so."""
 
-    org, project, domain = RUN.org, RUN.project, RUN.domain
-
     def __init__(self, count: int) -> None:
         self.ready = {f"run{number}": asyncio.Event() for number in range(count)}
         self.payload: Any = True
@@ -71,8 +69,14 @@ class Runs:
         self.reads = 0
         self.running = self.most = 0
 
+    def scope(self, *_: str | None) -> Scope:
+        return SCOPE
+
+    def order_key(self, run: Run) -> Run:
+        return run
+
     def runs(self, query: object) -> RunPage:
-        scope = {"org": self.org, "project": self.project, "domain": self.domain}
+        scope = {"org": SCOPE.org, "project": SCOPE.project, "domain": SCOPE.domain}
         rest: dict[str, Any] = {"phase": None, "created_at": None, "pending_events": 0}
         found = [RunInfo(run_name=name, **scope, **rest) for name in self.ready]
         return RunPage(runs=found, next_cursor=None, unavailable=[])

@@ -17,7 +17,7 @@ from flyte_sidecar.errors import (
     Unauthenticated,
 )
 from flyte_sidecar.events.intern_pool import event_key
-from flyte_sidecar.events.model import Event, TaskName
+from flyte_sidecar.events.model import Event, Run, Scope, TaskName
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.events.watch_feed import WatchFeed
 from flyte_sidecar.lsp import live_events
@@ -25,7 +25,7 @@ from flyte_sidecar.lsp.live_events import LiveEvents
 from flyte_sidecar.lsp.pending_index import PendingIndex
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.conftest import client, open_harness
-from tests.contract.harness import RUN, BackendClient, Harness
+from tests.contract.harness import RUN, SCOPE, BackendClient, Harness
 from tests.lsp.events import make_event
 
 __all__ = ["client"]  # a fixture
@@ -166,8 +166,6 @@ async def test_closing_ends_all_tasks(client: BackendClient) -> None:
 class Watches:
     """A backend whose watches do what the test tells them."""
 
-    org, project, domain = RUN.org, RUN.project, RUN.domain
-
     def __init__(self) -> None:
         self.opened: asyncio.Queue[WatchFeed] = asyncio.Queue()
         self.ends: asyncio.Queue[SidecarError | Exception | None] = asyncio.Queue()
@@ -176,6 +174,12 @@ class Watches:
         self.lookups: list[str] = []
         self.cancelled: list[str] = []
         self.hangs = False
+
+    def scope(self, *_: str | None) -> Scope:
+        return SCOPE
+
+    def order_key(self, run: Run) -> Run:
+        return run
 
     async def watch(self, feed: WatchFeed) -> None:
         self.open += 1
@@ -471,13 +475,8 @@ async def test_a_request_waits_for_the_first_events_but_only_once_for_long(
     await session.live.close()
 
 
-class Silent:
+class Silent(Watches):
     """A backend that never reports its events."""
-
-    org = project = domain = None
-
-    async def parent_task(self, event: Event) -> None:
-        return None
 
     async def watch(self, watch: WatchFeed) -> None:
         await asyncio.get_running_loop().create_future()

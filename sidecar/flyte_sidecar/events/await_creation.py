@@ -10,10 +10,12 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from msgspec.structs import replace
+
 from flyte_sidecar._futures import resolve, retrieve_exception
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.backend import EventBackend
-from flyte_sidecar.events.model import BackendName, Event, Run, Target
+from flyte_sidecar.events.model import ANY_SCOPE, BackendName, Event, Run, Target
 from flyte_sidecar.events.watch_feed import WatchSelector
 
 
@@ -30,6 +32,8 @@ class CreationWaits:
         Empty if the run ends without such an event. Raises what `EventBackend.choices` and
         `EventBackend.watch` raise.
         """
+        if target.run.scope == ANY_SCOPE:
+            target = replace(target, run=await self._locate(target.run))
         found = await resolve(self._backend.choices(target))
         if found:
             return found
@@ -44,6 +48,17 @@ class CreationWaits:
                 by_id = Target(target.run, action_name=action)
                 found = await resolve(self._backend.choices(by_id))
         return found
+
+    async def _locate(self, run: Run) -> Run:
+        """Return a run with its scope, as soon as one of several backends has an event of it.
+
+        Without a scope if the run ends before.
+        """
+        with self._subscribed(Target(run)) as (watching, new_event_ids):
+            waits = self._runs[run]
+            if waits.located is None and await new_event_ids.get() is None:
+                watching.result()
+            return waits.located or run
 
     @contextmanager
     def _subscribed(self, target: Target) -> Iterator[tuple[asyncio.Future[None], _NewEventIds]]:
@@ -70,20 +85,28 @@ _NewEventIds = asyncio.Queue[str | None]
 
 
 class _RunWaits:
-    """The feed of a run's watch, which notifies the waits of each event."""
+    """The feed of a run's watch, which notifies the waits of each event.
+
+    Attributes
+    ----------
+    located
+        The run with its scope, once it has an event.
+    """
 
     full = False
 
     def __init__(self, backend: EventBackend, run: Run) -> None:
         self.selector = WatchSelector(scope=run.scope, run_name=run.name)
-        self._run = run  # as requests name it: without a scope, if they contain none
+        self.located: Run | None = None
+        self._run = run
         self.subscribers: dict[Target, set[_NewEventIds]] = {}
         self.watching = asyncio.ensure_future(backend.watch(self))
         self.watching.add_done_callback(self._end)
 
     def put(self, event: Event) -> None:
-        run = self._run
+        run, self.located = self._run, event.run
         for target in (
+            Target(run),
             Target(run, action_name=event.action_name),
             Target(run, name=event.name),
             Target(run, name=event.name, parent=event.parent),

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Protocol
 
 from flyte_sidecar._futures import MaybeAwaitable
 from flyte_sidecar.events.model import (
+    BackendName,
     Event,
     EventPage,
     NewEvent,
     Payload,
     PendingQuery,
     Query,
+    Run,
     RunPage,
     RunsQuery,
+    Scope,
     Target,
     TaskName,
 )
@@ -48,6 +51,18 @@ class EventBackend(Protocol):
     project: str | None
     domain: str | None
     knows_expiry: bool
+
+    def scope(self, org: str | None, project: str | None, domain: str | None) -> Scope:
+        """Return the scope of a request, with the defaults for what it omits."""
+
+    def name_of(self, scope: Scope) -> BackendName:
+        """Return the name of the backend, or of that which has the runs of a scope."""
+
+    def order_key(self, run: Run) -> Run:
+        """Return what a run has in common with all other names of the same run.
+
+        The names differ only in their scopes. Writes to one run are performed in order.
+        """
 
     def find(self, target: Target) -> MaybeAwaitable[Event | None]:
         """Return the first event created that matches, or None."""

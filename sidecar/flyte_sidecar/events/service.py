@@ -53,12 +53,12 @@ class EventService:
 
     def __init__(self, backend: EventBackend) -> None:
         self.backend = backend
-        self._order = WriteOrder()
+        self._order = WriteOrder(backend.order_key)
+        self._default_scope = backend.scope(None, None, None)
 
     def scope(self, org: str | None, project: str | None, domain: str | None) -> Scope:
-        """Return the full scope, with the backend's defaults for what is omitted."""
-        backend = self.backend
-        return Scope(org or backend.org, project or backend.project, domain or backend.domain)
+        """Return the scope of a request, with the backend's defaults for what it omits."""
+        return self.backend.scope(org, project, domain)
 
     def run(
         self,
@@ -68,8 +68,10 @@ class EventService:
         domain: str | None = None,
     ) -> Run:
         """Return the full name of a run, with the defaults of `scope`."""
-        backend = self.backend
-        return Run(org or backend.org, project or backend.project, domain or backend.domain, name)
+        scope = self._default_scope
+        if org or project or domain:
+            scope = self.backend.scope(org, project, domain)
+        return Run(scope.org, scope.project, scope.domain, name)
 
     def get(self, target: Target) -> MaybeAwaitable[Event | None]:
         """Return the first event created that matches, or None."""

@@ -7,7 +7,7 @@ only for the earlier writes that may refer to the same event.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextvars import ContextVar
 from itertools import chain
 from types import TracebackType
@@ -106,9 +106,16 @@ class Write:
 
 
 class WriteOrder:
-    """The writes of one client that have not ended."""
+    """The writes of one client that have not ended.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    key
+        Returns what the names of one run have in common: `EventBackend.order_key`.
+    """
+
+    def __init__(self, key: Callable[[Run], Run] = lambda run: run) -> None:
+        self._key = key
         self._runs: dict[Run, tuple[_Writes, _Writes]] = {}
 
     def enter(self, target: Target) -> Write:
@@ -128,10 +135,8 @@ class WriteOrder:
             return []
         if run is None:
             kinds = list(chain.from_iterable(self._runs.values()))
-        elif run in self._runs:
-            kinds = list(self._runs[run])
         else:
-            return []
+            kinds = list(self._runs.get(self._key(run), ()))
         return [write for kind in kinds for same in kind.values() for write in same]
 
     def forget(self, write: Write) -> None:
@@ -141,11 +146,11 @@ class WriteOrder:
         if not alike[key]:
             del alike[key]
         if not alike and not others:
-            del self._runs[write.target.run]
+            del self._runs[self._key(write.target.run)]
 
     def _tables(self, target: Target) -> tuple[_Writes, _Writes, str]:
         """Return the writes that use the same kind of key (name or id), the others, and the key."""
-        by_name, by_id = self._runs.setdefault(target.run, ({}, {}))
+        by_name, by_id = self._runs.setdefault(self._key(target.run), ({}, {}))
         if target.action_name is not None:
             return by_id, by_name, target.action_name
         return by_name, by_id, target.name or ""

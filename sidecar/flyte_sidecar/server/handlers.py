@@ -169,8 +169,8 @@ class MethodHandlers:
         )
         updates = CoalescingQueue(selector)
         service = self._service
-        feeding, kind = service.watch(updates), service.backend.kind
-        return self._watches.open(params.watch, updates, feeding, context, kind)
+        backend = service.backend.name_of(selector.scope)
+        return self._watches.open(params.watch, updates, service.watch(updates), context, backend)
 
     def _initialize(self, initialize: _Initialize, context: Context) -> results.InitializeResult:
         if self._initialized:

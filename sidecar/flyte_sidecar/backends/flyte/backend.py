@@ -32,6 +32,7 @@ from flyte_sidecar.errors import (
     UnsupportedByBackend,
 )
 from flyte_sidecar.events.model import (
+    BackendName,
     Event,
     EventPage,
     NewEvent,
@@ -111,6 +112,15 @@ class FlyteBackend:
         """How calls are sent now; None before the first one."""
         session = self._session
         return None if session is None else session.service.protocol
+
+    def scope(self, org: str | None, project: str | None, domain: str | None) -> Scope:
+        return Scope(org or self.org, project or self.project, domain or self.domain)
+
+    def name_of(self, scope: Scope) -> BackendName:
+        return self.kind
+
+    def order_key(self, run: Run) -> Run:
+        return run
 
     async def find(self, target: Target) -> Event | None:
         async with self._connected(target.run) as session:

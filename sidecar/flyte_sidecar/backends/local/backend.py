@@ -24,14 +24,17 @@ from flyte_sidecar.backends.local.reader import StoreReader, UnrecordedEnd
 from flyte_sidecar.backends.local.writer import Mutation, StoreWriter
 from flyte_sidecar.errors import EventNotFound, ShuttingDown, SidecarError, StoreUnavailable
 from flyte_sidecar.events.model import (
+    BackendName,
     Event,
     EventPage,
     NewEvent,
     Payload,
     PendingQuery,
     Query,
+    Run,
     RunPage,
     RunsQuery,
+    Scope,
     Target,
     TaskName,
 )
@@ -66,6 +69,15 @@ class LocalBackend:
         self._reader: StoreReader | None = None
         self._changes: ChangeFeed | None = None
         self._renewal = LeaseRenewal(lambda: self._change(event_owners.renew))
+
+    def scope(self, org: str | None, project: str | None, domain: str | None) -> Scope:
+        return Scope(org or self.org, project or self.project, domain or self.domain)
+
+    def name_of(self, scope: Scope) -> BackendName:
+        return self.kind
+
+    def order_key(self, run: Run) -> Run:
+        return run
 
     def find(self, target: Target) -> MaybeAwaitable[Event | None]:
         return self._read(StoreReader.find, target)

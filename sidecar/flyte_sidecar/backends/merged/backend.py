@@ -1,0 +1,245 @@
+"""The embedded store and a Flyte deployment as one EventBackend."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
+from math import inf
+from typing import TYPE_CHECKING, TypeVar
+
+from msgspec.structs import replace
+
+from flyte_sidecar._futures import MaybeAwaitable, resolve
+from flyte_sidecar.backends.merged.listing import E, MergedPage, Read, merge_pages
+from flyte_sidecar.backends.merged.timing import MergeTiming
+from flyte_sidecar.errors import StoreFailure
+from flyte_sidecar.events.backend import EventBackend
+from flyte_sidecar.events.model import (
+    ANY_SCOPE,
+    BackendName,
+    Event,
+    EventPage,
+    NewEvent,
+    Payload,
+    PendingQuery,
+    Query,
+    Run,
+    RunInfo,
+    RunPage,
+    RunsQuery,
+    Scope,
+    Target,
+    TaskName,
+)
+
+if TYPE_CHECKING:
+    from flyte_sidecar.events.watch_feed import WatchFeed
+
+T = TypeVar("T")
+
+
+class MergedBackend:
+    """The events of the embedded store and of a Flyte deployment.
+
+    The scope of a request decides which of the two answers it:
+
+    - The store's own project and domain: the store.
+    - Any other scope: the deployment, with its defaults for what is omitted.
+    - No scope, and a run: the store if it has events of the run, else the deployment.
+    - No scope, and no run: both. If one cannot be read, the other answers alone.
+
+    Parameters
+    ----------
+    local, flyte
+        The store and the deployment.
+
+    Attributes
+    ----------
+    endpoint, org, project, domain
+        Those of the deployment.
+    """
+
+    kind = "all"
+    knows_expiry = False
+
+    def __init__(
+        self, local: EventBackend, flyte: EventBackend, timing: MergeTiming | None = None
+    ) -> None:
+        self.local = local
+        self.flyte = flyte
+        self.endpoint = flyte.endpoint
+        self.org = flyte.org
+        self.project = flyte.project
+        self.domain = flyte.domain
+        self._timing = timing or MergeTiming()
+        self._local_scope = local.scope(None, None, None)
+        self._flyte_scope = flyte.scope(None, None, None)
+
+    def scope(self, org: str | None, project: str | None, domain: str | None) -> Scope:
+        if not (org or project or domain):
+            return ANY_SCOPE
+        local = self.local.scope(org, project, domain)
+        return local if local == self._local_scope else self.flyte.scope(org, project, domain)
+
+    def order_key(self, run: Run) -> Run:
+        may_be_any = run.scope in (ANY_SCOPE, self._local_scope, self._flyte_scope)
+        return ANY_SCOPE.run(run.name) if may_be_any else run
+
+    def name_of(self, scope: Scope) -> BackendName:
+        return self._of(scope).kind
+
+    def find(self, target: Target) -> MaybeAwaitable[Event | None]:
+        return self._read(target.run, lambda of, run: of.find(replace(target, run=run)))
+
+    def choices(self, target: Target) -> MaybeAwaitable[Sequence[Event]]:
+        return self._read(target.run, lambda of, run: of.choices(replace(target, run=run)))
+
+    def page(self, query: Query) -> MaybeAwaitable[EventPage]:
+        return self._read(query.run, lambda of, run: of.page(replace(query, run=run)))
+
+    def pending(self, query: PendingQuery) -> MaybeAwaitable[EventPage]:
+        if query.scope != ANY_SCOPE:
+            return self._of(query.scope).pending(query)
+        return self._pending(query)
+
+    def runs(self, query: RunsQuery) -> MaybeAwaitable[RunPage]:
+        if query.scope != ANY_SCOPE:
+            return self._of(query.scope).runs(query)
+        return self._runs(query)
+
+    def create(self, new: NewEvent) -> Awaitable[Event]:
+        if new.run.scope == ANY_SCOPE:
+            new = replace(new, run=self._local_scope.run(new.run.name))
+        return self._of(new.run.scope).create(new)
+
+    def signal(self, event: Event, payload: Payload) -> Awaitable[Event]:
+        return self._of(event.run.scope).signal(event, payload)
+
+    def abort(self, event: Event, reason: str | None) -> Awaitable[Event]:
+        return self._of(event.run.scope).abort(event, reason)
+
+    async def resolved(self, event: Event) -> Event:
+        return await self._of(event.run.scope).resolved(event)
+
+    async def watch(self, watch: WatchFeed) -> None:
+        scope, name = watch.selector.scope, watch.selector.run_name
+        if scope != ANY_SCOPE:
+            await self._of(scope).watch(watch)
+            return
+        from flyte_sidecar.backends.merged.watch import MergedWatch  # most clients never watch
+
+        parts = [(self.local, self._local_scope)]
+        if name is None or not await self._is_local(name):
+            parts.append((self.flyte, self._flyte_scope))
+        await MergedWatch(watch, parts, self._timing).run()
+
+    async def parent_task(self, event: Event) -> TaskName | None:
+        return await self._of(event.run.scope).parent_task(event)
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        return self.local.snapshot()  # reads of the deployment never return immediately
+
+    async def healthy(self) -> bool:
+        return all(await asyncio.gather(self.local.healthy(), self.flyte.healthy()))
+
+    async def settle(self) -> None:
+        await asyncio.gather(self.local.settle(), self.flyte.settle())
+
+    async def close(self) -> None:
+        await asyncio.gather(self.local.close(), self.flyte.close())
+
+    def _of(self, scope: Scope) -> EventBackend:
+        """Return the backend of a scope that is not `ANY_SCOPE`."""
+        return self.local if scope == self._local_scope else self.flyte
+
+    def _read(
+        self, run: Run, read: Callable[[EventBackend, Run], MaybeAwaitable[T]]
+    ) -> MaybeAwaitable[T]:
+        if run.scope != ANY_SCOPE:
+            return read(self._of(run.scope), run)
+        return self._read_without_scope(run.name, read)
+
+    async def _read_without_scope(
+        self, name: str, read: Callable[[EventBackend, Run], MaybeAwaitable[T]]
+    ) -> T:
+        failure: StoreFailure | None = None
+        try:
+            if await self._has_run(name):
+                return await resolve(read(self.local, self._local_scope.run(name)))
+        except StoreFailure as error:
+            failure = error
+        found = await resolve(read(self.flyte, self._flyte_scope.run(name)))
+        if failure is not None and not (found.events if isinstance(found, EventPage) else found):
+            raise failure  # the store may have it
+        return found
+
+    async def _has_run(self, name: str) -> bool:
+        """Return whether the store has events of a run."""
+        query = Query(run=self._local_scope.run(name), limit=1)
+        return bool((await resolve(self.local.page(query))).events)
+
+    async def _is_local(self, name: str) -> bool:
+        try:
+            return await self._has_run(name)
+        except StoreFailure:
+            return False
+
+    async def _pending(self, query: PendingQuery) -> EventPage:
+        def read(of: EventBackend, scope: Scope) -> Read[Event]:
+            async def read(cursor: str | None, limit: int) -> tuple[Sequence[Event], str | None]:
+                narrowed = replace(query, scope=scope, cursor=cursor, limit=limit)
+                page = await resolve(of.pending(narrowed))
+                return page.events, page.next_cursor
+
+            return read
+
+        merged = await self._merge(read, query, "pending", _created_first)
+        return EventPage(
+            events=merged.entries,
+            next_cursor=merged.next_cursor,
+            unavailable=merged.unavailable,
+        )
+
+    async def _runs(self, query: RunsQuery) -> RunPage:
+        def read(of: EventBackend, scope: Scope) -> Read[RunInfo]:
+            async def read(cursor: str | None, limit: int) -> tuple[Sequence[RunInfo], str | None]:
+                narrowed = replace(query, scope=scope, cursor=cursor, limit=limit)
+                page = await resolve(of.runs(narrowed))
+                return page.runs, page.next_cursor
+
+            return read
+
+        listing = "pending runs" if query.pending_only else "runs"
+        merged = await self._merge(read, query, listing, _created_last)
+        return RunPage(
+            runs=merged.entries, next_cursor=merged.next_cursor, unavailable=merged.unavailable
+        )
+
+    async def _merge(
+        self,
+        read: Callable[[EventBackend, Scope], Read[E]],
+        query: PendingQuery | RunsQuery,
+        listing: str,
+        rank: Callable[[E], float],
+    ) -> MergedPage[E]:
+        return await merge_pages(
+            {
+                self.local.kind: read(self.local, self._local_scope),
+                self.flyte.kind: read(self.flyte, self._flyte_scope),
+            },
+            listing=listing,
+            rank=rank,
+            limit=query.limit,
+            max_bytes=query.max_bytes,
+            cursor=query.cursor,
+            timeout=self._timing.response_timeout,
+        )
+
+
+def _created_first(event: Event) -> float:
+    return -inf if event.created_at is None else event.created_at.timestamp()
+
+
+def _created_last(run: RunInfo) -> float:
+    return -inf if run.created_at is None else -run.created_at.timestamp()
