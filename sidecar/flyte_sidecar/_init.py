@@ -35,13 +35,13 @@ def init(
 
     A later call replaces the backend. Open calls finish first, and waits raise `ShuttingDown`.
 
-    With the backend ``flyte``, arguments that are None are as configured for Flyte's SDK, in its
-    environment variables and its config file.
+    With the backends ``flyte`` and ``all``, arguments that are None are as configured for Flyte's
+    SDK, in its environment variables and its config file.
 
     Parameters
     ----------
     backend
-        ``local``, the embedded store, or ``flyte``, a Flyte deployment.
+        ``local``, the embedded store, ``flyte``, a Flyte deployment, or ``all``, both.
     store
         SQLite file of the embedded store (environment: ``FLYTE_SIDECAR_STORE``; default:
         ``events.db`` in the user's state folder).
@@ -68,7 +68,7 @@ def init(
         invalid or has no endpoint.
     """
     if backend not in get_args(BackendKind):
-        raise ValueError(f"backend must be 'local' or 'flyte', not {backend!r}")
+        raise ValueError(f"backend must be 'local', 'flyte' or 'all', not {backend!r}")
     options = Options(
         backend=backend,
         store="" if backend == "flyte" else store_path(store),

@@ -99,8 +99,8 @@ def test_a_cleared_text_is_the_default() -> None:
 
 
 INVALID = [
-    ("backend", "remote", '"local", "flyte" or null'),
-    ("backend", 1, '"local", "flyte" or null'),
+    ("backend", "remote", '"local", "flyte", "all" or null'),
+    ("backend", 1, '"local", "flyte", "all" or null'),
     ("endpoint", ["h"], "a string"),
     ("endpoint", "h\n", "without control characters"),
     ("store", "a\0b", "without control characters"),

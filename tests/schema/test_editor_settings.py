@@ -39,6 +39,7 @@ def test_the_defaults_are_valid_and_those_of_the_settings() -> None:
 def test_every_value_of_an_enum_is_described() -> None:
     backend = PROPERTIES["flyteSidecar.backend"]
     assert dict(zip(backend["enum"], backend["enumDescriptions"], strict=True)) == {
+        "all": "both",
         "flyte": "a Flyte deployment",
         "local": "the embedded store",
         None: "the default",

@@ -9,9 +9,12 @@ from typing import get_args, get_type_hints
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from flyte_sidecar.backends.flyte import FlyteBackend, endpoint
+from flyte_sidecar.backends.merged import MergedBackend
 from flyte_sidecar.cli.arguments import parse
+from flyte_sidecar.events.model import Scope
 from flyte_sidecar.lsp.settings import Settings
 from flyte_sidecar.server import settings
 from flyte_sidecar.server.backends import Backends
@@ -38,6 +41,24 @@ flags = st.sampled_from([None, True, False])
 )
 def test_the_arguments_of_options_are_parsed_as_the_same_options(options: Options) -> None:
     assert parse(backend_arguments(options))[1] == options
+    both = replace(options, backend="all", store="/tmp/events.db")
+    assert parse(backend_arguments(both))[1] == both
+
+
+async def test_both_backends_have_the_options_of_their_own(tmp_path: Path) -> None:
+    store = str(tmp_path / "events.db")
+    options = Options(
+        backend="all", store=store, endpoint="h.example", org="o", project="p", domain="d"
+    )
+    backends = Backends(options, lambda: [], lambda: ClientPrompt(lambda *_: None, lambda _: None))
+    merged = backends.service.backend
+    assert isinstance(merged, MergedBackend)
+    assert (merged.kind, merged.endpoint) == ("all", "h.example:443")
+    assert (merged.org, merged.project, merged.domain) == ("o", "p", "d")
+    assert merged.local.scope(None, None, None) == Scope(None, "local", "local")
+    assert merged.flyte.scope(None, None, None) == Scope("o", "p", "d")
+    assert backends.backend_id == f"all:h.example:443:{store}"
+    await asyncio.wait_for(backends.close(), 60)
 
 
 async def test_an_editor_that_selects_flyte_uses_the_config_file(

@@ -71,7 +71,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[str, Options, dict[str, Any]
     if verb in ("demo", "schema"):
         values["backend"] = "local"  # they ignore FLYTE_SIDECAR_BACKEND
     options = _options(values)
-    if verb in ("login", "logout") and options.backend != "flyte":
+    if verb in ("login", "logout") and options.backend == "local":
         usage_error(f"{verb} requires a Flyte deployment: --backend flyte")
     return verb, options, values
 
@@ -189,7 +189,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     backend.add_argument(
         "--backend",
         choices=get_args(BackendKind),
-        help="the embedded store, or a Flyte deployment"
+        help="the embedded store, a Flyte deployment, or both"
         f" (environment: {BACKEND_VARIABLE}; default: {DEFAULTS['backend']})",
     )
     backend.add_argument(
@@ -306,10 +306,10 @@ def _options(values: dict[str, Any]) -> Options:
         usage_error(f"{BACKEND_VARIABLE}: invalid choice: {backend!r} (choose from {choices})")
     options.setdefault("store", "")
     try:
-        if backend == "local":
+        if backend != "flyte":
             options["store"] = store_path(options["store"])
         checked = Options(**options)
-        if backend == "flyte":
+        if backend != "local":
             flyte_config(checked)
     except ValueError as error:
         from flyte_sidecar.events.plain_text import sanitize

@@ -18,7 +18,7 @@ from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.model import Run, Target
 from flyte_sidecar.events.plain_text import sanitize
 from flyte_sidecar.protocol import PROTOCOL_VERSION
-from flyte_sidecar.server.settings import Options, flyte_config, make_backend
+from flyte_sidecar.server.settings import Options, flyte_config, make_backend, make_flyte_backend
 
 
 def doctor(options: Options) -> int:
@@ -29,16 +29,17 @@ def doctor(options: Options) -> int:
     _row("flyte-sidecar", f"{VERSION}, protocol {PROTOCOL_VERSION}")
     _row("python", f"{platform.python_version()}, SQLite {sqlite3.sqlite_version}")
     _row("backend", options.backend)
-    if options.backend == "flyte":
+    if options.backend != "local":
         _print_config(options)
     backend = make_backend(options)
     scope = (backend.org or "none", backend.project or "none", backend.domain or "none")
     _row("scope", "org {}, project {}, domain {}".format(*scope))
-    if isinstance(backend, FlyteBackend):
-        works = asyncio.run(_check_deployment(backend))
-    else:
+    works = True
+    if options.backend != "local":
+        works = asyncio.run(_check_deployment(make_flyte_backend(options)))
+    if options.backend != "flyte":
         _row("user", user_name() or "unknown")
-        works = _check_store(options.store)
+        works = _check_store(options.store) and works
     print("All checks passed." if works else "A check failed.")
     return 0 if works else 1
 

@@ -11,7 +11,7 @@ from flyte_sidecar.cli.logins import is_personal
 from flyte_sidecar.cli.terminal_prompt import TerminalPrompt
 from flyte_sidecar.errors import Unauthenticated
 from flyte_sidecar.events.plain_text import sanitize
-from flyte_sidecar.server.settings import Options, make_backend
+from flyte_sidecar.server.settings import Options, make_flyte_backend
 
 
 def login(options: Options) -> int:
@@ -23,8 +23,7 @@ def login(options: Options) -> int:
         If the login fails, or the deployment cannot be reached.
     """
     logs.set_up(options.log_level, options.log_file)
-    backend = make_backend(options, TerminalPrompt)
-    assert isinstance(backend, FlyteBackend)
+    backend = make_flyte_backend(options, TerminalPrompt)
     return asyncio.run(_log_in(backend))
 
 

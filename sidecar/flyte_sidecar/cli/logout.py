@@ -8,7 +8,7 @@ import sys
 from flyte_sidecar.backends.flyte import FlyteBackend
 from flyte_sidecar.cli import logs
 from flyte_sidecar.events.plain_text import sanitize
-from flyte_sidecar.server.settings import Options, make_backend
+from flyte_sidecar.server.settings import Options, make_flyte_backend
 
 LOCK_TIMEOUT = 10.0
 """Seconds to wait for a sidecar that is about to store a renewed login."""
@@ -20,8 +20,7 @@ def logout(options: Options) -> int:
     Sends nothing. Other processes that run keep the login in their memory.
     """
     logs.set_up(options.log_level, options.log_file)
-    backend = make_backend(options)
-    assert isinstance(backend, FlyteBackend)
+    backend = make_flyte_backend(options)
     return asyncio.run(_delete(backend))
 
 

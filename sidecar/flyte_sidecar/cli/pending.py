@@ -10,14 +10,16 @@ from flyte_sidecar._futures import resolve
 from flyte_sidecar.cli import logs, standard_streams, terminal
 from flyte_sidecar.cli.event_table import EventTable
 from flyte_sidecar.cli.terminal_prompt import TerminalPrompt
-from flyte_sidecar.events.model import MAX_PAGE_LIMIT, Event, PendingQuery
+from flyte_sidecar.errors import SidecarError
+from flyte_sidecar.events.model import MAX_PAGE_LIMIT, BackendName, Event, EventPage, PendingQuery
+from flyte_sidecar.events.plain_text import sanitize
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.protocol.results import encode
 from flyte_sidecar.server.settings import Options, make_backend
 
 
 def pending(options: Options, as_json: bool) -> int:
-    """Print the pending events and return the exit status.
+    """Print the pending events of the backends that can be read; return the exit status.
 
     Raises
     ------
@@ -35,25 +37,30 @@ def pending(options: Options, as_json: bool) -> int:
 async def _print(options: Options, as_json: bool) -> None:
     backend = make_backend(options, TerminalPrompt)
     table = EventTable()
+    unavailable: dict[BackendName, SidecarError] = {}
     try:
-        async for events in pages(EventService(backend)):
+        async for page in pages(EventService(backend)):
+            unavailable |= {each.backend: each.error for each in page.unavailable}
             if as_json:
-                print_json(events)
+                print_json(page.events)
             else:
-                table.add(events)
+                table.add(page.events)
     finally:
         await backend.close()
     if not as_json:
         print_table(table)
+    for name, error in unavailable.items():
+        message = f"the events of {name} are missing: {error.kind}: {error.message}"
+        print(f"flyte-sidecar: {sanitize(message)}", file=sys.stderr)
 
 
-async def pages(service: EventService) -> AsyncIterator[list[Event]]:
+async def pages(service: EventService) -> AsyncIterator[EventPage]:
     """Yield the pending events of all runs of the default scope, page by page."""
     scope, cursor = service.scope(None, None, None), None
     while True:
         query = PendingQuery(scope=scope, limit=MAX_PAGE_LIMIT, cursor=cursor)
         page = await resolve(service.pending(query))
-        yield page.events
+        yield page
         cursor = page.next_cursor
         if cursor is None:
             return

@@ -31,4 +31,4 @@ def complete(context: click.Context, parameter: click.Parameter, incomplete: str
 
 async def _pending() -> list[Event]:
     async with opened(Options(store=store_path(None))) as service:
-        return [event async for page in pages(service) for event in page]
+        return [event async for page in pages(service) for event in page.events]

@@ -22,11 +22,11 @@ async def _list(selected: Selected, as_json: bool) -> int:
     for options in selected.options:
         async with opened(options) as service:
             try:
-                async for events in pages(service):
+                async for page in pages(service):
                     if as_json:
-                        print_json(events)
+                        print_json(page.events)
                     else:
-                        table.add(events)
+                        table.add(page.events)
             except SidecarError as error:
                 failures.append(unavailable(service, error))
     listed = len(failures) < len(selected.options)

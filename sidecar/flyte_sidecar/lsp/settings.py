@@ -39,13 +39,18 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel"):
     """The settings of an editor. None means: as the sidecar was started."""
 
     backend: Annotated[
-        Literal["local", "flyte"] | None,
+        Literal["local", "flyte", "all"] | None,
         Meta(
-            description="Where the events are: in the embedded store (`local`) or in a Flyte"
-            f" deployment (`flyte`). {_AS_STARTED}",
+            description="Where the events are: in the embedded store (`local`), in a Flyte"
+            f" deployment (`flyte`), or in both (`all`). {_AS_STARTED}",
             extra_json_schema={
                 **_MACHINE,
-                "enumDescriptions": ["a Flyte deployment", "the embedded store", "the default"],
+                "enumDescriptions": [
+                    "both",
+                    "a Flyte deployment",
+                    "the embedded store",
+                    "the default",
+                ],
             },
         ),
     ] = None
@@ -184,7 +189,7 @@ def parse_settings(
 _TEXT = "a string of at most 4096 characters without control characters, or null"
 _PATTERNS = "a list of at most 100 patterns, each a string of at most 1000 characters"
 _EXPECTED = {
-    "backend": '"local", "flyte" or null',
+    "backend": '"local", "flyte", "all" or null',
     "store": _TEXT,
     "config": _TEXT,
     "endpoint": _TEXT,

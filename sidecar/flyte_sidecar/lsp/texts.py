@@ -37,6 +37,13 @@ _ACTIONS: dict[ActionName, tuple[str, str]] = {
 }
 
 
+_BACKENDS = {
+    "local": "the embedded store",
+    "flyte": "Flyte at",
+    "all": "the embedded store and Flyte:",
+}
+
+
 class Declared(Protocol):
     """What the source declares of an event; None for what is absent or not certain."""
 
@@ -70,7 +77,7 @@ def action(name: ActionName, run: str | None = None) -> str:
 def selected_backend(backend_id: str) -> str:
     """Return that the settings have selected another backend."""
     kind, _, place = backend_id.partition(":")
-    backend = "the embedded store" if kind == "local" else "Flyte at"
+    backend = _BACKENDS[kind]
     return f"Events now come from {backend} {one_line(place, MAX_TEXT_LENGTH)} (settings)."
 
 

@@ -78,16 +78,18 @@ class Backends:
     def backend_id(self) -> str:
         """Identifies the current backend among those of all processes of the user."""
         options = self.options
+        store, endpoint = os.path.realpath(options.store), self.service.backend.endpoint
         if options.backend == "local":
-            return f"local:{os.path.realpath(options.store)}"
-        return f"{options.backend}:{self.service.backend.endpoint}"
+            return f"local:{store}"
+        return f"flyte:{endpoint}" if options.backend == "flyte" else f"all:{endpoint}:{store}"
 
     @property
     def shell_command(self) -> list[str]:
         """The command that starts a sidecar with the same backend."""
         options = self.options
         # Elsewhere, the search for a config file could find another one.
-        found: str | None = getattr(self.service.backend, "config_file", None)
+        backend = self.service.backend
+        found: str | None = getattr(getattr(backend, "flyte", backend), "config_file", None)
         return ["flyte-sidecar", *backend_arguments(replace(options, config=found))]
 
     @property

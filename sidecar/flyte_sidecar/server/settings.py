@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from flyte_sidecar.backends.flyte import Config, LoginPrompt
+    from flyte_sidecar.backends.flyte import Config, FlyteBackend, LoginPrompt
     from flyte_sidecar.events.backend import EventBackend
 
 APPLICATION = "flyte-sidecar"
@@ -30,7 +30,7 @@ FLYTE_OPTIONS = (
 )
 """The options of the Flyte backend. None: as in the environment or the config file."""
 
-BackendKind = Literal["local", "flyte"]
+BackendKind = Literal["local", "flyte", "all"]
 Transport = Literal["auto", "grpc", "connect"]
 
 
@@ -75,27 +75,39 @@ def make_backend(options: Options, prompt: Callable[[], LoginPrompt] | None = No
         If the config of the Flyte deployment is invalid, or has no endpoint.
     """
     if options.backend == "flyte":
-        from flyte_sidecar.backends.flyte import FlyteBackend
-
-        config = flyte_config(options)
-        if config.skipped:
-            import logging  # not at the start of every command
-
-            for reason in config.skipped:
-                logging.getLogger(__name__).info("config not used: %s", reason)
-        return FlyteBackend(
-            config.deployment,
-            f"{APPLICATION}/{VERSION}",
-            prompt=prompt and prompt(),
-            state_folder=_known_state_folder(),
-        )
+        return make_flyte_backend(options, prompt)
     from flyte_sidecar.backends.local import LocalBackend
 
-    backend = LocalBackend(options.store)
-    backend.org = options.org or backend.org
-    backend.project = options.project or backend.project
-    backend.domain = options.domain or backend.domain
-    return backend
+    local = LocalBackend(options.store)
+    if options.backend == "all":
+        from flyte_sidecar.backends.merged import MergedBackend
+
+        return MergedBackend(local, make_flyte_backend(options, prompt))
+    # With several backends, these options are those of the deployment.
+    local.org = options.org or local.org
+    local.project = options.project or local.project
+    local.domain = options.domain or local.domain
+    return local
+
+
+def make_flyte_backend(
+    options: Options, prompt: Callable[[], LoginPrompt] | None = None
+) -> FlyteBackend:
+    """Return the Flyte deployment of the options; parameters and errors as of `make_backend`."""
+    from flyte_sidecar.backends.flyte import FlyteBackend
+
+    config = flyte_config(options)
+    if config.skipped:
+        import logging  # not at the start of every command
+
+        for reason in config.skipped:
+            logging.getLogger(__name__).info("config not used: %s", reason)
+    return FlyteBackend(
+        config.deployment,
+        f"{APPLICATION}/{VERSION}",
+        prompt=prompt and prompt(),
+        state_folder=_known_state_folder(),
+    )
 
 
 def flyte_config(options: Options) -> Config:
@@ -107,7 +119,11 @@ def flyte_config(options: Options) -> Config:
 
 def backend_arguments(options: Options) -> list[str]:
     """Return the command-line arguments that select the backend of the options."""
-    names = ("store", *SCOPE_OPTIONS) if options.backend == "local" else FLYTE_OPTIONS
+    names = {
+        "local": ("store", *SCOPE_OPTIONS),
+        "flyte": FLYTE_OPTIONS,
+        "all": ("store", *FLYTE_OPTIONS),
+    }[options.backend]
     arguments = ["--backend", options.backend]
     for name in names:
         value = getattr(options, name)

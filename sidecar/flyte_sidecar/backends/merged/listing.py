@@ -142,7 +142,10 @@ async def merge_pages(
         raise unavailable[0].error
     entries = _merge([*batches.values()], rank, limit, max_bytes)
     positions |= {name: batch.end() for name, batch in batches.items()}
-    resumable = any(position not in (START, END) for position in positions.values())
+    resumable = any(
+        position != END and (name in batches or position != START)
+        for name, position in positions.items()
+    )
     next_cursor = json.encode(_Cursor(listing, positions)).decode() if resumable else None
     return MergedPage(entries, next_cursor, unavailable)
 
