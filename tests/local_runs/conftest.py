@@ -26,10 +26,16 @@ RELEASES = ["2.3.8", "2.5.0", "2.9.0", "newest"]
 class LocalRun:
     """A process that runs a workflow, without a terminal."""
 
-    def __init__(self, command: Sequence[str | Path], environment: dict[str, str]) -> None:
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        environment: dict[str, str],
+        folder: Path = WORKFLOWS.parent,
+    ) -> None:
         self.popen = subprocess.Popen(
             list(map(str, command)),
             env=environment,
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
