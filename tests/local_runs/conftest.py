@@ -20,7 +20,18 @@ __all__ = ["spawn"]
 
 WORKFLOWS = Path(__file__).parent / "workflow.py"
 
-RELEASES = ["2.3.8", "2.5.0", "2.9.0", "newest"]
+OLDEST, NEWEST = "2.3.8", "newest"
+
+
+def of_releases(*names: str) -> pytest.MarkDecorator:
+    """Run a test with releases of the SDK: the newest always, others with `make test-versions`."""
+    return pytest.mark.parametrize(
+        "release",
+        [
+            pytest.param(name, marks=[] if name == NEWEST else pytest.mark.versions)
+            for name in names
+        ],
+    )
 
 
 class LocalRun:
@@ -65,13 +76,13 @@ Start = Callable[..., LocalRun]
 @pytest.fixture
 def release() -> str:
     """The release of the SDK; a test that needs others parametrizes it."""
-    return "newest"
+    return NEWEST
 
 
 @pytest.fixture
 def python(release: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment with the SDK and this project."""
-    requirement = "flyte" if release == "newest" else f"flyte=={release}"
+    requirement = "flyte" if release == NEWEST else f"flyte=={release}"
     return sdk_and_sidecar(requirement, tmp_path_factory)
 
 

@@ -9,21 +9,17 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.e2e.process import Process
-from tests.local_runs.conftest import RELEASES, Inbox, Start
+from tests.local_runs.conftest import NEWEST, OLDEST, Inbox, Start, of_releases
 
 NAMES = ["bool", "int", "float", "str", "twice", "twice", "aborted"]
 
 
-@pytest.mark.parametrize(
-    ("release", "arguments"),
-    [(release, ("--init",) if release in ("2.5.0", "newest") else ()) for release in RELEASES],
-    ids=RELEASES,
-)
+@of_releases(OLDEST, "2.5.0", "2.9.0", NEWEST)
 @pytest.mark.timeout(600)  # the first test installs the SDK
 def test_every_condition_of_a_run_is_answered_by_another_process(
-    release: str, arguments: tuple[str, ...], start: Start, inbox: Inbox
+    release: str, start: Start, inbox: Inbox
 ) -> None:
-    run = start(*arguments, "everything")
+    run = start(*(() if release in ("2.9.0", NEWEST) else ("--init",)), "everything")
     inbox.wait_for(*NAMES, "expires")
     found = inbox.wait_for(*NAMES)  # "expires" has expired
 
@@ -58,7 +54,7 @@ def test_every_condition_of_a_run_is_answered_by_another_process(
     assert answers[:4] == [True, 2**63 - 1, 3.0, "naïve\u2028 🚀"]
     assert type(answers[2]) is float
     assert answers[4:] == [event["actionName"] for event in twice]
-    noun = "Event" if release == "2.3.8" else "Condition"
+    noun = "Event" if release == OLDEST else "Condition"
     assert expired == [
         f"{noun}TimedoutError",
         f"{noun} 'expires' was not signaled within 0.5 seconds.",

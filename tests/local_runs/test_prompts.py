@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.local_runs.conftest import WORKFLOWS, Inbox
+from tests.local_runs.conftest import NEWEST, OLDEST, WORKFLOWS, Inbox, of_releases
 from tests.terminal import Terminal
 
 Open = Callable[..., Terminal]
@@ -30,7 +30,7 @@ def open_terminal(python: Path, home: dict[str, str]) -> Iterator[Open]:
 
 
 @pytest.mark.timeout(600)  # the first test installs the SDK
-@pytest.mark.parametrize("release", ["2.3.8", "newest"])
+@of_releases(OLDEST, NEWEST)
 def test_the_first_answer_wins_at_the_terminal_or_elsewhere(
     open_terminal: Open, inbox: Inbox
 ) -> None:
