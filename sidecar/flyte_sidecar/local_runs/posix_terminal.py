@@ -60,7 +60,7 @@ class PosixTerminal:
         return Size(size.columns or 80, size.lines or 24)  # 0 means unknown
 
     def is_foreground(self) -> bool:
-        if sys.stdin is None or sys.stdin.closed:
+        if getattr(sys.stdin, "closed", sys.stdin is None):
             raise EOFError
         return os.tcgetpgrp(self._fd) == os.getpgrp()
 

@@ -86,11 +86,11 @@ class PromptQueue:
     def add(self, prompt: Prompt) -> None:
         """Queue a prompt."""
         with self._lock:
-            if not self.is_closed:
-                self._waiting[prompt] = None
-                self._terminal.wake()
+            if self.is_closed:
+                _fail(prompt)
                 return
-        _fail(prompt)
+            self._waiting[prompt] = None
+            self._terminal.wake()
 
     def remove(self, prompt: Prompt, line: str | None) -> None:
         """Remove a prompt, and print a line in its place."""
@@ -104,7 +104,7 @@ class PromptQueue:
                 self._print_lines()
             self._stop_if_idle()
             self._terminal.wake()
-        _fail(prompt)
+            _fail(prompt)
 
     def close(self) -> None:
         """End all prompts and the thread, and leave the cursor at the start of a line."""
@@ -113,10 +113,9 @@ class PromptQueue:
             self._leave()
             self._print_lines()
             self._other_output.stop()
-            prompts, self._waiting = self._waiting, {}
             self._terminal.wake()
-        for prompt in prompts:
-            _fail(prompt)
+            while self._waiting:
+                _fail(self._waiting.popitem()[0])
 
     def join(self) -> None:
         """Wait for the end of the thread after `close`."""
@@ -159,18 +158,17 @@ class PromptQueue:
 
     def _update_screen(self) -> None:
         self._terminal.flush()
-        if not self._terminal.is_foreground():
-            self._shown = None  # the shell has written below it
+        is_foreground = self._terminal.is_foreground()
+        if not is_foreground:
+            self._shown, self._at_line_start = None, False  # the shell has written below it
         elif self._lines and self._shown is not None and not self._terminal.has_input():
             self._take_back()
         if self._shown is None:
             self._print_lines()
-            self._show_next()
+            if is_foreground and self._waiting:
+                self._show(next(iter(self._waiting)))
 
-    def _show_next(self) -> None:
-        prompt = next(iter(self._waiting), None)
-        if prompt is None or not self._terminal.is_foreground():
-            return
+    def _show(self, prompt: Prompt) -> None:
         self._other_output.watch()
         self._other_output.poll()
         size = self._terminal.size()
@@ -185,7 +183,7 @@ class PromptQueue:
         """Show a prompt again, below what the shell has printed while the process was stopped."""
         with self._lock:
             if self._shown is shown:
-                self._shown = None
+                self._shown, self._at_line_start = None, False
                 self._terminal.discard_input()
 
     def _on_line(self, prompt: Prompt, line: str) -> None:
@@ -204,9 +202,9 @@ class PromptQueue:
             self._other_output.poll()
             self._at_line_start = shown.intact
             self._shown = None
-            del self._waiting[prompt]
+            self._waiting.pop(prompt, None)
             self._stop_if_idle()
-        _resolve(prompt, value)
+            prompt.result.set_result(value)
 
     def _ask_again(self, shown: _Shown, line: str) -> None:
         size = self._terminal.size()
@@ -257,11 +255,6 @@ class PromptQueue:
                 self._shown.intact = False
 
 
-def _resolve(prompt: Prompt, value: Payload) -> None:
-    if prompt.result.set_running_or_notify_cancel():
-        prompt.result.set_result(value)
-
-
 def _fail(prompt: Prompt) -> None:
-    if not prompt.result.done() and prompt.result.set_running_or_notify_cancel():
+    if not prompt.result.done():
         prompt.result.set_exception(TerminalClosed())

@@ -60,6 +60,6 @@ class TerminalDevice(Protocol):
 def is_tty(stream: IO[str] | None) -> bool:
     """Return whether a standard stream is a terminal."""
     try:
-        return stream is not None and os.isatty(stream.fileno())
+        return stream is not None and stream.isatty() and os.isatty(stream.fileno())
     except (AttributeError, OSError, ValueError):
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import io
 import json
 import logging
 import os
@@ -18,12 +19,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from flyte_sidecar.local_runs import prompt_queue, terminal, windows_terminal
 from flyte_sidecar.local_runs.terminal import (
     Question,
     TerminalClosed,
     TerminalPrompt,
     has_terminal,
 )
+from flyte_sidecar.local_runs.windows_terminal import WindowsTerminal
 
 Answers = dict[str, "asyncio.Task[str]"]
 
@@ -134,6 +137,17 @@ class Program:
 
     def close_stdin(self) -> None:
         sys.stdin.close()
+
+    def set_stopped_after(self, seconds: float) -> None:
+        prompt_queue.STOPPED_AFTER = seconds
+
+    def use_windows_terminal(self) -> None:
+        terminal.Terminal = WindowsTerminal  # type: ignore[misc, assignment]
+        terminal.is_available = windows_terminal.is_available  # type: ignore[assignment]
+
+    def replace(self, stream: str) -> None:
+        """Replace a standard stream, as notebooks and test runners do."""
+        setattr(sys, stream, io.StringIO())
 
     def exit(self) -> None:
         sys.exit(0)

@@ -79,6 +79,17 @@ def test_stdin_and_an_output_have_to_be_the_terminal(
         program.shows("", "Condition: c", APPROVE)
 
 
+def test_replaced_streams_are_no_terminal(start: Start) -> None:
+    program = start()
+    program.call("replace", "stdout")
+    assert program.call("has_terminal")  # there is stderr
+    program.call("replace", "stderr")
+    assert not program.call("has_terminal")
+    program = start()
+    program.call("replace", "stdin")
+    assert not program.call("has_terminal")
+
+
 def test_a_background_job_neither_prompts_nor_stops(start: Start) -> None:
     go_on = 'read line; echo "$line"'
     program = start(shell=f'set -m; "$@" & {go_on}; fg; {go_on}; bg; {go_on}; fg')
@@ -100,6 +111,40 @@ def test_a_background_job_neither_prompts_nor_stops(start: Start) -> None:
     program.wait_for("How?:")
     program.type("so\n")
     assert program.call("answer", "next") == "'so'"
+
+
+def test_a_prompt_is_shown_again_after_the_process_was_stopped(start: Start) -> None:
+    program = start()
+    program.ask("c", "str", "Why?")
+    program.wait_for("Why?:")
+    program.call("set_stopped_after", -1.0)  # in place of a process that is stopped for so long
+    program.wait(lambda screen: screen.count("Why?:") > 1)
+    program.call("set_stopped_after", 100.0)
+    program.type("so\n")
+    assert program.call("answer", "c") == "'so'"
+
+
+def test_reads_that_block_keep_prompts_working(start: Start) -> None:
+    program = start()
+    program.call("use_windows_terminal")
+    assert program.call("has_terminal")
+    program.ask("first", "str", "Why?")
+    program.shows("", "Condition: first", "Why?:")
+    program.type("so\n")
+    assert program.call("answer", "first") == "'so'"
+    program.ask("second", "int", "How many?")
+    program.ask("third")
+    program.wait_for("How many?:")
+    program.call("close", "second", "second is closed")
+    program.wait_for("second is closed")
+    program.type("7\n")  # for a prompt that is gone
+    program.wait_for(f"Condition: third\n{APPROVE}")
+    program.type("y\n")
+    assert program.call("answer", "third") == "True"
+    program.leave("last")
+    program.wait_for("Condition: last")
+    program.start("exit")
+    assert program.status() == 0
 
 
 def test_a_forked_process_does_not_prompt(start: Start) -> None:
