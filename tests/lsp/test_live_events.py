@@ -181,6 +181,9 @@ class Watches:
     def order_key(self, run: Run) -> Run:
         return run
 
+    def name_of(self, scope: Scope) -> str:
+        return "flyte"
+
     async def watch(self, feed: WatchFeed) -> None:
         self.open += 1
         try:

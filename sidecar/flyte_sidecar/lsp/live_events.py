@@ -16,7 +16,7 @@ from flyte_sidecar._futures import retrieve_exception, try_set_result, wait_all
 from flyte_sidecar.errors import BackendUnavailable, InternalError, SidecarError
 from flyte_sidecar.events.coalescing import Changed, CoalescingQueue, Disconnected, Synced
 from flyte_sidecar.events.intern_pool import EventKey, event_key
-from flyte_sidecar.events.model import Event, TaskName
+from flyte_sidecar.events.model import BackendName, Event, TaskName
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.events.watch_feed import WatchSelector
 from flyte_sidecar.lsp.parent_tasks import ParentTasks
@@ -129,6 +129,8 @@ class LiveEvents:
         self._restart: asyncio.Future[None] | None = None
         self._failures = 0
         self._was_synced = False
+        self._down: dict[BackendName | None, SidecarError] = {}
+        self._never_synced: set[BackendName | None] = set()
         self._connected = asyncio.Event()
 
     async def wait_connected(self) -> None:
@@ -215,6 +217,7 @@ class LiveEvents:
         feed = asyncio.ensure_future(self._service.watch(updates))
         feed.add_done_callback(retrieve_exception)
         unseen = self._index.relist()
+        self._down = {}
         try:
             while not (restart.done() or self._index.has_room):
                 changed: set[str] = set()
@@ -223,9 +226,9 @@ class LiveEvents:
                     if isinstance(update, Changed):
                         self._apply(update, unseen, changed)
                     elif isinstance(update, Synced):
-                        self._sync(unseen, changed)
+                        self._sync(update, unseen, changed)
                     elif isinstance(update, Disconnected):
-                        self._set_state(BackendState("disconnected", update.error))
+                        self._disconnect(update)
                     else:
                         break
                 if changed:
@@ -247,7 +250,11 @@ class LiveEvents:
         if not self._includes(event):
             return
         key = event_key(event)
-        is_new = self._was_synced and key not in self._index
+        is_new = (
+            self._was_synced
+            and key not in self._index
+            and self._backend_of(event) not in self._never_synced
+        )
         unseen.discard(key)
         changed.add(event.name)
         if event.pending and update.change != "removed":
@@ -259,19 +266,42 @@ class LiveEvents:
         if not event.pending and len(event.name) <= MAX_NAME_LENGTH:
             self._resolved[event.name] = None
 
-    def _sync(self, unseen: set[EventKey], changed: set[str]) -> None:
-        """Remove the events that a previous watch reported, and this one does not."""
-        for key in unseen:
-            if (event := self._index.remove(key)) is not None:
-                changed.add(event.name)
-        unseen.clear()
+    def _sync(self, update: Synced, unseen: set[EventKey], changed: set[str]) -> None:
+        """Remove the events that a previous watch reported, and this one does not.
+
+        While one of several backends is disconnected, its events are kept.
+        """
+        self._down.pop(update.backend, None)
+        for key in [*unseen]:
+            event = self._index.get(key)
+            if not self._down or (event and self._backend_of(event) not in self._down):
+                unseen.remove(key)
+                if (event := self._index.remove(key)) is not None:
+                    changed.add(event.name)
+        if self._was_synced:
+            self._never_synced &= self._down.keys()
+        else:
+            self._never_synced = {*self._down}
         self._was_synced = True
         self._failures = 0
         self._tasks.retry()
-        self._set_state(BackendState("ready"))
+        if self._down:
+            self._set_state(BackendState("disconnected", next(iter(self._down.values()))))
+        else:
+            self._set_state(BackendState("ready"))
 
-    def _set_state(self, state: BackendState) -> None:
-        self._connected.set()
+    def _disconnect(self, update: Disconnected) -> None:
+        self._down[update.backend] = update.error
+        # Before the first sync, the events of the other backends are not known yet.
+        others_are_listed = update.backend is None or self._was_synced
+        self._set_state(BackendState("disconnected", update.error), connected=others_are_listed)
+
+    def _backend_of(self, event: Event) -> BackendName:
+        return self._service.backend.name_of(event.run.scope)
+
+    def _set_state(self, state: BackendState, *, connected: bool = True) -> None:
+        if connected:
+            self._connected.set()
         previous, self.state = self.state, state
         if (state.phase, str(state.error)) != (previous.phase, str(previous.error)):
             self._on_state(state)

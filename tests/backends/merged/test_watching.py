@@ -1,0 +1,276 @@
+"""Watches without a scope: one sequence of updates of both backends, whatever fails."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from flyte_sidecar.backends.local import LocalBackend
+from flyte_sidecar.backends.merged import watch as merged_watch
+from flyte_sidecar.errors import (
+    BackendUnavailable,
+    InvalidParams,
+    ShuttingDown,
+    SidecarError,
+    StoreUnavailable,
+    Unauthenticated,
+)
+from flyte_sidecar.events.coalescing import Changed, CoalescingQueue, Disconnected, Synced
+from flyte_sidecar.events.model import ANY_SCOPE, Event, Scope
+from flyte_sidecar.events.watch_feed import WatchSelector
+from tests.backends.merged.conftest import DOWN, FAST, HERE, THERE, MergedHarness
+from tests.contract.harness import BackendClient, Picture, Watching
+
+LOGIN = Unauthenticated("log in")
+BROKEN = StoreUnavailable("not a store", reason="not_a_store")
+ANY_RUN = ANY_SCOPE.run("r")
+
+
+class BothPicture(Picture):
+    """A picture in which each backend may be disconnected, also before the first sync."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down: dict[str | None, SidecarError] = {}
+
+    def apply(self, update: object) -> None:
+        if isinstance(update, Disconnected):
+            assert update.backend in {"local", "flyte"} - {*self.down}
+            self.down[update.backend] = update.error
+        elif isinstance(update, Synced) and update.again:
+            del self.down[update.backend]
+        else:
+            assert isinstance(update, Changed | Synced)
+            super().apply(update)
+            return
+        self.updates.append(update)
+
+    def order(self) -> list[str]:
+        """Return the updates as words."""
+        return [_word(update) for update in self.updates]
+
+
+def _word(update: object) -> str:
+    match update:
+        case Changed():
+            return f"{update.change} {update.event.name}"
+        case Disconnected():
+            return f"lost {update.backend}"
+        case Synced():
+            return f"found {update.backend}" if update.again else "synced"
+    raise AssertionError
+
+
+def watching(client: BackendClient, run: str | None = None) -> Watching:
+    watch = CoalescingQueue(WatchSelector(scope=ANY_SCOPE, run_name=run))
+    opened = Watching(watch, asyncio.ensure_future(client.service.watch(watch)))
+    opened.picture = BothPicture()
+    client._watching.append(opened)
+    return opened
+
+
+async def seen(watch: Watching, *words: str) -> list[str]:
+    """Wait until exactly these updates are the last ones, and return all."""
+
+    def complete(picture: Picture) -> bool:
+        assert isinstance(picture, BothPicture)
+        return picture.order()[-len(words) :] == [*words]
+
+    picture = await watch.until(complete)
+    assert isinstance(picture, BothPicture)
+    return picture.order()
+
+
+async def ask(client: BackendClient, scope: Scope, name: str, run: str = "r") -> Event:
+    return await client.ask(scope.run(run), name)
+
+
+async def test_an_inbox_has_the_events_of_both_backends(client: BackendClient) -> None:
+    for scope, name in ((HERE, "local"), (THERE, "flyte"), (Scope("o", "other", "d"), "other")):
+        await ask(client, scope, name)
+    watch = watching(client)
+    picture = await watch.pending(["local", "flyte"])
+    assert picture.updates[-1] == Synced()
+    later = [await ask(client, scope, f"later {scope.project}") for scope in (HERE, THERE)]
+    await watch.pending(["local", "flyte", *(event.name for event in later)])
+    for event in later:
+        await client.answer(event)
+    await watch.pending(["local", "flyte"])
+
+
+async def test_a_deployment_that_is_down_at_the_start_is_reported_before_the_first_sync(
+    client: BackendClient, both: MergedHarness
+) -> None:
+    both.flyte.reconnects = True
+    both.flyte.switch(DOWN)
+    await ask(client, HERE, "local")
+    await ask(client, THERE, "flyte")
+    watch = watching(client)
+    order = await seen(watch, "synced")
+    assert sorted(order[:-1]) == ["created local", "lost flyte"]
+    await ask(client, HERE, "later")
+    await seen(watch, "created later")
+    both.flyte.switch(None)
+    await seen(watch, "created flyte", "found flyte")
+    assert both.flyte.opened == 1
+
+
+@pytest.mark.parametrize("timing", [FAST])
+async def test_a_backend_that_does_not_respond_counts_as_disconnected(
+    client: BackendClient, both: MergedHarness
+) -> None:
+    both.flyte.switch(None, hangs=True)
+    await ask(client, HERE, "local")
+    await ask(client, THERE, "flyte")
+    watch = watching(client)
+    assert await seen(watch, "synced") == ["created local", "lost flyte", "synced"]
+    assert isinstance(watch.picture, BothPicture)
+    assert isinstance(watch.picture.down["flyte"], BackendUnavailable)
+
+
+@pytest.mark.parametrize("timing", [FAST])
+async def test_a_client_that_does_not_read_disconnects_no_backend(
+    client: BackendClient, both: MergedHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ask(client, HERE, "local")
+    reading = asyncio.Event()
+    timeouts: asyncio.Queue[None] = asyncio.Queue()
+    original = merged_watch._Part._wait
+
+    async def wait(part: merged_watch._Part, futures: set[asyncio.Future[None]]) -> bool:
+        done = await original(part, futures)
+        timeouts.put_nowait(None)
+        return done
+
+    async def room(_: CoalescingQueue) -> None:
+        await reading.wait()
+
+    monkeypatch.setattr(merged_watch._Part, "_wait", wait)
+    monkeypatch.setattr(CoalescingQueue, "room", room)
+    watch = watching(client)
+    for _ in range(6):
+        await asyncio.wait_for(timeouts.get(), 60)
+    reading.set()
+    assert await seen(watch, "synced") == ["created local", "synced"]
+
+
+@pytest.mark.parametrize(
+    ("lost", "error"),
+    [("flyte", DOWN), ("flyte", LOGIN), ("local", BROKEN), ("flyte", InvalidParams("no project"))],
+)
+@pytest.mark.parametrize("early", [True, False], ids=["before sync", "after sync"])
+async def test_an_error_that_ends_the_watch_of_one_backend_is_reported_until_it_is_over(
+    client: BackendClient, both: MergedHarness, lost: str, error: SidecarError, early: bool
+) -> None:
+    backend, other = getattr(both, lost), HERE if lost == "flyte" else THERE
+    scope = THERE if lost == "flyte" else HERE
+    events = [await ask(client, scope, name) for name in ("answered", "stays")]
+    if early:
+        backend.switch(error)
+    watch = watching(client)
+    await seen(watch, "synced")
+    if not early:
+        backend.switch(error)
+        await seen(watch, f"lost {lost}")
+    assert isinstance(watch.picture, BothPicture)
+    assert watch.picture.down == {lost: error}
+    await ask(client, other, "meanwhile")
+    await seen(watch, "created meanwhile")
+    await backend.signal(events[0], True)
+    await ask(client, scope, "new")
+    backend.switch(None)
+    await seen(watch, f"found {lost}")
+    picture = await watch.pending(["stays", "meanwhile", "new"])
+    # What ended meanwhile is reported, if it was reported as pending.
+    assert ("resolved", "answered") in picture.changes() or early
+    assert isinstance(picture, BothPicture)
+    assert len([word for word in picture.order() if word.startswith(("lost", "found"))]) == 2
+
+
+async def test_an_event_that_is_gone_when_its_backend_is_back_is_removed(
+    client: BackendClient, both: MergedHarness
+) -> None:
+    event = await ask(client, HERE, "gone")
+    watch = watching(client)
+    await watch.pending(["gone"])
+    both.local.switch(BROKEN)
+    await seen(watch, "lost local")
+    await LocalBackend.close(both.local)
+    both.local.path += ".new"
+    both.local.switch(None)
+    order = await seen(watch, "found local")
+    assert order[-2:] == ["removed gone", "found local"]
+    assert event.name not in watch.picture.named()
+
+
+async def test_the_watch_is_not_synced_before_any_backend_responds(
+    client: BackendClient, both: MergedHarness
+) -> None:
+    both.flyte.switch(LOGIN)
+    both.local.switch(BROKEN)
+    watch = watching(client)
+    await watch.until(lambda picture: len(picture.updates) == 2)
+    assert isinstance(watch.picture, BothPicture)
+    assert watch.picture.down == {"flyte": LOGIN, "local": BROKEN}
+    await ask(client, THERE, "flyte")
+    both.flyte.switch(None)
+    await seen(watch, "created flyte", "found flyte", "synced")
+
+
+async def test_the_end_of_the_backends_ends_the_watch(
+    client: BackendClient, both: MergedHarness
+) -> None:
+    watch = watching(client)
+    await watch.synced()
+    both.flyte.switch(ShuttingDown("it is closed"))
+    assert isinstance(await watch.error(), ShuttingDown)
+
+
+async def test_a_watch_with_a_scope_is_that_of_one_backend(
+    client: BackendClient, both: MergedHarness
+) -> None:
+    await ask(client, HERE, "local")
+    await ask(client, THERE, "flyte")
+    here, there = client.watch(None, scope=HERE), client.watch(None, scope=THERE)
+    await here.pending(["local"])
+    await there.pending(["flyte"])
+    both.flyte.switch(LOGIN)
+    assert await there.error() is LOGIN
+    assert not here.feed.done()
+    assert [client.service.backend.name_of(scope) for scope in (HERE, THERE)] == ["local", "flyte"]
+
+
+@pytest.mark.parametrize("scope", [HERE, THERE])
+async def test_a_watch_of_an_unknown_run_follows_the_backend_that_reports_it_first(
+    client: BackendClient, both: MergedHarness, scope: Scope
+) -> None:
+    watch = watching(client, "r")
+    await seen(watch, "synced")
+    event = await ask(client, scope, "first")
+    await seen(watch, "created first")
+    await ask(client, THERE if scope == HERE else HERE, "of another run")
+    await client.answer(event)
+    await ask(client, scope, "second")
+    await seen(watch, "created second")
+    assert [name for _, name in watch.picture.changes()] == ["first", "first", "second"]
+
+
+async def test_a_watch_of_a_run_of_the_store_does_not_need_the_deployment(
+    client: BackendClient, both: MergedHarness
+) -> None:
+    both.flyte.switch(DOWN)
+    await ask(client, HERE, "q")
+    watch = watching(client, "r")
+    assert await seen(watch, "synced") == ["created q", "synced"]
+    assert both.flyte.opened == 0
+
+
+async def test_a_backend_that_a_watch_no_longer_needs_does_not_stay_disconnected(
+    client: BackendClient, both: MergedHarness
+) -> None:
+    both.flyte.switch(DOWN)
+    watch = watching(client, "r")
+    await seen(watch, "synced")
+    await ask(client, HERE, "q")
+    assert sorted(await seen(watch, "found flyte"))[:2] == ["created q", "found flyte"]
