@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from io import StringIO
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -131,3 +132,13 @@ def test_options_and_editors_can_select_every_transport_of_a_deployment() -> Non
     assert get_args(settings.Transport) == transports
     of_editors, _ = get_args(get_type_hints(Settings)["transport"])
     assert get_args(of_editors) == transports
+
+
+@pytest.mark.parametrize("verb", ["login", "logout"])
+def test_the_verbs_of_logins_require_a_deployment(
+    verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert parse([verb, "--backend", "all", "--endpoint", "h.example"])[1].backend == "all"
+    monkeypatch.setattr("sys.stderr", StringIO())
+    with pytest.raises(SystemExit):
+        parse([verb, "--backend", "local"])
