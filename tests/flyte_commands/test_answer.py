@@ -98,11 +98,13 @@ def test_events_of_one_name_are_told_apart_by_action_or_parent(flyte: Flyte, loc
     assert "Choose one with --action ID" in error(done)
     for event, place in ((first, "eu"), (second, "us")):
         assert f"{event.action_name} Deploy to {place}?" in error(done)
-    assert flyte("answer", "r1", "other", "yes", "--action", first.action_name).exit_code == 1
-    assert flyte("answer", "r1", "approve", "yes", "--action", first.action_name).exit_code == 0
-    assert first.wait() is True
     assert flyte("answer", "r1", "approve", "no", "--parent", "a2").exit_code == 0
     assert second.wait() is False
+    third = local.create("approve", "r1", "a3")
+    assert flyte("answer", "r1", "other", "yes", "--action", third.action_name).exit_code == 1
+    assert flyte("answer", "r1", "approve", "yes", "--action", third.action_name).exit_code == 0
+    assert third.wait() is True
+    assert first.get("approve", run_name="r1").phase == "PAUSED"
 
 
 def test_an_unavailable_deployment_is_reported_if_there_is_no_local_event(

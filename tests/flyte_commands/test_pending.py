@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -43,15 +46,16 @@ def test_local_events_come_before_those_of_the_deployment(
     [
         (["-p", "local", "-d", "local"], ["here"]),
         (["-p", "p", "-d", "d"], ["there"]),
-        (["--project", "other", "--domain", "d"], ["elsewhere"]),
-        (["--project", "other"], ["elsewhere"]),
+        (["--project", "other", "--domain", "other"], ["elsewhere"]),
+        (["--domain", "other"], ["in the project"]),
     ],
 )
 def test_a_project_and_domain_select_one_backend(
     flyte: Flyte, local: Any, configured: Server, options: list[str], expected: list[str]
 ) -> None:
     configured.model.ask("r9", "there", **SCOPE)
-    configured.model.ask("r9", "elsewhere", project="other", domain="d")
+    configured.model.ask("r9", "elsewhere", project="other", domain="other")
+    configured.model.ask("r9", "in the project", project="p", domain="other")
     local.create("here", "r1")
     assert names(flyte("pending", *options).stdout) == expected
     if options[1] == "local":
@@ -61,11 +65,25 @@ def test_a_project_and_domain_select_one_backend(
 def test_the_deployment_is_the_one_that_the_cli_uses(
     flyte: Flyte, deployment: Server, tmp_path: Path
 ) -> None:
-    deployment.model.ask("r9", "remote", **SCOPE)
+    deployment.model.ask("r9", "remote", org="o", **SCOPE)
     config = tmp_path / "other.yaml"
-    config.write_text("task: {project: p, domain: d}\n")
-    options = ("--config", str(config), "--endpoint", deployment.endpoint, "--insecure")
+    config.write_text("task: {project: p, domain: d, org: x}\n")
+    endpoint = ("--endpoint", deployment.endpoint, "--insecure")
+    options = ("--config", str(config), *endpoint, "--org", "o")
     assert names(flyte(*options, "pending").stdout) == ["remote"]
+    method, request, _ = deployment.requests[0]
+    assert (method, request.project_id.organization) == ("ListRuns", "o")
+
+
+def test_the_kind_of_login_is_the_one_that_the_cli_uses(
+    flyte: Flyte, configured: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLYTE_AUTH_TYPE", "Pkce")
+    sdk: Any = ModuleType("flyte.cli._common")
+    sdk.sanitize_auth_type = {"headless": "DeviceFlow"}.__getitem__
+    monkeypatch.setitem(sys.modules, sdk.__name__, sdk)
+    assert flyte("--auth-type", "headless", "pending").exit_code == 0
+    assert os.environ["FLYTE_AUTH_TYPE"] == "DeviceFlow"
 
 
 def test_without_a_deployment_only_the_store_is_listed(flyte: Flyte, local: Any) -> None:

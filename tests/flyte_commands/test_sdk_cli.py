@@ -53,7 +53,8 @@ def test_the_cli_of_the_sdk_has_the_commands(
     )
     assert (answered.returncode, answered.stderr) == (0, "")
     assert answered.stdout.startswith("there of run r9 was answered with -7")
-    answered = run(flyte, "--endpoint", "localhost:1", "answer", "r1", "here", "yes", env=command)
+    unreachable = (flyte, "--endpoint", "localhost:1", "--auth-type", "device-flow")
+    answered = run(*unreachable, "answer", "r1", "here", "yes", env=command)
     assert (answered.returncode, answered.stderr) == (0, "")
     assert here.wait() is True
 
