@@ -9,13 +9,30 @@ import pytest
 from tests.contract.flyte import CONNECT, RELEASES, FlyteHarness
 from tests.contract.harness import BackendClient, Harness
 from tests.contract.local import LocalHarness
+from tests.contract.merged import AllOnFlyteHarness, AllOnLocalHarness
+
+ALL_ON_LOCAL = "all-local"
+ALL_ON_FLYTE = "all-2.0.43"
+
+BACKENDS = ("local", *RELEASES, pytest.param(CONNECT, marks=pytest.mark.versions), ALL_ON_LOCAL)
+"""Every backend; for Flyte, every release that behaves differently, and both transports."""
+
+MERGED = ("test_inbox", "test_runs", "test_waits")
+"""The modules that also run with a deployment behind both backends: these take seconds."""
 
 
-@pytest.fixture(params=["local", *RELEASES, pytest.param(CONNECT, marks=pytest.mark.versions)])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "harness" in metafunc.fixturenames:
+        merged = metafunc.module.__name__.rpartition(".")[2] in MERGED
+        backends = [*BACKENDS, ALL_ON_FLYTE] if merged else BACKENDS
+        metafunc.parametrize("harness", backends, indirect=True)
+
+
+@pytest.fixture
 def harness(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Harness]:
-    """Every backend; for Flyte, every release that behaves differently, and both transports."""
+    """Every backend in turn."""
     with open_harness(request.param, tmp_path, monkeypatch) as harness:
         yield harness
 
@@ -24,12 +41,17 @@ def harness(
 def open_harness(
     backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Harness]:
-    """Open a harness of the embedded store ("local") or of a release of Flyte."""
+    """Open a harness of the embedded store ("local"), of a release of Flyte, or of both."""
     if backend == "local":
         yield LocalHarness(tmp_path, monkeypatch)
-        return
-    with FlyteHarness(backend) as flyte:
-        yield flyte
+    elif backend == ALL_ON_LOCAL:
+        yield AllOnLocalHarness(tmp_path, monkeypatch)
+    elif backend == ALL_ON_FLYTE:
+        with AllOnFlyteHarness("2.0.43", tmp_path) as merged:
+            yield merged
+    else:
+        with FlyteHarness(backend) as flyte:
+            yield flyte
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from flyte_sidecar.errors import (
 from flyte_sidecar.events.coalescing import Changed, CoalescingQueue, Disconnected, Synced
 from flyte_sidecar.events.model import ANY_SCOPE, Event, Scope
 from flyte_sidecar.events.watch_feed import WatchSelector
-from tests.backends.merged.conftest import DOWN, FAST, HERE, THERE, MergedHarness
+from tests.backends.merged.conftest import DOWN, FAST, HERE, PATIENT, THERE, MergedHarness
 from tests.contract.harness import BackendClient, Picture, Watching
 
 LOGIN = Unauthenticated("log in")
@@ -274,3 +274,14 @@ async def test_a_backend_that_a_watch_no_longer_needs_does_not_stay_disconnected
     await seen(watch, "synced")
     await ask(client, HERE, "q")
     assert sorted(await seen(watch, "found flyte"))[:2] == ["created q", "found flyte"]
+
+
+@pytest.mark.parametrize("timing", [PATIENT])
+async def test_a_watch_is_synced_when_it_no_longer_needs_a_backend_that_does_not_respond(
+    client: BackendClient, both: MergedHarness
+) -> None:
+    both.flyte.switch(None, hangs=True)
+    watch = watching(client, "r")
+    await both.watched(2)
+    await ask(client, HERE, "q")
+    await seen(watch, "created q", "synced")

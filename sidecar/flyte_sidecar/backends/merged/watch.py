@@ -56,6 +56,7 @@ class MergedWatch:
             self._parts.remove(other)
             self._tasks.pop(other).cancel()
             other.reconnected()
+        self.sync()
 
     def sync(self) -> None:
         """Report that all current events were put, once that is so."""
