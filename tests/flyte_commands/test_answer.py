@@ -115,8 +115,21 @@ def test_an_unavailable_deployment_is_reported_if_there_is_no_local_event(
     assert flyte("answer", "r1", "here", "yes").exit_code == 0
     done = flyte("answer", "r9", "there", "yes")
     assert (done.exit_code, done.stdout) == (1, "")
-    assert "There is no event there of run r9." in error(done)
-    assert f"the deployment {configured.endpoint} is unavailable" in error(done)
+    assert "The event there of run r9 cannot be read: " in error(done)
+    assert configured.endpoint in error(done)
+
+
+def test_an_invalid_config_is_reported_if_there_is_no_local_event(
+    flyte: Flyte, local: Any, tmp_path: Path
+) -> None:
+    local.create("here", "r1")
+    config = tmp_path / "broken.yaml"
+    config.write_text("admin: {endpoint: [x]}\n")
+    done = flyte("--config", str(config), "answer", "r1", "here", "yes")
+    assert (done.exit_code, done.stderr) == (0, "")
+    done = flyte("--config", str(config), "answer", "r9", "there", "yes")
+    assert done.exit_code == 1
+    assert f"There is no event there of run r9. The deployment is not used: {config}" in error(done)
 
 
 @pytest.fixture

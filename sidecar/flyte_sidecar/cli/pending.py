@@ -11,7 +11,7 @@ from flyte_sidecar.cli import logs, standard_streams, terminal
 from flyte_sidecar.cli.event_table import EventTable
 from flyte_sidecar.cli.terminal_prompt import TerminalPrompt
 from flyte_sidecar.errors import SidecarError
-from flyte_sidecar.events.model import MAX_PAGE_LIMIT, BackendName, Event, EventPage, PendingQuery
+from flyte_sidecar.events.model import MAX_PAGE_LIMIT, BackendName, EventPage, PendingQuery
 from flyte_sidecar.events.plain_text import sanitize
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.protocol.results import encode
@@ -30,11 +30,12 @@ def pending(options: Options, as_json: bool) -> int:
     """
     logs.set_up(options.log_level, options.log_file)
     standard_streams.require_stdout()
-    asyncio.run(_print(options, as_json))
+    asyncio.run(print_pending(options, as_json))
     return 0
 
 
-async def _print(options: Options, as_json: bool) -> None:
+async def print_pending(options: Options, as_json: bool) -> None:
+    """Print the pending events; raises as `pending`."""
     backend = make_backend(options, TerminalPrompt)
     table = EventTable()
     unavailable: dict[BackendName, SidecarError] = {}
@@ -42,13 +43,13 @@ async def _print(options: Options, as_json: bool) -> None:
         async for page in pages(EventService(backend)):
             unavailable |= {each.backend: each.error for each in page.unavailable}
             if as_json:
-                print_json(page.events)
+                _write(terminal.sanitize_json(encode(event)) + b"\n" for event in page.events)
             else:
                 table.add(page.events)
     finally:
         await backend.close()
     if not as_json:
-        print_table(table)
+        _write(map(terminal.line, table.lines()))
     for name, error in unavailable.items():
         message = f"the events of {name} are missing: {error.kind}: {error.message}"
         print(f"flyte-sidecar: {sanitize(message)}", file=sys.stderr)
@@ -64,16 +65,6 @@ async def pages(service: EventService) -> AsyncIterator[EventPage]:
         cursor = page.next_cursor
         if cursor is None:
             return
-
-
-def print_json(events: Iterable[Event]) -> None:
-    """Print one event per line."""
-    _write(terminal.sanitize_json(encode(event)) + b"\n" for event in events)
-
-
-def print_table(table: EventTable) -> None:
-    """Print the table."""
-    _write(map(terminal.line, table.lines()))
 
 
 def _write(lines: Iterable[bytes]) -> None:

@@ -17,13 +17,12 @@ from flyte_sidecar.errors import (
     SidecarError,
 )
 from flyte_sidecar.events.model import DEFAULT_PROMPT_TYPE, Event, ExpectedType, Payload, Target
-from flyte_sidecar.events.outcome_text import MAX_TEXT_LENGTH, outcome, title
+from flyte_sidecar.events.outcome_text import outcome, title
 from flyte_sidecar.events.payload_text import FORMS, parse_payload
 from flyte_sidecar.events.plain_text import one_line
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.events.write_order import Write
-from flyte_sidecar.flyte_commands.backends import Selected, opened, unavailable
-from flyte_sidecar.server.settings import Options
+from flyte_sidecar.flyte_commands.backends import Selected, failure, opened, with_problem
 
 
 class Named(Struct, frozen=True):
@@ -62,12 +61,12 @@ def answer_event(selected: Selected, named: Named, value: str | None) -> str:
 
 
 async def _answer(selected: Selected, named: Named, value: str | None) -> str:
-    options, event = await _find(selected, named)
-    expected = event.expected_type
-    if expected is None:
-        where = f": {event.url}" if event.url else ""
-        raise click.ClickException(f"the deployment does not report the type of {named}{where}")
-    async with opened(options) as service:
+    async with opened(selected.options) as service:
+        event = await _find(service, named, selected)
+        expected = event.expected_type
+        if expected is None:
+            where = f": {event.url}" if event.url else ""
+            raise click.ClickException(f"the deployment does not report the type of {named}{where}")
         if value is None:
             payload = await _ask(service, event, expected)
         else:
@@ -75,20 +74,16 @@ async def _answer(selected: Selected, named: Named, value: str | None) -> str:
         return await _signal(service, event, payload)
 
 
-async def _find(selected: Selected, named: Named) -> tuple[Options, Event]:
-    """Return the event, and the options of the first backend that has it."""
-    problems = list(selected.problems)
-    for options in selected.options:
-        async with opened(options) as service:
-            try:
-                found = await resolve(service.choices(named.target(service)))
-            except SidecarError as error:
-                problems.append(unavailable(service, error))
-                continue
-        found = [event for event in found if event.name == named.name]
-        if found:
-            return options, _only(named, found)
-    raise click.ClickException("\n".join([f"There is no event {named}.", *problems]))
+async def _find(service: EventService, named: Named, selected: Selected) -> Event:
+    """Return the event of a local run, or else of the deployment."""
+    try:
+        choices = await resolve(service.choices(named.target(service)))
+    except SidecarError as error:
+        raise failure(f"The event {named} cannot be read", error, selected.problem) from None
+    found = [event for event in choices if event.name == named.name]
+    if not found:
+        raise click.ClickException(with_problem(f"There is no event {named}.", selected.problem))
+    return _only(named, found)
 
 
 def _only(named: Named, found: Sequence[Event]) -> Event:
@@ -186,4 +181,4 @@ def _unchanged(event: Event) -> click.ClickException:
 def _failed(error: SidecarError, write: Write | None = None) -> click.ClickException:
     known = write.describe()["outcome"] if write and error.reports_outcome else "none"
     effect = "Nothing was changed" if known == "none" else "It is unknown whether this took effect"
-    return click.ClickException(f"{effect}: {one_line(error.message, MAX_TEXT_LENGTH)}")
+    return failure(effect, error)

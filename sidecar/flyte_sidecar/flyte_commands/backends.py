@@ -23,18 +23,18 @@ LOCAL_SCOPE = ("local", "local")
 
 
 class Selected(Struct, frozen=True):
-    """The backends of a command: the embedded store before the deployment.
+    """The backends of a command.
 
     Attributes
     ----------
     options
-        The options of each.
-    problems
-        Why a deployment that is configured cannot be used, as sentences.
+        Their options.
+    problem
+        Why a deployment that is configured cannot be used, as a sentence.
     """
 
-    options: tuple[Options, ...]
-    problems: tuple[str, ...] = ()
+    options: Options
+    problem: str | None = None
 
 
 def select(context: click.Context, project: str | None, domain: str | None) -> Selected:
@@ -51,15 +51,18 @@ def select(context: click.Context, project: str | None, domain: str | None) -> S
     """
     scope = (project, domain)
     try:
-        store = Options(store=store_path(None))
+        local = Options(store=store_path(None))
     except (OSError, RuntimeError, ValueError) as error:
         raise click.UsageError(sanitize(str(error))) from None
     if scope == LOCAL_SCOPE:
-        return Selected((store,))
+        return Selected(local)
     cli = context.find_root().params
-    deployment = Options(
-        backend="flyte",
-        store="",
+    if auth_type := cli.get("auth_type"):
+        sdk = import_module("flyte.cli._common")
+        os.environ["FLYTE_AUTH_TYPE"] = sdk.sanitize_auth_type(auth_type)
+    options = Options(
+        backend="all" if scope == (None, None) else "flyte",
+        store=local.store,
         config=cli.get("config_file"),
         endpoint=cli.get("endpoint"),
         insecure=cli.get("insecure"),
@@ -67,19 +70,15 @@ def select(context: click.Context, project: str | None, domain: str | None) -> S
         project=project,
         domain=domain,
     )
-    if auth_type := cli.get("auth_type"):
-        sdk = import_module("flyte.cli._common")
-        os.environ["FLYTE_AUTH_TYPE"] = sdk.sanitize_auth_type(auth_type)
-    selected = (store, deployment) if scope == (None, None) else (deployment,)
     try:
-        flyte_config(deployment)
+        flyte_config(options)
     except ValueError as error:
-        if store not in selected:
+        if options.backend == "flyte":
             raise click.UsageError(sanitize(str(error))) from None
         if isinstance(error, NoEndpoint):
-            return Selected((store,))
-        return Selected((store,), (sanitize(f"the deployment is not used: {error}"),))
-    return Selected(selected)
+            return Selected(local)
+        return Selected(local, sanitize(f"The deployment is not used: {error}"))
+    return Selected(options)
 
 
 @asynccontextmanager
@@ -92,8 +91,12 @@ async def opened(options: Options) -> AsyncIterator[EventService]:
         await backend.close()
 
 
-def unavailable(service: EventService, error: SidecarError) -> str:
-    """Return that a backend is unavailable, as a sentence."""
-    endpoint = service.backend.endpoint
-    name = "the embedded store" if endpoint is None else f"the deployment {endpoint}"
-    return one_line(f"{name} is unavailable: {error.message}", MAX_TEXT_LENGTH)
+def failure(what: str, error: SidecarError, problem: str | None = None) -> click.ClickException:
+    """Return the error of a command, with its reason and the problem of another backend."""
+    message = f"{what}: {one_line(error.message, MAX_TEXT_LENGTH)}"
+    return click.ClickException(with_problem(message, problem))
+
+
+def with_problem(message: str, problem: str | None) -> str:
+    """Return a message, and the problem of a backend on a second line."""
+    return message if problem is None else f"{message}\n{problem}"

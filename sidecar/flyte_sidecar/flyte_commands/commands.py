@@ -18,7 +18,7 @@ def _scope_options(function: F) -> F:
             f"--{name}",
             metavar="NAME",
             help=f"{name.capitalize()} of the run, such as {example}; `local` for local runs."
-            f" Default: local runs, then the configured {name}.",
+            f" Default: local runs and the configured {name}.",
         )(function)
     return function
 
@@ -37,13 +37,13 @@ def pending(context: click.Context, as_json: bool, project: str | None, domain: 
     """
     List the events that wait for an answer.
 
-    An event is a condition that a run waits for. First come the events of local runs, then those
-    of the configured deployment. `flyte answer` answers them.
+    An event is a condition that a run waits for: a local run, or one of the configured deployment.
+    `flyte answer` answers it.
     """
     from flyte_sidecar.flyte_commands.backends import select
     from flyte_sidecar.flyte_commands.listing import list_pending
 
-    context.exit(list_pending(select(context, project, domain), as_json))
+    list_pending(select(context, project, domain), as_json)
 
 
 @click.command()
