@@ -154,7 +154,7 @@ class PromptQueue:
         if time.monotonic() - before > STOPPED_AFTER:
             self._show_again(shown)
         elif has_input and (line := self._terminal.read_line()) is not None:
-            self._on_line(shown.prompt, line)
+            self._on_line(line)
 
     def _update_screen(self) -> None:
         self._terminal.flush()
@@ -186,32 +186,31 @@ class PromptQueue:
                 self._shown, self._at_line_start = None, False
                 self._terminal.discard_input()
 
-    def _on_line(self, prompt: Prompt, line: str) -> None:
+    def _on_line(self, line: str) -> None:
         with self._lock:
             shown = self._shown
-            if shown is None or shown.prompt is not prompt:
-                return  # it was typed for a prompt that is gone
+            if shown is None:
+                return  # the prompt was taken back
             if not line.endswith("\n"):  # Ctrl-D ended it
                 self._terminal.write("\n")
             try:
                 # The SDK strips answers too.
-                value = parse_payload(line.strip(), prompt.question.expected_type)
+                value = parse_payload(line.strip(), shown.prompt.question.expected_type)
             except PayloadTypeMismatch:
                 self._ask_again(shown, line)
                 return
             self._other_output.poll()
             self._at_line_start = shown.intact
             self._shown = None
-            self._waiting.pop(prompt, None)
+            self._waiting.pop(shown.prompt, None)
             self._stop_if_idle()
-            prompt.result.set_result(value)
+            shown.prompt.result.set_result(value)
 
     def _ask_again(self, shown: _Shown, line: str) -> None:
         size = self._terminal.size()
         again = render_again(shown.prompt.question, size, styled=self._terminal.can_clear)
         shown.rows += echoed_rows(shown.last_columns, line.rstrip("\n"), shown.columns)
         shown.rows += again.rows
-        shown.last_columns = again.last_columns
         shown.intact &= shown.columns == size.columns
         self._terminal.write(again.text)
 

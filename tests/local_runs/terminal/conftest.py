@@ -63,10 +63,6 @@ class PromptingProgram(Terminal):
         """Wait until the screen has exactly these lines; the last is the one with the cursor."""
         self.wait(lambda _: self._rows_up_to_cursor() == list(lines))
 
-    def row(self, text: str) -> int:
-        """Return the number of the row that contains a text."""
-        return next(n for n, line in enumerate(self.lines) if text in line)
-
     def _rows_up_to_cursor(self) -> list[str]:
         rows = self._lines()
         below = self._screen.cursor.y + 1

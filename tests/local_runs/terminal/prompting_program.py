@@ -20,6 +20,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from flyte_sidecar.local_runs import prompt_queue, terminal, windows_terminal
+from flyte_sidecar.local_runs.direct_output import DirectOutput
+from flyte_sidecar.local_runs.posix_terminal import PosixTerminal
 from flyte_sidecar.local_runs.terminal import (
     Question,
     TerminalClosed,
@@ -137,6 +139,25 @@ class Program:
 
     def close_stdin(self) -> None:
         sys.stdin.close()
+
+    def wait_for_background(self) -> None:
+        while has_terminal():
+            time.sleep(0.01)
+
+    def read(self) -> str | None:
+        """Read a line from the terminal although there may be none."""
+
+        def read() -> str | None:
+            terminal = PosixTerminal()
+            terminal.prepare_thread()
+            return terminal.read_line()
+
+        with ThreadPoolExecutor() as pool:
+            return pool.submit(read).result()
+
+    def disable_direct_output(self) -> None:
+        """Do as on systems that do not report output that bypasses Python's streams."""
+        DirectOutput.seen = lambda self: False  # type: ignore[method-assign]
 
     def set_stopped_after(self, seconds: float) -> None:
         prompt_queue.STOPPED_AFTER = seconds

@@ -24,6 +24,8 @@ APPROVE = "Approve? [y/n]:"
 )
 def test_output_below_a_prompt_is_not_cleared(start: Start, function: str) -> None:
     program = start()
+    if function != "print_from_child":
+        program.call("disable_direct_output")
     program.ask("c")
     program.shows("", "Condition: c", APPROVE)
     program.call(function, "from a task")

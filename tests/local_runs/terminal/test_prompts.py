@@ -112,6 +112,19 @@ def test_rows_are_cleared_as_the_terminal_wraps_them(start: Start, columns: int)
     program.shows("before", "", "done", "")
 
 
+def test_answers_of_another_type_are_cleared_too(start: Start) -> None:
+    program = start(columns=20)
+    program.call("print", "before")
+    program.ask("c", "int", "How many?")
+    for typed in ("x" * 9, "x" * 10, "x" * 50):
+        program.wait_for("How many?:")
+        program.type(f"{typed}\n")
+        program.wait(lambda screen, typed=typed: screen.replace("\n", "").count(typed))
+    program.wait(lambda screen: screen.count("Please enter") == 3 and screen.count("How") == 4)
+    program.call("close", "c", "done")
+    program.shows("before", "", "done", "")
+
+
 def test_a_prompt_is_limited_to_the_screen(start: Start) -> None:
     program = start(columns=30, rows=12)
     program.call("print", "before")

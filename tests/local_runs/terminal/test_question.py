@@ -32,7 +32,7 @@ def test_a_question_fits_on_the_screen(
         pyte.Stream(screen).feed("\r\n" + rendered.text.replace("\n", "\r\n"))
         assert not screen.history.top
         assert (screen.cursor.y, screen.cursor.x) == (rendered.rows, rendered.last_columns)
-        assert screen.display[rendered.rows].rstrip().endswith(":")
+        assert "".join(screen.display).rstrip().endswith(":")
 
 
 @given(
