@@ -133,6 +133,13 @@ def test_a_ci_job_answers_from_another_process(env: dict[str, str], tmp_path: Pa
     assert 'o0="rejected"' in done.stdout
 
 
+def test_a_ci_job_ends_with_a_run_that_fails(env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "workflow.py").write_text("raise ValueError\n")
+    done = run("bash", "-c", example("CI", "bash"), env=env, cwd=tmp_path)
+    assert done.returncode != 0
+    assert "There is no event deploy of run nightly." in done.stderr
+
+
 def test_the_variable_leaves_the_sdk_as_it_is(env: dict[str, str], tmp_path: Path) -> None:
     [line] = commands("Turning it off")
     done = run("bash", "-c", line, env=env, cwd=tmp_path, stdin=subprocess.DEVNULL)

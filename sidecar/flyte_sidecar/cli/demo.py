@@ -157,13 +157,16 @@ async def _show_local_run(folder: Path, store: str, sdk: tuple[int, int]) -> boo
             env={**os.environ, STORE_VARIABLE: store, LOCAL_RUNS_VARIABLE: "on"},
         )
         try:
-            output = asyncio.ensure_future(_print_output(run))
+            waits = asyncio.Event()
+            output = asyncio.ensure_future(_print_output(run, waits))
             created = asyncio.ensure_future(notifications.change("created"))
             await asyncio.wait((created, output), return_when=asyncio.FIRST_COMPLETED)
             if not created.done():
                 created.cancel()
                 return False
             event = created.result()
+            async with asyncio.timeout(NOTIFICATION_TIMEOUT):
+                await waits.wait()
 
             _explain("A person answers in the editor. The run continues with the value.")
             target = {"runName": event["runName"], "actionName": event["actionName"]}
@@ -179,12 +182,15 @@ async def _show_local_run(folder: Path, store: str, sdk: tuple[int, int]) -> boo
         return run.returncode == 0
 
 
-async def _print_output(run: asyncio.subprocess.Process) -> None:
-    """Print the output of a process until its end."""
+async def _print_output(run: asyncio.subprocess.Process, waits: asyncio.Event) -> None:
+    """Print the output of a process until its end; set the event once it has said that it waits."""
     assert run.stdout is not None
     async for line in run.stdout:
         text = sanitize(line.decode(errors="replace").rstrip("\n"))
         print(f"run    {terminal.painter()(text, terminal.YELLOW)}", flush=True)
+        if text.startswith("flyte-sidecar: "):
+            waits.set()
+    waits.set()
     await run.wait()
 
 
