@@ -9,6 +9,7 @@ import pytest
 
 from flyte_sidecar.errors import AlreadyCompleted
 from flyte_sidecar.events.payloads import same
+from tests.cli.verbs import edit_events
 from tests.conftest import ROOT
 from tests.fake_runservice.server import Server
 from tests.flyte_commands.conftest import SCOPE, Flyte
@@ -130,6 +131,38 @@ def test_an_invalid_config_is_reported_if_there_is_no_local_event(
     done = flyte("--config", str(config), "answer", "r9", "there", "yes")
     assert done.exit_code == 1
     assert f"There is no event there of run r9. The deployment is not used: {config}" in error(done)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("r1", "n", "yes", "--action", "a", "--parent", "p"),
+        ("caf\udce9", "n", "yes"),
+        ("r1", "caf\udce9", "yes"),
+        ("r1", "n", "yes", "--action", "caf\udce9"),
+        ("r1", "n", "yes", "--parent", "caf\udce9"),
+        ("r1", "n", "yes", "--project", "caf\udce9"),
+        ("r1",),
+        ("r1", "n", "yes", "no"),
+    ],
+)
+def test_arguments_that_name_no_event_are_usage_errors(
+    flyte: Flyte, arguments: tuple[str, ...], store: Path
+) -> None:
+    done = flyte("answer", *arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert not store.exists()
+
+
+def test_an_event_of_unknown_type_is_not_answered(flyte: Flyte, local: Any, store: Path) -> None:
+    event = local.create("n", "r1")
+    edit_events(store, expectedType=None, url="https://console/r1")
+    done = flyte("answer", "r1", "n", "yes")
+    assert done.exit_code == 1
+    assert "does not report the type of n of run r1: https://console/r1" in error(done)
+    event.signal(True)
+    edit_events(store, expectedType=None)
+    assert "Nothing was changed: n of run r1 was approved" in error(flyte("answer", "r1", "n"))
 
 
 @pytest.fixture

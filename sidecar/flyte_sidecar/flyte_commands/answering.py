@@ -23,6 +23,7 @@ from flyte_sidecar.events.plain_text import one_line
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.events.write_order import Write
 from flyte_sidecar.flyte_commands.backends import Selected, failure, opened, with_problem
+from flyte_sidecar.server.settings import is_utf8
 
 
 class Named(Struct, frozen=True):
@@ -32,6 +33,14 @@ class Named(Struct, frozen=True):
     name: str
     parent: str | None
     action_name: str | None
+
+    def check(self) -> None:
+        """Raise `click.UsageError` if no event can have these names."""
+        if self.action_name is not None and self.parent is not None:
+            raise click.UsageError("--action and --parent cannot be combined")
+        for text in (self.run, self.name, self.parent or "", self.action_name or ""):
+            if not is_utf8(text):
+                raise click.UsageError(f"{text!r} is not UTF-8")
 
     def target(self, service: EventService) -> Target:
         """Return the event as the event core names it."""
@@ -57,6 +66,7 @@ def answer_event(selected: Selected, named: Named, value: str | None) -> str:
     click.ClickException
         If the event is not answered, with the reason as a sentence.
     """
+    named.check()
     return asyncio.run(_answer(selected, named, value))
 
 
@@ -65,6 +75,8 @@ async def _answer(selected: Selected, named: Named, value: str | None) -> str:
         event = await _find(service, named, selected)
         expected = event.expected_type
         if expected is None:
+            if not event.pending:
+                raise _unchanged(event)
             where = f": {event.url}" if event.url else ""
             raise click.ClickException(f"the deployment does not report the type of {named}{where}")
         if value is None:
@@ -137,8 +149,8 @@ async def _ask(service: EventService, event: Event, expected: ExpectedType) -> P
     )
     asking = asyncio.ensure_future(TerminalPrompt(question).answer())
     waiting = asyncio.ensure_future(resolve(service.wait(_target(event))))
-    await asyncio.wait((asking, waiting), return_when=asyncio.FIRST_COMPLETED)
     try:
+        await asyncio.wait((asking, waiting), return_when=asyncio.FIRST_COMPLETED)
         if asking.done():
             return asking.result()
         raise _unchanged(waiting.result())

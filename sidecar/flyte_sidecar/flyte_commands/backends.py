@@ -16,7 +16,13 @@ from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.outcome_text import MAX_TEXT_LENGTH
 from flyte_sidecar.events.plain_text import one_line, sanitize
 from flyte_sidecar.events.service import EventService
-from flyte_sidecar.server.settings import Options, flyte_config, make_backend, store_path
+from flyte_sidecar.server.settings import (
+    BackendKind,
+    Options,
+    flyte_config,
+    make_backend,
+    store_path,
+)
 
 LOCAL_SCOPE = ("local", "local")
 """The project and domain of local runs."""
@@ -60,20 +66,21 @@ def select(context: click.Context, project: str | None, domain: str | None) -> S
     if auth_type := cli.get("auth_type"):
         sdk = import_module("flyte.cli._common")
         os.environ["FLYTE_AUTH_TYPE"] = sdk.sanitize_auth_type(auth_type)
-    options = Options(
-        backend="all" if scope == (None, None) else "flyte",
-        store=local.store,
-        config=cli.get("config_file"),
-        endpoint=cli.get("endpoint"),
-        insecure=cli.get("insecure"),
-        org=cli.get("org"),
-        project=project,
-        domain=domain,
-    )
+    backend: BackendKind = "all" if scope == (None, None) else "flyte"
     try:
+        options = Options(
+            backend=backend,
+            store=local.store,
+            config=cli.get("config_file"),
+            endpoint=cli.get("endpoint"),
+            insecure=cli.get("insecure"),
+            org=cli.get("org"),
+            project=project,
+            domain=domain,
+        )
         flyte_config(options)
     except ValueError as error:
-        if options.backend == "flyte":
+        if backend == "flyte":
             raise click.UsageError(sanitize(str(error))) from None
         if isinstance(error, NoEndpoint):
             return Selected(local)
