@@ -58,6 +58,17 @@ async def test_a_process_renews_while_it_owns_a_pending_event(opened: Stores, st
     await renewed(store, renewed_at(store))
 
 
+async def test_each_new_event_renews(
+    opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease_renewal, "RENEWAL_INTERVAL", 1e6)
+    backend = opened(store)
+    await own(backend)
+    at = renewed_at(store)
+    await own(backend)
+    assert renewed_at(store) > at
+
+
 async def test_a_closed_store_is_not_renewed_until_the_process_opens_it_again(
     opened: Stores, store: Path
 ) -> None:

@@ -107,6 +107,12 @@ def test_any_name_of_a_program_leaves_its_start_readable(tmp_path: Path, name: s
         process.stdin.close()
 
 
+def test_a_process_in_an_unknown_namespace_is_undecided() -> None:
+    this, unknown = processes.this_process(), replace(HERE, pid_namespace=None)
+    assert processes.is_running(replace(this, pid_namespace=None), unknown) is None
+    assert processes.is_running(this, unknown) is None
+
+
 def test_this_process_runs_and_a_fork_is_another_process() -> None:
     this = processes.this_process()
     assert this == processes.this_process()
