@@ -518,6 +518,20 @@ class TestInit:
             flyte_sidecar.init("local")  # type: ignore[call-arg]
         assert Event.get("approve", "r1") is not None
 
+    def test_with_both_backends_the_events_of_the_store_need_no_deployment(
+        self, store: Path
+    ) -> None:
+        Event.create("approve", "r1")
+        flyte_sidecar.init(
+            backend="all", store=store, endpoint="h.example", project="p", domain="d"
+        )
+        event = Event.get("approve", "r1")
+        assert event is not None
+        event.signal(True)
+        assert event.wait() is True
+        assert Event.create("next", "r1").pb2.id.run.project == "local"
+        assert [each.name for each in Event.listall("r1")] == ["approve", "next"]
+
     def test_a_second_init_closes_the_previous_store(self, store: Path, tmp_path: Path) -> None:
         Event.create("approve", "r1")
         log = Path(f"{store}-wal")

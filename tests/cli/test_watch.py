@@ -292,10 +292,17 @@ import flyte_sidecar.server.backends
 from msgspec.structs import replace
 from flyte_sidecar.cli.main import main
 from flyte_sidecar.errors import BackendUnavailable, PermissionDenied
-from flyte_sidecar.events.model import Event
+from flyte_sidecar.events.model import Event, Scope
 
 class Backend:
-    org, project, domain = None, "p", "d"
+    def scope(self, *_):
+        return Scope(None, "p", "d")
+
+    def order_key(self, run):
+        return run
+
+    def name_of(self, scope):
+        return "flyte"
 
     async def watch(self, watch):
         async def report(method, *arguments):
@@ -358,6 +365,7 @@ def test_a_disconnect_is_reported_in_its_own_json_lines(
         *(changed, "events.synced", "events.disconnected", "events.resynced", changed, changed)
     ]
     assert [message["params"]["sequence"] for message in messages] == [1, 2, 3, 4, 5, 6]
+    assert messages[2]["params"]["backend"] == messages[3]["params"]["backend"] == "flyte"
     assert messages[2]["params"]["error"]["data"] == {
         "kind": "backend_unavailable",
         "retryable": True,

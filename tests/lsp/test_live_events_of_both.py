@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from flyte_sidecar.events.service import EventService
+from flyte_sidecar.lsp.history import History
 from tests.backends.merged.conftest import DOWN, HERE, THERE, MergedHarness, both, client, timing
 from tests.contract.harness import BackendClient
 from tests.lsp.test_live_events import Session
@@ -25,6 +26,20 @@ async def down(client: BackendClient, both: MergedHarness) -> AsyncIterator[Sess
     await session.live.wait_connected()
     yield session
     await session.live.close()
+
+
+async def test_the_history_of_a_name_reports_which_backend_it_lacks(
+    client: BackendClient, both: MergedHarness, down: Session
+) -> None:
+    history = History(EventService(both.merged), deadline=60)
+    recent = await history.recent("local")
+    assert [event.name for event in recent.events] == ["local"]
+    assert (recent.error, recent.complete) == (DOWN, False)
+    both.flyte.switch(None)
+    recent = await history.recent("flyte")
+    assert [event.name for event in recent.events] == ["flyte"]
+    assert (recent.error, recent.complete) == (None, True)
+    await history.close()
 
 
 async def test_while_one_backend_is_down_the_events_of_the_other_are_current(

@@ -149,7 +149,7 @@ class _Reading:
         try:
             async with asyncio.timeout(READ_TIMEOUT):
                 await self._read_runs()
-            self._complete = True
+            self._complete = self._error is None
         except SidecarError as error:
             self._error = error
         except TimeoutError:
@@ -158,6 +158,8 @@ class _Reading:
     async def _read_runs(self) -> None:
         query = RunsQuery(scope=self._service.scope(None, None, None), limit=MAX_RUNS)
         page = await resolve(self._service.runs(query))
+        if page.unavailable:
+            self._error = page.unavailable[0].error
         for info in page.runs:
             if self._includes(info.run_name):
                 run = Run(info.org, info.project, info.domain, info.run_name)
