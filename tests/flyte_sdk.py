@@ -55,22 +55,22 @@ def flyte_version(requirement: str) -> str:
 def sdk_and_sidecar(requirement: str, factory: pytest.TempPathFactory) -> Path:
     """Return the Python of an environment with the SDK and this project, which all tests share."""
     version = flyte_version(requirement)
-    wheel = _wheel(factory)
+    project = wheel(factory)
     with worker_lock(f"flyte-{version}", factory) as shared:
         environment = shared / f"flyte-{version}"
         if not (environment / "complete").exists():
-            packages = (f"flyte=={version}", "textual>=0.80", "keyrings.alt", str(wheel))
+            packages = (f"flyte=={version}", "textual>=0.80", "keyrings.alt", str(project))
             environment_with(environment, *packages)
             (environment / "complete").touch()
     return environment / "bin" / "python"
 
 
-def _wheel(factory: pytest.TempPathFactory) -> Path:
+def wheel(factory: pytest.TempPathFactory) -> Path:
     """Return the path of this project's wheel, which is built once for all tests."""
     with worker_lock("wheel", factory) as shared:
         folder = shared / "wheel"
         if not folder.exists():
             built = pip("wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT))
             assert built.returncode == 0, built.stderr
-        (wheel,) = folder.glob("flyte_sidecar-*.whl")
-        return wheel
+        (found,) = folder.glob("flyte_sidecar-*.whl")
+        return found

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
 from tests.conftest import run
 from tests.fake_runservice.model import Model
 from tests.fake_runservice.server import Server
-from tests.flyte_sdk import pip, sdk_and_sidecar
+from tests.flyte_sdk import pip, sdk_and_sidecar, wheel
+
+REQUIREMENTS = ["flyte==2.3.8", "flyte==2.5.0", "flyte==2.9.0", "flyte"]
 
 USE_BOTH = """
 import flyte, flyte.remote, flyte_sidecar, sys
@@ -23,7 +26,7 @@ print(event.wait())
 
 @pytest.mark.versions
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("requirement", ["flyte==2.3.8", "flyte"], ids=["2.3.8", "newest"])
+@pytest.mark.parametrize("requirement", REQUIREMENTS)
 def test_the_wheel_works_in_one_environment_with_the_sdk(
     requirement: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -34,3 +37,12 @@ def test_the_wheel_works_in_one_environment_with_the_sdk(
     with Server(model) as server:
         used = run(python, "-c", USE_BOTH, server.endpoint, env=dict(os.environ), cwd=tmp_path)
     assert (used.returncode, used.stdout) == (0, "True\n"), used.stderr
+
+
+def test_the_wheel_installs_nothing_outside_of_its_package(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with ZipFile(wheel(tmp_path_factory)) as archive:
+        tops = {name.partition("/")[0] for name in archive.namelist()}
+    assert {top.partition("-")[0] for top in tops} == {"flyte_sidecar"}
+    assert all(top == "flyte_sidecar" or top.endswith(".dist-info") for top in tops)
