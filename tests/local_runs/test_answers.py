@@ -104,7 +104,7 @@ def test_a_run_without_a_terminal_says_what_waits_and_who_answered(
     waiting, answered = stderr.splitlines()
     for part in ("'approve'", "bool", "Deploy?", f"flyte answer {event['runName']} approve"):
         assert part in waiting
-    assert "was answered by" in answered
+    assert f"approve of run {event['runName']} was rejected by " in answered
 
 
 def test_the_event_loop_of_the_run_continues_during_a_wait(start: Start, inbox: Inbox) -> None:

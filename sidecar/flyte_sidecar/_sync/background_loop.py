@@ -122,7 +122,7 @@ class _BackgroundLoop:
         async def pause() -> None:
             async with AsyncExitStack() as stack:
                 try:
-                    for resource in all_resources:
+                    for resource in [*all_resources]:
                         await stack.enter_async_context(resource.paused())
                 finally:
                     paused.set()

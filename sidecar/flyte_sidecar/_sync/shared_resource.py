@@ -88,6 +88,11 @@ class SharedResource(Generic[T]):
         async with self.paused():
             self.factory = factory
 
+    async def close(self) -> None:
+        """Close the resource for good. It must not be used any more."""
+        async with self.paused():
+            all_resources.remove(self)
+
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
         """Wait until all users have left, and keep the resource closed within the block."""

@@ -6,30 +6,30 @@ import shlex
 import sys
 from contextlib import suppress
 
-from flyte_sidecar.events.model import SUCCEEDED, Event
-from flyte_sidecar.events.plain_text import sanitize
+from msgspec.structs import replace
+
+from flyte_sidecar.events.model import Event
+from flyte_sidecar.events.outcome_text import MAX_TEXT_LENGTH, outcome
+from flyte_sidecar.events.plain_text import one_line
 
 _shown_reasons: set[str] = set()
-
-MAX_TEXT = 200
-"""Maximum number of characters of a prompt or a name in a line."""
 
 
 def waiting(event: Event) -> str:
     """Return the line for a condition that waits for an answer from elsewhere."""
-    arguments = " ".join(map(shlex.quote, (event.run_name, event.name)))
+    names = (event.run_name, event.name)
+    dashes = ["--"] if any(name.startswith("-") for name in names) else []
+    command = shlex.join(["flyte", "answer", *dashes, *names])
     return (
-        f"{_condition(event)} waits for a value of type {event.expected_type}:"
-        f" {_short(event.prompt or '')}  [flyte answer {arguments} VALUE]"
+        f"condition {one_line(event.name)!r} of run {one_line(event.run_name)} waits for a value of"
+        f" type {event.expected_type}: {one_line(event.prompt or '', MAX_TEXT_LENGTH)}"
+        f"  [{one_line(command, MAX_TEXT_LENGTH)} VALUE]"
     )
 
 
 def ended(event: Event) -> str:
-    """Return the line for a condition that was answered or ended elsewhere."""
-    if event.phase != SUCCEEDED:
-        reason = f": {event.abort_reason}" if event.abort_reason else ""
-        return f"{_condition(event)} ended: {event.phase}{_short(reason)}"
-    return f"{_condition(event)} was answered by {_short(event.signalled_by or 'another process')}"
+    """Return the line for a condition that ended elsewhere, without a text: that may be secret."""
+    return outcome(replace(event, payload=None) if isinstance(event.payload, str) else event)
 
 
 def show_unavailable(error: Exception) -> None:
@@ -37,7 +37,7 @@ def show_unavailable(error: Exception) -> None:
     reason = str(error) or type(error).__name__
     if reason not in _shown_reasons:
         _shown_reasons.add(reason)
-        show(f"conditions can be answered only here: {_short(reason)}")
+        show(f"conditions can be answered only here: {one_line(reason, MAX_TEXT_LENGTH)}")
 
 
 def show(line: str) -> None:
@@ -45,12 +45,3 @@ def show(line: str) -> None:
     with suppress(OSError, ValueError, AttributeError):
         sys.stderr.write(f"flyte-sidecar: {line}\n")
         sys.stderr.flush()
-
-
-def _condition(event: Event) -> str:
-    return f"condition {_short(event.name)!r} of run {_short(event.run_name)}"
-
-
-def _short(text: str) -> str:
-    line = " ".join(sanitize(text[: 2 * MAX_TEXT]).split())
-    return line if len(line) <= MAX_TEXT else f"{line[: MAX_TEXT - 1]}…"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from flyte_sidecar._futures import resolve
@@ -23,6 +25,7 @@ class RunStore:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self.users = 0
         self._backend = SharedResource(lambda: LocalBackend(path), LocalBackend.close)
 
     async def create(self, new: NewEvent, action_name: str) -> Event:
@@ -57,6 +60,10 @@ class RunStore:
         """
         await self._use(_check)
 
+    async def close(self) -> None:
+        """Close the store for good."""
+        await run_async(self._backend.close())
+
     async def _use(self, call: Callable[[LocalBackend], Coroutine[Any, Any, T]]) -> T:
         async def use() -> T:
             async with self._backend.use() as backend:
@@ -80,10 +87,12 @@ async def _first_state(write: Coroutine[Any, Any, Event]) -> Event:
 
 
 _stores: dict[str, RunStore] = {}
+_lock = threading.Lock()
 
 
-def run_store() -> RunStore:
-    """Return the store that the environment selects now.
+@asynccontextmanager
+async def selected_store() -> AsyncIterator[RunStore]:
+    """Use the store that the environment selects now. Others that are not used any more are closed.
 
     Raises
     ------
@@ -91,4 +100,18 @@ def run_store() -> RunStore:
         If its path is invalid or unknown.
     """
     path = store_path(None)
-    return _stores.setdefault(path, RunStore(path))
+    with _lock:
+        if path not in _stores:
+            _stores[path] = RunStore(path)
+        store = _stores[path]
+        store.users += 1
+        unused = [other for other in _stores.values() if not other.users]
+        for other in unused:
+            del _stores[other.path]
+    try:
+        for other in unused:
+            await other.close()
+        yield store
+    finally:
+        with _lock:
+            store.users -= 1

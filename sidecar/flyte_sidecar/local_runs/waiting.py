@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,7 @@ from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.model import SUCCEEDED, TIMED_OUT, Event, NewEvent, Payload
 from flyte_sidecar.local_runs import notices, open_waits, sdk
 from flyte_sidecar.local_runs.recorder import Reached, resume_wait, run_until_wait
-from flyte_sidecar.local_runs.run_store import LOCAL, RunStore, run_store
+from flyte_sidecar.local_runs.run_store import LOCAL, RunStore, selected_store
 from flyte_sidecar.local_runs.sdk import Names, Wait
 from flyte_sidecar.local_runs.sources import (
     Announcement,
@@ -46,12 +47,19 @@ async def wait_for_condition(controller: Any, condition: Any, original: Wait, na
     """
     if notebook_asks():
         return await original(controller, condition)
-    try:
-        store = run_store()
-        await store.check()
-    except (SidecarError, OSError, RuntimeError, ValueError) as error:
-        notices.show_unavailable(error)
-        return await original(controller, condition)
+    async with AsyncExitStack() as stack:
+        try:
+            store = await stack.enter_async_context(selected_store())
+            await store.check()
+        except (SidecarError, OSError, RuntimeError, ValueError) as error:
+            notices.show_unavailable(error)
+            return await original(controller, condition)
+        return await _wait_in(store, controller, condition, original, names)
+
+
+async def _wait_in(
+    store: RunStore, controller: Any, condition: Any, original: Wait, names: Names
+) -> Any:
     try:
         return await run_until_wait(controller, condition, original, names)
     except Reached as found:
