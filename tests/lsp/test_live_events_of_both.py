@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
 from flyte_sidecar.events.service import EventService
+from flyte_sidecar.lsp import live_events
 from flyte_sidecar.lsp.history import History
 from tests.backends.merged.conftest import DOWN, HERE, THERE, MergedHarness, both, client, timing
-from tests.contract.harness import BackendClient
+from tests.contract.harness import BackendClient, settle
 from tests.lsp.test_live_events import Session
 
 __all__ = ["both", "client", "timing"]  # fixtures
@@ -25,6 +27,24 @@ async def down(client: BackendClient, both: MergedHarness) -> AsyncIterator[Sess
     await session.until(lambda: session.pending() == ["local"])
     await session.live.wait_connected()
     yield session
+    await session.live.close()
+
+
+async def test_requests_wait_for_the_events_of_one_backend_while_the_other_is_down(
+    client: BackendClient, both: MergedHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_events, "CONNECT_TIMEOUT", 60.0)
+    await client.ask(HERE.run("r"), "local")
+    both.flyte.switch(DOWN)
+    both.local.switch(None, hangs=True)
+    session = Session(EventService(both.merged))
+    connecting = asyncio.ensure_future(session.live.wait_connected())
+    await session.until(lambda: "disconnected" in session.states)
+    await settle()
+    assert not connecting.done()
+    both.local.switch(None)
+    await connecting
+    assert session.pending() == ["local"]
     await session.live.close()
 
 

@@ -49,8 +49,8 @@ class Switchable(LocalBackend):
         Whether no call returns.
     reconnects
         Whether a watch reports the error and goes on by itself, as that of a deployment does.
-    opened
-        The number of watches that were opened.
+    opened, checks, finds
+        The numbers of watches that were opened, and of calls of `healthy` and `find`.
     """
 
     def __init__(self, path: Path, kind: str = "local", scope: Scope = HERE) -> None:
@@ -60,7 +60,7 @@ class Switchable(LocalBackend):
         self.error: SidecarError | None = None
         self.hangs = False
         self.reconnects = False
-        self.opened = 0
+        self.opened = self.checks = self.finds = 0
         self._changed = asyncio.Event()
 
     def switch(self, error: SidecarError | None, *, hangs: bool = False) -> None:
@@ -68,6 +68,7 @@ class Switchable(LocalBackend):
         self._changed.set()
 
     async def find(self, target: Target) -> Event | None:  # type: ignore[override]  # only async
+        self.finds += 1
         await self._check()
         return await self._read_with_retries(StoreReader.find, target)
 
@@ -88,6 +89,7 @@ class Switchable(LocalBackend):
         return await self._read_with_retries(listings.runs, query)
 
     async def healthy(self) -> bool:
+        self.checks += 1
         return self.error is None and not self.hangs
 
     async def watch(self, watch: WatchFeed) -> None:
@@ -107,8 +109,9 @@ class Switchable(LocalBackend):
                 await asyncio.wait({watching, changed})
 
     async def _check(self) -> None:
-        if self.hangs:
-            await asyncio.get_running_loop().create_future()
+        while self.hangs:
+            self._changed.clear()
+            await self._changed.wait()
         if self.error is not None:
             raise self.error
 

@@ -43,7 +43,8 @@ def run_info(name: str) -> RunInfo:
 class Listed:
     """A backend's listing: entries with ranks in order, of which some no longer match."""
 
-    def __init__(self, ranks: Sequence[int], prefix: str) -> None:
+    def __init__(self, ranks: Sequence[int], prefix: str, longest: int) -> None:
+        self._longest = longest  # of its pages
         self.ranks = {f"{prefix}{index}": rank for index, rank in enumerate(sorted(ranks))}
         self.names = [*self.ranks]
         self.gone: set[str] = set()
@@ -59,7 +60,7 @@ class Listed:
         page: list[str] = []
         for index in range(start, len(self.names)):
             if self.names[index] not in self.gone:
-                if len(page) == limit:
+                if len(page) == min(limit, self._longest):
                     return [run_info(name) for name in page], str(index)
                 page.append(self.names[index])
         return [run_info(name) for name in page], None
@@ -76,12 +77,12 @@ STEPS = st.lists(
 )
 
 
-@given(local=RANKS, flyte=RANKS, steps=STEPS)
+@given(local=RANKS, flyte=RANKS, longest=st.integers(1, 6), steps=STEPS)
 @settings(max_examples=400)
 async def test_a_merged_listing_has_every_entry_once_and_in_order(
-    local: list[int], flyte: list[int], steps: list[tuple[Any, ...]]
+    local: list[int], flyte: list[int], longest: int, steps: list[tuple[Any, ...]]
 ) -> None:
-    sources = {"l": Listed(local, "l"), "f": Listed(flyte, "f")}
+    sources = {"l": Listed(local, "l", longest), "f": Listed(flyte, "f", 4)}
     ranks = {**sources["l"].ranks, **sources["f"].ranks}
     reads: dict[str, Read[RunInfo]] = {name: source.read for name, source in sources.items()}
     found: list[str] = []
@@ -281,8 +282,10 @@ async def test_a_backend_that_does_not_respond_delays_no_listing_for_long(
 async def test_a_cursor_of_another_listing_is_expired(
     client: BackendClient, service: EventService
 ) -> None:
-    for number in range(3):
-        await client.ask(HERE.run(f"r{number}"), "q")
+    # After the first page, each cursor is at the start of the deployment's listing.
+    for scope in (THERE, HERE):
+        await client.ask(scope.run("r"), "q")
+    await client.ask(HERE.run("another"), "q")
 
     async def page(name: str, cursor: str | None) -> Any:
         if name == "pending":
