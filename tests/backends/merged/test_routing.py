@@ -14,10 +14,13 @@ from flyte_sidecar.errors import (
     EventNotFound,
     StoreUnavailable,
 )
+from flyte_sidecar.events.await_creation import CreationWaits
 from flyte_sidecar.events.model import ANY_SCOPE, Event, NewEvent, Query, Run, Scope, Target
 from flyte_sidecar.events.service import EventService
+from flyte_sidecar.events.watch_feed import WatchFeed
 from tests.backends.merged.conftest import DOWN, HERE, THERE, MergedHarness
 from tests.contract.harness import BackendClient, settle
+from tests.lsp.events import make_event
 
 BROKEN = StoreUnavailable("not a store", reason="not_a_store")
 
@@ -201,3 +204,27 @@ async def test_a_wait_for_an_event_of_a_run_without_it_is_an_error(
     await ask(client, HERE)
     with pytest.raises(EventNotFound):
         await resolve(service.wait(Target(service.run("r"), name="other")))
+
+
+async def test_a_wait_that_begins_when_the_run_is_found_finds_it_too() -> None:
+    created = asyncio.Event()
+    event = make_event("q", run_name="r")
+
+    class Backend:
+        async def watch(self, feed: WatchFeed) -> None:
+            await created.wait()
+            feed.put(event)
+            await asyncio.get_running_loop().create_future()
+
+        def choices(self, target: Target) -> list[Event]:
+            assert target == Target(event.run, name="q")
+            return [event]
+
+    waits = CreationWaits(Backend())  # type: ignore[arg-type]  # only what it needs
+    target = Target(ANY_SCOPE.run("r"), name="q")
+    first = asyncio.ensure_future(waits.wait_for_choices(target))
+    await settle()
+    created.set()
+    second = asyncio.ensure_future(waits.wait_for_choices(target))
+    for wait in (first, second):
+        assert await asyncio.wait_for(wait, 60) == [event]
