@@ -93,6 +93,10 @@ def test_an_action_names_the_run_only_if_several_wait(
     [
         ("local:/a/b.db", "Events now come from the embedded store /a/b.db (settings)."),
         ("flyte:h:80", "Events now come from Flyte at h:80 (settings)."),
+        (
+            "all:h:80:/a/b.db",
+            "Events now come from the embedded store and Flyte: h:80:/a/b.db (settings).",
+        ),
     ],
 )
 def test_a_backend_that_the_settings_select_is_named(backend_id: str, expected: str) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from flyte_sidecar.backends.flyte import FlyteBackend, endpoint
+from flyte_sidecar.backends.local import LocalBackend
 from flyte_sidecar.backends.merged import MergedBackend
 from flyte_sidecar.cli.arguments import parse
 from flyte_sidecar.events.model import Scope
@@ -142,3 +143,25 @@ def test_the_verbs_of_logins_require_a_deployment(
     monkeypatch.setattr("sys.stderr", StringIO())
     with pytest.raises(SystemExit):
         parse([verb, "--backend", "local"])
+
+
+async def test_an_editor_can_select_the_store_beside_the_deployment_it_was_started_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLYTE_SIDECAR_STORE", str(tmp_path / "default.db"))
+    backends = Backends(
+        Options(backend="flyte", store="", endpoint="h.example", project="p"),
+        lambda: [],
+        lambda: ClientPrompt(lambda *_: None, lambda _: None),
+    )
+    backends.select({"backend": "all"})
+    merged = backends.service.backend
+    assert isinstance(merged, MergedBackend)
+    assert isinstance(merged.local, LocalBackend)
+    assert (merged.local.path, merged.project) == (str(tmp_path / "default.db"), "p")
+    command = backends.shell_command
+    assert command[:3] == ["flyte-sidecar", "--backend", "all"]
+    assert str(tmp_path / "default.db") in command
+    backends.select({"backend": "local"})
+    assert backends.options.store == str(tmp_path / "default.db")
+    await asyncio.wait_for(backends.close(), 60)

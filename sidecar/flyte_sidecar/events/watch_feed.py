@@ -37,7 +37,7 @@ class WatchSelector(Struct, frozen=True, kw_only=True):
         return (
             self.run_name in (None, event.run_name)
             and self.parent in (None, event.parent)
-            and self.scope in (ANY_SCOPE, Scope(event.org, event.project, event.domain))
+            and self.scope in (Scope(event.org, event.project, event.domain), ANY_SCOPE)
         )
 
 

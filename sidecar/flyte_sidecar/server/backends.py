@@ -111,7 +111,7 @@ class Backends:
             If an option is invalid; the current backend does not change.
         """
         chosen = replace(self._initial, **options)
-        if "store" in options:
+        if chosen.backend != "flyte" or "store" in options:
             chosen = replace(chosen, store=store_path(chosen.store))
         for name in options.keys() & {"config", "ca_cert_file"}:
             chosen = replace(chosen, **{name: expand_user(getattr(chosen, name))})

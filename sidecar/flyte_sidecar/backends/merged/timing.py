@@ -12,12 +12,13 @@ class MergeTiming(Struct, frozen=True):
     ----------
     response_timeout
         How long a listing, or the first sync of a watch, waits for a backend that does not respond.
+        Shorter than the time in which a sidecar responds after the end of its input.
     retry_delay, max_retry_delay
         Delay before a watch of a backend is retried after an error that ended it, which doubles
         with each failure, and its maximum.
     """
 
-    response_timeout: float = 5.0
+    response_timeout: float = 4.0
     retry_delay: float = 1.0
     max_retry_delay: float = 30.0
 
