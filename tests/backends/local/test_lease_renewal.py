@@ -80,6 +80,7 @@ async def test_a_closed_store_is_not_renewed_until_the_process_opens_it_again(
     assert task is not None
     await asyncio.wait({task}, timeout=TEST_TIMEOUT)
     assert task.cancelled()
+    assert backend._renewal._task is None  # a renewal would open the store again
     at = renewed_at(store)
     for reopened in (backend, opened(store)):
         target = Target(RUN, action_name=event.action_name)

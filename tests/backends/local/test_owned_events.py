@@ -26,6 +26,7 @@ from flyte_sidecar.events.model import (
 from tests.backends.local.conftest import Stores, make, signal
 from tests.backends.local.watching import Feeds
 from tests.backends.local.worker_process import RUN
+from tests.conftest import TEST_TIMEOUT
 
 OTHER_RUN = Run(None, "local", "local", "r2")
 
@@ -90,9 +91,10 @@ async def test_a_wait_ends_with_the_event_of_its_own_run(opened: Stores, store: 
     first, second = await own(backend), await own(backend, run=OTHER_RUN)
     waits = [asyncio.ensure_future(backend.resolved(event)) for event in (first, second)]
     answered = await other.signal(second, False)
-    assert await waits[1] == answered
+    assert await asyncio.wait_for(waits[1], TEST_TIMEOUT) == answered
     assert not waits[0].done()
-    assert (await other.signal(first, True)) == await waits[0]
+    answered = await other.signal(first, True)
+    assert await asyncio.wait_for(waits[0], TEST_TIMEOUT) == answered
 
 
 async def test_timing_out_ends_an_event_at_the_time_that_was_reported(
