@@ -51,14 +51,14 @@ class _Shown(Struct, eq=False):
     last_columns
         The number of columns before the text that is typed.
     intact
-        Whether nothing else was printed since.
+        Whether the terminal shows nothing below it but what was typed since.
     """
 
     prompt: Prompt
     columns: int
     rows: int
     last_columns: int
-    intact: bool = True
+    intact: bool
 
 
 class PromptQueue:
@@ -175,7 +175,9 @@ class PromptQueue:
         rendered = render(prompt.question, size, styled=self._terminal.can_clear)
         # The row of the cursor may contain other text, unless the cursor was left at its start.
         rows = rendered.rows if self._at_line_start else rendered.rows - 1
-        self._shown = _Shown(prompt, size.columns, rows, rendered.last_columns)
+        # Lines that were typed ahead are not echoed below the prompt.
+        intact = not self._terminal.has_input()
+        self._shown = _Shown(prompt, size.columns, rows, rendered.last_columns, intact)
         self._at_line_start = False
         self._terminal.write(f"\n{rendered.text}")
 
@@ -211,7 +213,7 @@ class PromptQueue:
         again = render_again(shown.prompt.question, size, styled=self._terminal.can_clear)
         shown.rows += echoed_rows(shown.last_columns, line.rstrip("\n"), shown.columns)
         shown.rows += again.rows
-        shown.intact &= shown.columns == size.columns
+        shown.intact &= shown.columns == size.columns and not self._terminal.has_input()
         self._terminal.write(again.text)
 
     def _take_back(self) -> None:
