@@ -109,16 +109,16 @@ class PromptQueue:
     def close(self) -> None:
         """End all prompts and the thread, and leave the cursor at the start of a line."""
         with self._lock:
-            self.is_closed = True
-            self._leave()
-            self._print_lines()
-            self._other_output.stop()
-            self._terminal.wake()
-            while self._waiting:
-                _fail(self._waiting.popitem()[0])
+            self._end()
+            for prompt in self._waiting:
+                _fail(prompt)
+            self._waiting.clear()
 
-    def join(self) -> None:
-        """Wait for the end of the thread after `close`."""
+    def exit(self) -> None:
+        """Do the same when the interpreter exits. No prompt fails: the event loops end too."""
+        with self._lock:
+            self._waiting.clear()
+            self._end()
         self._thread.join(EXIT_TIMEOUT)
 
     def abandon(self) -> None:
@@ -232,11 +232,14 @@ class PromptQueue:
         self._terminal.write(clear)
         self._at_line_start = True
 
-    def _leave(self) -> None:
-        """Leave the prompt on the terminal, and end its line."""
+    def _end(self) -> None:
+        self.is_closed = True
         if self._shown is not None:
             self._shown = None
             self._terminal.write("\n")
+        self._print_lines()
+        self._other_output.stop()
+        self._terminal.wake()
 
     def _print_lines(self) -> None:
         if self._lines:

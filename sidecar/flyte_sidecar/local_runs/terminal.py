@@ -107,12 +107,11 @@ def _after_fork_in_child() -> None:
         _queue.abandon()
 
 
-def _close_at_exit() -> None:
+def _exit() -> None:
     if _queue is not None:
-        _queue.close()
-        _queue.join()
+        _queue.exit()
 
 
-atexit.register(_close_at_exit)
+atexit.register(_exit)
 if sys.platform != "win32":
     os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -141,7 +141,10 @@ class Program:
         sys.stdin.close()
 
     def wait_for_background(self) -> None:
-        while has_terminal():
+        """Wait until the prompt is known to be below the output of the shell."""
+        queue = terminal._get_queue()
+        assert queue is not None
+        while has_terminal() or queue._shown is not None:
             time.sleep(0.01)
 
     def read(self) -> str | None:

@@ -75,7 +75,13 @@ def test_a_line_of_a_queued_prompt_waits_for_an_answer_that_was_typed() -> None:
     terminal.input.append("so\n")
     queue.remove(second, "second was answered")
     assert first.result.result(TEST_TIMEOUT) == "so"
-    queue.close()
-    queue.join()
+    queue.exit()
     assert terminal.written.endswith(": second was answered\n")
     assert terminal.written.count("Why?") == 1
+
+
+def test_prompts_do_not_fail_at_exit() -> None:
+    queue, prompt = PromptQueue(FakeTerminal()), Prompt("c")
+    queue.add(prompt)
+    queue.exit()
+    assert not prompt.result.done()
