@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from flyte_sidecar._futures import MaybeAwaitable
 from flyte_sidecar.backends.local import LocalBackend
 from flyte_sidecar.backends.merged import MergedBackend
+from flyte_sidecar.backends.merged.timing import MergeTiming
 from flyte_sidecar.events.backend import EventBackend
 from flyte_sidecar.events.model import (
     ANY_SCOPE,
@@ -33,6 +34,9 @@ from flyte_sidecar.events.watch_feed import WatchFeed
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import SCOPE
 from tests.contract.local import LocalHarness
+
+PATIENT = MergeTiming(response_timeout=3600.0)
+"""On a loaded machine, no backend counts as unresponsive."""
 
 
 class WithoutScope(MergedBackend):
@@ -92,7 +96,7 @@ class AllOnLocalHarness(LocalHarness):
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__(folder, monkeypatch)
         other = _Empty(folder / "other.db", "flyte")
-        self._merged = WithoutScope(super().backend(), other)
+        self._merged = WithoutScope(super().backend(), other, PATIENT)
 
     def backend(self) -> EventBackend:
         return self._merged
@@ -110,7 +114,8 @@ class AllOnFlyteHarness(FlyteHarness):
 
     def __enter__(self) -> AllOnFlyteHarness:
         super().__enter__()
-        self._merged = WithoutScope(_Empty(self._folder / "other.db", "local"), super().backend())
+        other = _Empty(self._folder / "other.db", "local")
+        self._merged = WithoutScope(other, super().backend(), PATIENT)
         return self
 
     def backend(self) -> EventBackend:

@@ -34,7 +34,7 @@ HERE = Scope(None, "local", "local")
 THERE = Scope("o", "p", "d")
 DOWN = BackendUnavailable("unplugged")
 
-FAST = MergeTiming(response_timeout=0.05, retry_delay=0.01, max_retry_delay=0.02)
+FAST = MergeTiming(response_timeout=0.5, retry_delay=0.01, max_retry_delay=0.02)
 PATIENT = MergeTiming(response_timeout=3600.0, retry_delay=0.01, max_retry_delay=0.02)
 
 
