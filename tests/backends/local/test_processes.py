@@ -82,6 +82,16 @@ def test_psutil_decides_by_the_start_only_where_setting_the_clock_does_not_chang
     assert processes._is_running_elsewhere(child.pid, "1.0") is expected
 
 
+def test_a_process_keeps_its_identity_when_the_clock_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started = processes._started_elsewhere(os.getpid())
+    real = psutil.Process.create_time
+    monkeypatch.setattr(psutil.Process, "create_time", lambda self: real(self) + 5)
+    assert processes._started_elsewhere(os.getpid()) == started
+    assert processes._is_running_elsewhere(os.getpid(), started or "") is None
+
+
 def test_a_process_that_psutil_may_not_see_is_undecided(
     child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:

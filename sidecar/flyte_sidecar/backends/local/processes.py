@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -149,7 +150,9 @@ def _darwin_boot() -> str | None:
     return value.value.decode(errors="replace") or None
 
 
+@cache
 def _started_elsewhere(pid: int) -> str | None:
+    """Return when a process was started; cached, since psutil shifts it when the clock is set."""
     import psutil
 
     try:
@@ -171,5 +174,5 @@ def _is_running_elsewhere(pid: int, started: str) -> bool | None:
         return False
     except psutil.Error:
         return None
-    # Elsewhere than on Windows, the time that psutil returns changes when the clock is set.
+    # Elsewhere than on Windows, psutil may report the start of the same process differently.
     return False if sys.platform == "win32" else None
