@@ -6,8 +6,9 @@ import asyncio
 import itertools
 import json as stdlib
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,7 +23,6 @@ from flyte_sidecar.server.decode_payload import OVERFLOW, decode_payload
 from tests.contract.harness import BackendClient
 
 BIG = 2**53 + 1
-TYPES = ("bool", "int", "float", "str")
 
 ACCEPTED: list[tuple[str, str, Any]] = [
     ("bool", "true", True),
@@ -82,34 +82,49 @@ REFUSED: list[tuple[str, str]] = [
 ]
 
 
-def shown(value: Any) -> str:
-    return repr(value)[:30]
+places = itertools.count()
 
 
-@pytest.mark.parametrize(("declared", "text", "value"), ACCEPTED, ids=shown)
-async def test_an_accepted_payload_comes_back_as_it_was_sent(
-    client: BackendClient, declared: str, text: str, value: Any
-) -> None:
-    await client.make("q", declared)
-    reported = await client.signal("q", decode_payload(Raw(text.encode())))
-    kept = await client.get("q")
-    assert kept == reported or value != value
-    assert type(reported.payload) is type(value)
-    assert kept is not None
-    assert same(kept.payload, value)
-    assert str(kept.payload) == str(value)  # the sign of a zero too
-    assert (kept.phase, kept.pending, kept.expected_type) == ("SUCCEEDED", False, declared)
+async def check_each(check: Callable[..., Awaitable[None]], cases: Iterable[Any]) -> None:
+    """Check cases concurrently, each with an event of its own."""
+
+    async def check_case(case: Any) -> None:
+        try:
+            await check(f"q{next(places)}", *case)
+        except BaseException as error:
+            error.add_note(f"in the case {str(case)[:200]}")
+            raise
+
+    await asyncio.gather(*map(check_case, cases))
 
 
-@pytest.mark.parametrize(("declared", "text"), REFUSED, ids=shown)
+async def test_an_accepted_payload_comes_back_as_it_was_sent(client: BackendClient) -> None:
+    async def check(name: str, declared: str, text: str, value: Any) -> None:
+        await client.make(name, declared)
+        reported = await client.signal(name, decode_payload(Raw(text.encode())))
+        kept = await client.get(name)
+        assert kept == reported or value != value
+        assert type(reported.payload) is type(value)
+        assert kept is not None
+        assert same(kept.payload, value)
+        assert str(kept.payload) == str(value)  # the sign of a zero too
+        assert (kept.phase, kept.pending, kept.expected_type) == ("SUCCEEDED", False, declared)
+
+    await check_each(check, ACCEPTED)
+
+
 async def test_a_payload_of_another_type_is_rejected_and_the_event_stays_pending(
-    client: BackendClient, declared: str, text: str
+    client: BackendClient,
 ) -> None:
-    event = await client.make("q", declared)
+    await check_each(partial(check_rejection, client), REFUSED)
+
+
+async def check_rejection(client: BackendClient, name: str, declared: str, text: str) -> None:
+    event = await client.make(name, declared)
     with pytest.raises(PayloadTypeMismatch) as refused:
-        await client.signal("q", decode_payload(Raw(text.encode())))
+        await client.signal(name, decode_payload(Raw(text.encode())))
     assert refused.value.data == {"expectedType": declared}
-    assert await client.get("q") == event
+    assert await client.get(name) == event
 
 
 @pytest.mark.parametrize("text", ["null", "{}", "[]", "[1]", '{"a": 1}', r'"\ud800"', "[[", ""])
@@ -124,46 +139,48 @@ def test_a_number_that_overflows_a_double_is_still_a_number(text: str) -> None:
     assert decode_payload(Raw(text.encode())) == OVERFLOW
 
 
-@pytest.mark.parametrize("declared", TYPES)
-@pytest.mark.parametrize("claimed", TYPES)
-async def test_payload_type_must_equal_the_declared_one(
-    client: BackendClient, claimed: str, declared: str
-) -> None:
+async def test_payload_type_must_equal_the_declared_one(client: BackendClient) -> None:
     values: dict[str, Any] = {"bool": True, "int": 3, "float": 3.5, "str": "x"}
-    value = values[declared]
-    await client.make("q", declared)
-    if claimed == declared:
-        assert (await client.signal("q", value, claimed)).payload == value
-    else:
-        with pytest.raises(PayloadTypeMismatch) as refused:
-            await client.signal("q", value, claimed)
-        assert refused.value.data["expectedType"] == declared
+
+    async def check(name: str, claimed: str, declared: str) -> None:
+        value = values[declared]
+        await client.make(name, declared)
+        if claimed == declared:
+            assert (await client.signal(name, value, claimed)).payload == value
+        else:
+            with pytest.raises(PayloadTypeMismatch) as refused:
+                await client.signal(name, value, claimed)
+            assert refused.value.data["expectedType"] == declared
+
+    await check_each(check, itertools.product(values, values))
 
 
-@pytest.mark.parametrize(
-    ("declared", "value", "wire"),
-    [
-        ("int", 2**53 - 1, str(2**53 - 1)),
-        ("int", -(2**53) + 1, str(-(2**53) + 1)),
-        ("int", 2**53, f'"{2**53}"'),
-        ("int", -(2**53), f'"{-(2**53)}"'),
-        ("float", 3, "3.0"),
-        ("float", 1e300, "1e300"),
-        ("float", -0.0, "-0.0"),
-        ("float", math.nan, '"NaN"'),
-        ("float", math.inf, '"Infinity"'),
-        ("float", -math.inf, '"-Infinity"'),
-        ("str", "a\0b", r'"a\u0000b"'),
-    ],
-)
+WRITTEN: list[tuple[str, Any, str]] = [
+    ("int", 2**53 - 1, str(2**53 - 1)),
+    ("int", -(2**53) + 1, str(-(2**53) + 1)),
+    ("int", 2**53, f'"{2**53}"'),
+    ("int", -(2**53), f'"{-(2**53)}"'),
+    ("float", 3, "3.0"),
+    ("float", 1e300, "1e300"),
+    ("float", -0.0, "-0.0"),
+    ("float", math.nan, '"NaN"'),
+    ("float", math.inf, '"Infinity"'),
+    ("float", -math.inf, '"-Infinity"'),
+    ("str", "a\0b", r'"a\u0000b"'),
+]
+
+
 async def test_results_carry_numbers_in_a_form_that_every_json_reader_keeps(
-    client: BackendClient, declared: str, value: Any, wire: str
+    client: BackendClient,
 ) -> None:
-    await client.make("q", declared)
-    reported = encode(await client.signal("q", value))
-    assert f'"payload":{wire},'.encode() in reported
-    page = encode(await client.page())
-    assert f'"payload":{wire},'.encode() in page
+    async def check(name: str, declared: str, value: Any, wire: str) -> None:
+        await client.make(name, declared)
+        reported = await client.signal(name, value)
+        (listed,) = [event for event in (await client.page()).events if event.name == name]
+        for event in (reported, listed):
+            assert f'"payload":{wire},'.encode() in encode(event)
+
+    await check_each(check, WRITTEN)
 
 
 async def test_a_string_of_3_mb_comes_back_whole(client: BackendClient) -> None:
@@ -189,9 +206,6 @@ async def test_an_unpaired_surrogate_is_rejected(client: BackendClient) -> None:
     await client.make("q", "str")
     with pytest.raises(PayloadTypeMismatch):
         await client.signal("q", "\ud800")
-
-
-places = itertools.count()
 
 
 def javascript(value: float) -> str:
@@ -264,10 +278,6 @@ OTHERS: st.SearchStrategy[tuple[str, str]] = st.one_of(
 EXAMPLES = settings(max_examples=30)
 
 
-async def check_each(check: Callable[..., Awaitable[None]], cases: list[Any]) -> None:
-    await asyncio.gather(*(check(f"q{next(places)}", *case) for case in cases))
-
-
 @given(st.lists(MATCHING, min_size=1, max_size=20))
 @EXAMPLES
 async def test_any_payload_of_its_type_survives_the_wire_both_ways(
@@ -297,33 +307,28 @@ async def test_any_payload_of_its_type_survives_the_wire_both_ways(
 async def test_any_payload_of_another_type_is_rejected(
     client: BackendClient, cases: list[tuple[str, str]]
 ) -> None:
-    async def check(name: str, declared: str, text: str) -> None:
-        event = await client.make(name, declared)
-        with pytest.raises(PayloadTypeMismatch) as refused:
-            await client.signal(name, decode_payload(Raw(text.encode())))
-        assert refused.value.data == {"expectedType": declared}
-        assert await client.get(name) == event
-
-    await check_each(check, cases)
+    await check_each(partial(check_rejection, client), cases)
 
 
-@pytest.mark.parametrize(
-    ("first", "again"),
-    [
-        ("1152921504606847000", '"1152921504606846976"'),
-        ("1152921504606846976.0", "1152921504606847000"),
-        ('"NaN"', '"NaN"'),
-        ("0.0", "-0"),  # equal doubles, as in the Flyte backend
-        ("-0", '"0"'),
-        ("1e-400", "0"),
-    ],
-)
+EQUAL_DOUBLES = [
+    ("1152921504606847000", '"1152921504606846976"'),
+    ("1152921504606846976.0", "1152921504606847000"),
+    ('"NaN"', '"NaN"'),
+    ("0.0", "-0"),  # equal doubles, as in the Flyte backend
+    ("-0", '"0"'),
+    ("1e-400", "0"),
+]
+
+
 async def test_a_float_that_becomes_an_equal_double_is_the_same_answer(
-    client: BackendClient, first: str, again: str
+    client: BackendClient,
 ) -> None:
-    await client.make("q", "float")
-    reported = await client.signal("q", decode_payload(Raw(first.encode())))
-    same_again = await client.signal("q", decode_payload(Raw(again.encode())))
-    assert repr(same_again) == repr(reported)
-    with pytest.raises(AlreadySignalled):
-        await client.signal("q", decode_payload(Raw(b"1152921504606847232")))
+    async def check(name: str, first: str, again: str) -> None:
+        await client.make(name, "float")
+        reported = await client.signal(name, decode_payload(Raw(first.encode())))
+        same_again = await client.signal(name, decode_payload(Raw(again.encode())))
+        assert repr(same_again) == repr(reported)
+        with pytest.raises(AlreadySignalled):
+            await client.signal(name, decode_payload(Raw(b"1152921504606847232")))
+
+    await check_each(check, EQUAL_DOUBLES)
