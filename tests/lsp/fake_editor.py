@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct, field
 
 from flyte_sidecar.events.intern_pool import EventKey, event_key
-from flyte_sidecar.events.model import Event
+from flyte_sidecar.events.model import Event, Scope
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.lsp.client import MessageKind, ProgressToken
 from flyte_sidecar.lsp.settings import Settings
@@ -105,6 +105,8 @@ class FakeSession:
 
     Attributes
     ----------
+    owner_id
+        The id of the backend that has all events, if that is one of several.
     waiting
         The pending events that are known to the session.
     refreshes
@@ -112,6 +114,7 @@ class FakeSession:
     """
 
     backend_id = "b1"
+    owner_id: str | None = None
     shell_command: Sequence[str] = ("flyte-sidecar",)
 
     def __init__(self, service: EventService) -> None:
@@ -120,6 +123,9 @@ class FakeSession:
         self.service = service
         self.waiting: list[Event] = []
         self.refreshes = 0
+
+    def backend_id_of(self, scope: Scope) -> str:
+        return self.owner_id or self.backend_id
 
     def pending(self, name: str | None = None) -> Sequence[Event]:
         return [event for event in self.waiting if name in (None, event.name)]

@@ -81,6 +81,19 @@ async def test_the_answer_to_a_question_is_recorded(
     assert (await window.current(event)).payload is answer
 
 
+async def test_an_editor_of_both_backends_does_not_ask_again_what_one_of_a_single_backend_asked(
+    new_window: Callable[[], Window],
+) -> None:
+    one, both = new_window(), new_window()
+    both.session.backend_id, both.session.owner_id = "of both", one.session.backend_id
+    event = await one.start_waiting()
+    await one.client.question()
+    both.session.waiting.append(event)
+    both.asking.on_waiting(event)
+    await both.all_claimed()
+    assert both.open_questions == 0
+
+
 async def test_how_to_answer_another_type_is_explained(window: Window) -> None:
     event = await window.start_waiting(expected_type="int")
     question = await window.client.question()

@@ -16,7 +16,7 @@ from flyte_sidecar.backends.flyte import FlyteBackend, endpoint
 from flyte_sidecar.backends.local import LocalBackend
 from flyte_sidecar.backends.merged import MergedBackend
 from flyte_sidecar.cli.arguments import parse
-from flyte_sidecar.events.model import Scope
+from flyte_sidecar.events.model import ANY_SCOPE, Scope
 from flyte_sidecar.lsp.settings import Settings
 from flyte_sidecar.server import settings
 from flyte_sidecar.server.backends import Backends
@@ -60,6 +60,10 @@ async def test_both_backends_have_the_options_of_their_own(tmp_path: Path) -> No
     assert merged.local.scope(None, None, None) == Scope(None, "local", "local")
     assert merged.flyte.scope(None, None, None) == Scope("o", "p", "d")
     assert backends.backend_id == f"all:h.example:443:{store}"
+    ids = [backends.backend_id_of(Scope(None, name, name)) for name in ("local", "p")]
+    for kind, known in zip(("local", "flyte"), ids, strict=True):
+        backends.select({"backend": kind})
+        assert backends.backend_id == backends.backend_id_of(ANY_SCOPE) == known
     await asyncio.wait_for(backends.close(), 60)
 
 

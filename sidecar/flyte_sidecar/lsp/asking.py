@@ -89,7 +89,11 @@ class Asking:
         self._ask_next()
 
     async def _ask(self, key: EventKey, backend: str) -> None:
-        if not await self._claim(key, backend):
+        event = self._to_ask(key, backend)
+        # Another editor may have selected only one of several backends.
+        if event is None or not await self._claim(
+            key, self._session.backend_id_of(event.run.scope)
+        ):
             return
         event = self._to_ask(key, backend)  # it may have been answered meanwhile
         if event is not None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, Protocol, TypeAlias
 
 from flyte_sidecar.events.intern_pool import EventKey
-from flyte_sidecar.events.model import Event
+from flyte_sidecar.events.model import Event, Scope
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.lsp.settings import Settings
 
@@ -74,6 +74,9 @@ class SessionState(Protocol):
     def backend_id(self) -> str: ...
     @property
     def shell_command(self) -> Sequence[str]: ...
+
+    def backend_id_of(self, scope: Scope) -> str:
+        """Return the `backend_id` of the backend that has the runs of a scope, of several."""
 
     def pending(self, name: str | None = None) -> Sequence[Event]:
         """Return the pending events that are shown, or those of one name, in creation order."""

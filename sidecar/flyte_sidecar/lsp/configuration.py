@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from flyte_sidecar.events.model import Scope
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.lsp.settings import Settings, parse_settings
 
@@ -39,6 +40,9 @@ class BackendSelector(Protocol):
     def shell_command(self) -> Sequence[str]: ...
     @property
     def state_folder(self) -> Path: ...
+
+    def backend_id_of(self, scope: Scope) -> str:
+        """Return the `backend_id` of the backend that has the runs of a scope, of several."""
 
     def select(self, options: Mapping[str, object]) -> None:
         """Use the backend for the options.

@@ -8,7 +8,7 @@ from functools import partial
 from cachetools import LRUCache
 
 from flyte_sidecar.events.intern_pool import EventKey
-from flyte_sidecar.events.model import Event
+from flyte_sidecar.events.model import Event, Scope
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.lsp import texts
 from flyte_sidecar.lsp.answers import Answers
@@ -88,6 +88,9 @@ class Editor:
     @property
     def backend_id(self) -> str:
         return self._configuration.backends.backend_id
+
+    def backend_id_of(self, scope: Scope) -> str:
+        return self._configuration.backends.backend_id_of(scope)
 
     @property
     def shell_command(self) -> Sequence[str]:

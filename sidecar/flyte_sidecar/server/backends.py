@@ -24,6 +24,7 @@ from flyte_sidecar.server.settings import (
 
 if TYPE_CHECKING:
     from flyte_sidecar.backends.flyte import LoginPrompt
+    from flyte_sidecar.events.model import Scope
 
 MAX_OPEN = 4
 """Number of backends that stay open, so that a change of the settings is undone at once."""
@@ -77,11 +78,11 @@ class Backends:
     @property
     def backend_id(self) -> str:
         """Identifies the current backend among those of all processes of the user."""
-        options = self.options
-        store, endpoint = os.path.realpath(options.store), self.service.backend.endpoint
-        if options.backend == "local":
-            return f"local:{store}"
-        return f"flyte:{endpoint}" if options.backend == "flyte" else f"all:{endpoint}:{store}"
+        return self._id(self.options.backend)
+
+    def backend_id_of(self, scope: Scope) -> str:
+        """Return the `backend_id` of the backend that has the runs of a scope, of several."""
+        return self._id(self.service.backend.name_of(scope))
 
     @property
     def shell_command(self) -> list[str]:
@@ -138,6 +139,12 @@ class Backends:
         """Close all backends."""
         backends = [opened.service.backend.close() for opened in self._opened.values()]
         await asyncio.gather(*backends, *self._closing)
+
+    def _id(self, kind: str) -> str:
+        store, endpoint = os.path.realpath(self.options.store), self.service.backend.endpoint
+        if kind == "local":
+            return f"local:{store}"
+        return f"flyte:{endpoint}" if kind == "flyte" else f"all:{endpoint}:{store}"
 
     def _record_requests(self) -> None:
         """Record the pending requests that started since the last call: the current backend's."""
