@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -80,6 +81,25 @@ def test_psutil_decides_by_the_start_only_where_setting_the_clock_does_not_chang
 ) -> None:
     monkeypatch.setattr(processes.sys, "platform", platform)
     assert processes._is_running_elsewhere(child.pid, "1.0") is expected
+
+
+@pytest.mark.parametrize(("status", "boot"), [(0, "5E2D-77"), (-1, None)])
+def test_macos_identifies_a_boot_by_its_session(
+    monkeypatch: pytest.MonkeyPatch, status: int, boot: str | None
+) -> None:
+    class Library:
+        def __init__(self, name: None) -> None:
+            assert name is None
+
+        def sysctlbyname(self, name: bytes, value: Any, size: Any, *new: object) -> int:
+            assert (name, new) == (b"kern.bootsessionuuid", (None, 0))
+            assert size._obj.value == 64
+            value.value = b"5E2D-77"
+            return status
+
+    monkeypatch.setattr(processes.sys, "platform", "darwin")
+    monkeypatch.setattr(ctypes, "CDLL", Library)
+    assert processes.this_domain() == processes.Domain(boot, "", "")
 
 
 def test_a_process_keeps_its_identity_when_the_clock_is_set(
