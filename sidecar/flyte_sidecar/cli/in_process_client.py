@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Raw, Struct, json
 
-from flyte_sidecar.cli.terminal_prompt import TerminalPrompt
+from flyte_sidecar.cli.terminal_login_prompt import TerminalLoginPrompt
 from flyte_sidecar.events.plain_text import sanitize
 from flyte_sidecar.protocol.results import Error
 from flyte_sidecar.rpc.header_framing import HeaderDecoder
@@ -104,7 +104,7 @@ def fail(error: Error) -> int:
 @asynccontextmanager
 async def in_process_client(options: Options) -> AsyncIterator[InProcessClient]:
     """Start a sidecar, and end it with the block."""
-    sidecar = Sidecar(options, TerminalPrompt)
+    sidecar = Sidecar(options, TerminalLoginPrompt)
     client = InProcessClient(sidecar)
     try:
         yield client

@@ -8,7 +8,7 @@ import sys
 from flyte_sidecar.backends.flyte import FlyteBackend
 from flyte_sidecar.cli import logs
 from flyte_sidecar.cli.logins import is_personal
-from flyte_sidecar.cli.terminal_prompt import TerminalPrompt
+from flyte_sidecar.cli.terminal_login_prompt import TerminalLoginPrompt
 from flyte_sidecar.errors import Unauthenticated
 from flyte_sidecar.events.plain_text import sanitize
 from flyte_sidecar.server.settings import Options, make_flyte_backend
@@ -23,7 +23,7 @@ def login(options: Options) -> int:
         If the login fails, or the deployment cannot be reached.
     """
     logs.set_up(options.log_level, options.log_file)
-    backend = make_flyte_backend(options, TerminalPrompt)
+    backend = make_flyte_backend(options, TerminalLoginPrompt)
     return asyncio.run(_log_in(backend))
 
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable
 from flyte_sidecar._futures import resolve
 from flyte_sidecar.cli import logs, standard_streams, terminal
 from flyte_sidecar.cli.event_table import EventTable
-from flyte_sidecar.cli.terminal_prompt import TerminalPrompt
+from flyte_sidecar.cli.terminal_login_prompt import TerminalLoginPrompt
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.model import MAX_PAGE_LIMIT, BackendName, EventPage, PendingQuery
 from flyte_sidecar.events.plain_text import sanitize
@@ -36,7 +36,7 @@ def pending(options: Options, as_json: bool) -> int:
 
 async def print_pending(options: Options, as_json: bool) -> None:
     """Print the pending events; raises as `pending`."""
-    backend = make_backend(options, TerminalPrompt)
+    backend = make_backend(options, TerminalLoginPrompt)
     table = EventTable()
     unavailable: dict[BackendName, SidecarError] = {}
     try:

@@ -11,7 +11,7 @@ import rich_click as click
 from msgspec import Struct
 
 from flyte_sidecar.backends.flyte import NoEndpoint
-from flyte_sidecar.cli.terminal_prompt import TerminalPrompt
+from flyte_sidecar.cli.terminal_login_prompt import TerminalLoginPrompt
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.outcome_text import MAX_TEXT_LENGTH
 from flyte_sidecar.events.plain_text import one_line, sanitize
@@ -91,7 +91,7 @@ def select(context: click.Context, project: str | None, domain: str | None) -> S
 @asynccontextmanager
 async def opened(options: Options) -> AsyncIterator[EventService]:
     """Open a backend for the time of the block."""
-    backend = make_backend(options, TerminalPrompt)
+    backend = make_backend(options, TerminalLoginPrompt)
     try:
         yield EventService(backend)
     finally:

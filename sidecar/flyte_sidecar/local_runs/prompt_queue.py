@@ -110,9 +110,9 @@ class PromptQueue:
         """End all prompts and the thread, and leave the cursor at the start of a line."""
         with self._lock:
             self._end()
-            for prompt in self._waiting:
+            prompts, self._waiting = self._waiting, {}
+            for prompt in prompts:
                 _fail(prompt)
-            self._waiting.clear()
 
     def exit(self) -> None:
         """Do the same when the interpreter exits. No prompt fails: the event loops end too."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from flyte_sidecar.backends.flyte import LoginRequest
 
 
-class TerminalPrompt:
+class TerminalLoginPrompt:
     """A `LoginPrompt` of a verb: prints to stderr, whatever is logged and where."""
 
     def required(self, login: LoginRequest) -> None:
