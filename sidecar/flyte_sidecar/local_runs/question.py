@@ -70,7 +70,9 @@ def render(question: Question, size: Size, *, styled: bool) -> Rendered:
     from rich.text import Text
 
     console = _console(size, styled)
-    label = Text.assemble(("Condition:", "bold cyan"), " ", sanitize(question.name))
+    label = Text.assemble(
+        ("Condition:", "bold cyan"), " ", sanitize(question.name[:MAX_CHARACTERS])
+    )
     rows = _wrap(console, label, MAX_LABEL_ROWS)
     if question.description:
         rows += _wrap(console, Text(_plain(question.description), "dim"), _budget(size))
