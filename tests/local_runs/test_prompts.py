@@ -39,7 +39,7 @@ def test_the_first_answer_wins_at_the_terminal_or_elsewhere(
     terminal.type("half an answer")
     terminal.wait_for("Approve?: half an answer")
     inbox.answer(inbox.wait_for("first")["first"], "from elsewhere")
-    terminal.wait_for("was answered by")
+    terminal.wait_for("first of run")
     terminal.wait(lambda screen: "half" not in screen and "second" in screen)
     second = inbox.wait_for("second")["second"]
     terminal.type("mine\r")

@@ -5,9 +5,11 @@
     recorder   stands in for the SDK's recorder of a run, up to the wait and after it
     waiting    waits for the first answer: from the store, the terminal or the SDK's TUI
     run_store  the store, on the package's background loop
+    open_waits ends the events of a task or a process that ends
+    sources    where a person at the process of a run can answer
     tui        the answer of the SDK's TUI
-    terminal   prompts at the terminal of the run, which can be withdrawn
     notices    lines on stderr
+    terminal/  prompts at the terminal of the run, which can be taken back
 
 The SDK calls `install` in every process that uses it, so nothing else is imported before that
 process runs a task locally.

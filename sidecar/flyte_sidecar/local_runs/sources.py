@@ -12,6 +12,7 @@ from flyte_sidecar.events.model import (
     Event,
     Payload,
 )
+from flyte_sidecar.events.payloads import same
 from flyte_sidecar.local_runs import notices
 from flyte_sidecar.local_runs.terminal import Question, TerminalClosed, TerminalPrompt
 
@@ -43,7 +44,7 @@ class TerminalAnswer:
 
     def __init__(self, event: Event) -> None:
         self._event = event
-        self._answered = False
+        self._answer: Payload | None = None
         self._prompt = TerminalPrompt(
             Question(
                 run_name=event.run_name,
@@ -59,14 +60,16 @@ class TerminalAnswer:
     async def answer(self) -> Payload:
         """Wait for the answer. If the terminal is closed, the answer must come from elsewhere."""
         try:
-            payload = await self._prompt.answer()
+            self._answer = await self._prompt.answer()
         except TerminalClosed:
             return await Announcement(self._event).answer()
-        self._answered = True
-        return payload
+        return self._answer
 
     def close(self, event: Event | None) -> None:
-        self._prompt.close(None if event is None or self._answered else notices.ended(event))
+        line = None
+        if event is not None and (self._answer is None or not same(self._answer, event.payload)):
+            line = notices.ended(event)
+        self._prompt.close(line)
 
 
 class Announcement:

@@ -163,28 +163,32 @@ class _Race:
 
     async def _run(self, timeout: float | None) -> Event:
         source = self._ask()
-        ended: Event | None = None
-        try:
-            ended = await self._first(source, timeout)
-        finally:
-            source.close(ended)
-        return ended
-
-    async def _first(self, source: AnswerSource, timeout: float | None) -> Event:
         resolved = asyncio.ensure_future(self._store.resolved(self._event))
         answered = asyncio.ensure_future(source.answer())
+        ended: Event | None = None
         try:
-            await asyncio.wait({resolved, answered}, timeout=timeout, return_when="FIRST_COMPLETED")
-            if resolved.done():
-                await open_waits.block_at_exit()
-                return resolved.result()
-            if answered.done():
-                return await self._signal(answered.result())
-            return await self._time_out()
+            ended = await self._first(resolved, answered, timeout)
         finally:
+            source.close(ended)
             resolved.cancel()
             answered.cancel()
             await wait_all([resolved, answered])
+        return ended
+
+    async def _first(
+        self,
+        resolved: asyncio.Future[Event],
+        answered: asyncio.Future[Payload],
+        timeout: float | None,
+    ) -> Event:
+        either: set[asyncio.Future[Any]] = {resolved, answered}
+        await asyncio.wait(either, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        if resolved.done():
+            await open_waits.block_at_exit()
+            return resolved.result()
+        if answered.done():
+            return await self._signal(answered.result())
+        return await self._time_out()
 
     async def _signal(self, payload: Payload) -> Event:
         try:

@@ -19,16 +19,18 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from flyte_sidecar.local_runs import prompt_queue, terminal, windows_terminal
-from flyte_sidecar.local_runs.direct_output import DirectOutput
-from flyte_sidecar.local_runs.posix_terminal import PosixTerminal
 from flyte_sidecar.local_runs.terminal import (
     Question,
     TerminalClosed,
     TerminalPrompt,
     has_terminal,
+    prompt_queue,
+    terminal_prompt,
+    windows_terminal,
 )
-from flyte_sidecar.local_runs.windows_terminal import WindowsTerminal
+from flyte_sidecar.local_runs.terminal.direct_output import DirectOutput
+from flyte_sidecar.local_runs.terminal.posix_terminal import PosixTerminal
+from flyte_sidecar.local_runs.terminal.windows_terminal import WindowsTerminal
 
 Answers = dict[str, "asyncio.Task[str]"]
 
@@ -142,7 +144,7 @@ class Program:
 
     def wait_for_background(self) -> None:
         """Wait until the prompt is known to be below the output of the shell."""
-        queue = terminal._get_queue()
+        queue = terminal_prompt._get_queue()
         assert queue is not None
         while has_terminal() or queue._shown is not None:
             time.sleep(0.01)
@@ -166,8 +168,8 @@ class Program:
         prompt_queue.STOPPED_AFTER = seconds
 
     def use_windows_terminal(self) -> None:
-        terminal.Terminal = WindowsTerminal  # type: ignore[misc, assignment]
-        terminal.is_available = windows_terminal.is_available  # type: ignore[assignment]
+        terminal_prompt.Terminal = WindowsTerminal  # type: ignore[misc, assignment]
+        terminal_prompt.is_available = windows_terminal.is_available  # type: ignore[assignment]
 
     def replace(self, stream: str) -> None:
         """Replace a standard stream, as notebooks and test runners do."""

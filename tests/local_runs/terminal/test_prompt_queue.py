@@ -6,9 +6,9 @@ import threading
 from concurrent.futures import Future
 
 from flyte_sidecar.events.model import Payload
-from flyte_sidecar.local_runs.prompt_queue import PromptQueue
-from flyte_sidecar.local_runs.question import Question
-from flyte_sidecar.local_runs.terminal_device import Size
+from flyte_sidecar.local_runs.terminal.prompt_queue import PromptQueue
+from flyte_sidecar.local_runs.terminal.question import Question
+from flyte_sidecar.local_runs.terminal.terminal_device import Size
 from tests.conftest import TEST_TIMEOUT
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flyte_sidecar.events.model import ExpectedType
-from flyte_sidecar.local_runs.question import Question, echoed_rows, render, render_again
-from flyte_sidecar.local_runs.terminal_device import Size
+from flyte_sidecar.local_runs.terminal.question import Question, echoed_rows, render, render_again
+from flyte_sidecar.local_runs.terminal.terminal_device import Size
 
 SIZES = st.builds(Size, columns=st.integers(10, 120), rows=st.integers(8, 60))
 HOSTILE = "\x1b[2J\x1b[31m\x07\x00\x7f\x9b1A\u202e\u2028\r\n\n\t\v [bold]:+1:高い塔👍 word"

@@ -14,9 +14,9 @@ from flyte_sidecar.errors import PayloadTypeMismatch
 from flyte_sidecar.events.model import Payload
 from flyte_sidecar.events.payload_text import parse_payload
 from flyte_sidecar.events.plain_text import sanitize
-from flyte_sidecar.local_runs.other_output import OtherOutput
-from flyte_sidecar.local_runs.question import Question, echoed_rows, render, render_again
-from flyte_sidecar.local_runs.terminal_device import TerminalDevice
+from flyte_sidecar.local_runs.terminal.other_output import OtherOutput
+from flyte_sidecar.local_runs.terminal.question import Question, echoed_rows, render, render_again
+from flyte_sidecar.local_runs.terminal.terminal_device import TerminalDevice
 
 POLL_INTERVAL = 0.5
 """Seconds between two checks whether the process is in the foreground."""

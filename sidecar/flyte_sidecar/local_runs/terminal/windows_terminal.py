@@ -7,7 +7,7 @@ import sys
 import threading
 from typing import IO
 
-from flyte_sidecar.local_runs.terminal_device import Size, is_tty
+from flyte_sidecar.local_runs.terminal.terminal_device import Size, is_tty
 
 
 def is_available() -> bool:

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable
 from typing import IO, Any
 
-from flyte_sidecar.local_runs.direct_output import DirectOutput
-from flyte_sidecar.local_runs.terminal_device import is_tty
+from flyte_sidecar.local_runs.terminal.direct_output import DirectOutput
+from flyte_sidecar.local_runs.terminal.terminal_device import is_tty
 
 
 class OtherOutput:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from flyte_sidecar.events.model import ExpectedType, PromptType
 from flyte_sidecar.events.plain_text import escape_unsafe, sanitize
-from flyte_sidecar.local_runs.terminal_device import Size
+from flyte_sidecar.local_runs.terminal.terminal_device import Size
 
 if TYPE_CHECKING:
     from rich.console import Console

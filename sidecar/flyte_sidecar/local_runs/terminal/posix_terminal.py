@@ -16,7 +16,7 @@ import threading
 from contextlib import suppress
 from typing import IO
 
-from flyte_sidecar.local_runs.terminal_device import Size, is_tty
+from flyte_sidecar.local_runs.terminal.terminal_device import Size, is_tty
 
 DUMB = {"", "dumb", "unknown"}
 """Values of TERM of terminals without control sequences."""

@@ -1,4 +1,4 @@
-"""Prompts of waiting conditions at the terminal of a local run.
+"""The prompt of a waiting condition at the terminal of a local run.
 
 A prompt can be taken back when its condition was answered elsewhere. No event loop is blocked: one
 thread of the process reads what is typed, and only while a prompt is shown.
@@ -16,17 +16,15 @@ from contextlib import suppress
 
 from flyte_sidecar._futures import try_set_result
 from flyte_sidecar.events.model import Payload
-from flyte_sidecar.local_runs.prompt_queue import PromptQueue, TerminalClosed
-from flyte_sidecar.local_runs.question import Question
+from flyte_sidecar.local_runs.terminal.prompt_queue import PromptQueue, TerminalClosed
+from flyte_sidecar.local_runs.terminal.question import Question
 
 if sys.platform == "win32":
-    from flyte_sidecar.local_runs.windows_terminal import WindowsTerminal as Terminal
-    from flyte_sidecar.local_runs.windows_terminal import is_available
+    from flyte_sidecar.local_runs.terminal.windows_terminal import WindowsTerminal as Terminal
+    from flyte_sidecar.local_runs.terminal.windows_terminal import is_available
 else:
-    from flyte_sidecar.local_runs.posix_terminal import PosixTerminal as Terminal
-    from flyte_sidecar.local_runs.posix_terminal import is_available
-
-__all__ = ["Question", "TerminalClosed", "TerminalPrompt", "has_terminal"]
+    from flyte_sidecar.local_runs.terminal.posix_terminal import PosixTerminal as Terminal
+    from flyte_sidecar.local_runs.terminal.posix_terminal import is_available
 
 
 def has_terminal() -> bool:
