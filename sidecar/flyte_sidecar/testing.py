@@ -12,7 +12,7 @@ import functools
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from flyte_sidecar import local_runs
 from flyte_sidecar._futures import try_set_result, wait_all
@@ -107,19 +107,19 @@ async def _respond(
 
 async def _answer(service: EventService, event: Event, answers: Mapping[str, Payload]) -> None:
     target = Target(event.run, action_name=event.action_name)
-    reason = f"the test has no answer to {event.name!r}"
-    try:
-        if event.name in answers:
+    with suppress(EventError):  # it has ended meanwhile
+        if event.name not in answers:
+            reason = f"the test has no answer to {event.name!r}"
+        else:
             value = answers[event.name]
             # On the wire, digits may represent an int. Here a str is always text.
             claimed: ExpectedType | None = "str" if isinstance(value, str) else None
-            await service.signal(service.write(target), value, claimed)
-            return
-    except PayloadTypeMismatch as error:
-        reason = f"the answer of the test is not valid: {error.message}"
-    except EventError:
-        return  # it has ended meanwhile
-    await service.abort(service.write(target), reason)
+            try:
+                await service.signal(service.write(target), value, claimed)
+                return
+            except PayloadTypeMismatch as error:
+                reason = f"the answer of the test is not valid: {error.message}"
+        await service.abort(service.write(target), reason)
 
 
 async def _stop(responding: asyncio.Task[None]) -> None:

@@ -24,9 +24,6 @@ from flyte_sidecar.server.settings import (
     store_path,
 )
 
-LOCAL_SCOPE = ("local", "local")
-"""The project and domain of local runs."""
-
 
 class Selected(Struct, frozen=True):
     """The backends of a command.
@@ -46,8 +43,8 @@ class Selected(Struct, frozen=True):
 def select(context: click.Context, project: str | None, domain: str | None) -> Selected:
     """Return the backends that the options of the CLI and of the command select.
 
-    With a project or a domain, this is the one that has them; otherwise both, if a deployment is
-    configured.
+    With a project or a domain, this is the one that has them: the store if they are `local`.
+    Otherwise these are both, if a deployment is configured.
 
     Raises
     ------
@@ -60,7 +57,7 @@ def select(context: click.Context, project: str | None, domain: str | None) -> S
         local = Options(store=store_path(None))
     except (OSError, RuntimeError, ValueError) as error:
         raise click.UsageError(sanitize(str(error))) from None
-    if scope == LOCAL_SCOPE:
+    if "local" in scope and {*scope} <= {"local", None}:
         return Selected(local)
     cli = context.find_root().params
     if auth_type := cli.get("auth_type"):

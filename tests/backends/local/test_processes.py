@@ -148,7 +148,7 @@ def test_this_process_runs_and_a_fork_is_another_process() -> None:
     assert this == processes.this_process()
     assert this.pid == os.getpid()
     assert processes.is_running(this, HERE) is True
-    assert processes.is_running(replace(this, pid=os.getppid()), HERE) is not True
+    assert processes.is_running(replace(this, pid=os.getppid(), started="0"), HERE) is not True
 
 
 @on_linux
