@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from typing import Any, NoReturn
 
-from flyte_sidecar.local_runs.sdk import Names, Wait
+from flyte_sidecar.local_runs.sdk import SdkNames, Wait
 
 
 class Reached(BaseException):
@@ -32,7 +32,7 @@ class Reached(BaseException):
 class _Recorder:
     """A recorder that passes everything on, except the call before the wait."""
 
-    def __init__(self, recorder: Any, names: Names) -> None:
+    def __init__(self, recorder: Any, names: SdkNames) -> None:
         self._recorder = recorder
         self._names = names
 
@@ -48,7 +48,7 @@ class _Recorder:
 class _Resumed:
     """A recorder that has recorded the start of the wait already."""
 
-    def __init__(self, recorder: Any, names: Names, reached: Reached) -> None:
+    def __init__(self, recorder: Any, names: SdkNames, reached: Reached) -> None:
         self._recorder = recorder
         self._action_id = reached.details["action_id"]
         vars(self)[names.waiting] = lambda **_: reached.pending
@@ -66,7 +66,7 @@ class _Resumed:
         self._recorder.record_failure(**details | {"action_id": self._action_id})
 
 
-async def run_until_wait(controller: Any, condition: Any, original: Wait, names: Names) -> Any:
+async def run_until_wait(controller: Any, condition: Any, original: Wait, names: SdkNames) -> Any:
     """Run the SDK's method up to its wait.
 
     Returns
@@ -85,7 +85,7 @@ async def run_until_wait(controller: Any, condition: Any, original: Wait, names:
 
 
 async def resume_wait(
-    controller: Any, condition: Any, original: Wait, names: Names, reached: Reached
+    controller: Any, condition: Any, original: Wait, names: SdkNames, reached: Reached
 ) -> Any:
     """Let the SDK's method wait after all, without recording the start again."""
     recorder = _Resumed(controller._recorder, names, reached)

@@ -16,7 +16,7 @@ Wait = Callable[[Any, Any], Coroutine[Any, Any, Any]]
 """The method of the local controller: it takes the controller and a condition."""
 
 
-class Names(NamedTuple):
+class SdkNames(NamedTuple):
     """The names in one generation of releases.
 
     Attributes
@@ -49,7 +49,7 @@ class Names(NamedTuple):
     is_action: bool
 
 
-CONDITION = Names(
+CONDITION = SdkNames(
     noun="Condition",
     wait="wait_for_condition",
     waiting="record_condition_waiting",
@@ -59,7 +59,7 @@ CONDITION = Names(
     timeout_error="ConditionTimedoutError",
     is_action=True,
 )
-EVENT = Names(
+EVENT = SdkNames(
     noun="Event",
     wait="wait_for_event",
     waiting="record_event_waiting",
@@ -131,7 +131,7 @@ def task_context() -> Any:
     return internal_ctx().data.task_context
 
 
-def event_id(details: Mapping[str, Any], names: Names) -> str:
+def event_id(details: Mapping[str, Any], names: SdkNames) -> str:
     """Return the action id of a condition's event, from what the SDK records of its wait."""
     action_id: str = details["action_id"]
     return action_id if names.is_action else f"{action_id}-event-{details[names.name]}"

@@ -9,7 +9,7 @@ from typing import Any
 
 from flyte_sidecar._futures import try_set_result
 from flyte_sidecar.events.model import Event, Payload
-from flyte_sidecar.local_runs.sdk import Names
+from flyte_sidecar.local_runs.sdk import SdkNames
 
 
 class TuiClosed(Exception):
@@ -25,7 +25,7 @@ class TuiAnswer:
         What the TUI's tracker has for the wait.
     """
 
-    def __init__(self, tracker: Any, action_id: str, pending: Any, names: Names) -> None:
+    def __init__(self, tracker: Any, action_id: str, pending: Any, names: SdkNames) -> None:
         self._tracker = tracker
         self._action_id = action_id
         self._pending = pending

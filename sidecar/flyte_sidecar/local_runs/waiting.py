@@ -20,7 +20,7 @@ from flyte_sidecar.events.model import SUCCEEDED, TIMED_OUT, Event, NewEvent, Pa
 from flyte_sidecar.local_runs import notices, open_waits, sdk
 from flyte_sidecar.local_runs.recorder import Reached, resume_wait, run_until_wait
 from flyte_sidecar.local_runs.run_store import LOCAL, RunStore, selected_store
-from flyte_sidecar.local_runs.sdk import Names, Wait
+from flyte_sidecar.local_runs.sdk import SdkNames, Wait
 from flyte_sidecar.local_runs.sources import (
     Announcement,
     AnswerSource,
@@ -34,7 +34,9 @@ MAX_EXPIRY = 10 * 365 * 86400.0
 """Seconds above which the store does not record a timeout: it has dates until the year 9999."""
 
 
-async def wait_for_condition(controller: Any, condition: Any, original: Wait, names: Names) -> Any:
+async def wait_for_condition(
+    controller: Any, condition: Any, original: Wait, names: SdkNames
+) -> Any:
     """Return the value of a condition, or raise what the SDK raises.
 
     If the store cannot be used, the SDK's own method waits. So it does in a notebook whose user it
@@ -58,7 +60,7 @@ async def wait_for_condition(controller: Any, condition: Any, original: Wait, na
 
 
 async def _wait_in(
-    store: RunStore, controller: Any, condition: Any, original: Wait, names: Names
+    store: RunStore, controller: Any, condition: Any, original: Wait, names: SdkNames
 ) -> Any:
     try:
         return await run_until_wait(controller, condition, original, names)
@@ -107,7 +109,7 @@ def _new_event(condition: Any, timeout: float | None) -> NewEvent:
     )
 
 
-def _ask(recorder: Any, reached: Reached, event: Event, names: Names) -> AnswerSource:
+def _ask(recorder: Any, reached: Reached, event: Event, names: SdkNames) -> AnswerSource:
     """Ask a person at the process of the run, and return the place where the answer arrives."""
     if reached.pending is not None:
         return TuiAnswer(recorder._tracker, reached.details["action_id"], reached.pending, names)
@@ -115,7 +117,7 @@ def _ask(recorder: Any, reached: Reached, event: Event, names: Names) -> AnswerS
 
 
 def _failure(
-    event: Event, timeout: float | None, names: Names
+    event: Event, timeout: float | None, names: SdkNames
 ) -> tuple[type[Exception] | None, str]:
     """Return the error of a resolved event and the end of its message; no error if answered."""
     if event.phase == SUCCEEDED:
