@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -50,7 +51,11 @@ def test_every_condition_of_a_run_is_answered_by_another_process(
     child = inbox.wait_for("child")["child"]
     assert child["parent"] != deploy["parent"]
     inbox.answer(child, -7)
-    *answers, expired, aborted, last = run.result()
+    status, stdout, stderr = run.end()
+    assert status == 0, stderr
+    second = max(twice, key=lambda event: event["actionName"])["actionName"]
+    assert f"flyte answer --action {second} {deploy['runName']} twice VALUE" in stderr
+    *answers, expired, aborted, last = json.loads(stdout.rpartition("RESULT")[2])
     assert answers[:4] == [True, 2**63 - 1, 3.0, "naïve\u2028 🚀"]
     assert type(answers[2]) is float
     assert answers[4:] == [event["actionName"] for event in twice]

@@ -109,8 +109,9 @@ def test_an_sdk_without_conditions_stays_unmodified(
     assert record.levelno == logging.INFO
 
 
-def test_off_installs_nothing(sdk: Sdk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FLYTE_SIDECAR_LOCAL_RUNS", "off")
+@pytest.mark.parametrize("value", ["off", "OFF", "false", "no", "0"])
+def test_off_installs_nothing(value: str, sdk: Sdk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLYTE_SIDECAR_LOCAL_RUNS", value)
     before = {**vars(sdk.controller)}
     local_runs.install()
     assert {**vars(sdk.controller)} == before

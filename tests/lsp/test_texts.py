@@ -94,8 +94,8 @@ def test_an_action_names_the_run_only_if_several_wait(
         ("local:/a/b.db", "Events now come from the embedded store /a/b.db (settings)."),
         ("flyte:h:80", "Events now come from Flyte at h:80 (settings)."),
         (
-            "all:h:80:/a/b.db",
-            "Events now come from the embedded store and Flyte: h:80:/a/b.db (settings).",
+            "all:h:80 and /a/b.db",
+            "Events now come from Flyte and the embedded store at h:80 and /a/b.db (settings).",
         ),
     ],
 )

@@ -59,7 +59,7 @@ async def test_both_backends_have_the_options_of_their_own(tmp_path: Path) -> No
     assert (merged.org, merged.project, merged.domain) == ("o", "p", "d")
     assert merged.local.scope(None, None, None) == Scope(None, "local", "local")
     assert merged.flyte.scope(None, None, None) == Scope("o", "p", "d")
-    assert backends.backend_id == f"all:h.example:443:{store}"
+    assert backends.backend_id == f"all:h.example:443 and {store}"
     ids = [backends.backend_id_of(Scope(None, name, name)) for name in ("local", "p")]
     for kind, known in zip(("local", "flyte"), ids, strict=True):
         backends.select({"backend": kind})

@@ -16,12 +16,15 @@ from types import ModuleType
 VARIABLE = "FLYTE_SIDECAR_LOCAL_RUNS"
 """Environment variable; `off` disables the feature."""
 
+OFF = ("off", "false", "no", "0")
+"""Its values that do so, in lower or upper case."""
+
 CONTROLLER_MODULE = "flyte._internal.controllers._local_controller"
 
 
 def install() -> None:
     """Replace the method now, or once its module is imported."""
-    if os.environ.get(VARIABLE, "").lower() == "off":
+    if os.environ.get(VARIABLE, "").lower() in OFF:
         return
     module = sys.modules.get(CONTROLLER_MODULE)
     if module is None:

@@ -15,11 +15,18 @@ from flyte_sidecar.events.plain_text import one_line
 _shown_reasons: set[str] = set()
 
 
-def waiting(event: Event) -> str:
-    """Return the line for a condition that waits for an answer from elsewhere."""
+def waiting(event: Event, ambiguous: bool) -> str:
+    """Return the line for a condition that waits for an answer from elsewhere.
+
+    Parameters
+    ----------
+    ambiguous
+        Whether another condition of the name waits in the run.
+    """
+    action = ["--action", event.action_name] if ambiguous else []
     names = (event.run_name, event.name)
     dashes = ["--"] if any(name.startswith("-") for name in names) else []
-    command = shlex.join(["flyte", "answer", *dashes, *names])
+    command = shlex.join(["flyte", "answer", *action, *dashes, *names])
     return (
         f"condition {one_line(event.name)!r} of run {one_line(event.run_name)} waits for a value of"
         f" type {event.expected_type}: {one_line(event.prompt or '', MAX_TEXT_LENGTH)}"

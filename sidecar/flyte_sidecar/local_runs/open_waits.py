@@ -67,6 +67,15 @@ def remove(wait: OpenWait) -> None:
     wait.ended.set()
 
 
+def has_namesake(event: Event) -> bool:
+    """Return whether another event of the run with the same name is waited for."""
+    key = (event.run_name, event.name)
+    return any(
+        (wait.event.run_name, wait.event.name) == key and wait.event is not event
+        for wait in [*_open_waits]
+    )
+
+
 async def end_waits(action: Any) -> None:
     """End the waits of an action of the SDK that has ended itself, as a deployment does."""
     ended = [

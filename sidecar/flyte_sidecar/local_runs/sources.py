@@ -13,7 +13,7 @@ from flyte_sidecar.events.model import (
     Payload,
 )
 from flyte_sidecar.events.payloads import same
-from flyte_sidecar.local_runs import notices
+from flyte_sidecar.local_runs import notices, open_waits
 from flyte_sidecar.local_runs.terminal import Question, TerminalClosed, TerminalPrompt
 
 
@@ -76,7 +76,7 @@ class Announcement:
     """A line that says what waits and how to answer it from elsewhere."""
 
     def __init__(self, event: Event) -> None:
-        notices.show(notices.waiting(event))
+        notices.show(notices.waiting(event, ambiguous=open_waits.has_namesake(event)))
 
     async def answer(self) -> Payload:
         """Wait forever: there is no way to answer here."""

@@ -40,7 +40,7 @@ _ACTIONS: dict[ActionName, tuple[str, str]] = {
 _BACKENDS = {
     "local": "the embedded store",
     "flyte": "Flyte at",
-    "all": "the embedded store and Flyte:",
+    "all": "Flyte and the embedded store at",
 }
 
 

@@ -144,7 +144,7 @@ class Backends:
         store, endpoint = os.path.realpath(self.options.store), self.service.backend.endpoint
         if kind == "local":
             return f"local:{store}"
-        return f"flyte:{endpoint}" if kind == "flyte" else f"all:{endpoint}:{store}"
+        return f"flyte:{endpoint}" if kind == "flyte" else f"all:{endpoint} and {store}"
 
     def _record_requests(self) -> None:
         """Record the pending requests that started since the last call: the current backend's."""
