@@ -344,8 +344,8 @@ def test_a_disconnect_is_reported_on_stderr(env: Environment) -> None:
     done = disconnecting(env)
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        r"flyte-sidecar: disconnected: backend_unavailable: it is\x1b[2J away",
-        "flyte-sidecar: reconnected; every change is shown",
+        r"flyte-sidecar: disconnected from the deployment: backend_unavailable: it is\x1b[2J away",
+        "flyte-sidecar: reconnected to the deployment; every change is shown",
         r"permission_denied: no\x1b[2J more",
     ]
     assert [cells_of(line)[1:] for line in done.stdout.splitlines()] == [

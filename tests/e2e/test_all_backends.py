@@ -140,7 +140,10 @@ def test_the_command_reports_which_backend_is_unavailable(
     pending = run("flyte-sidecar", *chosen, "pending", env=command)
     assert pending.returncode == 0
     assert [line.split()[:2] for line in pending.stdout.splitlines()[1:]] == [["here", "local"]]
-    assert "flyte-sidecar: the events of flyte are missing: backend_unavailable" in pending.stderr
+    assert (
+        "flyte-sidecar: the events of the deployment are missing: backend_unavailable"
+        in pending.stderr
+    )
     doctor = run("flyte-sidecar", *chosen, "doctor", env=command)
     rows = {line[:15].strip(): line[15:] for line in doctor.stdout.splitlines()}
     assert rows["backend"] == "all"

@@ -59,34 +59,71 @@ def test_the_first_answer_is_reported(flyte: Flyte, local: Any) -> None:
     local.create("deploy", "r1")
     done = flyte("answer", "r1", "deploy", "no")
     assert done.stdout.startswith("deploy of run r1 was rejected by ")
-    assert flyte("answer", "r1", "deploy", "no").stdout == done.stdout
-    for value in ("yes", "maybe"):
-        again = flyte("answer", "r1", "deploy", value)
+    earlier = done.stdout.replace(" was rejected", " was already rejected").strip()
+    for value in (["no"], ["yes"], ["maybe"], []):  # "no" may be meant for a new run of the name
+        again = flyte("answer", "r1", "deploy", *value)
         assert (again.exit_code, again.stdout) == (1, "")
-        assert "Nothing was changed: deploy of run r1 was rejected by " in error(again)
-    asked = flyte("answer", "r1", "deploy")
-    assert (asked.exit_code, "was rejected by" in error(asked)) == (1, True)
+        assert f"Nothing was changed: {earlier}" in error(again)
+
+
+def test_an_event_that_waits_precedes_one_of_a_local_run_that_has_ended(
+    flyte: Flyte, local: Any, configured: Server
+) -> None:
+    configured.model.ask("r1", "deploy", action="e1", **SCOPE)
+    configured.model.ask("r1", "share", "float", action="e2", **SCOPE)
+    local.create("deploy", "r1").signal(True)
+    done = flyte("answer", "r1", "deploy", "no")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout.startswith("deploy of run r1 was rejected at ")
+    again = flyte("answer", "r1", "deploy", "no")  # both have ended: the local one is reported
+    assert again.exit_code == 1
+    assert "deploy of run r1 was already approved" in error(again)
+    assert flyte("answer", "r1", "share", "0.5").exit_code == 0  # the local run has no such event
+    configured.stop()
+    again = flyte("answer", "r1", "deploy", "no")
+    assert again.exit_code == 1
+    assert "deploy of run r1 was already approved" in error(again)
+    assert "The deployment cannot be read: " in error(again)
+
+
+@pytest.mark.parametrize("number", ["-0.5", "-7", "-.5", "-1e-3", "-inf", "-INFINITY"])
+def test_a_negative_number_needs_no_dashes_before_it(flyte: Flyte, local: Any, number: str) -> None:
+    event = local.create("limit", "r1", expected_type=float)
+    done = flyte("answer", "r1", "limit", number, "--parent", "a0", "-plocal", "--domain=local")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert event.wait() == float(number)
+
+
+@pytest.mark.parametrize("typo", ["--actoin", "-a", "-x5", "--parnet=a0", "-5x", "-"])
+def test_an_option_that_does_not_exist_is_not_an_answer(
+    flyte: Flyte, local: Any, typo: str
+) -> None:
+    event = local.create("note", "r1", expected_type=float)
+    for arguments in ([typo], [typo, "-5"], ["-5", typo]):
+        assert flyte("answer", "r1", "note", *arguments).exit_code != 0
+    assert event.get("note", run_name="r1").phase == "PAUSED"
 
 
 def test_what_cannot_be_answered_is_one_sentence(flyte: Flyte, local: Any) -> None:
     done = flyte("answer", "r1", "\x1b[2Jdeploy", "yes")
     assert done.exit_code == 1
-    assert r"There is no event \x1b[2Jdeploy of run r1." in error(done)
+    assert r"There is no event \x1b[2Jdeploy of run r1. `flyte pending` lists" in error(done)
     local.create("deploy", "r1", expected_type=int)
-    done = flyte("answer", "r1", "deploy", "secret")
+    done = flyte("answer", "r1", "deploy", "\x1b[2J" + "x" * 1000)
     assert done.exit_code == 1
-    assert "deploy of run r1 expects an int: decimal digits, within 64 bits" in error(done)
-    assert "secret" not in done.stderr
+    assert r"'\x1b[2Jxxx" in error(done)
+    assert "x…' is not an int: deploy of run r1 expects a whole number of at most" in error(done)
+    assert len(done.stderr) < 2000
     done = flyte("answer", "r1", "deploy")
     assert done.exit_code == 2
     assert "VALUE is required without a terminal" in error(done)
-    assert "expects an int" in error(done)
+    assert "deploy of run r1 expects a whole number of at most 64 bits" in error(done)
     short = local.create("short", "r1", expires_in=0.001)
     with pytest.raises(AlreadyCompleted):
         short.wait()
     done = flyte("answer", "r1", "short", "yes")
     assert (done.exit_code, done.stdout) == (1, "")
-    assert "short of run r1 timed out" in error(done)
+    assert "short of run r1 already timed out" in error(done)
 
 
 def test_events_of_one_name_are_told_apart_by_action_or_parent(flyte: Flyte, local: Any) -> None:
@@ -102,7 +139,17 @@ def test_events_of_one_name_are_told_apart_by_action_or_parent(flyte: Flyte, loc
     assert flyte("answer", "r1", "approve", "no", "--parent", "a2").exit_code == 0
     assert second.wait() is False
     third = local.create("approve", "r1", "a3")
-    assert flyte("answer", "r1", "other", "yes", "--action", third.action_name).exit_code == 1
+    for options, where in (
+        (
+            ("other", "yes", "--action", third.action_name),
+            f"other with the action name {third.action_name}.",
+        ),
+        (("approve", "yes", "--action", "x"), "approve with the action name x."),
+        (("approve", "yes", "--parent", "a9"), "approve of the parent action a9."),
+    ):
+        done = flyte("answer", "r1", *options)
+        assert done.exit_code == 1
+        assert f"Run r1 has no event {where} `flyte pending --json` shows" in error(done)
     assert flyte("answer", "r1", "approve", "yes", "--action", third.action_name).exit_code == 0
     assert third.wait() is True
     assert first.get("approve", run_name="r1").phase == "PAUSED"
@@ -116,7 +163,7 @@ def test_an_unavailable_deployment_is_reported_if_there_is_no_local_event(
     assert flyte("answer", "r1", "here", "yes").exit_code == 0
     done = flyte("answer", "r9", "there", "yes")
     assert (done.exit_code, done.stdout) == (1, "")
-    assert "The event there of run r9 cannot be read: " in error(done)
+    assert "The event there of run r9 was not found. The deployment cannot be" in error(done)
     assert configured.endpoint in error(done)
 
 
@@ -130,13 +177,17 @@ def test_an_invalid_config_is_reported_if_there_is_no_local_event(
     assert (done.exit_code, done.stderr) == (0, "")
     done = flyte("--config", str(config), "answer", "r9", "there", "yes")
     assert done.exit_code == 1
-    assert f"There is no event there of run r9. The deployment is not used: {config}" in error(done)
+    assert "There is no event there of run r9." in error(done)
+    assert f"The deployment is not used: {config}" in error(done)
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
         ("r1", "n", "yes", "--action", "a", "--parent", "p"),
+        ("", "n", "yes"),
+        ("r1", "", "yes"),
+        ("r1", "n", "yes", "--action", ""),
         ("caf\udce9", "n", "yes"),
         ("r1", "caf\udce9", "yes"),
         ("r1", "n", "yes", "--action", "caf\udce9"),
@@ -162,7 +213,9 @@ def test_an_event_of_unknown_type_is_not_answered(flyte: Flyte, local: Any, stor
     assert "does not report the type of n of run r1: https://console/r1" in error(done)
     event.signal(True)
     edit_events(store, expectedType=None)
-    assert "Nothing was changed: n of run r1 was approved" in error(flyte("answer", "r1", "n"))
+    assert "Nothing was changed: n of run r1 was already approved" in error(
+        flyte("answer", "r1", "n")
+    )
 
 
 @pytest.fixture
@@ -201,7 +254,7 @@ def test_the_terminal_stops_asking_when_the_event_is_answered_elsewhere(
     asking.wait_for("Of 1.")
     rate.signal(0.5)
     asking.wait_for("status 1")
-    assert "Nothing was changed: rate of run r1 was answered with 0.5" in asking.text
+    assert "Nothing was changed: rate of run r1 was already answered with 0.5" in asking.text
     assert "Of 1." not in asking.text
 
 

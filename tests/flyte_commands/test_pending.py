@@ -16,10 +16,14 @@ from tests.flyte_commands.conftest import SCOPE, Flyte
 HEADERS = ["RUN", "NAME", "TYPE", "AGE", "EXPIRES", "PROMPT"]
 
 
-def names(output: str) -> list[str]:
+def table(output: str) -> list[dict[str, str]]:
     headers, *rows = map(cells_of, output.splitlines())
-    assert headers == HEADERS
-    return [row[1] for row in rows]
+    assert headers in (HEADERS, ["PROJECT", *HEADERS])
+    return [dict(zip(headers, row, strict=False)) for row in rows]
+
+
+def names(output: str) -> list[str]:
+    return [row["NAME"] for row in table(output)]
 
 
 def test_events_of_local_runs_and_of_the_deployment_are_listed(
@@ -30,7 +34,12 @@ def test_events_of_local_runs_and_of_the_deployment_are_listed(
     local.create("second", "r1", expected_type=int)
     done = flyte("pending")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert sorted(names(done.stdout)) == ["first", "remote", "second"]
+    rows = [(row["PROJECT"], row["RUN"], row["NAME"]) for row in table(done.stdout)]
+    assert sorted(rows) == [
+        ("local", "r1", "first"),
+        ("local", "r1", "second"),
+        ("p", "r9", "remote"),
+    ]
     assert "\x1b" not in done.stdout
     done = flyte("pending", "--json")
     events = [json.loads(line) for line in done.stdout.splitlines()]
@@ -107,8 +116,10 @@ def test_an_unavailable_deployment_does_not_hide_local_events(
     done = flyte("pending")
     assert (done.exit_code, names(done.stdout)) == (0, ["here"])
     [line] = done.stderr.splitlines()
-    assert line.startswith("flyte-sidecar: the events of flyte are missing: ")
+    assert line.startswith("flyte-sidecar: the events of the deployment are missing: ")
     assert configured.endpoint in line
+    local.get("here", run_name="r1").signal(True)
+    assert flyte("pending").stdout == "No pending events of the embedded store.\n"
 
 
 def test_an_unavailable_store_does_not_hide_events_of_the_deployment(
@@ -118,7 +129,7 @@ def test_an_unavailable_store_does_not_hide_events_of_the_deployment(
     store.write_text("my diary")
     done = flyte("pending")
     assert (done.exit_code, names(done.stdout)) == (0, ["remote"])
-    assert done.stderr.startswith("flyte-sidecar: the events of local are missing: ")
+    assert done.stderr.startswith("flyte-sidecar: the events of the embedded store are missing: ")
     configured.stop()
     done = flyte("pending")
     assert (done.exit_code, done.stdout) == (1, "")
@@ -134,7 +145,11 @@ def test_an_invalid_config_is_reported_and_local_events_are_listed(
     config.write_text("admin: {endpoint: [x]}\n")
     done = flyte("--config", str(config), "pending")
     assert (done.exit_code, names(done.stdout)) == (0, ["here"])
+    assert "PROJECT" not in done.stdout
     assert str(config) in done.stderr
+    local.get("here", run_name="r1").signal(True)
+    done = flyte("--config", str(config), "pending")
+    assert done.stdout == "No pending events of the embedded store.\n"
 
 
 def test_an_invalid_path_of_the_store_is_a_usage_error(

@@ -9,8 +9,10 @@ from flyte_sidecar.cli import terminal
 from flyte_sidecar.events.model import Event
 from flyte_sidecar.events.plain_text import sanitize
 
-HEADERS = ("RUN", "NAME", "TYPE", "AGE", "EXPIRES", "PROMPT")
-RUN, NAME, PROMPT = 0, 1, 5
+PROJECT, RUN, NAME, PROMPT = "PROJECT", "RUN", "NAME", "PROMPT"
+HEADERS = (PROJECT, RUN, NAME, "TYPE", "AGE", "EXPIRES", PROMPT)
+
+SHRINKABLE = (PROJECT, RUN, NAME, PROMPT)
 
 MIN_WIDTH = 5
 """The minimum width of a truncated cell, in columns; the table then fits into 40 columns."""
@@ -22,6 +24,8 @@ _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 class EventTable:
     """A table of pending events that fits the terminal at stdout.
+
+    It has a column for the project only if the events are of several projects.
 
     Until it is printed, it keeps the text of its cells, and not the events.
     """
@@ -35,8 +39,8 @@ class EventTable:
         self._rows += [_row(event, self._now, self._width) for event in events]
 
     def lines(self) -> list[str]:
-        """Return the lines of the table, or a sentence if there are no events."""
-        return _table(self._rows, self._width) if self._rows else ["No pending events."]
+        """Return the lines of the table; none if there are no events."""
+        return _table(self._rows, self._width) if self._rows else []
 
 
 def _row(event: Event, now: datetime, width: int | None) -> list[str]:
@@ -44,7 +48,14 @@ def _row(event: Event, now: datetime, width: int | None) -> list[str]:
     expires = "never"
     if event.expires_at is not None:
         expires = f"in {_duration((event.expires_at - now).total_seconds())}"
-    cells = [event.run_name, event.name, event.expected_type or "?", age, expires]
+    cells = [
+        event.project or "?",
+        event.run_name,
+        event.name,
+        event.expected_type or "?",
+        age,
+        expires,
+    ]
     row = [sanitize(cell) for cell in (*cells, event.prompt or "")]
     return row if width is None else [terminal.truncate(cell, width) for cell in row]
 
@@ -59,32 +70,43 @@ def _duration(seconds: float) -> str:
 
 def _table(rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
     paint = terminal.painter()
-    widths = [max(map(terminal.width, cells)) for cells in zip(HEADERS, *rows, strict=True)]
+    columns = dict(zip(HEADERS, zip(*rows, strict=True), strict=True))
+    if len({*columns[PROJECT]}) == 1:
+        del columns[PROJECT]
+    widths = {name: max(map(terminal.width, (name, *cells))) for name, cells in columns.items()}
     if width is not None:
-        _shrink(widths, width - len(GAP) * (len(HEADERS) - 1))
-    table = []
-    for row in (HEADERS, *rows):
-        cells = [
-            terminal.pad(terminal.truncate(cell, columns), columns)
-            for cell, columns in zip(row, widths, strict=True)
-        ]
-        cells[PROMPT] = cells[PROMPT].rstrip()
-        if row is HEADERS:
-            cells = [paint(cell, terminal.DIM) for cell in cells]
-        else:
+        _shrink(widths, width)
+    shown = [columns[name] for name in widths]
+    table: list[str] = []
+    for row in ([*widths], *zip(*shown, strict=True)):
+        cells = {
+            name: terminal.pad(terminal.truncate(cell, widths[name]), widths[name])
+            for name, cell in zip(widths, row, strict=True)
+        }
+        if table:
             cells[NAME] = paint(cells[NAME], terminal.BOLD)
-        table.append(GAP.join(cells).rstrip())
+            table.append(GAP.join(cells.values()).rstrip())
+        else:
+            table.append(paint(GAP.join(cells.values()).rstrip(), terminal.DIM))
     return table
 
 
-def _shrink(widths: list[int], total: int) -> None:
-    """Shrink the prompt, then the wider of run and name, until the widths fit into the total.
+def _shrink(widths: dict[str, int], total: int) -> None:
+    """Shrink the prompt, then the widest of project, run and name, until a line fits.
 
-    An event is answered by its name, which therefore matters more than the end of its prompt.
+    An event is answered by its name, which therefore matters more than the end of its prompt. The
+    prompt is omitted if the line would not fit otherwise.
     """
-    for shrinkable in ((PROMPT,), (RUN, NAME)):
-        while sum(widths) > total:
-            widest = max(shrinkable, key=lambda column: widths[column])
-            if widths[widest] <= MIN_WIDTH:
+    smallest = {name: min(widths[name], MIN_WIDTH) for name in SHRINKABLE if name in widths}
+    if _line_width(widths | smallest) > total:
+        del widths[PROMPT]
+    for shrinkable in ((PROMPT,), (PROJECT, RUN, NAME)):
+        while _line_width(widths) > total:
+            widest = max(shrinkable, key=lambda name: widths.get(name, 0))
+            if widths.get(widest, 0) <= MIN_WIDTH:
                 break
             widths[widest] -= 1
+
+
+def _line_width(widths: dict[str, int]) -> int:
+    return sum(widths.values()) + len(GAP) * (len(widths) - 1)

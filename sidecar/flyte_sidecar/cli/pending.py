@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 
 from flyte_sidecar._futures import resolve
 from flyte_sidecar.cli import logs, standard_streams, terminal
 from flyte_sidecar.cli.event_table import EventTable
 from flyte_sidecar.cli.terminal_login_prompt import TerminalLoginPrompt
 from flyte_sidecar.errors import SidecarError
-from flyte_sidecar.events.model import MAX_PAGE_LIMIT, BackendName, EventPage, PendingQuery
+from flyte_sidecar.events.model import (
+    BACKEND_TITLES,
+    MAX_PAGE_LIMIT,
+    BackendName,
+    EventPage,
+    PendingQuery,
+)
 from flyte_sidecar.events.plain_text import sanitize
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.protocol.results import encode
@@ -34,8 +40,16 @@ def pending(options: Options, as_json: bool) -> int:
     return 0
 
 
-async def print_pending(options: Options, as_json: bool) -> None:
-    """Print the pending events; raises as `pending`."""
+async def print_pending(
+    options: Options, as_json: bool, missing: Iterable[BackendName] = ()
+) -> None:
+    """Print the pending events; raises as `pending`.
+
+    Parameters
+    ----------
+    missing
+        The backends whose events are known to be missing.
+    """
     backend = make_backend(options, TerminalLoginPrompt)
     table = EventTable()
     unavailable: dict[BackendName, SidecarError] = {}
@@ -49,9 +63,10 @@ async def print_pending(options: Options, as_json: bool) -> None:
     finally:
         await backend.close()
     if not as_json:
-        _write(map(terminal.line, table.lines()))
+        _write(map(terminal.line, table.lines() or [_nothing({*missing, *unavailable})]))
     for name, error in unavailable.items():
-        message = f"the events of {name} are missing: {error.kind}: {error.message}"
+        title = BACKEND_TITLES[name]
+        message = f"the events of {title} are missing: {error.kind}: {error.message}"
         print(f"flyte-sidecar: {sanitize(message)}", file=sys.stderr)
 
 
@@ -65,6 +80,12 @@ async def pages(service: EventService) -> AsyncIterator[EventPage]:
         cursor = page.next_cursor
         if cursor is None:
             return
+
+
+def _nothing(missing: Collection[BackendName]) -> str:
+    """Return that nothing is pending, with the backends for which that is known."""
+    read = [title for name, title in BACKEND_TITLES.items() if name not in missing]
+    return f"No pending events of {' and '.join(read)}." if missing else "No pending events."
 
 
 def _write(lines: Iterable[bytes]) -> None:

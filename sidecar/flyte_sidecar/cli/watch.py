@@ -11,7 +11,7 @@ from msgspec import Raw, Struct, field, json
 
 from flyte_sidecar.cli import standard_streams, terminal
 from flyte_sidecar.cli.in_process_client import InProcessClient, Response, fail, in_process_client
-from flyte_sidecar.events.model import SUCCEEDED, Event
+from flyte_sidecar.events.model import BACKEND_TITLES, SUCCEEDED, Event
 from flyte_sidecar.events.plain_text import sanitize
 from flyte_sidecar.protocol import methods, results
 from flyte_sidecar.rpc.write_fd import write_fd
@@ -96,10 +96,12 @@ async def _print(table: _Table, stdout: _StdoutWriter, notification: _Notificati
         changed = json.decode(params, type=results.EventChanged)
         await stdout.write(terminal.line(table.row(changed.change, changed.event)))
     elif method == methods.DISCONNECTED.name:
-        error = json.decode(params, type=results.WatchDisconnected).error
-        _print_status(f"disconnected: {error.data.kind}: {sanitize(error.message)}")
+        lost = json.decode(params, type=results.WatchDisconnected)
+        reason = f"{lost.error.data.kind}: {sanitize(lost.error.message)}"
+        _print_status(f"disconnected from {BACKEND_TITLES[lost.backend]}: {reason}")
     elif method == methods.RESYNCED.name:
-        _print_status("reconnected; every change is shown")
+        backend = json.decode(params, type=results.WatchResynced).backend
+        _print_status(f"reconnected to {BACKEND_TITLES[backend]}; every change is shown")
     elif terminal.columns() is not None:
         _print_status("these are the current events; changes follow as they happen (Ctrl-C to end)")
 

@@ -40,6 +40,12 @@ BackendName = Annotated[
         examples=["local", "flyte"],
     ),
 ]
+BACKEND_TITLES: dict[BackendName, str] = {
+    "local": "the embedded store",
+    "flyte": "the deployment",
+}
+"""How messages name the backends."""
+
 Instant = Annotated[datetime, Meta(tz=True)]
 Payload = bool | int | float | str
 """The value of an answer."""

@@ -19,17 +19,18 @@ def title(event: Event) -> str:
     return f"{one_line(event.name)} of run {one_line(event.run_name)}"
 
 
-def outcome(event: Event) -> str:
-    """Return how an event has ended."""
+def outcome(event: Event, *, earlier: bool = False) -> str:
+    """Return how an event has ended; `earlier` if something else was expected."""
+    already = "already " if earlier else ""
     by = f" by {one_line(event.signalled_by)}" if event.signalled_by else ""
     if event.phase == SUCCEEDED:
-        return f"{title(event)} was {answered(event.payload)}{by}{_at(event.ended_at)}."
+        return f"{title(event)} was {already}{answered(event.payload)}{by}{_at(event.ended_at)}."
     if event.phase == ABORTED:
         reason = one_line(event.abort_reason or "", MAX_TEXT_LENGTH)
-        return f"{title(event)} was aborted{_at(event.ended_at)}{reason and ': '}{reason}."
+        return f"{title(event)} was {already}aborted{_at(event.ended_at)}{reason and ': '}{reason}."
     if event.phase == TIMED_OUT:
-        return f"{title(event)} timed out{_at(event.ended_at)}."
-    return f"{title(event)} has ended{_at(event.ended_at)}: {one_line(event.phase)}."
+        return f"{title(event)} {already}timed out{_at(event.ended_at)}."
+    return f"{title(event)} has {already}ended{_at(event.ended_at)}: {one_line(event.phase)}."
 
 
 def answered(payload: Payload | None) -> str:

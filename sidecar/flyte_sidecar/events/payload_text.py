@@ -7,14 +7,15 @@ import math
 from flyte_sidecar.errors import PayloadTypeMismatch
 from flyte_sidecar.events import payloads
 from flyte_sidecar.events.model import ExpectedType, Payload
+from flyte_sidecar.events.plain_text import one_line
 
 _BOOLS = {"true": True, "yes": True, "y": True, "false": False, "no": False, "n": False}
 
 FORMS: dict[ExpectedType, str] = {
-    "bool": "a bool: yes or no, or true or false",
-    "int": "an int: decimal digits, within 64 bits",
-    "float": "a float: a number within a double, or nan, inf or -inf",
-    "str": "a str: any Unicode text",
+    "bool": "yes or no (or true or false)",
+    "int": "a whole number of at most 64 bits",
+    "float": "a number such as 0.5 (or nan, inf, -inf)",
+    "str": "any Unicode text",
 }
 """What a person may type for each type."""
 
@@ -32,6 +33,12 @@ def parse_payload(text: str, expected: ExpectedType) -> Payload:
     except (KeyError, ValueError, PayloadTypeMismatch):
         message = f"the event expects {FORMS[expected]}"
         raise PayloadTypeMismatch(message, expectedType=expected) from None
+
+
+def mismatch(text: str, expected: ExpectedType) -> str:
+    """Return that a text does not have the type, with the text in quotes."""
+    article = "an" if expected == "int" else "a"
+    return f"'{one_line(text)}' is not {article} {expected}"
 
 
 def _value(text: str, expected: ExpectedType) -> Payload:

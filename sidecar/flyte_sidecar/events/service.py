@@ -131,6 +131,10 @@ class EventService:
             event = await self.backend.resolved(event)
         return EVENT_POOL.intern(event_key(event), event)
 
+    def is_over(self, event: Event) -> bool:
+        """Return whether an event certainly rejects a first answer."""
+        return not event.pending and (event.phase != TIMED_OUT or self.backend.knows_expiry)
+
     def write(self, target: Target) -> Write:
         """Register a write in the order of writes; pass it to the method that performs it."""
         return self._order.enter(target)
@@ -149,7 +153,7 @@ class EventService:
             await write.turn()
             event = await self._choose(write.target)
             write.action_name = event.action_name
-            if not event.pending and (event.phase != TIMED_OUT or self.backend.knows_expiry):
+            if self.is_over(event):
                 return signalled_again(event, payload, payload_type)
             try:
                 value = payloads.fit(payload, event.expected_type, payload_type)

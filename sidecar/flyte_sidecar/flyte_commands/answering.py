@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
 import rich_click as click
 from msgspec import Struct
@@ -16,13 +17,20 @@ from flyte_sidecar.errors import (
     PayloadTypeMismatch,
     SidecarError,
 )
-from flyte_sidecar.events.model import DEFAULT_PROMPT_TYPE, Event, ExpectedType, Payload, Target
+from flyte_sidecar.events.model import (
+    BACKEND_TITLES,
+    DEFAULT_PROMPT_TYPE,
+    Event,
+    ExpectedType,
+    Payload,
+    Target,
+)
 from flyte_sidecar.events.outcome_text import outcome, title
-from flyte_sidecar.events.payload_text import FORMS, parse_payload
+from flyte_sidecar.events.payload_text import FORMS, mismatch, parse_payload
 from flyte_sidecar.events.plain_text import one_line
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.events.write_order import Write
-from flyte_sidecar.flyte_commands.backends import Selected, failure, opened, with_problem
+from flyte_sidecar.flyte_commands.backends import Selected, failure, message_of, opened
 from flyte_sidecar.server.settings import is_utf8
 
 
@@ -38,6 +46,10 @@ class Named(Struct, frozen=True):
         """Raise `click.UsageError` if no event can have these names."""
         if self.action_name is not None and self.parent is not None:
             raise click.UsageError("--action and --parent cannot be combined")
+        arguments = {"RUN": self.run, "NAME": self.name, "--action": self.action_name}
+        for argument, text in arguments.items():
+            if text == "":
+                raise click.UsageError(f"{argument} must not be empty")
         for text in (self.run, self.name, self.parent or "", self.action_name or ""):
             if not is_utf8(text):
                 raise click.UsageError(f"{text!r} is not UTF-8")
@@ -48,6 +60,19 @@ class Named(Struct, frozen=True):
         if self.action_name is not None:
             return Target(run, action_name=self.action_name)
         return Target(run, name=self.name, parent=self.parent)
+
+    def not_found(self) -> str:
+        """Return that there is no such event, and how to find the events that wait."""
+        if self.action_name is not None:
+            detail = f"with the action name {one_line(self.action_name)}"
+        elif self.parent is not None:
+            detail = f"of the parent action {one_line(self.parent)}"
+        else:
+            return f"There is no event {self}. `flyte pending` lists the events that wait."
+        return (
+            f"Run {one_line(self.run)} has no event {one_line(self.name)} {detail}."
+            " `flyte pending --json` shows the actionName and the parent of each event that waits."
+        )
 
     def __str__(self) -> str:
         return f"{one_line(self.name)} of run {one_line(self.run)}"
@@ -71,12 +96,10 @@ def answer_event(selected: Selected, named: Named, value: str | None) -> str:
 
 
 async def _answer(selected: Selected, named: Named, value: str | None) -> str:
-    async with opened(selected.options) as service:
-        event = await _find(service, named, selected)
+    async with AsyncExitStack() as stack:
+        service, event = await _find(stack, named, selected)
         expected = event.expected_type
         if expected is None:
-            if not event.pending:
-                raise _unchanged(event)
             where = f": {event.url}" if event.url else ""
             raise click.ClickException(f"the deployment does not report the type of {named}{where}")
         if value is None:
@@ -86,16 +109,36 @@ async def _answer(selected: Selected, named: Named, value: str | None) -> str:
         return await _signal(service, event, payload)
 
 
-async def _find(service: EventService, named: Named, selected: Selected) -> Event:
-    """Return the event of a local run, or else of the deployment."""
-    try:
-        choices = await resolve(service.choices(named.target(service)))
-    except SidecarError as error:
-        raise failure(f"The event {named} cannot be read", error, selected.problem) from None
-    found = [event for event in choices if event.name == named.name]
-    if not found:
-        raise click.ClickException(with_problem(f"There is no event {named}.", selected.problem))
-    return _only(named, found)
+async def _find(
+    stack: AsyncExitStack, named: Named, selected: Selected
+) -> tuple[EventService, Event]:
+    """Return the event that waits, of a local run or else of the deployment.
+
+    The service of its backend is open until the stack is closed.
+
+    Raises
+    ------
+    click.ClickException
+        If no event waits: with the outcome of the one that has ended, if there is one.
+    """
+    ended: Event | None = None
+    problems = [*selected.problems]
+    unread = None
+    for options in selected.each():
+        service = await stack.enter_async_context(opened(options))
+        try:
+            choices = await resolve(service.choices(named.target(service)))
+        except SidecarError as error:
+            unread = f"{BACKEND_TITLES[options.backend].capitalize()} cannot be read"
+            problems.append(f"{unread}: {message_of(error)}")
+            continue
+        found = [event for event in choices if event.name == named.name]
+        if found and not service.is_over(found[0]):
+            return service, _only(named, found)
+        ended = ended or next(iter(found), None)
+    if ended is not None:
+        raise _unchanged(ended, problems)
+    raise failure(f"The event {named} was not found." if unread else named.not_found(), problems)
 
 
 def _only(named: Named, found: Sequence[Event]) -> Event:
@@ -116,7 +159,8 @@ def _parse(event: Event, expected: ExpectedType, value: str) -> Payload:
     except PayloadTypeMismatch:
         if not event.pending:
             raise _unchanged(event) from None
-        raise click.ClickException(f"{title(event)} expects {FORMS[expected]}") from None
+        message = f"{mismatch(value, expected)}: {title(event)} expects {FORMS[expected]}"
+        raise click.ClickException(message) from None
 
 
 async def _ask(service: EventService, event: Event, expected: ExpectedType) -> Payload:
@@ -186,11 +230,11 @@ def _target(event: Event) -> Target:
     return Target(event.run, action_name=event.action_name)
 
 
-def _unchanged(event: Event) -> click.ClickException:
-    return click.ClickException(f"Nothing was changed: {outcome(event)}")
+def _unchanged(event: Event, problems: Sequence[str] = ()) -> click.ClickException:
+    return failure(f"Nothing was changed: {outcome(event, earlier=True)}", problems)
 
 
 def _failed(error: SidecarError, write: Write | None = None) -> click.ClickException:
     known = write.describe()["outcome"] if write and error.reports_outcome else "none"
     effect = "Nothing was changed" if known == "none" else "It is unknown whether this took effect"
-    return failure(effect, error)
+    return failure(f"{effect}: {message_of(error)}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib import import_module
 
 import rich_click as click
 from msgspec import Struct
+from msgspec.structs import replace
 
 from flyte_sidecar.backends.flyte import NoEndpoint
 from flyte_sidecar.cli.terminal_login_prompt import TerminalLoginPrompt
@@ -32,12 +33,18 @@ class Selected(Struct, frozen=True):
     ----------
     options
         Their options.
-    problem
+    problems
         Why a deployment that is configured cannot be used, as a sentence.
     """
 
     options: Options
-    problem: str | None = None
+    problems: tuple[str, ...] = ()
+
+    def each(self) -> list[Options]:
+        """Return the options of each backend alone, the store first."""
+        if self.options.backend != "all":
+            return [self.options]
+        return [Options(store=self.options.store), replace(self.options, backend="flyte")]
 
 
 def select(context: click.Context, project: str | None, domain: str | None) -> Selected:
@@ -81,7 +88,7 @@ def select(context: click.Context, project: str | None, domain: str | None) -> S
             raise click.UsageError(sanitize(str(error))) from None
         if isinstance(error, NoEndpoint):
             return Selected(local)
-        return Selected(local, sanitize(f"The deployment is not used: {error}"))
+        return Selected(local, (sanitize(f"The deployment is not used: {error}"),))
     return Selected(options)
 
 
@@ -95,12 +102,11 @@ async def opened(options: Options) -> AsyncIterator[EventService]:
         await backend.close()
 
 
-def failure(what: str, error: SidecarError, problem: str | None = None) -> click.ClickException:
-    """Return the error of a command, with its reason and the problem of another backend."""
-    message = f"{what}: {one_line(error.message, MAX_TEXT_LENGTH)}"
-    return click.ClickException(with_problem(message, problem))
+def message_of(error: SidecarError) -> str:
+    """Return the message of an error as one line."""
+    return one_line(error.message, MAX_TEXT_LENGTH)
 
 
-def with_problem(message: str, problem: str | None) -> str:
-    """Return a message, and the problem of a backend on a second line."""
-    return message if problem is None else f"{message}\n{problem}"
+def failure(message: str, problems: Sequence[str] = ()) -> click.ClickException:
+    """Return the error of a command, with the problems of backends on further lines."""
+    return click.ClickException("\n".join([message, *problems]))

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Any, TypeVar
 
 import rich_click as click
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_NEGATIVE_NUMBER = re.compile(
+    r"-(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|-inf(inity)?", re.ASCII | re.IGNORECASE
+)
+
+
+class _CommandWithNumbers(click.RichCommand):
+    """A command with arguments that may be negative numbers. None of its options is a digit."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        options = {name for parameter in self.get_params(ctx) for name in parameter.opts}
+        ctx.ignore_unknown_options = all(
+            _NEGATIVE_NUMBER.fullmatch(arg) or not options.isdisjoint({arg.split("=")[0], arg[:2]})
+            for arg in takewhile("--".__ne__, args)
+            if arg.startswith("-")
+        )
+        return super().parse_args(ctx, args)
 
 
 def _scope_options(function: F) -> F:
@@ -46,7 +65,7 @@ def pending(context: click.Context, as_json: bool, project: str | None, domain: 
     list_pending(select(context, project, domain), as_json)
 
 
-@click.command()
+@click.command(cls=_CommandWithNumbers)
 @click.argument("run", shell_complete=_complete)
 @click.argument("name", shell_complete=_complete)
 @click.argument("value", required=False)
@@ -71,12 +90,12 @@ def answer(
     """
     Answer an event that `flyte pending` lists.
 
-    RUN is a local run, or else a run of the configured deployment. The event has a type: VALUE is
-    `yes` or `no` (or `true` or `false`) for a bool, a number for an int or a float, and any text
-    for a str. Without VALUE, the command asks for it. Before a VALUE that begins with a dash,
-    write `--`:
+    RUN is a local run or a run of the configured deployment. The event has a type: VALUE is `yes`
+    or `no` (or `true` or `false`) for a bool, a number for an int or a float, and any text for a
+    str. Without VALUE, the command asks for it. Before a VALUE that begins with a dash and is not a
+    number, write `--`.
 
-        flyte answer r1 threshold -- -0.5
+    Exit status: 0 if this answer was accepted, else 1 (2 if the arguments are invalid).
     """
     from flyte_sidecar.flyte_commands.answering import Named, answer_event
     from flyte_sidecar.flyte_commands.backends import select

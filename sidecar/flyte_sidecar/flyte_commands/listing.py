@@ -8,7 +8,8 @@ import rich_click as click
 
 from flyte_sidecar.cli.pending import print_pending
 from flyte_sidecar.errors import SidecarError
-from flyte_sidecar.flyte_commands.backends import Selected, failure
+from flyte_sidecar.events.model import BackendName
+from flyte_sidecar.flyte_commands.backends import Selected, failure, message_of
 
 
 def list_pending(selected: Selected, as_json: bool) -> None:
@@ -20,8 +21,10 @@ def list_pending(selected: Selected, as_json: bool) -> None:
         If no backend can be read.
     """
     try:
-        asyncio.run(print_pending(selected.options, as_json))
+        missing: list[BackendName] = ["flyte"] if selected.problems else []
+        asyncio.run(print_pending(selected.options, as_json, missing))
     except SidecarError as error:
-        raise failure("The events cannot be listed", error, selected.problem) from None
-    if selected.problem is not None:
-        click.echo(selected.problem, err=True)
+        message = f"The events cannot be listed: {message_of(error)}"
+        raise failure(message, selected.problems) from None
+    for problem in selected.problems:
+        click.echo(problem, err=True)
