@@ -20,11 +20,15 @@ BACKENDS = ("local", *RELEASES, pytest.param(CONNECT, marks=pytest.mark.versions
 MERGED = ("test_inbox", "test_runs", "test_waits")
 """The modules that also run with a deployment behind both backends: these take seconds."""
 
+LARGE = "test_a_thousand_"
+"""How the names of tests begin that do not: they take long, and are alike for each deployment."""
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "harness" in metafunc.fixturenames:
         merged = metafunc.module.__name__.rpartition(".")[2] in MERGED
-        backends = [*BACKENDS, ALL_ON_FLYTE] if merged else BACKENDS
+        large = metafunc.function.__name__.startswith(LARGE)
+        backends = [*BACKENDS, ALL_ON_FLYTE] if merged and not large else BACKENDS
         metafunc.parametrize("harness", backends, indirect=True)
 
 
