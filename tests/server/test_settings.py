@@ -16,12 +16,13 @@ from flyte_sidecar.backends.flyte import FlyteBackend, endpoint
 from flyte_sidecar.backends.local import LocalBackend
 from flyte_sidecar.backends.merged import MergedBackend
 from flyte_sidecar.cli.arguments import parse
+from flyte_sidecar.cli.terminal_login_prompt import TerminalLoginPrompt
 from flyte_sidecar.events.model import ANY_SCOPE, Scope
 from flyte_sidecar.lsp.settings import Settings
 from flyte_sidecar.server import settings
 from flyte_sidecar.server.backends import Backends
 from flyte_sidecar.server.client_prompt import ClientPrompt
-from flyte_sidecar.server.settings import Options, backend_arguments
+from flyte_sidecar.server.settings import Options, backend_arguments, make_backend
 
 words = st.none() | st.sampled_from(["a", "b c", "ü", "-x", ""])
 flags = st.sampled_from([None, True, False])
@@ -65,6 +66,18 @@ async def test_both_backends_have_the_options_of_their_own(tmp_path: Path) -> No
         backends.select({"backend": kind})
         assert backends.backend_id == backends.backend_id_of(ANY_SCOPE) == known
     await asyncio.wait_for(backends.close(), 60)
+
+
+def test_only_a_person_at_the_terminal_is_waited_for(tmp_path: Path) -> None:
+    options = Options(backend="all", store=str(tmp_path / "events.db"), endpoint="h.example")
+    prompts: list[TerminalLoginPrompt | ClientPrompt] = [
+        TerminalLoginPrompt(),
+        ClientPrompt(lambda *_: None, lambda _: None),
+    ]
+    for prompt, waits in zip(prompts, (True, False), strict=True):
+        merged = make_backend(options, lambda prompt=prompt: prompt)  # type: ignore[misc]
+        assert isinstance(merged, MergedBackend)
+        assert merged._patient_reads._logins is (prompt if waits else None)
 
 
 async def test_an_editor_that_selects_flyte_uses_the_config_file(

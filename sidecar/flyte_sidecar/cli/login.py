@@ -23,7 +23,7 @@ def login(options: Options) -> int:
         If the login fails, or the deployment cannot be reached.
     """
     logs.set_up(options.log_level, options.log_file)
-    backend = make_flyte_backend(options, TerminalLoginPrompt)
+    backend = make_flyte_backend(options, TerminalLoginPrompt())
     return asyncio.run(_log_in(backend))
 
 

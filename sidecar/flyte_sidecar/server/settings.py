@@ -67,7 +67,8 @@ def make_backend(options: Options, prompt: Callable[[], LoginPrompt] | None = No
     Parameters
     ----------
     prompt
-        Returns what shows logins at a Flyte deployment to a person; None for the log.
+        Returns what shows logins at a Flyte deployment to a person; None for the log. Listings of
+        both backends wait for logins that are `AttendedLogins`.
 
     Raises
     ------
@@ -75,14 +76,17 @@ def make_backend(options: Options, prompt: Callable[[], LoginPrompt] | None = No
         If the config of the Flyte deployment is invalid, or has no endpoint.
     """
     if options.backend == "flyte":
-        return make_flyte_backend(options, prompt)
+        return make_flyte_backend(options, prompt and prompt())
     from flyte_sidecar.backends.local import LocalBackend
 
     local = LocalBackend(options.store)
     if options.backend == "all":
         from flyte_sidecar.backends.merged import MergedBackend
+        from flyte_sidecar.events.attended_logins import AttendedLogins
 
-        return MergedBackend(local, make_flyte_backend(options, prompt))
+        shown = prompt and prompt()
+        logins = shown if isinstance(shown, AttendedLogins) else None
+        return MergedBackend(local, make_flyte_backend(options, shown), logins=logins)
     # With several backends, these options are those of the deployment.
     local.org = options.org or local.org
     local.project = options.project or local.project
@@ -90,10 +94,8 @@ def make_backend(options: Options, prompt: Callable[[], LoginPrompt] | None = No
     return local
 
 
-def make_flyte_backend(
-    options: Options, prompt: Callable[[], LoginPrompt] | None = None
-) -> FlyteBackend:
-    """Return the Flyte deployment of the options; parameters and errors as of `make_backend`."""
+def make_flyte_backend(options: Options, prompt: LoginPrompt | None = None) -> FlyteBackend:
+    """Return the Flyte deployment of the options; errors as of `make_backend`."""
     from flyte_sidecar.backends.flyte import FlyteBackend
 
     config = flyte_config(options)
@@ -105,7 +107,7 @@ def make_flyte_backend(
     return FlyteBackend(
         config.deployment,
         f"{APPLICATION}/{VERSION}",
-        prompt=prompt and prompt(),
+        prompt=prompt,
         state_folder=_known_state_folder(),
     )
 

@@ -67,6 +67,10 @@ class Switchable(LocalBackend):
         self.error, self.hangs = error, hangs
         self._changed.set()
 
+    async def has_run(self, run: Run) -> bool:  # type: ignore[override]
+        await self._check()
+        return await self._read_with_retries(StoreReader.has_run, run)
+
     async def find(self, target: Target) -> Event | None:  # type: ignore[override]  # only async
         self.finds += 1
         await self._check()

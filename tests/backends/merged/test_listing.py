@@ -13,6 +13,7 @@ from msgspec import json
 
 from flyte_sidecar._futures import resolve
 from flyte_sidecar.backends.merged.listing import Read, merge_pages
+from flyte_sidecar.backends.merged.patient_reads import PatientReads
 from flyte_sidecar.errors import (
     BackendUnavailable,
     CursorExpired,
@@ -108,12 +109,12 @@ async def test_a_merged_listing_has_every_entry_once_and_in_order(
             try:
                 page = await merge_pages(
                     reads,
+                    PatientReads(60.0, None),
                     listing="x",
                     rank=lambda run: ranks[run.run_name],
                     limit=limit,
                     max_bytes=max_bytes,
                     cursor=cursor,
-                    timeout=60.0,
                 )
             except BackendUnavailable:
                 assert down

@@ -79,6 +79,10 @@ class LocalBackend:
     def order_key(self, run: Run) -> Run:
         return run
 
+    def has_run(self, run: Run) -> MaybeAwaitable[bool]:
+        """Return whether an event of a run was ever created."""
+        return self._read(StoreReader.has_run, run)
+
     def find(self, target: Target) -> MaybeAwaitable[Event | None]:
         return self._read(StoreReader.find, target)
 

@@ -134,6 +134,11 @@ class StoreReader:
     def close(self) -> None:
         self.db.close()
 
+    def has_run(self, run: Run) -> bool:
+        """Return whether an event of a run was ever created."""
+        self.recheck()
+        return self.run_id(run) is not None
+
     def find(self, target: Target) -> Event | None:
         """Return the first event created that matches."""
         self.recheck()

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager
 from math import inf
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from msgspec.structs import replace
 
 from flyte_sidecar._futures import MaybeAwaitable, resolve
 from flyte_sidecar.backends.merged.listing import E, MergedPage, Read, merge_pages
+from flyte_sidecar.backends.merged.patient_reads import PatientReads
 from flyte_sidecar.backends.merged.timing import MergeTiming
-from flyte_sidecar.errors import StoreFailure
+from flyte_sidecar.errors import CursorExpired, StoreBusy, StoreFailure
+from flyte_sidecar.events.attended_logins import AttendedLogins
 from flyte_sidecar.events.backend import EventBackend
 from flyte_sidecar.events.model import (
     ANY_SCOPE,
@@ -36,7 +38,15 @@ from flyte_sidecar.events.model import (
 if TYPE_CHECKING:
     from flyte_sidecar.events.watch_feed import WatchFeed
 
+Q = TypeVar("Q", PendingQuery, RunsQuery)
 T = TypeVar("T")
+
+
+class Store(EventBackend, Protocol):
+    """The embedded store."""
+
+    def has_run(self, run: Run) -> MaybeAwaitable[bool]:
+        """Return whether an event of a run was ever created."""
 
 
 class MergedBackend:
@@ -53,6 +63,8 @@ class MergedBackend:
     ----------
     local, flyte
         The store and the deployment.
+    logins
+        The logins at the deployment for which listings wait.
 
     Attributes
     ----------
@@ -64,7 +76,11 @@ class MergedBackend:
     knows_expiry = False
 
     def __init__(
-        self, local: EventBackend, flyte: EventBackend, timing: MergeTiming | None = None
+        self,
+        local: Store,
+        flyte: EventBackend,
+        timing: MergeTiming | None = None,
+        logins: AttendedLogins | None = None,
     ) -> None:
         self.local = local
         self.flyte = flyte
@@ -73,6 +89,7 @@ class MergedBackend:
         self.project = flyte.project
         self.domain = flyte.domain
         self._timing = timing or MergeTiming()
+        self._patient_reads = PatientReads(self._timing.response_timeout, logins)
         self._local_scope = local.scope(None, None, None)
         self._flyte_scope = flyte.scope(None, None, None)
 
@@ -87,7 +104,7 @@ class MergedBackend:
         return ANY_SCOPE.run(run.name) if may_be_any else run
 
     def name_of(self, scope: Scope) -> BackendName:
-        return self._of(scope).kind
+        return self._backend_of(scope).kind
 
     def find(self, target: Target) -> MaybeAwaitable[Event | None]:
         return self._read(target.run, lambda of, run: of.find(replace(target, run=run)))
@@ -100,42 +117,45 @@ class MergedBackend:
 
     def pending(self, query: PendingQuery) -> MaybeAwaitable[EventPage]:
         if query.scope != ANY_SCOPE:
-            return self._of(query.scope).pending(query)
+            return self._backend_of(query.scope).pending(query)
         return self._pending(query)
 
     def runs(self, query: RunsQuery) -> MaybeAwaitable[RunPage]:
         if query.scope != ANY_SCOPE:
-            return self._of(query.scope).runs(query)
+            return self._backend_of(query.scope).runs(query)
         return self._runs(query)
 
     def create(self, new: NewEvent) -> Awaitable[Event]:
         if new.run.scope == ANY_SCOPE:
             new = replace(new, run=self._local_scope.run(new.run.name))
-        return self._of(new.run.scope).create(new)
+        backend = self._backend_of(new.run.scope)
+        return self._write(backend, backend.create(new))
 
     def signal(self, event: Event, payload: Payload) -> Awaitable[Event]:
-        return self._of(event.run.scope).signal(event, payload)
+        backend = self._backend_of(event.run.scope)
+        return self._write(backend, backend.signal(event, payload))
 
     def abort(self, event: Event, reason: str | None) -> Awaitable[Event]:
-        return self._of(event.run.scope).abort(event, reason)
+        backend = self._backend_of(event.run.scope)
+        return self._write(backend, backend.abort(event, reason))
 
     async def resolved(self, event: Event) -> Event:
-        return await self._of(event.run.scope).resolved(event)
+        return await self._backend_of(event.run.scope).resolved(event)
 
     async def watch(self, watch: WatchFeed) -> None:
         scope, name = watch.selector.scope, watch.selector.run_name
         if scope != ANY_SCOPE:
-            await self._of(scope).watch(watch)
+            await self._backend_of(scope).watch(watch)
             return
         from flyte_sidecar.backends.merged.watch import MergedWatch  # most clients never watch
 
-        parts = [(self.local, self._local_scope)]
-        if name is None or not await self._is_local(name):
-            parts.append((self.flyte, self._flyte_scope))
-        await MergedWatch(watch, parts, self._timing).run()
+        backends: list[tuple[EventBackend, Scope]] = [(self.local, self._local_scope)]
+        if name is None or not await self._is_known_in_store(name):
+            backends.append((self.flyte, self._flyte_scope))
+        await MergedWatch(watch, backends, self._timing).run()
 
     async def parent_task(self, event: Event) -> TaskName | None:
-        return await self._of(event.run.scope).parent_task(event)
+        return await self._backend_of(event.run.scope).parent_task(event)
 
     def snapshot(self) -> AbstractContextManager[None]:
         return self.local.snapshot()  # reads of the deployment never return immediately
@@ -148,8 +168,9 @@ class MergedBackend:
 
     async def close(self) -> None:
         await asyncio.gather(self.local.close(), self.flyte.close())
+        await self._patient_reads.close()
 
-    def _of(self, scope: Scope) -> EventBackend:
+    def _backend_of(self, scope: Scope) -> EventBackend:
         """Return the backend of a scope that is not `ANY_SCOPE`."""
         return self.local if scope == self._local_scope else self.flyte
 
@@ -157,7 +178,7 @@ class MergedBackend:
         self, run: Run, read: Callable[[EventBackend, Run], MaybeAwaitable[T]]
     ) -> MaybeAwaitable[T]:
         if run.scope != ANY_SCOPE:
-            return read(self._of(run.scope), run)
+            return read(self._backend_of(run.scope), run)
         return self._read_without_scope(run.name, read)
 
     async def _read_without_scope(
@@ -165,34 +186,54 @@ class MergedBackend:
     ) -> T:
         failure: StoreFailure | None = None
         try:
-            if await self._has_run(name):
+            if await self._store_has_run(name):
                 return await resolve(read(self.local, self._local_scope.run(name)))
         except StoreFailure as error:
             failure = error
-        found = await resolve(read(self.flyte, self._flyte_scope.run(name)))
+        try:
+            found = await resolve(read(self.flyte, self._flyte_scope.run(name)))
+        except CursorExpired:
+            if failure is not None:
+                raise failure from None  # the cursor may be the store's
+            raise
         if failure is not None and not (found.events if isinstance(found, EventPage) else found):
             raise failure  # the store may have it
         return found
 
-    async def _has_run(self, name: str) -> bool:
-        """Return whether the store has events of a run."""
-        query = Query(run=self._local_scope.run(name), limit=1)
-        return bool((await resolve(self.local.page(query))).events)
+    async def _store_has_run(self, name: str) -> bool:
+        """Return whether the store has events of a run.
 
-    async def _is_local(self, name: str) -> bool:
+        Raises
+        ------
+        StoreFailure
+            If the store cannot be read in time.
+        """
+        has_run = self.local.has_run(self._local_scope.run(name))
         try:
-            return await self._has_run(name)
+            async with asyncio.timeout(self._timing.response_timeout):
+                return await resolve(has_run)
+        except TimeoutError:
+            timeout = self._timing.response_timeout
+            raise StoreBusy(f"the embedded store has not responded within {timeout:g} s") from None
+
+    async def _is_known_in_store(self, name: str) -> bool:
+        try:
+            return await self._store_has_run(name)
         except StoreFailure:
             return False
 
-    async def _pending(self, query: PendingQuery) -> EventPage:
-        def read(of: EventBackend, scope: Scope) -> Read[Event]:
-            async def read(cursor: str | None, limit: int) -> tuple[Sequence[Event], str | None]:
-                narrowed = replace(query, scope=scope, cursor=cursor, limit=limit)
-                page = await resolve(of.pending(narrowed))
-                return page.events, page.next_cursor
+    async def _write(self, backend: EventBackend, write: Awaitable[Event]) -> Event:
+        try:
+            return await write
+        finally:
+            self._patient_reads.forget(backend.kind)
 
-            return read
+    async def _pending(self, query: PendingQuery) -> EventPage:
+        async def read(
+            backend: EventBackend, narrowed: PendingQuery
+        ) -> tuple[Sequence[Event], str | None]:
+            page = await resolve(backend.pending(narrowed))
+            return page.events, page.next_cursor
 
         merged = await self._merge(read, query, "pending", _created_first)
         return EventPage(
@@ -202,13 +243,11 @@ class MergedBackend:
         )
 
     async def _runs(self, query: RunsQuery) -> RunPage:
-        def read(of: EventBackend, scope: Scope) -> Read[RunInfo]:
-            async def read(cursor: str | None, limit: int) -> tuple[Sequence[RunInfo], str | None]:
-                narrowed = replace(query, scope=scope, cursor=cursor, limit=limit)
-                page = await resolve(of.runs(narrowed))
-                return page.runs, page.next_cursor
-
-            return read
+        async def read(
+            backend: EventBackend, narrowed: RunsQuery
+        ) -> tuple[Sequence[RunInfo], str | None]:
+            page = await resolve(backend.runs(narrowed))
+            return page.runs, page.next_cursor
 
         listing = "pending runs" if query.pending_only else "runs"
         merged = await self._merge(read, query, listing, _created_last)
@@ -218,22 +257,27 @@ class MergedBackend:
 
     async def _merge(
         self,
-        read: Callable[[EventBackend, Scope], Read[E]],
-        query: PendingQuery | RunsQuery,
+        read: Callable[[EventBackend, Q], Coroutine[Any, Any, tuple[Sequence[E], str | None]]],
+        query: Q,
         listing: str,
         rank: Callable[[E], float],
     ) -> MergedPage[E]:
+        def narrowed(backend: EventBackend, scope: Scope) -> Read[E]:
+            return lambda cursor, limit: read(
+                backend, replace(query, scope=scope, cursor=cursor, limit=limit)
+            )
+
         return await merge_pages(
             {
-                self.local.kind: read(self.local, self._local_scope),
-                self.flyte.kind: read(self.flyte, self._flyte_scope),
+                self.local.kind: narrowed(self.local, self._local_scope),
+                self.flyte.kind: narrowed(self.flyte, self._flyte_scope),
             },
+            self._patient_reads,
             listing=listing,
             rank=rank,
             limit=query.limit,
             max_bytes=query.max_bytes,
             cursor=query.cursor,
-            timeout=self._timing.response_timeout,
         )
 
 

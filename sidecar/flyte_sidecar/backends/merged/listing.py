@@ -8,25 +8,20 @@ the merged listing rarely ends where a page of the backend does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from hashlib import blake2b
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from msgspec import DecodeError, Struct, ValidationError, json
-from msgspec.structs import replace
 
+from flyte_sidecar.backends.merged.patient_reads import PatientReads
 from flyte_sidecar.errors import BackendUnavailable, CursorExpired, ShuttingDown, SidecarError
-from flyte_sidecar.events.model import (
-    MAX_PAGE_LIMIT,
-    BackendName,
-    Event,
-    RunInfo,
-    UnavailableBackend,
-)
+from flyte_sidecar.events.model import BackendName, Event, RunInfo, UnavailableBackend
 
 E = TypeVar("E", bound=Event | RunInfo)
 
-Read = Callable[[str | None, int], Awaitable[tuple[Sequence[E], str | None]]]
+Read = Callable[[str | None, int], Coroutine[Any, Any, tuple[Sequence[E], str | None]]]
 """Reads a page of one backend from a cursor on, with a limit; returns its entries and cursor."""
 
 
@@ -38,7 +33,7 @@ class Position(Struct, frozen=True, array_like=True):
     cursor
         The cursor of a page of the backend; None for its first page.
     listed
-        Digests of the entries of that page that were listed already.
+        Digests of the entries after the cursor that were listed already.
     ended
         Whether nothing is left.
     """
@@ -71,13 +66,15 @@ class _Batch(Struct, Generic[E]):
 
     Attributes
     ----------
+    following
+        The position after that page.
     taken
-        How many of them the merged page has.
+        How many of the entries the merged page has.
     """
 
     position: Position
     entries: Sequence[E]
-    next_cursor: str | None
+    following: Position
     taken: int = 0
 
     @property
@@ -87,20 +84,20 @@ class _Batch(Struct, Generic[E]):
     def end(self) -> Position:
         """Return the position after the entries that were taken."""
         if self.is_used_up:
-            return END if self.next_cursor is None else Position(self.next_cursor)
+            return self.following
         taken = (digest(entry) for entry in self.entries[: self.taken])
-        return replace(self.position, listed=(*self.position.listed, *taken))
+        return Position(self.position.cursor, (*self.position.listed, *taken))
 
 
 async def merge_pages(
     reads: Mapping[BackendName, Read[E]],
+    patient_reads: PatientReads,
     *,
     listing: str,
     rank: Callable[[E], float],
     limit: int,
     max_bytes: int,
     cursor: str | None,
-    timeout: float,
 ) -> MergedPage[E]:
     """Return one page of a merged listing.
 
@@ -112,12 +109,12 @@ async def merge_pages(
     ----------
     reads
         By the names of the backends.
+    patient_reads
+        What limits the time of each.
     listing
         Name of the listing, which all of its pages have in common.
     rank
         Entries of a lower rank precede others; in a backend's own listing they do already.
-    timeout
-        Seconds to wait for a backend.
 
     Raises
     ------
@@ -128,9 +125,23 @@ async def merge_pages(
     """
     positions = dict.fromkeys(reads, START) if cursor is None else _decode(cursor, listing, reads)
     left = [name for name in reads if not positions[name].ended]
-    results = await asyncio.gather(
-        *(_read(name, reads[name], positions[name], limit, timeout) for name in left)
-    )
+
+    async def read(name: BackendName) -> _Batch[E] | SidecarError:
+        """Return the next entries of a backend, or why it cannot be read."""
+        position = positions[name]
+        key = (listing, position, limit, max_bytes)
+        try:
+            return await patient_reads.read(
+                name, key, partial(_read_batch, reads[name], position, limit)
+            )
+        except (CursorExpired, ShuttingDown):
+            raise
+        except SidecarError as error:
+            return error
+        except TimeoutError:
+            return unresponsive(name, patient_reads.timeout)
+
+    results = await asyncio.gather(*map(read, left))
     found = dict(zip(left, results, strict=True))
     batches = {name: read for name, read in found.items() if isinstance(read, _Batch)}
     unavailable = [
@@ -157,34 +168,17 @@ def digest(entry: Event | RunInfo) -> str:
     return blake2b(identity, digest_size=8).hexdigest()
 
 
-async def _read(
-    name: BackendName, read: Read[E], position: Position, limit: int, timeout: float
-) -> _Batch[E] | SidecarError:
-    """Return the next entries of a backend, or why it cannot be read."""
-    try:
-        async with asyncio.timeout(timeout):
-            return await _read_batch(read, position, limit)
-    except (CursorExpired, ShuttingDown):
-        raise
-    except SidecarError as error:
-        return error
-    except TimeoutError:
-        return unresponsive(name, timeout)
-
-
 async def _read_batch(read: Read[E], position: Position, limit: int) -> _Batch[E]:
     while True:
+        entries, next_cursor = await read(position.cursor, limit)
+        page = {digest(entry): entry for entry in entries}
         listed = frozenset(position.listed)
-        entries, next_cursor = await read(
-            position.cursor, min(MAX_PAGE_LIMIT, limit + len(position.listed))
-        )
-        new = [entry for entry in entries if not listed or digest(entry) not in listed]
-        if new or next_cursor is None:
-            if len(listed) > MAX_PAGE_LIMIT:  # most are of entries that do not match any more
-                current = listed & {digest(entry) for entry in entries}
-                position = replace(position, listed=tuple(sorted(current)))
-            return _Batch(position, new, next_cursor)
-        position = Position(next_cursor)
+        new = [entry for key, entry in page.items() if key not in listed]
+        later = tuple(key for key in position.listed if key not in page)
+        following = END if next_cursor is None else Position(next_cursor, later)
+        if new or following == END:
+            return _Batch(position, new, following)
+        position = following
 
 
 def _merge(
@@ -194,7 +188,7 @@ def _merge(
     merged: list[E] = []
     size = 0
     while len(merged) < limit:
-        if any(batch.is_used_up and batch.next_cursor is not None for batch in batches):
+        if any(batch.is_used_up and batch.following != END for batch in batches):
             break
         waiting = [batch for batch in batches if not batch.is_used_up]
         if not waiting:
@@ -212,7 +206,7 @@ def _merge(
 def unresponsive(name: BackendName, timeout: float) -> BackendUnavailable:
     """Return the error of a backend that has not responded."""
     what = "the embedded store" if name == "local" else "the Flyte deployment"
-    return BackendUnavailable(f"{what} has not responded within {timeout:g} s")
+    return BackendUnavailable(f"{what} has not responded yet, after {timeout:g} s")
 
 
 def _decode(
@@ -220,7 +214,7 @@ def _decode(
 ) -> dict[BackendName, Position]:
     try:
         decoded = json.decode(cursor.encode(), type=_Cursor)
-    except (DecodeError, ValidationError, UnicodeEncodeError):
+    except (DecodeError, ValidationError, UnicodeEncodeError, RecursionError):
         decoded = None
     if decoded is None or decoded.listing != listing or decoded.positions.keys() != backends.keys():
         raise CursorExpired("the cursor does not belong to this listing: list from the start")

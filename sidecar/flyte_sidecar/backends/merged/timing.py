@@ -11,7 +11,7 @@ class MergeTiming(Struct, frozen=True):
     Attributes
     ----------
     response_timeout
-        How long a listing, or the first sync of a watch, waits for a backend that does not respond.
+        How long a request without a scope waits for a backend that does not respond.
         Shorter than the time in which a sidecar responds after the end of its input.
     retry_delay, max_retry_delay
         Delay before a watch of a backend is retried after an error that ended it, which doubles

@@ -217,7 +217,7 @@ def _encode_cursor(cursor: RunCursor) -> str:
 def _decode_cursor(text: str, listing: str) -> RunCursor:
     try:
         cursor = json.decode(text.encode(), type=RunCursor)
-    except (DecodeError, ValidationError, UnicodeEncodeError):
+    except (DecodeError, ValidationError, UnicodeEncodeError, RecursionError):
         cursor = None
     if cursor is None or cursor.listing != listing or cursor.created_until.tzinfo is None:
         raise CursorExpired("the cursor does not belong to this listing: list from the start")
