@@ -120,6 +120,25 @@ def test_doctor_prints_what_is_wrong_with_the_store(command: Environment, store:
     assert os.listdir(store.parent) == [store.name]
 
 
+def test_doctor_checks_the_store_also_without_the_deployment_of_both_backends(
+    command: Environment, store: Path, tmp_path: Path
+) -> None:
+    env = {**command, "HOME": str(tmp_path), "FLYTE_SIDECAR_BACKEND": "all"}
+    done = run("flyte-sidecar", "doctor", env=env, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "")
+    rows = {line[:15].strip(): line[15:] for line in done.stdout.splitlines()}
+    assert rows["backend"] == "all"
+    assert rows["deployment"].startswith(
+        "FAILED: a Flyte deployment (backend flyte or all) requires"
+    )
+    assert "in the option --endpoint (" in rows["deployment"]
+    assert rows["store"] == f"{store} (ok, will be created on first use)"
+    assert done.stdout.endswith("A check failed.\n")
+    done = run("flyte-sidecar", "pending", env=env, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"error: {rows['deployment'].removeprefix('FAILED: ')}\n" in done.stderr
+
+
 URLS = [":memory:", "file:x.db", "file::memory:?cache=shared", "sqlite:x.db", "sqlite:///x.db"]
 URLS += ["sqlite+pysqlite:///x.db", "SQLite://x", "FILE:///x.db", "https://host/x.db"]
 

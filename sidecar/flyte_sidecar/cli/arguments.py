@@ -70,7 +70,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[str, Options, dict[str, Any]
     values.pop("stdio", None)
     if verb in ("demo", "schema"):
         values["backend"] = "local"  # they ignore FLYTE_SIDECAR_BACKEND
-    options = _options(values)
+    options = _options(values, verb)
     if verb in ("login", "logout") and options.backend == "local":
         usage_error(f"{verb} requires a Flyte deployment: --backend flyte")
     return verb, options, values
@@ -298,7 +298,7 @@ def _positive(argument: str) -> int:
     return int(argument)
 
 
-def _options(values: dict[str, Any]) -> Options:
+def _options(values: dict[str, Any], verb: str) -> Options:
     options = {name: values.pop(name) for name in Options.__struct_fields__ if name in values}
     backend = options.setdefault("backend", os.environ.get(BACKEND_VARIABLE) or DEFAULTS["backend"])
     if backend not in get_args(BackendKind):
@@ -309,7 +309,7 @@ def _options(values: dict[str, Any]) -> Options:
         if backend != "flyte":
             options["store"] = store_path(options["store"])
         checked = Options(**options)
-        if backend != "local":
+        if backend == "flyte" or (backend == "all" and verb != "doctor"):
             flyte_config(checked)
     except ValueError as error:
         from flyte_sidecar.events.plain_text import sanitize

@@ -15,6 +15,7 @@ from flyte_sidecar.backends.local.mutations import user_name
 from flyte_sidecar.backends.local.open_file import check_location
 from flyte_sidecar.cli.logins import describe_login
 from flyte_sidecar.errors import SidecarError
+from flyte_sidecar.events.backend import EventBackend
 from flyte_sidecar.events.model import Run, Target
 from flyte_sidecar.events.plain_text import sanitize
 from flyte_sidecar.protocol import PROTOCOL_VERSION
@@ -24,24 +25,38 @@ from flyte_sidecar.server.settings import Options, flyte_config, make_backend, m
 def doctor(options: Options) -> int:
     """Print the configuration and whether it works; return 0 if it does, else 1.
 
-    An existing store is opened as for serving. A missing one is not created.
+    An existing store is opened as for serving. A missing one is not created. With the backend
+    `all`, it is also checked if the config of the deployment is invalid.
     """
     _row("flyte-sidecar", f"{VERSION}, protocol {PROTOCOL_VERSION}")
     _row("python", f"{platform.python_version()}, SQLite {sqlite3.sqlite_version}")
     _row("backend", options.backend)
-    if options.backend != "local":
-        _print_config(options)
-    backend = make_backend(options)
-    scope = (backend.org or "none", backend.project or "none", backend.domain or "none")
-    _row("scope", "org {}, project {}, domain {}".format(*scope))
-    works = True
-    if options.backend != "local":
-        works = asyncio.run(_check_deployment(make_flyte_backend(options)))
+    if options.backend == "local":
+        works = True
+        _print_scope(make_backend(options))
+    else:
+        works = _check_flyte(options)
     if options.backend != "flyte":
         _row("user", user_name() or "unknown")
         works = _check_store(options.store) and works
     print("All checks passed." if works else "A check failed.")
     return 0 if works else 1
+
+
+def _check_flyte(options: Options) -> bool:
+    try:
+        _print_config(options)
+    except ValueError as error:
+        _row("deployment", f"FAILED: {error}")
+        return False
+    backend = make_flyte_backend(options)
+    _print_scope(backend)
+    return asyncio.run(_check_deployment(backend))
+
+
+def _print_scope(backend: EventBackend) -> None:
+    scope = (backend.org or "none", backend.project or "none", backend.domain or "none")
+    _row("scope", "org {}, project {}, domain {}".format(*scope))
 
 
 def _print_config(options: Options) -> None:

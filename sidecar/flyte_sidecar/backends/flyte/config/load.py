@@ -141,8 +141,10 @@ def _endpoint(overrides: Overrides, sources: Sources, api_key: ApiKey | None) ->
     )
     if endpoint is None or not endpoint.value:
         raise NoEndpoint(
-            "the backend flyte requires an endpoint, host[:port]: in the option endpoint, in"
-            " FLYTE_ADMIN_ENDPOINT, or as admin.endpoint in a config file of Flyte"
+            "a Flyte deployment (backend flyte or all) requires an endpoint, host[:port]: in the"
+            " option --endpoint (Python: the argument endpoint; editors: the setting"
+            " flyteSidecar.endpoint), in FLYTE_ADMIN_ENDPOINT, or as admin.endpoint in a config"
+            " file of Flyte"
         )
     if option is None:
         host_of(endpoint)
