@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from flyte_sidecar._futures import resolve
+from flyte_sidecar.backends.local import LocalBackend
+from flyte_sidecar.events.model import Target
+from flyte_sidecar.local_runs.run_store import LOCAL
 from tests.e2e.process import Process
 from tests.local_runs.conftest import NEWEST, OLDEST, Inbox, Start, of_releases
 
@@ -110,6 +116,43 @@ def test_a_run_without_a_terminal_says_what_waits_and_who_answered(
     for part in ("'approve'", "bool", "Deploy?", f"flyte answer {event['runName']} approve"):
         assert part in waiting
     assert f"approve of run {event['runName']} was rejected by " in answered
+
+
+def test_two_runs_of_a_process_with_the_same_names_get_their_own_answers(
+    start: Start, inbox: Inbox
+) -> None:
+    run = start("twins")
+    inbox.wait_for("approve", "approve")
+    first, second = inbox.events.values()
+    inbox.answer(first, True)
+    inbox.wait_for("approve")
+    assert run.popen.stdout is not None
+    assert run.popen.stdout.readline().endswith(" true\n")  # the task of one run has ended
+    inbox.answer(second, False)
+    status, stdout, stderr = run.end()
+    assert status == 0, stderr
+    assert stdout.endswith(" false\n")
+
+
+def test_an_event_that_another_clock_has_expired_too_early_is_replaced(
+    start: Start, inbox: Inbox, store: Path
+) -> None:
+    run = start("patient")
+    found = inbox.wait_for("approve")["approve"]
+
+    async def expire() -> None:
+        backend = LocalBackend(store)
+        event = await resolve(backend.find(Target(LOCAL.run(found["runName"]), name="approve")))
+        assert event is not None
+        await backend.time_out(event)
+        await backend.close()
+
+    asyncio.run(expire())
+    inbox.wait_for()
+    replacement = inbox.wait_for("approve")["approve"]
+    assert replacement["actionName"] == f"{found['actionName']}-2"
+    inbox.answer(replacement, True)
+    assert run.result() is True
 
 
 def test_the_event_loop_of_the_run_continues_during_a_wait(start: Start, inbox: Inbox) -> None:

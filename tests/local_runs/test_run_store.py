@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
 
+from flyte_sidecar.backends.local import LocalBackend
+from flyte_sidecar.errors import StoreBusy, StoreUnavailable
+from flyte_sidecar.events.model import Event, NewEvent, Payload
+from flyte_sidecar.local_runs import run_store
 from flyte_sidecar.local_runs.run_store import selected_store
 from flyte_sidecar.server.settings import STORE_VARIABLE
 
@@ -37,3 +43,52 @@ async def test_a_store_is_closed_once_no_wait_uses_it_and_another_is_selected(
             assert open_stores(tmp_path) == {name}
     async with selected_store() as again:
         assert again is store
+
+
+async def test_a_relative_path_leads_to_the_same_store_from_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(STORE_VARIABLE, "relative.db")
+    async with selected_store() as first:
+        monkeypatch.chdir("sub")
+        async with selected_store() as second:
+            assert second is first
+
+
+async def test_an_end_that_a_locked_store_cannot_record_is_recorded_later(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_store, "WRITE_TIMEOUT", 0.05)
+    runs = run_store.RunStore(str(store))
+    new = NewEvent(run=run_store.LOCAL.run("r"), name="n", expected_type="int")
+    event = await runs.create(new, "a0-cond-n-1")
+    with closing(sqlite3.connect(store, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreBusy):
+            await runs.signal(event, 7)
+        other.execute("ROLLBACK")
+    assert (await runs.resolved(event)).payload == 7
+    await runs.close()
+
+
+async def test_an_end_that_a_full_store_cannot_record_is_retried(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_store, "RETRY_DELAY", 0.01)
+    runs = run_store.RunStore(str(store))
+    new = NewEvent(run=run_store.LOCAL.run("r"), name="n", expected_type="int")
+    event = await runs.create(new, "a0-cond-n-1")
+    signal, attempts = LocalBackend.signal, []
+
+    async def fail_once(self: LocalBackend, event: Event, payload: Payload) -> Event:
+        attempts.append(payload)
+        if len(attempts) == 1:
+            raise StoreUnavailable("no room", reason="full", outcome="none")
+        return await signal(self, event, payload)
+
+    monkeypatch.setattr(LocalBackend, "signal", fail_once)
+    assert (await runs.signal(event, 7)).payload == 7
+    assert attempts == [7, 7]
+    await runs.close()

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+import threading
 import time
 from typing import Any
 
@@ -100,6 +101,25 @@ async def beats() -> str:
 
 
 @env.task
+async def patient() -> str:
+    return json.dumps(await ask("approve", timeout=3600))
+
+
+def twins() -> None:
+    """Run a task twice at once, with the same names in both runs."""
+
+    def run(number: int) -> None:
+        outputs = flyte.with_runcontext(mode="local", name="twin").run(one).outputs()
+        sys.stdout.write(f"{number} {outputs[0]}\n")
+
+    threads = [threading.Thread(target=run, args=[number]) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@env.task
 async def unusable_stores() -> str:
     """Return the errors of waits with unusable stores, and of one that the last store rejects."""
     *unusable, usable = sys.argv[1:-1]
@@ -121,6 +141,8 @@ async def modules() -> str:
 if __name__ == "__main__":
     if "--init" in sys.argv:
         flyte.init()
+    if sys.argv[-1] == "twins":
+        sys.exit(twins())
     run = flyte.with_runcontext(mode="local").run(globals()[sys.argv[-1]])
     outputs = run.outputs()
     sys.stdout.write(f"RESULT {outputs if isinstance(outputs, str) else outputs[0]}\n")

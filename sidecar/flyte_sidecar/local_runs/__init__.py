@@ -3,7 +3,8 @@
     hook       replaces a method of the SDK's local controller
     sdk        the SDK's names, which differ between its releases
     recorder   stands in for the SDK's recorder of a run, up to the wait and after it
-    waiting    waits for the first answer: from the store, the terminal or the SDK's TUI
+    waiting    waits for a condition in place of the SDK's method
+    race       the first answer: from the store, the terminal or the SDK's TUI
     run_store  the store, on the package's background loop
     open_waits ends the events of a task or a process that ends
     sources    where a person at the process of a run can answer

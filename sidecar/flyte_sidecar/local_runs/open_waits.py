@@ -8,7 +8,6 @@ import os
 import threading
 import time
 from contextlib import suppress
-from typing import Any
 
 from flyte_sidecar._sync import run_sync
 from flyte_sidecar.errors import SidecarError
@@ -24,12 +23,18 @@ class OpenWait:
 
     Parameters
     ----------
+    action
+        The SDK's object of the action whose task waits. Its names are not unique: two runs of a
+        process may have the same ones.
     running
         The task that waits; it belongs to the running event loop.
     """
 
-    def __init__(self, store: RunStore, event: Event, running: asyncio.Task[Event]) -> None:
+    def __init__(
+        self, store: RunStore, event: Event, action: object, running: asyncio.Task[Event]
+    ) -> None:
         self.event = event
+        self.action = action
         self.running = running
         self.ended = threading.Event()
         self._store = store
@@ -48,7 +53,7 @@ class OpenWait:
 
     async def abort(self, reason: str) -> None:
         """Abort the event if it is still pending; raises nothing."""
-        with suppress(SidecarError):  # the next process that uses the store aborts it
+        with suppress(SidecarError):  # the store does so later, or this process is gone then
             await asyncio.shield(self._store.abort(self.event, reason))
 
 
@@ -76,13 +81,10 @@ def has_namesake(event: Event) -> bool:
     )
 
 
-async def end_waits(action: Any) -> None:
+async def end_waits(action: object) -> None:
     """End the waits of an action of the SDK that has ended itself, as a deployment does."""
-    ended = [
-        wait
-        for wait in [*_open_waits]
-        if wait.event.parent == action.name and wait.event.run_name == action.run_name
-    ]
+    waits = [*_open_waits]
+    ended = [wait for wait in waits if wait.action is action and not wait.inherited]
     for wait in ended:
         wait.cancel()
     await asyncio.gather(*(wait.abort("the task that waited has ended") for wait in ended))

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from flyte_sidecar._futures import resolve
+from flyte_sidecar._futures import resolve, retrieve_exception, wait_all
 from flyte_sidecar._sync import SharedResource, run_async
 from flyte_sidecar.backends.local import LocalBackend
-from flyte_sidecar.errors import SidecarError
+from flyte_sidecar.errors import EventError, StoreBusy, StoreUnavailable
 from flyte_sidecar.events.model import Event, NewEvent, Payload, Scope, Target
-from flyte_sidecar.server.settings import store_path
+from flyte_sidecar.server.settings import STORE_VARIABLE, store_path
 
 T = TypeVar("T")
 
 LOCAL = Scope(org=None, project="local", domain="local")
 """The scope of local runs, whatever project a run is reported to."""
+
+WRITE_TIMEOUT = 5.0
+"""Seconds that a run waits until the store has recorded how an event ended."""
+
+RETRY_DELAY = 0.5
+"""Seconds before such a write is retried."""
 
 
 class RunStore:
@@ -26,6 +34,7 @@ class RunStore:
     def __init__(self, path: str) -> None:
         self.path = path
         self.users = 0
+        self._writing: set[asyncio.Future[Event]] = set()
         self._backend = SharedResource(lambda: LocalBackend(path), LocalBackend.close)
 
     async def create(self, new: NewEvent, action_name: str) -> Event:
@@ -39,16 +48,16 @@ class RunStore:
         )
 
     async def signal(self, event: Event, payload: Payload) -> Event:
-        """Answer an event, and return its state: that of an earlier answer if there is one."""
-        return await self._use(lambda backend: _first_state(backend.signal(event, payload)))
+        """Answer an event, see `_end`."""
+        return await self._end(lambda backend: backend.signal(event, payload))
 
     async def time_out(self, event: Event) -> Event:
-        """End an event as timed out, and return its state as `signal` does."""
-        return await self._use(lambda backend: backend.time_out(event))
+        """End an event as timed out, see `_end`."""
+        return await self._end(lambda backend: backend.time_out(event))
 
     async def abort(self, event: Event, reason: str) -> Event:
-        """Abort an event, and return its state as `signal` does."""
-        return await self._use(lambda backend: _first_state(backend.abort(event, reason)))
+        """Abort an event, see `_end`."""
+        return await self._end(lambda backend: backend.abort(event, reason))
 
     async def check(self) -> None:
         """Open the store.
@@ -64,6 +73,46 @@ class RunStore:
         """Close the store for good."""
         await run_async(self._backend.close())
 
+    async def _end(self, write: Callable[[LocalBackend], Coroutine[Any, Any, Event]]) -> Event:
+        """End an event, and return its state: that of an earlier end if there is one.
+
+        Raises
+        ------
+        SidecarError
+            If the store has not recorded the end within `WRITE_TIMEOUT`. It does so later, if it
+            can, so that nobody else ends the event in another way.
+        """
+
+        async def end() -> Event:
+            writing = asyncio.ensure_future(self._retry(write))
+            self._writing.add(writing)
+            writing.add_done_callback(self._writing.discard)
+            writing.add_done_callback(retrieve_exception)
+            await wait_all([writing], WRITE_TIMEOUT)
+            if not writing.done():
+                raise StoreBusy(f"the store {self.path} accepts no writes")
+            return writing.result()
+
+        return await run_async(end())
+
+    async def _retry(self, write: Callable[[LocalBackend], Coroutine[Any, Any, Event]]) -> Event:
+        """Retry a write while the store is locked or full."""
+        while True:
+            try:
+                async with self._backend.use() as backend:
+                    return await write(backend)
+            except StoreBusy:
+                pass
+            except StoreUnavailable as error:
+                if error.data["reason"] != "full":
+                    raise
+            except EventError as error:
+                resolved: Event | None = error.data.get("event")
+                if resolved is None:
+                    raise
+                return resolved
+            await asyncio.sleep(RETRY_DELAY)
+
     async def _use(self, call: Callable[[LocalBackend], Coroutine[Any, Any, T]]) -> T:
         async def use() -> T:
             async with self._backend.use() as backend:
@@ -76,17 +125,8 @@ async def _check(backend: LocalBackend) -> None:
     await resolve(backend.find(Target(LOCAL.run(""), action_name="")))
 
 
-async def _first_state(write: Coroutine[Any, Any, Event]) -> Event:
-    try:
-        return await write
-    except SidecarError as error:
-        resolved: Event | None = error.data.get("event")
-        if resolved is None:
-            raise
-        return resolved
-
-
 _stores: dict[str, RunStore] = {}
+_paths: dict[str, str] = {}
 _lock = threading.Lock()
 
 
@@ -99,8 +139,10 @@ async def selected_store() -> AsyncIterator[RunStore]:
     OSError, RuntimeError, ValueError
         If its path is invalid or unknown.
     """
-    path = store_path(None)
+    chosen = os.environ.get(STORE_VARIABLE, "")
     with _lock:
+        # A relative path must not lead elsewhere once the workflow changes the current folder.
+        path = _paths.setdefault(chosen, store_path(None))
         if path not in _stores:
             _stores[path] = RunStore(path)
         store = _stores[path]

@@ -131,6 +131,11 @@ def task_context() -> Any:
     return internal_ctx().data.task_context
 
 
+def task_action(context: Any) -> Any:
+    """Return the action of a running task: within a trace, `action` is that of the trace."""
+    return getattr(context, "task_action", None) or context.action
+
+
 def event_id(details: Mapping[str, Any], names: SdkNames) -> str:
     """Return the action id of a condition's event, from what the SDK records of its wait."""
     action_id: str = details["action_id"]

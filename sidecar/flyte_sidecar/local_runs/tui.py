@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from flyte_sidecar._futures import try_set_result
-from flyte_sidecar.events.model import Event, Payload
+from flyte_sidecar.events.model import TIMED_OUT, Event, Payload
 from flyte_sidecar.local_runs.sdk import SdkNames
 
 
@@ -54,7 +54,12 @@ class TuiAnswer:
         return value
 
     def close(self, event: Event | None) -> None:
-        """Remove the panel, which then shows the answer if there is one."""
+        """Remove the panel, which then shows the answer if there is one.
+
+        After a timeout the SDK removes it, or another event needs it.
+        """
+        if event is not None and event.phase == TIMED_OUT:
+            return
         answer = None if event is None else event.payload
         # Recording that an action failed removes its panel.
         removes = answer is not None or not self._names.is_action
