@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import flyte_sidecar
+from flyte_sidecar.errors import AlreadyCompleted
 from tests.conftest import ROOT, TEST_TIMEOUT, needs, run
 from tests.flyte_sdk import sdk_and_sidecar
 
@@ -107,6 +109,20 @@ def test_the_workflow_is_answered_from_a_shell(
     assert waiting.communicate(timeout=TEST_TIMEOUT) == ("true\n", "")
 
 
+def test_events_are_listed_and_aborted_from_a_shell(env: dict[str, str]) -> None:
+    needs("jq")
+    flyte_sidecar.init(store=env["FLYTE_SIDECAR_STORE"])
+    deploy = flyte_sidecar.Event.create("deploy", "r1", prompt="Deploy?")
+    listing, answer, abort = commands("Several conditions, several runs")
+    assert run("bash", "-c", listing, env=env).stdout == f"{deploy.action_name} Deploy?\n"
+    refused = run("bash", "-c", answer, env=env)
+    assert refused.returncode == 1
+    assert "Run r1 has no event approve with the action name" in refused.stderr
+    assert run("bash", "-c", abort, env=env).returncode == 0
+    with pytest.raises(AlreadyCompleted):
+        deploy.wait()
+
+
 def test_a_run_without_a_terminal_prints_the_documented_line_and_leaves_no_event(
     start: Start, env: dict[str, str]
 ) -> None:
@@ -137,7 +153,7 @@ def test_a_ci_job_ends_with_a_run_that_fails(env: dict[str, str], tmp_path: Path
     (tmp_path / "workflow.py").write_text("raise ValueError\n")
     done = run("bash", "-c", example("CI", "bash"), env=env, cwd=tmp_path)
     assert done.returncode != 0
-    assert "There is no event deploy of run nightly." in done.stderr
+    assert "There is no event deploy of run nightly-" in done.stderr
 
 
 def test_the_variable_leaves_the_sdk_as_it_is(env: dict[str, str], tmp_path: Path) -> None:
