@@ -48,6 +48,42 @@ async def test_requests_wait_for_the_events_of_one_backend_while_the_other_is_do
     await session.live.close()
 
 
+async def test_a_backend_that_is_back_before_all_are_listed_does_not_count_for_the_others(
+    client: BackendClient, both: MergedHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_events, "CONNECT_TIMEOUT", 60.0)
+    await client.ask(HERE.run("r"), "local")
+    await client.ask(THERE.run("r"), "flyte")
+    both.flyte.switch(DOWN)
+    both.local.switch(None, hangs=True)
+    session = Session(EventService(both.merged))
+    connecting = asyncio.ensure_future(session.live.wait_connected())
+    await session.until(lambda: "disconnected" in session.states)
+    both.flyte.switch(None)
+    await session.until(lambda: session.states[-1] == "connecting")
+    assert session.pending() == ["flyte"]
+    assert not connecting.done()
+    both.local.switch(None)
+    await session.until(lambda: session.states[-1] == "ready")
+    await connecting
+    assert session.pending() == ["local", "flyte"]
+    assert session.waiting == []  # both waited before
+    # After a restart, in which the deployment is back first again:
+    both.flyte.switch(DOWN)
+    await session.until(lambda: session.live.state.phase == "disconnected")
+    both.local.switch(None, hangs=True)
+    session.live.restart()
+    await session.until(lambda: session.states[-2:] == ["connecting", "disconnected"])
+    both.flyte.switch(None)
+    await session.until(lambda: session.states[-1] == "connecting")
+    assert session.pending() == ["local", "flyte"]
+    both.local.switch(None)
+    await session.until(lambda: session.states[-1] == "ready")
+    assert session.pending() == ["local", "flyte"]
+    assert session.waiting == []
+    await session.live.close()
+
+
 async def test_the_history_of_a_name_reports_which_backend_it_lacks(
     client: BackendClient, both: MergedHarness, down: Session
 ) -> None:

@@ -94,6 +94,7 @@ class _RunWaits:
     """
 
     full = False
+    needs_backend = True
 
     def __init__(self, backend: EventBackend, run: Run) -> None:
         self.selector = WatchSelector(scope=run.scope, run_name=run.name)

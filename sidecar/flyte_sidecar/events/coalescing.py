@@ -92,6 +92,8 @@ _REPORTED_POOL: InternPool[_Reported] = InternPool(operator.eq)
 class CoalescingQueue:
     """The queue of one watch between its backend, for which it is a `WatchFeed`, and its client."""
 
+    needs_backend = False
+
     def __init__(self, selector: WatchSelector) -> None:
         self.selector = selector
         self._reported: dict[EventKey, _Reported] = {}

@@ -64,9 +64,17 @@ class Feed(Protocol):
 
 
 class WatchFeed(Feed, Protocol):
-    """The feed of a watch, which applies back-pressure."""
+    """The feed of a watch, which applies back-pressure.
+
+    Attributes
+    ----------
+    needs_backend
+        Whether the watch ends if none of several backends can be watched, and retrying does not
+        resolve the errors.
+    """
 
     selector: WatchSelector
+    needs_backend: bool
 
     def sync(self, backend: BackendName | None = None) -> None:
         """Report that all current events have been put.

@@ -7,7 +7,7 @@ import logging
 import random
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Literal, Protocol
+from typing import Literal
 
 from cachetools import LRUCache
 from msgspec import Struct
@@ -16,10 +16,10 @@ from flyte_sidecar._futures import retrieve_exception, try_set_result, wait_all
 from flyte_sidecar.errors import BackendUnavailable, InternalError, SidecarError
 from flyte_sidecar.events.coalescing import Changed, CoalescingQueue, Disconnected, Synced
 from flyte_sidecar.events.intern_pool import EventKey, event_key
-from flyte_sidecar.events.model import BackendName, Event, TaskName
+from flyte_sidecar.events.model import BackendName, Event
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.events.watch_feed import WatchSelector
-from flyte_sidecar.lsp.parent_tasks import ParentTasks
+from flyte_sidecar.lsp.parent_tasks import AnyTask, ParentTasks, may_be
 from flyte_sidecar.lsp.pending_index import PendingIndex
 
 MAX_RESOLVED_NAMES = 1000
@@ -64,15 +64,6 @@ class BackendState(Struct, frozen=True):
 
     phase: Literal["connecting", "ready", "disconnected", "failed"]
     error: SidecarError | None = None
-
-
-class AnyTask(Protocol):
-    """A task in the backend or in a source file."""
-
-    @property
-    def function(self) -> str: ...
-    @property
-    def environment(self) -> str | None: ...
 
 
 def retry_delay(failures: int) -> float:
@@ -128,7 +119,7 @@ class LiveEvents:
         self._running: asyncio.Task[None] | None = None
         self._restart: asyncio.Future[None] | None = None
         self._failures = 0
-        self._was_synced = False
+        self._was_synced = self._is_synced = False
         self._down: dict[BackendName | None, SidecarError] = {}
         self._never_synced: set[BackendName | None] = set()
         self._connected = asyncio.Event()
@@ -163,7 +154,7 @@ class LiveEvents:
 
     def may_be_of(self, event: Event, task: AnyTask | None) -> bool:
         """Return whether an event may be of a task, as for `named`."""
-        return task is None or _may_be(self._tasks.get(event), task)
+        return task is None or may_be(self._tasks.get(event), task)
 
     def get(self, key: EventKey) -> Event | None:
         """Return a pending event by its `event_key`."""
@@ -218,6 +209,7 @@ class LiveEvents:
         feed.add_done_callback(retrieve_exception)
         unseen = self._index.relist()
         self._down = {}
+        self._is_synced = False
         try:
             while not (restart.done() or self._index.has_room):
                 changed: set[str] = set()
@@ -269,26 +261,40 @@ class LiveEvents:
     def _sync(self, update: Synced, unseen: set[EventKey], changed: set[str]) -> None:
         """Remove the events that a previous watch reported, and this one does not.
 
-        While one of several backends is disconnected, its events are kept.
+        These are events of the one of several backends that is connected again, or else of all but
+        those that are disconnected.
         """
         self._down.pop(update.backend, None)
+        self._is_synced = self._is_synced or not update.again
         for key in [*unseen]:
-            event = self._index.get(key)
-            if not self._down or (event and self._backend_of(event) not in self._down):
+            if self._is_listed(event := self._index.get(key), update):
                 unseen.remove(key)
-                if (event := self._index.remove(key)) is not None:
+                self._index.remove(key)
+                if event is not None:
                     changed.add(event.name)
-        if self._was_synced:
-            self._never_synced &= self._down.keys()
+        self._never_synced.discard(update.backend)
+        if self._is_synced:
+            unknown = self._never_synced if self._was_synced else self._down
+            self._never_synced = {*unknown} & self._down.keys()
+            self._was_synced = True
+            self._failures = 0
+            self._tasks.retry()
+        error = next(iter(self._down.values()), None)
+        if error is not None:
+            state = BackendState("disconnected", error)
         else:
-            self._never_synced = {*self._down}
-        self._was_synced = True
-        self._failures = 0
-        self._tasks.retry()
-        if self._down:
-            self._set_state(BackendState("disconnected", next(iter(self._down.values()))))
-        else:
-            self._set_state(BackendState("ready"))
+            state = BackendState("ready" if self._is_synced else "connecting")
+        self._set_state(state, connected=self._is_synced)
+
+    def _is_listed(self, event: Event | None, update: Synced) -> bool:
+        """Return whether an event was reported before `update` unless it has ended.
+
+        None is an event that is not kept in memory, so that its backend is unknown.
+        """
+        if event is None:
+            return self._is_synced and not self._down
+        backend = self._backend_of(event)
+        return backend not in self._down if update.backend is None else backend == update.backend
 
     def _disconnect(self, update: Disconnected) -> None:
         self._down[update.backend] = update.error
@@ -305,16 +311,6 @@ class LiveEvents:
         previous, self.state = self.state, state
         if (state.phase, str(state.error)) != (previous.phase, str(previous.error)):
             self._on_state(state)
-
-
-def _may_be(known: TaskName | None, task: AnyTask) -> bool:
-    """Return whether two names may be of one task; an environment may be unknown."""
-    if known is None:
-        return True
-    same_environment = None in (known.environment, task.environment) or (
-        known.environment == task.environment
-    )
-    return known.function == task.function and same_environment
 
 
 def _as_error(exception: Exception) -> SidecarError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from time import monotonic
+from typing import Protocol
 
 from cachetools import LRUCache, TTLCache
 
@@ -24,6 +25,15 @@ RETRY_INTERVAL = 60.0
 """Seconds after which a task that was unknown is looked up again."""
 
 _Parent = tuple[Run, str]
+
+
+class AnyTask(Protocol):
+    """A task in the backend or in a source file."""
+
+    @property
+    def function(self) -> str: ...
+    @property
+    def environment(self) -> str | None: ...
 
 
 class ParentTasks:
@@ -84,3 +94,13 @@ class ParentTasks:
         if task is not None:
             self._tasks[parent] = task
             self._on_found(names)
+
+
+def may_be(known: TaskName | None, task: AnyTask) -> bool:
+    """Return whether two names may be of one task; an environment may be unknown."""
+    if known is None:
+        return True
+    same_environment = None in (known.environment, task.environment) or (
+        known.environment == task.environment
+    )
+    return known.function == task.function and same_environment

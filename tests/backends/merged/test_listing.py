@@ -20,7 +20,15 @@ from flyte_sidecar.errors import (
     InvalidParams,
     StoreUnavailable,
 )
-from flyte_sidecar.events.model import ANY_SCOPE, Event, EventPage, PendingQuery, RunInfo, RunsQuery
+from flyte_sidecar.events.model import (
+    ANY_SCOPE,
+    MAX_PAGE_LIMIT,
+    Event,
+    EventPage,
+    PendingQuery,
+    RunInfo,
+    RunsQuery,
+)
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.protocol.results import encode
 from tests.backends.merged.conftest import DOWN, FAST, HERE, THERE, MergedHarness
@@ -239,6 +247,86 @@ async def test_without_any_backend_a_listing_fails(
     assert raised.value is broken
 
 
+async def test_runs_that_are_created_between_pages_repeat_none() -> None:
+    ranks: dict[str, int] = {}
+    listed: dict[str, list[str]] = {"l": [], "f": []}
+
+    def create(name: str, count: int) -> None:
+        """Add runs in front, as new ones are."""
+        for _ in range(count):
+            run = f"{name}{len(listed[name])}"
+            ranks[run] = -len(ranks)
+            listed[name].insert(0, run)
+
+    def reader(runs: list[str]) -> Read[RunInfo]:
+        async def read(cursor: str | None, limit: int) -> tuple[Sequence[RunInfo], str | None]:
+            start = 0 if cursor is None else runs.index(cursor)
+            page, after = runs[start : start + limit], runs[start + limit :]
+            return [run_info(name) for name in page], next(iter(after), None)
+
+        return read
+
+    async def page(cursor: str | None) -> tuple[list[str], str | None]:
+        found = await merge_pages(
+            {name: reader(runs) for name, runs in listed.items()},
+            PatientReads(60.0, None),
+            listing="runs",
+            rank=lambda run: ranks[run.run_name],
+            limit=MAX_PAGE_LIMIT,
+            max_bytes=1 << 20,
+            cursor=cursor,
+        )
+        return [run.run_name for run in found.entries], found.next_cursor
+
+    for name in ("l", "f"):
+        create(name, 600)
+    first = [*ranks]
+    found, cursor = await page(None)
+    for _ in range(3):
+        for name in ("l", "f"):
+            create(name, 1500)
+        more, cursor = await page(cursor)
+        found += more
+    while cursor is not None:
+        more, cursor = await page(cursor)
+        found += more
+    assert len(found) == len({*found})
+    assert {*first} <= {*found}
+
+
+async def test_pages_of_the_merged_listing_read_few_pages_of_the_backends() -> None:
+    ranks = {"l": range(0, 600, 2), "f": range(1, 600, 2)}
+    sources = {name: Listed(each, name, 1000) for name, each in ranks.items()}
+    rank_of = {**sources["l"].ranks, **sources["f"].ranks}
+    calls: list[tuple[str, str | None]] = []
+
+    def reader(name: str) -> Read[RunInfo]:
+        async def read(cursor: str | None, limit: int) -> tuple[Sequence[RunInfo], str | None]:
+            calls.append((name, cursor))
+            assert limit == 20
+            return await sources[name].read(cursor, limit)
+
+        return read
+
+    cursor, names, reads = None, [], {name: reader(name) for name in sources}
+    while True:
+        found = await merge_pages(
+            reads,
+            PatientReads(60.0, None),
+            listing="x",
+            rank=lambda run: rank_of[run.run_name],
+            limit=20,
+            max_bytes=1 << 20,
+            cursor=cursor,
+        )
+        names += [run.run_name for run in found.entries]
+        if (cursor := found.next_cursor) is None:
+            break
+    assert names == sorted(rank_of, key=rank_of.__getitem__)
+    assert len(calls) <= 4 * 600 / 20
+    assert calls.count(("f", None)) <= 3  # the most expensive page of a deployment
+
+
 async def test_a_backend_that_is_lost_between_pages_is_listed_from_there_when_it_is_back(
     client: BackendClient, both: MergedHarness
 ) -> None:
@@ -298,6 +386,7 @@ async def test_a_cursor_of_another_listing_is_expired(
 
     names = ["pending", "runs", "pending runs"]
     cursors = {name: (await page(name, None)).next_cursor for name in names}
+    cursors["nested"] = '["pending",{"local":[null,[],false' + "[" * 200_000
     cursors["local"] = (await client.pending_page(HERE, limit=1)).next_cursor
     assert None not in cursors.values()
     for name in names:

@@ -6,19 +6,26 @@ import asyncio
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from flyte_sidecar._futures import resolve
+from flyte_sidecar.backends.local import LocalBackend
 from flyte_sidecar.errors import (
     AlreadyCompleted,
     BackendUnavailable,
+    CursorExpired,
     EventNotFound,
+    StoreBusy,
     StoreUnavailable,
+    Unauthenticated,
 )
 from flyte_sidecar.events.await_creation import CreationWaits
+from flyte_sidecar.events.coalescing import CoalescingQueue
 from flyte_sidecar.events.model import ANY_SCOPE, Event, NewEvent, Query, Run, Scope, Target
 from flyte_sidecar.events.service import EventService
-from flyte_sidecar.events.watch_feed import WatchFeed
-from tests.backends.merged.conftest import DOWN, HERE, THERE, MergedHarness
+from flyte_sidecar.events.watch_feed import WatchFeed, WatchSelector
+from tests.backends.flyte.scenarios import until
+from tests.backends.merged.conftest import DOWN, FAST, HERE, THERE, MergedHarness
 from tests.contract.harness import BackendClient, settle
 from tests.lsp.events import make_event
 
@@ -164,6 +171,65 @@ async def test_the_backends_are_healthy_together(both: MergedHarness) -> None:
     assert not await both.merged.healthy()
 
 
+async def test_both_backends_settle_and_close(both: MergedHarness) -> None:
+    calls: list[tuple[str, str]] = []
+    for backend in (both.local, both.flyte):
+        for name in ("settle", "close"):
+
+            async def call(kind: str = backend.kind, name: str = name) -> None:
+                calls.append((kind, name))
+
+            setattr(backend, name, call)
+    await both.merged.settle()
+    assert sorted(calls) == [("flyte", "settle"), ("local", "settle")]
+    await both.merged.close()
+    assert sorted(calls[2:]) == [("flyte", "close"), ("local", "close")]
+    for backend in (both.local, both.flyte):
+        await LocalBackend.close(backend)
+
+
+@pytest.mark.parametrize("timing", [FAST])
+async def test_a_locked_store_delays_the_runs_of_the_deployment_no_longer_than_the_timeout(
+    client: BackendClient, service: EventService, both: MergedHarness
+) -> None:
+    there = await ask(client, THERE)
+    both.local.switch(None, hangs=True)
+    assert await asyncio.wait_for(get(service), 60) == there  # type: ignore[arg-type]
+    with pytest.raises(StoreBusy):
+        await get(service, run="unknown")
+    watch = CoalescingQueue(WatchSelector(scope=ANY_SCOPE, run_name="r"))
+    watching = asyncio.ensure_future(service.watch(watch))
+    await until(lambda: both.flyte.opened == 1)
+    watching.cancel()
+    await asyncio.wait([watching])
+
+
+async def test_no_event_is_read_to_find_the_backend_of_a_run(
+    client: BackendClient, service: EventService, both: MergedHarness
+) -> None:
+    await ask(client, THERE)
+    both.local.page = both.local.find = None  # type: ignore[method-assign, assignment]
+    assert await get(service) is not None
+
+
+async def test_a_cursor_of_a_store_that_is_busy_does_not_expire(
+    client: BackendClient, service: EventService, both: MergedHarness
+) -> None:
+    for name in ("a", "b"):
+        await ask(client, HERE, name)
+    await ask(client, THERE, "c")
+    query = Query(run=service.run("r"), limit=1)
+    first = await resolve(service.page(query))
+    both.local.switch(StoreBusy("locked"))
+    later = replace(query, cursor=first.next_cursor)
+    with pytest.raises(StoreBusy):
+        await resolve(service.page(later))
+    both.local.switch(None)
+    assert [event.name for event in (await resolve(service.page(later))).events] == ["b"]
+    with pytest.raises(CursorExpired):
+        await resolve(service.page(replace(query, cursor="of another listing")))
+
+
 # Waits for events that do not exist yet.
 
 
@@ -196,6 +262,40 @@ async def test_an_event_is_awaited_although_a_backend_is_unavailable(
     event = await ask(client, scope)
     await client.answer(event)
     assert (await asyncio.wait_for(waiting, 60)).run == scope.run("r")
+
+
+async def test_a_wait_ends_with_the_error_once_no_backend_can_be_followed(
+    client: BackendClient, service: EventService, both: MergedHarness
+) -> None:
+    rejected = Unauthenticated("log in")
+    target = Target(service.run("r"), name="q")
+    both.local.switch(BROKEN)
+    both.flyte.switch(DOWN)
+    waiting = asyncio.ensure_future(
+        resolve(service.wait(target, await_creation=True))  # type: ignore[arg-type]
+    )
+    await until(lambda: both.flyte.checks > 1)
+    await settle()
+    assert not waiting.done()  # the deployment may be reachable later
+    both.flyte.switch(None)
+    await both.watched(3)
+    both.flyte.switch(rejected)
+    with pytest.raises(Unauthenticated) as raised:
+        await asyncio.wait_for(waiting, 60)
+    assert raised.value is rejected
+
+
+async def test_a_wait_goes_on_while_one_backend_can_be_followed(
+    client: BackendClient, service: EventService, both: MergedHarness
+) -> None:
+    both.flyte.switch(Unauthenticated("log in"))
+    target = Target(service.run("r"), name="q")
+    waiting = asyncio.ensure_future(
+        resolve(service.wait(target, await_creation=True))  # type: ignore[arg-type]
+    )
+    await until(lambda: both.flyte.checks > 1)
+    await client.answer(await ask(client, HERE))
+    assert (await asyncio.wait_for(waiting, 60)).run == HERE.run("r")
 
 
 async def test_a_wait_for_an_event_of_a_run_without_it_is_an_error(

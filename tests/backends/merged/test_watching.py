@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from flyte_sidecar.backends.local import LocalBackend
-from flyte_sidecar.backends.merged import watch as merged_watch
+from flyte_sidecar.backends.merged.timing import MergeTiming
+from flyte_sidecar.backends.merged.watch import MergedWatch
 from flyte_sidecar.errors import (
     BackendUnavailable,
     InvalidParams,
@@ -17,11 +21,12 @@ from flyte_sidecar.errors import (
     Unauthenticated,
 )
 from flyte_sidecar.events.coalescing import Changed, CoalescingQueue, Disconnected, Synced
-from flyte_sidecar.events.model import ANY_SCOPE, Event, Scope
-from flyte_sidecar.events.watch_feed import WatchSelector
+from flyte_sidecar.events.model import ANY_SCOPE, Event, Scope, Target, without_details
+from flyte_sidecar.events.watch_feed import WatchFeed, WatchSelector
 from tests.backends.flyte.scenarios import until
 from tests.backends.merged.conftest import DOWN, FAST, HERE, PATIENT, THERE, MergedHarness
 from tests.contract.harness import BackendClient, Picture, Watching
+from tests.lsp.events import make_event
 
 LOGIN = Unauthenticated("log in")
 BROKEN = StoreUnavailable("not a store", reason="not_a_store")
@@ -136,22 +141,18 @@ async def test_a_client_that_does_not_read_disconnects_no_backend(
 ) -> None:
     await ask(client, HERE, "local")
     reading = asyncio.Event()
-    timeouts: asyncio.Queue[None] = asyncio.Queue()
-    original = merged_watch._Part._wait
-
-    async def wait(part: merged_watch._Part, futures: set[asyncio.Future[None]]) -> bool:
-        done = await original(part, futures)
-        timeouts.put_nowait(None)
-        return done
+    waiting: list[None] = []
 
     async def room(_: CoalescingQueue) -> None:
+        waiting.append(None)
         await reading.wait()
 
-    monkeypatch.setattr(merged_watch._Part, "_wait", wait)
     monkeypatch.setattr(CoalescingQueue, "room", room)
     watch = watching(client)
-    for _ in range(3):  # the deployment has responded, and the store twice has not
-        await asyncio.wait_for(timeouts.get(), 60)
+    await until(lambda: len(waiting) == 2)
+    for _ in range(2):  # timeouts that begin later
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.Event().wait(), FAST.response_timeout)
     reading.set()
     assert await seen(watch, "synced") == ["created local", "synced"]
 
@@ -289,3 +290,157 @@ async def test_a_watch_is_synced_when_it_no_longer_needs_a_backend_that_does_not
     await both.watched(2)
     await ask(client, HERE, "q")
     await seen(watch, "created q", "synced")
+
+
+# With scripted backends.
+
+
+class Scripted:
+    """A backend whose watch a test feeds."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.feeds: list[WatchFeed] = []
+        self.ends: list[asyncio.Future[None]] = []
+
+    async def watch(self, feed: WatchFeed) -> None:
+        self.feeds.append(feed)
+        self.ends.append(asyncio.get_running_loop().create_future())
+        await self.ends[-1]
+
+    async def healthy(self) -> bool:
+        return True
+
+
+class Recorded(CoalescingQueue):
+    """A feed that counts what backends ask it."""
+
+    puts: list[Event]
+    full = False  # type: ignore[assignment]
+
+    def put(self, event: Event) -> None:
+        self.puts.append(event)
+        super().put(event)
+
+
+@pytest.fixture
+async def scripted() -> AsyncIterator[tuple[Recorded, list[Scripted], asyncio.Future[None]]]:
+    feed = Recorded(WatchSelector(scope=ANY_SCOPE, parent="a0"))
+    feed.puts = []
+    backends = [Scripted("local"), Scripted("flyte")]
+    pairs = list(zip(backends, (HERE, THERE), strict=True))
+    running = asyncio.ensure_future(MergedWatch(feed, pairs, FAST).run())  # type: ignore[arg-type]
+    await until(lambda: all(backend.feeds for backend in backends))
+    yield feed, backends, running
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def test_only_selected_events_of_the_scope_of_a_backend_are_put(scripted: Any) -> None:
+    feed, (local, _), _ = scripted
+    event = make_event("q", org=None, project="local", domain="local")
+    for other in (replace(event, project="other"), replace(event, parent="a1")):
+        local.feeds[0].put(other)
+    local.feeds[0].put(event)
+    assert feed.puts == [event]
+
+
+async def test_backends_see_what_the_client_has_and_how_far_it_is_behind(scripted: Any) -> None:
+    feed, (local, _), _ = scripted
+    event = make_event("q", org=None, project="local", domain="local")
+    assert not local.feeds[0].has_event(event.run, event.action_name)
+    local.feeds[0].put(event)
+    assert local.feeds[0].has_event(event.run, event.action_name)
+    assert not local.feeds[0].full
+    feed.full = True
+    assert local.feeds[0].full
+
+
+async def test_only_what_is_pending_is_missed_after_a_reconnect(scripted: Any) -> None:
+    _, (local, _), _ = scripted
+    finds: list[Target] = []
+
+    def find(target: Target) -> None:
+        finds.append(target)
+
+    local.find = find
+    events = [
+        make_event(name, org=None, project="local", domain="local")
+        for name in ("resolved", "removed", "pending")
+    ]
+    for event in events:
+        local.feeds[0].put(event)
+    local.feeds[0].put(replace(events[0], phase="SUCCEEDED", pending=False, payload=True))
+    local.feeds[0].remove(events[1])
+    local.feeds[0].sync()
+    local.ends[0].set_exception(DOWN)
+    await until(lambda: len(local.feeds) == 2)
+    local.feeds[1].sync()
+    await until(lambda: finds != [])
+    assert finds == [Target(events[2].run, action_name=events[2].action_name)]
+
+
+async def test_the_delay_of_retries_starts_again_after_a_reconnect(
+    scripted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, (local, _), _ = scripted
+    failures: list[int] = []
+
+    def backoff(_: MergeTiming, count: int) -> float:
+        failures.append(count)
+        return 0.0
+
+    monkeypatch.setattr(MergeTiming, "backoff", backoff)
+    for number in range(4):
+        await until(lambda number=number: len(local.feeds) == number + 1)  # type: ignore[misc]
+        if number == 2:
+            local.feeds[number].sync()
+        local.ends[number].set_exception(DOWN)
+    await until(lambda: len(failures) == 4)
+    assert failures == [1, 2, 1, 2]
+
+
+async def test_the_events_of_watches_are_shared_and_without_details(
+    scripted: Any,
+) -> None:
+    feed, (local, _), _ = scripted
+    event = make_event("q", org=None, project="local", domain="local", prompt="p" * 10_000)
+    local.feeds[0].put(event)
+    other = Scripted("local")
+    running = asyncio.ensure_future(
+        MergedWatch(feed, [(other, HERE)], FAST).run()  # type: ignore[list-item]
+    )
+    await until(lambda: other.feeds != [])
+    other.feeds[0].put(replace(event))
+    one, two = (watch.feeds[0]._pending for watch in (local, other))  # type: ignore[attr-defined]
+    assert [*one.values()] == [without_details(event)]
+    assert next(iter(one)) is next(iter(two))
+    assert next(iter(one.values())) is next(iter(two.values()))
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def test_the_timeout_of_a_backend_begins_again_with_each_event_until_all_are_listed(
+    scripted: Any,
+) -> None:
+    _, (local, _), _ = scripted
+    watch = local.feeds[0]
+    event = make_event("q", org=None, project="local", domain="local")
+    first = watch._timeout
+    watch.put(event)
+    second = watch._timeout
+    await watch.room()
+    assert first.cancelled()
+    assert second.cancelled()
+    assert not watch._timeout.cancelled()
+    watch.sync()
+    await until(lambda: watch._timeout is None)
+    watch.put(event)
+    await watch.room()
+    assert watch._timeout is None
+
+
+def test_the_delay_of_retries_doubles_up_to_its_maximum() -> None:
+    timing = MergeTiming(retry_delay=1.0, max_retry_delay=30.0)
+    delays = [timing.backoff(failures) for failures in (1, 2, 3, 5, 6, 10_000)]
+    assert delays == [1.0, 2.0, 4.0, 16.0, 30.0, 30.0]

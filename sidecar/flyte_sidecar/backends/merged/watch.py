@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import operator
 from collections.abc import Sequence
 
 from flyte_sidecar._futures import resolve, try_set_result, wait_all
@@ -10,16 +11,20 @@ from flyte_sidecar.backends.merged.listing import unresponsive
 from flyte_sidecar.backends.merged.timing import MergeTiming
 from flyte_sidecar.errors import ShuttingDown, SidecarError
 from flyte_sidecar.events.backend import EventBackend
+from flyte_sidecar.events.intern_pool import EventKey, InternPool, event_key
 from flyte_sidecar.events.model import BackendName, Event, Run, Scope, Target, without_details
 from flyte_sidecar.events.watch_feed import WatchFeed, WatchSelector
+
+_PENDING_POOL: InternPool[Event] = InternPool(operator.eq)
+"""The pending events without their details, which the watches share."""
 
 
 class MergedWatch:
     """Feeds one watch from several backends.
 
-    No error of a backend ends the watch. The backend counts as disconnected, and is watched again
-    once it responds. The watch is synced when every backend has reported its current events or is
-    disconnected, and one of them has.
+    No error of a backend ends the watch, unless the feed needs one that can be watched. The backend
+    counts as disconnected, and is watched again once it responds. The watch is synced when every
+    backend has reported its current events or is disconnected, and one of them has.
 
     A watch of a run follows only the first backend that reports an event of it.
     """
@@ -31,12 +36,12 @@ class MergedWatch:
         timing: MergeTiming,
     ) -> None:
         self.feed = feed
-        self._parts = [_Part(self, backend, scope, timing) for backend, scope in backends]
-        self._tasks: dict[_Part, asyncio.Task[None]] = {}
+        self._watches = [_BackendWatch(self, backend, scope, timing) for backend, scope in backends]
+        self._tasks: dict[_BackendWatch, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Report events until nothing can change any more."""
-        self._tasks = {part: asyncio.ensure_future(part.run()) for part in self._parts}
+        self._tasks = {watch: asyncio.ensure_future(watch.run()) for watch in self._watches}
         all_tasks = [*self._tasks.values()]
         try:
             while True:
@@ -50,47 +55,58 @@ class MergedWatch:
                 task.cancel()
             await wait_all(all_tasks)
 
-    def follow_only(self, part: _Part) -> None:
-        """Stop to follow the other backends: the run is not theirs."""
-        for other in [other for other in self._parts if other is not part]:
-            self._parts.remove(other)
+    def follow_only(self, watch: _BackendWatch) -> None:
+        """Stop following the other backends: the run is not theirs."""
+        for other in [other for other in self._watches if other is not watch]:
+            self._watches.remove(other)
             self._tasks.pop(other).cancel()
             other.reconnected()
         self.sync()
 
     def sync(self) -> None:
         """Report that all current events were put, once that is so."""
-        settled = all(part.synced or part.disconnected for part in self._parts)
-        if settled and any(part.synced for part in self._parts):
+        settled = all(watch.synced or watch.error is not None for watch in self._watches)
+        if settled and any(watch.synced for watch in self._watches):
             self.feed.sync()
 
+    def check_backends(self) -> None:
+        """Raise the error of the last backend if the feed needs one, and none can be watched."""
+        if self.feed.needs_backend:
+            errors = [watch.error for watch in self._watches]
+            if all(error is not None and not error.retryable for error in errors):
+                assert errors[-1] is not None
+                raise errors[-1]
 
-class _Part:
-    """The events of one backend: a `WatchFeed` for it.
+
+class _BackendWatch:
+    """The watch of one backend: a `WatchFeed` for it.
 
     Attributes
     ----------
     synced
         Whether all current events were put, once.
-    disconnected
-        Whether the watch was told that the backend is unreachable.
+    error
+        Why the backend counts as disconnected; None if it does not.
     """
+
+    needs_backend = False
 
     def __init__(
         self, merged: MergedWatch, backend: EventBackend, scope: Scope, timing: MergeTiming
     ) -> None:
         outer = merged.feed.selector
         self.selector = WatchSelector(scope=scope, run_name=outer.run_name, parent=outer.parent)
-        self.synced = self.disconnected = False
+        self.synced = False
+        self.error: SidecarError | None = None
         self._merged = merged
         self._feed = merged.feed
         self._backend = backend
         self._name: BackendName = backend.kind
         self._timing = timing
         self._failures = 0
-        self._responds = self._waits_for_client = False
-        self._pending: dict[tuple[Run, str], Event] = {}
-        self._missing: dict[tuple[Run, str], Event] = {}
+        self._timeout: asyncio.TimerHandle | None = None
+        self._pending: dict[EventKey, Event] = {}
+        self._missing: dict[EventKey, Event] = {}
         self._listed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> None:
@@ -104,6 +120,7 @@ class _Part:
             except SidecarError as error:
                 self._failures += 1
                 self.disconnect(error)
+            self._merged.check_backends()
             await asyncio.sleep(self._timing.backoff(self._failures))
             # This asks nobody to log in, which each watch may.
             while not await self._backend.healthy():
@@ -115,33 +132,37 @@ class _Part:
         self._missing = {**self._pending}
         self._listed = asyncio.get_running_loop().create_future()
         watching = asyncio.ensure_future(self._backend.watch(self))
-        first: set[asyncio.Future[None]] = {watching, self._listed}
+        self._start_timeout()
         try:
-            while not await self._wait(first):
-                if not (self._responds or self._waits_for_client):
-                    self.disconnect(unresponsive(self._name, self._timing.response_timeout))
-                self._responds = False
+            await asyncio.wait({watching, self._listed}, return_when=asyncio.FIRST_COMPLETED)
+            self._stop_timeout()
             if not watching.done():
                 await self._report_missing()
                 self._report_synced()
             await watching
         finally:
+            self._stop_timeout()
             watching.cancel()
             await wait_all([watching])
 
-    async def _wait(self, futures: set[asyncio.Future[None]]) -> bool:
-        """Return whether one of the futures is done within the timeout."""
-        done, _ = await asyncio.wait(
-            futures,
-            timeout=self._timing.response_timeout,
-            return_when=asyncio.FIRST_COMPLETED,
+    def _start_timeout(self) -> None:
+        """Count the backend as disconnected if it puts no event for a while from now on."""
+        self._stop_timeout()
+        timeout = self._timing.response_timeout
+        self._timeout = asyncio.get_running_loop().call_later(
+            timeout, self.disconnect, unresponsive(self._name, timeout)
         )
-        return bool(done)
+
+    def _stop_timeout(self) -> None:
+        if self._timeout is not None:
+            self._timeout.cancel()
+            self._timeout = None
 
     async def _report_missing(self) -> None:
         """Report the events that ended while the backend was not watched."""
-        for (run, action_name), event in [*self._missing.items()]:
-            found = await resolve(self._backend.find(Target(run, action_name=action_name)))
+        for event in [*self._missing.values()]:
+            target = Target(event.run, action_name=event.action_name)
+            found = await resolve(self._backend.find(target))
             if found is None:
                 self.remove(event)
             else:
@@ -155,8 +176,8 @@ class _Part:
 
     def reconnected(self) -> None:
         """Report that the backend is reachable again."""
-        if self.disconnected:
-            self.disconnected = False
+        if self.error is not None:
+            self.error = None
             self._feed.sync(self._name)
 
     # The backend calls these.
@@ -169,20 +190,21 @@ class _Part:
         return self._feed.has_event(run, action_name)
 
     async def room(self) -> None:
-        self._waits_for_client = True
-        try:
-            await self._feed.room()
-        finally:
-            self._waits_for_client, self._responds = False, True
+        lists = self._timeout is not None
+        self._stop_timeout()  # it is the client that does not respond
+        await self._feed.room()
+        if lists and not self._listed.done():
+            self._start_timeout()
 
     def put(self, event: Event) -> None:
-        self._responds = True
+        if self._timeout is not None:
+            self._start_timeout()
         if not self.selector.matches(event):
             return
-        key = (event.run, event.action_name)
+        key = event_key(event)
         self._missing.pop(key, None)
         if event.pending:
-            self._pending[key] = without_details(event)
+            self._pending[key] = _PENDING_POOL.intern(key, without_details(event))
         else:
             self._pending.pop(key, None)
         self._feed.put(event)
@@ -190,7 +212,7 @@ class _Part:
             self._merged.follow_only(self)
 
     def remove(self, event: Event) -> None:
-        key = (event.run, event.action_name)
+        key = event_key(event)
         self._missing.pop(key, None)
         self._pending.pop(key, None)
         self._feed.remove(event)
@@ -201,6 +223,6 @@ class _Part:
             self._report_synced()
 
     def disconnect(self, error: SidecarError, backend: BackendName | None = None) -> None:
-        self.disconnected = True
+        self.error = error
         self._feed.disconnect(error, self._name)
         self._merged.sync()
