@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,21 +15,28 @@ from tests.contract.merged import AllOnFlyteHarness, AllOnLocalHarness
 ALL_ON_LOCAL = "all-local"
 ALL_ON_FLYTE = "all-2.0.43"
 
-BACKENDS = ("local", *RELEASES, pytest.param(CONNECT, marks=pytest.mark.versions), ALL_ON_LOCAL)
+OVER_CONNECT = pytest.param(CONNECT, marks=pytest.mark.versions)
+
+BACKENDS = ("local", *RELEASES, OVER_CONNECT, ALL_ON_LOCAL)
 """Every backend; for Flyte, every release that behaves differently, and both transports."""
 
 MERGED = ("test_inbox", "test_runs", "test_waits")
 """The modules that also run with a deployment behind both backends: these take seconds."""
 
 LARGE = "test_a_thousand_"
-"""How the names of tests begin that do not: they take long, and are alike for each deployment."""
+"""How the names of tests of scale begin, which run with `SCALED` alone."""
+
+SCALED = ("local", "2.0.43", OVER_CONNECT)
+"""The backends whose scale differs: that of releases does not."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "harness" in metafunc.fixturenames:
-        merged = metafunc.module.__name__.rpartition(".")[2] in MERGED
-        large = metafunc.function.__name__.startswith(LARGE)
-        backends = [*BACKENDS, ALL_ON_FLYTE] if merged and not large else BACKENDS
+        backends: list[Any] = [*BACKENDS]
+        if metafunc.module.__name__.rpartition(".")[2] in MERGED:
+            backends.append(ALL_ON_FLYTE)
+        if metafunc.function.__name__.startswith(LARGE):
+            backends = [*SCALED]
         metafunc.parametrize("harness", backends, indirect=True)
 
 

@@ -302,7 +302,7 @@ STEPS = st.lists(
 
 
 @given(steps=STEPS)
-@settings(max_examples=40)
+@settings(max_examples=20)
 async def test_after_any_sequence_every_watch_agrees_with_a_listing(
     client: BackendClient, steps: list[tuple[str, int]]
 ) -> None:
