@@ -98,6 +98,21 @@ async def test_of_equal_reads_that_time_out_together_the_first_is_continued(
     assert not slow.results[0].cancelled()
 
 
+async def test_a_read_that_was_running_during_a_write_is_not_continued(
+    reads: PatientReads, slow: Slow
+) -> None:
+    reading = asyncio.ensure_future(reads.read("flyte", "page", slow))
+    await until(lambda: len(slow.results) == 1)
+    reads.end_write("flyte")
+    with pytest.raises(TimeoutError):
+        await reading
+    reads.timeout = LONG
+    again = asyncio.ensure_future(reads.read("flyte", "page", slow))
+    await until(lambda: len(slow.results) == 2)
+    slow.results[1].set_result("with the write")
+    assert await again == "with the write"
+
+
 async def test_a_failure_is_not_kept(reads: PatientReads, slow: Slow) -> None:
     await leave(reads, slow)
     slow.results[0].set_exception(BackendUnavailable("unplugged"))

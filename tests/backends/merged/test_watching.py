@@ -356,6 +356,27 @@ async def test_backends_see_what_the_client_has_and_how_far_it_is_behind(scripte
     assert local.feeds[0].full
 
 
+async def test_a_backend_that_is_no_longer_followed_reports_nothing() -> None:
+    feed = Recorded(WatchSelector(scope=ANY_SCOPE, run_name="r1"))
+    feed.puts = []
+    backends = [Scripted("local"), Scripted("flyte")]
+    pairs = list(zip(backends, (HERE, THERE), strict=True))
+    running = asyncio.ensure_future(MergedWatch(feed, pairs, FAST).run())  # type: ignore[arg-type]
+    await until(lambda: all(backend.feeds for backend in backends))
+    here = make_event("q", run_name="r1", org=None, project="local", domain="local")
+    there = make_event("q", run_name="r1", org="o", project="p", domain="d")
+    local, flyte = (backend.feeds[0] for backend in backends)
+    for backend, event in ((local, here), (flyte, there), (local, replace(here, name="r"))):
+        backend.put(event)  # before the other watch has ended
+    flyte.disconnect(DOWN)
+    assert feed.puts == [here, replace(here, name="r")]
+    local.sync()
+    updates = iter(feed.take, None)
+    assert [_word(update) for update in updates] == ["created r", "synced"]
+    running.cancel()
+    await asyncio.wait([running])
+
+
 async def test_only_what_is_pending_is_missed_after_a_reconnect(scripted: Any) -> None:
     _, (local, _), _ = scripted
     finds: list[Target] = []
@@ -429,8 +450,9 @@ async def test_the_timeout_of_a_backend_begins_again_with_each_event_until_all_a
     first = watch._timeout
     watch.put(event)
     second = watch._timeout
-    await watch.room()
     assert first.cancelled()
+    assert not second.cancelled()
+    await watch.room()
     assert second.cancelled()
     assert not watch._timeout.cancelled()
     watch.sync()

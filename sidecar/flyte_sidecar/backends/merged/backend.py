@@ -226,7 +226,7 @@ class MergedBackend:
         try:
             return await write
         finally:
-            self._patient_reads.forget(backend.kind)
+            self._patient_reads.end_write(backend.kind)
 
     async def _pending(self, query: PendingQuery) -> EventPage:
         async def read(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Hashable
 from math import inf
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from flyte_sidecar.events.model import BackendName
 
 T = TypeVar("T")
 
-MAX_LEFT = 4
+MAX_LEFT = 8
 """Maximum number of reads that wait for their next request; each has a page at most."""
 
 RESULT_LIFETIME = 60.0
@@ -53,6 +54,7 @@ class PatientReads:
         self._logins = logins
         self._running: set[asyncio.Task[Any]] = set()
         self._left: dict[tuple[BackendName, Hashable], _Left] = {}
+        self._writes: Counter[BackendName] = Counter()
 
     async def read(
         self, name: BackendName, key: Hashable, start: Callable[[], Coroutine[Any, Any, T]]
@@ -72,20 +74,25 @@ class PatientReads:
             After `close`.
         """
         task: asyncio.Task[T] = self._take(name, key) or self._start(start())
+        earlier_writes = self._writes[name]
         try:
             responds = await self._wait(task)
         except asyncio.CancelledError:
             task.cancel()
             raise
         if not responds:
-            self._leave(name, key, task)
+            if self._writes[name] == earlier_writes:
+                self._leave(name, key, task)
+            else:
+                task.cancel()
             raise TimeoutError
         if task.cancelled():
             raise ShuttingDown("the backends are being closed")
         return task.result()
 
-    def forget(self, name: BackendName) -> None:
-        """Cancel the reads of a backend that were left: they may lack a write."""
+    def end_write(self, name: BackendName) -> None:
+        """Let no later request continue a read of a backend: it may lack a write that has ended."""
+        self._writes[name] += 1
         for key in [key for key in self._left if key[0] == name]:
             self._left.pop(key).task.cancel()
 

@@ -55,6 +55,10 @@ class MergedWatch:
                 task.cancel()
             await wait_all(all_tasks)
 
+    def follows(self, watch: _BackendWatch) -> bool:
+        """Return whether the events of a backend are still reported."""
+        return watch in self._watches
+
     def follow_only(self, watch: _BackendWatch) -> None:
         """Stop following the other backends: the run is not theirs."""
         for other in [other for other in self._watches if other is not watch]:
@@ -199,7 +203,7 @@ class _BackendWatch:
     def put(self, event: Event) -> None:
         if self._timeout is not None:
             self._start_timeout()
-        if not self.selector.matches(event):
+        if not (self.selector.matches(event) and self._merged.follows(self)):
             return
         key = event_key(event)
         self._missing.pop(key, None)
@@ -223,6 +227,7 @@ class _BackendWatch:
             self._report_synced()
 
     def disconnect(self, error: SidecarError, backend: BackendName | None = None) -> None:
-        self.error = error
-        self._feed.disconnect(error, self._name)
-        self._merged.sync()
+        if self._merged.follows(self):
+            self.error = error
+            self._feed.disconnect(error, self._name)
+            self._merged.sync()
