@@ -32,7 +32,9 @@ async def test_a_person_can_finish_a_login_after_the_listing_that_needs_it(
     async with connect("DeviceFlow") as connection:
         at = replace(connection.deployment, project="p", domain="d")
     flyte = FlyteBackend(at, "test", QUICK, prompt=person)
-    merged = MergedBackend(LocalBackend(home / "events.db"), flyte, MergeTiming(0.5))
+    local = LocalBackend(home / "events.db")
+    assert await local.healthy()  # opening it may take longer than the timeout
+    merged = MergedBackend(local, flyte, MergeTiming(0.5))
 
     async def pending() -> EventPage:
         return await merged.pending(PendingQuery(scope=ANY_SCOPE))  # type: ignore[misc]
