@@ -109,7 +109,8 @@ async def test_a_cursor_of_another_listing_is_expired(client: BackendClient) -> 
     for cursor in (of_events, of_runs, of_pending_runs, "", "x", f"{of_pending}x"):
         with pytest.raises(CursorExpired):
             await client.pending_page(cursor=cursor)
-    for cursor in (of_events, of_pending, of_pending_runs, "", "x", f"{of_runs}x"):
+    nested = '["x","2000-01-01T00:00:00Z",[],' + "[" * 200_000
+    for cursor in (of_events, of_pending, of_pending_runs, "", "x", f"{of_runs}x", nested):
         with pytest.raises(CursorExpired):
             await client.runs_page(cursor=cursor)
     with pytest.raises(CursorExpired):

@@ -386,7 +386,7 @@ async def test_a_cursor_of_another_listing_is_expired(
 
     names = ["pending", "runs", "pending runs"]
     cursors = {name: (await page(name, None)).next_cursor for name in names}
-    cursors["nested"] = '["pending",{"local":[null,[],false' + "[" * 200_000
+    cursors["nested"] = '["pending",{"local":[null,[],false,' + "[" * 200_000
     cursors["local"] = (await client.pending_page(HERE, limit=1)).next_cursor
     assert None not in cursors.values()
     for name in names:

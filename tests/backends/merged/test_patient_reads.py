@@ -206,6 +206,16 @@ async def test_a_deployment_that_responds_late_is_listed_by_the_next_request(
 
 
 @pytest.mark.parametrize("timing", [FAST])
+async def test_no_read_outlives_the_backends(client: BackendClient, both: MergedHarness) -> None:
+    await client.ask(HERE.run("r"), "q")
+    both.flyte.switch(None, hangs=True)
+    assert len((await client.pending_page(ANY_SCOPE)).unavailable) == 1
+    [left] = both.merged._patient_reads._left.values()
+    await both.merged.close()
+    assert left.task.cancelled()
+
+
+@pytest.mark.parametrize("timing", [FAST])
 async def test_a_read_from_before_a_write_is_not_continued(
     client: BackendClient, both: MergedHarness
 ) -> None:
