@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
@@ -19,7 +18,6 @@ from flyte_sidecar.errors import (
 )
 from flyte_sidecar.events.model import (
     BACKEND_TITLES,
-    DEFAULT_PROMPT_TYPE,
     Event,
     ExpectedType,
     Payload,
@@ -177,21 +175,17 @@ async def _ask(service: EventService, event: Event, expected: ExpectedType) -> P
     """
     if not event.pending:
         raise _unchanged(event)
-    if not _has_terminal():
+    from flyte_sidecar.local_runs.terminal import (
+        Question,
+        TerminalClosed,
+        TerminalPrompt,
+        has_terminal,
+    )
+
+    if not has_terminal():
         message = f"VALUE is required without a terminal: {title(event)} expects {FORMS[expected]}"
         raise click.UsageError(message)
-    from flyte_sidecar.local_runs.terminal import Question, TerminalClosed, TerminalPrompt
-
-    question = Question(
-        run_name=event.run_name,
-        name=event.name,
-        action_name=event.action_name,
-        expected_type=expected,
-        prompt=event.prompt or "",
-        prompt_type=event.prompt_type or DEFAULT_PROMPT_TYPE,
-        description=event.description or "",
-    )
-    asking = asyncio.ensure_future(TerminalPrompt(question).answer())
+    asking = asyncio.ensure_future(TerminalPrompt(Question.of(event)).answer())
     waiting = asyncio.ensure_future(resolve(service.wait(_target(event))))
     try:
         await asyncio.wait((asking, waiting), return_when=asyncio.FIRST_COMPLETED)
@@ -206,14 +200,6 @@ async def _ask(service: EventService, event: Event, expected: ExpectedType) -> P
         asking.cancel()
         waiting.cancel()
         await wait_all((asking, waiting))
-
-
-def _has_terminal() -> bool:
-    if sys.platform == "win32":
-        return False  # prompts need a terminal of POSIX
-    from flyte_sidecar.local_runs.terminal import has_terminal
-
-    return has_terminal()
 
 
 async def _signal(service: EventService, event: Event, payload: Payload) -> str:

@@ -6,12 +6,7 @@ import asyncio
 import sys
 from typing import Protocol
 
-from flyte_sidecar.events.model import (
-    DEFAULT_EXPECTED_TYPE,
-    DEFAULT_PROMPT_TYPE,
-    Event,
-    Payload,
-)
+from flyte_sidecar.events.model import Event, Payload
 from flyte_sidecar.events.payloads import same
 from flyte_sidecar.local_runs import notices, open_waits
 from flyte_sidecar.local_runs.terminal import Question, TerminalClosed, TerminalPrompt
@@ -45,17 +40,7 @@ class TerminalAnswer:
     def __init__(self, event: Event) -> None:
         self._event = event
         self._answer: Payload | None = None
-        self._prompt = TerminalPrompt(
-            Question(
-                run_name=event.run_name,
-                name=event.name,
-                action_name=event.action_name,
-                expected_type=event.expected_type or DEFAULT_EXPECTED_TYPE,
-                prompt=event.prompt or "",
-                prompt_type=event.prompt_type or DEFAULT_PROMPT_TYPE,
-                description=event.description or "",
-            )
-        )
+        self._prompt = TerminalPrompt(Question.of(event))
 
     async def answer(self) -> Payload:
         """Wait for the answer. If the terminal is closed, the answer must come from elsewhere."""

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from flyte_sidecar.events.model import ExpectedType, PromptType
+from flyte_sidecar.events.model import (
+    DEFAULT_EXPECTED_TYPE,
+    DEFAULT_PROMPT_TYPE,
+    Event,
+    ExpectedType,
+    PromptType,
+)
 from flyte_sidecar.events.plain_text import escape_unsafe, sanitize
 from flyte_sidecar.local_runs.terminal.terminal_device import Size
 
@@ -45,6 +51,19 @@ class Question(Struct, frozen=True):
     prompt: str
     prompt_type: PromptType
     description: str
+
+    @classmethod
+    def of(cls, event: Event) -> Question:
+        """Return the question of an event."""
+        return cls(
+            run_name=event.run_name,
+            name=event.name,
+            action_name=event.action_name,
+            expected_type=event.expected_type or DEFAULT_EXPECTED_TYPE,
+            prompt=event.prompt or "",
+            prompt_type=event.prompt_type or DEFAULT_PROMPT_TYPE,
+            description=event.description or "",
+        )
 
 
 class Rendered(Struct, frozen=True):
