@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import termios
@@ -105,7 +106,8 @@ class Terminal:
         self.wait(lambda screen: text in screen)
 
     def close(self) -> None:
-        self._popen.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(self._popen.pid, signal.SIGKILL)  # a child may ignore SIGHUP
         self._popen.wait()
         os.close(self._slave)  # the end of the output, once no other process has the terminal open
         self._reader.join()
