@@ -122,5 +122,6 @@ def test_a_process_that_never_waits_imports_only_the_hook(start: Start) -> None:
         "flyte_sidecar",
         "flyte_sidecar.local_runs",
         "flyte_sidecar.local_runs.hook",
+        "flyte_sidecar.local_runs.replaced_methods",
         "flyte_sidecar.local_runs.sdk",
     }

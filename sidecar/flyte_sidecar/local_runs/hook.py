@@ -1,7 +1,6 @@
-"""Replaces the method of the SDK's local controller that waits for a condition.
+"""Replaces the methods of the SDK's local controller, right after its module is imported.
 
-The module of the local controller is imported only by processes that run tasks locally, and late.
-The method is therefore replaced right after that import.
+Only processes that run tasks locally import it, and late.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ CONTROLLER_MODULE = "flyte._internal.controllers._local_controller"
 
 
 def install() -> None:
-    """Replace the method now, or once its module is imported."""
+    """Replace the methods now, or once their module is imported."""
     if os.environ.get(VARIABLE, "").lower() in OFF:
         return
     module = sys.modules.get(CONTROLLER_MODULE)
@@ -34,7 +33,7 @@ def install() -> None:
 
 
 class _AfterImport:
-    """Finds the module of the local controller, and replaces the method when it is executed."""
+    """Finds the module of the local controller, and replaces the methods when it is executed."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -56,9 +55,9 @@ class _AfterImport:
 
 def _replace(module: ModuleType) -> None:
     try:
-        from flyte_sidecar.local_runs import sdk
+        from flyte_sidecar.local_runs.replaced_methods import serve_conditions
 
-        sdk.serve_conditions(module)
+        serve_conditions(module)
     except Exception as error:
         import logging
 

@@ -53,7 +53,8 @@ class OpenWait:
 
     async def abort(self, reason: str) -> None:
         """Abort the event if it is still pending; raises nothing."""
-        with suppress(SidecarError):  # the store does so later, or this process is gone then
+        # The store does so later, or this process is gone then. RuntimeError: it is exiting.
+        with suppress(SidecarError, RuntimeError):
             await asyncio.shield(self._store.abort(self.event, reason))
 
 

@@ -5,11 +5,7 @@ Releases before 2.5.0 call a condition an event, and record neither its start no
 
 from __future__ import annotations
 
-import functools
-import inspect
-import sys
 from collections.abc import Callable, Coroutine, Mapping
-from types import ModuleType
 from typing import Any, NamedTuple
 
 Wait = Callable[[Any, Any], Coroutine[Any, Any, Any]]
@@ -69,51 +65,6 @@ EVENT = SdkNames(
     timeout_error="EventTimedoutError",
     is_action=False,
 )
-
-
-def serve_conditions(module: ModuleType) -> None:
-    """Replace the methods of the local controller in its module.
-
-    Raises
-    ------
-    AttributeError, LookupError, TypeError
-        If the SDK does not have the expected structure; nothing is changed then.
-    """
-    controller, recorder = module.LocalController, module.RunRecorder
-    names = next((names for names in (CONDITION, EVENT) if hasattr(controller, names.wait)), None)
-    if names is None:
-        raise LookupError("the local controller has no method that waits for a condition")
-    original: Wait = getattr(controller, names.wait)
-    finalize: Wait = controller.finalize_parent_action
-    for method in (original, finalize):
-        if (
-            not inspect.iscoroutinefunction(method)
-            or len(inspect.signature(method).parameters) != 2
-        ):
-            raise TypeError(f"{method.__qualname__} is not a coroutine function of one argument")
-    expected = {names.name, "action_id", "prompt", "prompt_type", "data_type", "description"}
-    if not expected <= {*inspect.signature(getattr(recorder, names.waiting)).parameters}:
-        raise TypeError(f"RunRecorder.{names.waiting} has other parameters")
-    if not (callable(recorder.record_complete) and callable(recorder.record_failure)):
-        raise TypeError("RunRecorder does not record the end of an action")
-    error(names.timeout_error)
-    error("ActionAbortedError")
-
-    @functools.wraps(original)
-    async def wait(self: Any, condition: Any) -> Any:
-        from flyte_sidecar.local_runs.waiting import wait_for_condition
-
-        return await wait_for_condition(self, condition, original, names)
-
-    @functools.wraps(finalize)
-    async def finalize_parent_action(self: Any, action: Any) -> Any:
-        open_waits = sys.modules.get("flyte_sidecar.local_runs.open_waits")
-        if open_waits is not None:  # else there was no wait yet
-            await open_waits.end_waits(action)
-        return await finalize(self, action)
-
-    setattr(controller, names.wait, wait)
-    controller.finalize_parent_action = finalize_parent_action
 
 
 def error(name: str) -> type[Exception]:
