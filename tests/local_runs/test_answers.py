@@ -94,14 +94,17 @@ def test_fifty_conditions_get_the_answers_of_three_processes_in_any_order(
 def test_a_script_waits_for_a_condition_before_its_run_creates_it(
     start: Start, spawn: Callable[..., Process], inbox: Inbox
 ) -> None:
-    run = start("one")
-    event = inbox.wait_for("approve")["approve"]
-    later = spawn()
-    key = {"runName": event["runName"], "name": "later"}
-    later.request(1, "events.wait", **key, awaitCreation=True, timeoutSeconds=60)
-    later.wait_for_counter("waits", 1)
-    inbox.answer(event, True)
-    assert run.result() is True
+    run = start("texts")
+    first = inbox.wait_for("first")["first"]
+    script = spawn()
+    key = {"runName": first["runName"], "name": "second"}
+    script.request("second", "events.wait", **key, awaitCreation=True)
+    script.wait_for_counter("waits", 1)
+    inbox.answer(first, "a")
+    inbox.answer(inbox.wait_for("second")["second"], "b")
+    response = script.answer()
+    assert (response["id"], response["result"]["payload"]) == ("second", "b")
+    assert run.result() == ["a", "b"]
 
 
 def test_a_run_without_a_terminal_says_what_waits_and_who_answered(
