@@ -79,6 +79,9 @@ def test_serving_a_first_request_loads_nothing_heavy(spawn: Spawn, tmp_path: Pat
     assert sidecar.status() == 0
     needless = UNUSED | {
         "flyte_sidecar.event",
+        "flyte_sidecar.backends.local.processes",
+        "flyte_sidecar.backends.merged",
+        "flyte_sidecar.local_runs",
         "flyte_sidecar.server.watches",
         "flyte_sidecar.events.coalescing",
         "flyte_sidecar.events.watch_feed",

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from typing import TYPE_CHECKING
 
 from msgspec import DecodeError, json
 
-from flyte_sidecar.backends.local import processes, queries
-from flyte_sidecar.backends.local.processes import Domain, Process
+from flyte_sidecar.backends.local import queries
+
+if TYPE_CHECKING:
+    from flyte_sidecar.backends.local.processes import Domain
 
 LEASE = 60.0
 """Seconds after which an owner that has not renewed is gone, if its process cannot be seen."""
-
-_decode = json.Decoder(Process).decode
 
 
 def now() -> int:
@@ -73,18 +74,26 @@ def gone(db: sqlite3.Connection, excluded: str) -> list[int]:
     ).fetchall()
     if not owners:
         return []
-    here = processes.this_domain()
+    here = _here()
     return [owner for owner, process, renewed_at in owners if _is_gone(process, renewed_at, here)]
 
 
 def is_gone(db: sqlite3.Connection, owner: int) -> bool:
     """Return whether an owner is gone; it is not if its row is missing."""
     row = db.execute("SELECT process, renewed_at FROM owner WHERE id = ?", (owner,)).fetchone()
-    return row is not None and _is_gone(row[0], row[1], processes.this_domain())
+    return row is not None and _is_gone(row[0], row[1], _here())
+
+
+def _here() -> Domain:
+    from flyte_sidecar.backends.local.processes import this_domain  # most stores have no owners
+
+    return this_domain()
 
 
 def _this_process() -> str:
-    return json.encode(processes.this_process()).decode()
+    from flyte_sidecar.backends.local.processes import this_process
+
+    return json.encode(this_process()).decode()
 
 
 def _is_gone(process: object, renewed_at: object, here: Domain) -> bool:
@@ -93,13 +102,15 @@ def _is_gone(process: object, renewed_at: object, here: Domain) -> bool:
     If a row is damaged, or the clocks cannot be compared, the owner is not gone: an event that
     stays pending does less harm than one that is aborted while its run waits.
     """
+    from flyte_sidecar.backends.local.processes import Process, is_running
+
     if not isinstance(process, bytes) or not isinstance(renewed_at, int):
         return False
     try:
-        owner = _decode(process)
+        owner = json.decode(process, type=Process)
     except (DecodeError, UnicodeDecodeError, RecursionError):
         return False
-    running = processes.is_running(owner, here)
+    running = is_running(owner, here)
     if running is not None or owner.time_namespace != here.time_namespace:
         return running is False
     # After a restart of the machine, the clock starts again: the renewal is in the future then.
