@@ -37,9 +37,29 @@ class RunStore:
         self._writing: set[asyncio.Future[Event]] = set()
         self._backend = SharedResource(lambda: LocalBackend(path), LocalBackend.close)
 
+    @property
+    def in_use(self) -> bool:
+        """Whether a wait uses the store, or the end of one is still to be recorded."""
+        return self.users > 0 or bool(self._writing)
+
     async def create(self, new: NewEvent, action_name: str) -> Event:
-        """Create an event that ends with this process, see `LocalBackend.create_owned`."""
-        return await self._use(lambda backend: backend.create_owned(new, action_name))
+        """Create an event that ends with this process, see `LocalBackend.create_owned`.
+
+        If the caller is cancelled meanwhile, the event is aborted.
+        """
+
+        async def create(backend: LocalBackend) -> Event:
+            creating = asyncio.ensure_future(backend.create_owned(new, action_name))
+            try:
+                return await asyncio.shield(creating)
+            except asyncio.CancelledError:
+                await wait_all([creating])
+                if creating.exception() is None:
+                    event, reason = creating.result(), "the task no longer waits"
+                    self._start(lambda backend: backend.abort(event, reason))
+                raise
+
+        return await self._use(create)
 
     async def resolved(self, event: Event) -> Event:
         """Wait until an event is no longer pending, also while the process forks."""
@@ -84,16 +104,22 @@ class RunStore:
         """
 
         async def end() -> Event:
-            writing = asyncio.ensure_future(self._retry(write))
-            self._writing.add(writing)
-            writing.add_done_callback(self._writing.discard)
-            writing.add_done_callback(retrieve_exception)
+            writing = self._start(write)
             await wait_all([writing], WRITE_TIMEOUT)
             if not writing.done():
                 raise StoreBusy(f"the store {self.path} accepts no writes")
             return writing.result()
 
         return await run_async(end())
+
+    def _start(
+        self, write: Callable[[LocalBackend], Coroutine[Any, Any, Event]]
+    ) -> asyncio.Future[Event]:
+        writing = asyncio.ensure_future(self._retry(write))
+        self._writing.add(writing)
+        writing.add_done_callback(self._writing.discard)
+        writing.add_done_callback(retrieve_exception)
+        return writing
 
     async def _retry(self, write: Callable[[LocalBackend], Coroutine[Any, Any, Event]]) -> Event:
         """Retry a write while the store is locked or full."""
@@ -126,8 +152,19 @@ async def _check(backend: LocalBackend) -> None:
 
 
 _stores: dict[str, RunStore] = {}
-_paths: dict[str, str] = {}
+_relative_paths: dict[str, str] = {}
 _lock = threading.Lock()
+
+
+def _selected_path() -> str:
+    """Return the path that the environment selects now.
+
+    A relative one does not lead elsewhere once the workflow changes the current folder.
+    """
+    path, chosen = store_path(None), os.environ.get(STORE_VARIABLE, "")
+    if chosen and not os.path.isabs(os.path.expanduser(chosen)):
+        return _relative_paths.setdefault(chosen, path)
+    return path
 
 
 @asynccontextmanager
@@ -139,15 +176,13 @@ async def selected_store() -> AsyncIterator[RunStore]:
     OSError, RuntimeError, ValueError
         If its path is invalid or unknown.
     """
-    chosen = os.environ.get(STORE_VARIABLE, "")
+    path = _selected_path()
     with _lock:
-        # A relative path must not lead elsewhere once the workflow changes the current folder.
-        path = _paths.setdefault(chosen, store_path(None))
         if path not in _stores:
             _stores[path] = RunStore(path)
         store = _stores[path]
         store.users += 1
-        unused = [other for other in _stores.values() if not other.users]
+        unused = [other for other in _stores.values() if not other.in_use]
         for other in unused:
             del _stores[other.path]
     try:
