@@ -64,6 +64,9 @@ class ClientFeatures(Struct, frozen=True, kw_only=True):
         How much of a trace the editor wants at first.
     pulls_diagnostics, receives_diagnostics
         Whether the editor requests diagnostics, and whether it accepts them unasked.
+    shows_events, asks_itself, shows_logins, runs_locally
+        What a plugin declares in `experimental.flyteSidecar`: that it lists the waiting events,
+        asks the person about them, shows logins, and runs tasks in a terminal.
     """
 
     encoding: Encoding
@@ -80,6 +83,10 @@ class ClientFeatures(Struct, frozen=True, kw_only=True):
     shows_progress: bool
     sends_configuration: bool
     registers_configuration: bool
+    shows_events: bool
+    asks_itself: bool
+    shows_logins: bool
+    runs_locally: bool
 
 
 def edits_text(initialize: Mapping[str, Any]) -> bool:
@@ -113,6 +120,10 @@ def client_features(initialize: Mapping[str, Any]) -> ClientFeatures:
         shows_progress=has("window.workDoneProgress"),
         sends_configuration=has("workspace.configuration"),
         registers_configuration=has("workspace.didChangeConfiguration.dynamicRegistration"),
+        shows_events=has("experimental.flyteSidecar.events"),
+        asks_itself=has("experimental.flyteSidecar.asking"),
+        shows_logins=has("experimental.flyteSidecar.logins"),
+        runs_locally=has("experimental.flyteSidecar.runLocally"),
     )
 
 

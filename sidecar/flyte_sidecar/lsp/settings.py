@@ -21,8 +21,8 @@ MAX_PROBLEMS = 10
 MAX_QUOTED_LENGTH = 60
 """Maximum length of an unknown key that a problem quotes."""
 
-OF_CLIENTS = ("trace", "trace.server")
-"""Members of the section that VS Code's LSP client reads itself."""
+OF_CLIENTS = ("command", "trace", "trace.server")
+"""Members of the section that are for plugins: how they start and trace the server."""
 
 Text = Annotated[str, Meta(max_length=4096, pattern=r"^(?![\s\S]*[\x00-\x1f\x7f])")]
 Pattern = Annotated[str, Meta(max_length=1000)]
