@@ -9,8 +9,9 @@ from typing import get_args
 from flyte_sidecar.lsp.capabilities import COMMANDS
 from flyte_sidecar.lsp.source.problems import Code
 from tests.conftest import ROOT
-from tests.lsp.e2e.page import SECTIONS
 
+PAGE = (ROOT / "docs" / "language-server.md").read_text()
+SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S))
 SCHEMA = json.loads((ROOT / "schemas" / "settings.schema.json").read_text())
 
 

@@ -1,4 +1,4 @@
-"""The captures of docs/language-server.md: what a person sees in an editor.
+"""The captures of the pages in docs/editors: what a person sees in an editor.
 
 Each is a code block after a comment with its name. UPDATE_CAPTURES=1 replaces them by new ones.
 """
@@ -10,20 +10,18 @@ import re
 import time
 from itertools import dropwhile
 
-from tests.lsp.e2e.page import PATH
+from tests.lsp.e2e.page import PAGES
 from tests.terminal import Terminal
 
 
 def check_capture(name: str, terminal: Terminal, first: str = "") -> None:
-    """Wait until the screen, from the first row with a text, is a capture of the page."""
-    page = PATH.read_text()
+    """Wait until the screen, from the first row with a text, is a capture of a page."""
     block = re.compile(rf"(<!-- capture: {name} -->\n```text\n)(.*?)(?=```$)", re.M | re.S)
-    found = block.search(page)
-    assert found is not None, f"the page has no capture {name}"
+    [(page, found)] = [(page, found) for page in PAGES if (found := block.search(page.read_text()))]
     if os.environ.get("UPDATE_CAPTURES"):
         time.sleep(1)  # until the screen is complete
         taken = normalize(terminal.text, first)
-        PATH.write_text(block.sub(lambda match: match[1] + taken, page))
+        page.write_text(block.sub(lambda match: match[1] + taken, page.read_text()))
     else:
         terminal.wait(lambda screen: normalize(screen, first) == found[2])
 

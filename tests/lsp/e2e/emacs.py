@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.conftest import needs, run, skip_or_fail
-from tests.lsp.e2e.page import LINE, example
+from tests.lsp.e2e.page import LINE, blocks
 from tests.terminal import Terminal
 
 EARLY = """
@@ -36,7 +36,7 @@ class Emacs(Terminal):
         config = Path(user["HOME"], ".emacs.d")
         config.mkdir()
         (config / "early-init.el").write_text(EARLY)
-        (config / "init.el").write_text(example("Emacs", "elisp"))
+        (config / "init.el").write_text(blocks("emacs", "elisp")[0])
         super().__init__([emacs, "-nw", f"+{LINE}", "workflow.py"], user, project)
 
     def command(self, command: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import TEST_TIMEOUT, needs
-from tests.lsp.e2e.page import LINE, example
+from tests.lsp.e2e.page import LINE, blocks
 from tests.terminal import Terminal
 
 
@@ -22,7 +22,7 @@ class Neovim(Terminal):
         self._socket = project / "nvim.sock"
         config = Path(user["XDG_CONFIG_HOME"], "nvim", "init.lua")
         config.parent.mkdir(parents=True)
-        config.write_text(example("Neovim", "lua") + more_lua)
+        config.write_text(blocks("neovim", "lua")[0] + more_lua)
         command = [self._nvim, "--listen", self._socket, "-n", f"+{LINE}", "workflow.py"]
         super().__init__(command, {**user, "LOGNAME": "operator"}, project)
 

@@ -1,4 +1,4 @@
-"""The examples of docs/language-server.md, which the tests run in the editors."""
+"""The pages about editors, whose examples the tests run in the editors."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import re
 
 from tests.conftest import ROOT
 
-PATH = ROOT / "docs" / "language-server.md"
-SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PATH.read_text(), re.M | re.S))
+DOCS = ROOT / "docs"
+PAGES = sorted((DOCS / "editors").glob("*.md"))
 
 
-def blocks(heading: str, language: str) -> list[str]:
-    """Return the code blocks of a section."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", SECTIONS[heading], re.M | re.S)
+def blocks(editor: str, language: str) -> list[str]:
+    """Return the code blocks of an editor's page."""
+    return blocks_of((DOCS / "editors" / f"{editor}.md").read_text(), language)
 
 
-def example(heading: str, language: str) -> str:
-    """Return the first code block of a section."""
-    return blocks(heading, language)[0]
+def blocks_of(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)
 
 
-WORKFLOW = example("The example", "python")
+[WORKFLOW] = blocks_of((DOCS / "language-server.md").read_text(), "python")
 LINE = WORKFLOW[: WORKFLOW.index("flyte.new_condition(")].count("\n") + 1
 """The line of the call of `new_condition`, counted from 1 as in editors."""

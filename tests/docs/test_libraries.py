@@ -1,4 +1,4 @@
-"""The examples of docs/editors-and-libraries.md, run by the programs that they are for."""
+"""The examples of docs/libraries.md, run by the programs that they are for."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timeout(600)
 HERE = Path(__file__).parent
 BUILD_SECONDS = 500
 
-PAGE = (ROOT / "docs" / "editors-and-libraries.md").read_text()
+PAGE = (ROOT / "docs" / "libraries.md").read_text()
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 
 ProgramCommand = list[str | Path]
