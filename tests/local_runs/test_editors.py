@@ -1,4 +1,4 @@
-"""A real editor in front of a real local run."""
+"""Real local runs that an editor shows, and that it starts."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.local_runs.conftest import LocalRun
+from tests.lsp.conftest import StartEditor, start_editor
 from tests.lsp.e2e.conftest import Environment, project, user
 from tests.lsp.e2e.neovim import Neovim
 from tests.lsp.e2e.test_neovim import LENS, NO_QUESTIONS
+from tests.lsp.test_task_lenses import PLUGIN
 
-__all__ = ["project", "user"]
+__all__ = ["project", "start_editor", "user"]
 
 
 def test_neovim_answers_the_run_of_the_file_that_it_shows(
@@ -30,3 +32,39 @@ def test_neovim_answers_the_run_of_the_file_that_it_shows(
             assert "v7" in stdout
         finally:
             run.clear()
+
+
+RUNNABLE = """\
+import flyte
+
+env = flyte.TaskEnvironment(name="runnable")
+
+
+@env.task
+def plain() -> str:
+    return "plain " + "result"
+
+
+@env.task(retries=2)
+async def given(learning_rate: float, sweep: bool, tag: str, epochs: int = 3) -> str:
+    return f"{learning_rate + epochs} {sweep} {tag}"
+"""
+
+
+async def test_the_command_of_a_lens_runs_its_task(
+    python: Path, home: dict[str, str], start_editor: StartEditor, tmp_path: Path
+) -> None:
+    editor = await start_editor(capabilities=PLUGIN)
+    file = tmp_path / "runnable.py"
+    file.write_text(RUNNABLE)
+    values = {"learning_rate": ["0.5"], "sweep": [], "tag": ["a tag"]}
+    runs = []
+    for lens in await editor.lenses(editor.open(file, RUNNABLE)):
+        (argument,) = lens["command"]["arguments"]
+        typed = [word for name in argument["parameters"] for word in (f"--{name}", *values[name])]
+        flyte = (python.with_name("flyte"), "run", "--local")
+        runs.append(LocalRun((*flyte, file.name, argument["task"], *typed), home, tmp_path))
+    for run, result in zip(runs, ("plain result", "3.5 True a tag"), strict=True):
+        status, stdout, stderr = run.end()
+        assert status == 0, stderr
+        assert result in stdout

@@ -6,6 +6,8 @@
     references    Reference: a string that names an event, as in ``Event.get("...")``
     problems      Problem: a mistake in a declaration that is certain
     tasks         Task: the function that a declaration belongs to
+    runnable_tasks
+                  RunnableTask: a task that can be run by its name
     syntax        the tree, and the nodes at an offset
     tokens        strings and brackets where a syntax error keeps the tree from showing them
     calls         calls of dotted names

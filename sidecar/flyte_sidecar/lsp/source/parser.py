@@ -16,6 +16,7 @@ from flyte_sidecar.lsp.source.declarations import Declaration, find_declarations
 from flyte_sidecar.lsp.source.names import Names
 from flyte_sidecar.lsp.source.problems import Problem, find_problems
 from flyte_sidecar.lsp.source.references import Reference, find_references, half_typed_reference
+from flyte_sidecar.lsp.source.runnable_tasks import RunnableTask, find_runnable_tasks
 from flyte_sidecar.lsp.source.syntax import PYTHON, Syntax
 from flyte_sidecar.lsp.source.text import SourceText
 from flyte_sidecar.lsp.source.values import Values
@@ -51,6 +52,7 @@ class ParsedSource(Struct, frozen=True, kw_only=True):
     declarations: tuple[Declaration, ...] = ()
     references: tuple[Reference, ...] = ()
     problems: tuple[Problem, ...] = ()
+    runnable_tasks: tuple[RunnableTask, ...] = ()
     tree: Tree | None = None
     values: Values | None = None
 
@@ -91,6 +93,7 @@ class Snapshot(Struct, frozen=True):
             declarations=tuple(declaring.declaration for declaring in declared),
             references=tuple(find_references(values)),
             problems=tuple(find_problems(values, declared)),
+            runnable_tasks=tuple(find_runnable_tasks(values)),
             tree=tree,
             values=values,
         )

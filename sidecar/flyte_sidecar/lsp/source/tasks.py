@@ -59,6 +59,18 @@ class Tasks:
                     return task
         return None
 
+    def may_be_environment(self, names: tuple[str, ...], path: Path) -> bool:
+        """Return whether a dotted name at a path may be a `TaskEnvironment`.
+
+        One that is imported from another file may be; a module is none.
+        """
+        return any(
+            "." in ".".join((binding.target, *names[1:]))
+            if binding.target is not None
+            else len(names) == 1 and self._is_environment(binding)
+            for binding in self._values.names.resolve(names[0], path) or ()
+        )
+
     def _decorated(self, function: Node, definition: Node, path: Path) -> Task | None:
         name = function.child_by_field_name("name")
         for decorator in definition.named_children:
