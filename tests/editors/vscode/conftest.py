@@ -1,0 +1,131 @@
+"""Fixtures with VS Code in Chromium, and the extension in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Request, expect, sync_playwright
+
+from tests.conftest import ROOT, TEST_TIMEOUT, needs, run, skip_or_fail, worker_lock
+from tests.editors.vscode.install import InstallationError, install
+from tests.editors.vscode.server import CodeServer, Installation, install_extension
+from tests.editors.vscode.workbench import Workbench
+from tests.lsp.e2e.conftest import Environment, project, start_process, start_run, user
+
+__all__ = ["project", "start_process", "start_run", "user"]
+
+EXTENSION = ROOT / "clients" / "vscode"
+NODE = (20,)
+BUILD_SECONDS = 600
+
+CHROMIUM_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+StartServer = Callable[..., CodeServer]
+OpenWindow = Callable[..., Workbench]
+
+
+@pytest.fixture(scope="package")
+def installation() -> Installation:
+    try:
+        return install()
+    except InstallationError as error:
+        skip_or_fail(str(error))
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    chromium = needs("chromium")
+    expect.set_options(timeout=TEST_TIMEOUT * 1000)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def vsix(testrun_uid: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The packaged extension, which is built once for all tests."""
+    needs("node", NODE)
+    npm = needs("npm")
+    with worker_lock("vsix", tmp_path_factory) as shared:
+        built = shared / f"vsix-{testrun_uid}"
+        steps = [] if built.exists() else [["ci", "--ignore-scripts"], ["run", "package"]]
+        for arguments in steps:
+            done = run(npm, *arguments, env=dict(os.environ), cwd=EXTENSION, timeout=BUILD_SECONDS)
+            assert done.returncode == 0, done.stdout + done.stderr
+        built.touch()
+    return EXTENSION / "dist" / "flyte-sidecar.vsix"
+
+
+@pytest.fixture(scope="package")
+def extensions(
+    installation: Installation, vsix: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A folder of extensions in which this one is installed."""
+    folder = tmp_path_factory.mktemp("extensions")
+    install_extension(installation, vsix, folder)
+    return folder
+
+
+@pytest.fixture
+def start_server(
+    installation: Installation, extensions: Path, user: Environment, tmp_path: Path
+) -> Iterator[StartServer]:
+    """Start VS Code for the user, with settings."""
+    with ExitStack() as stack:
+
+        def start(settings: dict[str, Any] | None = None, **env: str) -> CodeServer:
+            server = CodeServer(
+                installation,
+                extensions,
+                tmp_path / "code-server",
+                {**user, "LOGNAME": "operator", **env},
+                settings or {},
+            )
+            return stack.enter_context(closing(server))
+
+        yield start
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A new profile of the browser, which asserts that no request leaves the machine."""
+    hosts: set[str | None] = set()
+
+    def record(request: Request) -> None:
+        address = urlsplit(request.url)
+        if address.scheme in ("http", "https", "ws", "wss"):
+            hosts.add(address.hostname)
+
+    with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
+        context.set_default_timeout(TEST_TIMEOUT * 1000)
+        context.on("request", record)
+        yield context
+    assert hosts <= {"127.0.0.1"}
+
+
+@pytest.fixture
+def open_window(start_server: StartServer, context: BrowserContext, project: Path) -> OpenWindow:
+    """Open the folder of the example in windows of one VS Code, which starts with the first."""
+    servers: list[CodeServer] = []
+
+    def open_window(settings: dict[str, Any] | None = None, **env: str) -> Workbench:
+        if not servers:
+            servers.append(start_server(settings, **env))
+        return Workbench(context.new_page(), servers[0].url(project))
+
+    return open_window
