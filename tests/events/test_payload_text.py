@@ -27,9 +27,13 @@ from flyte_sidecar.events.payloads import same
         ("float", "-Infinity", -math.inf),
         ("float", "NaN", math.nan),
         *(("str", text, text) for text in ("", "7", "true", "-x", " a\nb ", "é", "null")),
+        *((None, text, True) for text in ("true", " true ")),
+        *((None, text, value) for text, value in (("3", 3), ("3.0", 3.0), ('"3"', "3"))),
     ],
 )
-def test_a_text_is_parsed_by_the_type(expected: ExpectedType, text: str, value: Payload) -> None:
+def test_a_text_is_parsed_by_the_type(
+    expected: ExpectedType | None, text: str, value: Payload
+) -> None:
     parsed = parse_payload(text, expected)
     assert same(parsed, value)
     assert str(parsed) == str(value)  # -0.0 is not 0.0
@@ -43,14 +47,16 @@ def test_a_text_is_parsed_by_the_type(expected: ExpectedType, text: str, value: 
         *(("int", text) for text in ("9223372036854775808", "-9223372036854775809")),
         *(("float", text) for text in ("", "x", "1,5", "1_0", "1e999", "-1e999", "true")),
         ("str", "\ud800"),
+        *((None, text) for text in ("", "yes", "null", "[1]", "NaN", "1e999", '"\\ud800"')),
+        (None, "9223372036854775808"),
     ],
 )
 def test_a_text_of_another_type_is_rejected_without_repeating_it(
-    expected: ExpectedType, text: str
+    expected: ExpectedType | None, text: str
 ) -> None:
     with pytest.raises(PayloadTypeMismatch, match="the event expects ") as raised:
         parse_payload(text, expected)
-    assert raised.value.data == {"expectedType": expected}
+    assert raised.value.data == ({} if expected is None else {"expectedType": expected})
     assert (
         raised.value.message.removeprefix("the event expects ")
         == {
@@ -58,6 +64,7 @@ def test_a_text_of_another_type_is_rejected_without_repeating_it(
             "int": "a whole number of at most 64 bits",
             "float": "a number such as 0.5 (or nan, inf, -inf)",
             "str": "any Unicode text",
+            None: 'a value of unknown type, as JSON: true, 3, 0.5 or "text"',
         }[expected]
     )
 

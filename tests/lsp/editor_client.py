@@ -66,6 +66,8 @@ class EditorClient:
         Every message of the sidecar.
     questions
         The questions to the user, until they are answered.
+    asked
+        The params of each `flyteSidecar/ask`.
     shown
         The messages of `window/showMessage`.
     opened
@@ -86,6 +88,7 @@ class EditorClient:
         self.client = client
         self.received: list[Json] = []
         self.questions: list[Question] = []
+        self.asked: list[Json] = []
         self.shown: list[str] = []
         self.opened: list[str] = []
         self.diagnostics: dict[str, list[Json]] = {}
@@ -265,7 +268,7 @@ class EditorClient:
             self._on_response(message)
             return
         method = message["method"]
-        if "id" in message:
+        if "id" in message and method != "flyteSidecar/ask":
             self._model.check_request(message)
         elif self._model.describes(method):
             self._model.check_notification(message)
@@ -310,6 +313,9 @@ class EditorClient:
                 question = Question(params, answer)
                 self.questions.append(question)
                 return
+            case "flyteSidecar/ask":
+                self.asked.append(params)
+                respond(None)
             case "window/showDocument":
                 self.opened.append(params["uri"])
                 respond({"success": True})

@@ -19,6 +19,8 @@ BASE_MESSAGES = {
 """The messages that every editor handles. Registrations are checked one by one."""
 
 REQUIRED_CAPABILITIES = {
+    "flyteSidecar/ask": "experimental.flyteSidecar.asking",
+    "flyteSidecar/events": "experimental.flyteSidecar.events",
     "window/showDocument": "window.showDocument.support",
     "window/workDoneProgress/create": "window.workDoneProgress",
     "workspace/codeLens/refresh": "workspace.codeLens.refreshSupport",

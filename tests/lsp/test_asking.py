@@ -26,7 +26,7 @@ class Window(CommandTester):
 
     def __init__(self, session: FakeSession, folder: Callable[[], Path]) -> None:
         super().__init__(session)
-        self.asking = Asking(session, Answers(session), Claims(folder))
+        self.asking = Asking(session, Answers(session).ask_about, Claims(folder))
 
     async def start_waiting(self, name: str = "deploy", run: str = "r1", **more: str) -> Event:
         event = await self.make(name, run, **more)

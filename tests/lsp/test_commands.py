@@ -55,7 +55,7 @@ class CommandTester:
         assert found is not None
         return found
 
-    async def run(self, command: str, *arguments: object) -> Event | None:
+    async def run(self, command: str, *arguments: object) -> Any:
         return await self.commands.execute(f"flyteSidecar.{command}", arguments)
 
     def argument(self, event: Event) -> dict[str, Any]:
@@ -210,6 +210,51 @@ async def test_an_answer_between_reading_and_writing_wins_and_is_reported(
     [(kind, message)] = tester.client.messages
     assert kind == "warning"
     assert "was rejected" in message
+
+
+@pytest.mark.parametrize(
+    ("expected_type", "text", "value"),
+    [("bool", "yes", True), ("int", " 12", 12), ("float", "0.5", 0.5), ("str", "12", "12")],
+)
+async def test_a_text_answers_by_the_type_of_its_event(
+    tester: CommandTester, expected_type: str, text: str, value: Payload
+) -> None:
+    event = await tester.make(expected_type=expected_type)
+    result = await tester.run("answer", tester.argument(event), text)
+    assert isinstance(result, Event)
+    assert result.payload == value
+    assert await tester.run("answer", tester.argument(event), text) is None
+    assert tester.client.messages[-1][1].startswith("Nothing was changed: ")  # it was answered
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *((), (None, "yes"), ("r1", "deploy"), ({"runName": "r1"}, "yes")),
+        *(({"runName": "r1", "name": "deploy"}, text) for text in (None, True, 3, "\ud800")),
+    ],
+)
+async def test_an_answer_needs_an_event_and_a_text(
+    tester: CommandTester, arguments: tuple[object, ...]
+) -> None:
+    event = await tester.make()
+    with pytest.raises(InvalidParams):
+        await tester.run("answer", *arguments)
+    assert (await tester.current(event)).pending
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *((), ("int",), ("int", "1", "2"), ("date", "1"), ([], "1"), (1, "1"), ("int", None)),
+        *(("str", "\ud800"), (None, None)),
+    ],
+)
+async def test_a_check_needs_a_type_and_a_text(
+    tester: CommandTester, arguments: tuple[object, ...]
+) -> None:
+    with pytest.raises(InvalidParams):
+        await tester.run("checkAnswer", *arguments)
 
 
 @pytest.mark.parametrize("outcome", ["none", "unknown"])

@@ -39,11 +39,13 @@ class Session:
     ) -> None:
         self.changed: list[set[str]] = []
         self.waiting: list[str] = []
+        self.reported: list[tuple[str, str]] = []
         self.states: list[str] = []
         self._called = asyncio.Event()
         self.live = LiveEvents(
             service,
             on_change=lambda names: self._record(self.changed, names),
+            on_event=lambda event, change: self._record(self.reported, (event.name, change)),
             on_waiting=lambda event: self._record(self.waiting, event.name),
             on_state=lambda state: self._record(self.states, state.phase),
             includes=includes,

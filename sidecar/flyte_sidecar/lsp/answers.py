@@ -13,6 +13,7 @@ from flyte_sidecar.errors import (
 )
 from flyte_sidecar.events.model import Event, ExpectedType, Payload, Target
 from flyte_sidecar.events.outcome_text import outcome, title
+from flyte_sidecar.events.payload_text import parse_payload
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.events.write_order import Write
 from flyte_sidecar.lsp import command_texts as texts
@@ -69,6 +70,19 @@ class Answers:
         found = await self._find_pending(argument)
         return None if found is None else await self._signal(*found, value)
 
+    async def answer(self, argument: EventArgument, text: str) -> Event | None:
+        """Answer an event with a text that a person has typed, and return the event."""
+        found = await self._find_pending(argument)
+        if found is None:
+            return None
+        service, event = found
+        try:
+            value = parse_payload(text, event.expected_type)
+        except PayloadTypeMismatch as error:
+            self._show(f"Nothing was changed: {error.message}.", "error")
+            return None
+        return await self._signal(service, event, value)
+
     async def abort(self, argument: EventArgument, reason: str | None) -> Event | None:
         """Abort an event, and return it."""
         found = await self._find_pending(argument)
@@ -76,6 +90,11 @@ class Answers:
             return None
         service, event = found
         return await self._write(service, event, lambda write: service.abort(write, reason))
+
+    def ask_about(self, event: Event, backend: str) -> Awaitable[None]:
+        """Ask for the answer to an event of a backend, and record it."""
+        argument, message = event_argument(event, backend), texts.question(event)
+        return self.ask(argument, event.expected_type, message)
 
     async def ask(
         self,

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 
 from flyte_sidecar._futures import run_in_thread
 from flyte_sidecar.events.intern_pool import EventKey, event_key
 from flyte_sidecar.events.model import Event
-from flyte_sidecar.lsp import command_texts as texts
-from flyte_sidecar.lsp.answers import Answers
 from flyte_sidecar.lsp.background import BackgroundTasks
 from flyte_sidecar.lsp.claims import Claims
 from flyte_sidecar.lsp.client import SessionState
-from flyte_sidecar.lsp.event_arguments import event_argument
 
 MAX_QUESTIONS = 3
 """Number of questions that are open at once."""
@@ -37,11 +35,21 @@ class Asking:
     Of all windows and editors of a user, the first that claims an event asks about it. Nobody asks
     again if that one ends before the person has answered. Where claims cannot be recorded, every
     window asks: a question too many is better than none.
+
+    Parameters
+    ----------
+    ask_about
+        Asks about an event of a backend, and returns when the question is not open any more.
     """
 
-    def __init__(self, session: SessionState, answers: Answers, claims: Claims) -> None:
+    def __init__(
+        self,
+        session: SessionState,
+        ask_about: Callable[[Event, str], Awaitable[None]],
+        claims: Claims,
+    ) -> None:
         self._session = session
-        self._answers = answers
+        self._ask_about = ask_about
         self._claims = claims
         self._claims_failed = False
         self._waiting: OrderedDict[EventKey, str] = OrderedDict()  # the backend of each
@@ -97,10 +105,9 @@ class Asking:
             return
         event = self._to_ask(key, backend)  # it may have been answered meanwhile
         if event is not None:
-            argument, message = event_argument(event, backend), texts.question(event)
-            expected_type = event.expected_type
+            asking = self._ask_about(event, backend)
             del event  # a question may stay open for days
-            await self._answers.ask(argument, expected_type, message)
+            await asking
 
     async def _claim(self, key: EventKey, backend: str) -> bool:
         try:

@@ -173,12 +173,14 @@ class Bridge:
         await self._context.wait_for_room()
 
     def notify(self, method: str, params: object) -> None:
-        """Send a notification, with params of lsprotocol, once the bridge is connected."""
+        """Send a notification, with params of lsprotocol or JSON, once the bridge is connected."""
         if self._context is not None:
             self._context.notify(method, self._encode(params))
 
     async def request(self, method: str, params: object) -> Any:
-        """Send a request, with params of lsprotocol, and return its result.
+        """Send a request, with params of lsprotocol or JSON, and return its result.
+
+        Returns None for a request that LSP does not define.
 
         Raises
         ------
@@ -196,6 +198,8 @@ class Bridge:
         if received is None or bytes(received.error) not in (b"", b"null"):
             raise JsonRpcInternalError("the editor returned an error")
         shape = self._protocol.get_result_type(method)
+        if shape is None:
+            return None
         try:
             message = {"jsonrpc": "2.0", "id": 0, "result": json.loads(bytes(received.result))}
             return self._converter.structure(message, shape).result
@@ -238,6 +242,8 @@ class Bridge:
 
     def _encode(self, value: object) -> Raw:
         """Return a value of lsprotocol as JSON, without unpaired surrogates of a document."""
+        if isinstance(value, Raw):
+            return value
         text = json.dumps(self._converter.unstructure(value))
         return Raw(replace_surrogates(text.encode()))
 

@@ -22,7 +22,10 @@ CONTENT_SCHEME = "flyte-event"
 
 COMMANDS = tuple(
     f"flyteSidecar.{name}"
-    for name in ("approve", "reject", "signal", "abort", "refresh", "showPending", "showEvent")
+    for name in (
+        *("approve", "reject", "signal", "answer", "checkAnswer", "abort"),
+        *("refresh", "showPending", "showEvent"),
+    )
 )
 """Those of `commands`, which imports too much for the response to `initialize`."""
 

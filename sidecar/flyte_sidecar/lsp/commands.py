@@ -7,8 +7,9 @@ import math
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any, TypeAlias, TypeGuard
 
-from flyte_sidecar.errors import InvalidParams
-from flyte_sidecar.events.model import Event, Payload
+from flyte_sidecar.errors import InvalidParams, PayloadTypeMismatch
+from flyte_sidecar.events.model import Event, ExpectedType, Payload
+from flyte_sidecar.events.payload_text import FORMS, parse_payload
 from flyte_sidecar.lsp import command_texts as texts
 from flyte_sidecar.lsp.answers import Answers
 from flyte_sidecar.lsp.background import BackgroundTasks
@@ -34,7 +35,7 @@ DIALOG_DELAY = 0.05
 Emacs would otherwise ask while it waits for the response.
 """
 
-Work: TypeAlias = Coroutine[Any, Any, Event | None]
+Work: TypeAlias = Coroutine[Any, Any, Event | str | None]
 
 
 class Commands:
@@ -56,6 +57,8 @@ class Commands:
             "flyteSidecar.approve": lambda *given: self._approve(*given, approved=True),
             "flyteSidecar.reject": lambda *given: self._approve(*given, approved=False),
             "flyteSidecar.signal": self._signal,
+            "flyteSidecar.answer": self._answer_text,
+            "flyteSidecar.checkAnswer": self._check_answer,
             "flyteSidecar.abort": self._abort,
             "flyteSidecar.refresh": self._refresh,
             "flyteSidecar.showPending": self._show_pending,
@@ -67,8 +70,8 @@ class Commands:
         """The names of the commands."""
         return self._commands.keys()
 
-    async def execute(self, command: str, arguments: Sequence[object]) -> Event | None:
-        """Run a command, and return the event after it.
+    async def execute(self, command: str, arguments: Sequence[object]) -> Event | str | None:
+        """Run a command, and return the event after it; `checkAnswer` returns a sentence.
 
         Returns None if the command asks the person or takes longer than the timeout, and continues
         in the background; and if it changed nothing, after a message that says why.
@@ -128,6 +131,29 @@ class Commands:
             self._later(lambda: self._ask(event, event_argument(event, backend)))
         else:
             self._answers.explain(event)
+        return None
+
+    def _answer_text(self, command: str, arguments: Sequence[object]) -> Work:
+        event, more = split_arguments(command, arguments, 1)
+        if event is None:
+            raise invalid(command, 0, "must be an event")
+        if not (more and is_text(more[0])):
+            raise invalid(command, len(arguments) - 1, "must be a string: what a person has typed")
+        return self._answers.answer(event, more[0])
+
+    async def _check_answer(self, command: str, arguments: Sequence[object]) -> str | None:
+        """Return what is wrong with a text as an answer, None if nothing is."""
+        if len(arguments) != 2:
+            raise InvalidParams(f"{command} expects two arguments", path="/arguments")
+        expected, text = arguments
+        if not _is_type(expected):
+            raise invalid(command, 0, "must be the type of an event, or null")
+        if not is_text(text):
+            raise invalid(command, 1, "must be a string: what a person has typed")
+        try:
+            parse_payload(text, expected)
+        except PayloadTypeMismatch as error:
+            return f"{error.message[:1].upper()}{error.message[1:]}."
         return None
 
     def _abort(self, command: str, arguments: Sequence[object]) -> Work:
@@ -208,6 +234,10 @@ class Commands:
 
 def _any(_: Event) -> bool:
     return True
+
+
+def _is_type(value: object) -> TypeGuard[ExpectedType | None]:
+    return (value is None or isinstance(value, str)) and value in FORMS
 
 
 def _is_payload(value: object) -> TypeGuard[Payload]:

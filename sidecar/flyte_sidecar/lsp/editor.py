@@ -19,8 +19,9 @@ from flyte_sidecar.lsp.capabilities import ClientFeatures
 from flyte_sidecar.lsp.claims import Claims
 from flyte_sidecar.lsp.commands import Commands
 from flyte_sidecar.lsp.configuration import Configuration
+from flyte_sidecar.lsp.event_feed import EventFeed
 from flyte_sidecar.lsp.history import History
-from flyte_sidecar.lsp.live_events import BackendState, LiveEvents
+from flyte_sidecar.lsp.live_events import BackendState, EventChange, LiveEvents
 from flyte_sidecar.lsp.progress import BackendProgress, Progress
 from flyte_sidecar.lsp.prompt_uris import prompt_uri
 from flyte_sidecar.lsp.refreshes import Refreshes
@@ -73,8 +74,14 @@ class Editor:
         self._progress = Progress(self)
         self._backend_progress = BackendProgress(self, self._progress)
         claims = Claims(lambda: configuration.backends.state_folder)
-        self._asking = Asking(self, self.answers, claims)
+        asks_itself = features.asks_itself
+        self._asking = Asking(
+            self, self.client.ask_about if asks_itself else self.answers.ask_about, claims
+        )
         self._prompts: LRUCache[str, str] = LRUCache(MAX_PROMPTS)
+        self._feed: EventFeed | None = None
+        if features.shows_events:
+            self._feed = EventFeed(self.background, bridge.notify, bridge.wait_for_room)
         self._follow_events()
 
     @property
@@ -184,6 +191,7 @@ class Editor:
         self.events = LiveEvents(
             self.service,
             on_change=self._events_changed,
+            on_event=self._report,
             on_waiting=self._asking.on_waiting,
             on_state=self._state_changed,
             includes=lambda event: self.settings.shows_run(event.run_name),
@@ -191,6 +199,8 @@ class Editor:
         self._backend_progress.close()
         self._backend_progress = BackendProgress(self, self._progress)
         self._backend_progress.on_state(self.events.state)
+        if self._feed is not None:
+            self._feed.follow(self.events, self.backend_id)
         self.events.start()
 
     def _events_changed(self, names: set[str]) -> None:
@@ -202,7 +212,13 @@ class Editor:
         if any(document.may_declare(names) for document in self.documents.opened.values()):
             self.refresh_lenses()
 
+    def _report(self, event: Event, change: EventChange) -> None:
+        if self._feed is not None:
+            self._feed.on_event(event, change)
+
     def _state_changed(self, state: BackendState) -> None:
+        if self._feed is not None:
+            self._feed.on_state()
         self._backend_progress.on_state(state)
         self.refresh_lenses()
 

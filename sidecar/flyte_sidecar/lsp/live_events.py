@@ -7,7 +7,7 @@ import logging
 import random
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from cachetools import LRUCache
 from msgspec import Struct
@@ -49,6 +49,11 @@ TRANSIENT_REASONS = frozenset({"replaced", "full", "io"})
 logger = logging.getLogger(__name__)
 
 
+Phase: TypeAlias = Literal["connecting", "ready", "disconnected", "failed"]
+
+EventChange: TypeAlias = Literal["waiting", "ended", "removed"]
+
+
 class BackendState(Struct, frozen=True):
     """Whether the events are up to date.
 
@@ -62,7 +67,7 @@ class BackendState(Struct, frozen=True):
         Why it is "disconnected" or "failed".
     """
 
-    phase: Literal["connecting", "ready", "disconnected", "failed"]
+    phase: Phase
     error: SidecarError | None = None
 
 
@@ -81,6 +86,9 @@ class LiveEvents:
     ----------
     on_change
         Called with the names of events that have changed, or whose task is known now.
+    on_event
+        Called with each event that is reported, and with what is known of it: it is waiting or has
+        ended, or it is removed, because its state is unknown or there are too many events.
     on_waiting
         Called with each event that has started to wait since the first sync.
     on_state
@@ -101,6 +109,7 @@ class LiveEvents:
         service: EventService,
         *,
         on_change: Callable[[set[str]], None],
+        on_event: Callable[[Event, EventChange], None],
         on_waiting: Callable[[Event], None],
         on_state: Callable[[BackendState], None],
         includes: Callable[[Event], bool] = lambda event: True,
@@ -109,6 +118,7 @@ class LiveEvents:
         self.state = BackendState("connecting")
         self._service = service
         self._on_change = on_change
+        self._on_event = on_event
         self._on_waiting = on_waiting
         self._on_state = on_state
         self._includes = includes
@@ -250,11 +260,13 @@ class LiveEvents:
         unseen.discard(key)
         changed.add(event.name)
         if event.pending and update.change != "removed":
-            self._index.put(key, event)
+            kept = self._index.put(key, event)
+            self._on_event(kept or event, "waiting" if kept else "removed")
             if is_new:
                 self._on_waiting(event)
             return
         self._index.remove(key)
+        self._on_event(event, "removed" if event.pending else "ended")
         if not event.pending and len(event.name) <= MAX_NAME_LENGTH:
             self._resolved[event.name] = None
 
@@ -272,6 +284,7 @@ class LiveEvents:
                 self._index.remove(key)
                 if event is not None:
                     changed.add(event.name)
+                    self._on_event(event, "removed")
         self._never_synced.discard(update.backend)
         if self._is_synced:
             unknown = self._never_synced if self._was_synced else self._down

@@ -58,19 +58,20 @@ class PendingIndex:
         self._was_full = False
         return self._events.keys() | self.omitted
 
-    def put(self, key: EventKey, event: Event) -> None:
-        """Add an event, or replace its previous state."""
+    def put(self, key: EventKey, event: Event) -> Event | None:
+        """Add an event, or replace its previous state; return it as it is kept, None if omitted."""
         self.remove(key)
         if self._bytes + event.size > self._max_detailed:
             event = without_details(event)
         if self._bytes + event.size > self._max_bytes:
             self.omitted.add(key)
             self._was_full = self._was_full or self._bytes > self._max_bytes // 2
-            return
+            return None
         self._bytes += event.size
         self._events[key] = event
         self._by_name.setdefault(event.name, {})[key] = event
         self._forget_order(event)
+        return event
 
     def remove(self, key: EventKey) -> Event | None:
         """Remove an event, and return it if it was kept."""

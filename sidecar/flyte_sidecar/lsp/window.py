@@ -7,11 +7,15 @@ from typing import TypeVar
 from uuid import uuid4
 
 from lsprotocol import types
+from msgspec import Raw
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
+from flyte_sidecar.events.model import Event
+from flyte_sidecar.lsp import command_texts as texts
 from flyte_sidecar.lsp.capabilities import ClientFeatures
 from flyte_sidecar.lsp.client import MessageKind, ProgressToken
+from flyte_sidecar.lsp.plugin_messages import ASK, AskParams, event_json, params_json
 
 R = TypeVar("R")
 
@@ -43,6 +47,11 @@ class Window:
         )
         chosen = await _response(self._server.window_show_message_request_async(params))
         return chosen.title if chosen is not None and chosen.title in options else None
+
+    def ask_about(self, event: Event, backend: str) -> Awaitable[None]:
+        """Let the editor's plugin ask about an event of a backend."""
+        params = AskParams(event=event_json(event), backend=backend, message=texts.question(event))
+        return self._request(ASK, params_json(params))
 
     def show(self, message: str, kind: MessageKind = "info") -> None:
         params = types.ShowMessageParams(type=_MESSAGE_TYPES[kind], message=message)
@@ -109,6 +118,9 @@ class Window:
         """Send the diagnostics of a document, of a version if it is open."""
         params = types.PublishDiagnosticsParams(uri, diagnostics, version)
         self._server.text_document_publish_diagnostics(params)
+
+    async def _request(self, method: str, params: Raw) -> None:
+        await _succeeds(self._server.protocol.send_request_async(method, params))
 
     def trace(self, message: str, verbose: str | None = None) -> None:
         """Send a line of the trace, if the editor wants one."""

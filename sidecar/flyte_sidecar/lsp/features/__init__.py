@@ -65,5 +65,4 @@ async def _traced(
 
 async def _execute(editor: Editor, command: str, *arguments: Any) -> Any:
     """Run a command, and return the event after it as in the results of `events.signal`."""
-    event = await editor.commands.execute(command, arguments)
-    return None if event is None else json.loads(encode(event))
+    return json.loads(encode(await editor.commands.execute(command, arguments)))
