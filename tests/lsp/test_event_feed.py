@@ -15,9 +15,10 @@ from msgspec.structs import replace
 from flyte_sidecar.errors import BackendUnavailable
 from flyte_sidecar.events.model import Event
 from flyte_sidecar.lsp import event_feed
+from flyte_sidecar.lsp.backend_state import BackendState
 from flyte_sidecar.lsp.background import BackgroundTasks
 from flyte_sidecar.lsp.event_feed import EventFeed
-from flyte_sidecar.lsp.live_events import BackendState, EventChange
+from flyte_sidecar.lsp.live_events import EventChange
 from tests.contract.harness import settle
 from tests.lsp.events import make_event
 from tests.lsp.plugin import PluginEvents

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from flyte_sidecar.errors import BackendUnavailable, PermissionDenied, SidecarError, Unauthenticated
-from flyte_sidecar.lsp.live_events import BackendState
+from flyte_sidecar.lsp.backend_state import BackendState
 from flyte_sidecar.lsp.progress import BackendProgress, Progress
 from tests.contract.harness import settle
 from tests.lsp.fake_editor import FakeClient, FakeSession

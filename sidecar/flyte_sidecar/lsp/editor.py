@@ -13,6 +13,7 @@ from flyte_sidecar.events.service import EventService
 from flyte_sidecar.lsp import texts
 from flyte_sidecar.lsp.answers import Answers
 from flyte_sidecar.lsp.asking import Asking
+from flyte_sidecar.lsp.backend_state import BackendState
 from flyte_sidecar.lsp.background import BackgroundTasks
 from flyte_sidecar.lsp.bridge import Bridge
 from flyte_sidecar.lsp.capabilities import ClientFeatures
@@ -21,7 +22,7 @@ from flyte_sidecar.lsp.commands import Commands
 from flyte_sidecar.lsp.configuration import Configuration
 from flyte_sidecar.lsp.event_feed import EventFeed
 from flyte_sidecar.lsp.history import History
-from flyte_sidecar.lsp.live_events import BackendState, EventChange, LiveEvents
+from flyte_sidecar.lsp.live_events import EventChange, LiveEvents
 from flyte_sidecar.lsp.progress import BackendProgress, Progress
 from flyte_sidecar.lsp.prompt_uris import prompt_uri
 from flyte_sidecar.lsp.refreshes import Refreshes

@@ -10,8 +10,9 @@ from msgspec import Raw
 
 from flyte_sidecar.events.intern_pool import EventKey, event_key
 from flyte_sidecar.events.model import Event
+from flyte_sidecar.lsp.backend_state import BackendState
 from flyte_sidecar.lsp.background import BackgroundTasks
-from flyte_sidecar.lsp.live_events import BackendState, EventChange
+from flyte_sidecar.lsp.live_events import EventChange
 from flyte_sidecar.lsp.plugin_messages import (
     EVENTS,
     EventId,

@@ -10,7 +10,6 @@ from contextlib import suppress
 from typing import Literal, TypeAlias
 
 from cachetools import LRUCache
-from msgspec import Struct
 
 from flyte_sidecar._futures import retrieve_exception, try_set_result, wait_all
 from flyte_sidecar.errors import BackendUnavailable, InternalError, SidecarError
@@ -19,6 +18,7 @@ from flyte_sidecar.events.intern_pool import EventKey, event_key
 from flyte_sidecar.events.model import BackendName, Event
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.events.watch_feed import WatchSelector
+from flyte_sidecar.lsp.backend_state import BackendState
 from flyte_sidecar.lsp.parent_tasks import AnyTask, ParentTasks, may_be
 from flyte_sidecar.lsp.pending_index import PendingIndex
 
@@ -49,26 +49,7 @@ TRANSIENT_REASONS = frozenset({"replaced", "full", "io"})
 logger = logging.getLogger(__name__)
 
 
-Phase: TypeAlias = Literal["connecting", "ready", "disconnected", "failed"]
-
 EventChange: TypeAlias = Literal["waiting", "ended", "removed"]
-
-
-class BackendState(Struct, frozen=True):
-    """Whether the events are up to date.
-
-    Attributes
-    ----------
-    phase
-        "connecting" until all current events are known; "ready" while they are up to date;
-        "disconnected" while the backend is unreachable, until reconnecting succeeds; "failed"
-        after an error that retrying does not resolve, until `LiveEvents.restart`.
-    error
-        Why it is "disconnected" or "failed".
-    """
-
-    phase: Phase
-    error: SidecarError | None = None
 
 
 def retry_delay(failures: int) -> float:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from msgspec import Raw, Struct, json
 
 from flyte_sidecar.events.model import Event
-from flyte_sidecar.lsp.live_events import Phase
+from flyte_sidecar.lsp.backend_state import Phase
 from flyte_sidecar.protocol.results import encode
 
 EVENTS = "flyteSidecar/events"

@@ -6,9 +6,9 @@ import asyncio
 
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.plain_text import one_line
+from flyte_sidecar.lsp.backend_state import BackendState
 from flyte_sidecar.lsp.background import BackgroundTasks
 from flyte_sidecar.lsp.client import SessionState
-from flyte_sidecar.lsp.live_events import BackendState
 from flyte_sidecar.lsp.texts import error_text
 
 DELAY = 0.5

@@ -21,8 +21,8 @@ from flyte_sidecar.events.model import (
 )
 from flyte_sidecar.events.outcome_text import MAX_TEXT_LENGTH, answered
 from flyte_sidecar.events.plain_text import one_line
+from flyte_sidecar.lsp.backend_state import BackendState
 from flyte_sidecar.lsp.history import RecentEvents
-from flyte_sidecar.lsp.live_events import BackendState
 from flyte_sidecar.lsp.markup import MARKDOWN, PLAIN, Markup
 
 MAX_ENTRIES = 10
