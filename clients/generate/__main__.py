@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clients.generate import golang, markdown, typescript, version
+from clients.generate import golang, markdown, typescript, version, vscode
 from clients.generate.contract import SCHEMAS, Contract
 from flyte_sidecar._version import VERSION
 
@@ -20,7 +20,9 @@ def files() -> dict[Path, str]:
         (CLIENTS / "go", golang.files(contract)),
     ):
         generated |= {folder / name: text for name, text in texts.items()}
-    return generated | version.files(CLIENTS, VERSION)
+    generated |= version.files(CLIENTS, VERSION)
+    extension = CLIENTS / "vscode" / "package.json"
+    return generated | {extension: vscode.manifest(generated[extension])}
 
 
 if __name__ == "__main__":

@@ -11,13 +11,9 @@ from clients.generate.text import GENERATED
 def files(clients: Path, version: str) -> dict[Path, str]:
     """Return the contents of the files that contain the version, by path."""
     typescript = clients / "typescript"
-    package = json.loads((typescript / "package.json").read_text())
-    lock = json.loads((typescript / "package-lock.json").read_text())
-    for node in (package, lock, lock["packages"][""]):
-        node["version"] = version
     return {
-        typescript / "package.json": _json(package),
-        typescript / "package-lock.json": _json(lock),
+        **_package_files(typescript, version),
+        **_package_files(clients / "vscode", version),
         typescript / "src" / "generated" / "version.ts": (
             f"// {GENERATED}\n\n"
             "/** The version of this package. */\n"
@@ -30,6 +26,15 @@ def files(clients: Path, version: str) -> dict[Path, str]:
             f'const clientVersion = "{version}"\n'
         ),
     }
+
+
+def _package_files(folder: Path, version: str) -> dict[Path, str]:
+    """Return the contents of the files in which npm expects the version."""
+    package = json.loads((folder / "package.json").read_text())
+    lock = json.loads((folder / "package-lock.json").read_text())
+    for node in (package, lock, lock["packages"][""]):
+        node["version"] = version
+    return {folder / "package.json": _json(package), folder / "package-lock.json": _json(lock)}
 
 
 def _json(document: object) -> str:

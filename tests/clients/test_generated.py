@@ -26,13 +26,16 @@ def test_a_generated_file_is_up_to_date(path: Path) -> None:
 
 
 def test_all_packages_have_the_same_version() -> None:
-    package = json.loads((CLIENTS / "typescript" / "package.json").read_text())
-    lock = json.loads((CLIENTS / "typescript" / "package-lock.json").read_text())
+    packages = []
+    for folder in ("typescript", "vscode"):
+        package = json.loads((CLIENTS / folder / "package.json").read_text())
+        lock = json.loads((CLIENTS / folder / "package-lock.json").read_text())
+        packages += [package["version"], lock["version"], lock["packages"][""]["version"]]
     constants = [
         re.findall(r'version = "(.*)"', (CLIENTS / path).read_text(), re.IGNORECASE)
         for path in ("typescript/src/generated/version.ts", "go/version_gen.go")
     ]
-    assert [package["version"], lock["version"], lock["packages"][""]["version"]] == [VERSION] * 3
+    assert packages == [VERSION] * 6
     assert constants == [[VERSION]] * 2
 
 

@@ -1,0 +1,35 @@
+/** Runs of tasks on this machine. */
+
+import path from "node:path";
+import { env, Uri, window, workspace } from "vscode";
+import { findIn, findProgram } from "./programs.ts";
+import type { LocalTask } from "./protocol.ts";
+import { findInEnvironment } from "./python.ts";
+import { quote } from "./shell.ts";
+
+/**
+ * Runs a task in a terminal. If it has parameters, the person completes the command.
+ *
+ * @param serverFolder the folder of the server's program
+ */
+export async function runLocally(task: LocalTask, serverFolder: string | undefined): Promise<void> {
+  if (!workspace.isTrusted) return;
+  const file = Uri.parse(task.uri);
+  const folder = workspace.getWorkspaceFolder(file)?.uri.fsPath ?? path.dirname(file.fsPath);
+  const flyte =
+    (await findInEnvironment("flyte")) ??
+    (serverFolder && (await findIn(serverFolder, "flyte"))) ??
+    (await findProgram("flyte"));
+  if (!flyte) {
+    window.showErrorMessage(
+      "The command flyte was not found. Install Flyte's SDK, for example with: pip install flyte",
+    );
+    return;
+  }
+  const relative = path.relative(folder, file.fsPath);
+  const options = task.parameters.map((name) => `--${name}`);
+  const line = quote([flyte, "run", "--local", relative, task.task, ...options], env.shell);
+  const terminal = window.createTerminal({ name: `Flyte: ${task.task}`, cwd: folder });
+  terminal.show();
+  terminal.sendText(options.length > 0 ? `${line} ` : line, options.length === 0);
+}

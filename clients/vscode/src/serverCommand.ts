@@ -1,0 +1,73 @@
+/** Which program is the server. */
+
+import { homedir } from "node:os";
+import path from "node:path";
+import { workspace } from "vscode";
+import { findProgram } from "./programs.ts";
+import { findInEnvironment } from "./python.ts";
+
+const SERVER = "flyte-sidecar";
+
+/** A command that starts the server. */
+export interface ServerCommand {
+  /** The absolute path of the program. */
+  readonly program: string;
+  readonly args: readonly string[];
+  /** Where it was found, for a person. */
+  readonly source: string;
+}
+
+/** A command that the person has chosen cannot be used. */
+export class UnusableCommand extends Error {}
+
+/**
+ * Returns the command that starts the server, undefined if it is not installed.
+ *
+ * @throws {UnusableCommand} if the setting or the environment variable names no program
+ */
+export async function findServer(): Promise<ServerCommand | undefined> {
+  const [configured, ...args] = workspace
+    .getConfiguration("flyteSidecar")
+    .get<readonly string[]>("command", []);
+  if (configured) {
+    return { ...(await chosen(configured, "the setting flyteSidecar.command")), args };
+  }
+  const variable = process.env.FLYTE_SIDECAR;
+  if (variable) return { ...(await chosen(variable, "the variable FLYTE_SIDECAR")), args: [] };
+  const inEnvironment = await findInEnvironment(SERVER);
+  if (inEnvironment !== undefined) {
+    return { program: inEnvironment, args: [], source: "the Python environment of the workspace" };
+  }
+  const inPath = await findProgram(SERVER);
+  return inPath === undefined ? undefined : { program: inPath, args: [], source: "PATH" };
+}
+
+/** Returns the command that downloads the server and starts it; undefined without uv. */
+export async function findUvx(version: string): Promise<ServerCommand | undefined> {
+  const program = await findProgram("uvx");
+  if (program === undefined) return undefined;
+  return { program, args: [`${SERVER}@${version}`], source: "uvx, as you have agreed" };
+}
+
+/**
+ * Returns the folder in which the server starts, where it may find the config file of Flyte. A
+ * workspace that is not trusted must not select a deployment by such a file.
+ */
+export function serverFolder(): string {
+  const folder = workspace.workspaceFolders?.find(({ uri }) => uri.scheme === "file");
+  return workspace.isTrusted && folder !== undefined ? folder.uri.fsPath : homedir();
+}
+
+async function chosen(
+  command: string,
+  source: string,
+): Promise<Pick<ServerCommand, "program" | "source">> {
+  const home = command.startsWith("~/") ? path.join(homedir(), command.slice(2)) : command;
+  const program = await findProgram(home);
+  if (program === undefined) {
+    throw new UnusableCommand(
+      `${source} is ${JSON.stringify(command)}, which is neither a program in PATH nor the absolute path of one`,
+    );
+  }
+  return { program, source };
+}

@@ -1,0 +1,28 @@
+/** The number of waiting events in the status bar. */
+
+import { commands, type Disposable, StatusBarAlignment, window } from "vscode";
+import type { EventStore } from "./eventStore.ts";
+import { VIEW, waitingText } from "./eventTree.ts";
+
+/** Shows the number of waiting events while there are any. */
+export function showCount(store: EventStore): Disposable[] {
+  const item = window.createStatusBarItem("flyteSidecar.count", StatusBarAlignment.Right, 50);
+  item.name = "Flyte Waiting Events";
+  item.command = `${VIEW}.focus`;
+  const update = () => {
+    item.text = `$(bell) ${store.count}`;
+    item.tooltip = waitingText(store.count);
+    item.accessibilityInformation = { label: waitingText(store.count), role: "button" };
+    if (store.count > 0) item.show();
+    else item.hide();
+  };
+  return [item, store.onDidChange(update)];
+}
+
+/** Sets the context keys of the `when` clauses in package.json. */
+export function showContext(store: EventStore): Disposable {
+  return store.onDidChange(() => {
+    commands.executeCommand("setContext", "flyteSidecar.state", store.state);
+    commands.executeCommand("setContext", "flyteSidecar.hasWaiting", store.waiting.length > 0);
+  });
+}
