@@ -54,7 +54,7 @@ type StartError struct {
 	hint string
 }
 
-// Error returns the cause and, if the command was not found, how to install it.
+// Error returns the cause and, if the command was not found, what was tried and how to install it.
 func (e *StartError) Error() string {
 	return fmt.Sprintf("sidecar: cannot start %s: %v%s", e.Command, e.Err, e.hint)
 }

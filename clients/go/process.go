@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -13,11 +14,17 @@ import (
 	"time"
 )
 
-const defaultCommand = "flyte-sidecar"
+const (
+	defaultCommand  = "flyte-sidecar"
+	commandVariable = "FLYTE_SIDECAR"
+	install         = "install flyte-sidecar with \"uv tool install flyte-sidecar\", " +
+		"\"pipx install flyte-sidecar\" or \"pip install flyte-sidecar\""
+)
 
 // Options configure how [Start] runs a sidecar. The zero value runs flyte-sidecar from the PATH.
 type Options struct {
-	// Command is the command to run. Default: flyte-sidecar, looked up on the PATH.
+	// Command is the command to run: a path, or a name on the PATH. Default: FLYTE_SIDECAR in the
+	// environment of this process, else flyte-sidecar.
 	Command string
 	// Args are the arguments of the command, for example "--store" and a path.
 	Args []string
@@ -33,18 +40,22 @@ type Options struct {
 }
 
 func (o Options) command() string {
-	if o.Command == "" {
-		return defaultCommand
-	}
-	return o.Command
+	return cmp.Or(o.Command, os.Getenv(commandVariable), defaultCommand)
 }
 
-// hint returns how to fix a command that was not found.
+// hint returns what was tried and what to do, if the command was not found.
 func (o Options) hint(err error) string {
-	if errors.Is(err, exec.ErrNotFound) || o.Dir == "" && errors.Is(err, fs.ErrNotExist) {
-		return "; install flyte-sidecar with pip, or set Options.Command to its path"
+	if !errors.Is(err, exec.ErrNotFound) && (o.Dir != "" || !errors.Is(err, fs.ErrNotExist)) {
+		return ""
 	}
-	return ""
+	source := "neither Options.Command nor " + commandVariable + " is set, so it is searched on the PATH"
+	switch o.command() {
+	case o.Command:
+		source = "Options.Command selects it"
+	case os.Getenv(commandVariable):
+		source = commandVariable + " selects it"
+	}
+	return "; " + source + "; " + install
 }
 
 // process is a sidecar that is a child process.

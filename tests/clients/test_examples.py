@@ -184,6 +184,18 @@ class TestShell:
         assert done.returncode not in (0, None)
         assert "flyte-sidecar" in done.stderr
 
+    def test_it_runs_the_command_that_the_environment_selects(
+        self, script: Path, command: Environment, tmp_path: Path
+    ) -> None:
+        call(command, "events.create", runName="r1", name="deploy")
+        for tool in ("bash", "env", "jq"):
+            (tmp_path / tool).symlink_to(needs(tool))
+        sidecar = shutil.which("flyte-sidecar", path=command["PATH"])
+        selected = {**command, "PATH": str(tmp_path), "FLYTE_SIDECAR": str(sidecar)}
+        done = run(script, "deploy", env=selected)
+        # The sidecar itself does not warn about the variable.
+        assert (done.returncode, done.stdout, done.stderr) == (0, "approved deploy of r1\n", "")
+
     def test_it_approves_the_other_events_if_one_approval_fails(
         self, script: Path, command: Environment, tmp_path: Path
     ) -> None:

@@ -25,7 +25,10 @@ export interface WritableStream {
 
 /** Options of `Client.spawn`. */
 export interface SpawnOptions {
-  /** The command to run. Default: `flyte-sidecar`. */
+  /**
+   * The command to run: a path, or a name on the `PATH`. Default: `FLYTE_SIDECAR` in `env`, else
+   * `flyte-sidecar`.
+   */
   command?: string | undefined;
   /** The arguments of the command, for example `["--store", path]`. */
   args?: readonly string[] | undefined;

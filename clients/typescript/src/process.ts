@@ -1,6 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
+import { type Command, findCommand, INSTALL } from "./command.js";
 import { type ExitInfo, SpawnError } from "./errors.js";
 import type { SpawnOptions, WritableStream } from "./options.js";
 
@@ -26,9 +27,9 @@ export interface Peer {
 
 /** Spawns a sidecar process. */
 export async function spawnPeer(options: SpawnOptions): Promise<Peer> {
-  const command = options.command ?? "flyte-sidecar";
+  const command = findCommand(options);
   try {
-    const child = spawn(command, options.args ?? [], {
+    const child = spawn(command.name, options.args ?? [], {
       cwd: options.cwd,
       env: options.env,
       stdio: ["pipe", "pipe", "pipe"],
@@ -48,15 +49,15 @@ export async function spawnPeer(options: SpawnOptions): Promise<Peer> {
 }
 
 function spawnError(
-  command: string,
+  command: Command,
   cwd: string | URL | undefined,
   cause: NodeJS.ErrnoException,
 ): SpawnError {
-  let reason = cause.message;
+  let reason = `${cause.message}; ${command.source}`;
   // Node reports the command as missing if the working directory does not exist.
   if (cwd !== undefined && !existsSync(cwd)) reason = `the folder ${cwd} does not exist`;
-  else if (cause.code === "ENOENT") reason += "; install flyte-sidecar with pip, or set `command`";
-  return new SpawnError(`cannot spawn ${JSON.stringify(command)}: ${reason}`, { cause });
+  else if (cause.code === "ENOENT") reason += `; ${INSTALL}`;
+  return new SpawnError(`cannot spawn ${JSON.stringify(command.name)}: ${reason}`, { cause });
 }
 
 /** Returns a peer at the other end of two streams. */
