@@ -189,6 +189,12 @@ func (s *Service) Status(ctx context.Context) (*Status, error) {
 	return callObject[Status](ctx, s.client, "sidecar.status", nil)
 }
 
+// CancelLogin cancels a login that is shown. No other is shown afterwards. It calls
+// sidecar.cancelLogin.
+func (s *Service) CancelLogin(ctx context.Context, params CancelLoginParams) error {
+	return callMethod(ctx, s.client, "sidecar.cancelLogin", params, nil)
+}
+
 // WatchNotification is an item of a watch: [*EventChanged], [*WatchSynced],
 // [*WatchDisconnected], [*WatchResynced], [*WatchResult]. A newer version of this package may
 // have more types.

@@ -8,7 +8,7 @@ import (
 )
 
 // ProtocolVersion is the version of the wire contract that this package implements.
-const ProtocolVersion = "1.2"
+const ProtocolVersion = "1.3"
 
 // Error is a JSON-RPC error object.
 type Error struct {
@@ -651,4 +651,12 @@ type BackendStatus struct {
 	Domain string `json:"domain,omitzero"`
 	// Whether the backend responds now; of all, whether both do.
 	Healthy bool `json:"healthy"`
+}
+
+// CancelLoginParams are the params of [Service.CancelLogin]: the login to cancel.
+type CancelLoginParams struct {
+	// Answer with deadline_exceeded after this time, in seconds.
+	TimeoutSeconds float64 `json:"timeoutSeconds,omitempty"`
+	// The url of its sidecar.authRequired.
+	URL string `json:"url"`
 }

@@ -35,12 +35,14 @@ NOTE = {**RUN, "name": "note"}
 
 CONVERSATIONS: dict[str, tuple[str, list[Step]]] = {
     "initialize": (
-        "A client initializes the connection, gets the status, and shuts the sidecar down.",
+        "A client initializes the connection, gets the status, cancels a login that is not shown,"
+        " and shuts the sidecar down.",
         [
             call(1, "initialize", processId=None),
             notify("initialized"),
             call(2, "sidecar.status"),
-            call(3, "shutdown"),
+            call(3, "sidecar.cancelLogin", url="https://login.example.com/device"),
+            call(4, "shutdown"),
             notify("exit"),
         ],
     ),

@@ -15,7 +15,11 @@ class AttendedLogins:
     ----------
     open
         How many are shown now.
+    asked_again
+        How often the person has asked to log in, beside their requests.
     """
+
+    asked_again = 0
 
     def __init__(self) -> None:
         self.open = 0

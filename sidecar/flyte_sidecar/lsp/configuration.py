@@ -60,6 +60,16 @@ class BackendSelector(Protocol):
         """
 
 
+class Logins(Protocol):
+    """The logins that the connection shows."""
+
+    def send_no_messages(self) -> None:
+        """Send no `window/showMessage` about logins: the editor shows them itself."""
+
+    def ask_again(self) -> None:
+        """Show logins also after one has failed or was cancelled."""
+
+
 class Configuration:
     """The settings from `initializationOptions`, and from later changes.
 

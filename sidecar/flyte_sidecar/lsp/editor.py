@@ -19,7 +19,7 @@ from flyte_sidecar.lsp.bridge import Bridge
 from flyte_sidecar.lsp.capabilities import ClientFeatures
 from flyte_sidecar.lsp.claims import Claims
 from flyte_sidecar.lsp.commands import Commands
-from flyte_sidecar.lsp.configuration import Configuration
+from flyte_sidecar.lsp.configuration import Configuration, Logins
 from flyte_sidecar.lsp.event_feed import EventFeed
 from flyte_sidecar.lsp.history import History
 from flyte_sidecar.lsp.live_events import EventChange, LiveEvents
@@ -59,13 +59,18 @@ class Editor:
     """
 
     def __init__(
-        self, bridge: Bridge, features: ClientFeatures, configuration: Configuration
+        self,
+        bridge: Bridge,
+        features: ClientFeatures,
+        configuration: Configuration,
+        logins: Logins,
     ) -> None:
         self.features = features
         self.documents = bridge.documents
         self.client = Window(bridge.server, features)
         self.background = BackgroundTasks()
         self._configuration = configuration
+        self._logins = logins
         self._configuring = False
         self._unapplied: list[object] = []
         self._refreshes = Refreshes(self.background, bridge.wait_for_room)
@@ -111,6 +116,7 @@ class Editor:
         return self.events.get(key)
 
     def refresh(self) -> None:
+        self._logins.ask_again()
         self.events.restart()
         self.refresh_lenses()
 
@@ -177,6 +183,7 @@ class Editor:
         if self.service is not service or self.settings.runs != before.runs:
             self._follow_events()
         if self.service is not service:
+            self._logins.ask_again()
             # The folder that is open may have selected it, as Emacs's `.dir-locals.el` can.
             self.client.show(texts.selected_backend(self.backend_id))
         if self.settings != before:

@@ -20,7 +20,7 @@ from flyte_sidecar.lsp.capabilities import (
     client_features,
     server_capabilities,
 )
-from flyte_sidecar.lsp.configuration import BackendSelector, Configuration
+from flyte_sidecar.lsp.configuration import BackendSelector, Configuration, Logins
 from flyte_sidecar.lsp.messages import Message
 from flyte_sidecar.rpc.internal_error import internal_error
 from flyte_sidecar.rpc.requests import Context, Deferred, Handler
@@ -48,9 +48,16 @@ class EditorSession:
     """
 
     def __init__(
-        self, initialize: dict[str, Any], backends: BackendSelector, context: Context
+        self,
+        initialize: dict[str, Any],
+        backends: BackendSelector,
+        logins: Logins,
+        context: Context,
     ) -> None:
         self._features = client_features(initialize)
+        self._logins = logins
+        if self._features.shows_logins:
+            logins.send_no_messages()
         self._configuration = Configuration(backends, initialize.get("initializationOptions"))
         self._context = context
         self._bridge: Bridge | None = None
@@ -93,7 +100,7 @@ class EditorSession:
     async def _load(self) -> None:
         try:
             bridge, editor_class, add_features = await run_in_thread(_import, self._features)
-            editor = editor_class(bridge, self._features, self._configuration)
+            editor = editor_class(bridge, self._features, self._configuration, self._logins)
             add_features(bridge, editor)
             bridge.connect(self._context)
         except Exception as error:

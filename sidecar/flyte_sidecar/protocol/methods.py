@@ -10,6 +10,7 @@ from flyte_sidecar import errors
 from flyte_sidecar.events.model import Event, EventPage, RunPage
 from flyte_sidecar.protocol.params import (
     AbortParams,
+    CancelLoginParams,
     CancelParams,
     CreateParams,
     GetParams,
@@ -218,6 +219,12 @@ METHODS: tuple[Method, ...] = (
         summary="Return the status of the sidecar.",
         params=Params,
         result=Status,
+    ),
+    Method(
+        name="sidecar.cancelLogin",
+        summary="Cancel a login that is shown. No other is shown afterwards.",
+        params=CancelLoginParams,
+        result=type(None),
     ),
     Method(
         name="shutdown",

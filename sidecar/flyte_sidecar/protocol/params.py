@@ -192,6 +192,12 @@ class UnwatchParams(Params, frozen=True, kw_only=True):
     watch: Annotated[str, Meta(description="The watch's name.")]
 
 
+class CancelLoginParams(Params, frozen=True, kw_only=True):
+    """The login to cancel."""
+
+    url: Annotated[str, Meta(description="The `url` of its `sidecar.authRequired`.")]
+
+
 class CancelParams(LenientParams, frozen=True, kw_only=True):
     """The request to cancel."""
 

@@ -168,6 +168,9 @@ def examples() -> dict[str, Example]:
             {"openrpc": "1.4.1", "info": {}, "methods": []},
         ),
         "sidecar.status": Example("Get the status", {}, status),
+        "sidecar.cancelLogin": Example(
+            "Cancel a login", {"url": "https://login.example.com/device?user_code=BDWP-HQPK"}, None
+        ),
         "shutdown": Example("Shut down", {}, None),
         "exit": Example("Exit", {}),
     }

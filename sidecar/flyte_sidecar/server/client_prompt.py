@@ -1,4 +1,4 @@
-"""Shows logins to the client of a connection."""
+"""The logins that are shown to the client of a connection."""
 
 from __future__ import annotations
 
@@ -39,14 +39,37 @@ class ClientPrompt:
         Sends a notification: its method and params.
     count
         Called with 1 when a login is shown, and with -1 when it has ended.
+
+    Attributes
+    ----------
+    asked_again
+        How often the client has asked for logins again, by `ask_again`.
     """
 
     def __init__(self, notify: Callable[[str, object], None], count: Callable[[int], None]) -> None:
+        self.asked_again = 0
         self._notify = notify
         self._count = count
+        self._sends_messages = True
+        self._shown: dict[str, LoginRequest] = {}
+
+    def send_no_messages(self) -> None:
+        """Send only the notifications of the protocol: the client shows what editors would."""
+        self._sends_messages = False
+
+    def cancel(self, url: str) -> None:
+        """End the login with a URL, and show no other one until `ask_again`; ignore other URLs."""
+        login = self._shown.pop(url, None)
+        if login is not None:
+            login.cancel()
+
+    def ask_again(self) -> None:
+        """Show logins also after one has failed or was cancelled."""
+        self.asked_again += 1
 
     def required(self, login: LoginRequest) -> None:
         logger.warning("%s", login.message)
+        self._shown[login.url] = login
         required = results.AuthRequired(
             url=login.url,
             user_code=login.user_code,
@@ -54,12 +77,17 @@ class ClientPrompt:
             expires_at=login.expires_at,
         )
         self._notify(methods.AUTH_REQUIRED.name, required)
-        self._notify(SHOW_MESSAGE, ShowMessageParams(INFO, login.message))
+        self._show(INFO, login.message)
         self._count(1)
 
     def ended(self, login: LoginRequest, error: str | None) -> None:
+        self._shown.pop(login.url, None)
         self._count(-1)
         self._notify(methods.AUTH_ENDED.name, results.AuthEnded(url=login.url, error=error))
         if error is not None:
             logger.warning("%s", error)
-            self._notify(SHOW_MESSAGE, ShowMessageParams(ERROR, error))
+            self._show(ERROR, error)
+
+    def _show(self, kind: int, message: str) -> None:
+        if self._sends_messages:
+            self._notify(SHOW_MESSAGE, ShowMessageParams(kind, message))

@@ -49,11 +49,12 @@ from flyte_sidecar.server.decode_payload import decode_payload
 if TYPE_CHECKING:
     from flyte_sidecar.lsp.session import EditorSession
     from flyte_sidecar.server.backends import Backends
+    from flyte_sidecar.server.client_prompt import ClientPrompt
     from flyte_sidecar.server.watches import OpenWatches
 
 S = TypeVar("S", bound=Struct)
 
-LIGHT = ("events.unwatch", "sidecar.status")
+LIGHT = ("events.unwatch", "sidecar.status", "sidecar.cancelLogin")
 """Methods whose results are always small."""
 
 
@@ -62,12 +63,15 @@ class MethodHandlers:
 
     Parameters
     ----------
+    logins
+        Those that are shown to the client.
     version
         The sidecar's own version.
     """
 
-    def __init__(self, backends: Backends, version: str) -> None:
+    def __init__(self, backends: Backends, logins: ClientPrompt, version: str) -> None:
         self._backends = backends
+        self._logins = logins
         self._version = version
         self._editor: EditorSession | None = None
         self._started = time.monotonic()
@@ -90,6 +94,7 @@ class MethodHandlers:
             "events.unwatch": lambda params, _: self._watches.end(params.watch),
             "rpc.discover": self._discover,
             "sidecar.status": self._status,
+            "sidecar.cancelLogin": lambda params, _: self._logins.cancel(params.url),
         }
         return {
             method.name: Handler(
@@ -204,7 +209,7 @@ class MethodHandlers:
         params = decode_params(text)
         if not edits_text(params):
             return {}
-        self._editor = EditorSession(params, self._backends, context)
+        self._editor = EditorSession(params, self._backends, self._logins, context)
         context.add_handlers(self._editor.handlers())
         return self._editor.capabilities
 

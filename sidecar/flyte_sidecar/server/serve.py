@@ -15,6 +15,7 @@ from flyte_sidecar.protocol.results import encode
 from flyte_sidecar.rpc.connection import Connection
 from flyte_sidecar.rpc.stdio import StdioTransport
 from flyte_sidecar.server.backends import Backends
+from flyte_sidecar.server.client_prompt import ClientPrompt
 from flyte_sidecar.server.handlers import MethodHandlers
 from flyte_sidecar.server.settings import Options
 
@@ -37,12 +38,16 @@ class Sidecar:
     """
 
     def __init__(self, options: Options, prompt: Callable[[], LoginPrompt] | None = None) -> None:
+        logins = ClientPrompt(
+            lambda method, params: self.connection.notify(method, params),
+            lambda by: self.connection.runner.count_long_waits(by),
+        )
         self._backends = Backends(
             options,
             requests=lambda: self.connection.runner.tasks,
-            prompt=prompt or self._client_prompt,
+            prompt=prompt or (lambda: logins),
         )
-        self._methods = MethodHandlers(self._backends, VERSION)
+        self._methods = MethodHandlers(self._backends, logins, VERSION)
         self.connection = Connection(
             self._methods.handlers(),
             encode,
@@ -53,18 +58,6 @@ class Sidecar:
         self.shutdown = self.connection.shutdown
         if options.parent_pid is not None:
             self.shutdown.end_with_process(options.parent_pid)
-
-    def _client_prompt(self) -> LoginPrompt:
-        """Return what shows logins to the client. Only deployments need it, so it is imported here.
-
-        The connection does not exist yet.
-        """
-        from flyte_sidecar.server.client_prompt import ClientPrompt
-
-        return ClientPrompt(
-            lambda method, params: self.connection.notify(method, params),
-            lambda by: self.connection.runner.count_long_waits(by),
-        )
 
     async def ended(self) -> int:
         """Wait for the end of the connection, close the backends, and return the exit status."""

@@ -3,6 +3,7 @@
 import type { Caller, CallOptions } from "../caller.js";
 import type {
   AbortParams,
+  CancelLoginParams,
   CreateParams,
   Event,
   EventPage,
@@ -22,10 +23,10 @@ import type {
 } from "./types.js";
 
 /** The version of the wire contract that this client implements. */
-export const PROTOCOL_VERSION = "1.2";
+export const PROTOCOL_VERSION = "1.3";
 
 /** The hash of the schemas that this client was generated from. */
-export const SCHEMA_HASH = "d2ed16e5ecac514b";
+export const SCHEMA_HASH = "6c3028eaa10dcd37";
 
 /** The methods that have stubs. */
 export const METHODS: ReadonlySet<string> = new Set([
@@ -41,6 +42,7 @@ export const METHODS: ReadonlySet<string> = new Set([
   "events.unwatch",
   "rpc.discover",
   "sidecar.status",
+  "sidecar.cancelLogin",
 ]);
 
 /** The methods whose calls may stay open indefinitely. */
@@ -239,6 +241,11 @@ export class Sidecar {
   /** Returns the status of the sidecar. */
   status(options: CallOptions = {}): Promise<Status> {
     return this.#caller.request("sidecar.status", {}, options);
+  }
+
+  /** Cancels a login that is shown. No other is shown afterwards. */
+  cancelLogin(params: CancelLoginParams, options: CallOptions = {}): Promise<null> {
+    return this.#caller.request("sidecar.cancelLogin", params, options);
   }
 }
 

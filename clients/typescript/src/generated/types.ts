@@ -534,6 +534,14 @@ export interface BackendStatus {
   healthy: boolean;
 }
 
+/** The login to cancel. */
+export interface CancelLoginParams {
+  /** Answer with `deadline_exceeded` after this time, in seconds. */
+  timeoutSeconds?: number | null | undefined;
+  /** The `url` of its `sidecar.authRequired`. */
+  url: string;
+}
+
 /** One event: either `actionName`, or `name` and optionally `parent`. */
 export type Target =
   | {

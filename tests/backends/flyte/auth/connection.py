@@ -57,12 +57,15 @@ class Person:
     ----------
     required, ended
         What was shown.
+    asked_again
+        How often the person has asked for logins again.
     does
         What the person does with the URL, in a thread.
     """
 
     def __init__(self, ca_file: str) -> None:
         self.ca_file = ca_file
+        self.asked_again = 0
         self.required_logins: list[LoginRequest] = []
         self.ended_logins: list[tuple[LoginRequest, str | None]] = []
         self.does: Callable[[str], object] = self.logs_in

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from flyte_sidecar.backends.flyte.auth.failed_login import FailedLogin
+from flyte_sidecar.backends.flyte.auth.interactive.failures import LoginCancelled, login_failed
 from flyte_sidecar.backends.flyte.rpc.http_client import HttpResponse
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from tests.backends.flyte.auth.connection import Connect, Connection, Person
@@ -84,3 +86,20 @@ async def test_a_person_is_asked_once_if_the_provider_fails_after_they_have_logg
     [(_, ended)] = person.ended_logins
     assert first.status == second.status == "UNAVAILABLE"
     assert first.message == second.message == ended
+
+
+async def test_nobody_is_asked_for_a_while_or_after_a_cancelled_login_at_all(
+    person: Person,
+) -> None:
+    failed, denied = FailedLogin(person, 0.0), FailedLogin(person, 3600.0)
+    denied.record(login_failed("the login was denied"))
+    with pytest.raises(RpcError, match="denied"):
+        denied.check()
+    failed.record(login_failed("the login was denied"))
+    failed.check()  # the time is over
+    failed.record(login_failed("the login was cancelled", LoginCancelled))
+    with pytest.raises(RpcError, match="cancelled"):
+        failed.check()
+    person.asked_again += 1
+    failed.check()
+    denied.check()

@@ -16,6 +16,7 @@ import keyring
 import pytest
 
 from flyte_sidecar.rpc.task_runner import MAX_UNFINISHED
+from flyte_sidecar.server.client_prompt import SHOW_MESSAGE
 from tests.backends.flyte.auth.conftest import stored_tokens
 from tests.backends.flyte.auth.connection import Person, Rejected
 from tests.conftest import TEST_TIMEOUT
@@ -175,6 +176,29 @@ def test_a_client_that_cancels_and_retries_shows_one_login(start: Start, person:
 
 
 @pytest.mark.usefixtures("by_link")
+def test_a_login_that_the_client_cancels_fails_its_requests_and_is_not_shown_again(
+    start: Start, deployment: Server
+) -> None:
+    sidecar = start()
+    sidecar.request(1, "events.pending")
+    url = login_of(sidecar)["url"]
+    sidecar.request(2, "sidecar.cancelLogin", url=f"{url}0")
+    assert sidecar.answer() == {"jsonrpc": "2.0", "id": 2, "result": None}
+    sidecar.request(3, "sidecar.cancelLogin", url=url)
+    sidecar.request(4, "sidecar.cancelLogin", url=url)
+    received = sidecar.answers(5)
+    [ended] = [each["params"] for each in received if each.get("method") == "sidecar.authEnded"]
+    assert (ended["url"], ended["error"].partition(":")[0]) == (url, "the login was cancelled")
+    answers = [each for each in received if "id" in each]
+    assert by_id(answers) == {1: "unauthenticated", 3: "result", 4: "result"}
+    sidecar.request(5, "events.pending")
+    assert kind(answer := sidecar.answer()) == "unauthenticated"
+    assert "the login was cancelled" in answer["error"]["message"]
+    keyring.set_password(deployment.endpoint, "tokens", json.dumps(ROTATED))  # as others do
+    assert sidecar.call("events.pending")["events"] != []
+
+
+@pytest.mark.usefixtures("by_link")
 def test_the_end_of_the_client_ends_the_login(start: Start) -> None:
     sidecar = start()
     sidecar.request(1, "events.pending")
@@ -271,3 +295,48 @@ def test_an_editor_shows_the_login(start: Start, person: Person) -> None:
         received.append(sidecar.answer())
     assert received[-1]["params"]["error"] is None
     assert json.dumps(received).count("sidecar.authRequired") == 1
+
+
+@pytest.mark.usefixtures("by_link")
+def test_a_plugin_shows_the_login_and_asks_for_another_after_it_was_cancelled(
+    start: Start, person: Person
+) -> None:
+    sidecar = start()
+    received: list[Any] = []
+
+    def until(method: str) -> Any:
+        """Return the params of the next notification of a method."""
+        while received.append(sidecar.answer()) or received[-1].get("method") != method:
+            pass
+        return received[-1]["params"]
+
+    def cancel_login() -> str:
+        url: str = until("sidecar.authRequired")["url"]
+        sidecar.request(1, "sidecar.cancelLogin", url=url)
+        ended = until("sidecar.authEnded")
+        assert ended["url"] == url
+        assert ended["error"] is not None
+        return url
+
+    def select(project: str) -> None:
+        params = {"settings": {"flyteSidecar": {"project": project}}}
+        method = "workspace/didChangeConfiguration"
+        sidecar.send({"jsonrpc": "2.0", "method": method, "params": params})
+
+    capabilities = {
+        "textDocument": {"codeLens": {}},
+        "experimental": {"flyteSidecar": {"logins": True}},
+    }
+    sidecar.request(0, "initialize", capabilities=capabilities)
+    sidecar.send({"jsonrpc": "2.0", "method": "initialized", "params": {}})
+    first = cancel_login()
+    sidecar.request(1, "workspace/executeCommand", command="flyteSidecar.refresh")
+    assert cancel_login() != first
+    select("other")
+    cancel_login()
+    select("p")  # the project it was started with
+    url = until("sidecar.authRequired")["url"]
+    person.logs_in(url)
+    assert until("sidecar.authEnded") == {"url": url, "error": None}
+    shown = {each["params"]["message"] for each in received if each.get("method") == SHOW_MESSAGE}
+    assert not [message for message in shown if message.startswith(("To log in", "the login"))]

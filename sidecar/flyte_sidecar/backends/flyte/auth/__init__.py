@@ -6,6 +6,7 @@ authenticator            makes the authenticator of a deployment, by its configu
 unattended               headers from a command, the environment or a client secret
 oauth_authenticator      logins of people: stored, refreshed, and asked for as a last resort
 interactive              how a person logs in, in a browser or by a code
+failed_login             the login that failed last, so that nobody is asked again and again
 proxied                  requests to a deployment behind a proxy with its own tokens
 oauth                    requests to the identity provider
 discovery                what the deployment announces of it

@@ -10,6 +10,7 @@ from functools import partial
 from flyte_sidecar._futures import retrieve_exception, wait_all
 from flyte_sidecar.backends.flyte.auth.authorization import Authorization, Login
 from flyte_sidecar.backends.flyte.auth.discovery import Discovery
+from flyte_sidecar.backends.flyte.auth.failed_login import FailedLogin
 from flyte_sidecar.backends.flyte.auth.headers import bearer
 from flyte_sidecar.backends.flyte.auth.interactive.failures import login_failed, nobody_finished
 from flyte_sidecar.backends.flyte.auth.interactive.log_in import InteractiveLogin
@@ -78,7 +79,7 @@ class OAuthAuthenticator:
         self._outdated: Login | None = None
         self._spent: Secret[str] | None = None
         self._loaded = False
-        self._failure: tuple[float, RpcError] | None = None
+        self._failed = FailedLogin(prompt, timing.login_retry_interval)
         self._asked: Authorization | None = None
         self._loading: SharedTask[None] = SharedTask()
         self._renewing: SharedTask[Authorization | None] = SharedTask(linger=None)
@@ -104,11 +105,8 @@ class OAuthAuthenticator:
             raise login_failed("the login is missing or has expired")
         if renewed and rejected == self._asked:
             # Asking again could open the browser without end: it may finish logins by itself.
-            self._fail(RpcError("UNAUTHENTICATED", _NEW_LOGIN_REJECTED))
-        if self._failure is not None:
-            failed_at, failure = self._failure
-            if asyncio.get_running_loop().time() < failed_at + self._timing.login_retry_interval:
-                raise RpcError(failure.status, failure.message)
+            self._failed.record(RpcError("UNAUTHENTICATED", _NEW_LOGIN_REJECTED))
+        self._failed.check()
         return await self._asking.join(partial(self._ask, rejected, explicit=False))
 
     async def login(self) -> None:
@@ -120,7 +118,7 @@ class OAuthAuthenticator:
             If that fails.
         """
         rejected = await self.current()
-        self._failure = None
+        self._failed.forget()
         if await self._renewing.join(partial(self._renew, rejected)) is None:
             await self._asking.join(partial(self._ask, rejected, explicit=True))
 
@@ -192,12 +190,8 @@ class OAuthAuthenticator:
                 return authorization
         except RpcError as error:
             if prompt.shown or error.status == "UNAUTHENTICATED":
-                self._fail(error)
+                self._failed.record(error)
             raise
-
-    def _fail(self, error: RpcError) -> None:
-        """Let requests fail for a while, instead of asking a person again."""
-        self._failure = (asyncio.get_running_loop().time(), error)
 
     async def _acquire_login_lock(self, stack: AsyncExitStack, *, wait: bool) -> None:
         """Wait while a person logs in for another process."""
@@ -275,7 +269,8 @@ class OAuthAuthenticator:
     async def _use(self, login: Login) -> Authorization:
         authorization = await self._authorization(login)
         self._login, self._current, self._loaded = login, authorization, True
-        self._failure = self._asked = None
+        self._asked = None
+        self._failed.forget()
         return authorization
 
     async def _authorization(self, login: Login) -> Authorization:

@@ -16,7 +16,8 @@ from flyte_sidecar.backends.flyte.auth.interactive.failures import (
     nobody_finished,
 )
 from flyte_sidecar.backends.flyte.auth.interactive.loopback_listener import LoopbackListener
-from flyte_sidecar.backends.flyte.auth.interactive.prompt import LoginPrompt, LoginRequest, shown
+from flyte_sidecar.backends.flyte.auth.interactive.prompt import LoginPrompt
+from flyte_sidecar.backends.flyte.auth.interactive.shown import shown
 from flyte_sidecar.backends.flyte.auth.oauth import OAuthError, TokenClient
 from flyte_sidecar.backends.flyte.timing import Timing
 
@@ -48,7 +49,7 @@ async def log_in_by_browser(
     Raises
     ------
     RpcError
-        If it is denied, or not finished in time.
+        If it is denied, cancelled, or not finished in time.
     """
     from oauthlib.common import generate_token
     from oauthlib.oauth2 import WebApplicationClient
@@ -64,8 +65,7 @@ async def log_in_by_browser(
         if browser == "elsewhere":
             message += f" on this machine, or where its port {listener.port} is forwarded to"
         expires_at = timing.now() + timedelta(seconds=timing.login_timeout)
-        login = LoginRequest(url, None, message, expires_at)
-        with shown(prompt, login):
+        async with shown(prompt, url, None, message, expires_at):
             try:
                 async with asyncio.timeout(timing.login_timeout):
                     async with opened(url) if browser == "opened" else nullcontext():

@@ -13,7 +13,8 @@ from flyte_sidecar.backends.flyte.auth.interactive.failures import (
     login_refused,
     nobody_finished,
 )
-from flyte_sidecar.backends.flyte.auth.interactive.prompt import LoginPrompt, LoginRequest, shown
+from flyte_sidecar.backends.flyte.auth.interactive.prompt import LoginPrompt
+from flyte_sidecar.backends.flyte.auth.interactive.shown import shown
 from flyte_sidecar.backends.flyte.auth.oauth import DeviceCode, OAuthError, TokenClient
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.backends.flyte.timing import Timing
@@ -34,17 +35,13 @@ async def log_in_by_device(
     Raises
     ------
     RpcError
-        If it is denied, or not finished in time.
+        If it is denied, cancelled, or not finished in time.
     """
     user_code, url = _user_code(code), _url(code)
     lifetime = min(code.expires_in or timing.login_timeout, timing.login_timeout)
-    login = LoginRequest(
-        url,
-        user_code,
-        f"To log in to {address}, open {url} and check that it shows the code {user_code}",
-        timing.now() + timedelta(seconds=lifetime),
-    )
-    with shown(prompt, login):
+    message = f"To log in to {address}, open {url} and check that it shows the code {user_code}"
+    expires_at = timing.now() + timedelta(seconds=lifetime)
+    async with shown(prompt, url, user_code, message, expires_at):
         found = await _poll(code, tokens, lifetime, timing)
         if found is not None:
             return found

@@ -6,9 +6,13 @@ from flyte_sidecar.backends.flyte.auth.oauth import OAuthError
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 
 
-def login_failed(reason: str) -> RpcError:
+class LoginCancelled(RpcError):
+    """The person has cancelled the login."""
+
+
+def login_failed(reason: str, kind: type[RpcError] = RpcError) -> RpcError:
     """Return the error of a login, with the remedy."""
-    return RpcError("UNAUTHENTICATED", f"{reason}: run `flyte-sidecar login` to log in")
+    return kind("UNAUTHENTICATED", f"{reason}: run `flyte-sidecar login` to log in")
 
 
 def nobody_finished(timeout: float) -> RpcError:

@@ -50,7 +50,7 @@ class InteractiveLogin:
         Raises
         ------
         RpcError
-            If it is denied, not possible, or not finished in time.
+            If it is denied, cancelled, not possible, or not finished in time.
         """
         config = await self._discovery.config()
         tokens = await open_token_client(config, self._http)

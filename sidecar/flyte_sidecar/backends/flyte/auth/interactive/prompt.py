@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 from typing import Protocol
 
 from msgspec import Struct
-
-from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 
 logger = logging.getLogger(__name__)
 
@@ -31,16 +29,28 @@ class LoginRequest(Struct, frozen=True):
         All of that as a sentence.
     expires_at
         When the login fails unless it is finished.
+    cancel
+        Ends the login once: the requests that wait for it fail.
     """
 
     url: str
     user_code: str | None
     message: str
     expires_at: datetime
+    cancel: Callable[[], None]
 
 
 class LoginPrompt(Protocol):
-    """Shows logins to a person; must not raise or block."""
+    """Shows logins to a person; must not raise or block.
+
+    Attributes
+    ----------
+    asked_again
+        How often the person has asked to log in, after a login that failed or that they cancelled.
+    """
+
+    @property
+    def asked_again(self) -> int: ...
 
     def required(self, login: LoginRequest) -> None:
         """Show a login."""
@@ -51,6 +61,8 @@ class LoginPrompt(Protocol):
 
 class LogPrompt:
     """A `LoginPrompt` that writes to the log, which is stderr unless the user chose otherwise."""
+
+    asked_again = 0
 
     def required(self, login: LoginRequest) -> None:
         logger.warning("%s", login.message)
@@ -76,27 +88,16 @@ class ReplaceablePrompt:
         self.shown = False
         self.replaced = False
 
+    @property
+    def asked_again(self) -> int:
+        return self._prompt.asked_again
+
     def required(self, login: LoginRequest) -> None:
         self.shown = True
         self._prompt.required(login)
 
     def ended(self, login: LoginRequest, error: str | None) -> None:
         self._prompt.ended(login, None if self.replaced else error)
-
-
-@contextmanager
-def shown(prompt: LoginPrompt, login: LoginRequest) -> Iterator[None]:
-    """Show a login to a person until the work inside ends."""
-    prompt.required(login)
-    failure: str | None = "the login was cancelled"
-    try:
-        yield
-        failure = None
-    except RpcError as error:
-        failure = error.message
-        raise
-    finally:
-        prompt.ended(login, failure)
 
 
 def may_ask() -> bool:
