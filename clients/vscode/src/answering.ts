@@ -1,20 +1,24 @@
-/** The commands about events: what the person chooses and types before the server runs them. */
+/** The commands about events: what a person chooses and types before the server runs them. */
 
-import { type CancellationToken, type QuickPickItem, window } from "vscode";
+import { type CancellationToken, commands, type QuickPickItem, window } from "vscode";
+import { showDocument } from "./documents.ts";
 import type { EventStore } from "./eventStore.ts";
 import { type EventTree, isEventNode } from "./eventTree.ts";
 import { type Event, type EventArgument, eventArgument, keyOf, type Question } from "./protocol.ts";
-import { age, isApproval, plain, title } from "./texts.ts";
+import { age, isApproval, plain, prompt, title } from "./texts.ts";
 
-/** Sends a command to the server. */
+/** Runs a command of the server. */
 export type Execute = (command: string, args: readonly unknown[]) => Promise<unknown>;
+
+/** The argument with which a key binding refers to the selected event of the view. */
+const SELECTION = "selection";
 
 const APPROVE = "Approve";
 const REJECT = "Reject";
 const ANSWER = "Answer…";
 const SHOW = "Show";
 
-/** Asks the person for what the commands of the server need. */
+/** Asks a person for what the commands of the server need. */
 export class Answering {
   readonly #store: EventStore;
   readonly #tree: EventTree;
@@ -27,10 +31,14 @@ export class Answering {
   }
 
   /**
-   * Runs a command of the server. Its arguments come from a code lens, from an item of the tree, or
-   * are absent: then the person chooses an event.
+   * Runs a command of the server. Its arguments come from a lens, from an item of the tree or from
+   * a key binding. Without arguments, the person chooses an event.
    */
   async run(command: string, args: readonly unknown[]): Promise<unknown> {
+    const [, value] = args;
+    if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
+      return this.#execute(command, args); // nothing is left to ask for
+    }
     switch (command) {
       case "flyteSidecar.approve":
       case "flyteSidecar.reject": {
@@ -39,18 +47,16 @@ export class Answering {
         return target && this.#execute(command, [target]);
       }
       case "flyteSidecar.signal": {
-        if (args.length > 1 && !isEventNode(args[0])) return this.#execute(command, args);
         const target = await this.#target(args, "Answer which event?");
         return target && this.#answer(target);
       }
       case "flyteSidecar.abort": {
-        if (args.length > 1 && !isEventNode(args[0])) return this.#execute(command, args);
         const target = await this.#target(args, "Abort which event?");
         return target && this.#abort(target);
       }
       case "flyteSidecar.showEvent": {
         const target = await this.#target(args, "Show which event?");
-        return target && this.#execute(command, [target]);
+        return target && show(target);
       }
       case "flyteSidecar.showPending": {
         const [name] = args;
@@ -68,11 +74,11 @@ export class Answering {
   async ask({ event, backend, message }: Question, token: CancellationToken): Promise<void> {
     const target = eventArgument(event, backend);
     const answers = isApproval(event) ? [APPROVE, REJECT] : [ANSWER];
-    let chosen = await window.showInformationMessage(plain(message, 500), ...answers, SHOW);
-    if (chosen === SHOW) {
-      await this.#execute("flyteSidecar.showEvent", [target]);
-      if (token.isCancellationRequested) return;
-      chosen = await window.showInformationMessage(plain(message, 500), ...answers);
+    const question = plain(message, 500);
+    let chosen = await window.showInformationMessage(question, ...answers, SHOW);
+    if (chosen === SHOW && !token.isCancellationRequested) {
+      await show(target);
+      chosen = await window.showInformationMessage(question, ...answers);
     }
     await this.#perform(chosen, target, event);
   }
@@ -88,7 +94,7 @@ export class Answering {
       .map((event): QuickPickItem & { event: Event } => ({
         label: plain(event.name),
         description: [plain(event.runName), age(event, now)].filter(Boolean).join(" · "),
-        detail: plain(event.prompt ?? ""),
+        detail: prompt(event),
         event,
       }));
     if (items.length === 0) {
@@ -101,18 +107,15 @@ export class Answering {
 
   /** Returns the event that the arguments of a command refer to, or that the person chooses. */
   async #target(
-    args: readonly unknown[],
+    [argument]: readonly unknown[],
     placeHolder: string,
     isSuitable: (event: Event) => boolean = () => true,
   ): Promise<EventArgument | undefined> {
-    const [first] = args;
-    if (isEventNode(first)) return this.#argument(first.event);
-    if (first === SELECTION) {
-      const selected = this.#tree.selected;
-      return selected && this.#argument(selected);
-    }
-    if (first !== undefined && first !== null) return first as EventArgument;
-    const event = await this.pick(placeHolder, isSuitable);
+    let event: Event | undefined;
+    if (isEventNode(argument)) event = argument.event;
+    else if (argument === SELECTION) event = this.#tree.selected;
+    else if (argument) return argument as EventArgument;
+    event ??= await this.pick(placeHolder, isSuitable);
     return event && this.#argument(event);
   }
 
@@ -120,12 +123,12 @@ export class Answering {
     return eventArgument(event, this.#store.backend);
   }
 
+  /** Asks for the answer to an event of any type. */
   async #answer(target: EventArgument): Promise<unknown> {
     const event = this.#store.waiting.find((event) => keyOf(event) === keyOf(target));
-    // The server reports what has happened to the event.
-    if (event === undefined) return this.#execute("flyteSidecar.showEvent", [target]);
+    if (event === undefined) return show(target); // the document shows what has happened
     if (!isApproval(event)) return this.#perform(ANSWER, target, event);
-    const options = { title: title(event), placeHolder: plain(event.prompt ?? "") };
+    const options = { title: title(event), placeHolder: prompt(event) };
     const chosen = await window.showQuickPick([APPROVE, REJECT, SHOW], options);
     return this.#perform(chosen, target, event);
   }
@@ -135,57 +138,49 @@ export class Answering {
     target: EventArgument,
     event: Event,
   ): Promise<unknown> {
-    switch (chosen) {
-      case APPROVE:
-        return this.#execute("flyteSidecar.approve", [target]);
-      case REJECT:
-        return this.#execute("flyteSidecar.reject", [target]);
-      case SHOW:
-        return this.#execute("flyteSidecar.showEvent", [target]);
-      case ANSWER: {
-        const text = await this.#input(event);
-        return text === undefined ? null : this.#execute("flyteSidecar.answer", [target, text]);
-      }
-      default:
-        return null;
-    }
+    if (chosen === APPROVE) return this.#execute("flyteSidecar.approve", [target]);
+    if (chosen === REJECT) return this.#execute("flyteSidecar.reject", [target]);
+    if (chosen === SHOW) return show(target);
+    const text = chosen === ANSWER ? await this.#input(event) : undefined;
+    return text === undefined ? null : this.#execute("flyteSidecar.answer", [target, text]);
   }
 
-  /** Asks for a text that is valid for the type of the event. */
+  /** Asks for a text that is valid for the type of an event. */
   async #input(event: Event): Promise<string | undefined> {
-    const check = (text: string) =>
-      this.#execute("flyteSidecar.checkAnswer", [event.expectedType, text]) as Promise<
-        string | null
-      >;
-    let untouched = true; // the prompt is shown until the person has typed something
+    const check = async (text: string) => {
+      const problem = await this.#execute("flyteSidecar.checkAnswer", [event.expectedType, text]);
+      return problem === null ? undefined : plain(String(problem));
+    };
+    // A problem replaces the prompt, which is shown until something was typed or confirmed.
+    let isUntouched = true;
     for (;;) {
       const text = await window.showInputBox({
         title: `Answer ${title(event)}`,
-        prompt: plain(event.prompt ?? ""),
+        prompt: prompt(event),
         placeHolder: event.expectedType ?? "",
         ignoreFocusOut: true,
-        validateInput: async (text) => {
-          if (untouched && text === "") return undefined;
-          untouched = false;
-          return check(text);
+        validateInput: (text) => {
+          isUntouched &&= text === "";
+          return isUntouched ? undefined : check(text);
         },
       });
-      if (text === undefined || (await check(text)) === null) return text;
-      untouched = false;
+      if (text === undefined || (await check(text)) === undefined) return text;
+      isUntouched = false;
     }
   }
 
   async #abort(target: EventArgument): Promise<unknown> {
     const reason = await window.showInputBox({
-      title: `Abort ${plain(target.name)} of run ${plain(target.runName)}`,
-      prompt: "The task of the run that waits for the event fails.",
+      title: `Abort ${title(target)}`,
+      prompt: "The task that waits for the event fails.",
       placeHolder: "Reason (optional)",
     });
-    return reason === undefined
-      ? null
-      : this.#execute("flyteSidecar.abort", reason === "" ? [target] : [target, reason]);
+    if (reason === undefined) return null;
+    return this.#execute("flyteSidecar.abort", reason === "" ? [target] : [target, reason]);
   }
 }
 
-/** The argument of the key bindings of the view. */
-const SELECTION = "selection";
+async function show(target: EventArgument): Promise<void> {
+  const { command, arguments: args = [] } = showDocument(target, false);
+  await commands.executeCommand(command, ...args);
+}

@@ -2,45 +2,34 @@
 
 import path from "node:path";
 import { commands, type Disposable, env, type LogOutputChannel, window } from "vscode";
-import type { Answering } from "./answering.ts";
-import { webPage } from "./documents.ts";
+import { webUri } from "./documents.ts";
 import { isEventNode } from "./eventTree.ts";
 import { runLocally } from "./localRun.ts";
 import type { Event, LocalTask } from "./protocol.ts";
 import type { Server } from "./server.ts";
 
 /** Registers the commands. */
-export function registerCommands(
-  server: Server,
-  answering: Answering,
-  output: LogOutputChannel,
-): Disposable[] {
+export function registerCommands(server: Server, output: LogOutputChannel): Disposable[] {
   const event = async (
     node: unknown,
     placeHolder: string,
     isSuitable: (event: Event) => boolean,
-  ) => (isEventNode(node) ? node.event : answering.pick(placeHolder, isSuitable));
+  ) => (isEventNode(node) ? node.event : server.answering.pick(placeHolder, isSuitable));
   const handlers: Record<string, (argument: unknown) => unknown> = {
     restart: () => server.restart(),
     showOutput: () => output.show(),
-    useUvx: () => server.agreeToUvx(),
+    useUvx: () => server.useUvx(),
     openInConsole: async (node) => {
-      const hasPage = (event: Event) => webPage(event) !== undefined;
+      const hasPage = (event: Event) => webUri(event.url) !== undefined;
       const chosen = await event(node, "Open which event in the console?", hasPage);
-      const page = chosen && webPage(chosen);
+      const page = chosen && webUri(chosen.url);
       if (page !== undefined) await env.openExternal(page);
     },
     copyId: async (node) => {
       const chosen = await event(node, "Copy the ID of which event?", () => true);
       if (chosen !== undefined) await env.clipboard.writeText(chosen.actionName);
     },
-    createSampleEvent: () =>
-      server.request("events.create", {
-        runName: `sample-${Date.now().toString(36)}`,
-        name: "deploy",
-        prompt: "Deploy the model to **production**?",
-        promptType: "markdown",
-      }),
+    createSampleEvent: () => server.createSampleEvent(),
     runLocally: (task) => {
       const program = server.command?.program;
       return runLocally(task as LocalTask, program && path.dirname(program));

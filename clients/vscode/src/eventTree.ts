@@ -2,7 +2,6 @@
 
 import {
   type CancellationToken,
-  type Command,
   EventEmitter,
   MarkdownString,
   ThemeIcon,
@@ -10,12 +9,13 @@ import {
   TreeItem,
   TreeItemCollapsibleState,
   type TreeView,
+  type Uri,
   window,
 } from "vscode";
-import { webPage } from "./documents.ts";
+import { documentUri, showDocument, webUri } from "./documents.ts";
 import type { EventStore, State } from "./eventStore.ts";
 import { type Event, eventArgument, keyOf, runKeyOf } from "./protocol.ts";
-import { age, isApproval, outcome, plain, title } from "./texts.ts";
+import { age, isApproval, outcome, plain, prompt, title, waitingText } from "./texts.ts";
 
 export const VIEW = "flyteSidecar.waiting";
 
@@ -54,22 +54,22 @@ export function isEventNode(argument: unknown): argument is EventNode {
   return (argument as EventNode | undefined)?.kind === "event";
 }
 
+/** Returns the text of a document of the server. */
+export type ReadDocument = (uri: Uri, token: CancellationToken) => Promise<string>;
+
 /** Shows the events of the store as a tree, the badge, and what is wrong. */
 export class EventTree implements TreeDataProvider<Node> {
   readonly #store: EventStore;
-  readonly #readDocument: (node: Event, token: CancellationToken) => Promise<string>;
+  readonly #read: ReadDocument;
   readonly #changed = new EventEmitter<Node | undefined>();
   readonly #view: TreeView<Node>;
   readonly #disposables: readonly { dispose(): void }[];
 
   readonly onDidChangeTreeData = this.#changed.event;
 
-  constructor(
-    store: EventStore,
-    readDocument: (event: Event, token: CancellationToken) => Promise<string>,
-  ) {
+  constructor(store: EventStore, read: ReadDocument) {
     this.#store = store;
-    this.#readDocument = readDocument;
+    this.#read = read;
     this.#view = window.createTreeView(VIEW, { treeDataProvider: this });
     const timer = setInterval(() => {
       if (this.#view.visible && store.waiting.length > 0) this.#changed.fire(undefined);
@@ -125,10 +125,11 @@ export class EventTree implements TreeDataProvider<Node> {
     }
   }
 
-  /** Adds the tooltip: the document of the event, in which the server has made markdown harmless. */
+  /** Adds the document of an event as its tooltip. */
   async resolveTreeItem(item: TreeItem, node: Node, token: CancellationToken): Promise<TreeItem> {
     if (node.kind === "event") {
-      item.tooltip = new MarkdownString(await this.#readDocument(node.event, token));
+      const uri = documentUri(eventArgument(node.event, this.#store.backend));
+      item.tooltip = new MarkdownString(await this.#read(uri, token));
     }
     return item;
   }
@@ -150,12 +151,12 @@ export class EventTree implements TreeDataProvider<Node> {
 
   #waitingItem(event: Event): TreeItem {
     const item = new TreeItem(plain(event.name));
-    const details = [age(event, Date.now()), plain(event.prompt ?? "")].filter(Boolean);
+    const details = [age(event, Date.now()), prompt(event)].filter(Boolean);
     item.id = keyOf(event);
     item.description = details.join(" · ");
     item.iconPath = new ThemeIcon(ICONS[event.expectedType ?? "bool"] ?? "question");
     item.contextValue = contextValue(event);
-    item.command = showCommand(event, this.#store.backend);
+    item.command = showDocument(eventArgument(event, this.#store.backend), true);
     item.accessibilityInformation = {
       label: `${title(event)} waits for an answer, ${details.join(", ")}`,
     };
@@ -189,7 +190,7 @@ function endedItem(event: Event, backend: string): TreeItem {
   item.description = `${outcome(event)} · ${plain(event.runName)}`;
   item.iconPath = endedIcon(event);
   item.contextValue = contextValue(event);
-  item.command = showCommand(event, backend);
+  item.command = showDocument(eventArgument(event, backend), true);
   item.accessibilityInformation = { label: `${title(event)}, ${outcome(event)}` };
   return item;
 }
@@ -202,13 +203,8 @@ function endedIcon({ phase, payload }: Event): ThemeIcon {
 /** Returns the words that the `when` clauses of the menus look for. */
 function contextValue(event: Event): string {
   const words = [event.pending ? "waiting" : "ended", isApproval(event) ? "approval" : "input"];
-  if (webPage(event) !== undefined) words.push("page");
+  if (webUri(event.url) !== undefined) words.push("page");
   return words.join(" ");
-}
-
-function showCommand(event: Event, backend: string): Command {
-  const argument = eventArgument(event, backend);
-  return { command: "flyteSidecar.showEvent", title: "Show Prompt", arguments: [argument] };
 }
 
 /** Returns the text above the tree. */
@@ -257,10 +253,3 @@ const ICONS: Readonly<Record<string, string>> = {
   int: "symbol-numeric",
   str: "symbol-string",
 };
-
-/** Returns how many events wait, as a sentence. */
-export function waitingText(count: number): string {
-  return count === 1
-    ? "1 event of a Flyte run waits for an answer"
-    : `${count} events of Flyte runs wait for an answer`;
-}

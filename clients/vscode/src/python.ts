@@ -36,6 +36,9 @@ export async function onEnvironmentChange(listener: () => void): Promise<Disposa
 }
 
 async function pythonExtension(): Promise<PythonExtension | undefined> {
-  const isInstalled = extensions.getExtension("ms-python.python") !== undefined;
-  return workspace.isTrusted && isInstalled ? PythonExtension.api() : undefined;
+  if (!workspace.isTrusted || extensions.getExtension("ms-python.python") === undefined) {
+    return undefined;
+  }
+  // If that extension fails, the search continues without it.
+  return PythonExtension.api().catch(() => undefined);
 }

@@ -1,61 +1,64 @@
-/** The server, and the connection to it. */
+/** The server: its start, its restarts, and the requests to it. */
 
 import {
   type CancellationToken,
+  commands,
+  type Disposable,
   type ExtensionContext,
   type LogOutputChannel,
-  workspace,
+  type Uri,
+  window,
 } from "vscode";
 import {
   State as ClientState,
-  CloseAction,
-  type ErrorHandler,
   ExecuteCommandRequest,
-  LanguageClient,
-  type Middleware,
+  type LanguageClient,
+  TextDocumentContentRequest,
 } from "vscode-languageclient/node";
+import { Answering, type Execute } from "./answering.ts";
+import { createClient } from "./client.ts";
 import type { EventStore } from "./eventStore.ts";
-import type { EventChanges } from "./protocol.ts";
-import { findServer, findUvx, type ServerCommand, serverFolder } from "./serverCommand.ts";
+import { type EventTree, VIEW } from "./eventTree.ts";
+import { Logins } from "./login.ts";
+import { onEnvironmentChange } from "./python.ts";
+import { findServer, findUvx, SEARCHED, type ServerCommand } from "./serverCommand.ts";
 
 /** Key of the version that the person has agreed to run with uvx. */
-const AGREED_VERSION = "uvxVersion";
+const AGREED_VERSION = "agreedVersion";
 
-/** Starts the server, restarts it, and keeps the store up to date. */
+/** Key of the version that the person has been told to install. */
+const ANNOUNCED_VERSION = "announcedVersion";
+
+/** Keeps a server running, and the store up to date. */
 export class Server {
+  /** The commands about events. */
+  readonly answering: Answering;
+
   readonly #context: ExtensionContext;
   readonly #output: LogOutputChannel;
   readonly #store: EventStore;
-  readonly #connect: (client: LanguageClient) => void;
-  readonly #middleware: Middleware;
+  readonly #logins: Logins;
   #client: LanguageClient | undefined;
   #command: ServerCommand | undefined;
+  #environmentChange: Disposable | undefined;
   #restarting: Promise<void> = Promise.resolve();
 
-  /**
-   * @param connect adds the handlers of a new client
-   */
   constructor(
     context: ExtensionContext,
     output: LogOutputChannel,
     store: EventStore,
-    middleware: Middleware,
-    connect: (client: LanguageClient) => void,
+    tree: EventTree,
   ) {
     this.#context = context;
     this.#output = output;
     this.#store = store;
-    this.#middleware = middleware;
-    this.#connect = connect;
+    this.answering = new Answering(store, tree, this.execute);
+    this.#logins = new Logins(this.execute);
   }
 
   /** The command that has started the server. */
   get command(): ServerCommand | undefined {
     return this.#command;
-  }
-
-  get #version(): string {
-    return this.#context.extension.packageJSON.version;
   }
 
   /** Starts the server, after stopping the one that runs. */
@@ -67,62 +70,77 @@ export class Server {
     return this.#restarting;
   }
 
-  /** Restarts the server if another one would be used now. */
+  /** Restarts the server if another command would start it now. */
   async update(): Promise<void> {
     const command = await this.#find().catch(() => undefined);
     if (JSON.stringify(command) !== JSON.stringify(this.#command)) await this.restart();
   }
 
   /** Runs a command of the server. */
-  async execute(command: string, args: readonly unknown[]): Promise<unknown> {
+  readonly execute: Execute = async (command, args) => {
     const params = { command, arguments: [...args] };
-    return this.#running().sendRequest(ExecuteCommandRequest.type, params);
+    return this.#running.sendRequest(ExecuteCommandRequest.type, params);
+  };
+
+  /** Returns the text of a document of the server. */
+  async readDocument(uri: Uri, token: CancellationToken): Promise<string> {
+    const params = { uri: uri.toString() };
+    return (await this.#running.sendRequest(TextDocumentContentRequest.type, params, token)).text;
   }
 
-  /** Sends a request of the sidecar's own protocol. */
-  async request<Result>(
-    method: string,
-    params: object,
-    token?: CancellationToken,
-  ): Promise<Result> {
-    return this.#running().sendRequest<Result>(method, params, token);
+  /** Creates an event in the embedded store. */
+  async createSampleEvent(): Promise<void> {
+    await this.#running.sendRequest("events.create", {
+      runName: `sample-${Date.now().toString(36)}`,
+      name: "deploy",
+      prompt: "Deploy the model to **production**?",
+      promptType: "markdown",
+    });
   }
 
-  async dispose(): Promise<void> {
-    await this.#restarting;
-    await this.#stop();
-  }
-
-  /** Uses uvx from now on, for this version of the extension. */
-  async agreeToUvx(): Promise<void> {
+  /** Downloads this version of the server and runs it, if the person agrees. */
+  async useUvx(): Promise<void> {
+    if ((await findUvx(this.#version)) === undefined) {
+      throw new Error("The program uvx was not found in PATH. It is a part of uv.");
+    }
+    const agree = "Download and Run";
+    const question = `Download flyte-sidecar ${this.#version} from PyPI with uvx, and run it?`;
+    const detail = "You are asked again for the next version of the extension.";
+    const chosen = await window.showWarningMessage(question, { modal: true, detail }, agree);
+    if (chosen !== agree) return;
     await this.#context.globalState.update(AGREED_VERSION, this.#version);
     await this.restart();
   }
 
-  #running(): LanguageClient {
-    if (this.#client === undefined) throw new Error("The server of Flyte Sidecar does not run.");
+  /** Stops the server for good. */
+  async dispose(): Promise<void> {
+    this.#environmentChange?.dispose();
+    await this.#restarting;
+    await this.#stop();
+  }
+
+  get #version(): string {
+    return this.#context.extension.packageJSON.version;
+  }
+
+  get #running(): LanguageClient {
+    if (this.#client === undefined) throw new Error("The server does not run.");
     return this.#client;
   }
 
   async #find(): Promise<ServerCommand | undefined> {
-    const agreed = this.#context.globalState.get(AGREED_VERSION) === this.#version;
-    return (await findServer()) ?? (agreed ? await findUvx(this.#version) : undefined);
+    const hasAgreed = this.#context.globalState.get(AGREED_VERSION) === this.#version;
+    return (await findServer()) ?? (hasAgreed ? await findUvx(this.#version) : undefined);
   }
 
   async #start(): Promise<void> {
     this.#store.reset("starting");
+    this.#command = undefined;
     try {
+      this.#environmentChange ??= await onEnvironmentChange(() => this.update());
       this.#command = await this.#find();
-      if (this.#command === undefined) {
-        this.#output.warn("flyte-sidecar was not found: neither the setting flyteSidecar.command");
-        this.#store.reset("notInstalled");
-        return;
-      }
-      const { program, args, source } = this.#command;
-      this.#output.info(`Starting ${[program, ...args].join(" ")} (from ${source})`);
-      this.#client = this.#newClient(this.#command);
-      this.#connect(this.#client);
-      await this.#client.start();
+      if (this.#command === undefined) this.#announce();
+      else await this.#run(this.#command);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#output.error(reason);
@@ -133,65 +151,49 @@ export class Server {
   async #stop(): Promise<void> {
     const client = this.#client;
     this.#client = undefined;
-    if (client?.isRunning()) await client.stop().catch((error) => this.#output.error(error));
-    await client?.dispose().catch(() => undefined);
+    await client?.dispose().catch((error) => this.#output.warn(error));
   }
 
-  #newClient({ program, args }: ServerCommand): LanguageClient {
-    const client: LanguageClient = new LanguageClient(
-      "flyteSidecar",
-      "Flyte Sidecar",
-      { command: program, args: [...args, "--stdio"], options: { cwd: serverFolder() } },
-      {
-        documentSelector: ["file", "untitled"].map((scheme) => ({ scheme, language: "python" })),
-        outputChannel: this.#output,
-        middleware: this.#middleware,
-        errorHandler: this.#errorHandler(() => client),
+  async #run(command: ServerCommand): Promise<void> {
+    const { program, args, source } = command;
+    this.#output.info(`Starting ${[program, ...args].join(" ")} (from ${source})`);
+    const client = createClient(command, this.#output, {
+      answering: this.answering,
+      logins: this.#logins,
+      onChanges: (changes) => {
+        if (client === this.#client) this.#store.apply(changes);
       },
-    );
-    client.registerFeature({
-      fillClientCapabilities: (capabilities) => {
-        capabilities.experimental = {
-          flyteSidecar: {
-            events: true,
-            asking: true,
-            logins: true,
-            runLocally: workspace.isTrusted,
-          },
-        };
-      },
-      initialize: () => undefined,
-      getState: () => ({ kind: "static" }),
-      clear: () => undefined,
+      onGiveUp: () => this.#store.reset("stopped", "it has crashed several times"),
     });
-    client.onNotification("flyteSidecar/events", (changes: EventChanges) => {
-      if (client === this.#client) this.#store.apply(changes);
-    });
+    this.#client = client;
     client.onDidChangeState(({ newState }) => {
-      if (client !== this.#client) return;
-      if (newState === ClientState.Starting) this.#store.reset("starting");
-      if (newState === ClientState.Running) this.#store.reset("connecting");
+      if (newState !== ClientState.Running) this.#logins.endAll();
+      if (client === this.#client && newState === ClientState.Starting) {
+        this.#store.reset("starting");
+      }
     });
-    return client;
+    await client.start();
+    const { capabilities, serverInfo } = client.initializeResult ?? {};
+    this.#output.info(`flyte-sidecar ${serverInfo?.version} runs`);
+    // The first version that reports events to plugins has this command.
+    if (!capabilities?.executeCommandProvider?.commands.includes("flyteSidecar.answer")) {
+      throw new Error(
+        `flyte-sidecar ${serverInfo?.version} is too old, ${this.#version} is needed`,
+      );
+    }
   }
 
-  /** Restarts the server after a crash, unless it crashes again and again. */
-  #errorHandler(client: () => LanguageClient): ErrorHandler {
-    let handler: ErrorHandler | undefined;
-    const get = () => {
-      handler ??= client().createDefaultErrorHandler();
-      return handler;
-    };
-    return {
-      error: (error, message, count) => get().error(error, message, count),
-      closed: async () => {
-        const result = await get().closed();
-        if (result.action === CloseAction.DoNotRestart) {
-          this.#store.reset("stopped", "it crashed again and again");
-          return { ...result, handled: true };
-        }
-        return { ...result, handled: true };
-      },
-    };
+  /** Says that the server is not installed, once per version in all windows. */
+  async #announce(): Promise<void> {
+    this.#output.warn(`flyte-sidecar was not found. These were searched: ${SEARCHED}.`);
+    this.#store.reset("notInstalled");
+    const { globalState } = this.#context;
+    if (globalState.get(ANNOUNCED_VERSION) === this.#version) return;
+    await globalState.update(ANNOUNCED_VERSION, this.#version);
+    const install = "How to Install";
+    const message = "Flyte Sidecar needs the program flyte-sidecar, which is not installed.";
+    if ((await window.showWarningMessage(message, install)) === install) {
+      await commands.executeCommand(`${VIEW}.focus`);
+    }
   }
 }

@@ -17,13 +17,15 @@ export interface ServerCommand {
   readonly source: string;
 }
 
-/** A command that the person has chosen cannot be used. */
-export class UnusableCommand extends Error {}
+/** Where `findServer` looks, for a person. */
+export const SEARCHED =
+  "the setting flyteSidecar.command, the variable FLYTE_SIDECAR, the Python environment of the" +
+  " workspace if you trust it, and PATH";
 
 /**
  * Returns the command that starts the server, undefined if it is not installed.
  *
- * @throws {UnusableCommand} if the setting or the environment variable names no program
+ * @throws {Error} if the setting or the environment variable names no program
  */
 export async function findServer(): Promise<ServerCommand | undefined> {
   const [configured, ...args] = workspace
@@ -46,7 +48,7 @@ export async function findServer(): Promise<ServerCommand | undefined> {
 export async function findUvx(version: string): Promise<ServerCommand | undefined> {
   const program = await findProgram("uvx");
   if (program === undefined) return undefined;
-  return { program, args: [`${SERVER}@${version}`], source: "uvx, as you have agreed" };
+  return { program, args: [`${SERVER}@${version}`], source: "uvx, as you agreed" };
 }
 
 /**
@@ -65,7 +67,7 @@ async function chosen(
   const home = command.startsWith("~/") ? path.join(homedir(), command.slice(2)) : command;
   const program = await findProgram(home);
   if (program === undefined) {
-    throw new UnusableCommand(
+    throw new Error(
       `${source} is ${JSON.stringify(command)}, which is neither a program in PATH nor the absolute path of one`,
     );
   }

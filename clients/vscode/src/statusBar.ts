@@ -2,7 +2,8 @@
 
 import { commands, type Disposable, StatusBarAlignment, window } from "vscode";
 import type { EventStore } from "./eventStore.ts";
-import { VIEW, waitingText } from "./eventTree.ts";
+import { VIEW } from "./eventTree.ts";
+import { waitingText } from "./texts.ts";
 
 /** Shows the number of waiting events while there are any. */
 export function showCount(store: EventStore): Disposable[] {
@@ -10,7 +11,7 @@ export function showCount(store: EventStore): Disposable[] {
   item.name = "Flyte Waiting Events";
   item.command = `${VIEW}.focus`;
   const update = () => {
-    item.text = `$(bell) ${store.count}`;
+    item.text = `$(comment-unresolved) ${store.count}`;
     item.tooltip = waitingText(store.count);
     item.accessibilityInformation = { label: waitingText(store.count), role: "button" };
     if (store.count > 0) item.show();
@@ -22,7 +23,14 @@ export function showCount(store: EventStore): Disposable[] {
 /** Sets the context keys of the `when` clauses in package.json. */
 export function showContext(store: EventStore): Disposable {
   return store.onDidChange(() => {
-    commands.executeCommand("setContext", "flyteSidecar.state", store.state);
-    commands.executeCommand("setContext", "flyteSidecar.hasWaiting", store.waiting.length > 0);
+    const context = {
+      state: store.state,
+      isRunning: !["notInstalled", "starting", "stopped"].includes(store.state),
+      hasWaiting: store.waiting.length > 0,
+      hasEnded: store.recent.length > 0,
+    };
+    for (const [key, value] of Object.entries(context)) {
+      commands.executeCommand("setContext", `flyteSidecar.${key}`, value);
+    }
   });
 }
