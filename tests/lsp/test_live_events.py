@@ -20,7 +20,7 @@ from flyte_sidecar.events.intern_pool import event_key
 from flyte_sidecar.events.model import Event, Run, Scope, TaskName
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.events.watch_feed import WatchFeed
-from flyte_sidecar.lsp import live_events
+from flyte_sidecar.lsp import live_events, reconnecting
 from flyte_sidecar.lsp.live_events import LiveEvents
 from flyte_sidecar.lsp.pending_index import PendingIndex
 from tests.conftest import TEST_TIMEOUT
@@ -176,6 +176,7 @@ class Watches:
         self.lookups: list[str] = []
         self.cancelled: list[str] = []
         self.hangs = False
+        self.checks: list[bool] = []
 
     def scope(self, *_: str | None) -> Scope:
         return SCOPE
@@ -194,6 +195,9 @@ class Watches:
                 raise error
         finally:
             self.open -= 1
+
+    async def healthy(self) -> bool:
+        return self.checks.pop(0)
 
     async def parent_task(self, event: Event) -> TaskName | None:
         assert event.parent is not None
@@ -254,6 +258,20 @@ async def test_a_permanent_error_is_not_retried_before_a_restart(
     feed.sync()
     await scripted.ready()
     assert scripted.states == ["failed", "connecting", "ready"]
+
+
+async def test_a_login_elsewhere_is_noticed_by_checks_that_ask_nobody(
+    watches: Watches, scripted: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconnecting, "LOGIN_CHECK_INTERVAL", 0.0)
+    watches.checks = [False, False, True]
+    await watches.opened.get()
+    watches.ends.put_nowait(Unauthenticated("the login was cancelled"))
+    feed = await watches.opened.get()
+    assert watches.checks == []
+    assert scripted.states == ["failed"]
+    feed.sync()
+    await scripted.ready()
 
 
 @pytest.mark.parametrize(
@@ -448,7 +466,7 @@ async def test_events_that_do_not_fit_are_listed_once_others_are_removed(
 
 
 def test_the_delay_before_a_reconnect_grows_to_a_limit() -> None:
-    delays = [live_events.retry_delay(failures) for failures in range(1, 100)]
+    delays = [reconnecting.retry_delay(failures) for failures in range(1, 100)]
     assert 0.25 <= delays[0] <= 0.5
     assert all(30 <= delay <= 60 for delay in delays[10:])
 

@@ -20,7 +20,7 @@ What it knows:
 - `editor`: the state that the features share; `background`: its tasks
 - `settings`, `configuration`: the editor's settings, and the backend that they select
 - `documents`, `workspace_files`: the files of the editor; `source`: the syntax of one file
-- `live_events`, `pending_index`, `parent_tasks`: the pending events
+- `live_events`, `reconnecting`, `pending_index`, `parent_tasks`: the pending events
 - `history`: the events of recent runs
 - `texts`, `markup`, `sanitize`, `safe_markdown`: what a person reads, safe from hostile text
 

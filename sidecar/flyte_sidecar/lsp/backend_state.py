@@ -19,7 +19,8 @@ class BackendState(Struct, frozen=True):
     phase
         "connecting" until all current events are known; "ready" while they are up to date;
         "disconnected" while the backend is unreachable, until reconnecting succeeds; "failed"
-        after an error that retrying does not resolve, until `LiveEvents.restart`.
+        after an error that retrying does not resolve, until `LiveEvents.restart`, or until somebody
+        has logged in elsewhere.
     error
         Why it is "disconnected" or "failed".
     """

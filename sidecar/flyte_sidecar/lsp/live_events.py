@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Literal, TypeAlias
@@ -18,9 +17,10 @@ from flyte_sidecar.events.intern_pool import EventKey, event_key
 from flyte_sidecar.events.model import BackendName, Event
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.events.watch_feed import WatchSelector
-from flyte_sidecar.lsp.backend_state import BackendState
+from flyte_sidecar.lsp.backend_state import BackendState, Phase
 from flyte_sidecar.lsp.parent_tasks import AnyTask, ParentTasks, may_be
 from flyte_sidecar.lsp.pending_index import PendingIndex
+from flyte_sidecar.lsp.reconnecting import is_transient, retry_delay, wait_before_retry
 
 MAX_RESOLVED_NAMES = 1000
 """Names of recently resolved events that are kept."""
@@ -34,28 +34,12 @@ MAX_CONSECUTIVE = 64
 MAX_DISTINGUISHED = 1000
 """Events of one name whose tasks are looked up; further ones count as of any task."""
 
-RETRY_DELAY = 0.5
-"""Longest delay before a first reconnect in seconds, which doubles with each failure."""
-
-MAX_RETRY_DELAY = 60.0
-"""Maximum delay before a reconnect in seconds."""
-
 CONNECT_TIMEOUT = 1.0
 """Seconds that a request of the editor waits at most until the current events are known."""
 
-TRANSIENT_REASONS = frozenset({"replaced", "full", "io"})
-"""The reasons of `store_unavailable` after which the store may be usable again."""
-
-logger = logging.getLogger(__name__)
-
-
 EventChange: TypeAlias = Literal["waiting", "ended", "removed"]
 
-
-def retry_delay(failures: int) -> float:
-    """Return the delay in seconds before a reconnect after consecutive failures, with jitter."""
-    longest = min(MAX_RETRY_DELAY, RETRY_DELAY * 2.0 ** min(failures - 1, 30))
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311  jitter is no secret
+logger = logging.getLogger(__name__)
 
 
 class LiveEvents:
@@ -184,14 +168,22 @@ class LiveEvents:
                 await self._follow(self._restart)
             except Exception as exception:
                 error = _as_error(exception)
-                retryable = error.retryable or error.data.get("reason") in TRANSIENT_REASONS
-                self._set_state(BackendState("disconnected" if retryable else "failed", error))
+                phase: Phase = "disconnected" if is_transient(error) else "failed"
+                self._set_state(BackendState(phase, error))
                 self._failures += 1
-                timeout = self._delay(self._failures) if retryable else None
-                await asyncio.wait({self._restart}, timeout=timeout)
+                await self._wait_before_retry(error, self._restart)
             if self._restart.done():
                 self._failures = 0
                 self._set_state(BackendState("connecting"))
+
+    async def _wait_before_retry(self, error: SidecarError, restart: asyncio.Future[None]) -> None:
+        delay = self._delay(self._failures)
+        waiting = asyncio.ensure_future(wait_before_retry(error, delay, self._service.backend))
+        try:
+            await asyncio.wait({waiting, restart}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+            await wait_all([waiting])
 
     async def _follow(self, restart: asyncio.Future[None]) -> None:
         """Apply the updates of one watch, until a restart or until omitted events would fit."""
