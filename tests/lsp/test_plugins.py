@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Coroutine, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flyte_sidecar.errors import InternalError
 from tests.lsp.conftest import StartEditor
 from tests.lsp.editor_client import EditorClient, recorded_capabilities
 from tests.lsp.plugin import CAPABILITIES, PluginEvents
@@ -137,6 +140,21 @@ async def test_one_plugin_of_all_windows_asks_and_its_command_answers(
         await window.until(lambda window=window: window.ended)
         assert window.editor.questions == []
     assert len([params for window in windows for params in window.editor.asked]) == 1
+
+
+async def test_a_plugin_learns_what_waits_before_the_language_server_is_loaded(
+    start_editor: StartEditor, plugin: Plugin, tmp_path: Path
+) -> None:
+    await create(plugin.editor)
+    package = tmp_path / "modules" / "lsprotocol"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise ImportError")
+    env = {**os.environ, "PYTHONPATH": str(package.parent)}
+    with (tmp_path / "log").open("wb") as log:
+        other = await start_plugin(start_editor, env=env, stderr=log)
+        assert other.names == {"deploy"}
+        with pytest.raises(InternalError):
+            await other.run("refresh")
 
 
 async def test_an_editor_without_a_plugin_gets_none_of_its_messages(

@@ -12,6 +12,7 @@ What it offers:
 - `features`: one module per kind of request
 - `commands`, `event_arguments`, `answers`, `command_texts`: the commands of lenses and actions
 - `asking`, `claims`: ask when an event starts to wait, once per user
+- `event_feed`, `plugin_messages`: report the events to a plugin that shows them
 - `progress`: shows that the server waits for the backend
 - `prompt_uris`: the documents that show the prompt of an event
 
@@ -20,10 +21,12 @@ What it knows:
 - `editor`: the state that the features share; `background`: its tasks
 - `settings`, `configuration`: the editor's settings, and the backend that they select
 - `documents`, `workspace_files`: the files of the editor; `source`: the syntax of one file
+- `followed_events`: the events of the backend that the settings select
 - `live_events`, `reconnecting`, `pending_index`, `parent_tasks`: the pending events
 - `history`: the events of recent runs
 - `texts`, `markup`, `sanitize`, `safe_markdown`: what a person reads, safe from hostile text
 
 `capabilities` and `session` are imported when an editor connects, before the response to
-`initialize`: they must not import pygls, lsprotocol or tree-sitter.
+`initialize`, and `followed_events` right after it: none of them imports pygls, lsprotocol or
+tree-sitter, which takes a quarter of a second.
 """

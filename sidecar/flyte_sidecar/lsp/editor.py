@@ -20,9 +20,9 @@ from flyte_sidecar.lsp.capabilities import ClientFeatures
 from flyte_sidecar.lsp.claims import Claims
 from flyte_sidecar.lsp.commands import Commands
 from flyte_sidecar.lsp.configuration import Configuration, Logins
-from flyte_sidecar.lsp.event_feed import EventFeed
+from flyte_sidecar.lsp.followed_events import FollowedEvents
 from flyte_sidecar.lsp.history import History
-from flyte_sidecar.lsp.live_events import EventChange, LiveEvents
+from flyte_sidecar.lsp.live_events import LiveEvents
 from flyte_sidecar.lsp.progress import BackendProgress, Progress
 from flyte_sidecar.lsp.prompt_uris import prompt_uri
 from flyte_sidecar.lsp.refreshes import Refreshes
@@ -64,6 +64,7 @@ class Editor:
         features: ClientFeatures,
         configuration: Configuration,
         logins: Logins,
+        followed: FollowedEvents,
     ) -> None:
         self.features = features
         self.documents = bridge.documents
@@ -85,14 +86,17 @@ class Editor:
             self, self.client.ask_about if asks_itself else self.answers.ask_about, claims
         )
         self._prompts: LRUCache[str, str] = LRUCache(MAX_PROMPTS)
-        self._feed: EventFeed | None = None
-        if features.shows_events:
-            self._feed = EventFeed(self.background, bridge.notify, bridge.wait_for_room)
-        self._follow_events()
+        self._followed = followed
+        self._show_events()
+        followed.listen(self)
 
     @property
     def settings(self) -> Settings:
         return self._configuration.settings
+
+    @property
+    def events(self) -> LiveEvents:
+        return self._followed.current
 
     @property
     def service(self) -> EventService:
@@ -171,7 +175,6 @@ class Editor:
         await self._progress.close()
         await self._asking.close()
         await self.commands.close()
-        await self.events.close()
         await self.history.close()
         await self.background.close()
 
@@ -181,7 +184,8 @@ class Editor:
         self._configuration.update(value)
         self._show_problems()
         if self.service is not service or self.settings.runs != before.runs:
-            self._follow_events()
+            self._followed.follow()
+            self._show_events()
         if self.service is not service:
             self._logins.ask_again()
             # The folder that is open may have selected it, as Emacs's `.dir-locals.el` can.
@@ -193,25 +197,21 @@ class Editor:
             await events.close()
             await history.close()
 
-    def _follow_events(self) -> None:
-        """Follow the events of the current backend from now on."""
+    def _show_events(self) -> None:
+        """Show the history and the state of the events that are followed now."""
         self.history = History(self.service, lambda run: self.settings.shows_run(run))
-        self.events = LiveEvents(
-            self.service,
-            on_change=self._events_changed,
-            on_event=self._report,
-            on_waiting=self._asking.on_waiting,
-            on_state=self._state_changed,
-            includes=lambda event: self.settings.shows_run(event.run_name),
-        )
         self._backend_progress.close()
         self._backend_progress = BackendProgress(self, self._progress)
         self._backend_progress.on_state(self.events.state)
-        if self._feed is not None:
-            self._feed.follow(self.events, self.backend_id)
-        self.events.start()
 
-    def _events_changed(self, names: set[str]) -> None:
+    def _show_problems(self) -> None:
+        problems = self._configuration.problems()
+        if problems:
+            self.client.show("\n".join(["flyte-sidecar settings:", *problems]), "warning")
+
+    # Called by `FollowedEvents`:
+
+    def events_changed(self, names: set[str]) -> None:
         self._asking.on_change()
         self.history.invalidate(names)
         for uri, name in self._prompts.items():
@@ -220,17 +220,9 @@ class Editor:
         if any(document.may_declare(names) for document in self.documents.opened.values()):
             self.refresh_lenses()
 
-    def _report(self, event: Event, change: EventChange) -> None:
-        if self._feed is not None:
-            self._feed.on_event(event, change)
+    def event_waits(self, event: Event) -> None:
+        self._asking.on_waiting(event)
 
-    def _state_changed(self, state: BackendState) -> None:
-        if self._feed is not None:
-            self._feed.on_state()
+    def state_changed(self, state: BackendState) -> None:
         self._backend_progress.on_state(state)
         self.refresh_lenses()
-
-    def _show_problems(self) -> None:
-        problems = self._configuration.problems()
-        if problems:
-            self.client.show("\n".join(["flyte-sidecar settings:", *problems]), "warning")
