@@ -29,11 +29,13 @@ def check_capture(name: str, terminal: Terminal, first: str = "") -> None:
 def normalize(screen: str, first: str) -> str:
     """Return rows of a screen without times, dates, and the rows after the end of the file.
 
-    Emacs shows the number of open requests until it draws the mode line again.
+    Emacs shows the number of open requests until it draws the mode line again, and lsp-mode the ids
+    of processes.
     """
     rows = dropwhile(lambda row: first not in row, screen.splitlines())
     text = "\n".join(row for row in rows if row != "~")
     text = re.sub(r"\n{4,}", "\n\n", text).strip("\n")
+    text = re.sub(r" LSP\[.*", "", text)
     text = re.sub(r"\[eglot:project/\d\] ", "[eglot:project] --", text)
     text = re.sub(r"\b\d\d:\d\d\b", "14:02", text)
     return re.sub(r"\b20\d\d-\d\d-\d\d\b", "2026-03-02", text) + "\n"

@@ -17,26 +17,28 @@ EARLY = """
       suggest-key-bindings nil)  ; a hint that disappears again
 """
 
+EGLOT, EGLOT_SETTINGS, LSP_MODE, LSP_MODE_SETTINGS = blocks("emacs", "elisp")
+
 
 @cache
-def needs_eglot() -> str:
-    """Return the path of Emacs; if eglot is not installed, skip or fail the test."""
+def needs_library(library: str) -> str:
+    """Return the path of Emacs; if a library is not installed, skip or fail the test."""
     emacs = needs("emacs", (28, 2))
-    load = ("--batch", "--funcall", "package-initialize", "--eval", "(require 'eglot)")
+    load = ("--batch", "--funcall", "package-initialize", "--eval", f"(require '{library})")
     if run(emacs, *load, env=dict(os.environ)).returncode != 0:
-        skip_or_fail("eglot is not installed")
+        skip_or_fail(f"{library} is not installed")
     return emacs
 
 
 class Emacs(Terminal):
     """Emacs on `workflow.py`, with point in the line of the declaration."""
 
-    def __init__(self, user: Mapping[str, str], project: Path) -> None:
-        emacs = needs_eglot()
+    def __init__(self, user: Mapping[str, str], project: Path, library: str, init: str) -> None:
+        emacs = needs_library(library)
         config = Path(user["HOME"], ".emacs.d")
         config.mkdir()
         (config / "early-init.el").write_text(EARLY)
-        (config / "init.el").write_text(blocks("emacs", "elisp")[0])
+        (config / "init.el").write_text(init)
         super().__init__([emacs, "-nw", f"+{LINE}", "workflow.py"], user, project)
 
     def command(self, command: str) -> None:

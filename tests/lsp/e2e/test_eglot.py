@@ -10,10 +10,10 @@ import pytest
 
 from tests.lsp.e2e.captures import check_capture
 from tests.lsp.e2e.conftest import Environment, StartRun
-from tests.lsp.e2e.emacs import Emacs
+from tests.lsp.e2e.emacs import EGLOT, EGLOT_SETTINGS, Emacs
 from tests.lsp.e2e.page import WORKFLOW
 
-Start = Callable[[], Emacs]
+Start = Callable[..., Emacs]
 
 
 @pytest.fixture
@@ -21,8 +21,8 @@ def start(user: Environment, project: Path) -> Iterator[Start]:
     """Start Emacs, and wait for its connection to the language server."""
     with ExitStack() as stack:
 
-        def start() -> Emacs:
-            emacs = stack.enter_context(closing(Emacs(user, project)))
+        def start(settings: str = "") -> Emacs:
+            emacs = stack.enter_context(closing(Emacs(user, project, "eglot", EGLOT + settings)))
             emacs.wait_for("[eglot:project]")
             return emacs
 
@@ -49,6 +49,17 @@ def test_a_code_action_answers_the_run(start: Start, start_run: StartRun) -> Non
     check_capture("emacs-actions", emacs, first="Possible completions")
     emacs.type("Approve\r")
     assert run.answer() is True
+
+
+def test_a_text_answers_a_run_that_the_settings_select(start: Start, start_run: StartRun) -> None:
+    start_run("weekly", expectedType="float")
+    run = start_run("nightly-1", expectedType="float")
+    emacs = start(EGLOT_SETTINGS)
+    open_code_actions(emacs)
+    emacs.type("Answer…\r")
+    emacs.wait_for("Answer:")
+    emacs.type("0.5\r")
+    assert run.answer() == 0.5
 
 
 def test_a_question_is_answered_by_an_option_but_not_by_return(
