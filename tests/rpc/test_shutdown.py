@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import pytest
 
@@ -162,3 +163,13 @@ async def test_shutdown_and_exit_have_no_effect_in_a_batch(server: FakeServer, m
     assert ids_and_kinds(server.answers()) == [(2, "result")]
     await run_pending()
     assert not server.shutdown.ended.done()
+
+
+async def test_a_notification_that_the_end_interrupts_is_no_failure(
+    server: FakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.send({"jsonrpc": "2.0", "method": "work"})
+    server.connection.eof_received()
+    with caplog.at_level(logging.WARNING):
+        assert await server.status() == 0
+    assert caplog.messages == []

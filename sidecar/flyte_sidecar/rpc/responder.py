@@ -6,7 +6,7 @@ import logging
 from contextlib import suppress
 from typing import Any
 
-from flyte_sidecar.errors import MethodNotFound, SidecarError
+from flyte_sidecar.errors import MethodNotFound, ShuttingDown, SidecarError
 from flyte_sidecar.rpc.batches import Batch, BatchResponses
 from flyte_sidecar.rpc.concurrency_limit import ConcurrencyLimit
 from flyte_sidecar.rpc.error_messages import quote
@@ -78,8 +78,8 @@ class Responder:
 
 def _log_failure(request: Request, error: SidecarError) -> None:
     """Log that a notification failed, because nothing is sent about it."""
-    # LSP clients send notifications that a server may not support, and cancel until the end.
-    usual = isinstance(error, MethodNotFound) or request.method == "$/cancelRequest"
+    # LSP clients send notifications that a server may not support, and end at any time.
+    usual = isinstance(error, MethodNotFound | ShuttingDown) or request.method == "$/cancelRequest"
     level = logging.INFO if usual else logging.WARNING
     with suppress(Exception):  # nothing that logging does may prevent a response
         logger.log(level, "notification %s failed: %s", quote(request.method), error.kind)
