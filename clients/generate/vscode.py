@@ -60,6 +60,10 @@ def _settings(properties: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, An
     yield "flyteSidecar.trace.server", _OWN["flyteSidecar.trace.server"]
 
 
+_LABELS = {True: "yes", False: "no", None: "default"}
+"""What VS Code shows for values that are no strings."""
+
+
 def _setting(schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return a setting for VS Code, which has no input for `string | null` and `boolean | null`."""
     setting = {key: value for key, value in schema.items() if key != "description"}
@@ -68,9 +72,10 @@ def _setting(schema: Mapping[str, Any]) -> dict[str, Any]:
     setting = {"markdownDescription": description, **setting}
     if schema["type"] == ["boolean", "null"]:
         setting["enum"] = [True, False, None]
-        setting["enumDescriptions"] = ["yes", "no", "the default"]
     elif schema["type"] == ["string", "null"] and "enum" not in schema:
         setting |= {"type": "string", "default": ""}
+    if "enum" in setting:
+        setting["enumItemLabels"] = [_LABELS.get(value, value) for value in setting["enum"]]
     if "pattern" in schema:
         setting["patternErrorMessage"] = "Control characters are not allowed."
     return setting

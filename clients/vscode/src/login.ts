@@ -29,6 +29,7 @@ export class Logins {
     };
     window.withProgress(options, (_, token) => {
       token.onCancellationRequested(() => {
+        this.#finish(login.url);
         this.#execute("flyteSidecar.cancelLogin", [login.url]);
       });
       return ended;
@@ -44,16 +45,20 @@ export class Logins {
     } while (chosen !== undefined && login.userCode !== null && this.#open.has(login.url));
   }
 
-  /** Ends the progress of a login, and shows why it failed. */
+  /** Ends the progress of a login, and shows why it failed unless the person has cancelled it. */
   end({ url, error }: LoginEnded): void {
-    this.#open.get(url)?.();
-    this.#open.delete(url);
-    if (error !== null) window.showErrorMessage(plain(error, 1000));
+    const wasShown = this.#finish(url);
+    if (wasShown && error !== null)
+      window.showErrorMessage(`The Flyte login failed: ${plain(error, 1000)}`);
   }
 
   /** Ends the progress of all logins, as the server is gone. */
   endAll(): void {
-    for (const end of this.#open.values()) end();
-    this.#open.clear();
+    for (const url of [...this.#open.keys()]) this.#finish(url);
+  }
+
+  #finish(url: string): boolean {
+    this.#open.get(url)?.();
+    return this.#open.delete(url);
   }
 }
