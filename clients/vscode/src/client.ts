@@ -9,7 +9,7 @@ import {
 } from "vscode-languageclient/node";
 import type { Answering } from "./answering.ts";
 import type { Logins } from "./login.ts";
-import type { EventChanges, LoginEnded, LoginRequired, Question } from "./protocol.ts";
+import type { AuthEnded, AuthRequired, EventChanges, Question } from "./protocol.ts";
 import { type ServerCommand, serverFolder } from "./serverCommand.ts";
 
 /** What reacts to the messages of the server. */
@@ -44,10 +44,10 @@ export function createClient(
     await answering.ask(question, token);
     return null;
   });
-  client.onNotification("sidecar.authRequired", (login: LoginRequired) => {
+  client.onNotification("sidecar.authRequired", (login: AuthRequired) => {
     logins.start(login);
   });
-  client.onNotification("sidecar.authEnded", (login: LoginEnded) => logins.end(login));
+  client.onNotification("sidecar.authEnded", (login: AuthEnded) => logins.end(login));
   return client;
 }
 

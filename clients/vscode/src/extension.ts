@@ -25,7 +25,7 @@ export function activate(context: ExtensionContext): void {
     workspace.onDidGrantWorkspaceTrust(() => server.restart()),
     workspace.onDidChangeWorkspaceFolders(() => server.update()),
     workspace.onDidChangeConfiguration((change) => {
-      if (change.affectsConfiguration("flyteSidecar.command")) server.update();
+      if (change.affectsConfiguration("flyteSidecar.command")) server.restart();
     }),
   );
   server.restart();

@@ -1,9 +1,8 @@
 /** Logins that the server requires. */
 
 import { env, ProgressLocation, window } from "vscode";
-import type { Execute } from "./answering.ts";
 import { webUri } from "./documents.ts";
-import type { LoginEnded, LoginRequired } from "./protocol.ts";
+import type { AuthEnded, AuthRequired } from "./protocol.ts";
 import { plain } from "./texts.ts";
 
 const OPEN_LINK = "Open Link";
@@ -11,15 +10,16 @@ const COPY_CODE = "Copy Code";
 
 /** Shows logins until they end. */
 export class Logins {
-  readonly #execute: Execute;
+  readonly #cancel: (url: string) => Promise<void>;
   readonly #open = new Map<string, () => void>();
 
-  constructor(execute: Execute) {
-    this.#execute = execute;
+  /** @param cancel ends a login in the server */
+  constructor(cancel: (url: string) => Promise<void>) {
+    this.#cancel = cancel;
   }
 
   /** Shows the link and the code of a login, and its progress. */
-  async start(login: LoginRequired): Promise<void> {
+  async start(login: AuthRequired): Promise<void> {
     if (this.#open.has(login.url)) return;
     const ended = new Promise<void>((resolve) => this.#open.set(login.url, resolve));
     const options = {
@@ -30,26 +30,28 @@ export class Logins {
     window.withProgress(options, (_, token) => {
       token.onCancellationRequested(() => {
         this.#finish(login.url);
-        this.#execute("flyteSidecar.cancelLogin", [login.url]);
+        this.#cancel(login.url);
       });
       return ended;
     });
-    const actions = login.userCode === null ? [OPEN_LINK] : [OPEN_LINK, COPY_CODE];
+    const code = login.userCode ?? "";
+    const actions = code === "" ? [OPEN_LINK] : [OPEN_LINK, COPY_CODE];
     let chosen: string | undefined;
     do {
       chosen = await window.showInformationMessage(plain(login.message, 2000), ...actions);
-      if (chosen === COPY_CODE) await env.clipboard.writeText(login.userCode ?? "");
+      if (chosen === COPY_CODE) await env.clipboard.writeText(code);
       const uri = webUri(login.url);
       if (chosen === OPEN_LINK && uri !== undefined) await env.openExternal(uri);
       // With a code, the person needs both actions.
-    } while (chosen !== undefined && login.userCode !== null && this.#open.has(login.url));
+    } while (chosen !== undefined && code !== "" && this.#open.has(login.url));
   }
 
   /** Ends the progress of a login, and shows why it failed unless the person has cancelled it. */
-  end({ url, error }: LoginEnded): void {
+  end({ url, error }: AuthEnded): void {
     const wasShown = this.#finish(url);
-    if (wasShown && error !== null)
+    if (wasShown && error) {
       window.showErrorMessage(`The Flyte login failed: ${plain(error, 1000)}`);
+    }
   }
 
   /** Ends the progress of all logins, as the server is gone. */

@@ -1,8 +1,8 @@
 /** What the server and the extension send each other besides LSP. */
 
-import type { Event } from "../../typescript/src/generated/types.js";
+import type { AuthEnded, AuthRequired, Event } from "../../typescript/src/generated/types.js";
 
-export type { Event };
+export type { AuthEnded, AuthRequired, Event };
 
 /** The phase of the server's connection to the backend. */
 export type Phase = "connecting" | "ready" | "disconnected" | "failed";
@@ -38,19 +38,6 @@ export interface Question {
   readonly backend: string;
   /** The question as one line. */
   readonly message: string;
-}
-
-/** The notification `sidecar.authRequired`: a person must log in. */
-export interface LoginRequired {
-  readonly url: string;
-  readonly userCode: string | null;
-  readonly message: string;
-}
-
-/** The notification `sidecar.authEnded`. */
-export interface LoginEnded {
-  readonly url: string;
-  readonly error: string | null;
 }
 
 /** The argument of `flyteSidecar.runLocally`. */

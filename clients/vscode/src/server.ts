@@ -53,7 +53,9 @@ export class Server {
     this.#output = output;
     this.#store = store;
     this.answering = new Answering(store, tree, this.execute);
-    this.#logins = new Logins(this.execute);
+    this.#logins = new Logins(async (url) => {
+      await this.#running.sendRequest("sidecar.cancelLogin", { url });
+    });
   }
 
   /** The command that has started the server. */
@@ -72,7 +74,7 @@ export class Server {
 
   /** Restarts the server if another command would start it now. */
   async update(): Promise<void> {
-    const command = await this.#find().catch(() => undefined);
+    const command = await this.#find().catch(() => null);
     if (JSON.stringify(command) !== JSON.stringify(this.#command)) await this.restart();
   }
 
