@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,9 +32,11 @@ CHROMIUM_FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
+LOCAL_FILES = ".vscode-resource.vscode-cdn.net"
+"""The domain of local files in VS Code, which a service worker of the page serves."""
 
-StartServer = Callable[..., CodeServer]
 OpenWindow = Callable[..., Workbench]
 
 
@@ -82,33 +84,25 @@ def extensions(
 
 
 @pytest.fixture
-def start_server(
+def server(
     installation: Installation, extensions: Path, user: Environment, tmp_path: Path
-) -> Iterator[StartServer]:
-    """Start VS Code for the user, with settings."""
-    with ExitStack() as stack:
-
-        def start(settings: dict[str, Any] | None = None, **env: str) -> CodeServer:
-            server = CodeServer(
-                installation,
-                extensions,
-                tmp_path / "code-server",
-                {**user, "LOGNAME": "operator", **env},
-                settings or {},
-            )
-            return stack.enter_context(closing(server))
-
-        yield start
+) -> Iterator[CodeServer]:
+    """VS Code of the user, which starts with its first window."""
+    folder = tmp_path / "code-server"
+    with closing(
+        CodeServer(installation, extensions, folder, user | {"LOGNAME": "operator"})
+    ) as new:
+        yield new
 
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A new profile of the browser, which asserts that no request leaves the machine."""
+    """A new profile of the browser, which asserts that VS Code requests nothing from elsewhere."""
     hosts: set[str | None] = set()
 
     def record(request: Request) -> None:
         address = urlsplit(request.url)
-        if address.scheme in ("http", "https", "ws", "wss"):
+        if address.scheme in ("http", "https") and not address.netloc.endswith(LOCAL_FILES):
             hosts.add(address.hostname)
 
     with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
@@ -119,13 +113,12 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def open_window(start_server: StartServer, context: BrowserContext, project: Path) -> OpenWindow:
-    """Open the folder of the example in windows of one VS Code, which starts with the first."""
-    servers: list[CodeServer] = []
+def open_window(server: CodeServer, context: BrowserContext, project: Path) -> OpenWindow:
+    """Open windows with the folder of the example. The first may set settings and variables."""
 
     def open_window(settings: dict[str, Any] | None = None, **env: str) -> Workbench:
-        if not servers:
-            servers.append(start_server(settings, **env))
-        return Workbench(context.new_page(), servers[0].url(project))
+        if not server.running:
+            server.start(settings or {}, env)
+        return Workbench(context.new_page(), server.url(project))
 
     return open_window

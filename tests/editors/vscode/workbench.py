@@ -37,15 +37,52 @@ class Workbench:
     def notification(self, text: str) -> Locator:
         return self.notifications.filter(has_text=text)
 
+    @property
+    def events(self) -> Locator:
+        """The tree of the view "Waiting Events"."""
+        return self.page.get_by_role("tree", name="Waiting Events")
+
+    def event(self, text: str) -> Locator:
+        """Return the row of an event, a run or a group."""
+        return self.events.get_by_role("treeitem", name=text)
+
+    @property
+    def welcome(self) -> Locator:
+        """What the view shows instead of events."""
+        return self.page.get_by_role("region", name="Welcome")
+
+    @property
+    def badge(self) -> Locator:
+        """The number beside the icon of the view."""
+        return self.page.get_by_role("tab", name="Flyte").locator(".badge-content")
+
+    @property
+    def count(self) -> Locator:
+        """The number of waiting events in the status bar."""
+        return self.status_bar.get_by_role("button", name="for an answer")
+
+    def show_events(self) -> None:
+        """Open the view by the mouse."""
+        self.page.get_by_role("tab", name="Flyte").click()
+
+    def has_notification(self, text: str) -> bool:
+        return self.notification(text).count() > 0
+
     def run(self, command: str) -> None:
-        """Run a command of the palette, by the keyboard alone."""
+        """Run a command of the palette by the keyboard."""
         self.keyboard.press("F1")
-        box = self.quick_input.get_by_role("textbox")
-        expect(box).to_have_value(">")
+        expect(self.quick_input.get_by_role("textbox")).to_have_value(">")
         self.keyboard.type(command)
         option = self.quick_input.get_by_role("option").first
         expect(option).to_have_attribute("aria-label", re.compile(f"^{re.escape(command)}"))
         self.keyboard.press("Enter")
+
+    def type(self, text: str) -> None:
+        """Type a text into the box, by the keyboard."""
+        box = self.quick_input.get_by_role("textbox")
+        expect(box).to_be_focused()
+        box.press("Control+a")
+        self.keyboard.type(text)
 
     def open_file(self, name: str) -> Locator:
         """Open a file of the folder, and return its editor."""
@@ -55,6 +92,21 @@ class Workbench:
     def editor(self, name: str) -> Locator:
         return self.page.locator(f'.editor-instance[aria-label*="{name}"]')
 
-    def view(self, title: str) -> Locator:
-        """Return the tree of a view."""
-        return self.page.get_by_role("tree", name=title)
+    @property
+    def lenses(self) -> Locator:
+        return self.page.locator(".codelens-decoration")
+
+    def lens(self, title: str) -> Locator:
+        """Return a lens; before it can be clicked, it is no button."""
+        return self.lenses.get_by_role("button", name=title, exact=True)
+
+    @property
+    def terminal(self) -> Locator:
+        """The rows of the terminal that is shown."""
+        return self.page.locator(".terminal-wrapper.active .xterm-rows")
+
+    @property
+    def document(self) -> Locator:
+        """The document of an event that is shown."""
+        shown = self.page.frame_locator("iframe.webview.ready").frame_locator("#active-frame")
+        return shown.locator(".markdown-body")

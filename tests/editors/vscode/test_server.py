@@ -1,0 +1,80 @@
+"""The server of the extension: how it is found, and what happens without it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.conftest import TEST_TIMEOUT
+from tests.editors.vscode.conftest import OpenWindow
+from tests.editors.vscode.server import CodeServer
+from tests.lsp.e2e.conftest import Environment, StartRun
+
+
+def test_a_user_gets_from_the_extension_to_an_answered_event(
+    open_window: OpenWindow, user: Environment, tmp_path: Path
+) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    window = open_window(PATH=f"{programs}{os.pathsep}{os.defpath}")
+    window.show_events()
+    expect(window.welcome).to_contain_text("The server is not installed")
+    expect(window.welcome).to_contain_text("uv tool install flyte-sidecar")
+
+    installed = shutil.which("flyte-sidecar", path=user["PATH"])
+    assert installed is not None
+    (programs / "flyte-sidecar").symlink_to(installed)
+    window.welcome.get_by_role("button", name="Try Again").click()
+    window.welcome.get_by_role("button", name="Create a Sample Event").click()
+    question = window.notification("Deploy the model")
+    question.get_by_role("button", name="Approve").click()
+    expect(window.notification("was approved by operator")).to_be_visible()
+
+
+def test_a_killed_server_is_restarted(
+    open_window: OpenWindow, server: CodeServer, start_run: StartRun
+) -> None:
+    window = open_window()
+    window.open_file("workflow.py")
+    expect(window.lens("Run Locally…")).to_be_visible()
+    (process,) = server.sidecars
+    process.kill()
+    process.wait(TEST_TIMEOUT)
+    run = start_run()
+    window.show_events()
+    row = window.event("deploy of run nightly")
+    row.hover()
+    row.get_by_role("button", name="Reject").click()
+    assert run.answer() is False
+    assert server.sidecars != [process]
+
+
+def test_an_untrusted_workspace_selects_neither_the_server_nor_the_backend(
+    open_window: OpenWindow, start_run: StartRun, project: Path, tmp_path: Path
+) -> None:
+    run = start_run()
+    marker = tmp_path / "started"
+    settings = {
+        "flyteSidecar.command": ["touch", str(marker)],
+        "flyteSidecar.backend": "flyte",
+        "flyteSidecar.store": str(tmp_path / "other.db"),
+    }
+    (project / ".vscode").mkdir()
+    (project / ".vscode" / "settings.json").write_text(json.dumps(settings))
+    window = open_window(UNTRUSTED)
+    window.show_events()
+    row = window.event("deploy of run nightly")
+    row.hover()
+    row.get_by_role("button", name="Approve").click()
+    assert run.answer() is True
+    assert not marker.exists()
+
+
+UNTRUSTED = {
+    "security.workspace.trust.enabled": True,
+    "security.workspace.trust.startupPrompt": "never",
+}
