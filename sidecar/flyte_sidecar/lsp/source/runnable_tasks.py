@@ -9,7 +9,7 @@ from msgspec import Struct
 from tree_sitter import Node
 
 from flyte_sidecar.lsp.source.bindings import scopes_of
-from flyte_sidecar.lsp.source.calls import callee_at
+from flyte_sidecar.lsp.source.calls import Callee, callee_at
 from flyte_sidecar.lsp.source.syntax import Path, Span, Syntax, parse_range, span
 from flyte_sidecar.lsp.source.tasks import Tasks
 from flyte_sidecar.lsp.source.tokens import closing_brackets
@@ -50,11 +50,11 @@ def _tasks(values: Values) -> Iterator[RunnableTask]:
     syntax, tasks = values.syntax, Tasks(values)
     for offset in syntax.words("task"):
         path = syntax.path(offset)
-        depth = _decorator(syntax, path)
-        if depth is None or not _is_of_module(syntax, path, path[depth]):
-            continue
         callee = callee_at(syntax, path)
-        if callee is None or not tasks.may_be_environment(callee.names[:-1], path):
+        depth = None if callee is None else _decorator(callee)
+        if callee is None or depth is None or not _is_of_module(syntax, path, path[depth]):
+            continue
+        if not tasks.may_be_environment(callee.names[:-1], path):
             continue
         function = _function(syntax, path, depth)
         name = function and function.child_by_field_name("name")
@@ -66,10 +66,10 @@ def _tasks(values: Values) -> Iterator[RunnableTask]:
             )
 
 
-def _decorator(syntax: Syntax, path: Path) -> int | None:
-    """Return where a path has the decorator ``@x.task`` or ``@x.task(...)`` that it leads to."""
-    callee = callee_at(syntax, path)
-    if callee is None or len(callee.names) < 2 or callee.node.end_byte != path[-1].end_byte:
+def _decorator(callee: Callee) -> int | None:
+    """Return the depth of the decorator ``@x.task`` or ``@x.task(...)`` in the path of a name."""
+    path = callee.path
+    if len(callee.names) < 2 or callee.node.end_byte != path[-1].end_byte:
         return None
     depth = path.index(callee.parent)
     if callee.parent.type == "call" and callee.parent.child(0) == callee.node:

@@ -297,7 +297,6 @@ def test_an_editor_shows_the_login(start: Start, person: Person) -> None:
     assert json.dumps(received).count("sidecar.authRequired") == 1
 
 
-@pytest.mark.usefixtures("by_link")
 def test_a_plugin_shows_the_login_and_asks_for_another_after_it_was_cancelled(
     start: Start, person: Person
 ) -> None:
