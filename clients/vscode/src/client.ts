@@ -33,6 +33,8 @@ export function createClient(
     { command: program, args: [...args, "--stdio"], options: { cwd: serverFolder() } },
     {
       documentSelector: ["file", "untitled"].map((scheme) => ({ scheme, language: "python" })),
+      // Otherwise, the server would start with another backend, and then change to this one.
+      initializationOptions: () => workspace.getConfiguration().get("flyteSidecar"),
       outputChannel: output,
       middleware: { executeCommand: (command, args) => answering.run(command, args) },
       errorHandler: errorHandler(() => client.createDefaultErrorHandler(), onGiveUp),

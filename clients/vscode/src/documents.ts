@@ -2,13 +2,15 @@
 
 import { type Command, Uri } from "vscode";
 import type { EventArgument } from "./protocol.ts";
+import { plain } from "./texts.ts";
 
 /**
  * Returns the URI of the read-only document of an event, in which the server has made the prompt
  * harmless. The server reads the query; VS Code shows the end of the path as a title.
  */
 export function documentUri(event: EventArgument): Uri {
-  const path = `/${event.runName}/${event.name.replaceAll("/", "\u2215")}.md`;
+  const [run, name] = [event.runName, event.name].map((text) => plain(text).replaceAll("/", "∕"));
+  const path = `/${run}/${name}.md`;
   return Uri.from({ scheme: "flyte-event", path, query: JSON.stringify(event) });
 }
 

@@ -6,6 +6,7 @@ import { findIn, findProgram } from "./programs.ts";
 import type { LocalTask } from "./protocol.ts";
 import { findInEnvironment } from "./python.ts";
 import { quote } from "./shell.ts";
+import { plain } from "./texts.ts";
 
 /**
  * Runs a task in a terminal. If it has parameters, the person completes the command.
@@ -15,6 +16,12 @@ import { quote } from "./shell.ts";
 export async function runLocally(task: LocalTask, serverFolder: string | undefined): Promise<void> {
   if (!workspace.isTrusted) return;
   const file = Uri.parse(task.uri);
+  const document = await workspace.openTextDocument(file);
+  if (document.isUntitled) {
+    window.showInformationMessage("Save the file before you run its tasks.");
+    return;
+  }
+  await document.save();
   const folder = workspace.getWorkspaceFolder(file)?.uri.fsPath ?? path.dirname(file.fsPath);
   const flyte =
     (await findInEnvironment("flyte")) ??
@@ -29,7 +36,13 @@ export async function runLocally(task: LocalTask, serverFolder: string | undefin
   const relative = path.relative(folder, file.fsPath);
   const options = task.parameters.map((name) => `--${name}`);
   const line = quote([flyte, "run", "--local", relative, task.task, ...options], env.shell);
-  const terminal = window.createTerminal({ name: `Flyte: ${task.task}`, cwd: folder });
+  // The conditions must be in the store that the server reads.
+  const store = workspace.getConfiguration("flyteSidecar").get<string>("store");
+  const terminal = window.createTerminal({
+    name: `Flyte: ${plain(task.task)}`,
+    cwd: folder,
+    env: store ? { FLYTE_SIDECAR_STORE: store } : {},
+  });
   terminal.show();
   terminal.sendText(options.length > 0 ? `${line} ` : line, options.length === 0);
 }
