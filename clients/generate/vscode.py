@@ -21,12 +21,13 @@ _OWN: dict[str, dict[str, Any]] = {
         "default": [],
     },
     "flyteSidecar.trace.server": {
-        "markdownDescription": "Write the messages between VS Code and the server to the output"
-        " channel. `verbose` includes prompts and answers.",
+        "markdownDescription": "What is written about the messages between VS Code and the server,"
+        " if the log level of the output channel is *Trace* (command *Developer: Set Log Level…*):"
+        " their methods, or also their contents, which include prompts and answers.",
         "scope": "window",
         "type": "string",
-        "enum": ["off", "messages", "verbose"],
-        "default": "off",
+        "enum": ["messages", "verbose"],
+        "default": "messages",
     },
 }
 """The settings of the extension itself."""

@@ -27,9 +27,9 @@ export class EventStore {
   /** Number of waiting events that the server has not reported. */
   omitted = 0;
 
-  /** The waiting events in the order of creation. */
+  /** The waiting events, in the order in which they were reported. */
   get waiting(): readonly Event[] {
-    return [...this.#waiting.values()].sort(byCreation);
+    return [...this.#waiting.values()];
   }
 
   /** The events that have ended while the editor was open, the newest first. */
@@ -82,8 +82,4 @@ export class EventStore {
     this.#waiting.delete(key);
     this.#recent = this.#recent.filter((event) => keyOf(event) !== key);
   }
-}
-
-function byCreation(left: Event, right: Event): number {
-  return (left.createdAt ?? "").localeCompare(right.createdAt ?? "");
 }

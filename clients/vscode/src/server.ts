@@ -165,7 +165,9 @@ export class Server {
       onChanges: (changes) => {
         if (client === this.#client) this.#store.apply(changes);
       },
-      onGiveUp: () => this.#store.reset("stopped", "it has crashed several times"),
+      onGiveUp: () => {
+        if (client === this.#client) this.#store.reset("stopped", "it has crashed several times");
+      },
     });
     this.#client = client;
     client.onDidChangeState(({ newState }) => {
