@@ -21,6 +21,8 @@ BASE_MESSAGES = {
 REQUIRED_CAPABILITIES = {
     "flyteSidecar/ask": "experimental.flyteSidecar.asking",
     "flyteSidecar/events": "experimental.flyteSidecar.events",
+    "sidecar.authEnded": "experimental.flyteSidecar.logins",
+    "sidecar.authRequired": "experimental.flyteSidecar.logins",
     "window/showDocument": "window.showDocument.support",
     "window/workDoneProgress/create": "window.workDoneProgress",
     "workspace/codeLens/refresh": "workspace.codeLens.refreshSupport",

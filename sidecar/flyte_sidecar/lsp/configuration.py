@@ -63,8 +63,8 @@ class BackendSelector(Protocol):
 class Logins(Protocol):
     """The logins that the connection shows."""
 
-    def send_no_messages(self) -> None:
-        """Send no `window/showMessage` about logins: the editor shows them itself."""
+    def serve_editor(self, *, shows_logins: bool) -> None:
+        """Send what a plugin shows about logins, or else only `window/showMessage`."""
 
     def ask_again(self) -> None:
         """Show logins also after one has failed or was cancelled."""

@@ -57,8 +57,7 @@ class EditorSession:
     ) -> None:
         self._features = client_features(initialize)
         self._logins = logins
-        if self._features.shows_logins:
-            logins.send_no_messages()
+        logins.serve_editor(shows_logins=self._features.shows_logins)
         self._configuration = Configuration(backends, initialize.get("initializationOptions"))
         self._context = context
         self._bridge: Bridge | None = None

@@ -31,7 +31,8 @@ class ShowMessageParams(Struct, frozen=True):
 class ClientPrompt:
     """A `LoginPrompt` that sends notifications: its own, and the one that editors show.
 
-    It writes to the log too, since not every client shows notifications.
+    Editors get one kind, other clients both. It writes to the log too, since not every client shows
+    notifications.
 
     Parameters
     ----------
@@ -50,12 +51,12 @@ class ClientPrompt:
         self.asked_again = 0
         self._notify = notify
         self._count = count
-        self._sends_messages = True
+        self._sends_own = self._sends_messages = True
         self._shown: dict[str, LoginRequest] = {}
 
-    def send_no_messages(self) -> None:
-        """Send only the notifications of the protocol: the client shows what editors would."""
-        self._sends_messages = False
+    def serve_editor(self, *, shows_logins: bool) -> None:
+        """Send its own notifications if a plugin shows them, else only messages."""
+        self._sends_own, self._sends_messages = shows_logins, not shows_logins
 
     def cancel(self, url: str) -> None:
         """End the login with a URL, and show no other one until `ask_again`; ignore other URLs."""
@@ -76,17 +77,21 @@ class ClientPrompt:
             message=login.message,
             expires_at=login.expires_at,
         )
-        self._notify(methods.AUTH_REQUIRED.name, required)
+        self._send(methods.AUTH_REQUIRED, required)
         self._show(INFO, login.message)
         self._count(1)
 
     def ended(self, login: LoginRequest, error: str | None) -> None:
         self._shown.pop(login.url, None)
         self._count(-1)
-        self._notify(methods.AUTH_ENDED.name, results.AuthEnded(url=login.url, error=error))
+        self._send(methods.AUTH_ENDED, results.AuthEnded(url=login.url, error=error))
         if error is not None:
             logger.warning("%s", error)
             self._show(ERROR, error)
+
+    def _send(self, notification: methods.Notification, params: object) -> None:
+        if self._sends_own:
+            self._notify(notification.name, params)
 
     def _show(self, kind: int, message: str) -> None:
         if self._sends_messages:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -289,12 +290,14 @@ def test_an_editor_shows_the_login(start: Start, person: Person) -> None:
     received = [sidecar.answer()]
     while received[-1].get("method") != "window/showMessage":
         received.append(sidecar.answer())
-    [login] = [each["params"] for each in received if each["method"] == "sidecar.authRequired"]
-    person.logs_in(login["url"])
-    while received[-1].get("method") != "sidecar.authEnded":
+    url = re.search(r"open (\S+)", received[-1]["params"]["message"])
+    assert url is not None
+    sidecar.request(1, "events.pending")
+    person.logs_in(url[1])
+    while received[-1].get("id") != 1:
         received.append(sidecar.answer())
-    assert received[-1]["params"]["error"] is None
-    assert json.dumps(received).count("sidecar.authRequired") == 1
+    assert "result" in received[-1]
+    assert "sidecar.auth" not in json.dumps(received)
 
 
 def test_a_plugin_shows_the_login_and_asks_for_another_after_it_was_cancelled(
