@@ -249,6 +249,24 @@ async def test_an_event_name_leads_to_its_declaration_in_another_file_of_the_wor
     assert (found["uri"], found["range"]["start"]["line"]) == (declaring.as_uri(), DEPLOY)
 
 
+async def test_the_symbols_of_the_workspace_are_the_events_that_its_files_declare(
+    start_editor: StartEditor, tmp_path: Path
+) -> None:
+    closed = tmp_path / "closed.py"
+    closed.write_text('import flyte\nflyte.new_condition("redeploy")\n')
+    (tmp_path / "opened.py").write_text("what the editor shows counts")
+    editor = await start_editor(folder=tmp_path)
+    opened = editor.open(tmp_path / "opened.py", WORKFLOW)
+    found = await editor.request("workspace/symbol", query="DEPLOY")
+    places = {
+        (each["location"]["uri"], each["location"]["range"]["start"]["line"], each["name"])
+        for each in found
+    }
+    assert places == {(opened, DEPLOY, "deploy"), (closed.as_uri(), 1, "redeploy")}
+    everything = await editor.request("workspace/symbol", query="")
+    assert [each["name"] for each in everything] == ["deploy", "threshold", "redeploy"]
+
+
 TWICE = WORKFLOW.replace('"threshold"', '"deploy"')
 
 

@@ -25,6 +25,9 @@ RESULTS: dict[str, list[Any]] = {
         [{"name": "deploy", "kind": 24, "range": RANGE, "selectionRange": RANGE}]
     ],
     "textDocument/definition": [{"uri": "file:///w.py", "range": RANGE}],
+    "workspace/symbol": [
+        [{"name": "deploy", "kind": 24, "location": {"uri": "file:///w.py", "range": RANGE}}]
+    ],
     "workspace/textDocumentContent": [{"text": "Deploy?"}],
 }
 CALLS: dict[str, Any] = {

@@ -39,6 +39,7 @@ REQUESTS = (
     "textDocument/documentSymbol",
     "textDocument/hover",
     "workspace/executeCommand",
+    "workspace/symbol",
     "workspace/textDocumentContent",
 )
 """The requests that an editor may send, besides those of any client."""
@@ -142,6 +143,7 @@ def server_capabilities(client: ClientFeatures) -> dict[str, Any]:
         "documentSymbolProvider": True,
         "executeCommandProvider": {"commands": list(COMMANDS)},
         "hoverProvider": True,
+        "workspaceSymbolProvider": True,
         "workspace": {"workspaceFolders": {"supported": True, "changeNotifications": True}},
     }
     if client.encoding != DEFAULT_ENCODING:

@@ -39,6 +39,7 @@ FEATURES: dict[str, Callable[[Editor, Any], Awaitable[Any]]] = {
     types.TEXT_DOCUMENT_DOCUMENT_SYMBOL: symbols.document_symbols,
     types.TEXT_DOCUMENT_HOVER: hover.hover,
     types.WORKSPACE_DID_CHANGE_CONFIGURATION: settings.changed,
+    types.WORKSPACE_SYMBOL: symbols.workspace_symbols,
     types.WORKSPACE_TEXT_DOCUMENT_CONTENT: prompts.content,
 }
 

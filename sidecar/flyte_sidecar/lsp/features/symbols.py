@@ -1,11 +1,12 @@
-"""Document symbols: the events that a file declares."""
+"""Symbols: the events that a file or the workspace declares."""
 
 from __future__ import annotations
 
 from lsprotocol import types
 
-from flyte_sidecar.lsp.documents import Document
+from flyte_sidecar.lsp.documents import Document, range_of
 from flyte_sidecar.lsp.editor import Editor
+from flyte_sidecar.lsp.features.search import search_documents, search_files
 from flyte_sidecar.lsp.source.declarations import Declaration
 from flyte_sidecar.lsp.source.parser import ParsedSource
 
@@ -24,11 +25,30 @@ async def document_symbols(
             for declaration in parsed.declarations
             if declaration.name
         ]
+    return _symbols(editor, document.uri, parsed)
+
+
+async def workspace_symbols(
+    editor: Editor, params: types.WorkspaceSymbolParams
+) -> list[types.SymbolInformation]:
+    """Return the events whose names contain the query, in any case."""
+    query = params.query.casefold()
+
+    def find(uri: str, parsed: ParsedSource) -> list[types.SymbolInformation]:
+        symbols = _symbols(editor, uri, parsed)
+        return [symbol for symbol in symbols if query in symbol.name.casefold()]
+
+    return await search_documents(editor, find) + await search_files(editor, find)
+
+
+def _symbols(editor: Editor, uri: str, parsed: ParsedSource) -> list[types.SymbolInformation]:
     return [
         types.SymbolInformation(
             name=declaration.name,
             kind=types.SymbolKind.Event,
-            location=types.Location(document.uri, document.range(parsed, declaration.call)),
+            location=types.Location(
+                uri, range_of(parsed.text, declaration.call, editor.features.encoding)
+            ),
             container_name=declaration.task.function if declaration.task else None,
         )
         for declaration in parsed.declarations
