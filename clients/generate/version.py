@@ -25,6 +25,9 @@ def files(clients: Path, version: str) -> dict[Path, str]:
             "// clientVersion is the version of this package.\n"
             f'const clientVersion = "{version}"\n'
         ),
+        clients / "neovim" / "lua" / "flyte_sidecar" / "version.lua": (
+            f"-- {GENERATED}\nreturn '{version}'\n"
+        ),
     }
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.process import Process
+from tests.lsp.e2e.neovim import Neovim
 from tests.lsp.e2e.page import WORKFLOW
 from tests.lsp.e2e.waiting_run import WaitingRun
 
 StartProcess = Callable[..., Process]
 StartRun = Callable[..., WaitingRun]
+StartNeovim = Callable[..., Neovim]
 Environment = dict[str, str]
 
 
@@ -71,3 +73,17 @@ def project(tmp_path: Path) -> Path:
     (folder / "pyproject.toml").touch()
     (folder / "workflow.py").write_text(WORKFLOW)
     return folder
+
+
+@pytest.fixture
+def start_neovim(user: Environment, project: Path) -> Iterator[StartNeovim]:
+    """Start Neovim with more Lua, other arguments, and other environment variables."""
+    with ExitStack() as stack:
+
+        def start(more_lua: str = "", *, env: Environment | None = None, **options: Any) -> Neovim:
+            neovim = Neovim({**user, **(env or {})}, project, more_lua, **options)
+            stack.enter_context(closing(neovim))
+            neovim.wait_for("All")  # at the end of the statusline
+            return neovim
+
+        yield start

@@ -4,42 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
 from pathlib import Path
-
-import pytest
 
 from tests.e2e.deployment import SCOPE, scoped_options
 from tests.fake_runservice.model import Model
 from tests.fake_runservice.server import Server
 from tests.lsp.e2e.captures import check_capture
-from tests.lsp.e2e.conftest import Environment, StartProcess, StartRun
-from tests.lsp.e2e.neovim import Neovim
+from tests.lsp.e2e.conftest import StartNeovim, StartProcess, StartRun
 from tests.lsp.e2e.page import WORKFLOW
 from tests.lsp.e2e.waiting_run import WaitingRun
-
-Start = Callable[..., Neovim]
 
 NO_QUESTIONS = """
 vim.lsp.config('flyte_sidecar', { settings = { flyteSidecar = { asking = false } } })
 """
-OBSERVED = """
-local pressed = 0
-vim.on_key(function() pressed = vim.uv.now() end)
-local handlers, select = vim.lsp.config.flyte_sidecar.handlers, vim.ui.select
-local ask = handlers['window/showMessageRequest']
-handlers['window/showMessageRequest'] = function(...)
-  vim.g.arrived = true
-  return ask(...)
-end
-vim.lsp.config('flyte_sidecar', { handlers = handlers })
-vim.ui.select = function(...)
-  vim.g.pause = vim.uv.now() - pressed
-  return select(...)
-end
-"""
-"""Records that a question has arrived, and how long no key had been typed when it was asked."""
 COUNTED = """
 vim.api.nvim_create_autocmd('LspRequest', {
   callback = function(event)
@@ -55,21 +32,10 @@ vim.api.nvim_create_autocmd('LspRequest', {
 LENS = re.compile(r"new_condition\( +1 waiting · since \d\d:\d\d \| Approve \| Reject$", re.M)
 
 
-@pytest.fixture
-def start(user: Environment, project: Path) -> Iterator[Start]:
-    """Start Neovim with the configuration of the documentation and more Lua."""
-    with ExitStack() as stack:
-
-        def start(more_lua: str = "") -> Neovim:
-            neovim = stack.enter_context(closing(Neovim(user, project, more_lua)))
-            neovim.wait_for("new_condition")
-            return neovim
-
-        yield start
-
-
-def test_a_lens_appears_when_a_run_waits_and_answers_it(start: Start, start_run: StartRun) -> None:
-    neovim = start(NO_QUESTIONS)
+def test_a_lens_appears_when_a_run_waits_and_answers_it(
+    start_neovim: StartNeovim, start_run: StartRun
+) -> None:
+    neovim = start_neovim(NO_QUESTIONS)
     run = start_run()
     neovim.wait(LENS.search)
     check_capture("neovim-lens", neovim)
@@ -85,17 +51,19 @@ def test_a_lens_appears_when_a_run_waits_and_answers_it(start: Start, start_run:
     check_capture("neovim-answered", neovim)
 
 
-def test_the_lenses_of_several_runs_are_shown_in_order(start: Start, start_run: StartRun) -> None:
+def test_the_lenses_of_several_runs_are_shown_in_order(
+    start_neovim: StartNeovim, start_run: StartRun
+) -> None:
     for run in ("b", "a"):
         start_run(run)
-    neovim = start(NO_QUESTIONS)
+    neovim = start_neovim(NO_QUESTIONS)
     neovim.wait(re.compile(r"2 waiting · since \d\d:\d\d \| Approve b \| Reject b \| App").search)
 
 
 def test_a_lens_stays_with_its_line_when_the_text_changes_during_a_refresh(
-    start: Start, start_run: StartRun
+    start_neovim: StartNeovim, start_run: StartRun
 ) -> None:
-    neovim = start(NO_QUESTIONS + COUNTED)
+    neovim = start_neovim(NO_QUESTIONS + COUNTED)
     start_run()
     neovim.wait(LENS.search)
     change = "vim.api.nvim_buf_set_lines(0, 0, 0, true, { '# first' })"
@@ -105,8 +73,8 @@ def test_a_lens_stays_with_its_line_when_the_text_changes_during_a_refresh(
     neovim.wait(LENS.search)
 
 
-def test_a_stale_lens_answers_nothing(start: Start, start_run: StartRun) -> None:
-    neovim = start(NO_QUESTIONS)
+def test_a_stale_lens_answers_nothing(start_neovim: StartNeovim, start_run: StartRun) -> None:
+    neovim = start_neovim(NO_QUESTIONS)
     first = start_run()
     neovim.wait(LENS.search)
     neovim.type("grl")
@@ -119,8 +87,8 @@ def test_a_stale_lens_answers_nothing(start: Start, start_run: StartRun) -> None
     assert second.pending()
 
 
-def test_a_code_action_answers_the_run(start: Start, start_run: StartRun) -> None:
-    neovim = start(NO_QUESTIONS)
+def test_a_code_action_answers_the_run(start_neovim: StartNeovim, start_run: StartRun) -> None:
+    neovim = start_neovim(NO_QUESTIONS)
     run = start_run()
     neovim.wait(LENS.search)
     neovim.type("gra")
@@ -129,31 +97,8 @@ def test_a_code_action_answers_the_run(start: Start, start_run: StartRun) -> Non
     assert run.answer() is False
 
 
-def test_a_question_waits_for_a_pause_in_normal_mode_and_answers_the_run(
-    start: Start, start_run: StartRun
-) -> None:
-    earlier = start_run("weekly")  # waits already when the editor is started: no question
-    neovim = start(OBSERVED)
-    neovim.wait(LENS.search)
-    earlier.signal(True)
-    neovim.wait(lambda screen: "waiting" not in screen)
-    neovim.type("O# version ")
-    run = start_run()
-    neovim.until("vim.g.arrived == true")
-    neovim.wait(LENS.search)
-    neovim.type("2\r")  # would choose an option
-    neovim.wait_for("# version 2")
-    neovim.type("\x1b")
-    neovim.wait_for("3: Approve nightly")
-    check_capture("neovim-question", neovim)
-    assert run.pending()
-    neovim.type("3\r")
-    assert run.answer() is True
-    assert neovim.lua("vim.g.pause") >= 990  # ms; libuv's clock may be a few behind
-
-
-def test_names_are_completed_and_lead_to_their_declaration(start: Start) -> None:
-    neovim = start(NO_QUESTIONS)
+def test_names_are_completed_and_lead_to_their_declaration(start_neovim: StartNeovim) -> None:
+    neovim = start_neovim(NO_QUESTIONS)
     neovim.until("#vim.lsp.get_clients({ bufnr = 0 }) == 1")
     neovim.type("Gofrom flyte.remote import Condition\rCondition.get('")
     neovim.type("\x18\x0f")  # Ctrl-X Ctrl-O
@@ -162,8 +107,8 @@ def test_names_are_completed_and_lead_to_their_declaration(start: Start) -> None
     neovim.until("vim.fn.line('.') == 8")
 
 
-def test_only_names_that_match_the_typed_text_are_completed(start: Start) -> None:
-    neovim = start(NO_QUESTIONS)
+def test_only_names_that_match_the_typed_text_are_completed(start_neovim: StartNeovim) -> None:
+    neovim = start_neovim(NO_QUESTIONS)
     neovim.until("#vim.lsp.get_clients({ bufnr = 0 }) == 1")
     neovim.type("Gofrom flyte.remote import Condition\rflyte.new_condition('other')\r")
     neovim.type("Condition.get('d\x18\x0f")
@@ -172,10 +117,10 @@ def test_only_names_that_match_the_typed_text_are_completed(start: Start) -> Non
     assert neovim.lua(words) == ["deploy"]
 
 
-def test_mistakes_are_underlined_while_they_exist(start: Start, project: Path) -> None:
+def test_mistakes_are_underlined_while_they_exist(start_neovim: StartNeovim, project: Path) -> None:
     twice = WORKFLOW.replace("    return", '    flyte.new_condition("deploy")\n    return')
     (project / "workflow.py").write_text(twice)
-    neovim = start()
+    neovim = start_neovim()
     neovim.until("#vim.diagnostic.get(0) == 1")
     [found] = neovim.lua("vim.diagnostic.get(0)")
     assert (found["source"], found["code"]) == ("flyte-sidecar", "duplicate-name")
@@ -185,12 +130,12 @@ def test_mistakes_are_underlined_while_they_exist(start: Start, project: Path) -
 
 
 def test_a_lens_answers_a_run_of_a_flyte_deployment(
-    start: Start, start_process: StartProcess
+    start_neovim: StartNeovim, start_process: StartProcess
 ) -> None:
     with Server(Model("2.0.43")) as server:
         options = scoped_options(server.endpoint)
         command = ["flyte-sidecar", "--stdio", *options]
-        neovim = start(
+        neovim = start_neovim(
             f"vim.lsp.config('flyte_sidecar', {{ cmd = vim.json.decode('{json.dumps(command)}') }})"
         )
         server.model.start_run("nightly", "training.release", **SCOPE)

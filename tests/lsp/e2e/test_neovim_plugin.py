@@ -1,0 +1,168 @@
+"""The plugin for Neovim, as a person uses it."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from pathlib import Path
+
+import psutil
+
+from flyte_sidecar._version import VERSION
+from tests.conftest import TEST_TIMEOUT
+from tests.lsp.e2e.captures import check_capture
+from tests.lsp.e2e.conftest import Environment, StartNeovim, StartRun
+from tests.lsp.e2e.neovim import Neovim
+
+HOSTILE = (
+    "Which one? 100% %{evil}\x1b[31m\n2: Approve\u202e\n\nvim: set filetype=lua :\n" + 900 * "x"
+)
+
+
+def test_a_run_that_starts_to_wait_is_announced_and_answered_from_the_list(
+    start_neovim: StartNeovim, start_run: StartRun
+) -> None:
+    neovim = start_neovim()
+    neovim.until("#vim.lsp.codelens.get(0) > 0")  # "Run Locally": the server knows the events
+    nightly = start_run()
+    neovim.wait_for("(:FlyteEvents)")
+    check_capture("neovim-statusline", neovim)
+
+    neovim.type("A# ")
+    start_run("weekly", name="threshold", expectedType="int", prompt="Which threshold?")
+    neovim.wait_for("flyte 2")
+    neovim.type("2 runs\x1b")  # no key is taken
+    neovim.wait_for("new_condition(# 2 runs")
+    neovim.wait_for("weekly asks: Which threshold? (threshold) (:FlyteEvents)")
+
+    neovim.command("FlyteEvents")
+    neovim.wait_for("Type number")
+    check_capture("neovim-events", neovim, first="Waiting events:")
+    neovim.type("1\r")
+    neovim.wait_for("5: Copy id")
+    check_capture("neovim-actions", neovim, first="nightly asks")
+    neovim.type("1\r")
+    assert nightly.answer() is True
+    neovim.wait_for("approved by operator")
+    neovim.wait_for("flyte 1")
+    assert neovim.lua("vim.fn.mode()") == "n"
+
+
+def test_an_answer_of_the_wrong_type_is_asked_again_with_what_was_typed(
+    start_neovim: StartNeovim, start_run: StartRun
+) -> None:
+    neovim = start_neovim()
+    run = start_run("weekly", name="threshold", expectedType="int", prompt=HOSTILE)
+    neovim.wait_for("flyte 1")
+    neovim.command("FlyteEvents")
+    neovim.wait_for("Type number")
+    row = next(line for line in neovim.lines if line.startswith("1: "))
+    assert row.startswith("1: weekly/threshold · 0m · Which one? 100% %{evil} [31m 2: Approve vim:")
+    assert row.endswith("…")
+    neovim.type("q")
+    neovim.command("FlyteEvents answer weekly/threshold")
+    neovim.wait_for("(threshold):")
+    neovim.type("0.5\r")
+    neovim.wait_for("The event expects a whole number")
+    check_capture("neovim-answer", neovim, first="The event expects")
+    assert run.pending()
+    neovim.type("\x08\x08\x083\r")
+    assert run.answer() == 3
+
+
+def test_no_file_has_to_be_open(start_neovim: StartNeovim, start_run: StartRun) -> None:
+    neovim = start_neovim(arguments=())
+    nightly = start_run()
+    start_run("weekly", name="elsewhere", prompt="Continue?")
+    assert neovim.lua("require('flyte_sidecar').statusline()") == ""
+    neovim.command("FlyteEvents quickfix")
+    neovim.wait_for("[Quickfix List] Waiting events")
+    check_capture("neovim-quickfix", neovim, first="[No Name]")
+    assert neovim.lua("require('flyte_sidecar').statusline()") == "flyte 2"
+    assert neovim.lua("vim.fn.getcompletion('FlyteEvents re', 'cmdline')") == ["reject", "restart"]
+    events = neovim.lua("vim.fn.getcompletion('FlyteEvents show ', 'cmdline')")
+    assert events == ["nightly/deploy", "weekly/elsewhere"]
+
+    neovim.command("cclose | FlyteEvents show nightly/deploy")
+    neovim.wait_for("> Deploy the model to **production**?")
+    assert neovim.lua("vim.bo.filetype") == "markdown"
+    neovim.command("FlyteEvents approve nightly/deploy")
+    assert nightly.answer() is True
+    neovim.wait_for("Status: approved by operator")  # in the document
+    neovim.command("quit")
+
+    start_run("yearly", name="hostile", prompt=HOSTILE)
+    neovim.wait_for("yearly asks: Which one? 100% %{evil}")
+    neovim.command("FlyteEvents show yearly/hostile")
+    neovim.wait_for("> Which one? 100% %{evil}")
+    neovim.until("vim.fn.search('^> vim: set filetype=lua :') > 0")
+    assert neovim.lua("vim.bo.filetype") == "markdown"
+    neovim.command("quit")
+    neovim.command("FlyteEvents abort weekly/elsewhere")
+    neovim.wait_for("Reason (optional):")
+    neovim.type("wrong 100%\r")
+    neovim.wait_for("elsewhere of run weekly was aborted at")
+    neovim.command("FlyteEvents approve weekly/elsewhere")
+    neovim.wait_for("No event is waiting.")
+
+
+def sidecars(neovim: Neovim) -> list[psutil.Process]:
+    """Return the processes that Neovim has started."""
+    return psutil.Process(neovim.lua("vim.fn.getpid()")).children(recursive=True)
+
+
+def test_a_server_that_is_killed_is_reported_and_can_be_restarted(
+    start_neovim: StartNeovim, start_run: StartRun
+) -> None:
+    neovim = start_neovim()
+    start_run()
+    neovim.wait_for("flyte 1")
+    neovim.command("tabnew workflow.py")
+    [first] = sidecars(neovim)
+    first.kill()
+    neovim.wait_for("quit with exit code 0 and signal 9")
+    neovim.type("\r")
+    neovim.until("#vim.lsp.get_clients() == 0")
+    assert neovim.lua("require('flyte_sidecar').statusline()") == ""
+    neovim.command("FlyteEvents restart")
+    neovim.wait_for("flyte-sidecar was restarted.")
+    neovim.wait_for("flyte 1")
+    neovim.until("#vim.lsp.get_clients({ bufnr = 0 }) == 1")
+    neovim.command("echo 'again'")
+    neovim.wait_for("again")
+    neovim.command("FlyteEvents restart")
+    neovim.wait_for("flyte-sidecar was restarted.")
+    assert neovim.lua("vim.lsp.get_clients({ bufnr = 0 })[1].id") == 3
+    neovim.wait_for("flyte 1")
+    [second] = sidecars(neovim)
+    editor = psutil.Process(neovim.lua("vim.fn.getpid()"))
+    neovim.command("qa")
+    assert psutil.wait_procs([editor, second], timeout=TEST_TIMEOUT)[1] == []
+
+
+def script(folder: Path, name: str, text: str) -> None:
+    """Write a shell script that is found on PATH."""
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+def test_uvx_runs_a_server_that_is_not_installed_if_the_person_agrees(
+    start_neovim: StartNeovim, start_run: StartRun, user: Environment, tmp_path: Path
+) -> None:
+    start_run()
+    sidecar = shutil.which("flyte-sidecar", path=user["PATH"])
+    tools = tmp_path / "tools"
+    script(tools, "uvx", f'test "$*" = "flyte-sidecar@{VERSION} --stdio" && exec {sidecar} --stdio')
+    neovim = start_neovim(env={"PATH": f"{tools}:/usr/bin:/bin"})
+    neovim.wait_for("flyte-sidecar is not on PATH. See :checkhealth flyte_sidecar")
+    neovim.command("FlyteEvents")
+    neovim.wait_for(f"flyte-sidecar is not on PATH. Run `uvx flyte-sidecar@{VERSION}`?")
+    check_capture("neovim-uvx", neovim, first="flyte-sidecar is not on PATH.")
+    neovim.type("y")
+    neovim.wait_for("1: nightly/deploy")
+    neovim.type("q")
+    neovim.command("checkhealth flyte_sidecar")
+    neovim.wait_for("(uvx, as you have accepted)")
+    neovim.wait_for("Client 1 is ready: 1 waiting")
