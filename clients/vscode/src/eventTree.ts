@@ -216,7 +216,7 @@ function message({ count, error, omitted, recent, state }: EventStore): string |
   }
   if (omitted > 0) lines.push(`${omitted} more waiting events are not shown.`);
   // Without this, only "Recent" would be shown.
-  if (count === 0 && recent.length > 0) lines.push("No event is waiting.");
+  if (state === "ready" && count === 0 && recent.length > 0) lines.push("No event is waiting.");
   return lines.length > 0 ? lines.join("\n") : undefined;
 }
 
