@@ -9,8 +9,13 @@ PYTEST := pytest --numprocesses auto --dist worksteal
 LOWEST := build/lowest
 FLYTEIDL2 := build/flyteidl2-2.0.42
 
+# The tests start many processes: without bytecode, each compiles the same modules again. They also
+# start tools that must not take part in `make --jobs`.
+unexport PYTHONDONTWRITEBYTECODE MAKEFLAGS
+
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types unit test-versions coverage fuzz generate version bench clean
+.PHONY: help run test lint types unit test-versions versions lowest middle environments coverage fuzz \
+  generate version bench clean
 
 help:  ## List the targets
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,8 +32,15 @@ lint: $(VENV)/.dev  ## Check style and format with ruff
 types: $(VENV)/.dev  ## Check types with mypy
 	$(BIN)/mypy
 
+SELECTED ?= not versions
+
 unit: $(VENV)/.dev  ## Run the tests, including those of the clients
-	$(BIN)/$(PYTEST) -m "not versions"
+	$(BIN)/$(PYTEST) -m "$(SELECTED)"
+
+test-versions: versions lowest middle  ## Test other releases of Flyte and versions of dependencies
+
+versions: $(VENV)/.dev
+	$(BIN)/$(PYTEST) -m versions
 
 # With other versions, tests that take long and test none of the dependencies are left out.
 OTHER_VERSIONS := -m "not versions and not hypothesis" -k "not local and not timed" \
@@ -36,13 +48,16 @@ OTHER_VERSIONS := -m "not versions and not hypothesis" -k "not local and not tim
   --ignore tests/backends/flyte/test_latency.py
 CONTRACT := tests/contract tests/fake_runservice
 
-test-versions: $(VENV)/.dev $(LOWEST)/.dev $(FLYTEIDL2)  ## Test other releases of Flyte and versions of dependencies
-	$(BIN)/$(PYTEST) -m versions
+lowest: $(LOWEST)/.dev
 	$(LOWEST)/bin/$(PYTEST) $(OTHER_VERSIONS) tests/backends/flyte $(CONTRACT) \
 	  tests/schema tests/cli/test_command.py tests/test_environment.py
 	$(LOWEST)/bin/$(PYTEST) -m "not hypothesis" tests/lsp/test_bridge.py tests/lsp/test_features.py \
 	  tests/lsp/source tests/backends/flyte/auth/test_logins.py tests/backends/flyte/auth/test_login_store.py
+
+middle: $(VENV)/.dev $(FLYTEIDL2)
 	PYTHONPATH=$(CURDIR)/$(FLYTEIDL2) $(BIN)/$(PYTEST) $(OTHER_VERSIONS) $(CONTRACT)
+
+environments: $(VENV)/.dev $(LOWEST)/.dev $(FLYTEIDL2)
 
 coverage: $(VENV)/.dev  ## Run the tests and report the branches they miss; fails below 95%
 	rm -rf build/coverage
