@@ -212,12 +212,13 @@ function message({ count, error, omitted, recent, state }: EventStore): string |
   const lines = [];
   const problem = PROBLEMS[state];
   if (problem !== undefined) {
-    lines.push(error === null ? `${problem}.` : `${problem}: ${plain(error, 500)}`);
+    const reason = error === null ? "" : `: ${plain(error, 500).replace(/\.$/, "")}`;
+    lines.push(`${problem}${reason}.`);
   }
   if (omitted > 0) lines.push(`${omitted} more waiting events are not shown.`);
   // Without this, only "Recent" would be shown.
   if (state === "ready" && count === 0 && recent.length > 0) lines.push("No event is waiting.");
-  return lines.length > 0 ? lines.join("\n") : undefined;
+  return lines.length > 0 ? lines.join(" ") : undefined;
 }
 
 const PROBLEMS: Partial<Record<State, string>> = {
