@@ -65,9 +65,6 @@ class Workbench:
         """Open the view by the mouse."""
         self.page.get_by_role("tab", name="Flyte").click()
 
-    def has_notification(self, text: str) -> bool:
-        return self.notification(text).count() > 0
-
     def run(self, command: str) -> None:
         """Run a command of the palette by the keyboard."""
         self.keyboard.press("F1")
