@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import stat
 from pathlib import Path
@@ -9,10 +10,10 @@ from pathlib import Path
 import psutil
 
 from flyte_sidecar._version import VERSION
-from tests.conftest import TEST_TIMEOUT
+from tests.conftest import TEST_TIMEOUT, needs, run
 from tests.lsp.e2e.captures import check_capture
 from tests.lsp.e2e.conftest import Environment, StartNeovim, StartRun
-from tests.lsp.e2e.neovim import Neovim
+from tests.lsp.e2e.neovim import PLUGIN, Neovim
 
 HOSTILE = (
     "Which one? 100% %{evil}\x1b[31m\n2: Approve\u202e\n\nvim: set filetype=lua :\n" + 900 * "x"
@@ -156,7 +157,7 @@ def test_uvx_runs_a_server_that_is_not_installed_if_the_person_agrees(
     tools = tmp_path / "tools"
     script(tools, "uvx", f'test "$*" = "flyte-sidecar@{VERSION} --stdio" && exec {sidecar} --stdio')
     neovim = start_neovim(env={"PATH": f"{tools}:/usr/bin:/bin"})
-    neovim.wait_for("flyte-sidecar is not on PATH. See :checkhealth flyte_sidecar")
+    neovim.wait_for("flyte-sidecar is not on PATH. (:checkhealth flyte_sidecar)")
     neovim.command("FlyteEvents")
     neovim.wait_for(f"flyte-sidecar is not on PATH. Run `uvx flyte-sidecar@{VERSION}`?")
     check_capture("neovim-uvx", neovim, first="flyte-sidecar is not on PATH.")
@@ -166,3 +167,70 @@ def test_uvx_runs_a_server_that_is_not_installed_if_the_person_agrees(
     neovim.command("checkhealth flyte_sidecar")
     neovim.wait_for("(uvx, as you have accepted)")
     neovim.wait_for("Client 1 is ready: 1 waiting")
+
+
+LOGIN = """
+function login(method, params)
+  local context = { client_id = vim.lsp.get_clients()[1].id }
+  require('flyte_sidecar.handlers')[method](nil, params, context)
+  return true
+end
+vim.ui.open = function(url) vim.g.opened = url end
+"""
+"""Passes the server's messages about logins to their handlers, and opens no browser."""
+
+
+def test_a_login_is_announced_and_opened(start_neovim: StartNeovim) -> None:
+    neovim = start_neovim(LOGIN)
+    neovim.until("#vim.lsp.get_clients() == 1")
+    url = "https://login.example/device"
+    neovim.lua(f"login('sidecar.authRequired', {{ url = '{url}', userCode = 'ABCD' }})")
+    neovim.wait_for(f"Flyte login: code ABCD at {url} (:FlyteEvents login)")
+    neovim.command("FlyteEvents login")
+    neovim.wait_for(f"Log in at {url} with the code ABCD:")
+    neovim.wait_for("3: Cancel login")
+    neovim.type("1\r")
+    neovim.until(f"vim.g.opened == '{url}'")
+    neovim.lua(f"login('sidecar.authEnded', {{ url = '{url}', error = 'it has expired' }})")
+    neovim.wait_for("The login failed: it has expired (:FlyteEvents login)")
+    neovim.command("FlyteEvents login")
+    neovim.wait_for("No login is open.")
+
+
+def test_a_task_is_run_in_a_terminal_once_its_parameters_are_completed(
+    start_neovim: StartNeovim, user: Environment, tmp_path: Path
+) -> None:
+    script(tmp_path / "tools", "flyte", 'shift 2; printf "run %s %s %s\\n" "${1##*/}" "$2" "$*"')
+    neovim = start_neovim(env={"PATH": f"{tmp_path / 'tools'}:{user['PATH']}", "SHELL": "/bin/sh"})
+    neovim.wait_for("Run Locally…")
+    neovim.command("6")
+    neovim.type("grl")
+    neovim.wait_for("'release' --version")
+    neovim.type("v7\r")
+    neovim.wait(re.compile(r"^run workflow.py release .*--version v7$", re.M | re.S).search)
+
+
+def test_the_help_and_the_state_can_be_read(start_neovim: StartNeovim) -> None:
+    neovim = start_neovim(env={"FLYTE_SIDECAR": "missing"})
+    neovim.wait_for("FLYTE_SIDECAR names missing, which is not exec… (:checkhealth flyte_sidecar)")
+    neovim.command("FlyteEvents")
+    neovim.wait_for("Install it with `uv tool install")
+    neovim.type("\r")
+    neovim.command("checkhealth flyte_sidecar")
+    neovim.wait_for("ERROR FLYTE_SIDECAR names missing, which is not executable.")
+    neovim.command("quit | help :FlyteEvents")
+    neovim.wait_for("List the waiting events with vim.ui.select()")
+    documented = (PLUGIN / "doc" / "flyte-sidecar.txt").read_text()
+    for subcommand in neovim.lua("vim.fn.getcompletion('FlyteEvents ', 'cmdline')"):
+        assert re.search(rf"^( +|:FlyteEvents ){subcommand}\b", documented, re.M), subcommand
+
+
+def test_the_plugin_is_small() -> None:
+    texts = [path.read_text() for path in PLUGIN.rglob("*.lua")]
+    code = re.compile(r"^ *(?!--)[^ \n]", re.M)
+    assert sum(len(code.findall(text)) for text in texts) < 500
+
+
+def test_the_lua_code_has_no_warnings(user: Environment) -> None:
+    done = run(needs("luacheck"), "--no-color", ".", env=user, cwd=PLUGIN)
+    assert done.returncode == 0, done.stdout

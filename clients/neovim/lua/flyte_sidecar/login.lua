@@ -9,8 +9,8 @@ local login ---@type {url: string, userCode?: string, client_id: integer}?
 --- Handle `sidecar.authRequired`.
 function M.on_required(_, params, context)
   login = { url = params.url, userCode = params.userCode, client_id = context.client_id }
-  local code = params.userCode and ('enter %s at '):format(params.userCode) or ''
-  ui.announce(('Flyte requires a login: %s%s'):format(code, params.url), ':FlyteEvents login')
+  local code = params.userCode and ('code %s at '):format(params.userCode) or ''
+  ui.announce(('Flyte login: %s%s'):format(code, params.url), ':FlyteEvents login')
 end
 
 --- Handle `sidecar.authEnded`.

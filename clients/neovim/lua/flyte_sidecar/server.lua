@@ -41,7 +41,7 @@ local function can_start() return type(vim.lsp.config[NAME].cmd) == 'table' or M
 function M.root_dir(bufnr, on_dir)
   if can_start() then return on_dir(vim.fs.root(bufnr, vim.lsp.config[NAME].root_markers)) end
   local _, reason = M.find()
-  vim.notify_once(reason .. ' See :checkhealth flyte_sidecar', vim.log.levels.WARN)
+  vim.notify_once(ui.fit(reason, ':checkhealth flyte_sidecar'), vim.log.levels.WARN)
 end
 
 --- Run a command of the server, which reports the outcome to the person.
@@ -61,11 +61,8 @@ end
 function M.ensure(callback)
   if not can_start() then
     local _, reason = M.find()
-    if
-      uvx_accepted == nil
-      and (vim.env.FLYTE_SIDECAR or '') == ''
-      and vim.fn.executable('uvx') == 1
-    then
+    local named = (vim.env.FLYTE_SIDECAR or '') ~= ''
+    if uvx_accepted == nil and not named and vim.fn.executable('uvx') == 1 then
       local question = ('%s Run `%s`?'):format(reason, table.concat(UVX, ' '))
       uvx_accepted = vim.fn.confirm(question, '&Yes\n&No', 2) == 1
     end
@@ -74,11 +71,9 @@ function M.ensure(callback)
   local config, client = vim.deepcopy(vim.lsp.config[NAME]), M.clients()[1]
   config.root_dir = vim.fs.root(vim.fn.getcwd(), config.root_markers)
   local id = client and client.id or vim.lsp.start(config, { attach = false })
-  vim.wait(
-    START_TIMEOUT,
-    function() return not vim.lsp.get_client_by_id(id) or events.state(id).phase ~= 'connecting' end,
-    20
-  )
+  local function has_reported() return events.state(id).phase ~= 'connecting' end
+  local function has_ended() return not vim.lsp.get_client_by_id(id) end
+  vim.wait(START_TIMEOUT, function() return has_reported() or has_ended() end, 20)
   if #M.clients() > 0 then callback() end
 end
 

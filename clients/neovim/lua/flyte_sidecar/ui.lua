@@ -25,6 +25,11 @@ function M.notify(message, level)
   vim.notify(message, level or vim.log.levels.INFO, { title = 'Flyte' })
 end
 
+--- Return a message and the command that shows more, cut so that it fits into one line.
+function M.fit(message, hint)
+  return ('%s (%s)'):format(M.one_line(message, vim.v.echospace - #hint - 3), hint)
+end
+
 --- Report what nobody has asked for, once no prompt is open and no text is typed. It fits into one
 --- line: after a longer message, Neovim waits for Enter and takes the next keys.
 ---@param hint string the command that shows more
@@ -32,8 +37,7 @@ function M.announce(message, hint)
   if vim.api.nvim_get_mode().mode:find('^[ciRr]') then
     return vim.defer_fn(function() M.announce(message, hint) end, 200)
   end
-  hint = (' (%s)'):format(hint)
-  M.notify(M.one_line(message, vim.v.echospace - #hint) .. hint)
+  M.notify(M.fit(message, hint))
 end
 
 --- Open a link of a deployment in the browser.
