@@ -2,7 +2,7 @@
 
 import path from "node:path";
 import { commands, type Disposable, env, type LogOutputChannel, window } from "vscode";
-import { webUri } from "./documents.ts";
+import { openUrl, webUrl } from "./documents.ts";
 import { isEventNode } from "./eventTree.ts";
 import { runLocally } from "./localRun.ts";
 import type { Event, LocalTask } from "./protocol.ts";
@@ -20,10 +20,10 @@ export function registerCommands(server: Server, output: LogOutputChannel): Disp
     showOutput: () => output.show(),
     useUvx: () => server.useUvx(),
     openInConsole: async (node) => {
-      const hasPage = (event: Event) => webUri(event.url) !== undefined;
+      const hasPage = (event: Event) => webUrl(event.url) !== undefined;
       const chosen = await event(node, "Open which event in the console?", hasPage);
-      const page = chosen && webUri(chosen.url);
-      if (page !== undefined) await env.openExternal(page);
+      const page = chosen && webUrl(chosen.url);
+      if (page !== undefined) await openUrl(page);
     },
     copyId: async (node) => {
       const chosen = await event(node, "Copy the ID of which event?", () => true);

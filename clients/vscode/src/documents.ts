@@ -1,6 +1,6 @@
 /** The documents of events, and their pages in the web console. */
 
-import { type Command, Uri } from "vscode";
+import { type Command, env, Uri } from "vscode";
 import type { EventArgument } from "./protocol.ts";
 import { plain } from "./texts.ts";
 
@@ -27,8 +27,14 @@ export function showDocument(event: EventArgument, preserveFocus: boolean): Comm
   };
 }
 
-/** Returns a URL as a URI if a browser opens it: no other program may be started by it. */
-export function webUri(url: string | null): Uri | undefined {
-  const uri = url !== null && URL.canParse(url) ? Uri.parse(url) : undefined;
-  return uri?.scheme === "https" || uri?.scheme === "http" ? uri : undefined;
+/** Returns a URL if a browser opens it: no other program may be started by it. */
+export function webUrl(url: string | null): string | undefined {
+  const parsed = url !== null && URL.canParse(url) ? new URL(url) : undefined;
+  return parsed?.protocol === "https:" || parsed?.protocol === "http:" ? parsed.href : undefined;
+}
+
+/** Opens a URL in the browser of the person. */
+export async function openUrl(url: string): Promise<void> {
+  // VS Code opens a string unchanged, but decodes and encodes parts of the query of a Uri.
+  await env.openExternal(url as unknown as Uri);
 }

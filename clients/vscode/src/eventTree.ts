@@ -12,7 +12,7 @@ import {
   type Uri,
   window,
 } from "vscode";
-import { documentUri, showDocument, webUri } from "./documents.ts";
+import { documentUri, showDocument, webUrl } from "./documents.ts";
 import type { EventStore, State } from "./eventStore.ts";
 import { type Event, eventArgument, keyOf, runKeyOf } from "./protocol.ts";
 import { age, isApproval, outcome, plain, prompt, title, waitingText } from "./texts.ts";
@@ -203,7 +203,7 @@ function endedIcon({ phase, payload }: Event): ThemeIcon {
 /** Returns the words that the `when` clauses of the menus look for. */
 function contextValue(event: Event): string {
   const words = [event.pending ? "waiting" : "ended", isApproval(event) ? "approval" : "input"];
-  if (webUri(event.url) !== undefined) words.push("page");
+  if (webUrl(event.url) !== undefined) words.push("page");
   return words.join(" ");
 }
 

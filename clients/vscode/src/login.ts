@@ -1,7 +1,7 @@
 /** Logins that the server requires. */
 
 import { env, ProgressLocation, window } from "vscode";
-import { webUri } from "./documents.ts";
+import { openUrl, webUrl } from "./documents.ts";
 import type { AuthEnded, AuthRequired } from "./protocol.ts";
 import { plain } from "./texts.ts";
 
@@ -27,21 +27,24 @@ export class Logins {
       title: "Waiting for the Flyte login",
       cancellable: true,
     };
-    window.withProgress(options, (_, token) => {
+    const code = login.userCode ?? "";
+    const url = webUrl(login.url);
+    window.withProgress(options, (progress, token) => {
+      // Unlike the message with the buttons, the progress stays.
+      const link = url === undefined ? "" : `[open link](${url.replaceAll(")", "%29")})`;
+      progress.report({ message: [link, plain(code)].filter(Boolean).join(", code ") });
       token.onCancellationRequested(() => {
         this.#finish(login.url);
         this.#cancel(login.url);
       });
       return ended;
     });
-    const code = login.userCode ?? "";
     const actions = code === "" ? [OPEN_LINK] : [OPEN_LINK, COPY_CODE];
     let chosen: string | undefined;
     do {
       chosen = await window.showInformationMessage(plain(login.message, 2000), ...actions);
       if (chosen === COPY_CODE) await env.clipboard.writeText(code);
-      const uri = webUri(login.url);
-      if (chosen === OPEN_LINK && uri !== undefined) await env.openExternal(uri);
+      if (chosen === OPEN_LINK && url !== undefined) await openUrl(url);
       // With a code, the person needs both actions.
     } while (chosen !== undefined && code !== "" && this.#open.has(login.url));
   }
