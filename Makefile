@@ -42,10 +42,12 @@ test-versions: versions lowest middle  ## Test other releases of Flyte and versi
 versions: $(VENV)/.dev
 	$(BIN)/$(PYTEST) -m versions
 
-# With other versions, tests that take long and test none of the dependencies are left out.
+# With other versions, tests that take long and test none of the dependencies are left out. The
+# contract makes the calls of all of them.
 OTHER_VERSIONS := -m "not versions and not hypothesis" -k "not local and not timed" \
   --ignore tests/backends/flyte/auth --ignore tests/backends/flyte/config \
-  --ignore tests/backends/flyte/test_latency.py
+  $(addprefix --ignore tests/backends/flyte/test_,$(addsuffix .py, \
+    fallback idle inbox informer latency limits listing lost_writes watching))
 CONTRACT := tests/contract tests/fake_runservice
 
 lowest: $(LOWEST)/.dev
