@@ -219,10 +219,9 @@ def test_a_document_shows_one_event() -> None:
     url = "https://console.example/r1"
     event = make_event("deploy", prompt="*Deploy*?", prompt_type="markdown", url=url)
     assert texts.document(event, NOW) == (
-        "# `deploy`\n\n"
+        "# `deploy`\n\n> *Deploy*?\n\n"
         "- Run: r1\n- Status: waiting since 14:00\n- Type: bool\n- Project: local / local\n"
-        f"- Event: e-deploy\n- Page: <{url}>\n\n"
-        "> *Deploy*?\n"
+        f"- Event: e-deploy\n- Page: <{url}>\n"
     )
 
 

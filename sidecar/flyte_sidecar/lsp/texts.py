@@ -177,8 +177,8 @@ def document(event: Event, now: datetime) -> str:
     entries = [f"{label}: {MARKDOWN.text(one_line(text, 500))}" for label, text in details]
     if event.url:
         entries.append(f"Page: {MARKDOWN.text(event.url)}")
-    blocks = [MARKDOWN.heading(event.name), MARKDOWN.items(entries)]
-    return "\n\n".join([*blocks, *_question(MARKDOWN, None, [event])]) + "\n"
+    question = _question(MARKDOWN, None, [event])
+    return "\n\n".join([MARKDOWN.heading(event.name), *question, MARKDOWN.items(entries)]) + "\n"
 
 
 def _question(markup: Markup, declared: Declared | None, events: Sequence[Event]) -> list[str]:
