@@ -205,7 +205,7 @@ async def test_the_events_of_another_backend_are_not_asked_about(window: Window)
 async def test_stale_questions_are_withdrawn_when_there_are_many(
     window: Window, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "MAX_STALE_QUESTIONS", 2)
+    monkeypatch.setattr(window.asking, "_max_stale", 2)
     for number in range(3):
         event = await window.start_waiting(f"n{number}")
         await window.client.question(number + 1)

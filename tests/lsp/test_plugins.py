@@ -142,6 +142,24 @@ async def test_one_plugin_of_all_windows_asks_and_its_command_answers(
     assert len([params for window in windows for params in window.editor.asked]) == 1
 
 
+async def test_a_question_of_a_plugin_is_withdrawn_once_its_event_has_ended(
+    start_editor: StartEditor,
+) -> None:
+    editor = (await start_plugin(start_editor)).editor
+    editor.ignored.add("flyteSidecar/ask")
+
+    def received(method: str) -> list[Json]:
+        return [message for message in editor.received if message.get("method") == method]
+
+    await create(editor)
+    await editor.until(lambda: received("flyteSidecar/ask"))
+    assert received("$/cancelRequest") == []
+    await editor.request("events.signal", runName="r1", name="deploy", payload=True)
+    [question] = received("flyteSidecar/ask")
+    [withdrawn] = await editor.until(lambda: received("$/cancelRequest"))
+    assert withdrawn["params"]["id"] == question["id"]
+
+
 async def test_a_plugin_learns_what_waits_before_the_language_server_is_loaded(
     start_editor: StartEditor, plugin: Plugin, tmp_path: Path
 ) -> None:

@@ -20,7 +20,8 @@ MAX_QUESTIONS = 3
 MAX_STALE_QUESTIONS = 20
 """Number of open questions about events that were answered elsewhere; older ones are withdrawn.
 
-Most editors cannot withdraw a question. While it is open, an answer to it is reported as stale.
+Most editors without a plugin cannot withdraw a question: they continue to show it, and an answer
+to it is reported as stale while it is open.
 """
 
 MAX_WAITING = 1000
@@ -40,6 +41,8 @@ class Asking:
     ----------
     ask_about
         Asks about an event of a backend, and returns when the question is not open any more.
+    max_stale
+        Number of questions that stay open although their events were answered elsewhere.
     """
 
     def __init__(
@@ -47,10 +50,12 @@ class Asking:
         session: SessionState,
         ask_about: Callable[[Event, str], Awaitable[None]],
         claims: Claims,
+        max_stale: int = MAX_STALE_QUESTIONS,
     ) -> None:
         self._session = session
         self._ask_about = ask_about
         self._claims = claims
+        self._max_stale = max_stale
         self._claims_failed = False
         self._waiting: OrderedDict[EventKey, str] = OrderedDict()  # the backend of each
         self._open: dict[EventKey, tuple[str, asyncio.Task[None]]] = {}
@@ -72,7 +77,7 @@ class Asking:
             if self._pending(key, backend) is None:
                 del self._open[key]
                 self._stale[task] = None
-        while len(self._stale) > MAX_STALE_QUESTIONS:
+        while len(self._stale) > self._max_stale:
             self._stale.popitem(last=False)[0].cancel()
         self._ask_next()
 

@@ -81,10 +81,11 @@ class Editor:
         self._progress = Progress(self)
         self._backend_progress = BackendProgress(self, self._progress)
         claims = Claims(lambda: configuration.backends.state_folder)
-        asks_itself = features.asks_itself
-        self._asking = Asking(
-            self, self.client.ask_about if asks_itself else self.answers.ask_about, claims
-        )
+        if features.asks_itself:
+            # A plugin can withdraw a question that is out of date.
+            self._asking = Asking(self, self.client.ask_about, claims, max_stale=0)
+        else:
+            self._asking = Asking(self, self.answers.ask_about, claims)
         self._prompts: LRUCache[str, str] = LRUCache(MAX_PROMPTS)
         self._followed = followed
         self._show_events()
