@@ -141,7 +141,7 @@ async def test_events_of_runs_that_are_not_included_are_ignored(client: BackendC
     await session.live.close()
 
 
-async def test_a_restart_lists_the_events_again_and_announces_none_of_them(
+async def test_a_restart_lists_the_events_again_and_reports_none_that_is_unchanged(
     client: BackendClient, session: Session
 ) -> None:
     await client.make("q")
@@ -150,6 +150,7 @@ async def test_a_restart_lists_the_events_again_and_announces_none_of_them(
     await session.until(lambda: session.states == ["ready", "connecting", "ready"])
     assert session.pending() == ["q"]
     assert session.waiting == ["q"]
+    assert session.reported == [("q", "waiting")]
 
 
 async def test_closing_ends_all_tasks(client: BackendClient) -> None:
@@ -469,6 +470,14 @@ def test_the_delay_before_a_reconnect_grows_to_a_limit() -> None:
     delays = [reconnecting.retry_delay(failures) for failures in range(1, 100)]
     assert 0.25 <= delays[0] <= 0.5
     assert all(30 <= delay <= 60 for delay in delays[10:])
+
+
+def test_events_that_are_listed_again_are_kept_as_before() -> None:
+    events = [make_event(f"q{place}", prompt="x" * 1000) for place in range(5)]
+    index = PendingIndex(max_detailed=3 * events[0].size)
+    for _ in range(3):
+        kept = [index.put(event_key(event), event) for event in events]
+        assert [event and event.partial for event in kept] == [False] * 3 + [True] * 2
 
 
 def test_events_are_sorted_by_creation_then_run_then_action() -> None:

@@ -52,7 +52,7 @@ class LiveEvents:
     on_change
         Called with the names of events that have changed, or whose task is known now.
     on_event
-        Called with each event that is reported, and with what is known of it: it is waiting or has
+        Called with each event that has changed, and with what is known of it: it is waiting or has
         ended, or it is removed, because its state is unknown or there are too many events.
     on_waiting
         Called with each event that has started to wait since the first sync.
@@ -233,8 +233,11 @@ class LiveEvents:
         unseen.discard(key)
         changed.add(event.name)
         if event.pending and update.change != "removed":
-            kept = self._index.put(key, event)
-            self._on_event(kept or event, "waiting" if kept else "removed")
+            before, kept = self._index.get(key), self._index.put(key, event)
+            if kept is None:
+                self._on_event(event, "removed")
+            elif kept != before:  # a new watch lists all events again
+                self._on_event(kept, "waiting")
             if is_new:
                 self._on_waiting(event)
             return

@@ -34,7 +34,7 @@ class PendingIndex:
         self.omitted: set[EventKey] = set()
         self._max_detailed = max_detailed
         self._max_bytes = max_bytes
-        self._bytes = 0
+        self._bytes = self._detailed_bytes = 0
         self._was_full = False
         self._events: dict[EventKey, Event] = {}
         self._by_name: dict[str, dict[EventKey, Event]] = {}
@@ -61,13 +61,13 @@ class PendingIndex:
     def put(self, key: EventKey, event: Event) -> Event | None:
         """Add an event, or replace its previous state; return it as it is kept, None if omitted."""
         self.remove(key)
-        if self._bytes + event.size > self._max_detailed:
+        if not event.partial and self._detailed_bytes + event.size > self._max_detailed:
             event = without_details(event)
         if self._bytes + event.size > self._max_bytes:
             self.omitted.add(key)
             self._was_full = self._was_full or self._bytes > self._max_bytes // 2
             return None
-        self._bytes += event.size
+        self._count(event, 1)
         self._events[key] = event
         self._by_name.setdefault(event.name, {})[key] = event
         self._forget_order(event)
@@ -79,7 +79,7 @@ class PendingIndex:
         event = self._events.pop(key, None)
         if event is None:
             return None
-        self._bytes -= event.size
+        self._count(event, -1)
         named = self._by_name[event.name]
         del named[key]
         if not named:
@@ -99,6 +99,11 @@ class PendingIndex:
         """Return the events of a name in order of creation."""
         named = self._by_name.get(name)
         return () if named is None else self._in_order(name, named)
+
+    def _count(self, event: Event, sign: int) -> None:
+        self._bytes += sign * event.size
+        if not event.partial:
+            self._detailed_bytes += sign * event.size
 
     def _in_order(self, name: str | None, events: dict[EventKey, Event]) -> Sequence[Event]:
         found = self._sorted.get(name)
