@@ -105,7 +105,7 @@ def test_syntax_errors_in_the_bodies_change_nothing(line: str, line_end: str) ->
 
 @pytest.mark.parametrize(
     ("header", "parameters"),
-    [("", ()), ("a", ("a",)), ("a, b", ("a", "b")), ("a: int, b=", ("a",))],
+    [("", ()), ("a", ("a",)), ("a, b", ("a", "b")), ("a: int, b=", ("a",)), ("a={}, b,,*", ("b",))],
 )
 def test_a_task_stays_while_its_parameters_are_typed(
     header: str, parameters: tuple[str, ...]
@@ -113,3 +113,4 @@ def test_a_task_stays_while_its_parameters_are_typed(
     found = tasks(f"@env.task\ndef f({header}\n    return 1\n\n    if x:\n        pass\n")
     assert found[0][0] == "f"
     assert {*parameters} <= {*found[0][1:]}
+    assert all(name.isidentifier() for name in found[0])

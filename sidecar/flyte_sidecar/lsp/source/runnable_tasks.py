@@ -116,5 +116,7 @@ def _parameters(syntax: Syntax, function: Node) -> Iterator[str]:
     listed = function.child_by_field_name("parameters")
     for parameter in () if listed is None else listed.named_children:
         name = parameter.child(0) if parameter.type == "typed_parameter" else parameter
-        if parameter.type in _REQUIRED and name is not None and name.type == "identifier":
+        if parameter.type not in _REQUIRED or name is None or name.is_missing:
+            continue
+        if name.type == "identifier":
             yield syntax.source(name).decode("utf-8", "replace")
