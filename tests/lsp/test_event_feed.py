@@ -145,6 +145,20 @@ async def test_the_last_of_several_messages_reports_that_the_events_are_up_to_da
         assert [message["reset"] for message in plugin.messages].count(True) == 1
 
 
+async def test_the_events_of_another_backend_are_not_up_to_date_before_all_are_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(event_feed, "MAX_MESSAGE_BYTES", 1)
+    async with reader() as plugin:
+        plugin.state(BackendState("ready"))
+        await plugin.read_all()
+        plugin.plugin.phases.clear()
+        plugin.source.events = [make_event(name) for name in "abc"]
+        plugin.feed.follow(plugin.source, "b2")
+        await plugin.read_all()
+        assert plugin.plugin.phases == ["connecting", "connecting", "ready"]
+
+
 async def test_the_reason_of_an_outage_is_one_line() -> None:
     async with reader() as plugin:
         plugin.source.omitted = 3
@@ -164,9 +178,18 @@ async def test_a_plugin_that_reads_nothing_misses_how_events_ended_but_not_what_
         plugin.change(waiting)
         plugin.source.events = [waiting]
         plugin.reading.clear()
-        for number in range(1000):
+        for number in range(1010):
             plugin.change(make_event(f"event{number}", prompt="?" * 1000), "ended")
         assert len(plugin.feed._unsent) <= 101
         await plugin.read_all()
         assert plugin.plugin.names == {"waiting"}
-        assert len(plugin.plugin.ended) < 101
+        assert 0 < len(plugin.plugin.ended) < 101
+
+
+async def test_a_plugin_that_reads_misses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_feed, "MAX_ENDED_BYTES", 10_000)
+    async with reader() as plugin:
+        for number in range(20):
+            plugin.change(make_event(f"event{number}"), "ended")
+            await plugin.read_all()
+        assert len(plugin.plugin.ended) == 20
