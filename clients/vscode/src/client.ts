@@ -3,6 +3,8 @@
 import { type LogOutputChannel, workspace } from "vscode";
 import {
   CloseAction,
+  ErrorAction,
+  ErrorCodes,
   type ErrorHandler,
   LanguageClient,
   type StaticFeature,
@@ -12,13 +14,34 @@ import type { Logins } from "./login.ts";
 import type { AuthEnded, AuthRequired, EventChanges, Question } from "./protocol.ts";
 import { type ServerCommand, serverFolder } from "./serverCommand.ts";
 
+/** Why the server has stopped if it is gone before it has answered. */
+const ENDED_EARLY = "it ended before it was ready";
+
+const CONNECTION_ERRORS: readonly unknown[] = [
+  ErrorCodes.MessageWriteError,
+  ErrorCodes.PendingResponseRejected,
+];
+
 /** What reacts to the messages of the server. */
 export interface Handlers {
   readonly answering: Answering;
   readonly logins: Logins;
   onChanges(changes: EventChanges): void;
-  /** The server has crashed too often, and is not restarted. */
-  onGiveUp(): void;
+  /** The server has ended, and is not restarted. */
+  onGiveUp(reason: string): void;
+}
+
+/** A client that writes its errors to the output channel only: the view shows what they mean. */
+class QuietClient extends LanguageClient {
+  override error(message: string, data?: unknown): void {
+    super.error(message, data, false);
+  }
+
+  override async start(): Promise<void> {
+    return super.start().catch((error) => {
+      throw CONNECTION_ERRORS.includes(error.code) ? new Error(ENDED_EARLY) : error;
+    });
+  }
 }
 
 /** Returns a client that starts a server, and restarts it after a crash. */
@@ -27,7 +50,7 @@ export function createClient(
   output: LogOutputChannel,
   { answering, logins, onChanges, onGiveUp }: Handlers,
 ): LanguageClient {
-  const client: LanguageClient = new LanguageClient(
+  const client: LanguageClient = new QuietClient(
     "flyteSidecar",
     "Flyte Sidecar",
     { command: program, args: [...args, "--stdio"], options: { cwd: serverFolder() } },
@@ -37,7 +60,8 @@ export function createClient(
       initializationOptions: () => workspace.getConfiguration().get("flyteSidecar"),
       outputChannel: output,
       middleware: { executeCommand: (command, args) => answering.run(command, args) },
-      errorHandler: errorHandler(() => client.createDefaultErrorHandler(), onGiveUp),
+      errorHandler: errorHandler(() => client, onGiveUp),
+      initializationFailedHandler: () => false,
     },
   );
   client.registerFeature(plugin());
@@ -71,20 +95,24 @@ function plugin(): StaticFeature {
   };
 }
 
-/** Returns the default handler, without a message for each crash: the view shows the restart. */
-function errorHandler(createDefault: () => ErrorHandler, onGiveUp: () => void): ErrorHandler {
-  let handler: ErrorHandler | undefined;
-  const get = () => {
-    handler ??= createDefault();
-    return handler;
-  };
+/** Returns a handler that restarts a server which has been running, unless it crashes too often. */
+function errorHandler(
+  getClient: () => LanguageClient,
+  onGiveUp: (reason: string) => void,
+): ErrorHandler {
+  let byDefault: ErrorHandler | undefined;
   return {
-    error: (error, message, count) => get().error(error, message, count),
+    // A broken connection is closed, too.
+    error: () => ({ action: ErrorAction.Continue, handled: true }),
     closed: async () => {
-      const result = await get().closed();
-      if (result.action === CloseAction.Restart) return { ...result, handled: true };
-      onGiveUp();
-      return result;
+      if (!getClient().isRunning()) {
+        onGiveUp(ENDED_EARLY);
+        return { action: CloseAction.DoNotRestart, handled: true };
+      }
+      byDefault ??= getClient().createDefaultErrorHandler();
+      const result = await byDefault.closed();
+      if (result.action === CloseAction.DoNotRestart) onGiveUp("it has crashed several times");
+      return { ...result, handled: true };
     },
   };
 }

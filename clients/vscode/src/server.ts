@@ -65,6 +65,7 @@ export class Server {
 
   /** Starts the server, after stopping the one that runs. */
   restart(): Promise<void> {
+    this.#endStart();
     this.#restarting = this.#restarting.then(async () => {
       await this.#stop();
       await this.#start();
@@ -117,6 +118,7 @@ export class Server {
   /** Stops the server for good. */
   async dispose(): Promise<void> {
     this.#environmentChange?.dispose();
+    this.#endStart();
     await this.#restarting;
     await this.#stop();
   }
@@ -146,6 +148,7 @@ export class Server {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#output.error(reason);
+      await this.#stop();
       this.#store.reset("stopped", reason);
     }
   }
@@ -153,7 +156,15 @@ export class Server {
   async #stop(): Promise<void> {
     const client = this.#client;
     this.#client = undefined;
-    await client?.dispose().catch((error) => this.#output.warn(error));
+    if (client?.isRunning()) await client.dispose().catch((error) => this.#output.warn(error));
+  }
+
+  /** Ends a server that is not ready: it might never be. */
+  #endStart(): void {
+    const process = this.#client?.isRunning() ? undefined : this.#client?.serverProcess;
+    process?.stdin?.destroy();
+    process?.stdout?.destroy();
+    process?.kill();
   }
 
   async #run(command: ServerCommand): Promise<void> {
@@ -165,8 +176,8 @@ export class Server {
       onChanges: (changes) => {
         if (client === this.#client) this.#store.apply(changes);
       },
-      onGiveUp: () => {
-        if (client === this.#client) this.#store.reset("stopped", "it has crashed several times");
+      onGiveUp: (reason) => {
+        if (client === this.#client) this.#store.reset("stopped", reason);
       },
     });
     this.#client = client;

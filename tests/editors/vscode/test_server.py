@@ -53,6 +53,28 @@ def test_a_killed_server_is_restarted(
     assert server.sidecars != [process]
 
 
+def test_a_server_that_does_not_start_is_replaced(
+    open_window: OpenWindow, user: Environment, tmp_path: Path
+) -> None:
+    program = tmp_path / "programs" / "flyte-sidecar"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nexit 3\n")
+    program.chmod(0o755)
+    window = open_window(PATH=f"{program.parent}{os.pathsep}{os.defpath}")
+    window.show_events()
+    stopped = "The server has stopped: it ended before it was ready."
+    expect(window.page.get_by_text(stopped)).to_be_visible()
+    expect(window.notifications).to_have_count(0)
+
+    program.write_text("#!/bin/sh\nexec sleep 1000\n")
+    window.event("Restart").click()
+    expect(window.welcome).to_contain_text("Starting the server")
+    program.unlink()
+    program.symlink_to(shutil.which("flyte-sidecar", path=user["PATH"]) or "")
+    window.run("Flyte Sidecar: Restart Server")
+    expect(window.welcome).to_contain_text("No Flyte run is waiting")
+
+
 def test_an_untrusted_workspace_selects_neither_the_server_nor_the_backend(
     open_window: OpenWindow, start_run: StartRun, project: Path, tmp_path: Path
 ) -> None:
