@@ -16,7 +16,7 @@ from flyte_sidecar.lsp.event_feed import EventFeed
 from flyte_sidecar.lsp.live_events import EventChange, LiveEvents
 from flyte_sidecar.rpc.requests import Context
 
-MAX_UNHEARD = 100
+MAX_QUEUED_EVENTS = 100
 """Number of events that may start to wait before there is a listener; further ones are ignored."""
 
 
@@ -46,7 +46,7 @@ class FollowedEvents:
         self, features: ClientFeatures, configuration: Configuration, context: Context
     ) -> None:
         self._listener: Listener | None = None
-        self._unheard: list[Event] = []
+        self._queued: list[Event] = []
         self._configuration = configuration
         self._background = BackgroundTasks()
         self._feed: EventFeed | None = None
@@ -57,9 +57,9 @@ class FollowedEvents:
     def listen(self, listener: Listener) -> None:
         """Call a listener from now on, and with the events that have started to wait before."""
         self._listener = listener
-        for event in self._unheard:
+        for event in self._queued:
             listener.event_waits(event)
-        self._unheard.clear()
+        self._queued.clear()
 
     def follow(self) -> None:
         """Follow the events that the settings select now; the caller closes the previous ones."""
@@ -92,8 +92,8 @@ class FollowedEvents:
     def _waits(self, event: Event) -> None:
         if self._listener is not None:
             self._listener.event_waits(event)
-        elif len(self._unheard) < MAX_UNHEARD:
-            self._unheard.append(event)
+        elif len(self._queued) < MAX_QUEUED_EVENTS:
+            self._queued.append(event)
 
     def _state_changed(self, state: BackendState) -> None:
         if self._feed is not None:
