@@ -120,6 +120,7 @@ async def test_a_plugin_that_reads_slowly_gets_only_the_latest_state() -> None:
         plugin.reading.clear()
         for number in range(100):
             plugin.change(make_event("a", prompt=f"Approve {number}?"))
+            await asyncio.sleep(0)
         plugin.change(make_event("b"))
         plugin.change(make_event("b"), "ended")
         await plugin.read_all()
@@ -193,3 +194,8 @@ async def test_a_plugin_that_reads_misses_nothing(monkeypatch: pytest.MonkeyPatc
             plugin.change(make_event(f"event{number}"), "ended")
             await plugin.read_all()
         assert len(plugin.plugin.ended) == 20
+        plugin.reading.clear()
+        for _ in range(20):
+            plugin.change(make_event("same"), "ended")
+        await plugin.read_all()
+        assert len(plugin.plugin.ended) == 21

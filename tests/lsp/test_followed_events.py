@@ -1,0 +1,80 @@
+"""The events of an editor whose language server is still imported."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from msgspec import Raw, json
+
+from flyte_sidecar.events.model import Event, NewEvent, Target
+from flyte_sidecar.events.service import EventService
+from flyte_sidecar.lsp import followed_events
+from flyte_sidecar.lsp.backend_state import BackendState
+from flyte_sidecar.lsp.capabilities import client_features
+from flyte_sidecar.lsp.followed_events import FollowedEvents
+from flyte_sidecar.lsp.settings import Settings
+from tests.conftest import TEST_TIMEOUT
+from tests.lsp.fake_editor import FakeSession
+from tests.lsp.plugin import CAPABILITIES, PluginEvents
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.waiting: list[str] = []
+
+    def events_changed(self, names: set[str]) -> None:
+        pass
+
+    def event_waits(self, event: Event) -> None:
+        self.waiting.append(event.name)
+
+    def state_changed(self, state: BackendState) -> None:
+        pass
+
+
+async def make(service: EventService, name: str) -> None:
+    new = NewEvent(run=service.run("r1"), name=name)
+    await service.create(service.write(Target(new.run, name=name)), new)
+
+
+async def test_a_listener_learns_what_has_started_to_wait_before(
+    session: FakeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followed_events, "MAX_QUEUED_EVENTS", 2)
+    plugin, changed = PluginEvents(), asyncio.Event()
+
+    def receive(_: str, params: Raw) -> None:
+        plugin.apply(json.decode(params))
+        changed.set()
+
+    async def wait_for_room() -> None:
+        pass
+
+    async def until_waiting(*names: str) -> None:
+        async with asyncio.timeout(TEST_TIMEOUT):
+            while plugin.names != {*names} or plugin.phases[-1] != "ready":
+                changed.clear()
+                await changed.wait()
+
+    configuration: Any = SimpleNamespace(
+        settings=Settings(), backends=SimpleNamespace(service=session.service, backend_id="b1")
+    )
+    context: Any = SimpleNamespace(notify=receive, wait_for_room=wait_for_room)
+    features = client_features({"capabilities": CAPABILITIES})
+    await make(session.service, "earlier")
+    followed = FollowedEvents(features, configuration, context)
+    await until_waiting("earlier")
+    for name in "abc":
+        await make(session.service, name)
+    await until_waiting("earlier", "a", "b", "c")
+    listener = Listener()
+    followed.listen(listener)
+    assert len(listener.waiting) == 2
+    assert {*listener.waiting} < {*"abc"}
+    await make(session.service, "later")
+    await until_waiting("earlier", "a", "b", "c", "later")
+    assert listener.waiting[2:] == ["later"]
+    await followed.close()
