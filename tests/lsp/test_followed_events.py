@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,19 +18,22 @@ from flyte_sidecar.lsp.capabilities import client_features
 from flyte_sidecar.lsp.followed_events import FollowedEvents
 from flyte_sidecar.lsp.settings import Settings
 from tests.conftest import TEST_TIMEOUT
+from tests.contract.harness import settle
 from tests.lsp.fake_editor import FakeSession
 from tests.lsp.plugin import CAPABILITIES, PluginEvents
 
 
 class Listener:
-    def __init__(self) -> None:
+    def __init__(self, changed: asyncio.Event) -> None:
         self.waiting: list[str] = []
+        self._changed = changed
 
     def events_changed(self, names: set[str]) -> None:
         pass
 
     def event_waits(self, event: Event) -> None:
         self.waiting.append(event.name)
+        self._changed.set()
 
     def state_changed(self, state: BackendState) -> None:
         pass
@@ -44,25 +48,26 @@ async def test_a_listener_learns_what_has_started_to_wait_before(
     session: FakeSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(followed_events, "MAX_QUEUED_EVENTS", 2)
-    plugin, changed = PluginEvents(), asyncio.Event()
+    plugin, changed, room = PluginEvents(), asyncio.Event(), asyncio.Event()
+    room.set()
 
     def receive(_: str, params: Raw) -> None:
         plugin.apply(json.decode(params))
         changed.set()
 
-    async def wait_for_room() -> None:
-        pass
-
-    async def until_waiting(*names: str) -> None:
+    async def until(condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(TEST_TIMEOUT):
-            while plugin.names != {*names} or plugin.phases[-1] != "ready":
+            while not condition():
                 changed.clear()
                 await changed.wait()
+
+    async def until_waiting(*names: str) -> None:
+        await until(lambda: plugin.names == {*names} and plugin.phases[-1] == "ready")
 
     configuration: Any = SimpleNamespace(
         settings=Settings(), backends=SimpleNamespace(service=session.service, backend_id="b1")
     )
-    context: Any = SimpleNamespace(notify=receive, wait_for_room=wait_for_room)
+    context: Any = SimpleNamespace(notify=receive, wait_for_room=room.wait)
     features = client_features({"capabilities": CAPABILITIES})
     await make(session.service, "earlier")
     followed = FollowedEvents(features, configuration, context)
@@ -70,11 +75,14 @@ async def test_a_listener_learns_what_has_started_to_wait_before(
     for name in "abc":
         await make(session.service, name)
     await until_waiting("earlier", "a", "b", "c")
-    listener = Listener()
+    listener = Listener(changed)
     followed.listen(listener)
     assert len(listener.waiting) == 2
     assert {*listener.waiting} < {*"abc"}
+    room.clear()
     await make(session.service, "later")
-    await until_waiting("earlier", "a", "b", "c", "later")
-    assert listener.waiting[2:] == ["later"]
+    await until(lambda: listener.waiting[2:] == ["later"])
     await followed.close()
+    room.set()
+    await settle()
+    assert "later" not in plugin.names
