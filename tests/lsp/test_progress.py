@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
 
+from flyte_sidecar.backends.flyte import LoginRequest
 from flyte_sidecar.errors import BackendUnavailable, PermissionDenied, SidecarError, Unauthenticated
 from flyte_sidecar.lsp.backend_state import BackendState
 from flyte_sidecar.lsp.progress import BackendProgress, Progress
+from flyte_sidecar.server.client_prompt import ClientPrompt
 from tests.contract.harness import settle
 from tests.lsp.fake_editor import FakeClient, FakeSession
 
+NOW = datetime.now(UTC)
 NEVER = 1e6
 """Seconds that do not pass during a test."""
 
@@ -114,8 +118,13 @@ async def test_an_editor_without_progress_is_sent_none(
 
 
 @pytest.fixture
-def backend(session: FakeSession, progress: Progress) -> BackendProgress:
-    return BackendProgress(session, progress, outage_delay=0.0)
+def logins() -> ClientPrompt:
+    return ClientPrompt(lambda *_: None, lambda _: None)
+
+
+@pytest.fixture
+def backend(session: FakeSession, progress: Progress, logins: ClientPrompt) -> BackendProgress:
+    return BackendProgress(session, progress, logins, outage_delay=0.0)
 
 
 async def test_progress_is_shown_while_the_backend_connects(
@@ -173,10 +182,24 @@ async def test_a_failure_of_another_kind_is_shown_too(
     assert len(session.client.messages) == 2
 
 
-async def test_a_short_outage_is_not_shown_as_an_error(
-    session: FakeSession, progress: Progress
+async def test_a_login_that_has_failed_is_not_shown_again(
+    session: FakeSession, backend: BackendProgress, logins: ClientPrompt
 ) -> None:
-    backend = BackendProgress(session, progress, outage_delay=NEVER)
+    login = LoginRequest("https://idp.example.com", None, "Log in", NOW, lambda: None)
+    logins.required(login)
+    logins.ended(login, "cancelled")
+    backend.on_state(BackendState("failed", Unauthenticated("cancelled")))
+    assert session.client.messages == []
+    logins.required(login)
+    logins.ended(login, None)
+    backend.on_state(BackendState("failed", Unauthenticated("the token is not valid")))
+    await session.client.message()
+
+
+async def test_a_short_outage_is_not_shown_as_an_error(
+    session: FakeSession, progress: Progress, logins: ClientPrompt
+) -> None:
+    backend = BackendProgress(session, progress, logins, outage_delay=NEVER)
     backend.on_state(BackendState("disconnected", BackendUnavailable("no route")))
     await session.client.until(lambda: session.client.progress)
     backend.on_state(BackendState("ready"))

@@ -63,6 +63,10 @@ class BackendSelector(Protocol):
 class Logins(Protocol):
     """The logins that the connection shows."""
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether the client was sent why the latest login has failed."""
+
     def serve_editor(self, *, shows_logins: bool) -> None:
         """Send what a plugin shows about logins, or else only `window/showMessage`."""
 

@@ -79,7 +79,7 @@ class Editor:
         self.answers = Answers(self)
         self.commands = Commands(self, self.answers)
         self._progress = Progress(self)
-        self._backend_progress = BackendProgress(self, self._progress)
+        self._backend_progress = BackendProgress(self, self._progress, logins)
         claims = Claims(lambda: configuration.backends.state_folder)
         if features.asks_itself:
             # A plugin can withdraw a question that is out of date.
@@ -202,7 +202,7 @@ class Editor:
         """Show the history and the state of the events that are followed now."""
         self.history = History(self.service, lambda run: self.settings.shows_run(run))
         self._backend_progress.close()
-        self._backend_progress = BackendProgress(self, self._progress)
+        self._backend_progress = BackendProgress(self, self._progress, self._logins)
         self._backend_progress.on_state(self.events.state)
 
     def _show_problems(self) -> None:

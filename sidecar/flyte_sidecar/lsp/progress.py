@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from flyte_sidecar.errors import SidecarError
+from flyte_sidecar.errors import SidecarError, Unauthenticated
 from flyte_sidecar.events.plain_text import one_line
 from flyte_sidecar.lsp.backend_state import BackendState
 from flyte_sidecar.lsp.background import BackgroundTasks
 from flyte_sidecar.lsp.client import SessionState
+from flyte_sidecar.lsp.configuration import Logins
 from flyte_sidecar.lsp.texts import error_text
 
 DELAY = 0.5
@@ -68,14 +69,20 @@ class Progress:
 class BackendProgress:
     """Shows the state of one backend: progress while it connects, and why it cannot.
 
-    Each kind of failure is shown once until the backend was ready again, not at every retry.
+    Each kind of failure is shown once until the backend was ready again, not at every retry. A
+    login that has failed, or that the person has cancelled, was shown already.
     """
 
     def __init__(
-        self, session: SessionState, progress: Progress, outage_delay: float = OUTAGE_DELAY
+        self,
+        session: SessionState,
+        progress: Progress,
+        logins: Logins,
+        outage_delay: float = OUTAGE_DELAY,
     ) -> None:
         self._session = session
         self._progress = progress
+        self._logins = logins
         self._outage_delay = outage_delay
         self._waits = False
         self._shown: set[str] = set()
@@ -114,7 +121,8 @@ class BackendProgress:
         return "the embedded store" if endpoint is None else one_line(endpoint)
 
     def _show(self, error: SidecarError) -> None:
-        if error.kind not in self._shown:
+        is_shown = isinstance(error, Unauthenticated) and self._logins.has_failed
+        if not is_shown and error.kind not in self._shown:
             self._shown.add(error.kind)
             message = error_text(error)
             self._session.client.show(f"Events are not up to date: {message}", "error")

@@ -45,10 +45,13 @@ class ClientPrompt:
     ----------
     asked_again
         How often the client has asked for logins again, by `ask_again`.
+    has_failed
+        Whether the client was sent why the latest login has failed.
     """
 
     def __init__(self, notify: Callable[[str, object], None], count: Callable[[int], None]) -> None:
         self.asked_again = 0
+        self.has_failed = False
         self._notify = notify
         self._count = count
         self._sends_own = self._sends_messages = True
@@ -83,6 +86,7 @@ class ClientPrompt:
 
     def ended(self, login: LoginRequest, error: str | None) -> None:
         self._shown.pop(login.url, None)
+        self.has_failed = error is not None
         self._count(-1)
         self._send(methods.AUTH_ENDED, results.AuthEnded(url=login.url, error=error))
         if error is not None:
