@@ -16,6 +16,7 @@ from flyte_sidecar.lsp import followed_events
 from flyte_sidecar.lsp.backend_state import BackendState
 from flyte_sidecar.lsp.capabilities import client_features
 from flyte_sidecar.lsp.followed_events import FollowedEvents
+from flyte_sidecar.lsp.session import EditorSession
 from flyte_sidecar.lsp.settings import Settings
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.harness import settle
@@ -86,3 +87,24 @@ async def test_a_listener_learns_what_has_started_to_wait_before(
     room.set()
     await settle()
     assert "later" not in plugin.names
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+async def test_the_end_of_a_session_ends_its_tasks_also_while_it_is_loaded(
+    session: FakeSession, loaded: bool
+) -> None:
+    backends: Any = SimpleNamespace(
+        service=session.service, backend_id="b1", select=lambda options: None
+    )
+    logins: Any = SimpleNamespace(serve_editor=lambda shows_logins: None)
+    context: Any = SimpleNamespace(notify=lambda method, params: None)
+    await session.service.get(Target(session.service.run("r1"), name="deploy"))  # opens the store
+    before = asyncio.all_tasks()
+    editor = EditorSession({"capabilities": {}}, backends, logins, context)
+    loading = asyncio.all_tasks() - before
+    if loaded:
+        await asyncio.wait(loading)
+        assert asyncio.all_tasks() > before
+    await editor.close()
+    await asyncio.wait(loading)
+    assert asyncio.all_tasks() == before
