@@ -41,6 +41,7 @@ def test_a_function_of_the_module_that_is_decorated_as_a_task_is_found(code: str
         "class A:\n    @env.task\n    def f(self): ...",
         "def g():\n    @env.task\n    def f(): ...",
         "class A:\n    @env.task\n    def f(self):\n        x = foo(\n",
+        "x = 1: @env.task\n    def f():",
         "def f(): ...",
         "@env.task\nclass A: ...",
         "@env.task\nx = 1\ndef f(): ...",
@@ -59,7 +60,7 @@ def test_other_functions_are_not(code: str) -> None:
 
 
 def test_the_parameters_are_those_without_a_default() -> None:
-    code = "@env.task\ndef f(a, /, b: dict[str, int], c=1, *args, d, e: int = 2, **more): ..."
+    code = "@env.task\ndef f(a, /, b: dict[str, int], c=1, *args: int, d, e=2, **more: int): ..."
     assert tasks(code) == [("f", "a", "b", "d")]
 
 
@@ -114,3 +115,7 @@ def test_a_task_stays_while_its_parameters_are_typed(
     assert found[0][0] == "f"
     assert {*parameters} <= {*found[0][1:]}
     assert all(name.isidentifier() for name in found[0])
+
+
+def test_a_task_is_found_while_a_type_is_typed_at_the_end() -> None:
+    assert tasks("@env.task()\n@other\nasync def f(a:") == [("f", "a")]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from flyte_sidecar.backends.flyte.auth.failed_login import FailedLogin
 from flyte_sidecar.backends.flyte.auth.interactive.failures import LoginCancelled, login_failed
+from flyte_sidecar.backends.flyte.auth.interactive.shown import shown
 from flyte_sidecar.backends.flyte.rpc.http_client import HttpResponse
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from tests.backends.flyte.auth.connection import Connect, Connection, Person
@@ -86,6 +88,13 @@ async def test_a_person_is_asked_once_if_the_provider_fails_after_they_have_logg
     [(_, ended)] = person.ended_logins
     assert first.status == second.status == "UNAVAILABLE"
     assert first.message == second.message == ended
+
+
+async def test_an_error_of_a_login_is_not_taken_for_a_cancellation(person: Person) -> None:
+    expires_at = datetime.now(UTC)
+    with pytest.raises(TimeoutError):
+        async with shown(person, "https://login.example.com", None, "Log in", expires_at):
+            raise TimeoutError
 
 
 async def test_nobody_is_asked_for_a_while_or_after_a_cancelled_login_at_all(
