@@ -20,6 +20,8 @@ async def ready(editor: EditorClient) -> EditorClient:
     async with asyncio.timeout(TEST_TIMEOUT):
         while not any("events: ready" in str(message) for message in editor.received):
             await editor.symbols("file:///closed.py")
+    editor.notify("$/setTrace", value="off")
+    await editor.symbols("file:///closed.py")  # what was traced before has arrived
     editor.set_trace("off")
     return editor
 

@@ -140,6 +140,15 @@ async def test_a_result_may_be_accompanied_by_no_error(
     assert chosen.title == "Yes"
 
 
+async def test_the_response_to_a_request_that_lsp_does_not_define_is_not_read(
+    bridge: Bridge, connection: FakeConnection
+) -> None:
+    asking = asyncio.ensure_future(bridge.request("flyteSidecar/ask", Raw(b"{}")))
+    await asyncio.sleep(0)
+    connection.responses[0].set_result(Envelope(result=Raw(b'{"any": 1}')))
+    assert await asking is None
+
+
 async def test_a_question_that_is_cancelled_cancels_its_request(
     bridge: Bridge, connection: FakeConnection
 ) -> None:

@@ -147,3 +147,18 @@ def test_the_folders_of_a_workspace_are_known(params: Any, folders: list[str]) -
 )
 def test_a_trace_can_be_wanted_from_the_start(sent: Any, trace: str) -> None:
     assert client_features({"trace": sent}).trace == trace
+
+
+PLUGIN = {
+    "events": "shows_events",
+    "asking": "asks_itself",
+    "logins": "shows_logins",
+    "runLocally": "runs_locally",
+}
+
+
+@pytest.mark.parametrize("declared", PLUGIN)
+def test_a_plugin_declares_each_thing_that_it_does_itself(declared: str) -> None:
+    experimental = {"flyteSidecar": {declared: True}}
+    features = client_features({"capabilities": {"experimental": experimental}})
+    assert [name for name in PLUGIN.values() if getattr(features, name)] == [PLUGIN[declared]]

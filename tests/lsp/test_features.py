@@ -254,7 +254,7 @@ async def test_the_symbols_of_the_workspace_are_the_events_that_its_files_declar
 ) -> None:
     closed = tmp_path / "closed.py"
     closed.write_text('import flyte\nflyte.new_condition("redeploy")\n')
-    (tmp_path / "opened.py").write_text("what the editor shows counts")
+    (tmp_path / "opened.py").write_text(WORKFLOW.replace('"deploy"', '"deploy before an edit"'))
     editor = await start_editor(folder=tmp_path)
     opened = editor.open(tmp_path / "opened.py", WORKFLOW)
     found = await editor.request("workspace/symbol", query="DEPLOY")

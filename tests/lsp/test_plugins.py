@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 
+from flyte_sidecar.backends.local import LocalBackend
 from flyte_sidecar.errors import InternalError
+from flyte_sidecar.events.service import EventService
 from tests.lsp.conftest import StartEditor
 from tests.lsp.editor_client import EditorClient, recorded_capabilities
 from tests.lsp.plugin import CAPABILITIES, PluginEvents
 from tests.lsp.test_answering import ready
 from tests.lsp.test_features import create
+from tests.lsp.test_followed_events import make
 
 Json = Any
 
@@ -119,6 +122,21 @@ async def test_the_settings_select_the_events_of_a_plugin(
     await plugin.until(lambda: plugin.waiting == {} and plugin.backend != seen["backend"])
     assert await plugin.run("approve", seen) is None
     assert "another backend" in plugin.editor.shown[-1]
+
+
+async def test_a_plugin_learns_nothing_more_of_the_previous_backend(
+    plugin: Plugin, store: Path, tmp_path: Path
+) -> None:
+    before = plugin.backend
+    settings = {"flyteSidecar": {"store": str(tmp_path / "other.db")}}
+    plugin.editor.notify("workspace/didChangeConfiguration", settings=settings)
+    await plugin.until(lambda: plugin.backend != before and plugin.phases[-1] == "ready")
+    previous = LocalBackend(store)
+    await make(EventService(previous), "late")
+    await previous.close()
+    await create(plugin.editor)
+    await plugin.until(lambda: "deploy" in plugin.names)
+    assert plugin.names == {"deploy"}
 
 
 async def test_one_plugin_of_all_windows_asks_and_its_command_answers(

@@ -112,3 +112,6 @@ async def test_nobody_is_asked_for_a_while_or_after_a_cancelled_login_at_all(
     person.asked_again += 1
     failed.check()
     denied.check()
+    denied.record(login_failed("the login was denied"))
+    with pytest.raises(RpcError, match="denied"):
+        denied.check()
