@@ -88,6 +88,10 @@ export class EventTree implements TreeDataProvider<Node> {
     return node?.kind === "event" && node.event.pending ? node.event : undefined;
   }
 
+  get isVisible(): boolean {
+    return this.#view.visible;
+  }
+
   dispose(): void {
     for (const disposable of this.#disposables) disposable.dispose();
   }

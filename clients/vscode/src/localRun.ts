@@ -1,10 +1,12 @@
 /** Runs of tasks on this machine. */
 
+import { realpath } from "node:fs/promises";
 import path from "node:path";
 import { env, Uri, window, workspace } from "vscode";
 import { findIn, findProgram } from "./programs.ts";
 import type { LocalTask } from "./protocol.ts";
 import { findInEnvironment } from "./python.ts";
+import { SERVER } from "./serverCommand.ts";
 import { quote } from "./shell.ts";
 import { plain } from "./texts.ts";
 
@@ -22,9 +24,10 @@ export async function runLocally(task: LocalTask, serverFolder: string | undefin
     return;
   }
   await document.save();
-  const folder = workspace.getWorkspaceFolder(file)?.uri.fsPath ?? path.dirname(file.fsPath);
+  const workspaceFolder = workspace.getWorkspaceFolder(file);
+  const folder = workspaceFolder?.uri.fsPath ?? path.dirname(file.fsPath);
   const flyte =
-    (await findInEnvironment("flyte")) ??
+    (await findInEnvironment("flyte", [workspaceFolder ?? { uri: file }])) ??
     (serverFolder && (await findIn(serverFolder, "flyte"))) ??
     (await findProgram("flyte"));
   if (!flyte) {
@@ -32,6 +35,12 @@ export async function runLocally(task: LocalTask, serverFolder: string | undefin
       "The command flyte was not found. Install Flyte's SDK, for example with: pip install flyte",
     );
     return;
+  }
+  if (!(await findIn(path.dirname(await realpath(flyte)), SERVER))) {
+    window.showWarningMessage(
+      "The conditions of this run do not appear as waiting events, because flyte-sidecar is not" +
+        ` in the Python environment of ${flyte}. Install it there with: pip install flyte-sidecar`,
+    );
   }
   const relative = path.relative(folder, file.fsPath);
   const options = task.parameters.map((name) => `--${name}`);

@@ -2,26 +2,28 @@
 
 import path from "node:path";
 import { PythonExtension } from "@vscode/python-extension";
-import { type Disposable, extensions, workspace } from "vscode";
+import { type Disposable, extensions, type Uri, workspace } from "vscode";
 import { findIn } from "./programs.ts";
 
 /**
- * Returns the path of a program in the Python environment of the first workspace folder that has it.
+ * Returns the path of a program in the Python environment of the first folder that has it.
  *
  * Returns undefined if there is none, without the Python extension, and if the workspace, which
  * chooses the environment, is not trusted.
  */
-export async function findInEnvironment(program: string): Promise<string | undefined> {
+export async function findInEnvironment(
+  program: string,
+  folders: readonly { readonly uri: Uri }[] = workspace.workspaceFolders ?? [],
+): Promise<string | undefined> {
   const api = await pythonExtension();
   if (api === undefined) return undefined;
-  for (const folder of workspace.workspaceFolders ?? []) {
-    const active = api.environments.getActiveEnvironmentPath(folder.uri);
+  for (const { uri } of folders) {
+    const active = api.environments.getActiveEnvironmentPath(uri);
     const environment = await api.environments.resolveEnvironment(active);
     const python = environment?.executable.uri?.fsPath;
     if (python === undefined) continue;
     // On Windows, the interpreter of a base environment is not in the folder of its scripts.
-    const folders = [path.dirname(python), path.join(path.dirname(python), "Scripts")];
-    for (const folder of folders) {
+    for (const folder of [path.dirname(python), path.join(path.dirname(python), "Scripts")]) {
       const found = await findIn(folder, program);
       if (found !== undefined) return found;
     }

@@ -37,6 +37,7 @@ export class Server {
   readonly #context: ExtensionContext;
   readonly #output: LogOutputChannel;
   readonly #store: EventStore;
+  readonly #tree: EventTree;
   readonly #logins: Logins;
   #client: LanguageClient | undefined;
   #command: ServerCommand | undefined;
@@ -52,6 +53,7 @@ export class Server {
     this.#context = context;
     this.#output = output;
     this.#store = store;
+    this.#tree = tree;
     this.answering = new Answering(store, tree, this.execute);
     this.#logins = new Logins(async (url) => {
       await this.#running.sendRequest("sidecar.cancelLogin", { url });
@@ -198,13 +200,14 @@ export class Server {
     }
   }
 
-  /** Says that the server is not installed, once per version in all windows. */
+  /** Says that the server is not installed, once per version in all windows, unless the view is open. */
   async #announce(): Promise<void> {
     this.#output.warn(`flyte-sidecar was not found. These were searched: ${SEARCHED}.`);
     this.#store.reset("notInstalled");
     const { globalState } = this.#context;
     if (globalState.get(ANNOUNCED_VERSION) === this.#version) return;
     await globalState.update(ANNOUNCED_VERSION, this.#version);
+    if (this.#tree.isVisible) return;
     const install = "How to Install";
     const message = "Flyte Sidecar needs the program flyte-sidecar, which is not installed.";
     if ((await window.showWarningMessage(message, install)) === install) {

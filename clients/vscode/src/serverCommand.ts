@@ -6,7 +6,8 @@ import { workspace } from "vscode";
 import { findProgram } from "./programs.ts";
 import { findInEnvironment } from "./python.ts";
 
-const SERVER = "flyte-sidecar";
+/** The name of the server's program. */
+export const SERVER = "flyte-sidecar";
 
 /** A command that starts the server. */
 export interface ServerCommand {

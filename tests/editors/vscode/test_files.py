@@ -54,6 +54,7 @@ def test_tasks_run_in_a_terminal_after_their_parameters_are_typed(
     window = open_window(PATH=f"{programs}:{user['PATH']}")
     window.open_file("workflow.py")
     window.lens("Run Locally…").click()
+    expect(window.notification("Install it there with: pip install flyte-sidecar")).to_be_visible()
     expect(window.terminal).to_contain_text("run --local workflow.py release --version")
     window.keyboard.type("v7")
     window.keyboard.press("Enter")

@@ -24,6 +24,7 @@ def test_a_user_gets_from_the_extension_to_an_answered_event(
     window.show_events()
     expect(window.welcome).to_contain_text("The server is not installed")
     expect(window.welcome).to_contain_text("uv tool install flyte-sidecar")
+    expect(window.notifications).to_have_count(0)
 
     installed = shutil.which("flyte-sidecar", path=user["PATH"])
     assert installed is not None
