@@ -1,3 +1,5 @@
+local events = require('flyte_sidecar.events')
+local handlers = require('flyte_sidecar.handlers')
 local server = require('flyte_sidecar.server')
 
 ---@type vim.lsp.Config
@@ -11,10 +13,9 @@ return {
       codeLens = { refreshSupport = true },
       textDocumentContent = { dynamicRegistration = false },
     },
-    experimental = {
-      flyteSidecar = { events = true, asking = true, logins = true, runLocally = true },
-    },
+    experimental = { flyteSidecar = { events = true, asking = true, logins = true } },
   },
-  handlers = require('flyte_sidecar.handlers'),
-  commands = require('flyte_sidecar.lenses').commands,
+  handlers = handlers.handlers,
+  commands = handlers.commands,
+  on_exit = function() vim.defer_fn(events.redraw, 100) end, -- once the client is gone
 }

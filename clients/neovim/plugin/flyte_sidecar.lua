@@ -3,7 +3,7 @@ vim.g.loaded_flyte_sidecar = true
 
 vim.api.nvim_create_user_command(
   'FlyteEvents',
-  function(args) require('flyte_sidecar.command').run(unpack(args.fargs)) end,
+  function(args) require('flyte_sidecar.command').run(args.args) end,
   {
     nargs = '*',
     desc = 'See and answer the events that runs wait for',
@@ -12,11 +12,11 @@ vim.api.nvim_create_user_command(
 )
 
 -- Not `on_attach` of the configuration, which that of a user would replace.
-vim.api.nvim_create_autocmd('LspAttach', {
+vim.api.nvim_create_autocmd({ 'LspAttach', 'TextChanged', 'InsertLeave' }, {
   group = vim.api.nvim_create_augroup('flyte_sidecar', {}),
   callback = function(args)
-    local client = vim.lsp.get_client_by_id(args.data.client_id)
-    if client.name == 'flyte_sidecar' then require('flyte_sidecar.lenses').attach(args.buf) end
+    local handlers = package.loaded['flyte_sidecar.handlers'] -- once a server was started
+    if handlers then handlers.refresh_lenses(args.buf) end
   end,
 })
 

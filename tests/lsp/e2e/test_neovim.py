@@ -41,7 +41,7 @@ def test_a_lens_appears_when_a_run_waits_and_answers_it(
     check_capture("neovim-lens", neovim)
     neovim.type("fnK")
     check_capture("neovim-hover", neovim)
-    neovim.type("grl")
+    neovim.type("grx")
     neovim.wait_for("2: Approve")
     neovim.type("2\r")
     assert run.answer() is True
@@ -77,7 +77,7 @@ def test_a_stale_lens_answers_nothing(start_neovim: StartNeovim, start_run: Star
     neovim = start_neovim(NO_QUESTIONS)
     first = start_run()
     neovim.wait(LENS.search)
-    neovim.type("grl")
+    neovim.type("grx")
     neovim.wait_for("3: Reject")
     first.signal(True)
     second = start_run("weekly")
@@ -142,7 +142,7 @@ def test_a_lens_answers_a_run_of_a_flyte_deployment(
         action = server.model.ask("nightly", "deploy", **SCOPE)
         run = WaitingRun(start_process(backend_options=options), "nightly", action)
         neovim.wait(LENS.search)
-        neovim.type("grl")
+        neovim.type("grx")
         neovim.wait_for("2: Approve")
         neovim.type("2\r")
         assert run.answer() is True

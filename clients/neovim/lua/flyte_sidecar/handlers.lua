@@ -1,62 +1,60 @@
---- Handlers of the server's requests and notifications.
+--- What the server and its lenses request of the editor.
+local command = require('flyte_sidecar.command')
 local events = require('flyte_sidecar.events')
-local login = require('flyte_sidecar.login')
+local server = require('flyte_sidecar.server')
 local ui = require('flyte_sidecar.ui')
 
-local M = {}
+local handlers = {}
+local M = { handlers = handlers, commands = { ['flyteSidecar.signal'] = command.signal } }
 
-local questions = {} ---@type string[] those of the next notification
-local documents = {} ---@type table<string, fun()> what reads each document again, by URI
+handlers['sidecar.authRequired'] = command.on_login
+handlers['sidecar.authEnded'] = command.on_login_ended
 
-M['sidecar.authRequired'] = login.on_required
-M['sidecar.authEnded'] = login.on_ended
-M['workspace/codeLens/refresh'] = require('flyte_sidecar.lenses').refresh
-if vim.lsp.codelens.enable then M['workspace/codeLens/refresh'] = nil end
+handlers['flyteSidecar/events'] = function(_, params, context)
+  events.update(context.client_id, params)
+  for _, event in ipairs(params.ended) do
+    ui.announce(events.key(event), nil)
+  end
+end
 
-M['flyteSidecar/events'] = function(_, params, context) events.update(context.client_id, params) end
-
-M['flyteSidecar/ask'] = function(_, params)
-  table.insert(questions, params.message)
-  if #questions > 1 then return vim.NIL end
-  vim.defer_fn(function()
-    local message = #questions == 1 and questions[1] or #questions .. ' runs wait for an answer'
-    questions = {}
-    ui.announce(message, ':FlyteEvents')
-  end, 200)
+handlers['flyteSidecar/ask'] = function(_, params)
+  ui.announce(events.key(params.event), params.message, ':FlyteEvents')
   return vim.NIL
 end
 
 -- Neovim's own handler waits for Enter after each message.
-M['window/showMessage'] = function(_, params)
+handlers['window/showMessage'] = function(_, params)
   ui.notify(params.message, vim.log.levels.ERROR + 1 - params.type)
 end
 
-M['window/showDocument'] = function(err, params, context)
+handlers['window/showDocument'] = function(err, params, context)
   if not vim.startswith(params.uri, 'flyte-event:') then
     return vim.lsp.handlers['window/showDocument'](err, params, context)
   end
   local client = assert(vim.lsp.get_client_by_id(context.client_id))
-  local bufnr = vim.api.nvim_create_buf(false, true)
-  vim.bo[bufnr].bufhidden, vim.bo[bufnr].filetype = 'wipe', 'markdown'
-  -- Without the query, which identifies the event to the server. Another buffer may have the name.
-  pcall(vim.api.nvim_buf_set_name, bufnr, (params.uri:gsub('%?.*', '')))
-  documents[params.uri] = function()
-    client:request('workspace/textDocumentContent', { uri = params.uri }, function(problem, result)
-      if not vim.api.nvim_buf_is_valid(bufnr) then return end
-      local text = problem and problem.message or result.text
-      vim.bo[bufnr].modifiable = true
-      vim.api.nvim_buf_set_lines(bufnr, 0, -1, true, vim.split(text, '\n'))
-      vim.bo[bufnr].modifiable = false
-    end)
-  end
-  documents[params.uri]()
-  vim.cmd.sbuffer(bufnr)
+  client:request('workspace/textDocumentContent', { uri = params.uri }, function(problem, result)
+    local lines = vim.split(problem and problem.message or result.text, '\n')
+    vim.lsp.util.open_floating_preview(lines, 'markdown', { focus_id = params.uri })
+  end)
   return { success = true }
 end
 
-M['workspace/textDocumentContent/refresh'] = function(_, params)
-  if documents[params.uri] then documents[params.uri]() end
+--- Refresh the lenses of a buffer, or of all buffers, later: Neovim 0.11, which leaves this to
+--- plugins, refreshes none while it waits for those of an older text.
+---@param only? integer
+function M.refresh_lenses(only)
+  local show = vim.lsp.codelens.enable or function(_, filter) vim.lsp.codelens.refresh(filter) end
+  vim.defer_fn(function()
+    for _, client in ipairs(server.clients()) do
+      for bufnr in pairs(client.attached_buffers) do
+        if bufnr == (only or bufnr) then show(true, { bufnr = bufnr }) end
+      end
+    end
+  end, 100)
   return vim.NIL
 end
+
+handlers['workspace/codeLens/refresh'] = not vim.lsp.codelens.enable and M.refresh_lenses or nil
+handlers['workspace/textDocumentContent/refresh'] = function() return vim.NIL end
 
 return M

@@ -1,19 +1,15 @@
-local M = {}
-
 --- Report the command that starts the server, and the servers that run.
-function M.check()
+local function check()
   local events, server = require('flyte_sidecar.events'), require('flyte_sidecar.server')
-  local command, origin = vim.lsp.config.flyte_sidecar.cmd, 'cmd of the configuration'
   vim.health.start('flyte_sidecar')
-  if type(command) ~= 'table' then
-    command, origin = server.find()
-  end
-  if command then
-    local run = vim.list_extend({ command[1] }, { '--version' })
-    local ok, done = pcall(function() return vim.system(run, { text = true }):wait(10000) end)
+  local command, origin = server.find()
+  if type(command) == 'table' then
+    local run = { command[1], '--version' }
+    local ok, done = pcall(function() return vim.system(run, { text = true }):wait(5000) end)
     local report = ok and done.code == 0 and vim.health.ok or vim.health.error
-    report(('%s (%s): %s'):format(command[1], origin, ok and vim.trim(done.stdout) or done))
-  else
+    local output = ok and vim.trim(done.stdout .. done.stderr) or done
+    report(('%s (%s): %s'):format(command[1], origin, output))
+  elseif not command then
     vim.health.error(origin, server.INSTALL)
   end
   for _, client in ipairs(server.clients()) do
@@ -22,9 +18,6 @@ function M.check()
     vim.health.info(('Client %d is %s: %d waiting'):format(client.id, state.phase, count))
     if state.error then vim.health.warn(state.error) end
   end
-  if vim.fn.executable('flyte') == 0 then
-    vim.health.warn('flyte is not on PATH: the lens "Run Locally" needs it')
-  end
 end
 
-return M
+return { check = check }

@@ -6,8 +6,8 @@ local M = {}
 
 local NAME = 'flyte_sidecar'
 local UVX = { 'uvx', 'flyte-sidecar@' .. require('flyte_sidecar.version') }
-local START_TIMEOUT = 10000 -- ms until the events are used although they may be incomplete
-local STOP_TIMEOUT = 3000 -- ms
+local NOT_FOUND = 'flyte-sidecar is not on PATH.'
+local START_TIMEOUT = 10000 -- ms
 
 M.INSTALL = 'Install it with `uv tool install flyte-sidecar`, `pipx install flyte-sidecar` or'
   .. ' `pip install flyte-sidecar`.'
@@ -17,30 +17,27 @@ local uvx_accepted ---@type boolean? nil until the person was asked in this sess
 function M.clients() return vim.lsp.get_clients({ name = NAME }) end
 
 --- Return the command that starts the server and where it was found, or nil and the reason.
----@return string[]?, string
+---@return string[]|function|nil, string
 function M.find()
-  local named, path = vim.env.FLYTE_SIDECAR or '', vim.fn.exepath('flyte-sidecar')
-  if named ~= '' then
-    if vim.fn.executable(named) == 1 then return { named }, 'FLYTE_SIDECAR in the environment' end
-    return nil, ('FLYTE_SIDECAR names %s, which is not executable.'):format(named)
-  end
-  if path ~= '' then return { path }, 'PATH' end
-  if uvx_accepted then return UVX, 'uvx, as you have accepted' end
-  return nil, 'flyte-sidecar is not on PATH.'
+  local configured, named = vim.lsp.config[NAME].cmd, vim.env.FLYTE_SIDECAR or ''
+  if configured ~= M.spawn then return configured, 'cmd of the configuration' end
+  local origin = named ~= '' and 'FLYTE_SIDECAR in the environment' or 'PATH'
+  local path = vim.fn.exepath(named ~= '' and named or 'flyte-sidecar')
+  if path ~= '' then return { path }, origin end
+  if named ~= '' then return nil, 'FLYTE_SIDECAR is not executable: ' .. named end
+  return uvx_accepted and UVX or nil, uvx_accepted and 'uvx, as you have accepted' or NOT_FOUND
 end
 
---- Start the server: `cmd` of the configuration.
+--- Start the server: `cmd` of the configuration, unless a user replaces it.
 function M.spawn(dispatchers, config)
   local command = vim.list_extend(vim.deepcopy(assert(M.find())), { '--stdio' })
   return vim.lsp.rpc.start(command, dispatchers, { cwd = config.cmd_cwd, env = config.cmd_env })
 end
 
-local function can_start() return type(vim.lsp.config[NAME].cmd) == 'table' or M.find() ~= nil end
-
 --- Find the root of a file: `root_dir` of the configuration. Without a command, nothing is started.
 function M.root_dir(bufnr, on_dir)
-  if can_start() then return on_dir(vim.fs.root(bufnr, vim.lsp.config[NAME].root_markers)) end
-  local _, reason = M.find()
+  local command, reason = M.find()
+  if command then return on_dir(vim.fs.root(bufnr, vim.lsp.config[NAME].root_markers)) end
   vim.notify_once(ui.fit(reason, ':checkhealth flyte_sidecar'), vim.log.levels.WARN)
 end
 
@@ -57,34 +54,29 @@ function M.execute(client_id, command, arguments, on_result)
   end)
 end
 
---- Call a function once the server runs and has reported its events. It needs no open file.
+--- Call a function once a server has reported its events. It needs no open file.
 function M.ensure(callback)
-  if not can_start() then
-    local _, reason = M.find()
-    local named = (vim.env.FLYTE_SIDECAR or '') ~= ''
-    if uvx_accepted == nil and not named and vim.fn.executable('uvx') == 1 then
-      local question = ('%s Run `%s`?'):format(reason, table.concat(UVX, ' '))
-      uvx_accepted = vim.fn.confirm(question, '&Yes\n&No', 2) == 1
-    end
-    if not M.find() then return ui.notify(reason .. ' ' .. M.INSTALL, vim.log.levels.ERROR) end
+  local command, reason = M.find()
+  if reason == NOT_FOUND and uvx_accepted == nil and vim.fn.executable('uvx') == 1 then
+    local question = ('%s Run `%s`?'):format(reason, table.concat(UVX, ' '))
+    uvx_accepted = vim.fn.confirm(question, '&Yes\n&No', 2) == 1
+    command = M.find()
   end
-  local config, client = vim.deepcopy(vim.lsp.config[NAME]), M.clients()[1]
-  config.root_dir = vim.fs.root(vim.fn.getcwd(), config.root_markers)
-  local id = client and client.id or vim.lsp.start(config, { attach = false })
-  local function has_reported() return events.state(id).phase ~= 'connecting' end
-  local function has_ended() return not vim.lsp.get_client_by_id(id) end
-  vim.wait(START_TIMEOUT, function() return has_reported() or has_ended() end, 20)
-  if #M.clients() > 0 then callback() end
-end
-
---- Stop the servers, and start one again for the open files, or without one.
-function M.restart()
-  vim.lsp.enable(NAME, false)
-  if not vim.wait(STOP_TIMEOUT, function() return #M.clients() == 0 end, 20) then
-    vim.iter(M.clients()):each(function(client) client:stop(true) end)
+  if not command then return ui.notify(reason .. ' ' .. M.INSTALL, vim.log.levels.ERROR) end
+  if #M.clients() == 0 then
+    -- For the open files, or else for the current folder.
+    if vim.lsp.is_enabled and vim.lsp.is_enabled(NAME) then vim.lsp.enable(NAME) end
+    local config = vim.deepcopy(vim.lsp.config[NAME])
+    config.root_dir = vim.fs.root(vim.fn.getcwd(), config.root_markers)
+    vim.lsp.start(config, { attach = false })
   end
-  vim.lsp.enable(NAME)
-  vim.schedule_wrap(M.ensure)(function() ui.notify('flyte-sidecar was restarted.') end)
+  local function has_reported(client) return events.state(client.id).phase ~= 'connecting' end
+  local function proceed(tries)
+    if vim.iter(M.clients()):any(has_reported) then return callback() end
+    if tries == 0 then return ui.notify('flyte-sidecar has not reported the events yet.') end
+    vim.defer_fn(function() proceed(tries - 1) end, 50)
+  end
+  proceed(START_TIMEOUT / 50)
 end
 
 return M
