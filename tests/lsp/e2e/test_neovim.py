@@ -73,7 +73,9 @@ def test_a_lens_stays_with_its_line_when_the_text_changes_during_a_refresh(
     neovim.wait(LENS.search)
 
 
-def test_a_stale_lens_answers_nothing(start_neovim: StartNeovim, start_run: StartRun) -> None:
+def test_a_stale_lens_answers_nothing_and_a_code_action_the_run_that_waits(
+    start_neovim: StartNeovim, start_run: StartRun
+) -> None:
     neovim = start_neovim(NO_QUESTIONS)
     first = start_run()
     neovim.wait(LENS.search)
@@ -85,36 +87,26 @@ def test_a_stale_lens_answers_nothing(start_neovim: StartNeovim, start_run: Star
     neovim.wait_for("Nothing was changed")
     check_capture("neovim-stale", neovim, first="Nothing was changed")
     assert second.pending()
-
-
-def test_a_code_action_answers_the_run(start_neovim: StartNeovim, start_run: StartRun) -> None:
-    neovim = start_neovim(NO_QUESTIONS)
-    run = start_run()
+    neovim.type("\r")
     neovim.wait(LENS.search)
     neovim.type("gra")
     neovim.wait_for("3: Reject")
     neovim.type("3\r")
-    assert run.answer() is False
+    assert second.answer() is False
 
 
-def test_names_are_completed_and_lead_to_their_declaration(start_neovim: StartNeovim) -> None:
-    neovim = start_neovim(NO_QUESTIONS)
-    neovim.until("#vim.lsp.get_clients({ bufnr = 0 }) == 1")
-    neovim.type("Gofrom flyte.remote import Condition\rCondition.get('")
-    neovim.type("\x18\x0f")  # Ctrl-X Ctrl-O
-    neovim.wait_for("get('deploy")
-    neovim.type("')\x1b3h\x1d")  # Ctrl-]
-    neovim.until("vim.fn.line('.') == 8")
-
-
-def test_only_names_that_match_the_typed_text_are_completed(start_neovim: StartNeovim) -> None:
+def test_names_that_match_are_completed_and_lead_to_their_declaration(
+    start_neovim: StartNeovim,
+) -> None:
     neovim = start_neovim(NO_QUESTIONS)
     neovim.until("#vim.lsp.get_clients({ bufnr = 0 }) == 1")
     neovim.type("Gofrom flyte.remote import Condition\rflyte.new_condition('other')\r")
-    neovim.type("Condition.get('d\x18\x0f")
+    neovim.type("Condition.get('d\x18\x0f")  # Ctrl-X Ctrl-O
     neovim.wait_for("get('deploy")
     words = "vim.tbl_map(function(item) return item.word end, vim.fn.complete_info().items)"
     assert neovim.lua(words) == ["deploy"]
+    neovim.type("')\x1b3h\x1d")  # Ctrl-]
+    neovim.until("vim.fn.line('.') == 8")
 
 
 def test_mistakes_are_underlined_while_they_exist(start_neovim: StartNeovim, project: Path) -> None:
