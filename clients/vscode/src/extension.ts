@@ -1,6 +1,6 @@
 /** Connects the server with the parts of the editor that show its events. */
 
-import { type ExtensionContext, window, workspace } from "vscode";
+import { type ExtensionContext, extensions, window, workspace } from "vscode";
 import { registerCommands } from "./commands.ts";
 import { EventStore } from "./eventStore.ts";
 import { EventTree } from "./eventTree.ts";
@@ -24,6 +24,7 @@ export function activate(context: ExtensionContext): void {
     ...registerCommands(server, output),
     workspace.onDidGrantWorkspaceTrust(() => server.restart()),
     workspace.onDidChangeWorkspaceFolders(() => server.update()),
+    extensions.onDidChange(() => server.update()), // the Python extension may be new
     workspace.onDidChangeConfiguration((change) => {
       if (change.affectsConfiguration("flyteSidecar.command")) server.restart();
     }),

@@ -2,7 +2,7 @@
 
 import { realpath } from "node:fs/promises";
 import path from "node:path";
-import { env, Uri, window, workspace } from "vscode";
+import { env, Uri, type WorkspaceConfiguration, window, workspace } from "vscode";
 import { findIn, findProgram } from "./programs.ts";
 import type { LocalTask } from "./protocol.ts";
 import { findInEnvironment } from "./python.ts";
@@ -36,17 +36,17 @@ export async function runLocally(task: LocalTask, serverFolder: string | undefin
     );
     return;
   }
-  if (!(await findIn(path.dirname(await realpath(flyte)), SERVER))) {
+  const hidden = await whyHidden(flyte);
+  if (hidden !== undefined) {
     window.showWarningMessage(
-      "The conditions of this run do not appear as waiting events, because flyte-sidecar is not" +
-        ` in the Python environment of ${flyte}. Install it there with: pip install flyte-sidecar`,
+      `The conditions of this run are not shown as waiting events: ${hidden}`,
     );
   }
   const relative = path.relative(folder, file.fsPath);
   const options = task.parameters.map((name) => `--${name}`);
   const line = quote([flyte, "run", "--local", relative, task.task, ...options], env.shell);
   // The conditions must be in the store that the server reads.
-  const store = workspace.getConfiguration("flyteSidecar").get<string>("store");
+  const store = settings().get<string>("store");
   const terminal = window.createTerminal({
     name: `Flyte: ${plain(task.task)}`,
     cwd: folder,
@@ -54,4 +54,19 @@ export async function runLocally(task: LocalTask, serverFolder: string | undefin
   });
   terminal.show();
   terminal.sendText(options.length > 0 ? `${line} ` : line, options.length === 0);
+}
+
+/** Returns why the conditions of a local run do not reach the view; undefined if they do. */
+async function whyHidden(flyte: string): Promise<string | undefined> {
+  if (!(await findIn(path.dirname(await realpath(flyte)), SERVER))) {
+    return `flyte-sidecar is not in the Python environment of ${flyte}. Install it there with: pip install flyte-sidecar`;
+  }
+  if (settings().get("backend") === "flyte") {
+    return 'the setting flyteSidecar.backend is "flyte". Select "all" for both.';
+  }
+  return undefined;
+}
+
+function settings(): WorkspaceConfiguration {
+  return workspace.getConfiguration("flyteSidecar");
 }

@@ -42,7 +42,7 @@ export class Server {
   #client: LanguageClient | undefined;
   #command: ServerCommand | undefined;
   #environmentChange: Disposable | undefined;
-  #restarting: Promise<void> = Promise.resolve();
+  #changing: Promise<void> = Promise.resolve();
 
   constructor(
     context: ExtensionContext,
@@ -68,17 +68,20 @@ export class Server {
   /** Starts the server, after stopping the one that runs. */
   restart(): Promise<void> {
     this.#endStart();
-    this.#restarting = this.#restarting.then(async () => {
+    return this.#next(async () => {
       await this.#stop();
       await this.#start();
     });
-    return this.#restarting;
   }
 
   /** Restarts the server if another command would start it now. */
-  async update(): Promise<void> {
-    const command = await this.#find().catch(() => null);
-    if (JSON.stringify(command) !== JSON.stringify(this.#command)) await this.restart();
+  update(): Promise<void> {
+    return this.#next(async () => {
+      const command = await this.#find().catch(() => null);
+      if (JSON.stringify(command) === JSON.stringify(this.#command)) return;
+      await this.#stop();
+      await this.#start();
+    });
   }
 
   /** Runs a command of the server. */
@@ -121,7 +124,7 @@ export class Server {
   async dispose(): Promise<void> {
     this.#environmentChange?.dispose();
     this.#endStart();
-    await this.#restarting;
+    await this.#changing;
     await this.#stop();
   }
 
@@ -135,15 +138,20 @@ export class Server {
   }
 
   async #find(): Promise<ServerCommand | undefined> {
+    this.#environmentChange ??= await onEnvironmentChange(() => this.update());
     const hasAgreed = this.#context.globalState.get(AGREED_VERSION) === this.#version;
     return (await findServer()) ?? (hasAgreed ? await findUvx(this.#version) : undefined);
+  }
+
+  #next(change: () => Promise<void>): Promise<void> {
+    this.#changing = this.#changing.then(change);
+    return this.#changing;
   }
 
   async #start(): Promise<void> {
     this.#store.reset("starting");
     this.#command = undefined;
     try {
-      this.#environmentChange ??= await onEnvironmentChange(() => this.update());
       this.#command = await this.#find();
       if (this.#command === undefined) this.#announce();
       else await this.#run(this.#command);
