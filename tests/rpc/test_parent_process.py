@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import subprocess
 import sys
@@ -37,10 +38,19 @@ async def gone_already(pid: int) -> None:
     await asyncio.wait_for(event.wait(), TEST_TIMEOUT)
 
 
+def forbid_pidfd_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let it fail as in kernels without it; psutil, which may be loaded already, uses it too."""
+
+    def fail(pid: int, flags: int = 0) -> int:
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+
+    monkeypatch.setattr(os, "pidfd_open", fail, raising=False)
+
+
 @pytest.fixture(params=["pidfd", "psutil"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "psutil":
-        monkeypatch.delattr(os, "pidfd_open", raising=False)
+        forbid_pidfd_open(monkeypatch)
     elif not hasattr(os, "pidfd_open"):
         pytest.skip("only Linux has it")
     name: str = request.param
@@ -65,7 +75,7 @@ async def test_an_end_before_psutil_is_loaded_is_detected(
         really_start(thread)
 
     really_start = threading.Thread.start
-    monkeypatch.delattr(os, "pidfd_open", raising=False)
+    forbid_pidfd_open(monkeypatch)
     monkeypatch.setattr(threading.Thread, "start", start_later)
     await gone_already(process.pid)
 

@@ -138,7 +138,21 @@ async def test_an_abandoned_command_is_killed_with_its_children(tmp_path: Path) 
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert ends(child)
+    assert await asyncio.to_thread(ends, child)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no process groups")
+async def test_a_command_that_is_abandoned_while_it_starts_is_killed_with_its_children(
+    tmp_path: Path,
+) -> None:
+    running = asyncio.ensure_future(run_python(PARENT, str(tmp_path / "pid")))
+    while not psutil.Process().children():  # noqa: ASYNC110  nothing signals the start
+        await asyncio.sleep(0)
+    child = child_of(tmp_path / "pid")  # meanwhile the event loop does not notice the start
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert await asyncio.to_thread(ends, child)
 
 
 async def test_a_command_that_takes_too_long_ends(monkeypatch: pytest.MonkeyPatch) -> None:

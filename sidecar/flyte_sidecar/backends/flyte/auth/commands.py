@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Sequence
 from contextlib import suppress
 
 from flyte_sidecar._futures import try_set_result, wait_all
@@ -37,17 +38,8 @@ async def run_command(command: Secret[tuple[str, ...]], setting: str) -> str:
     RpcError
         `UNAVAILABLE` if it does not finish in time, `UNAUTHENTICATED` if it fails.
     """
-    loop = asyncio.get_running_loop()
     try:
-        # In a session of its own it does not receive Ctrl-C, and its children can be killed.
-        transport, output = await loop.subprocess_exec(
-            _Output,
-            *command.reveal(),
-            stdin=DEVNULL,
-            stdout=PIPE,
-            stderr=DEVNULL,
-            start_new_session=True,
-        )
+        transport, output = await _start(command.reveal())
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "invalid argument"
         raise _failed(setting, f"cannot be started: {reason}") from None
@@ -72,6 +64,28 @@ async def run_command(command: Secret[tuple[str, ...]], setting: str) -> str:
         return output.data.decode().strip()
     except UnicodeDecodeError:
         raise _failed(setting, "printed bytes that are no text") from None
+
+
+async def _start(command: Sequence[str]) -> tuple[asyncio.SubprocessTransport, _Output]:
+    starting = asyncio.ensure_future(
+        # In a session of its own it does not receive Ctrl-C, and its children can be killed.
+        asyncio.get_running_loop().subprocess_exec(
+            _Output, *command, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, start_new_session=True
+        )
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # It may have children by now, which asyncio would not kill.
+        starting.add_done_callback(_kill_started)
+        raise
+
+
+def _kill_started(starting: asyncio.Future[tuple[asyncio.SubprocessTransport, _Output]]) -> None:
+    if not starting.cancelled() and starting.exception() is None:
+        transport, _ = starting.result()
+        _kill(transport.get_pid())
+        transport.close()
 
 
 class _Output(asyncio.SubprocessProtocol):
