@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import Struct
 from msgspec.structs import replace
 
-from flyte_sidecar.errors import BackendUnavailable
+from flyte_sidecar.errors import BackendUnavailable, InvalidParams
 from flyte_sidecar.events.model import Event, without_details
 from flyte_sidecar.lsp import texts
 from flyte_sidecar.lsp.backend_state import BackendState
@@ -251,6 +251,13 @@ def test_no_text_of_other_people_is_active_in_a_hover_or_document(
     recent = RecentEvents((unlinked,), {event.run: words[6]}, True, BackendUnavailable(words[4]))
     pending = [unlinked] if event.pending else []
     assert_harmless(texts.hover(words[0], None, pending, recent, NOW, state=READY))
+
+
+def test_an_error_of_the_scope_names_the_setting_that_selects_it() -> None:
+    message = "`project` is required: the connection has no default"
+    error = InvalidParams(message, path="/project")
+    assert texts.error_text(error) == message.replace("project", "flyteSidecar.project")
+    assert texts.error_text(BackendUnavailable(message)) == message
 
 
 def test_times_are_shown_in_the_zone_of_the_user() -> None:

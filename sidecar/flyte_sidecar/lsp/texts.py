@@ -24,6 +24,7 @@ from flyte_sidecar.events.plain_text import one_line
 from flyte_sidecar.lsp.backend_state import BackendState
 from flyte_sidecar.lsp.history import RecentEvents
 from flyte_sidecar.lsp.markup import MARKDOWN, PLAIN, Markup
+from flyte_sidecar.lsp.settings import SECTION
 
 MAX_ENTRIES = 10
 """Events that a hover lists, of those that wait and of the others."""
@@ -82,8 +83,12 @@ def selected_backend(backend_id: str) -> str:
 
 
 def error_text(error: SidecarError) -> str:
-    """Return the message of an error as one line."""
-    return one_line(error.message, MAX_TEXT_LENGTH)
+    """Return the message of an error as one line; it names the setting that selects a scope."""
+    message = error.message
+    for param in ("org", "project", "domain"):
+        if error.data.get("path") == f"/{param}":
+            message = message.replace(f"`{param}`", f"`{SECTION}.{param}`")
+    return one_line(message, MAX_TEXT_LENGTH)
 
 
 def time_of(instant: datetime, now: datetime) -> str:
