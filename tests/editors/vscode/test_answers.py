@@ -31,15 +31,11 @@ def test_the_view_answers_runs_by_the_mouse(open_window: OpenWindow, start_run: 
     count = start_run("weekly", name="count", expectedType="int", prompt="How many?")
     window = open_window()
     window.show_events()
-    row = window.event("deploy of run nightly")
-    row.hover()
-    row.get_by_role("button", name="Reject").click()
+    window.act("deploy of run nightly", "Reject")
     assert deploy.answer() is False
-    expect(row).to_be_hidden()
+    expect(window.event("deploy of run nightly")).to_be_hidden()
 
-    row = window.event("count of run weekly")
-    row.hover()
-    row.get_by_role("button", name="Answer").click()
+    window.act("count of run weekly", "Answer")
     window.type("many")
     expect(window.quick_input).to_contain_text("expects a whole number")
     window.keyboard.press("Enter")

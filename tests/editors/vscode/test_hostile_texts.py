@@ -29,7 +29,7 @@ def test_texts_of_runs_are_shown_and_do_nothing(
     for text in (question, row, tooltip):
         expect(text).to_contain_text(re.compile(r"Deploy\?\s*Approved by operator"))
         _expect_inactive(text)
-    row.get_by_role("button", name="Answer").click()
+    window.act("count of run", "Answer")
     expect(window.quick_input).to_contain_text("Deploy? Approved by operator")
     _expect_inactive(window.quick_input)
     window.keyboard.press("Escape")

@@ -47,9 +47,7 @@ def test_a_killed_server_is_restarted(
     process.wait(TEST_TIMEOUT)
     run = start_run()
     window.show_events()
-    row = window.event("deploy of run nightly")
-    row.hover()
-    row.get_by_role("button", name="Reject").click()
+    window.act("deploy of run nightly", "Reject")
     assert run.answer() is False
     assert server.sidecars != [process]
 
@@ -90,9 +88,7 @@ def test_an_untrusted_workspace_selects_neither_the_server_nor_the_backend(
     (project / ".vscode" / "settings.json").write_text(json.dumps(settings))
     window = open_window(UNTRUSTED)
     window.show_events()
-    row = window.event("deploy of run nightly")
-    row.hover()
-    row.get_by_role("button", name="Approve").click()
+    window.act("deploy of run nightly", "Approve")
     assert run.answer() is True
     assert not marker.exists()
 

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Error, Locator, Page, expect
+
+from tests.conftest import TEST_TIMEOUT
+
+ATTEMPT_TIMEOUT = 3000
+"""Milliseconds after which something that VS Code may have changed meanwhile is tried again."""
 
 
 class Workbench:
@@ -46,6 +53,19 @@ class Workbench:
         """Return the row of an event, a run or a group."""
         return self.events.get_by_role("treeitem", name=text)
 
+    def act(self, event: str, action: str) -> None:
+        """Click an action in the row of an event, which is shown while the mouse is over the row.
+
+        Rows may move between the two.
+        """
+        row = self.event(event)
+
+        def click() -> None:
+            row.hover()
+            row.get_by_role("button", name=action).click(timeout=ATTEMPT_TIMEOUT)
+
+        _retry(click)
+
     @property
     def welcome(self) -> Locator:
         """What the view shows instead of events."""
@@ -66,12 +86,24 @@ class Workbench:
         self.page.get_by_role("tab", name="Flyte").click()
 
     def run(self, command: str) -> None:
-        """Run a command of the palette by the keyboard."""
-        self.keyboard.press("F1")
-        expect(self.quick_input.get_by_role("textbox")).to_have_value(">")
-        self.keyboard.type(command)
+        """Run a command of the palette by the keyboard.
+
+        The palette does not list what extensions add while it is open.
+        """
         option = self.quick_input.get_by_role("option").first
-        expect(option).to_have_attribute("aria-label", re.compile(f"^{re.escape(command)}"))
+        label = re.compile(f"^{re.escape(command)}")
+
+        def find() -> None:
+            self.keyboard.press("F1")
+            expect(self.quick_input.get_by_role("textbox")).to_have_value(">")
+            self.keyboard.type(command)
+            try:
+                expect(option).to_have_attribute("aria-label", label, timeout=ATTEMPT_TIMEOUT)
+            except AssertionError:
+                self.keyboard.press("Escape")
+                raise
+
+        _retry(find)
         self.keyboard.press("Enter")
 
     def type(self, text: str) -> None:
@@ -107,3 +139,14 @@ class Workbench:
         """The document of an event that is shown."""
         shown = self.page.frame_locator("iframe.webview.ready").frame_locator("#active-frame")
         return shown.locator(".markdown-body")
+
+
+def _retry(attempt: Callable[[], None]) -> None:
+    """Repeat what fails, until it does not or the test takes too long."""
+    deadline = time.monotonic() + TEST_TIMEOUT
+    while True:
+        try:
+            return attempt()
+        except (AssertionError, Error):
+            if time.monotonic() > deadline:
+                raise
