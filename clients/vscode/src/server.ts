@@ -208,7 +208,7 @@ export class Server {
     }
   }
 
-  /** Says that the server is not installed, once per version in all windows, unless the view is open. */
+  /** Shows that the server is not installed, once per version in all windows, unless the view is open. */
   async #announce(): Promise<void> {
     this.#output.warn(`flyte-sidecar was not found. These were searched: ${SEARCHED}.`);
     this.#store.reset("notInstalled");
