@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from lsprotocol import types
 
-from flyte_sidecar.lsp.background import BackgroundTasks
+from flyte_sidecar.events.live.background import BackgroundTasks
 from flyte_sidecar.lsp.capabilities import client_features
 from flyte_sidecar.lsp.documents import Documents
 from flyte_sidecar.lsp.editor import Editor

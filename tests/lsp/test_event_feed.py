@@ -13,12 +13,12 @@ from msgspec import Raw, Struct, json
 from msgspec.structs import replace
 
 from flyte_sidecar.errors import BackendUnavailable
+from flyte_sidecar.events.live.backend_state import BackendState
+from flyte_sidecar.events.live.background import BackgroundTasks
+from flyte_sidecar.events.live.live_events import EventChange
 from flyte_sidecar.events.model import Event
 from flyte_sidecar.lsp import event_feed
-from flyte_sidecar.lsp.backend_state import BackendState
-from flyte_sidecar.lsp.background import BackgroundTasks
 from flyte_sidecar.lsp.event_feed import EventFeed
-from flyte_sidecar.lsp.live_events import EventChange
 from tests.contract.harness import settle
 from tests.lsp.events import make_event
 from tests.lsp.plugin import PluginEvents

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from msgspec import Raw, json
 
+from flyte_sidecar.events.live.backend_state import BackendState
 from flyte_sidecar.events.model import Event, NewEvent, Target
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.lsp import followed_events
-from flyte_sidecar.lsp.backend_state import BackendState
 from flyte_sidecar.lsp.capabilities import client_features
 from flyte_sidecar.lsp.followed_events import FollowedEvents
 from flyte_sidecar.lsp.session import EditorSession

@@ -21,8 +21,8 @@ from flyte_sidecar.lsp.history import History
 from tests.backends.flyte.scenarios import until
 from tests.contract.flyte import FlyteHarness
 from tests.contract.harness import SCOPE, BackendClient
+from tests.events.live.test_live_events import client, harness
 from tests.lsp.events import make_event
-from tests.lsp.test_live_events import client, harness
 
 __all__ = ["client", "harness"]  # fixtures
 

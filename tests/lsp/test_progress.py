@@ -10,7 +10,7 @@ import pytest
 
 from flyte_sidecar.backends.flyte import LoginRequest
 from flyte_sidecar.errors import BackendUnavailable, PermissionDenied, SidecarError, Unauthenticated
-from flyte_sidecar.lsp.backend_state import BackendState
+from flyte_sidecar.events.live.backend_state import BackendState
 from flyte_sidecar.lsp.progress import BackendProgress, Progress
 from flyte_sidecar.server.client_prompt import ClientPrompt
 from tests.contract.harness import settle

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from flyte_sidecar.events.live.background import BackgroundTasks
 from flyte_sidecar.lsp import refreshes
-from flyte_sidecar.lsp.background import BackgroundTasks
 from flyte_sidecar.lsp.refreshes import Refreshes
 from tests.conftest import TEST_TIMEOUT
 from tests.rpc.fake_server import run_pending

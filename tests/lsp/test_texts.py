@@ -12,9 +12,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from flyte_sidecar.errors import BackendUnavailable, InvalidParams
+from flyte_sidecar.events.live.backend_state import BackendState
 from flyte_sidecar.events.model import Event, without_details
 from flyte_sidecar.lsp import texts
-from flyte_sidecar.lsp.backend_state import BackendState
 from flyte_sidecar.lsp.history import RecentEvents
 from tests.lsp.events import DAY, make_event
 from tests.lsp.test_sanitize import assert_harmless, with_urls

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from flyte_sidecar.backends.flyte import FlyteBackend, endpoint
 from flyte_sidecar.backends.local import LocalBackend
 from flyte_sidecar.backends.merged import MergedBackend
-from flyte_sidecar.cli.arguments import parse
+from flyte_sidecar.cli.arguments.parser import parse
 from flyte_sidecar.cli.terminal_login_prompt import TerminalLoginPrompt
 from flyte_sidecar.events.model import ANY_SCOPE, Scope
 from flyte_sidecar.lsp.settings import Settings

@@ -37,12 +37,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     standard_streams.prepare()
     _import_msgspec()
-    from flyte_sidecar.cli.arguments import parse
+    from flyte_sidecar.cli.arguments.parser import parse, usage_error
+    from flyte_sidecar.cli.arguments.values import UsageError
+    from flyte_sidecar.cli.arguments.verb_table import VERBS_PACKAGE
 
     try:
         verb, options, parameters = parse(arguments)
-        run = getattr(import_module(f"flyte_sidecar.cli.{verb}"), verb)
-        status: int = run(options, **parameters)
+        try:
+            status: int = import_module(f"{VERBS_PACKAGE}.{verb}").run(options, **parameters)
+        except UsageError as error:
+            usage_error(verb, error)
         return status
     except SystemExit as parsed:
         return int(parsed.code or 0)

@@ -10,6 +10,7 @@ import rich_click as click
 from msgspec import Struct
 
 from flyte_sidecar._futures import resolve, wait_all
+from flyte_sidecar.cli.opened import opened
 from flyte_sidecar.errors import (
     AlreadyCompleted,
     AlreadySignalled,
@@ -28,7 +29,7 @@ from flyte_sidecar.events.payload_text import FORMS, mismatch, parse_payload
 from flyte_sidecar.events.plain_text import one_line
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.events.write_order import Write
-from flyte_sidecar.flyte_commands.backends import Selected, failure, message_of, opened
+from flyte_sidecar.flyte_commands.backends import Selected, failure, message_of
 from flyte_sidecar.server.settings import is_utf8
 
 

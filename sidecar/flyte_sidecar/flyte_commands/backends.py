@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from importlib import import_module
 
 import rich_click as click
@@ -12,16 +11,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from flyte_sidecar.backends.flyte import NoEndpoint
-from flyte_sidecar.cli.terminal_login_prompt import TerminalLoginPrompt
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.outcome_text import MAX_TEXT_LENGTH
 from flyte_sidecar.events.plain_text import one_line, sanitize
-from flyte_sidecar.events.service import EventService
 from flyte_sidecar.server.settings import (
     BackendKind,
     Options,
     flyte_config,
-    make_backend,
     store_path,
 )
 
@@ -90,16 +86,6 @@ def select(context: click.Context, project: str | None, domain: str | None) -> S
             return Selected(local)
         return Selected(local, (sanitize(f"The deployment is not used: {error}"),))
     return Selected(options)
-
-
-@asynccontextmanager
-async def opened(options: Options) -> AsyncIterator[EventService]:
-    """Open a backend for the time of the block."""
-    backend = make_backend(options, TerminalLoginPrompt)
-    try:
-        yield EventService(backend)
-    finally:
-        await backend.close()
 
 
 def message_of(error: SidecarError) -> str:

@@ -6,10 +6,10 @@ import asyncio
 
 import rich_click as click
 
-from flyte_sidecar.cli.pending import pages
+from flyte_sidecar.cli.opened import opened
+from flyte_sidecar.cli.verbs.pending import pages
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.model import Event
-from flyte_sidecar.flyte_commands.backends import opened
 from flyte_sidecar.server.settings import Options, store_path
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 import rich_click as click
 
-from flyte_sidecar.cli.pending import print_pending
+from flyte_sidecar.cli.verbs.pending import print_pending
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.model import BackendName
 from flyte_sidecar.flyte_commands.backends import Selected, failure, message_of

@@ -18,11 +18,10 @@ What it offers:
 
 What it knows:
 
-- `editor`: the state that the features share; `background`: its tasks
+- `editor`: the state that the features share
 - `settings`, `configuration`: the editor's settings, and the backend that they select
 - `documents`, `workspace_files`: the files of the editor; `source`: the syntax of one file
 - `followed_events`: the events of the backend that the settings select
-- `live_events`, `reconnecting`, `pending_index`, `parent_tasks`: the pending events
 - `history`: the events of recent runs
 - `texts`, `markup`, `sanitize`, `safe_markdown`: what a person reads, safe from hostile text
 

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 
 from flyte_sidecar._futures import run_in_thread
 from flyte_sidecar.events.intern_pool import EventKey, event_key
+from flyte_sidecar.events.live.background import BackgroundTasks
 from flyte_sidecar.events.model import Event
-from flyte_sidecar.lsp.background import BackgroundTasks
 from flyte_sidecar.lsp.claims import Claims
 from flyte_sidecar.lsp.client import SessionState
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any, TypeAlias, TypeGuard
 
 from flyte_sidecar.errors import InvalidParams, PayloadTypeMismatch
+from flyte_sidecar.events.live.background import BackgroundTasks
 from flyte_sidecar.events.model import Event, ExpectedType, Payload
 from flyte_sidecar.events.payload_text import FORMS, parse_payload
 from flyte_sidecar.lsp import command_texts as texts
 from flyte_sidecar.lsp.answers import Answers
-from flyte_sidecar.lsp.background import BackgroundTasks
 from flyte_sidecar.lsp.client import SessionState
 from flyte_sidecar.lsp.event_arguments import (
     EventArgument,

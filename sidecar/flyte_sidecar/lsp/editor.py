@@ -8,13 +8,14 @@ from functools import partial
 from cachetools import LRUCache
 
 from flyte_sidecar.events.intern_pool import EventKey
+from flyte_sidecar.events.live.backend_state import BackendState
+from flyte_sidecar.events.live.background import BackgroundTasks
+from flyte_sidecar.events.live.live_events import LiveEvents
 from flyte_sidecar.events.model import Event, Scope
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.lsp import texts
 from flyte_sidecar.lsp.answers import Answers
 from flyte_sidecar.lsp.asking import Asking
-from flyte_sidecar.lsp.backend_state import BackendState
-from flyte_sidecar.lsp.background import BackgroundTasks
 from flyte_sidecar.lsp.bridge import Bridge
 from flyte_sidecar.lsp.capabilities import ClientFeatures
 from flyte_sidecar.lsp.claims import Claims
@@ -22,7 +23,6 @@ from flyte_sidecar.lsp.commands import Commands
 from flyte_sidecar.lsp.configuration import Configuration, Logins
 from flyte_sidecar.lsp.followed_events import FollowedEvents
 from flyte_sidecar.lsp.history import History
-from flyte_sidecar.lsp.live_events import LiveEvents
 from flyte_sidecar.lsp.progress import BackendProgress, Progress
 from flyte_sidecar.lsp.prompt_uris import prompt_uri
 from flyte_sidecar.lsp.refreshes import Refreshes

@@ -9,10 +9,10 @@ from typing import Protocol
 from msgspec import Raw
 
 from flyte_sidecar.events.intern_pool import EventKey, event_key
+from flyte_sidecar.events.live.backend_state import BackendState
+from flyte_sidecar.events.live.background import BackgroundTasks
+from flyte_sidecar.events.live.live_events import EventChange
 from flyte_sidecar.events.model import Event
-from flyte_sidecar.lsp.backend_state import BackendState
-from flyte_sidecar.lsp.background import BackgroundTasks
-from flyte_sidecar.lsp.live_events import EventChange
 from flyte_sidecar.lsp.plugin_messages import (
     EVENTS,
     EventId,

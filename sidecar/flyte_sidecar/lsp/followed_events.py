@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from flyte_sidecar.events.live.backend_state import BackendState
+from flyte_sidecar.events.live.background import BackgroundTasks
+from flyte_sidecar.events.live.live_events import EventChange, LiveEvents
 from flyte_sidecar.events.model import Event
-from flyte_sidecar.lsp.backend_state import BackendState
-from flyte_sidecar.lsp.background import BackgroundTasks
 from flyte_sidecar.lsp.capabilities import ClientFeatures
 from flyte_sidecar.lsp.configuration import Configuration
 from flyte_sidecar.lsp.event_feed import EventFeed
-from flyte_sidecar.lsp.live_events import EventChange, LiveEvents
 from flyte_sidecar.rpc.requests import Context
 
 MAX_QUEUED_EVENTS = 100

@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from flyte_sidecar._futures import resolve, wait_all
 from flyte_sidecar.errors import DeadlineExceeded, SidecarError
+from flyte_sidecar.events.live.background import BackgroundTasks
 from flyte_sidecar.events.model import Event, Run, RunsQuery, Target
 from flyte_sidecar.events.service import EventService
-from flyte_sidecar.lsp.background import BackgroundTasks
 
 MAX_RUNS = 20
 """Most recent runs in which events are looked up."""

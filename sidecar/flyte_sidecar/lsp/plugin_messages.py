@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from msgspec import Raw, Struct, json
 
+from flyte_sidecar.events.live.backend_state import Phase
 from flyte_sidecar.events.model import Event
-from flyte_sidecar.lsp.backend_state import Phase
 from flyte_sidecar.protocol.results import encode
 
 EVENTS = "flyteSidecar/events"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from flyte_sidecar.errors import SidecarError, Unauthenticated
+from flyte_sidecar.events.live.backend_state import BackendState
+from flyte_sidecar.events.live.background import BackgroundTasks
 from flyte_sidecar.events.plain_text import one_line
-from flyte_sidecar.lsp.backend_state import BackendState
-from flyte_sidecar.lsp.background import BackgroundTasks
 from flyte_sidecar.lsp.client import SessionState
 from flyte_sidecar.lsp.configuration import Logins
 from flyte_sidecar.lsp.texts import error_text

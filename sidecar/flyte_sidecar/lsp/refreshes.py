@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 
-from flyte_sidecar.lsp.background import BackgroundTasks
+from flyte_sidecar.events.live.background import BackgroundTasks
 
 RESPONSE_TIMEOUT = 5.0
 """Seconds that an editor may take to respond to a request."""

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.intern_pool import event_key
+from flyte_sidecar.events.live.backend_state import BackendState
 from flyte_sidecar.events.model import (
     ABORTED,
     SUCCEEDED,
@@ -21,7 +22,6 @@ from flyte_sidecar.events.model import (
 )
 from flyte_sidecar.events.outcome_text import MAX_TEXT_LENGTH, answered
 from flyte_sidecar.events.plain_text import one_line
-from flyte_sidecar.lsp.backend_state import BackendState
 from flyte_sidecar.lsp.history import RecentEvents
 from flyte_sidecar.lsp.markup import MARKDOWN, PLAIN, Markup
 from flyte_sidecar.lsp.settings import SECTION

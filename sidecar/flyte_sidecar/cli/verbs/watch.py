@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from argparse import ArgumentParser
 from collections.abc import Sequence
 
 from msgspec import Raw, Struct, field, json
 
 from flyte_sidecar.cli import standard_streams, terminal
+from flyte_sidecar.cli.arguments.values import add_json, text
 from flyte_sidecar.cli.in_process_client import InProcessClient, Response, fail, in_process_client
 from flyte_sidecar.events.model import BACKEND_TITLES, SUCCEEDED, Event
 from flyte_sidecar.events.plain_text import sanitize
@@ -59,7 +61,19 @@ class _StdoutWriter:
         self._connection.connection_lost(None)
 
 
-def watch(options: Options, run_name: str | None, as_json: bool) -> int:
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the operand and the option."""
+    parser.add_argument(
+        "run_name",
+        metavar="RUN",
+        nargs="?",
+        type=text,
+        help="name of the run (default: the pending events of all runs)",
+    )
+    add_json(parser, "notification of events.watch per line")
+
+
+def run(options: Options, run_name: str | None, as_json: bool) -> int:
     """Print events and their changes until the watch ends, and return the exit status.
 
     Raises

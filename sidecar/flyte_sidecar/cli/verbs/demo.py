@@ -19,7 +19,7 @@ from typing import Any
 from msgspec import json
 
 from flyte_sidecar.cli import terminal
-from flyte_sidecar.cli.arguments import usage_error
+from flyte_sidecar.cli.arguments.values import UsageError
 from flyte_sidecar.client import Client
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.plain_text import sanitize
@@ -48,10 +48,11 @@ if __name__ == "__main__":
 """
 
 
-def demo(options: Options) -> int:
+def run(options: Options) -> int:
     """Print the messages of both processes; return 0 if all went as described."""
     if not is_utf8(tempfile.gettempdir()):
-        usage_error(f"the folder for temporary files is not UTF-8: {tempfile.gettempdir()!r}")
+        folder = tempfile.gettempdir()
+        raise UsageError(f"the folder for temporary files is not UTF-8: {folder!r}")
     with tempfile.TemporaryDirectory(prefix="flyte-sidecar-demo-") as folder:
         store = os.path.join(folder, "events.db")
         asyncio.run(_show_sidecars(store))

@@ -1,4 +1,4 @@
-"""The pending events that an editor session keeps, by name, within a limit in bytes."""
+"""The pending events that are kept, by name, within a limit in bytes."""
 
 from __future__ import annotations
 

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from flyte_sidecar.events.live import live_events
 from flyte_sidecar.events.service import EventService
-from flyte_sidecar.lsp import live_events
 from flyte_sidecar.lsp.history import History
 from tests.backends.merged.conftest import DOWN, HERE, THERE, MergedHarness, both, client, timing
 from tests.contract.harness import BackendClient, settle
-from tests.lsp.test_live_events import Session
+from tests.events.live.test_live_events import Session
 
 __all__ = ["both", "client", "timing"]  # fixtures
 

@@ -14,7 +14,7 @@ from flyte_sidecar.events.plain_text import sanitize
 from flyte_sidecar.server.settings import Options, make_flyte_backend
 
 
-def login(options: Options) -> int:
+def run(options: Options) -> int:
     """Log in if that is necessary; return 0 if other processes can use the login, else 1.
 
     Raises

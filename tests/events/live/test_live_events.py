@@ -17,12 +17,12 @@ from flyte_sidecar.errors import (
     Unauthenticated,
 )
 from flyte_sidecar.events.intern_pool import event_key
+from flyte_sidecar.events.live import live_events, reconnecting
+from flyte_sidecar.events.live.live_events import LiveEvents
+from flyte_sidecar.events.live.pending_index import PendingIndex
 from flyte_sidecar.events.model import Event, Run, Scope, TaskName
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.events.watch_feed import WatchFeed
-from flyte_sidecar.lsp import live_events, reconnecting
-from flyte_sidecar.lsp.live_events import LiveEvents
-from flyte_sidecar.lsp.pending_index import PendingIndex
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.conftest import client, open_harness
 from tests.contract.harness import RUN, SCOPE, BackendClient, Harness

@@ -10,7 +10,7 @@ from flyte_sidecar.rpc.stdio import take_stdio
 from flyte_sidecar.server.settings import Options
 
 
-def serve(options: Options) -> int:
+def run(options: Options) -> int:
     """Serve until the end of input, and return the exit status.
 
     Raises

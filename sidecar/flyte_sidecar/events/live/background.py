@@ -1,4 +1,4 @@
-"""Tasks that continue after a request was answered, until the editor session ends."""
+"""Tasks that nobody awaits, until what started them is closed."""
 
 from __future__ import annotations
 

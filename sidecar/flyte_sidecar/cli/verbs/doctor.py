@@ -22,7 +22,7 @@ from flyte_sidecar.protocol import PROTOCOL_VERSION
 from flyte_sidecar.server.settings import Options, flyte_config, make_backend, make_flyte_backend
 
 
-def doctor(options: Options) -> int:
+def run(options: Options) -> int:
     """Print the configuration and whether it works; return 0 if it does, else 1.
 
     An existing store is opened as for serving. A missing one is not created. With the backend

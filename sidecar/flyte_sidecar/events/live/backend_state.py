@@ -1,4 +1,4 @@
-"""Whether an editor session is connected to its backend."""
+"""Whether the live events of a backend are up to date."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from cachetools import LRUCache, TTLCache
 
+from flyte_sidecar.events.live.background import BackgroundTasks
 from flyte_sidecar.events.model import Event, Run, TaskName
-from flyte_sidecar.lsp.background import BackgroundTasks
 
 MAX_TASKS = 20_000
 """Parent actions whose task is cached, and as many whose task is unknown."""

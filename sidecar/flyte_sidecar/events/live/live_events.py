@@ -1,4 +1,4 @@
-"""The pending events of a backend, for as long as an editor session is open."""
+"""The pending events of a backend, kept current."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from flyte_sidecar._futures import retrieve_exception, try_set_result, wait_all
 from flyte_sidecar.errors import BackendUnavailable, InternalError, SidecarError
 from flyte_sidecar.events.coalescing import Changed, CoalescingQueue, Disconnected, Synced
 from flyte_sidecar.events.intern_pool import EventKey, event_key
+from flyte_sidecar.events.live.backend_state import BackendState, Phase
+from flyte_sidecar.events.live.parent_tasks import AnyTask, ParentTasks, may_be
+from flyte_sidecar.events.live.pending_index import PendingIndex
+from flyte_sidecar.events.live.reconnecting import is_transient, retry_delay, wait_before_retry
 from flyte_sidecar.events.model import BackendName, Event
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.events.watch_feed import WatchSelector
-from flyte_sidecar.lsp.backend_state import BackendState, Phase
-from flyte_sidecar.lsp.parent_tasks import AnyTask, ParentTasks, may_be
-from flyte_sidecar.lsp.pending_index import PendingIndex
-from flyte_sidecar.lsp.reconnecting import is_transient, retry_delay, wait_before_retry
 
 MAX_RESOLVED_NAMES = 1000
 """Names of recently resolved events that are kept."""
@@ -35,11 +35,14 @@ MAX_DISTINGUISHED = 1000
 """Events of one name whose tasks are looked up; further ones count as of any task."""
 
 CONNECT_TIMEOUT = 1.0
-"""Seconds that a request of the editor waits at most until the current events are known."""
+"""Seconds that a caller waits at most until the current events are known."""
 
 EventChange: TypeAlias = Literal["waiting", "ended", "removed"]
 
 logger = logging.getLogger(__name__)
+
+
+def _ignore(*_: object) -> None: ...
 
 
 class LiveEvents:
@@ -73,10 +76,10 @@ class LiveEvents:
         self,
         service: EventService,
         *,
-        on_change: Callable[[set[str]], None],
-        on_event: Callable[[Event, EventChange], None],
-        on_waiting: Callable[[Event], None],
-        on_state: Callable[[BackendState], None],
+        on_change: Callable[[set[str]], None] = _ignore,
+        on_event: Callable[[Event, EventChange], None] = _ignore,
+        on_waiting: Callable[[Event], None] = _ignore,
+        on_state: Callable[[BackendState], None] = _ignore,
         includes: Callable[[Event], bool] = lambda event: True,
         delay: Callable[[int], float] = retry_delay,
     ) -> None:

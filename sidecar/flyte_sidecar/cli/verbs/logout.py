@@ -14,7 +14,7 @@ LOCK_TIMEOUT = 10.0
 """Seconds to wait for a sidecar that is about to store a renewed login."""
 
 
-def logout(options: Options) -> int:
+def run(options: Options) -> int:
     """Delete the login in every form and place; return 1 if a place could not be searched.
 
     Sends nothing. Other processes that run keep the login in their memory.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from argparse import ArgumentParser
 from collections.abc import AsyncIterator, Collection, Iterable
 
 from flyte_sidecar._futures import resolve
 from flyte_sidecar.cli import logs, standard_streams, terminal
+from flyte_sidecar.cli.arguments.values import add_json
 from flyte_sidecar.cli.event_table import EventTable
 from flyte_sidecar.cli.terminal_login_prompt import TerminalLoginPrompt
 from flyte_sidecar.errors import SidecarError
@@ -24,7 +26,12 @@ from flyte_sidecar.protocol.results import encode
 from flyte_sidecar.server.settings import Options, make_backend
 
 
-def pending(options: Options, as_json: bool) -> int:
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the option."""
+    add_json(parser, "event per line")
+
+
+def run(options: Options, as_json: bool) -> int:
     """Print the pending events of the backends that can be read; return the exit status.
 
     Raises
