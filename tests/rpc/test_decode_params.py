@@ -20,7 +20,6 @@ from flyte_sidecar.protocol.params import (
     SignalParams,
 )
 from flyte_sidecar.rpc.decode_params import ABSENT, IGNORED, params_decoder
-from flyte_sidecar.rpc.error_messages import suggestion
 
 TARGET = b'"runName":"r","name":"n"'
 
@@ -132,11 +131,6 @@ def test_the_error_of_positional_params_asks_for_names(params: bytes) -> None:
 def test_the_error_of_an_unknown_param_suggests_a_similar_one(name: str, meant: str) -> None:
     message = refused(GetParams, b'{%b,"%b":1}' % (TARGET, name.encode())).message
     assert message == f"unknown param {name!r}; did you mean {meant!r}?"
-
-
-@pytest.mark.parametrize("name", ["zzz", "", "x" * 101, "runName" * 100])
-def test_a_name_without_similar_ones_gets_no_suggestion(name: str) -> None:
-    assert suggestion(name, ["runName", "limit"]) == ""
 
 
 def test_a_param_that_is_missing_is_named() -> None:

@@ -6,12 +6,13 @@ They arrive in `initializationOptions` and in `workspace/didChangeConfiguration`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, ValidationError, convert, structs
+
+from flyte_sidecar._suggestions import closest
 
 SECTION = "flyteSidecar"
 
@@ -234,10 +235,8 @@ def _unknown(key: object) -> str:
     name = str(key)
     quoted = name if len(name) <= MAX_QUOTED_LENGTH else name[:MAX_QUOTED_LENGTH] + "..."
     problem = f"unknown setting {f'{SECTION}.{quoted}'!a}"
-    normal = {known.lower(): known for known in _fields()}
-    folded = name[:MAX_QUOTED_LENGTH].lower().replace("_", "").replace("-", "")
-    close = get_close_matches(folded, normal, 1)
-    return f"{problem}; did you mean '{SECTION}.{normal[close[0]]}'?" if close else problem
+    known = closest(name, _fields())
+    return f"{problem}; did you mean '{SECTION}.{known}'?" if known else problem
 
 
 def _converted(member: object, type_: object) -> object:

@@ -11,13 +11,14 @@ from typing import Any
 from msgspec import Raw
 from msgspec.structs import replace
 
+from flyte_sidecar._suggestions import suggestion
 from flyte_sidecar.errors import InvalidRequest, MethodNotFound, SidecarError, TooManyWaits
 from flyte_sidecar.rpc.batches import Batch
 from flyte_sidecar.rpc.cancellation import cancel_handler
 from flyte_sidecar.rpc.canonical_ids import canonical_id
 from flyte_sidecar.rpc.client_requests import ClientRequests
 from flyte_sidecar.rpc.decode_params import ABSENT
-from flyte_sidecar.rpc.error_messages import quote, suggestion
+from flyte_sidecar.rpc.error_messages import quote
 from flyte_sidecar.rpc.framing import MAX_MESSAGE_BYTES, Frame, Framing, Malformed
 from flyte_sidecar.rpc.internal_error import internal_error
 from flyte_sidecar.rpc.messages import Envelope, decode_entry, decode_message

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from flyte_sidecar._suggestions import suggestion
 from flyte_sidecar.errors import InvalidParams
 
 MAX_MESSAGE_LENGTH = 300
 """Maximum length of an error message that quotes the request."""
 
 MAX_NAME_LENGTH = 100
-"""Maximum length of a name that is quoted, or compared with other names."""
+"""Maximum length of a name that is quoted."""
 
 _OFFSET = re.compile(r" \(byte ([0-9]{1,18})\)$")
 _NOT_NUMBERS = (b"-Infinity", b"Infinity", b"NaN")
@@ -71,21 +72,6 @@ def invalid_params(message: str, params: Sequence[str]) -> InvalidParams:
 def quote(name: str) -> str:
     """Return a name of any length, quoted and truncated."""
     return repr(name if len(name) <= MAX_NAME_LENGTH else name[:MAX_NAME_LENGTH] + "...")
-
-
-def suggestion(name: str, candidates: Iterable[str]) -> str:
-    """Return `; did you mean ...?` if a candidate is similar."""
-    if len(name) > MAX_NAME_LENGTH:
-        return ""
-    import difflib
-
-    names = {_normalize(candidate): candidate for candidate in candidates}
-    close = difflib.get_close_matches(_normalize(name), names, 1, 0.75)
-    return f"; did you mean {names[close[0]]!r}?" if close else ""
-
-
-def _normalize(name: str) -> str:
-    return name.lower().replace("_", "").replace("-", "")
 
 
 def _escaped(step: str) -> str:

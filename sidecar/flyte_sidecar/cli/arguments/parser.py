@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from importlib import import_module
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from flyte_sidecar._suggestions import suggestion
 from flyte_sidecar._version import VERSION
 from flyte_sidecar.cli.arguments.options import add_options, options_of
 from flyte_sidecar.cli.arguments.values import UsageError
@@ -137,6 +139,40 @@ class _HelpOfVerbs(argparse.RawDescriptionHelpFormatter):
 
 
 class _Parser(argparse.ArgumentParser):
+    _arguments: Sequence[str] = ()
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self._arguments = sys.argv[1:] if args is None else args
+        parsed, unknown = self.parse_known_args(self._arguments, namespace)
+        self.reject(unknown)
+        return parsed
+
+    def reject(self, unknown: Sequence[str]) -> None:
+        """Print what is wrong with the arguments that are unknown; raise `SystemExit`."""
+        self._reject_options(unknown)
+        if unknown:
+            self.error(f"unexpected argument {unknown[0]!r}")
+
+    def _reject_options(self, arguments: Iterable[str]) -> None:
+        for argument in arguments:
+            option = argument.partition("=")[0]
+            if option.startswith("-") and not any(o.startswith(option) for o in self._options()):
+                self.error(f"unknown option {option!r}{suggestion(option, self._options())}")
+
+    def _options(self) -> Iterator[str]:
+        for action in self._actions:
+            if action.help != argparse.SUPPRESS:
+                yield from action.option_strings
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Reject an unknown verb in one line; argparse would list all verbs."""
+        if action.nargs == argparse.PARSER and value not in VERBS:
+            # It may be the value of an option that is unknown.
+            self._reject_options(takewhile(value.__ne__, self._arguments))
+            hint = suggestion(value, VERBS) or f"; see {PROGRAM} --help"
+            raise argparse.ArgumentError(None, f"unknown verb {value!r}{hint}")
+        super()._check_value(action, value)
+
     def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
         """Print as argparse does, but without ignoring that stdout cannot be written."""
         (file or sys.stderr).write(message)
@@ -161,10 +197,21 @@ class _VerbParser(_Parser):
             getattr(module, "add_arguments", lambda parser: None)(self)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        if self._is_complete:  # called for the options, then for the operands
-            return super().parse_known_args(args, namespace)
+        if self._is_complete:
+            return self._parse_pass(args, namespace)
         self.complete()
         parsed, unknown = self.parse_known_intermixed_args(args, namespace)
-        if unknown:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        self.reject(unknown)
         return parsed, unknown
+
+    def _parse_pass(self, args: list[str], namespace: Any) -> Any:
+        """Parse the options, or then the operands, as Python 3.11 does.
+
+        Its pass for the options would lose `--`, after which all arguments are operands.
+        """
+        operands = self._get_positional_actions()
+        end = len(args)
+        if "--" in args and operands and all(o.nargs == argparse.SUPPRESS for o in operands):
+            end = args.index("--")
+        parsed, unknown = super().parse_known_args(args[:end], namespace)
+        return parsed, [*unknown, *args[end:]]
