@@ -177,7 +177,7 @@ async def _ask(service: EventService, event: Event, expected: ExpectedType) -> P
     if not event.pending:
         raise _unchanged(event)
     from flyte_sidecar.local_runs.terminal import (
-        Question,
+        ConditionQuestion,
         TerminalClosed,
         TerminalPrompt,
         has_terminal,
@@ -186,7 +186,7 @@ async def _ask(service: EventService, event: Event, expected: ExpectedType) -> P
     if not has_terminal():
         message = f"VALUE is required without a terminal: {title(event)} expects {FORMS[expected]}"
         raise click.UsageError(message)
-    asking = asyncio.ensure_future(TerminalPrompt(Question.of(event)).answer())
+    asking = asyncio.ensure_future(TerminalPrompt(ConditionQuestion.of(event)).answer())
     waiting = asyncio.ensure_future(resolve(service.wait(_target(event))))
     try:
         await asyncio.wait((asking, waiting), return_when=asyncio.FIRST_COMPLETED)

@@ -9,7 +9,7 @@ from typing import Protocol
 from flyte_sidecar.events.model import Event, Payload
 from flyte_sidecar.events.payloads import same
 from flyte_sidecar.local_runs import notices, open_waits
-from flyte_sidecar.local_runs.terminal import Question, TerminalClosed, TerminalPrompt
+from flyte_sidecar.local_runs.terminal import ConditionQuestion, TerminalClosed, TerminalPrompt
 
 
 def notebook_asks() -> bool:
@@ -40,7 +40,7 @@ class TerminalAnswer:
     def __init__(self, event: Event) -> None:
         self._event = event
         self._answer: Payload | None = None
-        self._prompt = TerminalPrompt(Question.of(event))
+        self._prompt = TerminalPrompt(ConditionQuestion.of(event))
 
     async def answer(self) -> Payload:
         """Wait for the answer. If the terminal is closed, the answer must come from elsewhere."""

@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from flyte_sidecar.local_runs.terminal import (
-    Question,
+    ConditionQuestion,
     TerminalClosed,
     TerminalPrompt,
     has_terminal,
@@ -50,7 +50,7 @@ class Program:
 
     def leave(self, name: str, expected_type: str, prompt: str, description: str) -> None:
         """Ask without waiting for the answer."""
-        question = Question(
+        question = ConditionQuestion(
             run_name="r",
             name=name,
             action_name=f"a0-cond-{name}-1",

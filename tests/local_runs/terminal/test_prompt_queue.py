@@ -6,8 +6,8 @@ import threading
 from concurrent.futures import Future
 
 from flyte_sidecar.events.model import Payload
+from flyte_sidecar.local_runs.terminal.condition_question import ConditionQuestion
 from flyte_sidecar.local_runs.terminal.prompt_queue import PromptQueue
-from flyte_sidecar.local_runs.terminal.question import Question
 from flyte_sidecar.local_runs.terminal.terminal_device import Size
 from tests.conftest import TEST_TIMEOUT
 
@@ -61,7 +61,7 @@ class FakeTerminal:
 
 class Prompt:
     def __init__(self, name: str) -> None:
-        self.question = Question("r", name, "a", "str", "Why?", "text", "")
+        self.question = ConditionQuestion("r", name, "a", "str", "Why?", "text", "")
         self.result: Future[Payload] = Future()
 
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flyte_sidecar.events.model import ExpectedType
-from flyte_sidecar.local_runs.terminal.question import Question, echoed_rows, render, render_again
+from flyte_sidecar.local_runs.terminal.condition_question import ConditionQuestion
+from flyte_sidecar.local_runs.terminal.question import echoed_rows
 from flyte_sidecar.local_runs.terminal.terminal_device import Size
 
 SIZES = st.builds(Size, columns=st.integers(10, 120), rows=st.integers(8, 60))
@@ -23,10 +24,10 @@ TYPES: list[ExpectedType] = ["bool", "int", "float", "str"]
 def test_a_question_fits_on_the_screen(
     size: Size, name: str, prompt: str, description: str, expected: ExpectedType
 ) -> None:
-    question = Question("r", name, "a", expected, prompt, "text", description)
+    question = ConditionQuestion("r", name, "a", expected, prompt, "text", description)
     for rendered in (
-        render(question, size, styled=True),
-        render_again(question, size, styled=True),
+        question.render(size, styled=True),
+        question.render_again(size, "x", styled=True),
     ):
         screen = pyte.HistoryScreen(size.columns, size.rows)
         pyte.Stream(screen).feed("\r\n" + rendered.text.replace("\n", "\r\n"))

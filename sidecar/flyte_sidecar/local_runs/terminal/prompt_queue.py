@@ -12,10 +12,9 @@ from msgspec import Struct
 
 from flyte_sidecar.errors import PayloadTypeMismatch
 from flyte_sidecar.events.model import Payload
-from flyte_sidecar.events.payload_text import parse_payload
 from flyte_sidecar.events.plain_text import sanitize
 from flyte_sidecar.local_runs.terminal.other_output import OtherOutput
-from flyte_sidecar.local_runs.terminal.question import Question, echoed_rows, render, render_again
+from flyte_sidecar.local_runs.terminal.question import Question, echoed_rows
 from flyte_sidecar.local_runs.terminal.terminal_device import TerminalDevice
 
 POLL_INTERVAL = 0.5
@@ -172,7 +171,7 @@ class PromptQueue:
         self._other_output.watch()
         self._other_output.poll()
         size = self._terminal.size()
-        rendered = render(prompt.question, size, styled=self._terminal.can_clear)
+        rendered = prompt.question.render(size, styled=self._terminal.can_clear)
         # The row of the cursor may contain other text, unless the cursor was left at its start.
         rows = rendered.rows if self._at_line_start else rendered.rows - 1
         # Lines that were typed ahead are not echoed below the prompt.
@@ -196,8 +195,7 @@ class PromptQueue:
             if not line.endswith("\n"):  # Ctrl-D ended it
                 self._terminal.write("\n")
             try:
-                # The SDK strips answers too.
-                value = parse_payload(line.strip(), shown.prompt.question.expected_type)
+                value = shown.prompt.question.parse(line)
             except PayloadTypeMismatch:
                 self._ask_again(shown, line)
                 return
@@ -210,7 +208,7 @@ class PromptQueue:
 
     def _ask_again(self, shown: _Shown, line: str) -> None:
         size = self._terminal.size()
-        again = render_again(shown.prompt.question, size, styled=self._terminal.can_clear)
+        again = shown.prompt.question.render_again(size, line, styled=self._terminal.can_clear)
         shown.rows += echoed_rows(shown.last_columns, line.rstrip("\n"), shown.columns)
         shown.rows += again.rows
         shown.intact &= shown.columns == size.columns and not self._terminal.has_input()

@@ -1,6 +1,6 @@
-"""The prompt of a waiting condition at the terminal of a local run.
+"""A prompt at the terminal.
 
-A prompt can be taken back when its condition was answered elsewhere. No event loop is blocked: one
+A prompt can be taken back when its question was answered elsewhere. No event loop is blocked: one
 thread of the process reads what is typed, and only while a prompt is shown.
 """
 
@@ -36,13 +36,7 @@ def has_terminal() -> bool:
 
 
 class TerminalPrompt:
-    """The prompt of one waiting condition; it is shown once all earlier ones are gone.
-
-    Parameters
-    ----------
-    question
-        The question of the condition.
-    """
+    """The prompt of one question; it is shown once all earlier ones are gone."""
 
     def __init__(self, question: Question) -> None:
         self.question = question
@@ -54,7 +48,7 @@ class TerminalPrompt:
             self._queue.add(self)
 
     async def answer(self) -> Payload:
-        """Return the answer, which has the expected type. Cancelling it removes the prompt.
+        """Return the answer, as the question parses it. Cancelling it removes the prompt.
 
         Raises
         ------
