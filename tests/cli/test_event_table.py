@@ -30,9 +30,7 @@ def event(project: str, name: str = "deploy-to-production") -> Event:
 
 def table(monkeypatch: pytest.MonkeyPatch, columns: int | None, *events: Event) -> list[str]:
     monkeypatch.setattr(terminal, "columns", lambda: columns)
-    table = EventTable()
-    table.add(events)
-    return table.lines()
+    return EventTable().lines(events)
 
 
 def test_the_projects_are_shown_if_they_differ(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,12 +45,56 @@ def test_the_projects_are_shown_if_they_differ(monkeypatch: pytest.MonkeyPatch) 
     ]
 
 
-@pytest.mark.parametrize("columns", [40, 46, 47, 60, 80])
-def test_a_table_with_projects_fits_the_terminal(
-    monkeypatch: pytest.MonkeyPatch, columns: int
+@pytest.mark.parametrize(
+    ("columns", "titles"),
+    [
+        (100, ["PROJECT", "RUN", "NAME", "TYPE", "AGE", "EXPIRES", "PROMPT"]),
+        (81, ["PROJECT", "RUN", "NAME", "TYPE", "AGE", "PROMPT"]),
+        (80, ["PROJECT", "RUN", "NAME", "TYPE", "AGE"]),
+        (65, ["PROJECT", "RUN", "NAME", "TYPE"]),
+        (60, ["PROJECT", "RUN", "NAME"]),
+        (40, ["PROJECT", "RUN", "NAME"]),
+        (20, ["PROJECT", "RUN", "NAME"]),
+    ],
+)
+def test_what_is_needed_to_answer_is_the_last_to_be_shortened(
+    monkeypatch: pytest.MonkeyPatch, columns: int, titles: list[str]
 ) -> None:
     lines = table(monkeypatch, columns, event("local"), event("flytesnacks"))
     assert max(map(len, lines)) <= columns
-    assert lines[1].startswith("local  ")
-    has_prompt = len(cells_of(lines[0])) == 7
-    assert has_prompt == (columns >= 47)  # the other columns need 40
+    assert len(cells_of(lines[0])) == len(titles)
+    if columns >= 60:
+        assert cells_of(lines[0]) == titles
+        assert cells_of(lines[2])[:3] == [
+            "flytesnacks",
+            "a-run-with-a-long-name",
+            "deploy-to-production",
+        ]
+
+
+def test_the_columns_grow_with_later_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal, "columns", lambda: None)
+    growing = EventTable()
+    headers, first = growing.lines([event("p", "n")], more=True)
+    [second] = growing.lines([event("p", "deploy")], more=True)
+    [third] = growing.lines([event("p", "a-name-that-is-longer-than-most")])
+    [last] = growing.lines([event("p", "n")])
+    offset = headers.index("PROMPT")
+    assert first.index("Deploy the") == second.index("Deploy the") == offset
+    assert third.index("Deploy the") == last.index("Deploy the") > offset
+    assert growing.lines([]) == []
+
+
+def test_a_complete_table_is_as_narrow_as_its_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    complete = table(monkeypatch, None, event("p", "n"))
+    assert complete[0].startswith("RUN                     NAME  TYPE   AGE  EXPIRES  PROMPT")
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_the_project_is_shown_if_later_events_may_have_another(
+    monkeypatch: pytest.MonkeyPatch, several: bool
+) -> None:
+    monkeypatch.setattr(terminal, "columns", lambda: None)
+    growing = EventTable(several_projects=several)
+    lines = growing.lines([event("local")], more=True) + growing.lines([event("flytesnacks")])
+    assert [line.startswith(("PROJECT", "local", "flytesnacks")) for line in lines] == [several] * 3

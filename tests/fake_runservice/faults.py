@@ -15,6 +15,9 @@ from tests.fake_runservice.actions import StatusError
 if TYPE_CHECKING:
     from tests.fake_runservice.watch_queue import WatchQueue
 
+HOLD_TIMEOUT = 60.0
+"""Seconds after which a call that a test holds is executed."""
+
 
 @dataclass
 class Faults:
@@ -36,6 +39,9 @@ class Faults:
 
     delay_after: dict[str, float] = field(default_factory=dict)
     """Time between the execution and the response, in seconds."""
+
+    held: dict[str, threading.Event] = field(default_factory=dict)
+    """What listings of the actions of a run wait for, by the name of the run."""
 
     lose_updates: bool | float = False
     """The share of the changes that watches do not receive; first states always arrive."""

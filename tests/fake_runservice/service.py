@@ -16,7 +16,7 @@ from google.protobuf.message_factory import GetMessageClass
 from tests.fake_runservice import idl, messages
 from tests.fake_runservice.action_tree import ActionTree
 from tests.fake_runservice.actions import StatusError
-from tests.fake_runservice.faults import Faults, unimplemented
+from tests.fake_runservice.faults import HOLD_TIMEOUT, Faults, unimplemented
 from tests.fake_runservice.model import Model
 from tests.fake_runservice.watch_queue import WatchQueue
 
@@ -129,6 +129,9 @@ class Service:
             raise error
         if method in self.faults.delay:
             await asyncio.sleep(self.faults.delay[method])
+        held = self.faults.held.get(request.run_id.name) if method == "ListActions" else None
+        if held is not None:
+            await asyncio.to_thread(held.wait, HOLD_TIMEOUT)
         self.model.expire()
         return metadata
 

@@ -176,9 +176,10 @@ async def test_the_timeout_begins_when_the_person_at_the_terminal_has_logged_in(
 # Over the backends.
 
 
+@pytest.mark.parametrize("limit", [100, 1])
 @pytest.mark.parametrize("timing", [FAST])
 async def test_a_deployment_that_responds_late_is_listed_by_the_next_request(
-    client: BackendClient, both: MergedHarness
+    limit: int, client: BackendClient, both: MergedHarness
 ) -> None:
     here, there = await client.ask(HERE.run("r"), "q"), await client.ask(THERE.run("r"), "q")
     calls: list[asyncio.Event] = []
@@ -194,7 +195,7 @@ async def test_a_deployment_that_responds_late_is_listed_by_the_next_request(
     async def listed() -> list[Event]:
         return (await client.pending_page(ANY_SCOPE)).events
 
-    page = await client.pending_page(ANY_SCOPE)
+    page = await client.pending_page(ANY_SCOPE, limit=limit)
     assert page.events == [here]
     assert [each.error.message for each in page.unavailable] == [
         "the Flyte deployment has not responded yet, after 0.5 s"

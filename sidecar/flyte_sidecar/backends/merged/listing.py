@@ -129,7 +129,7 @@ async def merge_pages(
     async def read(name: BackendName) -> _Batch[E] | SidecarError:
         """Return the next entries of a backend, or why it cannot be read."""
         position = positions[name]
-        key = (listing, position, limit, max_bytes)
+        key = (listing, position)
         try:
             return await patient_reads.read(
                 name, key, partial(_read_batch, reads[name], position, limit)

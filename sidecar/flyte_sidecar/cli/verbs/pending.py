@@ -5,25 +5,26 @@ from __future__ import annotations
 import asyncio
 import sys
 from argparse import ArgumentParser
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 
 from flyte_sidecar._futures import resolve
 from flyte_sidecar.cli import logs, standard_streams, terminal
 from flyte_sidecar.cli.arguments.values import add_json
 from flyte_sidecar.cli.event_table import EventTable
-from flyte_sidecar.cli.terminal_login_prompt import TerminalLoginPrompt
-from flyte_sidecar.errors import SidecarError
+from flyte_sidecar.cli.opened import opened
 from flyte_sidecar.events.model import (
     BACKEND_TITLES,
+    DEFAULT_PAGE_LIMIT,
     MAX_PAGE_LIMIT,
     BackendName,
     EventPage,
     PendingQuery,
+    UnavailableBackend,
 )
 from flyte_sidecar.events.plain_text import sanitize
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.protocol.results import encode
-from flyte_sidecar.server.settings import Options, make_backend
+from flyte_sidecar.server.settings import Options
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -57,36 +58,55 @@ async def print_pending(
     missing
         The backends whose events are known to be missing.
     """
-    backend = make_backend(options, TerminalLoginPrompt)
-    table = EventTable()
-    unavailable: dict[BackendName, SidecarError] = {}
-    try:
-        async for page in pages(EventService(backend)):
-            unavailable |= {each.backend: each.error for each in page.unavailable}
+    table = EventTable(several_projects=options.backend == "all")
+    unavailable: list[UnavailableBackend] = []
+    is_empty = True
+    async with opened(options) as service:
+        async for page in pages(service):
+            more = page.next_cursor is not None
+            is_empty = is_empty and not page.events
             if as_json:
                 _write(terminal.sanitize_json(encode(event)) + b"\n" for event in page.events)
             else:
-                table.add(page.events)
-    finally:
-        await backend.close()
-    if not as_json:
-        _write(map(terminal.line, table.lines() or [_nothing({*missing, *unavailable})]))
-    for name, error in unavailable.items():
-        title = BACKEND_TITLES[name]
-        message = f"the events of {title} are missing: {error.kind}: {error.message}"
-        print(f"flyte-sidecar: {sanitize(message)}", file=sys.stderr)
+                _write(map(terminal.line, table.lines(page.events, more=more)))
+            new = [each for each in page.unavailable if each.backend not in _names(unavailable)]
+            unavailable = page.unavailable
+            if more:
+                _report(new, "are missing so far")
+    if is_empty and not as_json:
+        _write([terminal.line(_nothing({*missing, *_names(unavailable)}))])
+    _report(unavailable, "are missing")
 
 
 async def pages(service: EventService) -> AsyncIterator[EventPage]:
-    """Yield the pending events of all runs of the default scope, page by page."""
+    """Yield the pending events of all runs of the default scope, page by page.
+
+    On a deployment, the first page has only the first event, so that it is known early.
+    """
     scope, cursor = service.scope(None, None, None), None
+    limit = MAX_PAGE_LIMIT if service.backend.kind == "local" else 1
     while True:
-        query = PendingQuery(scope=scope, limit=MAX_PAGE_LIMIT, cursor=cursor)
+        query = PendingQuery(scope=scope, limit=limit, cursor=cursor)
         page = await resolve(service.pending(query))
         yield page
         cursor = page.next_cursor
         if cursor is None:
             return
+        # A deployment reads so many events at once. A backend that does not respond delays pages.
+        small = service.backend.kind != "local" and not page.unavailable
+        limit = DEFAULT_PAGE_LIMIT if small else MAX_PAGE_LIMIT
+
+
+def _names(unavailable: Sequence[UnavailableBackend]) -> set[BackendName]:
+    return {each.backend for each in unavailable}
+
+
+def _report(unavailable: Sequence[UnavailableBackend], what: str) -> None:
+    """Print to stderr which events are missing, and why."""
+    for each in unavailable:
+        title, error = BACKEND_TITLES[each.backend], each.error
+        message = f"the events of {title} {what}: {error.kind}: {error.message}"
+        print(f"flyte-sidecar: {sanitize(message)}", file=sys.stderr)
 
 
 def _nothing(missing: Collection[BackendName]) -> str:
@@ -97,3 +117,4 @@ def _nothing(missing: Collection[BackendName]) -> str:
 
 def _write(lines: Iterable[bytes]) -> None:
     sys.stdout.buffer.write(b"".join(lines))
+    sys.stdout.buffer.flush()

@@ -9,6 +9,7 @@ from time import monotonic
 from cachetools import TTLCache
 from msgspec import Struct
 
+from flyte_sidecar.backends.flyte.read.paused_actions import PausedActions
 from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.errors import CursorExpired
@@ -27,10 +28,25 @@ class CachedListing(Struct, frozen=True):
     ----------
     key
         The params that all pages must have in common.
+    rows
+        The actions; with `paused`, those that are known so far.
+    paused
+        What lists further actions; None if `rows` has all of them.
     """
 
     key: Hashable
     rows: list[ListedAction]
+    paused: PausedActions | None = None
+
+    async def extend(self, count: int) -> None:
+        """List further actions until `rows` has at least `count` of them, or all."""
+        if self.paused is not None:
+            await self.paused.extend(count)
+
+    def has_after(self, offset: int) -> bool:
+        """Return whether there may be actions from an offset on."""
+        known = offset < len(self.rows)
+        return known or not (self.paused is None or self.paused.is_complete)
 
 
 class CachedListings:
@@ -64,7 +80,7 @@ class CachedListings:
         RpcError
             If the listing has more rows than may be cached.
         """
-        if offset >= len(listing.rows):
+        if not listing.has_after(offset):
             return None
         listing_id = listing_id or secrets.token_hex(8)
         try:

@@ -54,7 +54,8 @@ class PageReader:
         """Return one page of the pending events of all runs of a scope."""
         listing_id, offset = None, 0
         if query.cursor is None:
-            listing = CachedListing(query.scope, await self._runs.list_paused(query.scope))
+            paused = await self._runs.list_paused(query.scope)
+            listing = CachedListing(query.scope, paused.rows, paused)
         else:
             listing, listing_id, offset = self._listings.resume(query.cursor, query.scope)
         page, offset = await self._read_page(listing, offset, query, PAUSED.__eq__, details=True)
@@ -72,16 +73,21 @@ class PageReader:
     ) -> tuple[list[Event], int]:
         """Return the events of a page from an offset on, and the offset after them."""
         page: list[Event] = []
-        size = 0
-        while offset < len(listing.rows) and len(page) < query.limit:
-            count = min(MAX_CONCURRENT_READS, query.limit - len(page))
+        size = count = 0
+        while len(page) < query.limit:
+            # After rows without events, such as answered ones that stay paused, more are read.
+            count = min(MAX_CONCURRENT_READS, max(query.limit - len(page), 2 * count))
+            await listing.extend(offset + count)
             rows = listing.rows[offset : offset + count]
+            if not rows:
+                break
             for event in await self._reader.resolve_rows(
                 rows, details=lambda _: details, wants=wants
             ):
                 if event is not None:
+                    count = 0
                     size += len(json.encode(event)) + 1
-                    if page and size > query.max_bytes:
+                    if page and (size > query.max_bytes or len(page) == query.limit):
                         return page, offset
                     page.append(event)
                 offset += 1

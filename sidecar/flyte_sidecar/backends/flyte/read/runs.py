@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
-from itertools import chain
 
 from flyteidl2.workflow import run_definition_pb2
 from flyteidl2.workflow.run_service_pb2 import ListRunsResponse
@@ -17,9 +16,9 @@ from flyte_sidecar.backends.flyte.read.events import (
     chunks,
     map_concurrently,
 )
+from flyte_sidecar.backends.flyte.read.paused_actions import PausedActions
 from flyte_sidecar.backends.flyte.rpc import limits
 from flyte_sidecar.backends.flyte.rpc.enums import phase_name
-from flyte_sidecar.backends.flyte.rpc.listed_action import ListedAction
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from flyte_sidecar.backends.flyte.rpc.run_service import RunService
 from flyte_sidecar.backends.flyte.rpc.timestamps import to_datetime
@@ -87,14 +86,15 @@ class RunLister:
             cursor = RunCursor(listing, listed.created_at, (*seen, _digest(listed.run.name)))
         return RunPage(runs=runs, next_cursor=None, unavailable=[])
 
-    async def list_paused(self, scope: Scope) -> list[ListedAction]:
-        """Return all paused actions of all runs of a scope, in order of creation."""
-        runs = [listed.run for listed in await self.with_paused(scope)]
+    async def list_paused(self, scope: Scope) -> PausedActions:
+        """Return the paused actions of all runs of a scope, which are listed when needed."""
+        runs = await self.with_paused(scope)
+        lister = self._reader.lister
         if runs:
-            # So that details that are read as pending count as evidence.
-            await self._reader.lister.detect_phase_updates(runs[0])
-        rows = await map_concurrently(runs, self._reader.lister.list_paused)
-        return sorted(chain.from_iterable(rows), key=_sort_key)
+            # So that details that are read as pending count as evidence. The oldest run is listed
+            # first in any case.
+            await lister.detect_phase_updates(runs[-1].run)
+        return PausedActions([(run.run, run.created_at) for run in runs], lister.list_paused)
 
     async def with_paused(self, scope: Scope) -> list[ListedRun]:
         """Return the runs with paused actions; before 2.0.30 these are all runs."""
@@ -222,7 +222,3 @@ def _decode_cursor(text: str, listing: str) -> RunCursor:
     if cursor is None or cursor.listing != listing or cursor.created_until.tzinfo is None:
         raise CursorExpired("the cursor does not belong to this listing: list from the start")
     return cursor
-
-
-def _sort_key(row: ListedAction) -> tuple[float, str, str]:
-    return (row.sort_key[0], row.run.name, row.action_name)
