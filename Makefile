@@ -73,10 +73,11 @@ fuzz: $(VENV)/.dev  ## Run the fuzzers on new inputs: make fuzz ROUNDS=1000 (def
 	FUZZ_ROUNDS=$(ROUNDS) FUZZ_SEED=$$($(BIN)/python -c 'import time; print(time.time_ns())') \
 	  $(BIN)/$(PYTEST) -q tests/fuzz
 
-generate: $(VENV)/.dev  ## Generate schemas/ and the clients' types from the code
+generate: $(VENV)/.dev  ## Generate schemas/, the clients' types and completion from the code
 	$(BIN)/python -m flyte_sidecar.schema schemas
 	$(BIN)/python -m tests.transcript_recorder
 	$(BIN)/python -m clients.generate
+	$(BIN)/python -m shell_files
 
 version: $(VENV)/.dev  ## Set the version of the package and the clients: make version VERSION=0.2.0
 	$(BIN)/hatchling version $(VERSION)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from flyte_sidecar._suggestions import suggestion
 from flyte_sidecar._version import VERSION
+from flyte_sidecar.cli.arguments.help_texts import DESCRIPTION, EXAMPLES, EXIT_STATUS, MORE
 from flyte_sidecar.cli.arguments.options import add_options, options_of
 from flyte_sidecar.cli.arguments.values import UsageError
 from flyte_sidecar.cli.arguments.verb_table import GROUPS, VERBS, VERBS_PACKAGE, Verb
@@ -28,35 +29,10 @@ HELP_WIDTH = 78
 
 DEFAULT_VERB = "serve"
 
-ON_THE_EMBEDDED_STORE = ("demo", "schema")
+ON_THE_EMBEDDED_STORE = ("completion", "demo", "schema")
 """Verbs that ignore the backend that the environment selects."""
 
 ON_A_DEPLOYMENT = ("login", "logout")
-
-DESCRIPTION = """\
-See and answer the events of Flyte workflow runs from any language. flyte-sidecar is a
-long-lived process that speaks JSON-RPC 2.0 on stdin and stdout, one JSON text per line
-or with LSP headers.
-"""
-
-EXAMPLES = """\
-examples:
-  flyte-sidecar demo
-      show two processes that share a store: one waits for an answer, the other answers
-  flyte-sidecar call events.create '{"runName": "r1", "name": "deploy"}'
-  flyte-sidecar call events.signal '{"runName": "r1", "name": "deploy", "payload": true}'
-      create an event, and answer it
-  flyte-sidecar pending
-      list the events that wait for an answer
-  flyte-sidecar watch r1
-      print the events of run r1, then every change
-  flyte-sidecar watch --json | jq -r '.params.event.prompt // empty'
-      print the prompts of all pending events, as they arrive
-  echo '{"jsonrpc":"2.0","id":1,"method":"events.list","params":{"runName":"r1"}}' | flyte-sidecar
-      send requests through a pipe
-
-Run "flyte-sidecar VERB --help" for the arguments of a verb.
-"""
 
 _NEGATIVE_NUMBER = re.compile(
     r"-(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$|-inf(inity)?$", re.ASCII | re.IGNORECASE
@@ -87,7 +63,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[str, Options, dict[str, Any]
 
 def usage_error(verb: str, error: UsageError) -> NoReturn:
     """Print the usage of a verb and the message; raise `SystemExit` with status 2."""
-    _verb_parser(VERBS[verb]).error(str(error))
+    verb_parser(VERBS[verb]).error(str(error))
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -96,11 +72,11 @@ def make_parser() -> argparse.ArgumentParser:
         prog=PROGRAM,
         usage="flyte-sidecar [VERB] [OPTION]...",
         description=f"{DESCRIPTION}\n{_list_of_verbs()}",
-        epilog=EXAMPLES,
+        epilog=f"{EXIT_STATUS}\n{EXAMPLES}\n{MORE}",
         formatter_class=partial(_HelpOfVerbs, width=HELP_WIDTH),
     )
     top.add_argument("--version", action="version", version=f"{PROGRAM} {VERSION}")
-    verbs = top.add_subparsers(prog=PROGRAM, metavar="VERB", parser_class=_VerbParser)
+    verbs = top.add_subparsers(prog=PROGRAM, metavar="VERB", parser_class=VerbParser)
     add_options(top)
     for verb in VERBS.values():
         verbs.add_parser(verb.name, help=verb.summary, **_settings(verb))
@@ -115,15 +91,21 @@ def _list_of_verbs() -> str:
     return "\n".join(lines)
 
 
-def _verb_parser(verb: Verb) -> _VerbParser:
-    return _VerbParser(prog=f"{PROGRAM} {verb.name}", **_settings(verb))
+def verb_parser(verb: Verb) -> VerbParser:
+    """Return the parser of a verb; its `complete` adds the arguments."""
+    return VerbParser(prog=f"{PROGRAM} {verb.name}", **_settings(verb))
+
+
+def usage(verb: Verb) -> str:
+    """Return the usage of a verb."""
+    operands = verb.operands and f"{verb.operands} "
+    return f"{PROGRAM} {verb.name} {operands}[OPTION]..."
 
 
 def _settings(verb: Verb) -> dict[str, Any]:
-    operands = verb.operands and f"{verb.operands} "
     return {
         "verb": verb.name,
-        "usage": f"{PROGRAM} {verb.name} {operands}[OPTION]...",
+        "usage": usage(verb),
         "formatter_class": partial(argparse.RawDescriptionHelpFormatter, width=HELP_WIDTH),
         "description": f"{verb.summary[0].upper()}{verb.summary[1:]}.",
         "epilog": verb.details or None,
@@ -178,7 +160,7 @@ class _Parser(argparse.ArgumentParser):
         (file or sys.stderr).write(message)
 
 
-class _VerbParser(_Parser):
+class VerbParser(_Parser):
     """The parser of a verb. It adds its arguments when it parses, because that takes time."""
 
     def __init__(self, *, verb: str, **settings: Any) -> None:

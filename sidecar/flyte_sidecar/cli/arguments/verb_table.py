@@ -56,6 +56,20 @@ GROUPS = (
         "set-up",
         (
             Verb("doctor", "check configuration and connectivity"),
+            Verb(
+                "completion",
+                "print the completion script of a shell",
+                "SHELL",
+                """\
+Set-up, once, in a folder from which the shell loads completions:
+  flyte-sidecar completion bash \\
+      >~/.local/share/bash-completion/completions/flyte-sidecar
+  flyte-sidecar completion zsh >FOLDER/_flyte-sidecar
+  flyte-sidecar completion fish >~/.config/fish/completions/flyte-sidecar.fish
+
+For zsh, FOLDER is one of $fpath.
+""",
+            ),
             Verb("demo", "show two processes that share a store: one waits, the other answers"),
             Verb("login", "log in at a Flyte deployment, for all sidecars and the flyte command"),
             Verb("logout", "delete the stored login at a Flyte deployment"),
