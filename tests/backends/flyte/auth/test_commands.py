@@ -16,8 +16,15 @@ from flyte_sidecar.backends.flyte.auth.commands import MAX_OUTPUT_BYTES, run_com
 from flyte_sidecar.backends.flyte.credentials import Secret
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 from tests.backends.flyte.auth.connection import wait_for_file
+from tests.conftest import TEST_TIMEOUT
 
 SETTING = "`admin.command`"
+
+
+@pytest.fixture(autouse=True)
+def _killed_commands_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for a killed command on a loaded machine too: Python warns of one that still runs."""
+    monkeypatch.setattr(commands, "EXIT_TIMEOUT", TEST_TIMEOUT)
 
 
 async def run_python(code: str, *arguments: str) -> str:
