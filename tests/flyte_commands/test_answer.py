@@ -133,7 +133,7 @@ def test_events_of_one_name_are_told_apart_by_action_or_parent(flyte: Flyte, loc
     )
     done = flyte("answer", "r1", "approve", "yes")
     assert (done.exit_code, done.stdout) == (1, "")
-    assert "Choose one with --action ID" in error(done)
+    assert "choose one with --action ID" in error(done)
     for event, place in ((first, "eu"), (second, "us")):
         assert f"{event.action_name} Deploy to {place}?" in error(done)
     assert flyte("answer", "r1", "approve", "no", "--parent", "a2").exit_code == 0
@@ -241,7 +241,7 @@ def test_without_a_value_the_terminal_asks_until_it_has_the_type(
     asking.wait_for("Of 1.")
     assert r"Which\x1b[2J rate?" in asking.text
     asking.type("high\r")
-    asking.wait_for("Please enter a valid float")
+    asking.wait_for("'high' is not a float: enter a number such as 0.5")
     asking.type("0.25\r")
     asking.wait_for("status 0")
     assert "rate of run r1 was answered with 0.25" in asking.text

@@ -63,8 +63,8 @@ class EventTable:
             event.run_name,
             event.name,
             event.expected_type or "?",
-            _age(event, self._now),
-            _expiry(event, self._now),
+            age(event, self._now),
+            expiry(event, self._now),
             event.prompt or "",
         ]
         row = [sanitize(cell) for cell in cells]
@@ -73,17 +73,19 @@ class EventTable:
         )
 
 
-def _age(event: Event, now: datetime) -> str:
-    return "?" if event.created_at is None else _duration((now - event.created_at).total_seconds())
+def age(event: Event, now: datetime) -> str:
+    """Return for how long an event exists."""
+    return "?" if event.created_at is None else duration((now - event.created_at).total_seconds())
 
 
-def _expiry(event: Event, now: datetime) -> str:
+def expiry(event: Event, now: datetime) -> str:
+    """Return when an event times out."""
     if event.expires_at is None:
         return "never"
-    return f"in {_duration((event.expires_at - now).total_seconds())}"
+    return f"in {duration((event.expires_at - now).total_seconds())}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Return a duration in its largest unit; 0 if it is negative because of clock skew."""
     for size, unit in _UNITS:
         if seconds >= size:

@@ -71,10 +71,15 @@ def columns() -> int | None:
         return None
 
 
-def painter() -> Callable[[str, str], str]:
-    """Return a function that styles a text, or that returns it unchanged if colour is disabled."""
+def has_colour() -> bool:
+    """Return whether stdout is a terminal that shows colours, and they are not disabled."""
     enabled = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    if not enabled or not sys.stdout.isatty():
+    return enabled and sys.stdout.isatty()
+
+
+def painter() -> Callable[[str, str], str]:
+    """Return a function that styles a text, or that returns it unchanged without colours."""
+    if not has_colour():
         return lambda text, style: text
     return lambda text, style: f"\x1b[{style}m{text}\x1b[0m"
 

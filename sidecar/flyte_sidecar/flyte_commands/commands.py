@@ -97,8 +97,9 @@ def answer(
 
     Exit status: 0 if this answer was accepted, else 1 (2 if the arguments are invalid).
     """
-    from flyte_sidecar.flyte_commands.answering import Named, answer_event
+    from flyte_sidecar.cli.answering.event_name import EventName
+    from flyte_sidecar.flyte_commands.answering import answer_event
     from flyte_sidecar.flyte_commands.backends import select
 
-    named = Named(run, name, parent, action)
+    named = EventName(run, name, parent, action)
     click.echo(answer_event(select(context, project, domain), named, value))

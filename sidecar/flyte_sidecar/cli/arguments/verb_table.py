@@ -36,10 +36,75 @@ class Group(Struct, frozen=True):
     verbs: tuple[Verb, ...]
 
 
+VALUES = """\
+VALUE is yes or no (or true or false) for a bool, a number for an int or a float,
+and any text for a str. Without VALUE, the terminal shows the prompt and asks.
+With -, VALUE is read from stdin; one line end at its end is removed. Before a
+VALUE that begins with a dash and is not a number, write --.
+"""
+
+STATUS = """\
+exit status: 0 if the event has this answer, 1 if not, 2 if the arguments are
+invalid. The outcome is printed to stderr. stdout gets the value, unless it is a
+terminal.
+"""
+
+SIGNAL = f"""\
+{VALUES}
+examples:
+  flyte-sidecar signal r1 rate 0.5
+  flyte-sidecar signal r1 note - <note.txt
+
+{STATUS}"""
+
+ANSWER = f"""\
+Without NAME, the event is the only one that waits, of run RUN if that is given.
+If several wait, you choose one from a list.
+
+{VALUES}
+{STATUS}"""
+
+WAIT = """\
+examples:
+  rate=$(flyte-sidecar wait r1 rate --timeout 10m) || exit
+
+exit status: 0 if the event was answered, 1 if it was aborted, timed out or does
+not exist, 2 if the arguments are invalid, 124 after --timeout. The outcome is
+printed to stderr. stdout gets the value, unless it is a terminal.
+"""
+
+CREATE = """\
+examples:
+  flyte-sidecar create r1 rate --type float --prompt "Which rate?" --expires 1h
+
+The outcome is printed to stderr. stdout gets the id of the event, unless it is a
+terminal.
+"""
+
 GROUPS = (
+    Group(
+        "answer events",
+        (
+            Verb(
+                "answer",
+                "answer an event that waits; without arguments, choose one",
+                "[RUN [NAME [VALUE]]]",
+                ANSWER,
+            ),
+            Verb("signal", "answer an event", "RUN NAME [VALUE]", SIGNAL),
+            Verb("approve", "answer an event with yes", "RUN NAME"),
+            Verb("reject", "answer an event with no", "RUN NAME"),
+            Verb("abort", "end an event without an answer", "RUN NAME"),
+            Verb("wait", "wait for the answer to an event, and print it", "RUN NAME", WAIT),
+            Verb("create", "create an event in the embedded store", "RUN NAME", CREATE),
+        ),
+    ),
     Group(
         "see events",
         (
+            Verb("list", "list the events of a run", "RUN"),
+            Verb("get", "show an event with its prompt", "RUN NAME"),
+            Verb("runs", "list the runs, the newest first"),
             Verb("pending", "list the pending events of all runs"),
             Verb("watch", "print the current events, then every change", "[RUN]"),
         ),

@@ -11,6 +11,7 @@ from flyte_sidecar._futures import resolve
 from flyte_sidecar.cli import logs, standard_streams, terminal
 from flyte_sidecar.cli.arguments.values import add_json
 from flyte_sidecar.cli.event_table import EventTable
+from flyte_sidecar.cli.missing import report_missing
 from flyte_sidecar.cli.opened import opened
 from flyte_sidecar.events.model import (
     BACKEND_TITLES,
@@ -21,7 +22,6 @@ from flyte_sidecar.events.model import (
     PendingQuery,
     UnavailableBackend,
 )
-from flyte_sidecar.events.plain_text import sanitize
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.protocol.results import encode
 from flyte_sidecar.server.settings import Options
@@ -72,10 +72,10 @@ async def print_pending(
             new = [each for each in page.unavailable if each.backend not in _names(unavailable)]
             unavailable = page.unavailable
             if more:
-                _report(new, "are missing so far")
+                report_missing("events", new, so_far=True)
     if is_empty and not as_json:
         _write([terminal.line(_nothing({*missing, *_names(unavailable)}))])
-    _report(unavailable, "are missing")
+    report_missing("events", unavailable)
 
 
 async def pages(service: EventService) -> AsyncIterator[EventPage]:
@@ -99,14 +99,6 @@ async def pages(service: EventService) -> AsyncIterator[EventPage]:
 
 def _names(unavailable: Sequence[UnavailableBackend]) -> set[BackendName]:
     return {each.backend for each in unavailable}
-
-
-def _report(unavailable: Sequence[UnavailableBackend], what: str) -> None:
-    """Print to stderr which events are missing, and why."""
-    for each in unavailable:
-        title, error = BACKEND_TITLES[each.backend], each.error
-        message = f"the events of {title} {what}: {error.kind}: {error.message}"
-        print(f"flyte-sidecar: {sanitize(message)}", file=sys.stderr)
 
 
 def _nothing(missing: Collection[BackendName]) -> str:

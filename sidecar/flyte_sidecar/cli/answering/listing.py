@@ -1,0 +1,35 @@
+"""The pages of listings."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from flyte_sidecar._futures import resolve
+from flyte_sidecar.events.model import EventPage, Query, RunPage, RunsQuery
+from flyte_sidecar.events.service import EventService
+
+
+async def pages_of_run(
+    service: EventService, run: str, phases: Sequence[str] | None = None
+) -> AsyncIterator[EventPage]:
+    """Yield the events of a run with all their members, page by page."""
+    cursor = None
+    while True:
+        query = Query(run=service.run(run), phases=phases, details=True, cursor=cursor)
+        page = await resolve(service.page(query))
+        yield page
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+async def pages_of_runs(service: EventService, *, pending_only: bool) -> AsyncIterator[RunPage]:
+    """Yield the runs of the default scope, page by page."""
+    scope, cursor = service.scope(None, None, None), None
+    while True:
+        query = RunsQuery(scope=scope, pending_only=pending_only, cursor=cursor)
+        page = await resolve(service.runs(query))
+        yield page
+        cursor = page.next_cursor
+        if cursor is None:
+            return
