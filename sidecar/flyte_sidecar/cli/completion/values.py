@@ -9,18 +9,33 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from functools import partial
 from typing import TypeVar
 
-from flyte_sidecar._futures import resolve
+from msgspec.structs import replace
+
+from flyte_sidecar._futures import MaybeAwaitable, resolve
 from flyte_sidecar.cli.opened import opened
 from flyte_sidecar.errors import SidecarError
-from flyte_sidecar.events.model import MAX_PAGE_LIMIT, PAUSED, Event, Query, RunsQuery
+from flyte_sidecar.events.model import (
+    MAX_PAGE_LIMIT,
+    PAUSED,
+    Event,
+    EventPage,
+    Query,
+    RunPage,
+    RunsQuery,
+)
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.server.settings import Options
 
+P = TypeVar("P", EventPage, RunPage)
+Q = TypeVar("Q", Query, RunsQuery)
 T = TypeVar("T")
+
+MAX_PAGES = 10
+"""Pages that are read; values of later ones are not completed."""
 
 READ_TIMEOUT = 1.0
 """Seconds after which the process ends. To open a locked store takes longer, even if cancelled."""
@@ -72,12 +87,19 @@ def _read(options: Options, read: Callable[[EventService], Awaitable[list[T]]]) 
 async def _run_names(service: EventService, pending_only: bool) -> list[str]:
     scope = service.scope(None, None, None)
     query = RunsQuery(scope=scope, pending_only=pending_only, limit=MAX_PAGE_LIMIT)
-    page = await resolve(service.runs(query))
-    return [run.run_name for run in page.runs]
+    return [run.run_name async for page in _pages(service.runs, query) for run in page.runs]
 
 
 async def _events(service: EventService, run: str, pending_only: bool) -> list[Event]:
     phases = (PAUSED,) if pending_only else None
     query = Query(run=service.run(run), phases=phases, limit=MAX_PAGE_LIMIT)
-    page = await resolve(service.page(query))
-    return page.events
+    return [event async for page in _pages(service.page, query) for event in page.events]
+
+
+async def _pages(read: Callable[[Q], MaybeAwaitable[P]], query: Q) -> AsyncIterator[P]:
+    for _ in range(MAX_PAGES):
+        page = await resolve(read(query))
+        yield page
+        if page.next_cursor is None:
+            return
+        query = replace(query, cursor=page.next_cursor)
