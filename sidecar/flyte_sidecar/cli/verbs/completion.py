@@ -24,8 +24,10 @@ SCRIPTS = {"bash": "flyte-sidecar.bash", "zsh": "_flyte-sidecar", "fish": "flyte
 
 FOLDER = Path(__file__).parent.parent / "completion" / "scripts"
 
-READING = ("get", "list", "watch")
-"""Verbs that are also for events that no longer wait for an answer."""
+OF_ALL_RUNS = ("create", "get", "list", "watch")
+"""Verbs that are not only for events that wait for an answer."""
+
+OF_YES_OR_NO = ("approve", "reject")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -62,11 +64,13 @@ def _values(kind: str, given: Given, beginning: str) -> list[str]:
         options = options_of({**chosen, "backend": "local"}, "completion")
     except UsageError:
         return []
-    pending_only = given.verb not in READING
+    pending_only = given.verb not in OF_ALL_RUNS
     if kind == "runs":
         return completable(run_names(options, pending_only=pending_only), beginning)
-    if not given.operands:
+    if not given.operands or given.verb == "create":
         return []
-    of_run = events(options, given.operands[0], pending_only=pending_only)
-    found = [event.name if kind == "names" else event.action_name for event in of_run]
-    return completable(found, beginning)
+    found = events(options, given.operands[0], pending_only=pending_only)
+    if given.verb in OF_YES_OR_NO:
+        found = [event for event in found if event.expected_type == "bool"]
+    names = (event.name if kind == "names" else event.action_name for event in found)
+    return completable(names, beginning)
