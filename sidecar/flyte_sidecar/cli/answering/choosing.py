@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from flyte_sidecar._futures import resolve
 from flyte_sidecar.cli.answering.asking import can_ask
 from flyte_sidecar.cli.answering.listing import pages_of_run
+from flyte_sidecar.cli.answering.similar_names import did_you_mean
 from flyte_sidecar.cli.answering.writes import target
 from flyte_sidecar.cli.verbs.pending import pages
 from flyte_sidecar.errors import AmbiguousEvent, EventNotFound, RequestCancelled
@@ -39,7 +40,8 @@ async def choose(service: EventService, run: str | None, name: str | None) -> Ev
     if not first:
         what = "event" if name is None else f"event {one_line(name)}"
         where = "" if run is None else f" of run {one_line(run)}"
-        raise EventNotFound(f"no {what}{where} waits for an answer")
+        hint = "" if run is None else await did_you_mean(service, run, name)
+        raise EventNotFound(f"no {what}{where} waits for an answer{hint}")
     if len(first) == 1:
         chosen = first[0]
     elif can_ask():

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from flyte_sidecar._futures import resolve
 from flyte_sidecar.cli import terminal
+from flyte_sidecar.cli.answering.similar_names import did_you_mean
 from flyte_sidecar.cli.arguments.values import UsageError, text
 from flyte_sidecar.errors import AmbiguousEvent, EventNotFound
 from flyte_sidecar.events.backend import CANDIDATES
@@ -91,7 +92,8 @@ async def find(service: EventService, named: EventName) -> Event:
     """
     found = await resolve(service.choices(named.target(service)))
     if not found:
-        raise EventNotFound(f"there is no event {named}")
+        hint = await did_you_mean(service, named.run, named.name)
+        raise EventNotFound(f"there is no event {named}{hint}")
     return only(named, found)
 
 

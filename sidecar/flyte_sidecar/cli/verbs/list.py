@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from flyte_sidecar.cli.answering.listing import pages_of_run
 from flyte_sidecar.cli.answering.results import print_json, print_lines
 from flyte_sidecar.cli.answering.running import run_on_events
+from flyte_sidecar.cli.answering.similar_names import did_you_mean
 from flyte_sidecar.cli.arguments.values import UsageError, add_json, text
 from flyte_sidecar.cli.event_table import age
 from flyte_sidecar.cli.table import Column, Table
@@ -57,7 +58,8 @@ def run(options: Options, run_name: str, as_json: bool) -> int:
                 rows = [_row(event, now) for event in page.events]
                 print_lines(table.lines(rows, more=page.next_cursor is not None))
         if is_empty and not as_json:
-            print_lines([f"No events of run {one_line(run_name)}."])
+            hint = await did_you_mean(service, run_name)
+            print_lines([f"No events of run {one_line(run_name)}{hint or '.'}"])
         return 0
 
     return run_on_events(options, work)
