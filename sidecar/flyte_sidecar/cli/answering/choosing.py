@@ -11,10 +11,11 @@ from flyte_sidecar.cli.answering.asking import can_ask
 from flyte_sidecar.cli.answering.listing import pages_of_run
 from flyte_sidecar.cli.answering.similar_names import did_you_mean
 from flyte_sidecar.cli.answering.writes import target
+from flyte_sidecar.cli.missing import report_missing
 from flyte_sidecar.cli.verbs.pending import pages
 from flyte_sidecar.errors import AmbiguousEvent, EventNotFound, RequestCancelled
 from flyte_sidecar.events.backend import CANDIDATES
-from flyte_sidecar.events.model import PAUSED, Event
+from flyte_sidecar.events.model import PAUSED, Event, UnavailableBackend
 from flyte_sidecar.events.outcome_text import MAX_TEXT_LENGTH
 from flyte_sidecar.events.plain_text import one_line
 from flyte_sidecar.events.service import EventService
@@ -58,13 +59,16 @@ async def choose(service: EventService, run: str | None, name: str | None) -> Ev
 async def _waiting(
     service: EventService, run: str | None, name: str | None
 ) -> AsyncIterator[Event]:
-    """Yield the events that wait, without their long texts."""
+    """Yield the events that wait, without their long texts; report if some may be missing."""
     listed = pages(service) if run is None else pages_of_run(service, run, [PAUSED])
+    unavailable: list[UnavailableBackend] = []
     async for page in listed:
+        unavailable = page.unavailable
         for event in page.events:
             if event.pending and name in (None, event.name):
                 prompt = one_line(event.prompt or "", MAX_TEXT_LENGTH)
                 yield replace(event, prompt=prompt, description=None)
+    report_missing("events", unavailable)
 
 
 class _Candidates:

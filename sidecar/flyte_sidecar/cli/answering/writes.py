@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable
+from collections.abc import Coroutine
+from typing import Any
 
+from flyte_sidecar._futures import wait_all
 from flyte_sidecar.errors import (
     AlreadyCompleted,
     AlreadySignalled,
@@ -21,6 +23,9 @@ from flyte_sidecar.events.write_order import Write
 
 NOTHING_CHANGED = "Nothing was changed"
 UNKNOWN_OUTCOME = "It is unknown whether this took effect"
+
+SILENT_SECONDS = 0.5
+"""Seconds after Ctrl-C before a person is told that the outcome of a write is awaited."""
 
 
 def target(event: Event) -> Target:
@@ -49,17 +54,30 @@ async def abort(service: EventService, event: Event, reason: str | None) -> Even
     return await _performed(write, service.abort(write, reason))
 
 
-async def _performed(write: Write, work: Awaitable[Event]) -> Event:
+async def _performed(write: Write, work: Coroutine[Any, Any, Event]) -> Event:
+    performing = asyncio.ensure_future(work)
     try:
-        return await work
+        return await _result(performing)
     except (AlreadySignalled, AlreadyCompleted) as error:
         raise ended_before(error.data["event"]) from None
     except SidecarError as error:
         raise failed(error, write) from None
-    except asyncio.CancelledError:  # Ctrl-C; a result that was known soon enough is returned
+    except asyncio.CancelledError:
         if write.describe()["outcome"] == "unknown":
             print(f"flyte-sidecar: {UNKNOWN_OUTCOME}.", file=sys.stderr)
         raise
+
+
+async def _result(performing: asyncio.Future[Event]) -> Event:
+    """Return the result of a write, even if Ctrl-C has cancelled it and it is known soon after."""
+    try:
+        return await asyncio.shield(performing)
+    except asyncio.CancelledError:
+        performing.cancel()
+        await wait_all([performing], timeout=SILENT_SECONDS)
+        if not performing.done():
+            print("flyte-sidecar: waiting for the outcome (Ctrl-C to exit)", file=sys.stderr)
+        return await performing
 
 
 def ended_before(event: Event) -> SidecarError:
@@ -76,7 +94,9 @@ def failed(error: SidecarError, write: Write | None = None) -> SidecarError:
     write
         The write that failed; None if it was not begun.
     """
-    known = write.describe()["outcome"] if write and error.reports_outcome else "none"
+    known = "none"
+    if write is not None and error.reports_outcome:
+        known = {**write.describe(), **error.data}["outcome"]
     effect = NOTHING_CHANGED if known == "none" else UNKNOWN_OUTCOME
     message = f"{effect}: {one_line(error.message, MAX_TEXT_LENGTH)}"
     return type(error)(message, **error.data)
