@@ -20,98 +20,119 @@ from flyte_sidecar.server.settings import (
 DEFAULTS = dict(zip(Options.__struct_fields__, Options.__struct_defaults__, strict=True))
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that all verbs have. The default values are those of `Options`."""
-    backend = parser.add_argument_group("backend options", argument_default=argparse.SUPPRESS)
-    backend.add_argument(
+def add_options(
+    parser: argparse.ArgumentParser, *, of_backend: bool = True, of_server: bool = True
+) -> None:
+    """Add the options that all verbs accept. The default values are those of `Options`.
+
+    Parameters
+    ----------
+    of_backend, of_server
+        Whether the help shows the options of these groups, because they have an effect.
+    """
+    backend = _Group(parser, "backend options", is_shown=of_backend)
+    backend.add(
         "--backend",
         choices=get_args(BackendKind),
         help="the embedded store, a Flyte deployment, or both"
         f" (environment: {BACKEND_VARIABLE}; default: {DEFAULTS['backend']})",
     )
-    backend.add_argument(
+    backend.add(
         "--store",
         metavar="PATH",
         help="SQLite file of the embedded store"
         f" (environment: {STORE_VARIABLE}; default: events.db in the user's state folder)",
     )
-    backend.add_argument(
+    backend.add(
         "--config",
         metavar="PATH",
         type=path,
         help="config file of Flyte (default: the one that the flyte command finds)",
     )
-    backend.add_argument(
+    backend.add(
         "--endpoint",
         metavar="HOST[:PORT]",
         type=text,
         help="the Flyte deployment (default: as configured for the flyte command;"
         " default port: 443, or 80 with --insecure)",
     )
-    _add_switch(backend, "--insecure", "use plaintext instead of TLS")
-    backend.add_argument(
+    backend.add_switch("--insecure", "use plaintext instead of TLS")
+    backend.add(
         "--ca-cert-file",
         metavar="PATH",
         type=path,
         help="PEM file of trusted CA certificates (default: as configured, else those of the"
         " system)",
     )
-    _add_switch(backend, "--insecure-skip-verify", "accept any TLS certificate")
-    backend.add_argument(
+    backend.add_switch("--insecure-skip-verify", "accept any TLS certificate")
+    backend.add(
         "--transport",
         choices=get_args(Transport),
         help="how requests are sent to the Flyte deployment (default: auto, which is gRPC, or"
         " Connect if an ingress passes only that)",
     )
-    backend.add_argument(
+    backend.add(
         "--org",
         type=text,
         help="default organization (default: none; on Flyte: as configured)",
     )
     for scope in ("project", "domain"):
-        backend.add_argument(
+        backend.add(
             f"--{scope}",
             type=text,
             help=f"default {scope} (default: local; on Flyte: as configured)",
         )
-    server = parser.add_argument_group("server options", argument_default=argparse.SUPPRESS)
-    server.add_argument(
+    server = _Group(parser, "server options", is_shown=of_server)
+    server.add(
         "--framing",
         choices=["auto", "header", "line"],
         help="framing of messages: LSP headers, or one JSON text per line"
         f" (default: {DEFAULTS['framing']}, detected from the first byte)",
     )
-    server.add_argument(
+    server.add(
         "--max-message-bytes",
         type=positive,
         metavar="N",
         help=f"largest message to accept, in bytes (default: {DEFAULTS['max_message_bytes']})",
     )
-    server.add_argument(
+    server.add(
         "--parent-pid",
         "--clientProcessId",
         type=positive,
         metavar="PID",
         help="exit when this process is gone (default: none)",
     )
-    server.add_argument(
-        "--stdio", action="store_true", help="accepted for LSP clients; has no effect"
-    )
-    server.add_argument(
+    server.add("--stdio", action="store_true", help="accepted for LSP clients; has no effect")
+    log = _Group(parser, "log options")
+    log.add(
         "--log-level",
         choices=["debug", "info", "warning", "error", "critical"],
         help=f"log level (default: {DEFAULTS['log_level']})",
     )
-    server.add_argument("--log-file", metavar="PATH", type=path, help="log file (default: stderr)")
+    log.add("--log-file", metavar="PATH", type=path, help="log file (default: stderr)")
 
 
-def _add_switch(group: argparse._ArgumentGroup, option: str, summary: str) -> None:
-    """Add an option without a value, and its negation, which overrides a config file."""
-    group.add_argument(
-        option,
-        action=argparse.BooleanOptionalAction,
-        help=f"{summary} (default: as configured, else no)",
-    )
+class _Group:
+    """Options that the help shows together, or not at all."""
+
+    def __init__(
+        self, parser: argparse.ArgumentParser, title: str, *, is_shown: bool = True
+    ) -> None:
+        self._group = parser.add_argument_group(title, argument_default=argparse.SUPPRESS)
+        self._is_shown = is_shown
+
+    def add(self, *names: str, **settings: Any) -> None:
+        if not self._is_shown:
+            settings["help"] = argparse.SUPPRESS
+        self._group.add_argument(*names, **settings)
+
+    def add_switch(self, name: str, summary: str) -> None:
+        """Add an option without a value, and its negation, which overrides a config file."""
+        self.add(
+            name,
+            action=argparse.BooleanOptionalAction,
+            help=f"{summary} (default: as configured, else no)",
+        )
 
 
 def options_of(values: dict[str, Any], verb: str) -> Options:

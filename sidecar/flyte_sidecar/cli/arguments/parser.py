@@ -174,7 +174,11 @@ class VerbParser(_Parser):
         """Add the arguments."""
         if not self._is_complete:
             self._is_complete = True
-            add_options(self)
+            add_options(
+                self,
+                of_backend=self._verb not in ON_THE_EMBEDDED_STORE,
+                of_server=self._verb == DEFAULT_VERB,
+            )
             module = import_module(f"{VERBS_PACKAGE}.{self._verb}")
             getattr(module, "add_arguments", lambda parser: None)(self)
 
