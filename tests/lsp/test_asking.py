@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from flyte_sidecar.events.delivery_leases import PERSON, DeliveryLeases
 from flyte_sidecar.events.model import Event
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.lsp import asking
 from flyte_sidecar.lsp.answers import Answers
 from flyte_sidecar.lsp.asking import Asking
-from flyte_sidecar.lsp.claims import Claims
 from flyte_sidecar.lsp.settings import Settings
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.harness import settle
@@ -26,7 +26,8 @@ class Window(CommandTester):
 
     def __init__(self, session: FakeSession, folder: Callable[[], Path]) -> None:
         super().__init__(session)
-        self.asking = Asking(session, Answers(session).ask_about, Claims(folder))
+        leases = DeliveryLeases(folder, PERSON)
+        self.asking = Asking(session, Answers(session).ask_about, leases)
 
     async def start_waiting(self, name: str = "deploy", run: str = "r1", **more: str) -> Event:
         event = await self.make(name, run, **more)
@@ -221,6 +222,7 @@ async def test_the_events_that_wait_for_a_question_are_bounded_in_number(
     monkeypatch.setattr(asking, "MAX_WAITING", 2)
     for number in range(10):
         await window.start_waiting(f"n{number}")
+    await window.all_claimed()
     while window.open_questions:
         next(q for q in window.client.questions if not q.answer.done()).choose(None)
         await settle()

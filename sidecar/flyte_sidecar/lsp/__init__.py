@@ -11,7 +11,7 @@ What it offers:
 
 - `features`: one module per kind of request
 - `commands`, `event_arguments`, `answers`, `command_texts`: the commands of lenses and actions
-- `asking`, `claims`: ask when an event starts to wait, once per user
+- `asking`: asks when an event starts to wait, once per user and machine
 - `event_feed`, `plugin_messages`: report the events to a plugin that shows them
 - `progress`: shows that the server waits for the backend
 - `prompt_uris`: the documents that show the prompt of an event

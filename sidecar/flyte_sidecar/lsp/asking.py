@@ -8,10 +8,10 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 from flyte_sidecar._futures import run_in_thread
+from flyte_sidecar.events.delivery_leases import DeliveryLeases, LeasesUnavailable
 from flyte_sidecar.events.intern_pool import EventKey, event_key
 from flyte_sidecar.events.live.background import BackgroundTasks
 from flyte_sidecar.events.model import Event
-from flyte_sidecar.lsp.claims import Claims
 from flyte_sidecar.lsp.client import SessionState
 
 MAX_QUESTIONS = 3
@@ -33,9 +33,10 @@ logger = logging.getLogger(__name__)
 class Asking:
     """Asks once about each event that starts to wait.
 
-    Of all windows and editors of a user, the first that claims an event asks about it. Nobody asks
-    again if that one ends before the person has answered. Where claims cannot be recorded, every
-    window asks: a question too many is better than none.
+    Of all windows and editors of a user, and the desktop notifications of `flyte-sidecar notify`,
+    the first that claims an event asks about it. Nobody asks again if that one ends before the
+    person has answered. Where claims cannot be recorded, every window asks: a question too many is
+    better than none.
 
     Parameters
     ----------
@@ -49,14 +50,14 @@ class Asking:
         self,
         session: SessionState,
         ask_about: Callable[[Event, str], Awaitable[None]],
-        claims: Claims,
+        leases: DeliveryLeases,
         max_stale: int = MAX_STALE_QUESTIONS,
     ) -> None:
         self._session = session
         self._ask_about = ask_about
-        self._claims = claims
+        self._leases = leases
         self._max_stale = max_stale
-        self._claims_failed = False
+        self._leases_failed = False
         self._waiting: OrderedDict[EventKey, str] = OrderedDict()  # the backend of each
         self._open: dict[EventKey, tuple[str, asyncio.Task[None]]] = {}
         self._stale: OrderedDict[asyncio.Task[None], None] = OrderedDict()
@@ -116,10 +117,10 @@ class Asking:
 
     async def _claim(self, key: EventKey, backend: str) -> bool:
         try:
-            return await run_in_thread(self._claims.claim, backend, key)
-        except (OSError, RuntimeError) as error:  # RuntimeError: the home folder is unknown
-            if not self._claims_failed:
-                self._claims_failed = True
+            return await run_in_thread(self._leases.take, (backend, key))
+        except LeasesUnavailable as error:
+            if not self._leases_failed:
+                self._leases_failed = True
                 logger.warning("several windows may ask about the same event: %s", error)
             return True
 

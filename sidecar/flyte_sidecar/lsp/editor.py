@@ -7,6 +7,7 @@ from functools import partial
 
 from cachetools import LRUCache
 
+from flyte_sidecar.events.delivery_leases import PERSON, DeliveryLeases
 from flyte_sidecar.events.intern_pool import EventKey
 from flyte_sidecar.events.live.backend_state import BackendState
 from flyte_sidecar.events.live.background import BackgroundTasks
@@ -18,7 +19,6 @@ from flyte_sidecar.lsp.answers import Answers
 from flyte_sidecar.lsp.asking import Asking
 from flyte_sidecar.lsp.bridge import Bridge
 from flyte_sidecar.lsp.capabilities import ClientFeatures
-from flyte_sidecar.lsp.claims import Claims
 from flyte_sidecar.lsp.commands import Commands
 from flyte_sidecar.lsp.configuration import Configuration, Logins
 from flyte_sidecar.lsp.followed_events import FollowedEvents
@@ -80,12 +80,12 @@ class Editor:
         self.commands = Commands(self, self.answers)
         self._progress = Progress(self)
         self._backend_progress = BackendProgress(self, self._progress, logins)
-        claims = Claims(lambda: configuration.backends.state_folder)
+        leases = DeliveryLeases(lambda: configuration.backends.state_folder, PERSON)
         if features.asks_itself:
             # A plugin can withdraw a question that is out of date.
-            self._asking = Asking(self, self.client.ask_about, claims, max_stale=0)
+            self._asking = Asking(self, self.client.ask_about, leases, max_stale=0)
         else:
-            self._asking = Asking(self, self.answers.ask_about, claims)
+            self._asking = Asking(self, self.answers.ask_about, leases)
         self._prompts: LRUCache[str, str] = LRUCache(MAX_PROMPTS)
         self._followed = followed
         self._show_events()

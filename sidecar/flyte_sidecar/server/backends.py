@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from flyte_sidecar.events.service import EventService
+from flyte_sidecar.server.backend_ids import backend_id
 from flyte_sidecar.server.settings import (
     Options,
     backend_arguments,
@@ -78,11 +78,12 @@ class Backends:
     @property
     def backend_id(self) -> str:
         """Identifies the current backend among those of all processes of the user."""
-        return self._id(self.options.backend)
+        return backend_id(self.options, self.service.backend.endpoint)
 
     def backend_id_of(self, scope: Scope) -> str:
         """Return the `backend_id` of the backend that has the runs of a scope, of several."""
-        return self._id(self.service.backend.name_of(scope))
+        backend = self.service.backend
+        return backend_id(self.options, backend.endpoint, backend.name_of(scope))
 
     @property
     def shell_command(self) -> list[str]:
@@ -139,12 +140,6 @@ class Backends:
         """Close all backends."""
         backends = [opened.service.backend.close() for opened in self._opened.values()]
         await asyncio.gather(*backends, *self._closing)
-
-    def _id(self, kind: str) -> str:
-        store, endpoint = os.path.realpath(self.options.store), self.service.backend.endpoint
-        if kind == "local":
-            return f"local:{store}"
-        return f"flyte:{endpoint}" if kind == "flyte" else f"all:{endpoint} and {store}"
 
     def _record_requests(self) -> None:
         """Record the pending requests that started since the last call: the current backend's."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -18,6 +16,7 @@ from flyte_sidecar.server.backends import Backends
 from flyte_sidecar.server.client_prompt import ClientPrompt
 from flyte_sidecar.server.handlers import MethodHandlers
 from flyte_sidecar.server.settings import Options
+from flyte_sidecar.server.termination import on_termination
 
 if TYPE_CHECKING:
     from flyte_sidecar.backends.flyte import LoginPrompt
@@ -90,7 +89,7 @@ async def serve(options: Options, stdin: int, stdout: int) -> int:
     """Serve on the running loop, and return the exit status."""
     asyncio.get_running_loop().set_exception_handler(_log_unhandled)
     sidecar = Sidecar(options)
-    _on_signals(sidecar.shutdown.terminate)
+    on_termination(sidecar.shutdown.terminate)
     transport = StdioTransport(stdin, stdout, sidecar.connection)
     try:
         return await sidecar.ended()
@@ -103,14 +102,3 @@ def _log_unhandled(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> Non
     error = context.get("exception")
     logger.error("unexpected error: %s", type(error).__name__)
     logger.debug("%s", context.get("message"), exc_info=error)
-
-
-def _on_signals(terminate: Callable[[], None]) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        if signal.getsignal(number) is signal.SIG_IGN:
-            continue  # it was ignored when the process started
-        if sys.platform == "win32":
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(terminate))
-        else:
-            loop.add_signal_handler(number, terminate)

@@ -16,7 +16,11 @@ write             signals and aborts
 watch             informers and inboxes, for waits and watches
 """
 
-from flyte_sidecar.backends.flyte.auth.interactive.prompt import LoginPrompt, LoginRequest
+from flyte_sidecar.backends.flyte.auth.interactive.prompt import (
+    LoginPrompt,
+    LoginRequest,
+    without_login,
+)
 from flyte_sidecar.backends.flyte.backend import FlyteBackend
 from flyte_sidecar.backends.flyte.config import Config, NoEndpoint, Overrides, load
 from flyte_sidecar.backends.flyte.endpoint import Deployment
@@ -30,4 +34,5 @@ __all__ = [
     "NoEndpoint",
     "Overrides",
     "load",
+    "without_login",
 ]

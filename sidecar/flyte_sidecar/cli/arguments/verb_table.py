@@ -107,6 +107,13 @@ GROUPS = (
             Verb("runs", "list the runs, the newest first"),
             Verb("pending", "list the pending events of all runs"),
             Verb("watch", "print the current events, then every change", "[RUN]"),
+            Verb(
+                "notify",
+                "notify when runs start to wait for an answer",
+                details="It runs until Ctrl-C or SIGTERM. Each event is reported once by each"
+                " channel, however many\nprocesses and editors of the user run on this machine."
+                " Events that waited already when\nit starts are reported unless they were before.",
+            ),
         ),
     ),
     Group(

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Sequence
-from contextlib import suppress
 
 from flyte_sidecar._futures import try_set_result, wait_all
+from flyte_sidecar._process_groups import kill_group
 from flyte_sidecar.backends.flyte.credentials import Secret
 from flyte_sidecar.backends.flyte.rpc.rpc_transport import RpcError
 
@@ -52,7 +49,7 @@ async def run_command(command: Secret[tuple[str, ...]], setting: str) -> str:
     finally:
         status = transport.get_returncode()
         if status is None:
-            _kill(transport.get_pid())
+            kill_group(transport.get_pid())
         transport.close()
         await wait_all([output.exited], EXIT_TIMEOUT)
     if len(output.data) > MAX_OUTPUT_BYTES:
@@ -84,7 +81,7 @@ async def _start(command: Sequence[str]) -> tuple[asyncio.SubprocessTransport, _
 def _kill_started(starting: asyncio.Future[tuple[asyncio.SubprocessTransport, _Output]]) -> None:
     if not starting.cancelled() and starting.exception() is None:
         transport, _ = starting.result()
-        _kill(transport.get_pid())
+        kill_group(transport.get_pid())
         transport.close()
 
 
@@ -117,20 +114,6 @@ class _Output(asyncio.SubprocessProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         try_set_result(self.complete, None)
-
-
-def _kill(pid: int) -> None:
-    """Kill a command and its children."""
-    with suppress(ProcessLookupError):
-        if sys.platform == "win32":
-            import psutil
-
-            with suppress(psutil.NoSuchProcess):
-                command = psutil.Process(pid)
-                for process in (*command.children(recursive=True), command):
-                    process.kill()
-        else:
-            os.killpg(pid, signal.SIGKILL)
 
 
 def _failed(setting: str, reason: str) -> RpcError:

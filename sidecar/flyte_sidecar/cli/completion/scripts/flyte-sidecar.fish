@@ -53,8 +53,8 @@ function _shtab_flyte_sidecar_using
   test "$_shtab_flyte_sidecar_cmdpath" = "$argv"
 end
 
-set -g _shtab_flyte_sidecar_commands answer signal approve reject abort wait create list get runs pending watch serve call schema doctor completion demo login logout
-set -g _shtab_flyte_sidecar_opts_with_value --action --backend --ca-cert-file --clientProcessId --config --description --domain --endpoint --expires --framing --group --log-file --log-level --max-message-bytes --org --out --parent --parent-pid --project --prompt --reason --store --timeout --transport --type
+set -g _shtab_flyte_sidecar_commands answer signal approve reject abort wait create list get runs pending watch notify serve call schema doctor completion demo login logout
+set -g _shtab_flyte_sidecar_opts_with_value --action --after --backend --ca-cert-file --clientProcessId --config --description --domain --endpoint --exec --expires --framing --group --log-file --log-level --max-message-bytes --name --org --out --parent --parent-pid --project --prompt --reason --remind --run --store --timeout --transport --type --webhook --webhook-secret-file
 
 complete -c flyte-sidecar -e
 complete -c flyte-sidecar -f
@@ -306,6 +306,32 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using watch' -l log-level -xk
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using watch' -l log-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'log file (default: stderr)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using watch' -l json -d 'print one notification of events.watch per line'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using watch; and test $_shtab_flyte_sidecar_npos -eq 0' -ka "(_flyte_sidecar_values runs)" -d run
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a notify -d 'Notify when runs start to wait for an answer.'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -s h -l help -d 'show this help message and exit'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l backend -xka "local flyte all" -d 'the embedded store, a Flyte deployment, or both (environment: FLYTE_SIDECAR_BACKEND; default: local)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l store -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'SQLite file of the embedded store (environment: FLYTE_SIDECAR_STORE; default: events.db in the user'"'"'s state folder)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l config -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'config file of Flyte (default: the one that the flyte command finds)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l endpoint -x -d 'the Flyte deployment (default: as configured for the flyte command; default port: 443, or 80 with --insecure)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l insecure -l no-insecure -d 'use plaintext instead of TLS (default: as configured, else no)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l ca-cert-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'PEM file of trusted CA certificates (default: as configured, else those of the system)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l insecure-skip-verify -l no-insecure-skip-verify -d 'accept any TLS certificate (default: as configured, else no)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l transport -xka "auto grpc connect" -d 'how requests are sent to the Flyte deployment (default: auto, which is gRPC, or Connect if an ingress passes only that)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l org -x -d 'default organization (default: none; on Flyte: as configured)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l project -x -d 'default project (default: local; on Flyte: as configured)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l domain -x -d 'default domain (default: local; on Flyte: as configured)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l log-level -xka "debug info warning error critical" -d 'log level (default: warning)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l log-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'log file (default: stderr)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l desktop -d 'show notifications of the desktop (default: only without another channel)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l exec -x -d 'run a command, without a shell, for each event: the event is in environment variables and as JSON on stdin'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l webhook -x -d 'post each event as a CloudEvent, signed as Standard Webhooks specifies'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l webhook-secret-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'file with the secret of the signatures (default: environment: FLYTE_SIDECAR_WEBHOOK_SECRET; without a secret, requests are not signed)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l allow-http -d 'allow a URL with http:// to other machines (default: only to this one)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l after -x -d 'notify only of events that still wait after this time, such as 90s, 10m or 1h30m (default: at once)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l remind -x -d 'notify again each time this has passed while the event waits (default: never)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l run -x -d 'only events of runs whose name matches, such as '"'"'train-*'"'"' (default: all)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l name -x -d 'only events whose name matches, such as '"'"'train-*'"'"' (default: all)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l timeout -x -d 'time that a command or a request may take (default: 60s)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l print-service -d 'print the file of a user service that runs this command, for systemd or launchd'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a serve -d 'Serve one client on stdin and stdout (the default verb).'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using serve' -s h -l help -d 'show this help message and exit'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using serve' -l backend -xka "local flyte all" -d 'the embedded store, a Flyte deployment, or both (environment: FLYTE_SIDECAR_BACKEND; default: local)'

@@ -1,0 +1,310 @@
+"""Claims, delivers, retries and repeats the notifications of one channel."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import math
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+
+from msgspec import Struct, json
+
+from flyte_sidecar._futures import run_in_thread, wait_all
+from flyte_sidecar.cli.notify.notice import Channel, DeliveryFailed, Notice, Reason
+from flyte_sidecar.events.delivery_leases import (
+    MAX_LEASE,
+    Claim,
+    DeliveryLeases,
+    EventName,
+    LeasesUnavailable,
+)
+from flyte_sidecar.events.model import Event
+
+RETRY_DELAY = 1.0
+"""Longest delay before a first retry in seconds, which doubles with each failure."""
+
+MAX_RETRY_DELAY = 600.0
+"""Maximum delay before a retry in seconds, unless the receiver asks for a longer one."""
+
+MAX_CHECKED = 100
+"""Number of events whose leases are read at once, unless the channel delivers more at once."""
+
+MAX_DETAILED = 3
+"""Number of notices of one delivery up to which the prompts of partial events are read."""
+
+CLOCK_CHECK_INTERVAL = 30.0
+"""Seconds between looks at the clock, which may be set, or go on while the machine sleeps."""
+
+CLOSE_TIMEOUT = 3.0
+"""Seconds that deliveries have to finish at the end."""
+
+logger = logging.getLogger(__name__)
+
+
+class EventSource(Struct, frozen=True):
+    """What a dispatcher reads.
+
+    Attributes
+    ----------
+    get
+        Returns an event if it waits.
+    detailed
+        Returns the current state of an event, with its prompt if that can be read now.
+    """
+
+    get: Callable[[EventName], Event | None]
+    detailed: Callable[[Event], Awaitable[Event]]
+
+
+class Schedule(Struct, frozen=True):
+    """When events are notified of.
+
+    Attributes
+    ----------
+    after
+        Seconds for which an event must have waited.
+    remind
+        Seconds after a notification from which it is repeated; None for never.
+    timeout
+        Seconds that a delivery may take.
+    clock
+        Returns the Unix time.
+    """
+
+    after: float = 0.0
+    remind: float | None = None
+    timeout: float = 60.0
+    clock: Callable[[], float] = time.time
+
+
+class _Entry(Struct):
+    """An event that waits, and when it is due, as a Unix time."""
+
+    due: float
+    reason: Reason = "missed"
+    failures: int = 0
+
+
+class Dispatcher:
+    """The notifications of one channel. Close it once it was started."""
+
+    def __init__(
+        self, channel: Channel, leases: DeliveryLeases, source: EventSource, schedule: Schedule
+    ) -> None:
+        self._channel = channel
+        self._leases = leases
+        self._source = source
+        self._schedule = schedule
+        self._leases_failed = False
+        self._entries: dict[EventName, _Entry] = {}
+        self._busy: set[EventName] = set()
+        self._changed = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._workers: list[asyncio.Task[None]] = []
+        self._withdrawn: list[EventName] = []
+        self._withdrawing: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Start to deliver."""
+        concurrency = self._channel.concurrency
+        self._workers = [asyncio.ensure_future(self._work()) for _ in range(concurrency)]
+
+    def add(self, name: EventName, event: Event) -> None:
+        """Notify of an event that waits, once it is due, unless that is already planned."""
+        if name in self._entries:
+            return
+        now = self._schedule.clock()
+        since = now if event.created_at is None else min(now, event.created_at.timestamp())
+        self._entries[name] = _Entry(since + self._schedule.after)
+        self._changed.set()
+
+    def mark_as_new(self, name: EventName) -> None:
+        """Take note that an event has started to wait only now."""
+        if (entry := self._entries.get(name)) is not None:
+            entry.reason = "waiting"
+
+    def remove(self, name: EventName) -> None:
+        """Notify no more of an event, which no longer waits."""
+        if self._entries.pop(name, None) is not None:
+            self._withdrawn.append(name)
+            if self._withdrawing is None or self._withdrawing.done():
+                self._withdrawing = asyncio.ensure_future(self._withdraw())
+
+    async def close(self) -> None:
+        """Let deliveries finish for a few seconds, and release all leases."""
+        self._closing.set()
+        self._changed.set()
+        await wait_all(self._workers, CLOSE_TIMEOUT)
+        tasks = [*self._workers, *filter(None, [self._withdrawing])]
+        for task in tasks:
+            task.cancel()
+        await wait_all(tasks)
+        await self._update(self._leases.release)
+        await self._channel.close()
+
+    async def _work(self) -> None:
+        while not self._closing.is_set():
+            if not (due := self._due()):
+                await self._wait()
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._channel.pause):
+                    await self._closing.wait()
+                    return
+            own = {*(due := self._due())}
+            self._busy |= own
+            try:
+                await self._deliver_some(due, own)
+            except Exception as error:
+                logger.error("internal error: %s", type(error).__name__)
+                logger.debug("internal error", exc_info=error)
+                for name in due:
+                    if (entry := self._entries.get(name)) is not None:
+                        entry.due = self._schedule.clock() + MAX_RETRY_DELAY
+            finally:
+                self._busy -= own
+
+    def _due(self) -> list[EventName]:
+        now = self._schedule.clock()
+        due = [
+            name
+            for name, entry in self._entries.items()
+            if entry.due <= now and name not in self._busy
+        ]
+        return due[: max(MAX_CHECKED, self._channel.batch)]
+
+    async def _wait(self) -> None:
+        """Wait until something has changed, or an event may be due."""
+        self._changed.clear()
+        times = [entry.due for name, entry in self._entries.items() if name not in self._busy]
+        delay = min(times, default=math.inf) - self._schedule.clock()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(max(delay, 0.0), CLOCK_CHECK_INTERVAL)):
+                await self._changed.wait()
+
+    async def _deliver_some(self, due: Sequence[EventName], own: set[EventName]) -> None:
+        """Deliver those of the events that this process can claim.
+
+        The others are removed from `own`: other workers may deliver them meanwhile.
+        """
+        claims = dict(zip(due, await self._claim(due), strict=True))
+        claimed: list[EventName] = []
+        for name, claim in claims.items():
+            if claim.status == "claimed":
+                claimed.append(name)
+            elif (entry := self._entries.get(name)) is not None:
+                if claim.status == "held":
+                    entry.due = claim.until
+                elif claim.status == "delivered":
+                    entry.due = self._next(claim.delivered_at)
+        others = own.difference(claimed)
+        self._busy -= others
+        own -= others
+        self._changed.set()
+        notices: dict[EventName, Notice] = {}
+        for name in claimed:
+            notice = await self._notice(name, claims[name], detailed=len(claimed) <= MAX_DETAILED)
+            if notice is not None:
+                notices[name] = notice
+        await self._update(self._leases.release, [name for name in claimed if name not in notices])
+        if notices:
+            await self._deliver(notices)
+
+    async def _notice(self, name: EventName, claim: Claim, *, detailed: bool) -> Notice | None:
+        event = self._source.get(name)
+        if event is not None and event.partial and detailed:
+            event = await self._source.detailed(event)
+        entry = self._entries.get(name)
+        if event is None or entry is None or not event.pending:
+            return None
+        identity = json.encode([*name, claim.delivered_at])
+        reason = entry.reason if claim.delivered_at is None else "reminder"
+        return Notice(hashlib.sha256(identity).hexdigest()[:32], name, event, reason)
+
+    async def _deliver(self, notices: dict[EventName, Notice]) -> None:
+        names, timeout = [*notices], self._schedule.timeout
+        entries = [entry for name in names if (entry := self._entries.get(name)) is not None]
+        try:
+            async with asyncio.timeout(timeout):
+                await self._channel.deliver([*notices.values()])
+        except TimeoutError:
+            error = DeliveryFailed(f"it did not finish within {timeout:g} s")
+            await self._fail(names, entries, error)
+        except DeliveryFailed as error:
+            await self._fail(names, entries, error)
+        else:
+            now = self._schedule.clock()
+            await self._update(self._leases.record, names)
+            logger.info("%s: notified of %s", self._channel.name, _count(len(names)))
+            for entry in entries:
+                entry.due, entry.failures = self._next(now), 0
+            if ended := [name for name in names if name not in self._entries]:
+                await self._channel.withdraw(ended)
+
+    async def _fail(
+        self, names: Sequence[EventName], entries: Sequence[_Entry], error: DeliveryFailed
+    ) -> None:
+        what = f"{self._channel.name}: {_count(len(names))} not delivered"
+        if not error.retryable:
+            logger.error("%s: %s", what, error)
+            for entry in entries:
+                entry.due = math.inf
+            await self._update(self._leases.release, names)
+            return
+        failures = max((entry.failures for entry in entries), default=0) + 1
+        delay = min(max(_retry_delay(failures), error.retry_after or 0.0), MAX_LEASE)
+        level = logging.WARNING if failures in (1, 10) else logging.INFO
+        logger.log(level, "%s, next attempt in %.0f s: %s", what, delay, error)
+        for entry in entries:
+            entry.due, entry.failures = self._schedule.clock() + delay, failures
+        await self._update(self._leases.postpone, names, delay)
+
+    def _next(self, delivered_at: float | None) -> float:
+        """Return when an event that was delivered is due again."""
+        if self._schedule.remind is None:
+            return math.inf
+        now = self._schedule.clock()
+        return min(now if delivered_at is None else delivered_at, now) + self._schedule.remind
+
+    async def _withdraw(self) -> None:
+        while self._withdrawn:
+            names, self._withdrawn = self._withdrawn, []
+            await self._channel.withdraw(names)
+
+    async def _claim(self, names: Sequence[EventName]) -> Sequence[Claim]:
+        batch = self._channel.batch
+        try:
+            return await run_in_thread(self._leases.claim, names, batch, self._schedule.remind)
+        except LeasesUnavailable as error:
+            self._report(error)
+            return [Claim("claimed" if index < batch else "free") for index in range(len(names))]
+
+    async def _update(
+        self, update: Callable[..., None], names: Sequence[EventName] | None = None, *more: float
+    ) -> None:
+        """Change leases, of some events or of all; nothing if there are none."""
+        if names is not None and not names:
+            return
+        try:
+            await run_in_thread(update, *([] if names is None else [names]), *more)
+        except LeasesUnavailable as error:
+            self._report(error)
+
+    def _report(self, error: LeasesUnavailable) -> None:
+        if not self._leases_failed:
+            self._leases_failed = True
+            logger.warning("several processes may notify of the same event: %s", error)
+
+
+def _retry_delay(failures: int) -> float:
+    """Return the delay in seconds before an attempt after consecutive failures, with jitter."""
+    longest = min(MAX_RETRY_DELAY, RETRY_DELAY * 2.0 ** min(failures - 1, 30))
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311  jitter is no secret
+
+
+def _count(number: int) -> str:
+    return "1 event" if number == 1 else f"{number} events"
