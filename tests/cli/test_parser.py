@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flyte_sidecar.cli.arguments.parser import parse
+from flyte_sidecar.cli.arguments.parser import HELP_WIDTH, parse
+from flyte_sidecar.cli.arguments.verb_table import VERBS
 
 
 @pytest.mark.parametrize(
@@ -48,3 +49,16 @@ def test_an_operand_may_begin_with_a_dash(arguments: str) -> None:
     operand = "-5" if "-5" in arguments else "-x"
     assert (verb, values["run_name"]) == ("watch", operand)
     assert values["as_json"] == ("--json" in arguments)
+
+
+@pytest.mark.parametrize("verb", ["", *VERBS])
+def test_the_help_fits_a_terminal_and_names_usage_and_options(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse([*verb.split(), "--help"])
+    assert ended.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"usage: flyte-sidecar {verb or '[VERB]'} ")
+    assert "  --log-file PATH       log file (default: stderr)" in lines
+    assert [line for line in lines if len(line) > HELP_WIDTH] == []

@@ -34,6 +34,8 @@ ON_THE_EMBEDDED_STORE = ("completion", "demo", "schema")
 
 ON_A_DEPLOYMENT = ("login", "logout")
 
+_PARAGRAPH = re.compile(r"(?:^\S.*\n?)+", re.MULTILINE)
+
 _NEGATIVE_NUMBER = re.compile(
     r"-(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$|-inf(inity)?$", re.ASCII | re.IGNORECASE
 )
@@ -106,13 +108,21 @@ def _settings(verb: Verb) -> dict[str, Any]:
     return {
         "verb": verb.name,
         "usage": usage(verb),
-        "formatter_class": partial(argparse.RawDescriptionHelpFormatter, width=HELP_WIDTH),
+        "formatter_class": partial(_Help, width=HELP_WIDTH),
         "description": f"{verb.summary[0].upper()}{verb.summary[1:]}.",
         "epilog": verb.details or None,
     }
 
 
-class _HelpOfVerbs(argparse.RawDescriptionHelpFormatter):
+class _Help(argparse.HelpFormatter):
+    """Wraps paragraphs. Indented lines, such as examples, stay as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        fill = super()._fill_text
+        return _PARAGRAPH.sub(lambda found: fill(found[0], width, indent) + "\n", text)
+
+
+class _HelpOfVerbs(_Help):
     """Omits the list of verbs, which argparse cannot group: the description contains it."""
 
     def add_argument(self, action: argparse.Action) -> None:
@@ -166,6 +176,7 @@ class VerbParser(_Parser):
     def __init__(self, *, verb: str, **settings: Any) -> None:
         super().__init__(**settings)
         self.set_defaults(verb=verb)
+        self._positionals.title = "arguments"
         self._verb = verb
         self._is_complete = False
         self._negative_number_matcher = _NEGATIVE_NUMBER  # argparse knows no exponents

@@ -75,7 +75,7 @@ printed to stderr. stdout gets the value, unless it is a terminal.
 
 CREATE = """\
 examples:
-  flyte-sidecar create r1 rate --type float --prompt "Which rate?" --expires 1h
+  flyte-sidecar create r1 rate --type float --prompt "Rate?" --expires 1h
 
 The outcome is printed to stderr. stdout gets the id of the event, unless it is a
 terminal.
@@ -142,8 +142,8 @@ Set-up, once, in a folder from which the shell loads completions:
 For zsh, FOLDER is one of $fpath.
 """,
             ),
-            Verb("demo", "show two processes that share a store: one waits, the other answers"),
-            Verb("login", "log in at a Flyte deployment, for all sidecars and the flyte command"),
+            Verb("demo", "show how one process waits for the answer of another"),
+            Verb("login", "log in at a Flyte deployment, also for the flyte command"),
             Verb("logout", "delete the stored login at a Flyte deployment"),
         ),
     ),
