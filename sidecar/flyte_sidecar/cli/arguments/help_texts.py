@@ -17,15 +17,17 @@ exit status:
 
 EXAMPLES = """\
 examples:
-  flyte-sidecar demo
-      show two processes that share a store: one waits, the other answers
   flyte-sidecar pending
       list the events that wait for an answer
-  flyte-sidecar watch r1
-      print the events of run r1, then every change
+  flyte-sidecar answer
+      answer one of them at the terminal
+  flyte-sidecar approve r1 deploy
+      answer the event deploy of run r1 with yes
+  rate=$(flyte-sidecar wait r1 rate --timeout 10m)
+      wait for the answer to the event rate, and use it
   flyte-sidecar watch --json | jq -r '.params.event.prompt // empty'
       print the prompts of all pending events, as they arrive
-  flyte-sidecar call events.create '{"runName": "r1", "name": "deploy"}'
+  flyte-sidecar call events.list '{"runName": "r1"}'
       send one request
   flyte-sidecar <requests.jsonl
       send the requests in a file, one JSON text per line
