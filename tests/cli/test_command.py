@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import run
+from tests.doctor_report import read_report
 
 Environment = dict[str, str]
 
@@ -104,8 +105,8 @@ def test_doctor_creates_no_store_and_succeeds_if_all_works(
 ) -> None:
     done = run("flyte-sidecar", "doctor", env=command)
     assert done.returncode == 0
-    assert str(store) in done.stdout
-    assert "All checks passed." in done.stdout
+    checks = read_report(done.stdout)
+    assert checks["store"].detail.startswith(f"{store} (FLYTE_SIDECAR_STORE): it will be created")
     assert not store.exists()
     run("flyte-sidecar", "call", "events.list", '{"runName":"r"}', env=command)
     assert run("flyte-sidecar", "doctor", env=command).returncode == 0
@@ -126,17 +127,17 @@ def test_doctor_checks_the_store_also_without_the_deployment_of_both_backends(
     env = {**command, "HOME": str(tmp_path), "FLYTE_SIDECAR_BACKEND": "all"}
     done = run("flyte-sidecar", "doctor", env=env, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (1, "")
-    rows = {line[:15].strip(): line[15:] for line in done.stdout.splitlines()}
-    assert rows["backend"] == "all"
-    assert rows["deployment"].startswith(
-        "FAILED: a Flyte deployment (backend flyte or all) requires"
-    )
-    assert "in the option --endpoint (" in rows["deployment"]
-    assert rows["store"] == f"{store} (ok, will be created on first use)"
-    assert done.stdout.endswith("A check failed.\n")
+    checks = read_report(done.stdout)
+    assert checks["backend"].detail == "all (selected by FLYTE_SIDECAR_BACKEND)"
+    deployment = checks["deployment"]
+    assert deployment.status == "FAILED"
+    assert deployment.detail.startswith("a Flyte deployment (backend flyte or all) requires")
+    assert "in the option --endpoint (" in deployment.detail
+    assert "flyte create config" in deployment.advice
+    assert checks["store"].status == "ok"
     done = run("flyte-sidecar", "pending", env=env, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert f"error: {rows['deployment'].removeprefix('FAILED: ')}\n" in done.stderr
+    assert f"error: {deployment.detail}\n" in done.stderr
 
 
 URLS = [":memory:", "file:x.db", "file::memory:?cache=shared", "sqlite:x.db", "sqlite:///x.db"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import run
+from tests.doctor_report import read_report
 from tests.e2e.conftest import Spawn
 from tests.e2e.deployment import RUN, SCOPE, ServerProcess, scoped_options
 from tests.e2e.process import Process
@@ -145,9 +146,9 @@ def test_the_command_reports_which_backend_is_unavailable(
         in pending.stderr
     )
     doctor = run("flyte-sidecar", *chosen, "doctor", env=command)
-    rows = {line[:15].strip(): line[15:] for line in doctor.stdout.splitlines()}
-    assert rows["backend"] == "all"
-    assert rows["store"] == f"{store} (ok)"
-    assert rows["endpoint"].startswith("FAILED (plaintext)")
-    assert rows["scope"] == "org none, project p, domain d"
+    checks = read_report(doctor.stdout)
+    assert checks["backend"].detail == "all (option --backend)"
+    assert checks["store"].detail.startswith(f"{store} (FLYTE_SIDECAR_STORE): 1 event waits, ")
+    assert checks["connection"].status == "FAILED"
+    assert checks["scope"].detail == "org none, project p, domain d (not checked)"
     assert doctor.returncode == 1

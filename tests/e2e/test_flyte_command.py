@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, TEST_TIMEOUT, run
+from tests.doctor_report import read_report
 from tests.e2e.conftest import OLD_AND_NEW
 from tests.e2e.deployment import RUN, SCOPE, flyte_options, scoped_options
 from tests.fake_runservice.model import Model
@@ -48,14 +49,15 @@ def test_doctor_reports_that_the_deployment_works(
 ) -> None:
     done = run("flyte-sidecar", "doctor", *scoped_options(server.endpoint), env=env)
     assert (done.returncode, done.stderr) == (0, "")
-    reported = {line[:15].strip(): line[15:] for line in done.stdout.splitlines()}
-    assert reported["backend"] == "flyte"
-    assert reported["scope"] == "org none, project p, domain d"
-    assert reported["transport"] == "gRPC"
-    assert reported["login"] == "none, because the connection is insecure"
-    assert reported["endpoint"] == f"{server.endpoint}, plaintext (ok)"
-    assert "note" not in reported
-    assert "All checks passed." in done.stdout
+    checks = read_report(done.stdout)
+    assert {name: checks[name][:2] for name in ("backend", "scope", "transport", "login")} == {
+        "backend": ("ok", "flyte (option --backend)"),
+        "scope": ("ok", "org none, project p, domain d"),
+        "transport": ("ok", "gRPC"),
+        "login": ("ok", "none, because the connection is insecure"),
+    }
+    assert checks["endpoint"] == ("ok", f"{server.endpoint} responds", "")
+    assert checks["answers"] == ("ok", "events can be answered", "")
     assert not store.exists()
 
 
@@ -65,9 +67,11 @@ def test_doctor_reports_that_only_connect_passes(transport: list[str], env: Envi
         options = [*scoped_options(server.endpoint), *transport]
         done = run("flyte-sidecar", "doctor", *options, env=env)
         refused = run("flyte-sidecar", "doctor", *options, "--transport", "grpc", env=env)
-    assert "transport      Connect\n" in done.stdout
+    assert read_report(done.stdout)["transport"].detail == "Connect"
     assert done.returncode == 0
-    assert "the server does not respond with gRPC" in refused.stdout
+    endpoint = read_report(refused.stdout)["endpoint"]
+    assert "the server does not respond with gRPC" in endpoint.detail
+    assert "use --transport auto" in endpoint.advice
     assert refused.returncode == 1
 
 
@@ -90,29 +94,34 @@ def test_doctor_detects_a_project_or_domain_that_does_not_exist(
     server.model.projects = projects
     done = run("flyte-sidecar", "doctor", *scoped_options(server.endpoint), env=env)
     assert (done.returncode, done.stderr) == (1, "")
-    assert f"FAILED: {says}\n" in done.stdout
-    assert "All checks passed." not in done.stdout
+    scope = read_report(done.stdout)["scope"]
+    assert scope[:2] == ("FAILED", f"org none, project p, domain d: {says}")
+    assert "--project" in scope.advice
 
 
 def test_doctor_accepts_a_project_that_exists(server: Server, env: Environment) -> None:
     server.model.projects = {"p": ["d"]}
     done = run("flyte-sidecar", "doctor", *scoped_options(server.endpoint), env=env)
     assert done.returncode == 0
-    assert "FAILED" not in done.stdout
+    assert read_report(done.stdout)["scope"].status == "ok"
 
 
 def test_doctor_reports_that_requests_must_have_a_scope(server: Server, env: Environment) -> None:
     done = run("flyte-sidecar", *flyte_options(server.endpoint), "doctor", env=env)
     assert done.returncode == 0
-    assert "every request must contain both" in done.stdout
+    scope = read_report(done.stdout)["scope"]
+    assert scope.status == "warning"
+    assert "--project P --domain D" in scope.advice
 
 
 def test_doctor_reports_an_unreachable_deployment(server: Server, env: Environment) -> None:
     server.stop()
     done = run("flyte-sidecar", "doctor", *scoped_options(server.endpoint), env=env)
     assert (done.returncode, done.stderr) == (1, "")
-    assert f" FAILED (plaintext): {server.endpoint} cannot be reached" in done.stdout
-    assert "A check failed." in done.stdout
+    checks = read_report(done.stdout)
+    assert checks["connection"][:2] == ("FAILED", f"{server.endpoint} refuses connections")
+    assert "check the port" in checks["connection"].advice
+    assert checks["endpoint"].status == checks["login"].status == "skipped"
 
 
 def test_doctor_suggests_insecure_for_a_deployment_without_tls(
@@ -121,8 +130,9 @@ def test_doctor_suggests_insecure_for_a_deployment_without_tls(
     arguments = [option for option in scoped_options(server.endpoint) if option != "--insecure"]
     done = run("flyte-sidecar", "doctor", *arguments, env=env)
     assert (done.returncode, done.stderr) == (1, "")
-    assert "FAILED (TLS with the CA certificates of the system)" in done.stdout
-    assert "set the option insecure" in done.stdout
+    found = read_report(done.stdout)["TLS"]
+    assert found[:2] == ("FAILED", "the server does not use TLS")
+    assert "add --insecure" in found.advice
 
 
 @OLD_AND_NEW
@@ -153,7 +163,7 @@ def test_call_reports_an_unreachable_deployment(server: Server, env: Environment
     assert json.loads(status.stdout)["backend"]["healthy"] is False
 
 
-@pytest.mark.parametrize("verb", [[], ["serve"], ["call", "sidecar.status"], ["doctor"]])
+@pytest.mark.parametrize("verb", [[], ["serve"], ["call", "sidecar.status"]])
 @pytest.mark.parametrize("arguments", [[], ["--endpoint", ""], ["--endpoint", "http://host/path"]])
 @pytest.mark.parametrize("chosen", ["option", "environment"])
 def test_the_command_is_refused_without_a_valid_deployment(

@@ -15,6 +15,7 @@ import grpc
 import pytest
 
 from tests.conftest import run
+from tests.doctor_report import read_report
 from tests.e2e.conftest import Spawn
 from tests.e2e.deployment import RUN, SCOPE
 from tests.e2e.process import kind
@@ -164,7 +165,7 @@ def test_the_embedded_store_imports_and_reads_none_of_it(
     assert [path for path in opened if "config.yaml" in path] == []
 
 
-@pytest.mark.parametrize("verb", [[], ["call", "sidecar.status"], ["doctor"]])
+@pytest.mark.parametrize("verb", [[], ["call", "sidecar.status"]])
 def test_a_broken_file_is_reported_at_the_start(
     verb: list[str], config: Path, flyte_sidecar: Run
 ) -> None:
@@ -173,6 +174,11 @@ def test_a_broken_file_is_reported_at_the_start(
     assert (done.returncode, done.stdout) == (2, "")
     message = f"{config}, line 3: `admin.insecure` must be true or false"
     assert done.stderr.endswith(f"error: {message}\n")
+    done = flyte_sidecar("doctor")
+    assert (done.returncode, done.stderr) == (1, "")
+    deployment = read_report(done.stdout)["deployment"]
+    assert deployment[:2] == ("FAILED", message)
+    assert "correct it" in deployment.advice
 
 
 @pytest.mark.usefixtures("config")
@@ -197,7 +203,7 @@ def test_options_override_the_file(server: Server, config: Path, flyte_sidecar: 
 @pytest.mark.usefixtures("config")
 def test_an_option_demands_tls(flyte_sidecar: Run) -> None:
     done = flyte_sidecar("--no-insecure", "doctor")
-    assert "FAILED (TLS with the CA certificates of the system)" in done.stdout
+    assert read_report(done.stdout)["TLS"][:2] == ("FAILED", "the server does not use TLS")
 
 
 def test_doctor_prints_each_value_with_its_source(
@@ -211,9 +217,10 @@ def test_doctor_prints_each_value_with_its_source(
     )
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert f"config file    {config}" in lines
-    assert f"not used       {other}: it has none of Flyte's keys: another program's file" in lines
-    assert [line[15:] for line in lines if line.startswith("setting ")] == [
+    checks = read_report(done.stdout)
+    assert checks["config file"].detail == str(config)
+    assert checks["not used"].detail.startswith(f"{other}: it has none of Flyte's keys")
+    assert [line.partition("setting")[2].lstrip() for line in lines if " setting " in line] == [
         "profile: x (FLYTE_PROFILE)",
         f"admin.endpoint: dns:///{server.endpoint} ({config}, line 2)",
         f"admin.insecure: true ({config}, line 3)",
@@ -232,7 +239,7 @@ def test_doctor_detects_a_mistyped_project(server: Server, flyte_sidecar: Run) -
     assert flyte_sidecar("doctor").returncode == 0
     done = flyte_sidecar("doctor", FLYTE_TASK_PROJECT="pp")
     assert done.returncode == 1
-    assert "scope          FAILED: project 'pp' does not exist\n" in done.stdout
+    assert "project 'pp' does not exist" in read_report(done.stdout)["scope"].detail
 
 
 def test_a_debug_log_contains_no_secret(
@@ -278,13 +285,15 @@ def test_the_config_of_a_cloned_repository_runs_no_program_and_gets_no_token(
     endpoint = f"  endpoint: '{host}:{port}'\n"
     file.write_text(f"admin:\n{endpoint}  authType: ExternalCommand\n  command: [touch, '{ran}']\n")
     done = flyte_sidecar(*verb)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert f"error: {file}, line 4: `admin.command` is not accepted in a file" in done.stderr
-    assert f"--config {file}" in done.stderr
+    assert done.returncode == (1 if verb == ["doctor"] else 2)
+    output = done.stdout + done.stderr
+    assert f" {file}, line 4: `admin.command` is not accepted in a file" in output
+    assert f"--config {file}" in output
 
     file.write_text(f"admin:\n{endpoint}  authType: Passthrough\n")
     done = flyte_sidecar(*verb, FLYTE_SIDECAR_AUTH_HEADERS=f"authorization: Bearer {SECRET}")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert f"error: FLYTE_SIDECAR_AUTH_HEADERS: `headers` is not sent to {host}" in done.stderr
-    assert SECRET not in done.stderr
+    assert done.returncode == (1 if verb == ["doctor"] else 2)
+    output = done.stdout + done.stderr
+    assert f" FLYTE_SIDECAR_AUTH_HEADERS: `headers` is not sent to {host}" in output
+    assert SECRET not in output
     assert not ran.exists()

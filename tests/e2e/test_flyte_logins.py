@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import run
+from tests.doctor_report import read_report
 from tests.fake_runservice.server import Server
 
 LOCKED_BACKEND = """
@@ -119,15 +120,15 @@ def test_the_verbs_for_logins_require_a_deployment(verb: str, flyte_sidecar: Run
 
 def login_row(done: subprocess.CompletedProcess[str]) -> str:
     assert "s3cret-7f3a" not in done.stdout + done.stderr
-    (row,) = [line for line in done.stdout.splitlines() if line.startswith("login ")]
-    return row.removeprefix("login").lstrip()
+    return read_report(done.stdout)["login"].detail
 
 
 def test_doctor_prints_the_kind_of_login_and_where_it_is_stored(
     env: dict[str, str], flyte_sidecar: Run, tmp_path: Path
 ) -> None:
     def doctor(**more: str) -> str:
-        return login_row(flyte_sidecar("doctor", "--endpoint", "127.0.0.1:1", **more))
+        row = login_row(flyte_sidecar("doctor", "--endpoint", "127.0.0.1:1", **more))
+        return row.removesuffix(" (not tried, because there is no connection)")
 
     assert doctor() == "Pkce, not stored"
     locked = doctor(PYTHON_KEYRING_BACKEND="locked_backend.Keyring")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 
 from flyte_sidecar import local_runs
 from flyte_sidecar.local_runs import hook
-from tests.local_runs.conftest import Start
+from tests.conftest import run
+from tests.doctor_report import read_report
+from tests.local_runs.conftest import NEWEST, OLDEST, Start, of_releases
 
 
 class Controller:
@@ -125,3 +128,14 @@ def test_a_process_that_never_waits_imports_only_the_hook(start: Start) -> None:
         "flyte_sidecar.local_runs.replaced_methods",
         "flyte_sidecar.local_runs.sdk",
     }
+
+
+@of_releases(NEWEST, OLDEST)
+def test_doctor_reports_whether_local_runs_are_served(python: Path, home: dict[str, str]) -> None:
+    def status(**variables: str) -> tuple[str, str]:
+        done = run(python, "-m", "flyte_sidecar", "doctor", env=home | variables)
+        found = read_report(done.stdout)["local runs"]
+        return found.status, found.detail.partition(" ")[0]
+
+    assert status() == ("ok", "Flyte's")
+    assert status(FLYTE_SIDECAR_LOCAL_RUNS="off") == ("warning", "Flyte's")

@@ -84,6 +84,19 @@ def set_up(level: str, file: str | None) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler])
 
 
+def check_writable(path: str) -> None:
+    """Raise `OSError` if a file cannot be used for the log; nothing is created or opened."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        path = os.path.dirname(os.path.abspath(path))
+        os.stat(path)
+    else:
+        _check_log_file(path, status)
+    if not os.access(path, os.W_OK):
+        raise PermissionError(f"there is no permission to write {path}")
+
+
 def _open(path: str) -> int:
     """Open or create a log file that only its user can read.
 

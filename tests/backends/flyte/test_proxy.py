@@ -120,10 +120,11 @@ def test_doctor_shows_the_proxy(env: Environment, proxy: ConnectProxy) -> None:
 )
 def test_an_unsupported_proxy_is_an_error_without_its_value(value: str, env: Environment) -> None:
     env["HTTPS_PROXY"] = value
-    status, output = flyte(env, "doctor")
-    assert status == 2
-    assert "HTTPS_PROXY must be http://host:port" in output
-    assert "pw" not in output
+    for verb, expected in (("doctor", 1), ("call", 2)):
+        status, output = flyte(env, verb)
+        assert status == expected
+        assert "HTTPS_PROXY must be http://host:port" in output
+        assert "pw" not in output
     assert (
         run("flyte-sidecar", "doctor", env=env).returncode == 0
     )  # the embedded store needs no proxy

@@ -204,6 +204,13 @@ class FlyteBackend:
             async with self._connected() as session:
                 await session.service.check(Scope(self.org, self.project, self.domain))
 
+    async def check_answers(self) -> None:
+        """Check that events can be answered; raise an error if not. Nothing is changed."""
+        run = Run(self.org, self.project, self.domain, "checked-by-flyte-sidecar")
+        with without_login():
+            async with self._connected() as session:
+                await session.service.check_signals(run)
+
     async def login(self) -> None:
         """Obtain new headers for all requests, by whatever the config needs.
 

@@ -98,6 +98,10 @@ class LocalBackend:
     def runs(self, query: RunsQuery) -> MaybeAwaitable[RunPage]:
         return self._read(listings.runs, query)
 
+    def count_pending(self) -> MaybeAwaitable[dict[Scope, int]]:
+        """Return the number of pending events of each scope that has any."""
+        return self._read(listings.count_pending, None)
+
     async def create(self, new: NewEvent) -> Event:
         return await self._change(mutations.create(new))
 

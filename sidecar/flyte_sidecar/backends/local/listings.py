@@ -16,6 +16,7 @@ from flyte_sidecar.backends.local import cursors, queries, reader, rows
 from flyte_sidecar.backends.local.damaged_events import read_rows
 from flyte_sidecar.backends.local.reader import StoreReader
 from flyte_sidecar.events.model import (
+    PAUSED,
     Event,
     EventPage,
     PendingQuery,
@@ -23,6 +24,7 @@ from flyte_sidecar.events.model import (
     RunInfo,
     RunPage,
     RunsQuery,
+    Scope,
 )
 
 if TYPE_CHECKING:
@@ -87,6 +89,20 @@ def runs(store: StoreReader, query: RunsQuery) -> RunPage:
             before = row_id
         if len(selected) <= query.limit:
             return RunPage(runs=found, next_cursor=None, unavailable=[])
+
+
+def count_pending(store: StoreReader, _: None) -> dict[Scope, int]:
+    """Return the number of pending events of each scope that has any."""
+    store.recheck()
+    store.check_expiry()
+    counted = store.db.execute(
+        "SELECT org, project, domain, count(*) FROM event INDEXED BY pending_by_run"
+        f" JOIN run ON run.id = event.run WHERE phase = '{PAUSED}' GROUP BY org, project, domain"
+    )
+    return {
+        Scope(*(rows.text(part) or None for part in parts)): count
+        for *parts, count in counted.fetchall()
+    }
 
 
 def watched(

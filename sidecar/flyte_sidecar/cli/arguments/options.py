@@ -153,7 +153,7 @@ def options_of(values: dict[str, Any], verb: str) -> Options:
         if backend != "flyte":
             options["store"] = store_path(options["store"])
         checked = Options(**options)
-        if backend == "flyte" or (backend == "all" and verb != "doctor"):
+        if backend != "local" and verb != "doctor":  # which reports what is wrong
             flyte_config(checked)
     except ValueError as error:
         from flyte_sidecar.events.plain_text import sanitize

@@ -3,136 +3,117 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import platform
-import sqlite3
+import sys
+from argparse import ArgumentParser
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from functools import partial
 
-from flyte_sidecar._futures import resolve
-from flyte_sidecar._version import VERSION
-from flyte_sidecar.backends.flyte import FlyteBackend
-from flyte_sidecar.backends.local import LocalBackend
-from flyte_sidecar.backends.local.mutations import user_name
-from flyte_sidecar.backends.local.open_file import check_location
-from flyte_sidecar.cli.logins import describe_login
-from flyte_sidecar.errors import SidecarError
-from flyte_sidecar.events.backend import EventBackend
-from flyte_sidecar.events.model import Run, Target
+from msgspec import json
+
+from flyte_sidecar.cli import standard_streams, terminal
+from flyte_sidecar.cli.arguments.values import add_json
+from flyte_sidecar.cli.checks.deployment import deployment_checks
+from flyte_sidecar.cli.checks.environment import check_log, check_streams, check_terminal
+from flyte_sidecar.cli.checks.extras import check_extras
+from flyte_sidecar.cli.checks.finding import Finding
+from flyte_sidecar.cli.checks.installation import check_commands, check_version
+from flyte_sidecar.cli.checks.local_runs import check_local_runs
+from flyte_sidecar.cli.checks.run import Check, run_checks
+from flyte_sidecar.cli.checks.selection import check_selection
+from flyte_sidecar.cli.checks.store import store_checks
 from flyte_sidecar.events.plain_text import sanitize
-from flyte_sidecar.protocol import PROTOCOL_VERSION
-from flyte_sidecar.server.settings import Options, flyte_config, make_backend, make_flyte_backend
+from flyte_sidecar.server.settings import Options
+
+STYLES = {
+    "ok": terminal.GREEN,
+    "warning": terminal.YELLOW,
+    "failed": terminal.RED,
+    "skipped": terminal.DIM,
+}
+LABELS = {**dict(zip(STYLES, STYLES, strict=True)), "failed": "FAILED"}
+
+ADVICE = "-> "
+STATUS_WIDTH, NAME_WIDTH = 7, 13
 
 
-def run(options: Options) -> int:
-    """Print the configuration and whether it works; return 0 if it does, else 1.
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the option."""
+    add_json(parser, "check per line: its name, status, detail and advice")
 
-    An existing store is opened as for serving. A missing one is not created. With the backend
-    `all`, it is also checked if the config of the deployment is invalid.
+
+def run(options: Options, as_json: bool) -> int:
+    """Print the checks, each as soon as it has ended; return 1 if one has failed, else 0.
+
+    Raises
+    ------
+    OSError
+        If stdout cannot be written.
     """
-    _row("flyte-sidecar", f"{VERSION}, protocol {PROTOCOL_VERSION}")
-    _row("python", f"{platform.python_version()}, SQLite {sqlite3.sqlite_version}")
-    _row("backend", options.backend)
-    if options.backend == "local":
-        works = True
-        _print_scope(make_backend(options))
-    else:
-        works = _check_flyte(options)
-    if options.backend != "flyte":
-        _row("user", user_name() or "unknown")
-        works = _check_store(options.store) and works
-    print("All checks passed." if works else "A check failed.")
-    return 0 if works else 1
+    standard_streams.require_stdout()
+    return asyncio.run(_run(options, as_json))
 
 
-def _check_flyte(options: Options) -> bool:
-    try:
-        _print_config(options)
-    except ValueError as error:
-        _row("deployment", f"FAILED: {error}")
-        return False
-    backend = make_flyte_backend(options)
-    _print_scope(backend)
-    return asyncio.run(_check_deployment(backend))
+async def _run(options: Options, as_json: bool) -> int:
+    counts: Counter[str] = Counter()
+    async for finding in _findings(options):
+        counts[finding.status] += 1
+        if as_json:
+            _write(terminal.sanitize_json(json.encode(finding)) + b"\n")
+        else:
+            _write(b"".join(map(terminal.line, _lines(finding))))
+    if not as_json:
+        _write(terminal.line(_summary(counts)))
+    return 1 if counts["failed"] else 0
 
 
-def _print_scope(backend: EventBackend) -> None:
-    scope = (backend.org or "none", backend.project or "none", backend.domain or "none")
-    _row("scope", "org {}, project {}, domain {}".format(*scope))
+async def _findings(options: Options) -> AsyncIterator[Finding]:
+    async with AsyncExitStack() as closing:
+        checks: list[Check] = [
+            ("version", check_version),
+            ("command", check_commands),
+            ("terminal", check_terminal),
+            ("streams", check_streams),
+            ("log", partial(check_log, options)),
+            ("extras", partial(check_extras, options)),
+            ("backend", partial(check_selection, options)),
+        ]
+        if options.backend != "flyte":
+            checks += store_checks(options, closing)
+        if options.backend != "local":
+            checks += deployment_checks(options, closing)
+        if options.backend != "flyte":
+            checks.append(("local runs", check_local_runs))
+        async for finding in run_checks(checks):
+            yield finding
 
 
-def _print_config(options: Options) -> None:
-    """Print each value of the Flyte config with its source; secrets are masked."""
-    config = flyte_config(options)
-    _row("config file", config.deployment.config_file or "none")
-    for reason in config.skipped:
-        _row("not used", reason)
-    for setting in config.settings:
-        _row("setting", f"{setting.name}: {setting.text} ({setting.source})")
+def _lines(finding: Finding) -> list[str]:
+    """Return the line of a finding, and below it what to do next."""
+    label = LABELS[finding.status].ljust(STATUS_WIDTH)
+    name = sanitize(finding.name).ljust(NAME_WIDTH)
+    paint = terminal.painter()
+    lines = [f"{paint(label, STYLES[finding.status])}  {name}  {sanitize(finding.detail)}"]
+    if finding.advice is not None:
+        lines.append(f"{'':{STATUS_WIDTH}}  {ADVICE}{sanitize(finding.advice)}")
+    return lines
 
 
-async def _check_deployment(backend: FlyteBackend) -> bool:
-    deployment = backend.deployment
-    if deployment.insecure:
-        security = "plaintext"
-    elif deployment.ca_cert_file is not None:
-        security = f"TLS with the CA certificates in {deployment.ca_cert_file}"
-    elif deployment.insecure_skip_verify:
-        security = "TLS without verification"
-    else:
-        security = "TLS with the CA certificates of the system"
-    scope_error = protocol = None
-    try:
-        await backend.check()
-        works, endpoint = True, f"{backend.endpoint}, {security} (ok)"
-        scope_error = await backend.scope_error()
-        protocol = backend.protocol
-    except SidecarError as error:
-        # The message begins with the address.
-        works, endpoint = False, f"FAILED ({security}): {error.message}"
-    finally:
-        await backend.close()
-    _row("endpoint", endpoint)
-    if protocol is not None:
-        _row("transport", protocol)
-    _row("login", await describe_login(backend))
-    if (proxy := deployment.proxy) is not None:
-        _row("proxy", f"{proxy.address} (from {proxy.variable})")
-    if scope_error is not None:
-        _row("scope", f"FAILED: {scope_error}")
-    if works and not (backend.project and backend.domain):
-        _row("note", "there is no default project or domain: every request must contain both")
-    return works and scope_error is None
+def _summary(counts: Counter[str]) -> str:
+    if not counts["failed"] and not counts["warning"]:
+        return "All checks passed."
+    found = [
+        f"{count} {noun if count == 1 else plural}"
+        for count, noun, plural in (
+            (counts["failed"], "check FAILED", "checks FAILED"),
+            (counts["warning"], "warning", "warnings"),
+        )
+        if count
+    ]
+    return f"{', '.join(found)}. The lines with {ADVICE}say what to do next."
 
 
-def _check_store(path: str) -> bool:
-    works, result = _try_store(path)
-    _row("store", f"{path} ({result})")
-    return works
-
-
-def _try_store(path: str) -> tuple[bool, str]:
-    """Return whether the store can be used, and a message."""
-    try:
-        if os.path.exists(path):
-            asyncio.run(_open_store(path))
-            return True, "ok"
-        check_location(path)
-    except SidecarError as error:
-        return False, f"FAILED: {error.message}"
-    folder = os.path.dirname(path)
-    while not os.path.exists(folder):
-        folder = os.path.dirname(folder)
-    if os.path.isdir(folder) and os.access(folder, os.W_OK):
-        return True, "ok, will be created on first use"
-    return False, f"FAILED: cannot be created, because {folder} is not a writable folder"
-
-
-async def _open_store(path: str) -> None:
-    backend = LocalBackend(path)
-    try:
-        await resolve(backend.find(Target(Run(None, "", "", ""), action_name="")))
-    finally:
-        await backend.close()
-
-
-def _row(label: str, value: str) -> None:
-    print(f"{label:<15}{sanitize(value)}")
+def _write(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()

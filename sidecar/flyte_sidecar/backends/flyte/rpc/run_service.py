@@ -159,6 +159,18 @@ class RunService:
         request = ListRunsRequest(request=list_pb2.ListRequest(limit=1), project_id=_project(scope))
         await self._call(_LIST_RUNS, request, self._timing.health_timeout, attempts=1)
 
+    async def check_signals(self, run: Run) -> None:
+        """Check that signals are supported and permitted, by one that every release rejects.
+
+        It has no value, and the run does not have to exist.
+        """
+        request = SignalEventRequest(action_id=action_identifier(run, "a0"))
+        try:
+            await self._call(_SIGNAL, request, self._timing.health_timeout, attempts=1)
+        except RpcError as failure:
+            if failure.status not in ("INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION"):
+                raise
+
     async def domains(self, project: str, org: str | None) -> list[str] | None:
         """Return the domains of a project; None if there is no such project.
 

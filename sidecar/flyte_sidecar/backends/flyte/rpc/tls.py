@@ -157,17 +157,35 @@ async def _pin_current_certificate(deployment: Deployment) -> TlsTrust:
     return TlsTrust(_pem(certificates), _certified_name(names or {}, host), pinned=True)
 
 
+async def connect(
+    context: ssl.SSLContext | None, deployment: Deployment
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect to a deployment, through its proxy if it has one; without a context, without TLS.
+
+    Raises
+    ------
+    OSError
+        If that fails: an `ssl.SSLError` if TLS does, a `tunnel.ProxyFailed` if the proxy does.
+    """
+    host, port = split_endpoint(deployment.address)
+    proxy = deployment.proxy
+    via = (host, port) if proxy is None else (proxy.host, proxy.port)
+    reader, writer = await asyncio.open_connection(*via)
+    try:
+        if proxy is not None:
+            await _open_tunnel(reader, writer, proxy, deployment.address)
+        if context is not None:
+            await writer.start_tls(context, server_hostname=host)
+    except BaseException:
+        writer.transport.abort()
+        raise
+    return reader, writer
+
+
 async def _handshake(context: ssl.SSLContext, deployment: Deployment) -> Any:
     """Return the SSLObject of a TLS handshake; the connection is closed."""
-    host, port = split_endpoint(deployment.address)
-    if deployment.proxy is None:
-        reader, writer = await asyncio.open_connection(host, port)
-    else:
-        reader, writer = await asyncio.open_connection(deployment.proxy.host, deployment.proxy.port)
+    _, writer = await connect(context, deployment)
     try:
-        if deployment.proxy is not None:
-            await _open_tunnel(reader, writer, deployment.proxy, deployment.address)
-        await writer.start_tls(context, server_hostname=host)
         return writer.get_extra_info("ssl_object")
     finally:
         writer.transport.abort()
