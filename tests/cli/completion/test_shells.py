@@ -4,43 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flyte_sidecar.cli.verbs.completion import FOLDER, SCRIPTS
-from tests.conftest import needs
-from tests.terminal import Terminal
-
-SHELLS = {
-    "bash": (["--norc", "--noprofile", "-i"], "source {script}"),
-    "zsh": (["-f", "-i"], "fpath=({folder} $fpath); autoload -U compinit; compinit -D -u"),
-    "fish": (["--no-config", "-i"], "source {script}"),
-}
-"""The arguments of each shell, and the line that loads the script."""
-
-CLEAR_LINE = "\x15"
+from tests.cli.completion.shells import CLEAR_LINE, SHELLS, shell
 
 HOSTILE = '$(touch ran) `touch ran`; "it\'s" !x'
 """A name that would run commands, if a shell expanded it."""
-
-
-@contextmanager
-def shell(name: str, command: dict[str, str], folder: Path) -> Iterator[Terminal]:
-    """Start a shell that has loaded the script."""
-    arguments, load = SHELLS[name]
-    env = {**command, "HOME": str(folder), "PS1": "$ ", "XDG_DATA_HOME": str(folder)}
-    terminal = Terminal([needs(name), *arguments], env, folder, columns=120)
-    try:
-        line = load.format(script=FOLDER / SCRIPTS[name], folder=FOLDER)
-        terminal.type(f"{line}; echo rea''dy\r")
-        terminal.wait_for("\nready")
-        yield terminal
-    finally:
-        terminal.close()
 
 
 @pytest.mark.parametrize("name", SHELLS)

@@ -1,0 +1,34 @@
+"""The examples of the section on completion in docs/command-line.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.completion.shells import CLEAR_LINE, shell
+from tests.conftest import ROOT, run
+from tests.lsp.e2e.page import blocks_of
+
+PAGE = (ROOT / "docs" / "command-line.md").read_text()
+SECTION = PAGE.partition("## Completion and manual page")[2].partition("\n## ")[0]
+COMPLETED, REJECTED = blocks_of(SECTION, "console")
+
+
+def test_tab_shows_the_names_of_the_example(command: dict[str, str], tmp_path: Path) -> None:
+    first, names, second, completed = COMPLETED.splitlines()
+    for name in names.split():
+        run("flyte-sidecar", "create", "training-7", name, env=command)
+    with shell("bash", command, tmp_path) as terminal:
+        terminal.type(_keys(first))
+        terminal.wait_for(f"\n{names}\n")
+        terminal.type(CLEAR_LINE + _keys(second))
+        terminal.wait_for(completed)
+
+
+def _keys(line: str) -> str:
+    return line.removeprefix("$ ").replace("<Tab>", "\t")
+
+
+def test_an_unknown_verb_is_rejected_as_in_the_example(command: dict[str, str]) -> None:
+    line, *output = REJECTED.splitlines()
+    done = run("bash", "-c", line.removeprefix("$ "), env=command)
+    assert (done.returncode, done.stderr.splitlines()) == (2, output)
