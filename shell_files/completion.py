@@ -15,7 +15,7 @@ import shtab
 from flyte_sidecar.cli.arguments.parser import make_parser
 from flyte_sidecar.protocol.methods import METHODS
 
-VALUES = {"RUN": "runs", "NAME": "names", "--action": "actions"}
+VALUES = {"RUN": "runs", "--run": "runs", "NAME": "names", "--action": "actions"}
 """What `flyte-sidecar completion` completes, by operand or option."""
 
 FILES = {

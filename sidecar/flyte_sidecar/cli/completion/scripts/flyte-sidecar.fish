@@ -328,7 +328,7 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l webhook-secr
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l allow-http -d 'allow a URL with http:// to other machines (default: only to this one)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l after -x -d 'notify only of events that still wait after this time, such as 90s, 10m or 1h30m (default: at once)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l remind -x -d 'notify again each time this has passed while the event waits (default: never)'
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l run -x -d 'only events of runs whose name matches, such as '"'"'train-*'"'"' (default: all)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l run -xka "(_flyte_sidecar_values runs)" -d run
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l name -x -d 'only events whose name matches, such as '"'"'train-*'"'"' (default: all)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l timeout -x -d 'time that a command or a request may take (default: 60s)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l print-service -d 'print the file of a user service that runs this command, for systemd or launchd'
@@ -387,6 +387,7 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using doctor' -l project -x -
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using doctor' -l domain -x -d 'default domain (default: local; on Flyte: as configured)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using doctor' -l log-level -xka "debug info warning error critical" -d 'log level (default: warning)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using doctor' -l log-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'log file (default: stderr)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using doctor' -l json -d 'print one check per line: its name, status, detail and advice'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a completion -d 'Print the completion script of a shell.'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using completion' -s h -l help -d 'show this help message and exit'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using completion' -l log-level -xka "debug info warning error critical" -d 'log level (default: warning)'
