@@ -69,5 +69,7 @@ def first_output(command: Sequence[str], request: bytes) -> tuple[float, float]:
     assert first, command
     process.stdout.read()
     process.stdout.close()
-    _, _, usage = os.wait4(process.pid, 0)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, command
     return seconds, usage.ru_utime + usage.ru_stime

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import run
 from tests.e2e.conftest import Spawn
 from tests.e2e.process import kind, request
 
@@ -48,6 +49,21 @@ UNUSED = {
 }
 """Light modules that no read needs, and that take milliseconds together."""
 
+FOR_OTHERS = {
+    "click",
+    "difflib",
+    "markdown_it",
+    "prompt_toolkit",
+    "rich",
+    "rich_click",
+    "flyte_sidecar.backends.flyte",
+    "flyte_sidecar.backends.merged",
+    "flyte_sidecar.local_runs",
+    "flyte_sidecar.lsp",
+    "flyte_sidecar.server.serve",
+}
+"""What verbs need only elsewhere: on a deployment, or for what they do not show."""
+
 REPORT_MODULES = """
 import atexit, json, sys
 path = sys.argv.pop(1)
@@ -86,7 +102,28 @@ def test_serving_a_first_request_loads_nothing_heavy(spawn: Spawn, tmp_path: Pat
         "flyte_sidecar.events.coalescing",
         "flyte_sidecar.events.watch_feed",
     }
-    assert set(json.loads(modules.read_text())) & (HEAVY | needless) == set()
+    loaded = set(json.loads(modules.read_text()))
+    assert loaded & (HEAVY | needless) == set()
+    assert [name for name in loaded if "cli.verbs." in name] == ["flyte_sidecar.cli.verbs.serve"]
+
+
+@not_under_coverage
+@pytest.mark.parametrize("verb", ["pending", "list r", "signal r n yes", "wait r n"])
+def test_a_verb_on_the_embedded_store_loads_nothing_heavy(
+    verb: str, command: dict[str, str], tmp_path: Path
+) -> None:
+    create = ("call", "events.create", '{"runName": "r", "name": "n"}')
+    assert run("flyte-sidecar", *create, env=command).returncode == 0
+    if verb == "wait r n":
+        assert run("flyte-sidecar", "signal", "r", "n", "yes", env=command).returncode == 0
+    modules = tmp_path / "modules"
+    arguments = ("-c", REPORT_MODULES, modules, *verb.split())
+    done = run(sys.executable, *arguments, env=command)
+    assert done.returncode == 0, done.stderr
+    loaded = set(json.loads(modules.read_text()))
+    own = {f"flyte_sidecar.cli.verbs.{verb.split()[0]}"}
+    assert {name for name in loaded if name.startswith("flyte_sidecar.cli.verbs.")} == own
+    assert loaded & (HEAVY | FOR_OTHERS) == set()
 
 
 def test_the_first_request_is_answered_before_a_second_is_needed(spawn: Spawn) -> None:

@@ -34,11 +34,9 @@ ON_THE_EMBEDDED_STORE = ("completion", "demo", "schema")
 
 ON_A_DEPLOYMENT = ("login", "logout")
 
-_PARAGRAPH = re.compile(r"(?:^\S.*\n?)+", re.MULTILINE)
-
-_NEGATIVE_NUMBER = re.compile(
-    r"-(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$|-inf(inity)?$", re.ASCII | re.IGNORECASE
-)
+# Not compiled here: that takes longer than to import this module.
+_PARAGRAPH = r"(?m:^\S.*\n?)+"
+_NEGATIVE_NUMBER = r"(?ai)-(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$|-inf(inity)?$"
 
 
 def parse(arguments: Sequence[str] | None) -> tuple[str, Options, dict[str, Any]]:
@@ -49,7 +47,8 @@ def parse(arguments: Sequence[str] | None) -> tuple[str, Options, dict[str, Any]
     SystemExit
         If the arguments are invalid, or after printing the help or the version.
     """
-    values = vars(make_parser().parse_args(arguments))
+    given = sys.argv[1:] if arguments is None else arguments
+    values = vars(make_parser(given).parse_args(given))
     verb = values.pop("verb", DEFAULT_VERB)
     values.pop("stdio", None)
     if verb in ON_THE_EMBEDDED_STORE:
@@ -68,8 +67,14 @@ def usage_error(verb: str, error: UsageError) -> NoReturn:
     verb_parser(VERBS[verb]).error(str(error))
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Return the parser. It accepts options before and after the verb."""
+def make_parser(verbs: Iterable[str] = VERBS) -> argparse.ArgumentParser:
+    """Return the parser. It accepts options before and after the verb.
+
+    Parameters
+    ----------
+    verbs
+        The verbs that it has to know, and other words. Making the parsers of all verbs takes time.
+    """
     top = _Parser(
         prog=PROGRAM,
         usage="flyte-sidecar [VERB] [OPTION]...",
@@ -78,10 +83,12 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=partial(_HelpOfVerbs, width=HELP_WIDTH),
     )
     top.add_argument("--version", action="version", version=f"{PROGRAM} {VERSION}")
-    verbs = top.add_subparsers(prog=PROGRAM, metavar="VERB", parser_class=VerbParser)
+    subparsers = top.add_subparsers(prog=PROGRAM, metavar="VERB", parser_class=VerbParser)
     add_options(top)
+    wanted = {*verbs}
     for verb in VERBS.values():
-        verbs.add_parser(verb.name, help=verb.summary, **_settings(verb))
+        if verb.name in wanted:
+            subparsers.add_parser(verb.name, help=verb.summary, **_settings(verb))
     return top
 
 
@@ -119,7 +126,7 @@ class _Help(argparse.HelpFormatter):
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         fill = super()._fill_text
-        return _PARAGRAPH.sub(lambda found: fill(found[0], width, indent) + "\n", text)
+        return re.sub(_PARAGRAPH, lambda found: fill(found[0], width, indent) + "\n", text)
 
 
 class _HelpOfVerbs(_Help):
@@ -134,8 +141,8 @@ class _Parser(argparse.ArgumentParser):
     _arguments: Sequence[str] = ()
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        self._arguments = sys.argv[1:] if args is None else args
-        parsed, unknown = self.parse_known_args(self._arguments, namespace)
+        self._arguments = args
+        parsed, unknown = self.parse_known_args(args, namespace)
         self.reject(unknown)
         return parsed
 
@@ -179,12 +186,13 @@ class VerbParser(_Parser):
         self._positionals.title = "arguments"
         self._verb = verb
         self._is_complete = False
-        self._negative_number_matcher = _NEGATIVE_NUMBER  # argparse knows no exponents
 
     def complete(self) -> None:
         """Add the arguments."""
         if not self._is_complete:
             self._is_complete = True
+            # argparse knows no exponents.
+            self._negative_number_matcher = re.compile(_NEGATIVE_NUMBER)
             add_options(
                 self,
                 of_backend=self._verb not in ON_THE_EMBEDDED_STORE,

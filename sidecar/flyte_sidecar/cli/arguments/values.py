@@ -8,7 +8,8 @@ import re
 
 from flyte_sidecar.server.settings import expand_user
 
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?", re.ASCII)
+# Not compiled here: most commands have no duration.
+_DURATION = r"(?a:(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?)"
 
 MAX_DURATION = 100 * 365 * 86400.0
 """Seconds; a hundred years."""
@@ -46,7 +47,7 @@ def positive(argument: str) -> int:
 
 def duration(argument: str) -> float:
     """Return a duration in seconds: `90s`, `10m`, `1h30m`, `2d`."""
-    parts = _DURATION.fullmatch(argument)
+    parts = re.fullmatch(_DURATION, argument)
     if parts is None or not argument:
         raise argparse.ArgumentTypeError(
             f"{argument!r} is not a duration, such as 90s, 10m, 1h30m or 2d"

@@ -127,7 +127,13 @@ GROUPS = (
     Group(
         "set-up",
         (
-            Verb("doctor", "check configuration and connectivity"),
+            Verb(
+                "doctor",
+                "check the installation, the config and the backend",
+                details="Each line is a check with its result; below it, what to do next. Nothing"
+                " is changed, and no\nlogin is started. The exit status is 0 if no check has"
+                " failed, else 1.",
+            ),
             Verb(
                 "completion",
                 "print the completion script of a shell",

@@ -37,7 +37,7 @@ def parse_given(words: Sequence[str]) -> Given:
         The words after the name of the program, without the one that is completed.
     """
     given = Given(None, [], {})
-    valued = _options_with_values(make_parser())
+    valued = _options_with_values(make_parser(words))
     following = iter(words)
     for word in following:
         option, equals, value = word.partition("=")

@@ -1,4 +1,4 @@
-"""`flyte-sidecar doctor`: check configuration and connectivity."""
+"""`flyte-sidecar doctor`: check the installation, the config and the backend."""
 
 from __future__ import annotations
 

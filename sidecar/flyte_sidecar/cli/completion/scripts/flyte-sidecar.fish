@@ -372,7 +372,7 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using schema' -s h -l help -d
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using schema' -l log-level -xka "debug info warning error critical" -d 'log level (default: warning)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using schema' -l log-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'log file (default: stderr)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using schema' -l out -xka "(__fish_complete_directories)" -d 'write the OpenRPC document, the JSON Schema and the method table into this folder'
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a doctor -d 'Check configuration and connectivity.'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a doctor -d 'Check the installation, the config and the backend.'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using doctor' -s h -l help -d 'show this help message and exit'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using doctor' -l backend -xka "local flyte all" -d 'the embedded store, a Flyte deployment, or both (environment: FLYTE_SIDECAR_BACKEND; default: local)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using doctor' -l store -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'SQLite file of the embedded store (environment: FLYTE_SIDECAR_STORE; default: events.db in the user'"'"'s state folder)'
