@@ -62,7 +62,7 @@ async def _performed(write: Write, work: Coroutine[Any, Any, Event]) -> Event:
         raise ended_before(error.data["event"]) from None
     except SidecarError as error:
         raise failed(error, write) from None
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, KeyboardInterrupt):  # a second Ctrl-C may interrupt this task
         if write.describe()["outcome"] == "unknown":
             print(f"flyte-sidecar: {UNKNOWN_OUTCOME}.", file=sys.stderr)
         raise
