@@ -18,10 +18,11 @@ AT_THE_BOTTOM = {"_futures", "_process_groups", "_suggestions", "_version", "err
 
 MAY_IMPORT: dict[str, set[str]] = {
     "_sync": set(),
-    "rpc": set(),
-    "events": set(),
+    "_internal_error": set(),
+    "rpc": {"_internal_error"},
+    "events": {"_internal_error"},
     "protocol": {"events"},
-    "lsp": {"events", "protocol", "rpc"},
+    "lsp": {"_internal_error", "events", "protocol", "rpc"},
     "schema": {"events", "lsp", "protocol"},
     "backends": {"events"},
     "client": {"protocol", "rpc"},

@@ -75,12 +75,15 @@ class Object:
         All of its members, including those of `one_of`.
     one_of
         The type that restricts the combinations of some members, if any.
+    is_sent
+        Whether it is a part of params, rather than of results.
     """
 
     name: str
     doc: str
     members: tuple[Member, ...]
     one_of: OneOf | None = None
+    is_sent: bool = False
 
     def member(self, name: str) -> Member | None:
         """Return the member with a name."""
@@ -208,27 +211,32 @@ class Contract:
     @cached_property
     def types(self) -> tuple[Enum | Object | OneOf, ...]:
         """The types that clients need, except the payload, which is implemented by hand."""
-        needed: dict[str, None] = {}
-
-        def collect(schema: Any) -> None:
-            if isinstance(schema, dict):
-                name = _ref_name(schema) if "$ref" in schema else None
-                if name is not None and name not in needed:
-                    needed[name] = None
-                    collect(self._types[name])
-                for member in schema.values():
-                    collect(member)
-            elif isinstance(schema, list):
-                for member in schema:
-                    collect(member)
-
-        for row in self._table["methods"]:
-            collect(row["result"] or {})
-            if "." in row["name"] and _ref_name(row["params"]) != COMMON_PARAMS:
-                collect(row["params"])
-        collect([row["params"] for row in self._table["notifications"]])
-        collect({"$ref": "#/$defs/Error"})
+        received = [row["result"] for row in self._table["methods"]]
+        received += [row["params"] for row in self._table["notifications"]]
+        received.append({"$ref": "#/$defs/Error"})
+        needed = self._sent | self._referred(received)
         return tuple(self._type(name) for name in self._types if name in needed and name != PAYLOAD)
+
+    @cached_property
+    def _sent(self) -> set[str]:
+        """The types of the params that clients need."""
+        params = [row["params"] for row in self._table["methods"] if "." in row["name"]]
+        return self._referred([each for each in params if _ref_name(each) != COMMON_PARAMS])
+
+    def _referred(self, schema: Any) -> set[str]:
+        """Return the types to which a schema refers, directly or not."""
+        names: set[str] = set()
+        schemas = [schema]
+        while schemas:
+            schema = schemas.pop()
+            if isinstance(schema, dict):
+                schemas += schema.values()
+                if "$ref" in schema and (name := _ref_name(schema)) not in names:
+                    names.add(name)
+                    schemas.append(self._types[name])
+            elif isinstance(schema, list):
+                schemas += schema
+        return names
 
     @cached_property
     def payload(self) -> Object:
@@ -245,7 +253,13 @@ class Contract:
         schema = self._types[name]
         one_of = [self._one_of(_ref_name(ref)) for ref in schema.get("allOf", [])]
         assert len(one_of) <= 1, name
-        return Object(name, schema["description"], self._members(schema), *one_of)
+        return Object(
+            name,
+            schema["description"],
+            self._members(schema),
+            one_of[0] if one_of else None,
+            is_sent=name in self._sent,
+        )
 
     def _one_of(self, name: str) -> OneOf:
         schema = self._types[name]

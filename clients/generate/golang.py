@@ -84,7 +84,7 @@ def _constants(enum: Enum, docs: dict[str, str]) -> list[str]:
 
 
 def _struct(object_: Object) -> list[str]:
-    is_params = object_.name.endswith("Params")
+    is_params = object_.is_sent
     fields = [
         (
             member.doc,
@@ -110,7 +110,7 @@ def _member_type(member: Member) -> str:
     if len(member.types) > 1:
         return "json.RawMessage"
     [type_] = member.types
-    return _type(type_, pointer=type_.name in _POINTERS or not member.required)
+    return _type(type_, pointer=type_.name in _POINTERS or member.nullable or not member.required)
 
 
 def _type(type_: Type, *, pointer: bool = False) -> str:

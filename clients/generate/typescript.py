@@ -66,7 +66,7 @@ def _union(head: str, types: Sequence[str]) -> list[str]:
 
 
 def _object(object_: Object, *, is_watch: bool) -> list[str]:
-    is_params = object_.name.endswith("Params")
+    is_params = object_.is_sent
     name, members, tail = _renamed(object_.name), object_.members, "}"
     head = f"export interface {name} {{"
     if object_.one_of is not None:

@@ -100,6 +100,17 @@ func (s *EventsService) Abort(ctx context.Context, params AbortParams) (*Event, 
 	return callObject[Event](ctx, s.client, "events.abort", params)
 }
 
+// SignalMany answers several events with the same value. Each has its own result. It calls
+// events.signalMany.
+func (s *EventsService) SignalMany(ctx context.Context, params SignalManyParams) (*EventResults, error) {
+	return callObject[EventResults](ctx, s.client, "events.signalMany", params)
+}
+
+// AbortMany aborts several events. Each has its own result. It calls events.abortMany.
+func (s *EventsService) AbortMany(ctx context.Context, params AbortManyParams) (*EventResults, error) {
+	return callObject[EventResults](ctx, s.client, "events.abortMany", params)
+}
+
 // Pending lists the pending events of all runs, one page at a time. It calls events.pending.
 //
 // Error kinds in addition to those of every call: [KindCursorExpired], [KindStoreBusy],

@@ -10,6 +10,8 @@ var stubs = map[string]func(*Client) stub{
 	"events.signal":       func(c *Client) stub { return callStub(c.Events.Signal) },
 	"events.wait":         func(c *Client) stub { return callStub(c.Events.Wait) },
 	"events.abort":        func(c *Client) stub { return callStub(c.Events.Abort) },
+	"events.signalMany":   func(c *Client) stub { return callStub(c.Events.SignalMany) },
+	"events.abortMany":    func(c *Client) stub { return callStub(c.Events.AbortMany) },
 	"events.pending":      func(c *Client) stub { return callStub(c.Events.Pending) },
 	"runs.list":           func(c *Client) stub { return callStub(c.Runs.List) },
 	"events.watch":        func(c *Client) stub { return watchStub(c.Events.Watch) },

@@ -8,7 +8,7 @@ import (
 )
 
 // ProtocolVersion is the version of the wire contract that this package implements.
-const ProtocolVersion = "1.3"
+const ProtocolVersion = "1.4"
 
 // Error is a JSON-RPC error object.
 type Error struct {
@@ -499,6 +499,60 @@ type AbortParams struct {
 	Parent string `json:"parent,omitempty"`
 	// The event's id within the run.
 	ActionName string `json:"actionName,omitempty"`
+	// The reason, for a person to read.
+	Reason string `json:"reason,omitempty"`
+}
+
+// SignalManyParams are the params of [EventsService.SignalMany]: the events to answer, and the
+// answer.
+type SignalManyParams struct {
+	// Answer after this time, in seconds. Events that were not finished have the error
+	// deadline_exceeded.
+	TimeoutSeconds float64 `json:"timeoutSeconds,omitempty"`
+	// The events.
+	Events []*EventRef `json:"events"`
+	// The answer.
+	Payload Payload `json:"payload"`
+	// The payload's type. Must equal the event's type, if that is reported.
+	PayloadType ExpectedType `json:"payloadType,omitempty"`
+}
+
+// EventRef is a reference to an event, by its id.
+type EventRef struct {
+	// The run's name.
+	RunName string `json:"runName"`
+	// The event's id within the run.
+	ActionName string `json:"actionName"`
+	// Organization. Defaults to that of the connection.
+	Org string `json:"org,omitempty"`
+	// Project. Defaults to that of the connection.
+	Project string `json:"project,omitempty"`
+	// Domain. Defaults to that of the connection.
+	Domain string `json:"domain,omitempty"`
+}
+
+// EventResults are one result for each of several events.
+type EventResults struct {
+	// The results, in the order of events.
+	Results []*EventResult `json:"results"`
+}
+
+// EventResult is the result for one of several events: either event or error.
+type EventResult struct {
+	// The event after the write; null if the write failed. An event of more than 8 KiB is
+	// partial.
+	Event *Event `json:"event,omitzero"`
+	// Why the write failed; null if it did not.
+	Error *Error `json:"error,omitzero"`
+}
+
+// AbortManyParams are the params of [EventsService.AbortMany]: the events to abort.
+type AbortManyParams struct {
+	// Answer after this time, in seconds. Events that were not finished have the error
+	// deadline_exceeded.
+	TimeoutSeconds float64 `json:"timeoutSeconds,omitempty"`
+	// The events.
+	Events []*EventRef `json:"events"`
 	// The reason, for a person to read.
 	Reason string `json:"reason,omitempty"`
 }

@@ -39,6 +39,7 @@ An error whose kind is unknown, from a newer sidecar, is a plain `SidecarError`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 
@@ -69,6 +70,11 @@ class SidecarError(Exception):
         super().__init__(message)
         self.message = message
         self.data = data
+
+    def data_with(self, outcome: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the data, with the outcome of the write that it ended if it reports that."""
+        reports = self.reports_outcome or "outcome" in self.data
+        return {**outcome, **self.data} if reports else self.data
 
 
 class ProtocolError(SidecarError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
@@ -32,6 +32,7 @@ from flyte_sidecar.events.model import (
 )
 from flyte_sidecar.events.service import EventService
 from tests.contract.harness import RUN, BackendClient, settle
+from tests.contract.held import Held, until
 
 runs = itertools.count()
 
@@ -171,37 +172,6 @@ async def test_pipelined_requests_have_the_same_results_as_sequential_ones(
             assert covers(in_model_form(result), expected)
         elif expected is not Unsure:
             assert in_model_form(result) == expected
-
-
-class Held:
-    """Holds a backend's signals until they are released: before they are sent, or their results."""
-
-    def __init__(
-        self, client: BackendClient, monkeypatch: pytest.MonkeyPatch, *, results: bool = False
-    ) -> None:
-        backend = client.harness.backend()
-        signal = backend.signal
-        self.go = asyncio.Event()
-        self.begun = 0
-
-        async def hold() -> None:
-            self.begun += 1
-            await self.go.wait()
-
-        async def slow(event: Event, payload: Any) -> Event:
-            if not results:
-                await hold()
-            signalled: Event = await signal(event, payload)
-            if results:
-                await hold()
-            return signalled
-
-        monkeypatch.setattr(backend, "signal", slow)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110 - what it waits for is no event
-        await asyncio.sleep(0)
 
 
 async def test_a_write_waits_only_for_earlier_ones_that_may_refer_to_its_event(

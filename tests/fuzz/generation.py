@@ -42,6 +42,7 @@ ALWAYS = {"timeoutSeconds", "processId"}
 KEYWORDS = {
     *("anyOf", "type", "$ref", "items", "enum", "default", "title", "description", "examples"),
     *("minimum", "maximum", "exclusiveMinimum", "minLength", "maxLength", "pattern"),
+    *("minItems", "maxItems", "properties", "required", "additionalProperties"),
 }
 
 
@@ -114,7 +115,14 @@ def _of_type(random: Random, schema: dict[str, Any]) -> Any:
             fitting = [word for word in WORDS if len(word) in length and pattern.search(word)]
             return random.choice(fitting)
         case "array":
-            return [_value(random, schema["items"]) for _ in range(random.randrange(4))]
+            least = schema.get("minItems", 0)
+            length = random.randrange(least, least + 4)
+            return [_value(random, schema["items"]) for _ in range(length)]
         case "object":
-            return {}
+            required = schema.get("required", [])
+            return {
+                name: _member(random, {"name": name, "schema": member})
+                for name, member in schema.get("properties", {}).items()
+                if name in required or random.random() < 0.35
+            }
     raise AssertionError(f"the generator does not know the type {schema['type']}")

@@ -71,7 +71,8 @@ class FakeServer:
     """A connection with fake methods, and its client.
 
     `work`, `light` and `wait` end when `release` is called with their id; `write` likewise, as a
-    write that is sent once it has started, and `stubborn`, which ignores cancellation.
+    write that is sent once it has started, `heavy`, which counts as a hundred requests, and
+    `stubborn`, which ignores cancellation.
     """
 
     def __init__(self) -> None:
@@ -104,6 +105,7 @@ class FakeServer:
             "stubborn": Handler(decode, self._stubborn),
             "future": Handler(decode, self._future),
             "write": Handler(decode, self._write),
+            "heavy": Handler(decode, lambda _, context: Deferred(self._gate(), weight=100)),
             "refused": Handler(decode, self._refused),
             "wait": Handler(decode, self._work, open_ended=True),
             "alone": Handler(decode, lambda _, context: "alone", in_batch=False),

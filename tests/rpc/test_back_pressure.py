@@ -132,3 +132,19 @@ async def test_nothing_is_kept_after_the_reader_is_gone(server: FakeServer) -> N
     await run_pending()
     assert server.shutdown.ended.result() == 0
     await asyncio.wait_for(server.connection.output.drained(), TEST_TIMEOUT)
+
+
+async def test_reading_pauses_earlier_for_requests_that_count_as_several(
+    server: FakeServer,
+) -> None:
+    server.send(*(request(n, "heavy") for n in range(4)))
+    assert len(server.tasks) == 3
+    assert server.transport.turns == [False]
+    for n in range(3):
+        server.release(n)
+    await run_pending()
+    assert len(server.tasks) == 1
+    server.release(3)
+    await run_pending()
+    assert len(server.answers()) == 4
+    assert server.transport.turns == [False, True]

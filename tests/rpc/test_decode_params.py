@@ -12,6 +12,7 @@ from msgspec import Raw, structs
 from flyte_sidecar.errors import InvalidParams
 from flyte_sidecar.protocol.methods import METHODS
 from flyte_sidecar.protocol.params import (
+    AbortManyParams,
     CreateParams,
     GetParams,
     InitializeParams,
@@ -22,6 +23,9 @@ from flyte_sidecar.protocol.params import (
 from flyte_sidecar.rpc.decode_params import ABSENT, IGNORED, params_decoder
 
 TARGET = b'"runName":"r","name":"n"'
+EVENT_ID = b'{"runName":"r","actionName":"a"}'
+VALID = {"events": b"[%b]" % EVENT_ID}
+"""Valid values of required params that are no strings."""
 
 
 def read(shape: type[Any], params: bytes) -> Any:
@@ -53,11 +57,36 @@ def test_a_payload_keeps_its_text(number: bytes, more: bytes) -> None:
     assert bytes(found.payload) == number
 
 
+@pytest.mark.parametrize(
+    ("event", "pointer", "message"),
+    [
+        (b'{"runName":"r"}', "/events/1/actionName", "`actionName` is required at /events/1"),
+        (b'{"runName":1,"actionName":"a"}', "/events/1/runName", None),
+        (b'{"runName":"r","actionName":"a","run_name":1}', "/events/1/run_name", None),
+        (b'{"runName":"r","actionName":"a","x/` - at `$.y`":1}', None, "unknown param"),
+        (b'"a"', "/events/1", None),
+        (rb'{"runName":"r","actionName":"\ud800"}', "/events/1", None),
+    ],
+)
+def test_an_error_points_at_the_member_of_an_item(
+    event: bytes, pointer: str | None, message: str | None
+) -> None:
+    error = refused(AbortManyParams, b'{"events":[%b,%b]}' % (EVENT_ID, event))
+    assert pointer in (None, error.data["path"])
+    assert error.message.startswith(message or "")
+
+
+@pytest.mark.parametrize("number", [0, 1001])
+def test_a_request_names_one_event_to_a_thousand(number: int) -> None:
+    events = b",".join([EVENT_ID] * number)
+    assert refused(AbortManyParams, b'{"events":[%b]}' % events).data == {"path": "/events"}
+
+
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 @pytest.mark.parametrize("name", IGNORED)
 def test_members_that_clients_add_are_ignored_by_every_method(method: Any, name: str) -> None:
     needed = [one.encode_name for one in structs.fields(method.params) if one.required]
-    known = [b'"%b":"x"' % one.encode() for one in needed]
+    known = [b'"%b":%b' % (one.encode(), VALID.get(one, b'"x"')) for one in needed]
     for value in (b"null", b'{"x":[1]}', rb'"\ud800"', b"1.0"):
         added = b'"%b":%b' % (name.encode(), value)
         plain = read(method.params, b"{%b}" % b",".join(known))

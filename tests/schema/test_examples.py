@@ -13,7 +13,7 @@ from msgspec import UNSET
 from flyte_sidecar import schema
 from flyte_sidecar.protocol.methods import METHODS, Method
 from flyte_sidecar.protocol.results import encode
-from flyte_sidecar.schema.examples import THRESHOLD, examples
+from flyte_sidecar.schema.examples import DEPLOY, THRESHOLD, examples
 from tests.e2e.process import Process
 from tests.schema.conftest import Matches
 from tests.transcript_recorder.normalize import normalize
@@ -43,15 +43,16 @@ def test_a_real_sidecar_returns_the_results_of_the_examples(sidecar: Process) ->
             received[message.get("id") or message["method"]] = message.get("result", "no result")
 
     for method, example in EXAMPLES.items():
+        params = json.loads(_with_ids(json.dumps(example.params), received))
         if method == "events.abort":
             sidecar.request("aborted", "events.create", **_event_to_abort())
             receive_until("aborted")
         if method in NOT_PLAYED:
             continue
         if example.result is UNSET:
-            sidecar.send({"jsonrpc": "2.0", "method": method, "params": example.params})
+            sidecar.send({"jsonrpc": "2.0", "method": method, "params": params})
             continue
-        sidecar.request(method, method, **example.params)
+        sidecar.request(method, method, **params)
         receive_until("events.synced" if method == "events.watch" else method)
     assert sidecar.status() == 0
     expected = {
@@ -60,6 +61,14 @@ def test_a_real_sidecar_returns_the_results_of_the_examples(sidecar: Process) ->
         if example.result is not UNSET and method not in NOT_PLAYED
     }
     assert _comparable(received, expected) == _comparable(expected, expected)
+
+
+def _with_ids(params: str, received: dict[str, Any]) -> str:
+    """Return params with the ids of the events that were created."""
+    for event, request_id in ((DEPLOY, "events.create"), (THRESHOLD, "aborted")):
+        if request_id in received:
+            params = params.replace(event.action_name, received[request_id]["actionName"])
+    return params
 
 
 def _event_to_abort() -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Any
 from tests.e2e.process import request
 
 CURSOR = "the cursor of the previous page"
+ID_OF = "the id of "
+"""Begins what stands for the id of an event, before its name."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,11 @@ DEPLOY = {**RUN, "name": "deploy"}
 COUNT = {**RUN, "name": "count"}
 RATE = {**RUN, "name": "rate"}
 NOTE = {**RUN, "name": "note"}
+
+
+def event_id(name: str) -> dict[str, Any]:
+    return {**RUN, "actionName": ID_OF + name}
+
 
 CONVERSATIONS: dict[str, tuple[str, list[Step]]] = {
     "initialize": (
@@ -74,6 +81,27 @@ CONVERSATIONS: dict[str, tuple[str, list[Step]]] = {
             call(9, "events.create", **RUN, name="weight", expectedType="float"),
             call(10, "events.signal", **RUN, name="weight", payload=1152921504606847000),
             call(11, "events.list", **RUN, details=True),
+        ],
+    ),
+    "several": (
+        "A client answers several events at once, and aborts the others. Each has its own result.",
+        [
+            call(1, "events.create", **DEPLOY),
+            call(2, "events.create", **COUNT, expectedType="int"),
+            call(3, "events.create", **NOTE, expectedType="str"),
+            call(4, "events.signal", **NOTE, payload="by hand"),
+            call(
+                5,
+                "events.signalMany",
+                events=[event_id("deploy"), event_id("count"), {**RUN, "actionName": "a9"}],
+                payload=True,
+            ),
+            call(
+                6,
+                "events.abortMany",
+                events=[event_id("deploy"), event_id("count"), event_id("note")],
+                reason="no longer needed",
+            ),
         ],
     ),
     "errors": (

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.process import Process
-from tests.transcript_recorder.conversations import CONVERSATIONS, CURSOR, Step
+from tests.transcript_recorder.conversations import CONVERSATIONS, CURSOR, ID_OF, Step
 from tests.transcript_recorder.normalize import normalize
 
 
@@ -27,15 +27,20 @@ def record(name: str, store: Path) -> str:
 
 def _play(sidecar: Process, steps: list[Step]) -> list[dict[str, Any]]:
     lines = []
-    cursor = None
+    known: dict[str, str] = {}  # by what stands for it
     for step in steps:
-        message = step.message
-        if message.get("params", {}).get("cursor") == CURSOR:
-            message = {**message, "params": {**message["params"], "cursor": cursor}}
+        text = json.dumps(step.message)
+        for placeholder, value in known.items():
+            text = text.replace(json.dumps(placeholder), json.dumps(value))
+        message = json.loads(text)
         sidecar.send(message)
         lines.append({"client": message})
         # Responses and notifications may come in any order.
         for received in sorted(sidecar.answers(step.awaited), key=lambda item: "method" in item):
             lines.append({"sidecar": received})
-            cursor = (received.get("result") or {}).get("nextCursor", cursor)
+            result = received.get("result") or {}
+            if "nextCursor" in result:
+                known[CURSOR] = result["nextCursor"]
+            elif "actionName" in result:
+                known[ID_OF + result["name"]] = result["actionName"]
     return lines

@@ -23,12 +23,12 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, default_converter
 
 from flyte_sidecar._futures import try_set_exception, try_set_result, wait_all
+from flyte_sidecar._internal_error import internal_error
 from flyte_sidecar._version import VERSION
 from flyte_sidecar.errors import InternalError, InvalidParams, SidecarError
 from flyte_sidecar.lsp.capabilities import NOTIFICATIONS, ClientFeatures
 from flyte_sidecar.lsp.documents import Documents
 from flyte_sidecar.lsp.messages import Message, decode_params
-from flyte_sidecar.rpc.internal_error import internal_error
 from flyte_sidecar.rpc.requests import Context
 from flyte_sidecar.rpc.unpaired_surrogates import replace_surrogates
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Raw
 
 from flyte_sidecar._futures import run_in_thread, try_set_exception
+from flyte_sidecar._internal_error import internal_error
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.lsp.capabilities import (
     NOTIFICATIONS,
@@ -22,7 +23,6 @@ from flyte_sidecar.lsp.capabilities import (
 )
 from flyte_sidecar.lsp.configuration import BackendSelector, Configuration, Logins
 from flyte_sidecar.lsp.messages import Message
-from flyte_sidecar.rpc.internal_error import internal_error
 from flyte_sidecar.rpc.requests import Context, Deferred, Handler
 
 if TYPE_CHECKING:

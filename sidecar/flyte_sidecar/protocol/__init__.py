@@ -7,5 +7,5 @@ methods    the method table
 Members are camelCase on the wire. Timestamps are RFC 3339 in UTC; durations are in seconds.
 """
 
-PROTOCOL_VERSION = "1.3"
+PROTOCOL_VERSION = "1.4"
 """MAJOR.MINOR: additions raise MINOR, anything else MAJOR."""

@@ -7,8 +7,10 @@ from typing import Any
 from msgspec import Struct
 
 from flyte_sidecar import errors
+from flyte_sidecar.events.bulk import EventResults
 from flyte_sidecar.events.model import Event, EventPage, RunPage
 from flyte_sidecar.protocol.params import (
+    AbortManyParams,
     AbortParams,
     CancelLoginParams,
     CancelParams,
@@ -20,6 +22,7 @@ from flyte_sidecar.protocol.params import (
     Params,
     PendingParams,
     RunsParams,
+    SignalManyParams,
     SignalParams,
     UnwatchParams,
     WaitParams,
@@ -177,6 +180,20 @@ METHODS: tuple[Method, ...] = (
         params=AbortParams,
         result=Event,
         errors=_WRITE_ERRORS,
+    ),
+    Method(
+        name="events.signalMany",
+        summary="Answer several events with the same value. Each has its own result.",
+        params=SignalManyParams,
+        result=EventResults,
+        in_batch=False,
+    ),
+    Method(
+        name="events.abortMany",
+        summary="Abort several events. Each has its own result.",
+        params=AbortManyParams,
+        result=EventResults,
+        in_batch=False,
     ),
     Method(
         name="events.pending",

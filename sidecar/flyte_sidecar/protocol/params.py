@@ -26,12 +26,27 @@ Name = Annotated[str, Meta(min_length=1, max_length=1000, pattern=_NO_CONTROLS)]
 MAX_EXPIRY = 100 * 365 * 86400.0
 """Seconds; a hundred years."""
 
+MAX_EVENTS = 1000
+"""Maximum number of events in one request."""
+
 
 Limit = Annotated[
     Annotated[int, Meta(ge=1, le=MAX_PAGE_LIMIT)] | None,
     Meta(description="Maximum number of entries in a page."),
 ]
 Cursor = Annotated[str | None, Meta(description="The `nextCursor` of the previous page.")]
+RunName = Annotated[str, Meta(description="The run's name.")]
+Org = Annotated[str | None, Meta(description="Organization. Defaults to that of the connection.")]
+Project = Annotated[str | None, Meta(description="Project. Defaults to that of the connection.")]
+Domain = Annotated[str | None, Meta(description="Domain. Defaults to that of the connection.")]
+AnyPayload = Annotated[
+    Raw, Meta(description="The answer.", extra_json_schema={"$ref": "#/$defs/Payload"})
+]
+PayloadType = Annotated[
+    TypeName | None,
+    Meta(description="The payload's type. Must equal the event's type, if that is reported."),
+]
+AbortReason = Annotated[str | None, Meta(description="The reason, for a person to read.")]
 
 
 class Params(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -50,21 +65,15 @@ class LenientParams(Struct, frozen=True, kw_only=True, rename="camel"):
 class ScopeParams(Params, frozen=True, kw_only=True):
     """The scope of runs."""
 
-    org: Annotated[
-        str | None, Meta(description="Organization. Defaults to that of the connection.")
-    ] = None
-    project: Annotated[
-        str | None, Meta(description="Project. Defaults to that of the connection.")
-    ] = None
-    domain: Annotated[
-        str | None, Meta(description="Domain. Defaults to that of the connection.")
-    ] = None
+    org: Org = None
+    project: Project = None
+    domain: Domain = None
 
 
 class RunParams(ScopeParams, frozen=True, kw_only=True):
     """One run."""
 
-    run_name: Annotated[str, Meta(description="The run's name.")]
+    run_name: RunName
 
 
 class TargetParams(RunParams, frozen=True, kw_only=True):
@@ -108,13 +117,8 @@ class GetParams(TargetParams, frozen=True, kw_only=True):
 class SignalParams(TargetParams, frozen=True, kw_only=True):
     """The event to answer, and the answer."""
 
-    payload: Annotated[
-        Raw, Meta(description="The answer.", extra_json_schema={"$ref": "#/$defs/Payload"})
-    ]
-    payload_type: Annotated[
-        TypeName | None,
-        Meta(description="The payload's type. Must equal the event's type, if that is reported."),
-    ] = None
+    payload: AnyPayload
+    payload_type: PayloadType = None
 
 
 class CreateParams(RunParams, frozen=True, kw_only=True):
@@ -153,7 +157,46 @@ class WaitParams(TargetParams, frozen=True, kw_only=True):
 class AbortParams(TargetParams, frozen=True, kw_only=True):
     """The event to abort."""
 
-    reason: Annotated[str | None, Meta(description="The reason, for a person to read.")] = None
+    reason: AbortReason = None
+
+
+class EventRef(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """A reference to an event, by its id."""
+
+    run_name: RunName
+    action_name: Annotated[str, Meta(description="The event's id within the run.")]
+    org: Org = None
+    project: Project = None
+    domain: Domain = None
+
+
+class EventsParams(Params, frozen=True, kw_only=True):
+    """Several events."""
+
+    events: Annotated[
+        list[EventRef],
+        Meta(description="The events.", min_length=1, max_length=MAX_EVENTS),
+    ]
+    timeout_seconds: Annotated[
+        Annotated[float, Meta(gt=0)] | None,
+        Meta(
+            description="Answer after this time, in seconds. Events that were not finished have the"
+            " error `deadline_exceeded`."
+        ),
+    ] = None
+
+
+class SignalManyParams(EventsParams, frozen=True, kw_only=True):
+    """The events to answer, and the answer."""
+
+    payload: AnyPayload
+    payload_type: PayloadType = None
+
+
+class AbortManyParams(EventsParams, frozen=True, kw_only=True):
+    """The events to abort."""
+
+    reason: AbortReason = None
 
 
 class PendingParams(ScopeParams, frozen=True, kw_only=True):

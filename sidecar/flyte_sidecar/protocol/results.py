@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, convert, field, json
 from msgspec.structs import replace
 
 from flyte_sidecar.errors import ERRORS, SidecarError
+from flyte_sidecar.events.bulk import EventResults
 from flyte_sidecar.events.model import BackendName, Event, EventPage, TypeName
 from flyte_sidecar.events.payloads import for_json
 
@@ -249,6 +250,12 @@ def encode(value: object) -> bytes:
     if type(value) is EventPage:
         events = [_wire(event) for event in value.events]
         return _encode(replace(value, events=events))
+    if type(value) is EventResults:
+        results = [
+            result if result.event is None else replace(result, event=_wire(result.event))
+            for result in value.results
+        ]
+        return _encode(replace(value, results=results))
     if type(value) is EventChanged:
         return _encode(replace(value, event=_wire(value.event)))
     if type(value) is dict:

@@ -8,7 +8,6 @@ canonical_ids           one form for all ways to write the same id
 decode_params           params to the struct that a handler takes
 unpaired_surrogates     surrogates in strings, which UTF-8 cannot represent
 error_messages          error messages about invalid requests
-internal_error          the response to an unexpected exception
 requests                a request from its arrival to its response; handlers
 client_requests         requests to the client, and its responses
 batches                 collects the responses to a batch into one array, within size limits

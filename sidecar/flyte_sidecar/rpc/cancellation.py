@@ -59,7 +59,7 @@ def cancel_now(pending: PendingRequest, reason: SidecarError) -> None:
         pending.task.cancel()
 
 
-def outcome_when_cancelled(pending: PendingRequest, reason: SidecarError) -> Any:
-    """Return the result or error of a request whose work was cancelled."""
-    result = pending.deferred.result_when_cancelled
-    return reason if result is None else result(reason)
+def outcome_when_interrupted(pending: PendingRequest, reason: SidecarError) -> Any:
+    """Return the result or error of a request whose work is cancelled, or takes too long."""
+    outcome = pending.deferred.outcome_when_interrupted
+    return reason if outcome is None else outcome(reason)

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Raw
 from msgspec.structs import replace
 
+from flyte_sidecar._internal_error import internal_error
 from flyte_sidecar._suggestions import suggestion
 from flyte_sidecar.errors import InvalidRequest, MethodNotFound, SidecarError, TooManyWaits
 from flyte_sidecar.rpc.batches import Batch
@@ -20,7 +21,6 @@ from flyte_sidecar.rpc.client_requests import ClientRequests
 from flyte_sidecar.rpc.decode_params import ABSENT
 from flyte_sidecar.rpc.error_messages import quote
 from flyte_sidecar.rpc.framing import MAX_MESSAGE_BYTES, Frame, Framing, Malformed
-from flyte_sidecar.rpc.internal_error import internal_error
 from flyte_sidecar.rpc.messages import Envelope, decode_entry, decode_message
 from flyte_sidecar.rpc.output_queue import OutputQueue
 from flyte_sidecar.rpc.requests import (

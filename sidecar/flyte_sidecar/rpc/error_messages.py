@@ -19,6 +19,7 @@ _NOT_NUMBERS = (b"-Infinity", b"Infinity", b"NaN")
 _UNKNOWN = "Object contains unknown field `"
 _MISSING = "Object missing required field `"
 _AT = " - at `$"
+_AT_ITEM = re.compile(r" - at `\$(\.[A-Za-z]+\[[0-9]+\])`$")
 
 
 def describe_json_error(message: bytes, error: Exception) -> str:
@@ -50,28 +51,40 @@ def invalid_params(message: str, params: Sequence[str]) -> InvalidParams:
     params
         Names of the method's params. None contains another.
     """
-    if message.startswith(_UNKNOWN):
-        name = message[len(_UNKNOWN) :].removesuffix("`")
-        unknown = f"unknown param {quote(name)}{suggestion(name, params)}"
-        return InvalidParams(unknown, path="/" + _escaped(name))
-    if message.startswith(_MISSING):
-        name = message[len(_MISSING) :].removesuffix("`")
-        return InvalidParams(f"`{name}` is required", path="/" + _escaped(name))
+    if message.startswith((_UNKNOWN, _MISSING)):
+        return _unknown_or_missing(message, params)
     # The path is at the end and consists of param names; a quoted value may contain anything.
     problem, separator, path = message.rpartition(_AT)
     if not separator:
         return InvalidParams(f"params must be passed by name, as an object: {message}", path="")
     if " matching regex " in problem:
         problem = "Contains characters that are not allowed"
-    pointer = path.removesuffix("`").replace(".", "/").replace("[", "/").replace("]", "")
+    pointer = _pointer(path.removesuffix("`"))
     if len(problem) > MAX_MESSAGE_LENGTH:
         problem = problem[:MAX_MESSAGE_LENGTH] + "..."
     return InvalidParams(f"{problem} at {pointer}", path=pointer)
 
 
+def _unknown_or_missing(message: str, params: Sequence[str]) -> InvalidParams:
+    item = _AT_ITEM.search(message)  # it is a member of an item of a list, rather than a param
+    parent = "" if item is None else _pointer(item[1])
+    where = parent and f" at {parent}"
+    name = message[: None if item is None else item.start()].partition("`")[2].removesuffix("`")
+    path = f"{parent}/{_escaped(name)}"
+    if message.startswith(_MISSING):
+        return InvalidParams(f"`{name}` is required{where}", path=path)
+    hint = "" if parent else suggestion(name, params)
+    return InvalidParams(f"unknown param {quote(name)}{where}{hint}", path=path)
+
+
 def quote(name: str) -> str:
     """Return a name of any length, quoted and truncated."""
     return repr(name if len(name) <= MAX_NAME_LENGTH else name[:MAX_NAME_LENGTH] + "...")
+
+
+def _pointer(path: str) -> str:
+    """Return the JSON Pointer of a path such as `.events[0].runName`."""
+    return path.replace(".", "/").replace("[", "/").replace("]", "")
 
 
 def _escaped(step: str) -> str:

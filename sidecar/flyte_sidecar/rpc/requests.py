@@ -57,14 +57,17 @@ class Deferred(Struct, frozen=True, eq=False):
         Coroutine or future of the result.
     write
         The outcome of the write, if the request is one.
-    result_when_cancelled
-        Returns the result of a cancelled request from the reason. By default, a cancelled request
-        fails with the reason.
+    outcome_when_interrupted
+        Returns the outcome, a result or an error, of a request that is cancelled or whose time has
+        passed, from the reason. By default, it fails with the reason.
+    weight
+        As how many requests it counts while it is unfinished.
     """
 
     work: Awaitable[Any]
     write: WriteOutcome | None = None
-    result_when_cancelled: Callable[[SidecarError], Any] | None = None
+    outcome_when_interrupted: Callable[[SidecarError], Any] | None = None
+    weight: int = 1
 
 
 DEFERRED = (*AWAITABLE, Deferred)

@@ -7,9 +7,9 @@ from typing import Any
 
 from msgspec import json
 
+from flyte_sidecar._internal_error import internal_error
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.rpc.concurrency_limit import ConcurrencyLimit
-from flyte_sidecar.rpc.internal_error import internal_error
 from flyte_sidecar.rpc.stream_decoder import StreamDecoder
 
 
@@ -90,14 +90,13 @@ class ResponseEncoder:
         return text if text.isascii() else self._framing.escape(text)
 
     def _error(self, request_id: bytes, error: SidecarError, write: dict[str, Any] | None) -> bytes:
-        data = {"kind": error.kind, "retryable": error.retryable}
-        if write is not None and (error.reports_outcome or "outcome" in error.data):
-            data |= write
+        members = error.data if write is None else error.data_with(write)
+        data = {"kind": error.kind, "retryable": error.retryable, **members}
         return b'{"jsonrpc":"2.0","id":%b,"error":{"code":%d,"message":%b,"data":%b}}' % (
             request_id,
             error.code,
             json.encode(error.message),
-            self._encode(data | error.data),
+            self._encode(data),
         )
 
 

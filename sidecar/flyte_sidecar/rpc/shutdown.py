@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from flyte_sidecar._futures import try_set_result, wait_all
 from flyte_sidecar.errors import ShuttingDown
-from flyte_sidecar.rpc.cancellation import cancel, outcome_when_cancelled
+from flyte_sidecar.rpc.cancellation import cancel, outcome_when_interrupted
 from flyte_sidecar.rpc.decode_params import params_decoder
 from flyte_sidecar.rpc.output_queue import OutputQueue
 from flyte_sidecar.rpc.parent_process import watch_parent
@@ -143,7 +143,7 @@ class Shutdown:
         # A wait whose event has just been resolved still returns it.
         await wait_all(rest, CANCEL_TIMEOUT)
         for task in rest:
-            self._runner.complete(tasks[task], outcome_when_cancelled(tasks[task], reason))
+            self._runner.complete(tasks[task], outcome_when_interrupted(tasks[task], reason))
         await wait_all(kept)
 
     def _end_after(self, work: Awaitable[None], flush: float | None, status: int) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from types import CoroutineType
 from typing import Any
 
+from flyte_sidecar._internal_error import internal_error
 from flyte_sidecar.errors import DeadlineExceeded, ShuttingDown, SidecarError
-from flyte_sidecar.rpc.cancellation import cancel_now, outcome_when_cancelled
+from flyte_sidecar.rpc.cancellation import cancel_now, outcome_when_interrupted
 from flyte_sidecar.rpc.concurrency_limit import MIN_RESULT_BYTES, ConcurrencyLimit
-from flyte_sidecar.rpc.internal_error import internal_error
 from flyte_sidecar.rpc.requests import Deferred, Handler, PendingRequest, Request
 
 INITIAL_RESULT_BYTES = 4 << 20
@@ -123,7 +123,7 @@ class TaskRunner:
 
     def _time_out(self, pending: PendingRequest, timeout: float) -> None:
         reason = DeadlineExceeded(f"timeoutSeconds has passed: {timeout:g}")
-        self.complete(pending, reason)
+        self.complete(pending, outcome_when_interrupted(pending, reason))
         cancel_now(pending, reason)
 
     def _finished(self, task: asyncio.Future[Any]) -> None:
@@ -133,7 +133,7 @@ class TaskRunner:
         if task.cancelled():
             reason = pending.cancel_reason
             outcome = (
-                self._unexpected() if reason is None else outcome_when_cancelled(pending, reason)
+                self._unexpected() if reason is None else outcome_when_interrupted(pending, reason)
             )
         else:
             error = task.exception()
@@ -152,7 +152,7 @@ class TaskRunner:
             self.waits += by
             self._wait_bytes += by * size
         else:
-            self._unfinished += by
+            self._unfinished += by * pending.deferred.weight
             self._unfinished_bytes += by * size
             self._update_room()
 

@@ -8,6 +8,8 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
+from flyte_sidecar.errors import EventNotFound
+from flyte_sidecar.events.bulk import EventResult, EventResults
 from flyte_sidecar.events.model import (
     ABORTED,
     PAUSED,
@@ -16,6 +18,7 @@ from flyte_sidecar.events.model import (
     EventPage,
     RunInfo,
     RunPage,
+    Target,
 )
 from flyte_sidecar.protocol import PROTOCOL_VERSION
 from flyte_sidecar.protocol.results import (
@@ -88,7 +91,12 @@ ABANDONED = replace(
 
 _RUN = {"runName": DEPLOY.run_name}
 _DEPLOY = {**_RUN, "name": DEPLOY.name}
+_MISSING = Target(DEPLOY.run, action_name="e0000000000000003")
 _LOCAL = Backend(kind="local", endpoint=None, org=None, project="local", domain="local")
+
+
+def _id(event: Event) -> dict[str, Any]:
+    return {**_RUN, "actionName": event.action_name}
 
 
 def examples() -> dict[str, Example]:
@@ -107,7 +115,7 @@ def examples() -> dict[str, Example]:
     )
     status = Status(
         uptime_seconds=1.5,
-        counters=Counters(requests=14, errors=0, in_flight=1, waits=0, watches=0),
+        counters=Counters(requests=16, errors=0, in_flight=1, waits=0, watches=0),
         protocol_version=PROTOCOL_VERSION,
         schema_hash=schema_hash(),
         backend=BackendStatus(
@@ -155,10 +163,28 @@ def examples() -> dict[str, Example]:
         ),
         "events.signal": Example("Answer yes", {**_DEPLOY, "payload": True}, DEPLOYED),
         "events.wait": Example("Wait for the answer", {**_DEPLOY, "awaitCreation": True}, DEPLOYED),
+        "events.signalMany": Example(
+            "Answer yes to several events",
+            {
+                "events": [_id(DEPLOY), {**_RUN, "actionName": _MISSING.action_name}],
+                "payload": True,
+            },
+            EventResults(
+                results=[
+                    EventResult(event=DEPLOYED, error=None),
+                    EventResult(event=None, error=EventNotFound(f"there is no {_MISSING}")),
+                ]
+            ),
+        ),
         "events.abort": Example(
             "Abort an event",
             {**_RUN, "name": THRESHOLD.name, "reason": ABANDONED.abort_reason},
             ABANDONED,
+        ),
+        "events.abortMany": Example(
+            "Abort several events",
+            {"events": [_id(THRESHOLD)], "reason": ABANDONED.abort_reason},
+            EventResults(results=[EventResult(event=ABANDONED, error=None)]),
         ),
         "events.unwatch": Example("End the watch", {"watch": "w1"}, None),
         "$/cancelRequest": Example("Cancel a request", {"id": 7}),

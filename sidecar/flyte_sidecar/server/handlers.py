@@ -3,41 +3,40 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Raw, Struct
 
 from flyte_sidecar._futures import MaybeAwaitable, run_in_thread
-from flyte_sidecar.errors import InvalidParams, InvalidRequest
+from flyte_sidecar.errors import InvalidRequest
+from flyte_sidecar.events.bulk import BulkWrite, EventResults
 from flyte_sidecar.events.model import (
     Event,
     EventPage,
     NewEvent,
     PendingQuery,
     Query,
-    Run,
     RunPage,
     RunsQuery,
-    Scope,
     Target,
 )
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.protocol import PROTOCOL_VERSION, methods, results
 from flyte_sidecar.protocol.params import (
+    AbortManyParams,
     AbortParams,
     CreateParams,
+    EventsParams,
     GetParams,
     InitializeParams,
     ListParams,
     Params,
     PendingParams,
-    RunParams,
     RunsParams,
-    ScopeParams,
+    SignalManyParams,
     SignalParams,
-    TargetParams,
     WaitParams,
     WatchParams,
 )
@@ -45,6 +44,7 @@ from flyte_sidecar.protocol.schema_hash import SCHEMA_HASH
 from flyte_sidecar.rpc.decode_params import params_decoder
 from flyte_sidecar.rpc.requests import Context, Deferred, Handler
 from flyte_sidecar.server.decode_payload import decode_payload
+from flyte_sidecar.server.from_params import run_of, scope_of, target_of, targets_of, to_model
 
 if TYPE_CHECKING:
     from flyte_sidecar.lsp.session import EditorSession
@@ -52,10 +52,11 @@ if TYPE_CHECKING:
     from flyte_sidecar.server.client_prompt import ClientPrompt
     from flyte_sidecar.server.watches import OpenWatches
 
-S = TypeVar("S", bound=Struct)
-
 LIGHT = ("events.unwatch", "sidecar.status", "sidecar.cancelLogin")
 """Methods whose results are always small."""
+
+EVENTS_PER_REQUEST = 16
+"""How many events of one request count as another unfinished request, for back-pressure."""
 
 
 class MethodHandlers:
@@ -88,6 +89,8 @@ class MethodHandlers:
             "events.signal": self._signal,
             "events.wait": self._wait,
             "events.abort": self._abort,
+            "events.signalMany": self._signal_many,
+            "events.abortMany": self._abort_many,
             "events.pending": self._pending,
             "runs.list": self._runs,
             "events.watch": self._watch,
@@ -121,40 +124,57 @@ class MethodHandlers:
         return self._backends.service
 
     def _list(self, params: ListParams, context: Context) -> MaybeAwaitable[EventPage]:
-        query = _from_params(Query, params, run=self._run(params), max_bytes=context.page_bytes)
+        query = to_model(
+            Query, params, run=run_of(params, self._service), max_bytes=context.page_bytes
+        )
         return self._service.page(query)
 
     def _get(self, params: GetParams, _: Context) -> MaybeAwaitable[Event | None]:
-        return self._service.get(self._target(params))
+        return self._service.get(target_of(params, self._service))
 
     def _create(self, params: CreateParams, _: Context) -> Deferred:
-        new = _from_params(
-            NewEvent, params, run=self._run(params), expires_in=params.expires_in_seconds
+        new = to_model(
+            NewEvent,
+            params,
+            run=run_of(params, self._service),
+            expires_in=params.expires_in_seconds,
         )
         write = self._service.write(Target(new.run, name=new.name, parent=new.parent))
         return Deferred(self._service.create(write, new), write)
 
     def _signal(self, params: SignalParams, _: Context) -> Deferred:
         payload = decode_payload(params.payload)
-        write = self._service.write(self._target(params))
+        write = self._service.write(target_of(params, self._service))
         return Deferred(self._service.signal(write, payload, params.payload_type), write)
 
     def _wait(self, params: WaitParams, _: Context) -> MaybeAwaitable[Event]:
-        return self._service.wait(self._target(params), bool(params.await_creation))
+        return self._service.wait(target_of(params, self._service), bool(params.await_creation))
 
     def _abort(self, params: AbortParams, _: Context) -> Deferred:
-        write = self._service.write(self._target(params))
+        write = self._service.write(target_of(params, self._service))
         return Deferred(self._service.abort(write, params.reason), write)
 
+    def _signal_many(self, params: SignalManyParams, _: Context) -> Deferred:
+        payload = decode_payload(params.payload)
+        bulk = BulkWrite(self._service, targets_of(params.events, self._service))
+        return _in_bulk(bulk, bulk.signal(payload, params.payload_type), params)
+
+    def _abort_many(self, params: AbortManyParams, _: Context) -> Deferred:
+        bulk = BulkWrite(self._service, targets_of(params.events, self._service))
+        return _in_bulk(bulk, bulk.abort(params.reason), params)
+
     def _pending(self, params: PendingParams, context: Context) -> MaybeAwaitable[EventPage]:
-        query = _from_params(
-            PendingQuery, params, scope=self._scope(params), max_bytes=context.page_bytes
+        query = to_model(
+            PendingQuery,
+            params,
+            scope=scope_of(params, self._service),
+            max_bytes=context.page_bytes,
         )
         return self._service.pending(query)
 
     def _runs(self, params: RunsParams, context: Context) -> MaybeAwaitable[RunPage]:
-        query = _from_params(
-            RunsQuery, params, scope=self._scope(params), max_bytes=context.page_bytes
+        query = to_model(
+            RunsQuery, params, scope=scope_of(params, self._service), max_bytes=context.page_bytes
         )
         return self._service.runs(query)
 
@@ -170,7 +190,7 @@ class MethodHandlers:
         from flyte_sidecar.events.watch_feed import WatchSelector
 
         selector = WatchSelector(
-            scope=self._scope(params), run_name=params.run_name, parent=params.parent
+            scope=scope_of(params, self._service), run_name=params.run_name, parent=params.parent
         )
         updates = CoalescingQueue(selector)
         service = self._service
@@ -247,22 +267,13 @@ class MethodHandlers:
             **more,
         )
 
-    def _scope(self, params: ScopeParams) -> Scope:
-        return self._service.scope(params.org, params.project, params.domain)
 
-    def _run(self, params: RunParams) -> Run:
-        return self._service.run(params.run_name, params.org, params.project, params.domain)
-
-    def _target(self, params: TargetParams) -> Target:
-        if params.action_name is not None:
-            if params.name is not None or params.parent is not None:
-                raise InvalidParams(
-                    "`actionName` cannot be combined with `name` or `parent`",
-                    path="/name" if params.name is not None else "/parent",
-                )
-        elif params.name is None:
-            raise InvalidParams("either `name` or `actionName` is required", path="/name")
-        return Target(self._run(params), params.name, params.parent, params.action_name)
+def _in_bulk(
+    bulk: BulkWrite, work: Coroutine[Any, Any, EventResults], params: EventsParams
+) -> Deferred:
+    """Return the deferred result of a request for several events."""
+    weight = 1 + len(params.events) // EVENTS_PER_REQUEST
+    return Deferred(work, bulk, outcome_when_interrupted=bulk.interrupt, weight=weight)
 
 
 class _Initialize(Struct):
@@ -275,12 +286,3 @@ class _Initialize(Struct):
 def _initialize_decoder() -> Callable[[Raw], _Initialize]:
     decode = params_decoder(InitializeParams)
     return lambda text: _Initialize(decode(text), text)
-
-
-def _from_params(model: type[S], params: Struct, **members: Any) -> S:
-    """Return a model object with the members, and the params that are not null."""
-    for name in model.__struct_fields__:
-        value = getattr(params, name, None)
-        if value is not None:
-            members.setdefault(name, value)
-    return model(**members)

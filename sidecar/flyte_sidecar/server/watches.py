@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from flyte_sidecar._futures import retrieve_exception, try_set_result, wait_all
-from flyte_sidecar.errors import InvalidParams, RequestCancelled, SidecarError
+from flyte_sidecar.errors import DeadlineExceeded, InvalidParams, RequestCancelled, SidecarError
 from flyte_sidecar.events.coalescing import Changed, CoalescingQueue, Disconnected, WatchUpdate
 from flyte_sidecar.protocol import methods, results
 from flyte_sidecar.rpc.requests import Context, Deferred
@@ -61,7 +61,7 @@ class OpenWatches:
 
         sending.add_done_callback(ended)
         feed.add_done_callback(retrieve_exception)
-        return Deferred(sending, result_when_cancelled=_result_when_cancelled)
+        return Deferred(sending, outcome_when_interrupted=_outcome)
 
     def end(self, name: str) -> Coroutine[Any, Any, None] | None:
         """End a watch and wait until its request is answered; return None if none is open.
@@ -102,7 +102,10 @@ async def _send(
             await asyncio.wait(changed, return_when=asyncio.FIRST_COMPLETED)
 
 
-def _result_when_cancelled(reason: SidecarError) -> results.WatchResult:
+def _outcome(reason: SidecarError) -> results.WatchResult | SidecarError:
+    """Return the outcome of a watch that is interrupted: an error if its time has passed."""
+    if isinstance(reason, DeadlineExceeded):
+        return reason
     cancelled = isinstance(reason, RequestCancelled)
     return results.WatchResult(reason="cancelled" if cancelled else "shutdown")
 

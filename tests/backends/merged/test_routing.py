@@ -20,6 +20,7 @@ from flyte_sidecar.errors import (
     Unauthenticated,
 )
 from flyte_sidecar.events.await_creation import CreationWaits
+from flyte_sidecar.events.bulk import BulkWrite
 from flyte_sidecar.events.coalescing import CoalescingQueue
 from flyte_sidecar.events.model import ANY_SCOPE, Event, NewEvent, Query, Run, Scope, Target
 from flyte_sidecar.events.service import EventService
@@ -328,3 +329,35 @@ async def test_a_wait_that_begins_when_the_run_is_found_finds_it_too() -> None:
     second = asyncio.ensure_future(waits.wait_for_choices(target))
     for wait in (first, second):
         assert await asyncio.wait_for(wait, 60) == [event]
+
+
+async def test_each_of_several_events_is_written_in_the_backend_of_its_scope(
+    client: BackendClient, both: MergedHarness
+) -> None:
+    here, there = await ask(client, HERE), await ask(client, THERE, "other")
+    unscoped = await ask(client, THERE, "third", run="elsewhere")
+    targets = [
+        Target(here.run, action_name=here.action_name),
+        Target(there.run, action_name=there.action_name),
+        Target(client.service.run("elsewhere"), action_name=unscoped.action_name),
+    ]
+    results = await BulkWrite(client.service, targets).signal(True)
+    events = [result.event for result in results.results]
+    assert [event and (event.run, event.payload) for event in events] == [
+        (event.run, True) for event in (here, there, unscoped)
+    ]
+
+
+async def test_a_backend_that_is_down_does_not_delay_the_events_of_the_other(
+    client: BackendClient, both: MergedHarness
+) -> None:
+    here, there = await ask(client, HERE), await ask(client, THERE)
+    both.flyte.switch(None, hangs=True)
+    seen: list[Target] = []
+    targets = [Target(event.run, action_name=event.action_name) for event in (there, here)]
+    bulk = BulkWrite(client.service, targets, lambda target, _: seen.append(target))
+    writing = asyncio.ensure_future(bulk.signal(True))
+    await until(lambda: seen == [targets[1]])
+    both.flyte.switch(DOWN)
+    results = await writing
+    assert [result.error and result.error.kind for result in results.results] == [DOWN.kind, None]

@@ -2,17 +2,20 @@
 
 import type { Caller, CallOptions } from "../caller.js";
 import type {
+  AbortManyParams,
   AbortParams,
   CancelLoginParams,
   CreateParams,
   Event,
   EventPage,
+  EventResults,
   GetParams,
   ListParams,
   PendingParams,
   RunInfo,
   RunPage,
   RunsParams,
+  SignalManyParams,
   SignalParams,
   Status,
   UnwatchParams,
@@ -23,10 +26,10 @@ import type {
 } from "./types.js";
 
 /** The version of the wire contract that this client implements. */
-export const PROTOCOL_VERSION = "1.3";
+export const PROTOCOL_VERSION = "1.4";
 
 /** The hash of the schemas that this client was generated from. */
-export const SCHEMA_HASH = "6c3028eaa10dcd37";
+export const SCHEMA_HASH = "35da3edd744f127d";
 
 /** The methods that have stubs. */
 export const METHODS: ReadonlySet<string> = new Set([
@@ -36,6 +39,8 @@ export const METHODS: ReadonlySet<string> = new Set([
   "events.signal",
   "events.wait",
   "events.abort",
+  "events.signalMany",
+  "events.abortMany",
   "events.pending",
   "runs.list",
   "events.watch",
@@ -136,6 +141,16 @@ export class Events {
    */
   abort(params: AbortParams, options: CallOptions = {}): Promise<Event> {
     return this.#caller.request("events.abort", params, options);
+  }
+
+  /** Answers several events with the same value. Each has its own result. */
+  signalMany(params: SignalManyParams, options: CallOptions = {}): Promise<EventResults> {
+    return this.#caller.request("events.signalMany", params, options);
+  }
+
+  /** Aborts several events. Each has its own result. */
+  abortMany(params: AbortManyParams, options: CallOptions = {}): Promise<EventResults> {
+    return this.#caller.request("events.abortMany", params, options);
   }
 
   /**

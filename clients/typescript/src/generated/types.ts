@@ -392,6 +392,64 @@ export type AbortParams = Target & {
   reason?: string | null | undefined;
 };
 
+/** The events to answer, and the answer. */
+export interface SignalManyParams {
+  /**
+   * Answer after this time, in seconds. Events that were not finished have the error
+   * `deadline_exceeded`.
+   */
+  timeoutSeconds?: number | null | undefined;
+  /** The events. */
+  events: readonly EventRef[];
+  /** The answer. */
+  payload: Payload;
+  /** The payload's type. Must equal the event's type, if that is reported. */
+  payloadType?: ExpectedType | null | undefined;
+}
+
+/** A reference to an event, by its id. */
+export interface EventRef {
+  /** The run's name. */
+  runName: string;
+  /** The event's id within the run. */
+  actionName: string;
+  /** Organization. Defaults to that of the connection. */
+  org?: string | null | undefined;
+  /** Project. Defaults to that of the connection. */
+  project?: string | null | undefined;
+  /** Domain. Defaults to that of the connection. */
+  domain?: string | null | undefined;
+}
+
+/** One result for each of several events. */
+export interface EventResults {
+  /** The results, in the order of `events`. */
+  results: EventResult[];
+}
+
+/** The result for one of several events: either `event` or `error`. */
+export interface EventResult {
+  /**
+   * The event after the write; null if the write failed. An event of more than 8 KiB is partial.
+   */
+  event: Event | null;
+  /** Why the write failed; null if it did not. */
+  error: ErrorObject | null;
+}
+
+/** The events to abort. */
+export interface AbortManyParams {
+  /**
+   * Answer after this time, in seconds. Events that were not finished have the error
+   * `deadline_exceeded`.
+   */
+  timeoutSeconds?: number | null | undefined;
+  /** The events. */
+  events: readonly EventRef[];
+  /** The reason, for a person to read. */
+  reason?: string | null | undefined;
+}
+
 /** The scope whose pending events to list. */
 export interface PendingParams {
   /** Answer with `deadline_exceeded` after this time, in seconds. */

@@ -366,7 +366,7 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using call' -l project -x -d 
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using call' -l domain -x -d 'default domain (default: local; on Flyte: as configured)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using call' -l log-level -xka "debug info warning error critical" -d 'log level (default: warning)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using call' -l log-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'log file (default: stderr)'
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using call; and test $_shtab_flyte_sidecar_npos -eq 0' -ka "events.list events.get events.create events.signal events.wait events.abort events.pending runs.list events.watch events.unwatch rpc.discover sidecar.status sidecar.cancelLogin" -d 'for example events.list'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using call; and test $_shtab_flyte_sidecar_npos -eq 0' -ka "events.list events.get events.create events.signal events.wait events.abort events.signalMany events.abortMany events.pending runs.list events.watch events.unwatch rpc.discover sidecar.status sidecar.cancelLogin" -d 'for example events.list'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a schema -d 'Print the wire contract as an OpenRPC document.'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using schema' -s h -l help -d 'show this help message and exit'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using schema' -l log-level -xka "debug info warning error critical" -d 'log level (default: warning)'

@@ -1,4 +1,4 @@
-"""Requests that return a result when they are cancelled."""
+"""Requests that have an outcome of their own when they are interrupted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from flyte_sidecar.errors import BackendUnavailable, RequestCancelled, SidecarError
+from flyte_sidecar.errors import (
+    BackendUnavailable,
+    DeadlineExceeded,
+    RequestCancelled,
+    SidecarError,
+)
 from flyte_sidecar.protocol.params import Params
 from flyte_sidecar.rpc.decode_params import params_decoder
 from flyte_sidecar.rpc.requests import Context, Deferred, Handler
@@ -36,10 +41,10 @@ class Watched(FakeServer):
     def _watch(self, params: Any, context: Context) -> Deferred:
         # As a task: it is scheduled before the connection knows of it.
         work = asyncio.ensure_future(self._passed(self._gate(), self.connection.starting))
-        return Deferred(work, result_when_cancelled=_reason)
+        return Deferred(work, outcome_when_interrupted=_outcome)
 
     def _stubborn(self, params: Any, context: Context) -> Deferred:
-        return Deferred(self._never(), result_when_cancelled=_reason)
+        return Deferred(self._never(), outcome_when_interrupted=_outcome)
 
     async def _never(self) -> None:
         released = asyncio.get_running_loop().create_future()
@@ -56,7 +61,9 @@ class Watched(FakeServer):
         await run_pending()
 
 
-def _reason(reason: SidecarError) -> str:
+def _outcome(reason: SidecarError) -> str | SidecarError:
+    if isinstance(reason, DeadlineExceeded):
+        return BackendUnavailable("slow", grpcStatus="UNAVAILABLE")
     return "cancelled" if isinstance(reason, RequestCancelled) else "shutdown"
 
 
@@ -117,10 +124,10 @@ async def test_the_error_of_a_watch_is_reported(server: Watched) -> None:
     ]
 
 
-async def test_a_watch_fails_when_its_timeout_passes(server: Watched) -> None:
+async def test_a_watch_whose_timeout_passes_has_its_own_outcome_too(server: Watched) -> None:
     server.request(1, "watch", timeoutSeconds=1e-9)
     answers = await server.wait_for(1)
-    assert results(answers) == {1: "deadline_exceeded"}
+    assert results(answers) == {1: "backend_unavailable"}
     await run_pending()
     assert (server.answers(), server.counters.waits) == ([], 0)
 
