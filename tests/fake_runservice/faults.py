@@ -41,7 +41,8 @@ class Faults:
     """Time between the execution and the response, in seconds."""
 
     held: dict[str, threading.Event] = field(default_factory=dict)
-    """What listings of the actions of a run wait for, by the name of the run."""
+    """What calls wait for before they are executed: listings of the actions of a run by its name,
+    and details by the id of the action."""
 
     lose_updates: bool | float = False
     """The share of the changes that watches do not receive; first states always arrive."""

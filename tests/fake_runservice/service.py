@@ -129,7 +129,11 @@ class Service:
             raise error
         if method in self.faults.delay:
             await asyncio.sleep(self.faults.delay[method])
-        held = self.faults.held.get(request.run_id.name) if method == "ListActions" else None
+        held = None
+        if method == "ListActions":
+            held = self.faults.held.get(request.run_id.name)
+        elif method == "GetActionDetails":
+            held = self.faults.held.get(request.action_id.name)
         if held is not None:
             await asyncio.to_thread(held.wait, HOLD_TIMEOUT)
         self.model.expire()

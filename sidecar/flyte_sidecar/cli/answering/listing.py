@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
+from msgspec.structs import replace
+
 from flyte_sidecar._futures import resolve
+from flyte_sidecar.cli.page_limits import page_limit
 from flyte_sidecar.events.model import EventPage, Query, RunPage, RunsQuery
 from flyte_sidecar.events.service import EventService
 
@@ -13,14 +16,15 @@ async def pages_of_run(
     service: EventService, run: str, phases: Sequence[str] | None = None
 ) -> AsyncIterator[EventPage]:
     """Yield the events of a run with all their members, page by page."""
-    cursor = None
+    query = Query(
+        run=service.run(run), phases=phases, details=True, limit=page_limit(service, None)
+    )
     while True:
-        query = Query(run=service.run(run), phases=phases, details=True, cursor=cursor)
         page = await resolve(service.page(query))
         yield page
-        cursor = page.next_cursor
-        if cursor is None:
+        if page.next_cursor is None:
             return
+        query = replace(query, cursor=page.next_cursor, limit=page_limit(service, page))
 
 
 async def pages_of_runs(service: EventService, *, pending_only: bool) -> AsyncIterator[RunPage]:

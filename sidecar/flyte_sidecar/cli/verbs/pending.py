@@ -7,16 +7,17 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 
+from msgspec.structs import replace
+
 from flyte_sidecar._futures import resolve
 from flyte_sidecar.cli import logs, standard_streams, terminal
 from flyte_sidecar.cli.arguments.values import add_json
 from flyte_sidecar.cli.event_table import EventTable
 from flyte_sidecar.cli.missing import report_missing
 from flyte_sidecar.cli.opened import opened
+from flyte_sidecar.cli.page_limits import page_limit
 from flyte_sidecar.events.model import (
     BACKEND_TITLES,
-    DEFAULT_PAGE_LIMIT,
-    MAX_PAGE_LIMIT,
     BackendName,
     EventPage,
     PendingQuery,
@@ -79,22 +80,16 @@ async def print_pending(
 
 
 async def pages(service: EventService) -> AsyncIterator[EventPage]:
-    """Yield the pending events of all runs of the default scope, page by page.
-
-    On a deployment, the first page has only the first event, so that it is known early.
-    """
-    scope, cursor = service.scope(None, None, None), None
-    limit = MAX_PAGE_LIMIT if service.backend.kind == "local" else 1
+    """Yield the pending events of all runs of the default scope, page by page."""
+    query = PendingQuery(
+        scope=service.scope(None, None, None), limit=page_limit(service, None), cursor=None
+    )
     while True:
-        query = PendingQuery(scope=scope, limit=limit, cursor=cursor)
         page = await resolve(service.pending(query))
         yield page
-        cursor = page.next_cursor
-        if cursor is None:
+        if page.next_cursor is None:
             return
-        # A deployment reads so many events at once. A backend that does not respond delays pages.
-        small = service.backend.kind != "local" and not page.unavailable
-        limit = DEFAULT_PAGE_LIMIT if small else MAX_PAGE_LIMIT
+        query = replace(query, cursor=page.next_cursor, limit=page_limit(service, page))
 
 
 def _names(unavailable: Sequence[UnavailableBackend]) -> set[BackendName]:

@@ -1,4 +1,4 @@
-"""The verb `pending` on a deployment: rows are printed as soon as they are known."""
+"""The verbs `pending` and `list` on a deployment print each row as soon as it is known."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Deployment:
         server.model.ask("first-run", "deploy-to-production", prompt="Deploy?", **SCOPE)
         clock.pass_time(60)
         server.model.ask("second-run", "later", **SCOPE)
-        server.model.ask("second-run", "latest", "str", **SCOPE)
+        server.model.ask("second-run", "latest", "str", action="z", **SCOPE)
         self.release = server.faults.held["second-run"] = threading.Event()
 
 
@@ -76,3 +76,18 @@ def test_no_call_is_made_twice_to_print_the_first_event_early(
     assert len(calls) == len({*calls})
     assert deployment.server.calls["ListRuns"] == 1
     assert deployment.server.calls["GetActionDetails"] == 3
+
+
+def test_the_first_event_of_a_run_is_listed_while_another_does_not_respond(
+    deployment: Deployment, env: Environment, started: Started
+) -> None:
+    deployment.server.faults.held = {"z": deployment.release}
+    verb = RunningVerb(env, "list", "second-run", *scoped_options(deployment.server.endpoint))
+    started.append(verb)
+    headers, first = verb.line(), verb.line()
+    assert cells_of(headers)[0] == "NAME"
+    assert cells_of(first)[0] == "later"
+    deployment.release.set()
+    assert cells_of(verb.line())[0] == "latest"
+    assert verb.rest() == (0, "")
+    assert deployment.server.calls["GetActionDetails"] == 2

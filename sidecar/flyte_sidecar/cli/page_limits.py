@@ -1,0 +1,25 @@
+"""How many events the pages of a listing have, so that the first event is known early."""
+
+from __future__ import annotations
+
+from flyte_sidecar.events.model import DEFAULT_PAGE_LIMIT, MAX_PAGE_LIMIT, EventPage
+from flyte_sidecar.events.service import EventService
+
+
+def page_limit(service: EventService, previous: EventPage | None) -> int:
+    """Return the limit of the next page.
+
+    The embedded store returns a large page at once. A deployment is asked for each event, for some
+    of them at a time: first for one alone.
+
+    Parameters
+    ----------
+    previous
+        The page before; None for the first page.
+    """
+    if service.backend.kind == "local":
+        return MAX_PAGE_LIMIT
+    if previous is None:
+        return 1
+    # Each page waits for a backend that does not respond.
+    return MAX_PAGE_LIMIT if previous.unavailable else DEFAULT_PAGE_LIMIT
