@@ -103,7 +103,7 @@ $(VENV)/.installed: $(VENV)/.python pyproject.toml
 # pip supports dependency groups since 25.1.
 $(VENV)/.dev: $(VENV)/.installed
 	$(BIN)/$(PIP_INSTALL) --upgrade 'pip>=25.1'
-	$(BIN)/$(PIP_INSTALL) --editable '.[flyte,notify]' --group dev --group editors
+	$(BIN)/$(PIP_INSTALL) --editable '.[flyte,inbox,notify]' --group dev --group editors
 	@touch $@
 
 # The lowest versions that pyproject.toml allows, including flyteidl2 2.0.20.

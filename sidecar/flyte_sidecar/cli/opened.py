@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from flyte_sidecar.cli.terminal_login_prompt import TerminalLoginPrompt
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.server.settings import Options, make_backend
 
+if TYPE_CHECKING:
+    from flyte_sidecar.backends.flyte import LoginPrompt
+
 
 @asynccontextmanager
-async def opened(options: Options) -> AsyncIterator[EventService]:
-    """Open the backend for the time of the block; logins are shown on stderr."""
-    backend = make_backend(options, TerminalLoginPrompt)
+async def opened(
+    options: Options, prompt: Callable[[], LoginPrompt] = TerminalLoginPrompt
+) -> AsyncIterator[EventService]:
+    """Open the backend for the time of the block; logins are shown on stderr by default."""
+    backend = make_backend(options, prompt)
     try:
         yield EventService(backend)
     finally:

@@ -22,15 +22,23 @@ def title(event: Event) -> str:
 def outcome(event: Event, *, earlier: bool = False) -> str:
     """Return how an event has ended; `earlier` if something else was expected."""
     already = "already " if earlier else ""
-    by = f" by {one_line(event.signalled_by)}" if event.signalled_by else ""
     if event.phase == SUCCEEDED:
-        return f"{title(event)} was {already}{answered(event.payload)}{by}{_at(event.ended_at)}."
+        answer = f"{answered(event.payload)}{_by(event)}"
+        return f"{title(event)} was {already}{answer}{_at(event.ended_at)}."
     if event.phase == ABORTED:
-        reason = one_line(event.abort_reason or "", MAX_TEXT_LENGTH)
-        return f"{title(event)} was {already}aborted{_at(event.ended_at)}{reason and ': '}{reason}."
+        return f"{title(event)} was {already}aborted{_at(event.ended_at)}{_reason(event)}."
     if event.phase == TIMED_OUT:
         return f"{title(event)} {already}timed out{_at(event.ended_at)}."
     return f"{title(event)} has {already}ended{_at(event.ended_at)}: {one_line(event.phase)}."
+
+
+def short_outcome(event: Event) -> str:
+    """Return how an event has ended, in a few words, for a table."""
+    if event.phase == SUCCEEDED:
+        return f"{answered(event.payload)}{_by(event)}"
+    if event.phase == ABORTED:
+        return f"aborted{_reason(event)}"
+    return "timed out" if event.phase == TIMED_OUT else f"ended: {one_line(event.phase)}"
 
 
 def answered(payload: Payload | None) -> str:
@@ -48,6 +56,15 @@ def value(payload: Payload) -> str:
         return one_line(json.encode(payload).decode(errors="replace"), MAX_NAME_LENGTH)
     shown = for_json(payload)  # non-finite floats and large ints as strings
     return shown if isinstance(shown, str) else json.encode(shown).decode()
+
+
+def _by(event: Event) -> str:
+    return f" by {one_line(event.signalled_by)}" if event.signalled_by else ""
+
+
+def _reason(event: Event) -> str:
+    reason = one_line(event.abort_reason or "", MAX_TEXT_LENGTH)
+    return f": {reason}" if reason else ""
 
 
 def _at(instant: datetime | None) -> str:

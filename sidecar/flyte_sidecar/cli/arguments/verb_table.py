@@ -106,6 +106,7 @@ GROUPS = (
             Verb("get", "show an event with its prompt", "RUN NAME"),
             Verb("runs", "list the runs, the newest first"),
             Verb("pending", "list the pending events of all runs"),
+            Verb("inbox", "show the pending events, live, and answer them"),
             Verb("watch", "print the current events, then every change", "[RUN]"),
             Verb(
                 "notify",

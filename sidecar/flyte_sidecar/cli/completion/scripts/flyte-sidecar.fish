@@ -53,7 +53,7 @@ function _shtab_flyte_sidecar_using
   test "$_shtab_flyte_sidecar_cmdpath" = "$argv"
 end
 
-set -g _shtab_flyte_sidecar_commands answer signal approve reject abort wait create list get runs pending watch notify serve call schema doctor completion demo login logout
+set -g _shtab_flyte_sidecar_commands answer signal approve reject abort wait create list get runs pending inbox watch notify serve call schema doctor completion demo login logout
 set -g _shtab_flyte_sidecar_opts_with_value --action --after --backend --ca-cert-file --clientProcessId --config --description --domain --endpoint --exec --expires --framing --group --log-file --log-level --max-message-bytes --name --org --out --parent --parent-pid --project --prompt --reason --remind --run --store --timeout --transport --type --webhook --webhook-secret-file
 
 complete -c flyte-sidecar -e
@@ -289,6 +289,22 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l domain -x -
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l log-level -xka "debug info warning error critical" -d 'log level (default: warning)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l log-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'log file (default: stderr)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l json -d 'print one event per line'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a inbox -d 'Show the pending events, live, and answer them.'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using inbox' -s h -l help -d 'show this help message and exit'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using inbox' -l backend -xka "local flyte all" -d 'the embedded store, a Flyte deployment, or both (environment: FLYTE_SIDECAR_BACKEND; default: local)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using inbox' -l store -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'SQLite file of the embedded store (environment: FLYTE_SIDECAR_STORE; default: events.db in the user'"'"'s state folder)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using inbox' -l config -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'config file of Flyte (default: the one that the flyte command finds)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using inbox' -l endpoint -x -d 'the Flyte deployment (default: as configured for the flyte command; default port: 443, or 80 with --insecure)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using inbox' -l insecure -l no-insecure -d 'use plaintext instead of TLS (default: as configured, else no)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using inbox' -l ca-cert-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'PEM file of trusted CA certificates (default: as configured, else those of the system)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using inbox' -l insecure-skip-verify -l no-insecure-skip-verify -d 'accept any TLS certificate (default: as configured, else no)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using inbox' -l transport -xka "auto grpc connect" -d 'how requests are sent to the Flyte deployment (default: auto, which is gRPC, or Connect if an ingress passes only that)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using inbox' -l org -x -d 'default organization (default: none; on Flyte: as configured)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using inbox' -l project -x -d 'default project (default: local; on Flyte: as configured)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using inbox' -l domain -x -d 'default domain (default: local; on Flyte: as configured)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using inbox' -l log-level -xka "debug info warning error critical" -d 'log level (default: warning)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using inbox' -l log-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'log file (default: stderr)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using inbox' -l plain -d 'print lines and read typed commands, for screen readers (default: full screen)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a watch -d 'Print the current events, then every change.'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using watch' -s h -l help -d 'show this help message and exit'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using watch' -l backend -xka "local flyte all" -d 'the embedded store, a Flyte deployment, or both (environment: FLYTE_SIDECAR_BACKEND; default: local)'

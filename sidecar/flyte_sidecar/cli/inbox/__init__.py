@@ -1,0 +1,12 @@
+"""The verb `inbox`: the waiting events of a backend, live, and answers to them.
+
+session       the backend, its events, logins and writes; both modes use it
+event_list    the list: rows, filter, selection
+controller    what keys do
+keys          the keys
+cells         other people's text in columns
+columns, screen
+              the list, a prompt and the help, as lines with styles
+full_screen   the full-screen mode, on prompt_toolkit
+plain         the plain mode: lines only
+"""

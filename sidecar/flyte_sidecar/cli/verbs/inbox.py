@@ -1,0 +1,59 @@
+"""`flyte-sidecar inbox`: the waiting events, live, and answers to them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from argparse import ArgumentParser
+from importlib.util import find_spec
+
+from flyte_sidecar.cli import logs, standard_streams
+from flyte_sidecar.server.settings import Options
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the option."""
+    parser.add_argument(
+        "--plain",
+        action="store_true",
+        help="print lines and read typed commands, for screen readers (default: full screen)",
+    )
+
+
+def run(options: Options, plain: bool) -> int:
+    """Show the waiting events until the user quits; return the exit status.
+
+    Raises
+    ------
+    SidecarError
+        Without a terminal: if the events cannot be listed.
+    OSError
+        If stdout cannot be written.
+    """
+    standard_streams.require_stdout()
+    if not (sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()):
+        from flyte_sidecar.cli.verbs import pending
+
+        print(
+            "flyte-sidecar: inbox needs a terminal; these are the pending events", file=sys.stderr
+        )
+        return pending.run(options, as_json=False)
+    if not plain and os.environ.get("TERM", "") in ("", "dumb", "unknown"):
+        plain = sys.platform != "win32"  # which has no TERM
+    elif not plain and find_spec("prompt_toolkit") is None:
+        print(
+            "flyte-sidecar: the full-screen inbox needs pip install 'flyte-sidecar[inbox]'; this"
+            " is the plain one",
+            file=sys.stderr,
+        )
+        plain = True
+    if plain:
+        from flyte_sidecar.cli.inbox.plain import run_plain
+
+        logs.set_up(options.log_level, options.log_file)
+        return asyncio.run(run_plain(options))
+    from flyte_sidecar.cli.inbox.full_screen import run_full_screen
+
+    logs.set_up(options.log_level, options.log_file or os.devnull)  # not onto the screen
+    return asyncio.run(run_full_screen(options))

@@ -1,0 +1,181 @@
+"""The plain mode: in this process, and in terminals."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from flyte_sidecar.cli.inbox import plain_inbox
+from flyte_sidecar.cli.inbox.plain_inbox import MAX_ANNOUNCED, PAGE, PlainInbox
+from flyte_sidecar.cli.inbox.session import open_session
+from flyte_sidecar.events.plain_text import is_safe
+from flyte_sidecar.server.settings import Options
+from tests.cli.inbox.conftest import Start
+from tests.cli.inbox.test_screen import HOSTILE
+from tests.cli.verbs import answer, ask
+from tests.conftest import TEST_TIMEOUT
+from tests.contract.harness import RUN, BackendClient
+from tests.e2e.process import Process
+
+
+class Plain:
+    """A plain inbox, and the lines that it has printed."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.quits = 0
+        self._printed = asyncio.Event()
+        self.inbox = PlainInbox(self._print, self._quit)
+
+    def _print(self, line: str) -> None:
+        self.lines.append(line)
+        self._printed.set()
+
+    def _quit(self) -> None:
+        self.quits += 1
+
+    @property
+    def text(self) -> str:
+        """What was printed, with long lines as one."""
+        return "\n".join(self.lines).replace(f"\n{plain_inbox.CONTINUED}", " ")
+
+    async def says(self, text: str) -> None:
+        """Wait until a text was printed."""
+        async with asyncio.timeout(TEST_TIMEOUT):
+            while text not in self.text:
+                self._printed.clear()
+                await self._printed.wait()
+
+    def do(self, command: str) -> str:
+        """Perform a command, and return what it prints at once."""
+        self.lines.clear()
+        self.inbox.command(command)
+        return self.text
+
+
+@asynccontextmanager
+async def opened(store: Path) -> AsyncIterator[Plain]:
+    plain = Plain()
+    async with open_session(Options(store=str(store)), plain.inbox) as session:
+        plain.inbox.start(session)
+        await plain.says("for an answer.")
+        yield plain
+        await session.finish()
+
+
+async def test_events_have_numbers_and_are_answered_by_them(
+    store: Path, client: BackendClient
+) -> None:
+    await client.make("deploy")
+    await client.make("threshold", "float", expires_in=5000)
+    async with opened(store) as plain:
+        await plain.says("2: threshold of run r1, float. Waits for 0s. Expires in 1h. Approve?")
+        assert "connected to the embedded store" in plain.text
+        assert "2 events wait for an answer." in plain.text
+        assert "1: deploy of run r1, bool." in plain.text
+        plain.do("1 no")
+        await plain.says("1: deploy of run r1 was rejected")
+        assert "expects a number such as 0.5" in plain.do("2 yes")
+        assert "expects a number such as 0.5" in plain.do("2")
+        plain.do("2 0.5")
+        await plain.says("2: threshold of run r1 was answered with 0.5")
+        assert "Nothing was sent: 1: deploy of run r1 was rejected" in plain.do("1 yes")
+        assert "no event '9'" in plain.do("9 yes")
+    assert (await client.get("deploy")).payload is False  # type: ignore[union-attr]
+
+
+async def test_changes_by_others_are_announced_once(store: Path, client: BackendClient) -> None:
+    first = await client.make("deploy")
+    async with opened(store) as plain:
+        plain.lines.clear()
+        await client.make("later", "int")
+        await plain.says("New: 2: later of run r1, int.")
+        await client.answer(first)
+        await plain.says("1: deploy of run r1 was approved")
+        plain.do("2 7")
+        await plain.says("2: later of run r1 was answered with 7")
+        assert plain.text.count("2: later") == 1
+
+
+async def test_an_answer_that_comes_too_late_is_reported(
+    store: Path, client: BackendClient
+) -> None:
+    event = await client.make("deploy")
+    async with opened(store) as plain:
+        await plain.inbox.session.live.close()  # it does not hear of the answer
+        await client.answer(event, False)
+        plain.do("1 yes")
+        await plain.says("1: Nothing was changed: deploy of run r1 was already rejected")
+
+
+async def test_an_abort_needs_a_confirmation(store: Path, client: BackendClient) -> None:
+    await client.make("deploy")
+    async with opened(store) as plain:
+        asked = plain.do("abort 1 wrong data")
+        assert "Abort deploy of run r1 with the reason 'wrong data'? This cannot be" in asked
+        assert plain.do("1 yes") == "Nothing was aborted."
+        plain.do("abort 1 wrong data")
+        plain.do("yes")
+        await plain.says("1: deploy of run r1 was aborted")
+        assert "wrong data" in plain.text
+
+
+async def test_long_lists_are_printed_in_pages(store: Path, client: BackendClient) -> None:
+    for number in range(PAGE + 3):
+        await client.make(f"event-{number}")
+    async with opened(store) as plain:
+        await plain.says("3 more: type more")
+        assert f"{PAGE}: event-{PAGE - 1} " in plain.text
+        assert plain.do("more").splitlines()[-1].startswith(f"{PAGE + 3}: ")
+        assert plain.do("list EVENT-1 r1").count("event-1") == 11
+        assert "None of them" in plain.do("list nothing")
+        for number in range(MAX_ANNOUNCED + 1):
+            await client.make(f"new-{number}")
+        await plain.says("more events wait, from number 24 to 34.")
+
+
+async def test_commands_are_explained(store: Path, client: BackendClient) -> None:
+    async with opened(store) as plain:
+        assert "There is no undo" in plain.do("help")
+        assert "'what' is not a command" in plain.do("what now")
+        assert plain.do("") == ""
+        plain.do("quit")
+        assert plain.quits == 1
+
+
+async def test_nothing_in_an_event_forges_a_line(store: Path, client: BackendClient) -> None:
+    name = "".join(character for character in HOSTILE if character >= " ") + "\u2028 9: x"
+    forged = f"{HOSTILE}\n2: review of run r1 was approved by ann.{'x' * 100}\n" * 3
+    await client.ask(RUN.scope.run(name), name, prompt=forged, description=forged)
+    async with opened(store) as plain:
+        await plain.says("1: ")
+        plain.do("show 1")
+        plain.do("abort 1 " + forged.replace("\n", " "))
+        plain.do("no")
+        for line in plain.lines:
+            assert all(map(is_safe, line))
+            assert not line.startswith(("2: ", "9: "))
+
+
+def test_the_plain_mode_in_a_terminal_redraws_nothing(start: Start, other: Process) -> None:
+    ask(other, "deploy")
+    terminal = start("--plain")
+    terminal.wait_for("1: deploy of run r, bool.")
+    terminal.type("show 1\n")
+    terminal.wait_for("| Approve?")
+    answer(other, True)
+    terminal.wait_for("1: deploy of run r was approved")
+    assert terminal.style("1: deploy") == ("default", False)
+    assert [line for line in terminal.lines if line][-1].startswith("1: ")
+    terminal.type("\x04")
+    assert terminal.status() == 0
+
+
+def test_a_dumb_terminal_gets_the_plain_mode(start: Start, other: Process) -> None:
+    ask(other, "deploy")
+    terminal = start(term="dumb")
+    terminal.wait_for("1: deploy of run r, bool.")
+    terminal.type("\x03")
+    assert terminal.status() == 0
