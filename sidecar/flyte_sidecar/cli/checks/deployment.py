@@ -98,7 +98,8 @@ class DeploymentChecks:
         advice = advice_for(error, self._options, self._deployment)
         if isinstance(error, Unauthenticated):
             responds = ok("endpoint", f"{self._deployment.address} responds")
-            return [responds, failed("login", f"{login}: {error.message}", advice)]
+            reason = error.message.removeprefix(f"{self._deployment.route}: ")
+            return [responds, failed("login", f"{login}; {reason}", advice)]
         if isinstance(error, PermissionDenied):
             responds = ok("endpoint", f"{self._deployment.address} responds")
             return [responds, ok("login", login), failed("permission", error.message, advice)]

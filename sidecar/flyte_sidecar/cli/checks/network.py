@@ -184,8 +184,7 @@ class NetworkChecks:
             )
         else:
             trust = "with the CA certificates of the system"
-        until = f"; valid until {certificate['notAfter']}" if certificate else ""
-        return ok("TLS", f"trusted {trust}{until}")
+        return ok("TLS", f"trusted {trust}{_validity(certificate)}")
 
     async def _check_clock(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -241,6 +240,14 @@ def _tls_failure(error: OSError) -> tuple[str, str]:
             return "the server does not use TLS", "add --insecure, or use another port"
         return f"the TLS handshake failed: {error.reason or _reason(error)}", plaintext
     return f"the connection broke during the TLS handshake: {_reason(error)}", plaintext
+
+
+def _validity(certificate: dict[str, Any] | None) -> str:
+    """Return the last day on which a certificate is valid."""
+    if not certificate:
+        return ""
+    until = datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
+    return f", valid until {until:%Y-%m-%d}"
 
 
 def _date(head: bytes) -> datetime | None:

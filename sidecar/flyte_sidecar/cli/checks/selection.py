@@ -35,7 +35,7 @@ async def check_selection(options: Options) -> Sequence[Finding]:
     except ValueError:  # none, or it cannot be used: that does not matter here
         return [ok("backend", detail)]
     advice = (
-        f"to see the events of {address}, for which Flyte is configured, use --backend flyte, or"
-        f" --backend all for both; {BACKEND_VARIABLE}=all selects that for every command"
+        f"use --backend flyte to see the events of {address}, for which Flyte is configured,"
+        f" or --backend all for both (for every command: {BACKEND_VARIABLE}=all)"
     )
     return [warning("backend", detail, advice)]
