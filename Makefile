@@ -52,7 +52,7 @@ CONTRACT := tests/contract tests/fake_runservice
 
 lowest: $(LOWEST)/.dev
 	$(LOWEST)/bin/$(PYTEST) $(OTHER_VERSIONS) tests/backends/flyte $(CONTRACT) \
-	  tests/schema tests/cli/test_command.py tests/test_environment.py
+	  tests/schema tests/cli/test_command.py tests/cli/test_prompt_text.py tests/test_environment.py
 	$(LOWEST)/bin/$(PYTEST) -m "not hypothesis" tests/lsp/test_bridge.py tests/lsp/test_features.py \
 	  tests/lsp/source tests/backends/flyte/auth/test_logins.py tests/backends/flyte/auth/test_login_store.py
 
