@@ -16,12 +16,13 @@ from benchmarks.comparison import compare
 from benchmarks.editing import editing
 from benchmarks.editor import editor
 from benchmarks.flyte import flyte
-from benchmarks.startup import startup
+from benchmarks.startup import pending, startup
 from benchmarks.watches import watches
 
 BENCHMARKS: dict[str, Callable[[Path, run_size.RunSize], str]] = {
     "compare": compare,
     "startup": startup,
+    "pending": pending,
     "listing": sidecar_only.listing,
     "memory": sidecar_only.memory,
     "waits": sidecar_only.waits,

@@ -10,8 +10,8 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +25,22 @@ MANY, SOME = 10_000, 1_000
 PROJECT, DOMAIN = "p", "d"
 
 
+def deployment(state: Path, release: str) -> AbstractContextManager[str]:
+    """Start a deployment with both runs, and yield its endpoint."""
+    return deployment_with({name(count): count for count in (MANY, SOME)}, state, release)
+
+
 @contextmanager
-def deployment(state: Path, release: str) -> Iterator[str]:
-    """Start a deployment with both runs, and yield its endpoint.
+def deployment_with(runs: Mapping[str, int], state: Path, release: str) -> Iterator[str]:
+    """Start a deployment with some number of events in each run, and yield its endpoint.
 
     The first event of each run was answered after a minute. That proves to the backend that a
     listing of this release shows answers, as it does in a run that people work with.
     """
     conditions = [
-        {"run": name(count), "name": event(index), "project": PROJECT, "domain": DOMAIN}
+        {"run": run, "name": event(index), "project": PROJECT, "domain": DOMAIN}
         | ({} if index else {"answered_after": 60})
-        for count in (MANY, SOME)
+        for run, count in runs.items()
         for index in range(count)
     ]
     state.write_text(json.dumps(conditions))

@@ -10,12 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.client import ROOT, Line, encode
+from benchmarks.deployment import DOMAIN, PROJECT, deployment_with
+from benchmarks.flyte import CURRENT
 from benchmarks.report import Figure, figures
 from benchmarks.run_size import RunSize
 from benchmarks.store import RUN, fill, named, serve
 
 EVENTS = 100
 """Number of pending events."""
+
+WAITING_RUNS = 1000
+"""Number of runs of a deployment, each with one pending event."""
 
 ROUNDS_PER_SIZE = 3
 """A start is short and varies much, so that it is measured more often than others."""
@@ -51,6 +56,23 @@ def startup(folder: Path, size: RunSize) -> str:
             ratios = [own / theirs for own, theirs in zip(rows[name], rows["serve"], strict=True)]
             found.append(Figure(f"{name} / serve{title}", ratios, "at most 1.5"))
     return figures(f"first output after spawn, {EVENTS} pending events", found)
+
+
+def pending(folder: Path, size: RunSize) -> str:
+    """Measure when `pending` prints the first and the last event of many runs of a deployment."""
+    first: list[float] = []
+    last: list[float] = []
+    runs = {f"run-{place:06}": 2 for place in range(WAITING_RUNS)}
+    with deployment_with(runs, folder / "inbox.json", CURRENT) as endpoint:
+        options = ("--backend", "flyte", "--endpoint", endpoint, "--insecure")
+        scope = ("--project", PROJECT, "--domain", DOMAIN)
+        for _ in range(size.rounds):
+            start = time.perf_counter()
+            seconds, _ = first_output((*COMMAND, "pending", *options, *scope), b"")
+            first.append(seconds * 1e3)
+            last.append((time.perf_counter() - start) * 1e3)
+    found = [Figure("first event, ms", first), Figure("end of the process, ms", last)]
+    return figures(f"pending on a deployment, {WAITING_RUNS} runs that wait", found)
 
 
 def first_output(command: Sequence[str], request: bytes) -> tuple[float, float]:
