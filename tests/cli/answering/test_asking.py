@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from flyte_sidecar import Event
-from tests.cli.answering.conftest import Backend
+from tests.cli.answering.conftest import Backend, Deployment
 from tests.cli.verbs import Environment
+from tests.conftest import run
 from tests.terminal import Terminal
 
 Start = Callable[..., Terminal]
@@ -91,17 +92,36 @@ def test_a_text_may_be_any_but_not_empty(start: Start, local: Backend) -> None:
     assert shown(terminal)[-2:] == ["[größer]", "status 0"]  # stdout has only the answer
 
 
-def test_the_question_is_withdrawn_when_somebody_else_answers(start: Start, local: Backend) -> None:
-    local.ask("deploy", prompt="Deploy?")
-    terminal = start("flyte-sidecar signal r1 deploy")
+def test_the_question_is_withdrawn_when_somebody_else_answers(
+    start: Start, backend: Backend, env: Environment
+) -> None:
+    backend.ask("deploy", prompt="Deploy?")
+    options = " ".join(backend.options)
+    terminal = start(f"flyte-sidecar signal r1 deploy {options}")
     terminal.wait_for("Answer [yes/no]:")
+    scope = "(p/d, waits" if options else "(waits"
+    assert f"deploy of run r1 {scope} for " in terminal.text
     terminal.type("n")
-    Event.get("deploy", run_name="r1").signal(True)
+    done = run("flyte-sidecar", "approve", "r1", "deploy", *backend.options, env=env)
+    assert done.returncode == 0
     terminal.wait_for("status 1")
     assert "already_signalled: Nothing was changed: deploy of run r1 was already approved" in (
         terminal.text.replace("\n", " ")
     )
     assert "Deploy?" not in terminal.text
+
+
+def test_an_event_of_a_deployment_is_answered_at_the_terminal(
+    start: Start, deployment: Deployment
+) -> None:
+    deployment.ask("rate", "float", prompt="**Which**\x1b[2J rate?", markdown=True)
+    terminal = start(f'x=$(flyte-sidecar answer {" ".join(deployment.options)}); echo "[$x]"')
+    terminal.wait_for("Answer [number]:")
+    assert r"│ Which\x1b[2J rate?" in terminal.text
+    terminal.type("3\r")
+    terminal.wait_for("status 0")
+    assert shown(terminal)[-2:] == ["[3.0]", "status 0"]
+    assert "rate of run r1 was answered with 3.0" in terminal.text
 
 
 @pytest.mark.parametrize(("key", "status"), [("\x04", 1), ("\x03", 130)])
