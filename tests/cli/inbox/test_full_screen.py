@@ -143,7 +143,7 @@ def test_an_exception_restores_the_terminal_and_is_shown(
         "from flyte_sidecar.cli import main\n"
         "from flyte_sidecar.cli.inbox import screen\n"
         "def broken(*_): raise ValueError('a bug')\n"
-        "screen._help = broken\n"
+        "screen.help_lines = broken\n"
         "main.entry_point()\n"
     )
     terminal = start(shell=f"{sys.executable} {program} inbox")

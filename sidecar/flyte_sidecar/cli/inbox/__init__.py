@@ -5,8 +5,8 @@ event_list    the list: rows, filter, selection
 controller    what keys do
 keys          the keys
 cells         other people's text in columns
-columns, screen
-              the list, a prompt and the help, as lines with styles
+columns, pages, screen
+              the list, an event and the help, as lines with styles
 full_screen   the full-screen mode, on prompt_toolkit
 plain         the plain mode: lines only
 """

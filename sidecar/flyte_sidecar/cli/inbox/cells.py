@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import TypeAlias
 
 from flyte_sidecar.cli import terminal
 from flyte_sidecar.events.plain_text import JOINERS, sanitize
+
+Line: TypeAlias = list[tuple[str, str]]
+"""Texts and the styles before them, in the notation of prompt_toolkit."""
 
 MAX_MARKS = 2
 """Marks over or under one character; more of them would reach into other lines."""

@@ -308,9 +308,10 @@ class Controller:
         if writing.cancelled():
             return
         written = writing.result()
-        self.message = written.text
         if written.event is not None and not written.event.pending:
+            self.message = written.text
             self.events.end(written.event)
         else:
+            self.message = f"{title(row.event)}: {written.text}"
             row.note = written.text
         self._on_change()

@@ -31,9 +31,10 @@ from prompt_toolkit.layout.processors import BeforeInput
 from prompt_toolkit.output import ColorDepth
 
 from flyte_sidecar._futures import wait_all
+from flyte_sidecar.cli.inbox.cells import Line
 from flyte_sidecar.cli.inbox.controller import Controller
 from flyte_sidecar.cli.inbox.keys import KEYS, Key
-from flyte_sidecar.cli.inbox.screen import Line, Screen
+from flyte_sidecar.cli.inbox.screen import Screen
 from flyte_sidecar.cli.inbox.session import open_session
 from flyte_sidecar.server.settings import Options
 

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable
 from datetime import UTC, datetime
-from itertools import chain
-from typing import TypeAlias
-
-from prompt_toolkit.formatted_text import ANSI, to_formatted_text
 
 from flyte_sidecar.cli import terminal
-from flyte_sidecar.cli.answering.quoting import quoted_prompt
-from flyte_sidecar.cli.event_table import age, expiry
-from flyte_sidecar.cli.inbox.cells import fit, one_width
+from flyte_sidecar.cli.inbox.cells import Line, fit, one_width
 from flyte_sidecar.cli.inbox.columns import MARKER, Columns
 from flyte_sidecar.cli.inbox.controller import Controller
 from flyte_sidecar.cli.inbox.event_list import Row
-from flyte_sidecar.cli.inbox.keys import HINTS, KEYS, Page
+from flyte_sidecar.cli.inbox.keys import HINTS, Page
+from flyte_sidecar.cli.inbox.pages import event_lines, facts, help_lines
 from flyte_sidecar.cli.prompt_text import text_lines
-from flyte_sidecar.events.model import Event
 from flyte_sidecar.events.outcome_text import title
 from flyte_sidecar.events.payload_text import FORMS
 from flyte_sidecar.events.plain_text import one_line, sanitize
-
-Line: TypeAlias = list[tuple[str, str]]
-"""Texts and the styles before them, in the notation of prompt_toolkit."""
 
 MIN_BODY = 3
 """Lines that the list has at least, if the screen has as many."""
@@ -33,17 +22,6 @@ MIN_BODY = 3
 MAX_PROBLEM_LINES = 3
 MAX_LOGIN_LINES = 8
 MAX_MESSAGE_LINES = 4
-
-MAX_TEXT_COLUMNS = 100
-"""Columns of the lines of a prompt on a screen of any width."""
-
-HELP = (
-    "There is no undo: an answer and an abort are final. An answer goes to the event that is"
-    " selected on the screen when you press the key.",
-    "An event that has ended stays for a while with its outcome, and is dimmed. It stays for as"
-    " long as it is selected.",
-    "Ctrl-L draws the screen again. Ctrl-Z suspends the inbox, and fg continues it. Ctrl-C quits.",
-)
 
 
 class Screen:
@@ -164,12 +142,12 @@ class Screen:
         if controller.page == "help" or event is None or row is None:
             text_of: tuple[object, ...] = ("help", width)
             if text_of != self._text_of:
-                self._text = _help(width)
+                self._text = help_lines(width)
         else:
-            facts = [*_facts(event, row)]
-            text_of = (event, facts, controller.is_reading, width)
+            known = [*facts(event, row)]
+            text_of = (event, known, controller.is_reading, width)
             if text_of != self._text_of:
-                self._text = _event(event, facts, width, is_reading=controller.is_reading)
+                self._text = event_lines(event, known, width, is_reading=controller.is_reading)
         self._text_of = text_of
         offset = controller.scroll(len(self._text), height)
         return self._text[offset : offset + height]
@@ -218,65 +196,7 @@ def _hints(page: Page, width: int) -> str:
 
 def _wrapped(text: str, width: int, style: str, most: int) -> list[Line]:
     """Return untrusted text on some lines."""
-    lines = text_lines(sanitize(text), None, width, styled=False)
+    lines = text_lines(one_width(sanitize(text)), None, width, styled=False)
     if len(lines) > most:
         lines[most - 1 :] = [terminal.truncate(lines[most - 1] + "…", width)]
     return [[(style, fit(line, width))] for line in lines]
-
-
-def _event(
-    event: Event, facts: Iterable[tuple[str, str]], width: int, *, is_reading: bool
-) -> list[Line]:
-    """Return everything about an event."""
-    columns = min(width, MAX_TEXT_COLUMNS)
-    lines = [*chain.from_iterable(_labelled(name, text, 12, columns) for name, text in facts), []]
-    prompt = quoted_prompt(event, columns, sys.stdout.encoding, styled=True)
-    if not prompt and event.partial:
-        return [*lines, [("dim", "Reading the prompt…" if is_reading else "No prompt was found.")]]
-    return [*lines, *map(_styled, prompt)]
-
-
-def _styled(line: str) -> Line:
-    return [(style, text) for style, text, *_ in to_formatted_text(ANSI(one_width(line)))]
-
-
-def _facts(event: Event, row: Row) -> Iterable[tuple[str, str]]:
-    now = datetime.now(UTC)
-    yield "Event", event.name
-    yield "Run", event.run_name
-    scope = "/".join(part for part in (event.org, event.project, event.domain) if part)
-    if scope:
-        yield "Project", scope
-    yield "Action", event.action_name
-    if row.ended is not None:
-        yield "Ended", row.ended
-        return
-    yield "Expects", FORMS[event.expected_type]
-    yield "Waits for", age(event, now)
-    if not event.partial:
-        yield "Expires", expiry(event, now)
-    if event.url:
-        yield "URL", event.url
-    if row.note is not None:
-        yield "Answer", row.note
-
-
-def _labelled(name: str, text: str, label: int, columns: int) -> list[Line]:
-    """Return untrusted text beside its label of so many columns."""
-    lines = text_lines(sanitize(text), None, columns - label, styled=False) or [""]
-    labels = [name, *([""] * (len(lines) - 1))]
-    return [
-        [("bold", fit(each, label)), ("", one_width(line))]
-        for each, line in zip(labels, lines, strict=True)
-    ]
-
-
-def _help(width: int) -> list[Line]:
-    columns = min(width, MAX_TEXT_COLUMNS)
-    lines: list[Line] = []
-    for key in KEYS:
-        lines += _labelled(key.names, key.help, 18, columns)
-    for paragraph in HELP:
-        lines.append([])
-        lines += [[("", line)] for line in text_lines(paragraph, None, columns, styled=False)]
-    return lines
