@@ -10,16 +10,15 @@ def page_limit(service: EventService, previous: EventPage | None) -> int:
     """Return the limit of the next page.
 
     The embedded store returns a large page at once. A deployment is asked for each event, for some
-    of them at a time: first for one alone.
+    of them at a time: first for one alone, unless its events are merged with others. Those of a
+    page that are not the next ones would have to be read again.
 
     Parameters
     ----------
     previous
         The page before; None for the first page.
     """
-    if service.backend.kind == "local":
-        return MAX_PAGE_LIMIT
-    if previous is None:
-        return 1
-    # Each page waits for a backend that does not respond.
-    return MAX_PAGE_LIMIT if previous.unavailable else DEFAULT_PAGE_LIMIT
+    kind = service.backend.kind
+    if kind == "local" or (previous is not None and previous.unavailable):
+        return MAX_PAGE_LIMIT  # each page waits for a backend that does not respond
+    return 1 if kind == "flyte" and previous is None else DEFAULT_PAGE_LIMIT

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -14,11 +15,14 @@ import pytest
 import trustme
 
 from flyte_sidecar.backends.flyte import Deployment
-from flyte_sidecar.cli.checks import network
-from flyte_sidecar.cli.checks.deployment import deployment_checks
+from flyte_sidecar.backends.flyte.auth.login_store import LoginStore
+from flyte_sidecar.backends.flyte.auth.stores.daemon_calls import DaemonCalls
+from flyte_sidecar.cli.checks import deployment, network
+from flyte_sidecar.cli.checks.deployment import DeploymentChecks, deployment_checks
 from flyte_sidecar.cli.checks.finding import Finding
 from flyte_sidecar.cli.checks.network import NetworkChecks
-from flyte_sidecar.server.settings import Options
+from flyte_sidecar.cli.checks.run import run_checks
+from flyte_sidecar.server.settings import Options, make_flyte_backend
 from tests.backends.flyte.connect_proxy import ConnectProxy
 from tests.backends.flyte.http_servers import Request, http_server
 from tests.cli.checks.conftest import failed, findings_of
@@ -259,3 +263,30 @@ async def test_no_check_asks_a_person_to_log_in(
     findings = await check(server.endpoint)
     assert failed(findings.values()) == ["login"]
     assert caplog.records == []
+
+
+class LockedKeyring:
+    """A keyring that waits until a person unlocks it."""
+
+    kind = "keyring"
+    name = "the keyring"
+
+    def __init__(self) -> None:
+        self.calls = DaemonCalls("keyring")
+        self.unlocked = threading.Event()
+
+    def get(self, service: str, user: str) -> str | None:
+        self.unlocked.wait()
+        return None
+
+
+async def test_a_keyring_that_does_not_respond(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deployment, "KEYRING_TIMEOUT", 0.01)
+    keyring = LockedKeyring()
+    backend = make_flyte_backend(options("127.0.0.1:1", insecure=False))
+    backend.login_store = LoginStore(backend.deployment, None, [keyring])  # type: ignore[list-item]
+    checks = DeploymentChecks(options("127.0.0.1:1", insecure=False), backend).checks
+    findings = {finding.name: finding async for finding in run_checks(checks)}
+    keyring.unlocked.set()
+    assert findings["login"].detail == "the keyring has not responded within 0.01 s"
+    assert (findings["login"].advice or "").startswith("unlock it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 
@@ -20,6 +21,9 @@ from flyte_sidecar.errors import (
     UnsupportedByBackend,
 )
 from flyte_sidecar.server.settings import Options, flyte_config, make_flyte_backend
+
+KEYRING_TIMEOUT = 5.0
+"""Seconds for reading the stored login."""
 
 
 def deployment_checks(options: Options, closing: AsyncExitStack) -> list[Check]:
@@ -78,7 +82,15 @@ class DeploymentChecks:
 
     async def _check_endpoint(self) -> Sequence[Finding]:
         """Return whether the deployment responds, whether it accepts the login, and how."""
-        address, login = self._deployment.address, await describe_login(self._backend)
+        address = self._deployment.address
+        try:
+            async with asyncio.timeout(KEYRING_TIMEOUT):
+                login = await describe_login(self._backend)
+        except TimeoutError:
+            advice = "unlock it, perhaps in a window elsewhere; or do without stored logins:"
+            advice += " FLYTE_ADMIN_DISABLEKEYRING=true"
+            detail = f"the keyring has not responded within {KEYRING_TIMEOUT:g} s"
+            return [failed("login", detail, advice)]
         if not self._network.works:
             unknown = "not tried, because there is no connection"
             return [skipped("endpoint", unknown), skipped("login", f"{login} ({unknown})")]

@@ -100,15 +100,17 @@ class StoreChecks:
 
     async def _check_processes(self) -> Sequence[Finding]:
         """Return which other processes of the user have the store open."""
-        if not self._is_open or sys.platform == "win32":  # there, this takes minutes
-            return [skipped("processes", "the processes that use the store are not known")]
+        if not self._is_open:
+            return []
+        if sys.platform == "win32":
+            return [skipped("processes", "finding those that use the store takes minutes here")]
         found = await in_thread(lambda: _users(os.path.realpath(self._path)))
         return [ok("processes", f"using the store: {', '.join(found) or 'no other'}")]
 
     async def _check_waiting(self) -> Sequence[Finding]:
         """Return the events that have waited for so long that they may be forgotten."""
         if not self._is_open:
-            return [skipped("waiting", "the store has no events that can be read")]
+            return []
         query = PendingQuery(scope=self._scope, limit=MAX_PAGE_LIMIT)
         page = await resolve(self._backend.pending(query))
         before = datetime.now(UTC) - OLD
