@@ -20,8 +20,9 @@ PAGE = ROOT / "docs" / "command-line.md"
 EVENT_IDS = ("e52a1f9c07d34b86a", "e9c0d7b31f6a2e485")
 
 _ID = re.compile(r"\be[0-9a-f]{16}\b")
-_ENTERED = re.compile(r"^(?:\$|(?:Answer|Event) \[.*?\]:) (.+)$", re.MULTILINE)
-_READY = re.compile(r"^(?:\$|(?:Answer|Event) \[.*?\]:)\Z", re.MULTILINE)
+_FIELD = r"^(?:\$|(?:Answer|Event) \[.*?\]:|Type yes to .*?:)"
+_ENTERED = re.compile(rf"{_FIELD} (.+)$", re.MULTILINE)
+_READY = re.compile(rf"{_FIELD}\Z", re.MULTILINE)
 
 
 class Shell(Terminal):
@@ -65,10 +66,11 @@ def section(title: str) -> str:
     return str(text)
 
 
-def test_the_examples_of_answers_show_what_a_terminal_shows(
-    env: dict[str, str], store: Path, tmp_path: Path
+@pytest.mark.parametrize("title", ["Answer an event", "Many events at once"])
+def test_the_examples_show_what_a_terminal_shows(
+    env: dict[str, str], store: Path, tmp_path: Path, title: str
 ) -> None:
-    for example in re.findall(r"^```console\n(.*?)^```$", section("Answer an event"), re.M | re.S):
+    for example in re.findall(r"^```console\n(.*?)^```$", section(title), re.M | re.S):
         shell = Shell(env, tmp_path)
         try:
             for line in _ENTERED.findall(example):

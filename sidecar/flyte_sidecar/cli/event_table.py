@@ -32,10 +32,19 @@ class EventTable:
     ----------
     several_projects
         Whether events that arrive later may be of other projects than the first ones.
+    width, styled
+        As those of `Table`.
     """
 
-    def __init__(self, *, several_projects: bool = False) -> None:
-        self._now, self._width = datetime.now(UTC), terminal.columns()
+    def __init__(
+        self,
+        *,
+        several_projects: bool = False,
+        width: int | None = None,
+        styled: bool | None = None,
+    ) -> None:
+        self._now, self._width = datetime.now(UTC), width or terminal.columns()
+        self._styled = styled
         self._several_projects = several_projects
         self._table: Table | None = None
         self._has_project = False
@@ -53,7 +62,8 @@ class EventTable:
         if self._table is None:
             projects = {event.project for event in events}
             self._has_project = len(projects) > 1 or (more and self._several_projects)
-            self._table = Table((PROJECT, *COLUMNS) if self._has_project else COLUMNS)
+            columns = (PROJECT, *COLUMNS) if self._has_project else COLUMNS
+            self._table = Table(columns, width=self._width, styled=self._styled)
         return self._table.lines([self._row(event) for event in events], more=more)
 
     def _row(self, event: Event) -> list[str]:

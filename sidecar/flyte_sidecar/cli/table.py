@@ -41,13 +41,21 @@ class Column(Struct, frozen=True):
 
 
 class Table:
-    """Formats rows of sanitized cells as lines; the columns grow with later rows."""
+    """Formats rows of sanitized cells as lines; the columns grow with later rows.
 
-    def __init__(self, columns: Sequence[Column]) -> None:
+    Parameters
+    ----------
+    width, styled
+        The width of the terminal in columns, and whether it shows styles; None as at stdout.
+    """
+
+    def __init__(
+        self, columns: Sequence[Column], *, width: int | None = None, styled: bool | None = None
+    ) -> None:
         self._columns = [*columns]
         self._widths: dict[str, int] = {}  # what the cells need, by title
-        self._terminal = terminal.columns()
-        self._paint = terminal.painter()
+        self._terminal = width or terminal.columns()
+        self._paint = terminal.painter(styled)
 
     def lines(self, rows: Sequence[Sequence[str]], *, more: bool) -> list[str]:
         """Return the lines of further rows, the first ones after the line of titles.

@@ -77,9 +77,15 @@ def has_colour() -> bool:
     return enabled and sys.stdout.isatty()
 
 
-def painter() -> Callable[[str, str], str]:
-    """Return a function that styles a text, or that returns it unchanged without colours."""
-    if not has_colour():
+def painter(styled: bool | None = None) -> Callable[[str, str], str]:
+    """Return a function that styles a text, or that returns it unchanged.
+
+    Parameters
+    ----------
+    styled
+        Whether to style; None if stdout shows colours.
+    """
+    if not (has_colour() if styled is None else styled):
         return lambda text, style: text
     return lambda text, style: f"\x1b[{style}m{text}\x1b[0m"
 

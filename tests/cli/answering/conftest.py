@@ -23,8 +23,12 @@ class Done(NamedTuple):
     err: str
 
     @property
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+    @property
     def json(self) -> Any:
-        [line] = self.out.splitlines()
+        [line] = self.lines
         return json.loads(line)
 
 

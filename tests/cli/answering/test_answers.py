@@ -129,7 +129,7 @@ def test_an_event_that_does_not_exist_is_an_error(verb: Verb, backend: Backend) 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["approve"], "the following arguments are required: RUN"),
+        (["approve"], "either RUN or --all is required"),
         (["approve", "r1"], "either NAME or --action ID is required"),
         (["signal", "r1", "deploy", "yes", "--action", "x"], "NAME cannot be combined with --a"),
         (["reject", "", "deploy"], "RUN must not be empty"),

@@ -52,15 +52,21 @@ class EventName(Struct, frozen=True):
         return f"{name if self.name is None else one_line(self.name)} of run {one_line(self.run)}"
 
 
-def add_event(parser: ArgumentParser, *, is_optional: bool = False) -> None:
-    """Add the operands RUN and NAME, and the option `--action`."""
+def add_event(parser: ArgumentParser, *, without_run: str | None = None) -> None:
+    """Add the operands RUN and NAME, and the option `--action`.
+
+    Parameters
+    ----------
+    without_run
+        What happens without RUN, for the help; None if it is required.
+    """
     run_help = "name of the run"
     parser.add_argument(
         "run_name",
         metavar="RUN",
-        nargs="?" if is_optional else None,
+        nargs=None if without_run is None else "?",
         type=text,
-        help=f"{run_help} (default: any)" if is_optional else run_help,
+        help=run_help if without_run is None else f"{run_help} ({without_run})",
     )
     parser.add_argument("name", metavar="NAME", nargs="?", type=text, help="name of the event")
     parser.add_argument(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from flyte_sidecar._futures import wait_all
 from flyte_sidecar.errors import (
@@ -20,6 +20,8 @@ from flyte_sidecar.events.payload_text import FORMS
 from flyte_sidecar.events.plain_text import one_line
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.events.write_order import Write
+
+T = TypeVar("T")
 
 NOTHING_CHANGED = "Nothing was changed"
 UNKNOWN_OUTCOME = "It is unknown whether this took effect"
@@ -57,7 +59,7 @@ async def abort(service: EventService, event: Event, reason: str | None) -> Even
 async def _performed(write: Write, work: Coroutine[Any, Any, Event]) -> Event:
     performing = asyncio.ensure_future(work)
     try:
-        return await _result(performing)
+        return await result_of(performing)
     except (AlreadySignalled, AlreadyCompleted) as error:
         raise ended_before(error.data["event"]) from None
     except SidecarError as error:
@@ -68,8 +70,8 @@ async def _performed(write: Write, work: Coroutine[Any, Any, Event]) -> Event:
         raise
 
 
-async def _result(performing: asyncio.Future[Event]) -> Event:
-    """Return the result of a write, even if Ctrl-C has cancelled it and it is known soon after."""
+async def result_of(performing: asyncio.Future[T]) -> T:
+    """Return the result of writes, even if Ctrl-C has cancelled it and it is known soon after."""
     try:
         return await asyncio.shield(performing)
     except asyncio.CancelledError:

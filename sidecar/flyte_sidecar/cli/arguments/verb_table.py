@@ -81,6 +81,19 @@ The outcome is printed to stderr. stdout gets the id of the event, unless it is 
 terminal.
 """
 
+ONE_OR_ALL = "{RUN NAME | --all}"
+
+MANY = """\
+With --all, it changes all pending events that match. It first shows them and
+how many they are, and asks you to type yes. It changes exactly these events,
+even if others arrive meanwhile, and prints one result for each. Events that
+others have answered meanwhile are reported, and are no failures.
+
+examples:
+  flyte-sidecar {0} --all --run 'nightly-*' --older-than 1h
+  flyte-sidecar {0} --all --dry-run
+"""
+
 GROUPS = (
     Group(
         "answer events",
@@ -92,9 +105,9 @@ GROUPS = (
                 ANSWER,
             ),
             Verb("signal", "answer an event", "RUN NAME [VALUE]", SIGNAL),
-            Verb("approve", "answer an event with yes", "RUN NAME"),
-            Verb("reject", "answer an event with no", "RUN NAME"),
-            Verb("abort", "end an event without an answer", "RUN NAME"),
+            Verb("approve", "answer an event with yes", ONE_OR_ALL, MANY.format("approve")),
+            Verb("reject", "answer an event with no", ONE_OR_ALL, MANY.format("reject")),
+            Verb("abort", "end an event without an answer", ONE_OR_ALL, MANY.format("abort")),
             Verb("wait", "wait for the answer to an event, and print it", "RUN NAME", WAIT),
             Verb("create", "create an event in the embedded store", "RUN NAME", CREATE),
         ),

@@ -19,7 +19,7 @@ from flyte_sidecar.server.settings import Options
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the operands and options."""
-    add_event(parser, is_optional=True)
+    add_event(parser, without_run="default: any")
     parser.add_argument("value", metavar="VALUE", nargs="?", type=text, help=VALUE_HELP)
     add_json_event(parser)
 

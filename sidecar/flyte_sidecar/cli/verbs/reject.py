@@ -1,6 +1,8 @@
-"""`flyte-sidecar reject`: answer an event with no."""
+"""`flyte-sidecar reject`: answer an event with no, or all that match."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from flyte_sidecar.cli.verbs.approve import add_arguments, run_bool
 from flyte_sidecar.server.settings import Options
@@ -9,7 +11,12 @@ __all__ = ["add_arguments", "run"]
 
 
 def run(
-    options: Options, run_name: str, name: str | None, action: str | None, as_json: bool
+    options: Options,
+    run_name: str | None,
+    name: str | None,
+    action: str | None,
+    as_json: bool,
+    **choice: Any,
 ) -> int:
-    """Reject an event, print its outcome, and return the exit status; raises as `signal`."""
-    return run_bool(options, run_name, name, action, as_json, payload=False)
+    """Reject events, print their outcome, and return the exit status; raises as `run_bool`."""
+    return run_bool(options, run_name, name, action, as_json, payload=False, **choice)

@@ -54,7 +54,7 @@ function _shtab_flyte_sidecar_using
 end
 
 set -g _shtab_flyte_sidecar_commands answer signal approve reject abort wait create list get runs pending inbox watch notify serve call schema doctor completion demo login logout
-set -g _shtab_flyte_sidecar_opts_with_value --action --after --backend --ca-cert-file --clientProcessId --config --description --domain --endpoint --exec --expires --framing --group --log-file --log-level --max-message-bytes --name --org --out --parent --parent-pid --project --prompt --reason --remind --run --store --timeout --transport --type --webhook --webhook-secret-file
+set -g _shtab_flyte_sidecar_opts_with_value --action --after --backend --ca-cert-file --clientProcessId --config --description --domain --endpoint --exec --expires --framing --group --log-file --log-level --max-message-bytes --name --older-than --org --out --parent --parent-pid --project --prompt --reason --remind --run --store --timeout --transport --type --webhook --webhook-secret-file
 
 complete -c flyte-sidecar -e
 complete -c flyte-sidecar -f
@@ -133,6 +133,12 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l log-level -
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l log-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'log file (default: stderr)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l action -xka "(_flyte_sidecar_values actions)" -d action
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l json -d 'print one event in JSON'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l all -d 'all pending events that match; they are shown, and you are asked to confirm'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l run -xka "(_flyte_sidecar_values runs)" -d run
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l name -x -d 'with --all: only of such names (default: any)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l older-than -x -d 'with --all: only events that were created so long ago, such as 1h (default: any)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l yes -d 'with --all: do not ask for confirmation'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l dry-run -d 'with --all: only list the events'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve; and test $_shtab_flyte_sidecar_npos -eq 0' -ka "(_flyte_sidecar_values runs)" -d run
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve; and test $_shtab_flyte_sidecar_npos -eq 1' -ka "(_flyte_sidecar_values names)" -d name
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a reject -d 'Answer an event with no.'
@@ -152,6 +158,12 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l log-level -x
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l log-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'log file (default: stderr)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l action -xka "(_flyte_sidecar_values actions)" -d action
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l json -d 'print one event in JSON'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l all -d 'all pending events that match; they are shown, and you are asked to confirm'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l run -xka "(_flyte_sidecar_values runs)" -d run
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l name -x -d 'with --all: only of such names (default: any)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l older-than -x -d 'with --all: only events that were created so long ago, such as 1h (default: any)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l yes -d 'with --all: do not ask for confirmation'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l dry-run -d 'with --all: only list the events'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject; and test $_shtab_flyte_sidecar_npos -eq 0' -ka "(_flyte_sidecar_values runs)" -d run
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject; and test $_shtab_flyte_sidecar_npos -eq 1' -ka "(_flyte_sidecar_values names)" -d name
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a abort -d 'End an event without an answer.'
@@ -172,6 +184,12 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l log-file -xka
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l action -xka "(_flyte_sidecar_values actions)" -d action
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l reason -x -d 'why, for people to read (default: none)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l json -d 'print one event in JSON'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l all -d 'all pending events that match; they are shown, and you are asked to confirm'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l run -xka "(_flyte_sidecar_values runs)" -d run
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l name -x -d 'with --all: only of such names (default: any)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l older-than -x -d 'with --all: only events that were created so long ago, such as 1h (default: any)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l yes -d 'with --all: do not ask for confirmation'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l dry-run -d 'with --all: only list the events'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort; and test $_shtab_flyte_sidecar_npos -eq 0' -ka "(_flyte_sidecar_values runs)" -d run
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort; and test $_shtab_flyte_sidecar_npos -eq 1' -ka "(_flyte_sidecar_values names)" -d name
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a wait -d 'Wait for the answer to an event, and print it.'
