@@ -39,6 +39,15 @@ def test_stdout_gets_the_value_and_stderr_the_outcome(
     assert (again.status, again.out, again.err) == (0, done.out, done.err)
 
 
+def test_a_value_that_begins_with_a_dash_is_a_number_or_follows_dashes(
+    verb: Verb, local: Backend
+) -> None:
+    local.ask("note", "str")
+    done = verb("signal", "r1", "note", "--nothing")
+    assert (done.status, "unknown option '--nothing'" in done.err) == (2, True)
+    assert verb("signal", "r1", "note", "--", "--nothing").out == "--nothing\n"
+
+
 def test_an_event_is_answered_by_its_name_or_its_id(verb: Verb, backend: Backend) -> None:
     first, second = (backend.ask("deploy", parent=parent, prompt=p) for parent, p in PLACES)
     done = verb("approve", "r1", "deploy", *backend.options)

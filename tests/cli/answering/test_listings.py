@@ -11,6 +11,7 @@ import pytest
 from flyte_sidecar import Event
 from tests.cli.answering.conftest import Backend, Deployment, Done, Verb
 from tests.cli.verbs import cells_of
+from tests.e2e.deployment import SCOPE, wait_until
 
 
 def rows(done: Done) -> list[dict[str, str]]:
@@ -157,6 +158,24 @@ def test_wait_prints_an_answer_that_comes_later(verb: Verb, local: Backend) -> N
     done = verb("wait", "r1", "rate", "--await-creation", "--timeout", "60s", "--json")
     other.join()
     assert (done.status, done.json["payload"]) == (0, 0.5)
+    assert done.err.startswith("rate of run r1 was answered with 0.5")
+
+
+def test_wait_prints_an_answer_that_comes_later_to_a_deployment(
+    verb: Verb, deployment: Deployment
+) -> None:
+    server = deployment.server
+    action = deployment.ask("rate", "float")
+
+    def answer() -> None:
+        wait_until(server.open_streams.total)
+        server.model.signal_directly("r1", action, 0.5, **SCOPE)
+
+    other = threading.Thread(target=answer)
+    other.start()
+    done = verb("wait", "r1", "rate", *deployment.options)
+    other.join()
+    assert (done.status, done.out) == (0, "0.5\n")
     assert done.err.startswith("rate of run r1 was answered with 0.5")
 
 
