@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from flyte_sidecar.cli.notify import dispatcher
 from flyte_sidecar.cli.notify.dispatcher import Dispatcher, EventSource, Schedule
@@ -83,12 +84,14 @@ class Process:
         self._clock = clock
         leases = DeliveryLeases(lambda: state, self.channel.lease_name)
         source = EventSource(self.waiting.get, self._detailed)
+        self.reads = 0
         self.details: dict[str, Event] = {}
         self.dispatcher = Dispatcher(
             self.channel, leases, source, Schedule(clock=clock, **schedule)
         )
 
     async def _detailed(self, event: Event) -> Event:
+        self.reads += 1
         return self.details.get(event.name, event)
 
     def add(self, name: str, **more: Any) -> EventName:
@@ -110,6 +113,7 @@ class Process:
     async def delivered(self, *names: str) -> None:
         """Wait until exactly these events were delivered so far, in any order."""
         await self.channel.until(lambda: len(self.channel.names) >= len(names))
+        await self.idle()  # it is recorded
         assert sorted(self.channel.names) == sorted(names)
 
     async def idle(self) -> None:
@@ -183,6 +187,21 @@ async def test_a_partial_event_is_delivered_with_its_prompt(start: Start) -> Non
     process.dispatcher.add(name, event)
     await process.delivered("n1")
     assert process.channel.delivered[0][0].event.prompt == "Deploy?"
+
+
+async def test_an_event_that_has_just_ended_is_not_delivered_nor_read_again(start: Start) -> None:
+    process = start()
+    event = waiting_event("n1")
+    process.details["n1"] = structs.replace(event, pending=False)
+    name = ("b1", event_key(event))
+    process.waiting[name] = without_details(event)
+    process.dispatcher.add(name, event)
+    await process.idle()
+    assert process.channel.attempts == 0
+    assert process.reads == 1
+    other = start()  # which has not read it yet
+    other.add("n1")
+    await other.delivered("n1")
 
 
 async def test_only_what_still_waits_after_a_time_is_delivered(start: Start, clock: Clock) -> None:

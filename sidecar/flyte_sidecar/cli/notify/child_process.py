@@ -10,11 +10,15 @@ from typing import Any
 
 from msgspec import Struct
 
+from flyte_sidecar._futures import wait_all
 from flyte_sidecar._process_groups import kill_group
 from flyte_sidecar.cli.notify.notice import DeliveryFailed
 from flyte_sidecar.cli.notify.webhook_signature import SECRET_VARIABLE
 from flyte_sidecar.cli.standard_streams import STDERR
 from flyte_sidecar.events.plain_text import one_line
+
+EXIT_TIMEOUT = 1.0
+"""Seconds to wait for a killed program to end."""
 
 MAX_ERROR_LENGTH = 200
 """Characters of a message of a program that are shown."""
@@ -78,7 +82,9 @@ async def run_program(
     try:
         process = await asyncio.shield(starting)
     except asyncio.CancelledError:
-        starting.add_done_callback(_kill_started)
+        await wait_all([starting])
+        if starting.exception() is None:
+            await _kill(starting.result())
         raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "invalid argument"
@@ -86,12 +92,14 @@ async def run_program(
     try:
         output, errors = await process.communicate(content)
     except BaseException:
-        kill_group(process.pid)
+        await _kill(process)
         raise
     assert process.returncode is not None
     return Done(process.returncode, output or b"", errors or b"")
 
 
-def _kill_started(starting: asyncio.Future[Process]) -> None:
-    if not starting.cancelled() and starting.exception() is None:
-        kill_group(starting.result().pid)
+async def _kill(process: Process) -> None:
+    """Kill a program with its children, and wait for its end."""
+    if process.returncode is None:
+        kill_group(process.pid)
+    await wait_all([asyncio.ensure_future(process.wait())], EXIT_TIMEOUT)

@@ -36,6 +36,9 @@ MAX_CHECKED = 100
 MAX_DETAILED = 3
 """Number of notices of one delivery up to which the prompts of partial events are read."""
 
+END_DELAY = 60.0
+"""Seconds in which the end of an event is expected to be reported, once it was read."""
+
 CLOCK_CHECK_INTERVAL = 30.0
 """Seconds between looks at the clock, which may be set, or go on while the machine sleeps."""
 
@@ -210,7 +213,11 @@ class Dispatcher:
             notice = await self._notice(name, claims[name], detailed=len(claimed) <= MAX_DETAILED)
             if notice is not None:
                 notices[name] = notice
-        await self._update(self._leases.release, [name for name in claimed if name not in notices])
+        ended = [name for name in claimed if name not in notices]
+        for name in ended:
+            if (entry := self._entries.get(name)) is not None:
+                entry.due = self._schedule.clock() + END_DELAY
+        await self._update(self._leases.release, ended)
         if notices:
             await self._deliver(notices)
 

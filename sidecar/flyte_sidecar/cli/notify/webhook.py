@@ -34,6 +34,8 @@ CONNECT_TIMEOUT = 10.0
 RETRYABLE = frozenset({408, 425, 429})
 """Statuses below 500 after which the same request may succeed later."""
 
+logger = logging.getLogger(__name__)
+
 
 class WebhookChannel:
     """A `Channel` that posts each event as a CloudEvent.
@@ -79,6 +81,8 @@ class WebhookChannel:
             raise UsageError(
                 "--webhook: http:// would send events unencrypted; use https://, or --allow-http"
             )
+        if key is None:
+            logger.info("requests to %s are not signed: there is no secret", self._url.host)
         self.lease_name = f"webhook {hashlib.sha256(url.encode()).hexdigest()}"
         self._httpx = httpx
         self._key = key

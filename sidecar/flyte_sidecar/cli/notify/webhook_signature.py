@@ -69,8 +69,9 @@ def load_key(file: str | None) -> SigningKey | None:
 
 
 def _decode(value: str, source: str) -> SigningKey:
+    text = value.strip().removeprefix(PREFIX).rstrip("=")
     try:
-        key = base64.b64decode(value.strip().removeprefix(PREFIX).encode("ascii"), validate=True)
+        key = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), validate=True)
         if MIN_BYTES <= len(key) <= MAX_BYTES:
             return SigningKey(key)
     except (binascii.Error, UnicodeEncodeError):

@@ -96,6 +96,23 @@ def test_a_verb_that_needs_a_login_shows_only_that_whatever_is_logged(
     assert error.startswith("unauthenticated: ")
 
 
+def test_notifications_wait_for_a_login_and_ask_nobody(
+    deployment: Server, provider: Provider, env: dict[str, str], home: Path
+) -> None:
+    command = [sys.executable, "-m", "flyte_sidecar", "notify", "--exec", "true"]
+    with subprocess.Popen(command, env=env, cwd=home, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        lines = [process.stderr.readline() for _ in range(2)]
+        process.terminate()
+        assert process.wait(TEST_TIMEOUT) == 0
+        rest = process.stderr.read()
+    assert "the events cannot be followed now: unauthenticated: " in lines[0]
+    assert "log in, and notifications continue: flyte-sidecar login --backend flyte" in lines[1]
+    assert rest == ""
+    assert provider.issued == []
+    assert stored_tokens(deployment) is None
+
+
 @pytest.mark.usefixtures("deployment")
 def test_a_denied_login_fails(env: dict[str, str], flyte_sidecar: Run) -> None:
     done = flyte_sidecar("login", BROWSER=f"{env['BROWSER']} abort")
