@@ -22,7 +22,7 @@ from flyte_sidecar.protocol.results import encode
 
 def add_json_event(parser: ArgumentParser) -> None:
     """Add the option `--json` of a verb about one event."""
-    add_json(parser, "event in JSON")
+    add_json(parser, "event")
 
 
 def print_outcome(event: Event, *, as_json: bool, earlier: bool = False) -> None:

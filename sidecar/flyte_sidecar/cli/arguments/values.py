@@ -61,4 +61,6 @@ def duration(argument: str) -> float:
 
 def add_json(parser: argparse.ArgumentParser, content: str) -> None:
     """Add the option `--json`, whose help says what is printed."""
-    parser.add_argument("--json", dest="as_json", action="store_true", help=f"print one {content}")
+    parser.add_argument(
+        "--json", dest="as_json", action="store_true", help=f"print JSON: one {content}"
+    )

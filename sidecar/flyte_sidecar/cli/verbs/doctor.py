@@ -40,7 +40,7 @@ STATUS_WIDTH, NAME_WIDTH = 7, 13
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the option."""
-    add_json(parser, "check per line: its name, status, detail and advice")
+    add_json(parser, "check per line, with its name, status, detail and advice")
 
 
 def run(options: Options, as_json: bool) -> int:

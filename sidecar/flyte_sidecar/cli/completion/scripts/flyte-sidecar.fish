@@ -94,7 +94,7 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using answer' -l domain -x -d
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using answer' -l log-level -xka "debug info warning error critical" -d 'log level (default: warning)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using answer' -l log-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'log file (default: stderr)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using answer' -l action -xka "(_flyte_sidecar_values actions)" -d action
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using answer' -l json -d 'print one event in JSON'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using answer' -l json -d 'print JSON: one event'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using answer; and test $_shtab_flyte_sidecar_npos -eq 0' -ka "(_flyte_sidecar_values runs)" -d run
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using answer; and test $_shtab_flyte_sidecar_npos -eq 1' -ka "(_flyte_sidecar_values names)" -d name
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a signal -d 'Answer an event.'
@@ -113,7 +113,7 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using signal' -l domain -x -d
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using signal' -l log-level -xka "debug info warning error critical" -d 'log level (default: warning)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using signal' -l log-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'log file (default: stderr)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using signal' -l action -xka "(_flyte_sidecar_values actions)" -d action
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using signal' -l json -d 'print one event in JSON'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using signal' -l json -d 'print JSON: one event'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using signal; and test $_shtab_flyte_sidecar_npos -eq 0' -ka "(_flyte_sidecar_values runs)" -d run
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using signal; and test $_shtab_flyte_sidecar_npos -eq 1' -ka "(_flyte_sidecar_values names)" -d name
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a approve -d 'Answer an event with yes.'
@@ -132,7 +132,7 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l domain -x -
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l log-level -xka "debug info warning error critical" -d 'log level (default: warning)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l log-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'log file (default: stderr)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l action -xka "(_flyte_sidecar_values actions)" -d action
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l json -d 'print one event in JSON'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l json -d 'print JSON: one event'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l all -d 'all pending events that match; they are shown, and you are asked to confirm'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l run -xka "(_flyte_sidecar_values runs)" -d run
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l name -x -d 'with --all: only of such names (default: any)'
@@ -157,7 +157,7 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l domain -x -d
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l log-level -xka "debug info warning error critical" -d 'log level (default: warning)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l log-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'log file (default: stderr)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l action -xka "(_flyte_sidecar_values actions)" -d action
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l json -d 'print one event in JSON'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l json -d 'print JSON: one event'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l all -d 'all pending events that match; they are shown, and you are asked to confirm'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l run -xka "(_flyte_sidecar_values runs)" -d run
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l name -x -d 'with --all: only of such names (default: any)'
@@ -183,7 +183,7 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l log-level -xk
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l log-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'log file (default: stderr)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l action -xka "(_flyte_sidecar_values actions)" -d action
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l reason -x -d 'why, for people to read (default: none)'
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l json -d 'print one event in JSON'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l json -d 'print JSON: one event'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l all -d 'all pending events that match; they are shown, and you are asked to confirm'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l run -xka "(_flyte_sidecar_values runs)" -d run
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l name -x -d 'with --all: only of such names (default: any)'
@@ -210,7 +210,7 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using wait' -l log-file -xka 
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using wait' -l action -xka "(_flyte_sidecar_values actions)" -d action
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using wait' -l timeout -x -d 'wait at most this long, such as 90s, 10m or 1h30m; then the exit status is 124 (default: no limit)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using wait' -l await-creation -d 'if the event does not exist yet, wait for it too'
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using wait' -l json -d 'print one event in JSON'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using wait' -l json -d 'print JSON: one event'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using wait; and test $_shtab_flyte_sidecar_npos -eq 0' -ka "(_flyte_sidecar_values runs)" -d run
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using wait; and test $_shtab_flyte_sidecar_npos -eq 1' -ka "(_flyte_sidecar_values names)" -d name
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a create -d 'Create an event in the embedded store.'
@@ -235,7 +235,7 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using create' -l description 
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using create' -l expires -x -d 'time until the event times out, such as 90s, 10m or 2d (default: never)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using create' -l parent -x -d 'the parent action (default: a0, the root of the run)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using create' -l group -x -d 'the action group (default: none)'
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using create' -l json -d 'print one event in JSON'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using create' -l json -d 'print JSON: one event'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using create; and test $_shtab_flyte_sidecar_npos -eq 0' -ka "(_flyte_sidecar_values runs)" -d run
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using create; and test $_shtab_flyte_sidecar_npos -eq 1' -ka "(_flyte_sidecar_values names)" -d name
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a list -d 'List the events of a run.'
@@ -253,7 +253,7 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using list' -l project -x -d 
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using list' -l domain -x -d 'default domain (default: local; on Flyte: as configured)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using list' -l log-level -xka "debug info warning error critical" -d 'log level (default: warning)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using list' -l log-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'log file (default: stderr)'
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using list' -l json -d 'print one event per line'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using list' -l json -d 'print JSON: one event per line'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using list; and test $_shtab_flyte_sidecar_npos -eq 0' -ka "(_flyte_sidecar_values runs)" -d run
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a get -d 'Show an event with its prompt.'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using get' -s h -l help -d 'show this help message and exit'
@@ -271,7 +271,7 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using get' -l domain -x -d 'd
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using get' -l log-level -xka "debug info warning error critical" -d 'log level (default: warning)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using get' -l log-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'log file (default: stderr)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using get' -l action -xka "(_flyte_sidecar_values actions)" -d action
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using get' -l json -d 'print one event in JSON'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using get' -l json -d 'print JSON: one event'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using get; and test $_shtab_flyte_sidecar_npos -eq 0' -ka "(_flyte_sidecar_values runs)" -d run
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using get; and test $_shtab_flyte_sidecar_npos -eq 1' -ka "(_flyte_sidecar_values names)" -d name
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a runs -d 'List the runs, the newest first.'
@@ -290,7 +290,7 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using runs' -l domain -x -d '
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using runs' -l log-level -xka "debug info warning error critical" -d 'log level (default: warning)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using runs' -l log-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'log file (default: stderr)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using runs' -l pending -d 'only runs with events that wait for an answer'
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using runs' -l json -d 'print one run per line'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using runs' -l json -d 'print JSON: one run per line'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a pending -d 'List the pending events of all runs.'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -s h -l help -d 'show this help message and exit'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l backend -xka "local flyte all" -d 'the embedded store, a Flyte deployment, or both (environment: FLYTE_SIDECAR_BACKEND; default: local)'
@@ -306,7 +306,7 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l project -x 
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l domain -x -d 'default domain (default: local; on Flyte: as configured)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l log-level -xka "debug info warning error critical" -d 'log level (default: warning)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l log-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'log file (default: stderr)'
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l json -d 'print one event per line'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l json -d 'print JSON: one event per line'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a inbox -d 'Show the pending events, live, and answer them.'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using inbox' -s h -l help -d 'show this help message and exit'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using inbox' -l backend -xka "local flyte all" -d 'the embedded store, a Flyte deployment, or both (environment: FLYTE_SIDECAR_BACKEND; default: local)'
@@ -338,7 +338,7 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using watch' -l project -x -d
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using watch' -l domain -x -d 'default domain (default: local; on Flyte: as configured)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using watch' -l log-level -xka "debug info warning error critical" -d 'log level (default: warning)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using watch' -l log-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'log file (default: stderr)'
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using watch' -l json -d 'print one notification of events.watch per line'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using watch' -l json -d 'print JSON: one notification of events.watch per line'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using watch; and test $_shtab_flyte_sidecar_npos -eq 0' -ka "(_flyte_sidecar_values runs)" -d run
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a notify -d 'Notify when runs start to wait for an answer.'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -s h -l help -d 'show this help message and exit'
@@ -421,7 +421,7 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using doctor' -l project -x -
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using doctor' -l domain -x -d 'default domain (default: local; on Flyte: as configured)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using doctor' -l log-level -xka "debug info warning error critical" -d 'log level (default: warning)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using doctor' -l log-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'log file (default: stderr)'
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using doctor' -l json -d 'print one check per line: its name, status, detail and advice'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using doctor' -l json -d 'print JSON: one check per line, with its name, status, detail and advice'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a completion -d 'Print the completion script of a shell.'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using completion' -s h -l help -d 'show this help message and exit'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using completion' -l log-level -xka "debug info warning error critical" -d 'log level (default: warning)'
