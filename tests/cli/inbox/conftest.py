@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import pty
 import shlex
 import signal
 import termios
@@ -93,10 +95,6 @@ async def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 class InboxTerminal(Terminal):
     """A terminal in which an inbox runs."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._modes = termios.tcgetattr(self._slave)
-
     def send(self, number: signal.Signals) -> None:
         self._popen.send_signal(number)
 
@@ -113,7 +111,11 @@ class InboxTerminal(Terminal):
         """Return whether the terminal is as it was before the inbox."""
         with self._changed:
             left = self._changed.wait_for(self.has_left, TEST_TIMEOUT)
-        return left and termios.tcgetattr(self._slave) == self._modes
+        ends = pty.openpty()
+        modes = termios.tcgetattr(ends[1])
+        for end in ends:
+            os.close(end)
+        return left and termios.tcgetattr(self._slave) == modes
 
 
 Start = Callable[..., InboxTerminal]

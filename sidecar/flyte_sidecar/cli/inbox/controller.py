@@ -145,7 +145,6 @@ class Controller:
         """Perform the action of a key."""
         if self.message == self._displayed_message:
             self.message = ""
-        self.events.remove_ended()
         self._actions[action]()
         self._on_change()
 

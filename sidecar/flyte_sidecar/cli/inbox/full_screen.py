@@ -29,6 +29,7 @@ from prompt_toolkit.layout import (
 )
 from prompt_toolkit.layout.processors import BeforeInput
 from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.styles import Attrs
 
 from flyte_sidecar._futures import wait_all
 from flyte_sidecar.cli.inbox.cells import Line
@@ -37,6 +38,9 @@ from flyte_sidecar.cli.inbox.keys import KEYS, Key
 from flyte_sidecar.cli.inbox.screen import Screen
 from flyte_sidecar.cli.inbox.session import open_session
 from flyte_sidecar.server.settings import Options
+
+if "dim" not in Attrs._fields:
+    raise ImportError("prompt_toolkit 3.0.52 or later is required")
 
 REFRESH_INTERVAL = 1.0
 """Seconds between two looks at the ages of the events, and at those that have ended."""
@@ -47,7 +51,7 @@ MIN_REDRAW_INTERVAL = 0.03
 ESCAPE_TIMEOUT = 0.1
 """Seconds after which an escape character without others counts as the key Esc."""
 
-_LABELS = {"filter": "/", "answer": "Answer: ", "reason": "Reason (optional): ", "confirm": ""}
+_LABELS = {"filter": "/", "answer": "Answer: ", "reason": "Reason (optional): "}
 
 
 async def run_full_screen(options: Options) -> int:
@@ -57,7 +61,7 @@ async def run_full_screen(options: Options) -> int:
         inbox.controller.session = session
         status = await inbox.run()
         if session.unfinished:
-            print(f"Waiting for {session.unfinished} results…", file=sys.stderr)
+            print("Waiting for the result of what was sent…", file=sys.stderr)
             for result in await session.finish():
                 print(result, file=sys.stderr)
         return status
@@ -70,8 +74,10 @@ class FullScreen:
         self.controller = Controller(time.monotonic, self._redraw, partial(self._exit, 0))
         self._buffer = Buffer(history=DummyHistory(), multiline=False, on_text_changed=self._typed)
         self._main = _MainControl(Screen(self.controller), self.controller.drawn)
-        self._line = BufferControl(self._buffer, [BeforeInput(lambda: _LABELS[self._purpose])])
-        typing = Condition(lambda: self._purpose in ("filter", "answer", "reason"))
+        self._line = BufferControl(
+            self._buffer, [BeforeInput(lambda: _LABELS.get(self._purpose, ""))]
+        )
+        typing = Condition(lambda: self._purpose in _LABELS)
         line = ConditionalContainer(Window(self._line, height=1), typing)
         self._application: Application[int] = Application(
             Layout(HSplit([Window(self._main), line]), focused_element=self._main),
@@ -165,13 +171,10 @@ class FullScreen:
         bind(("n", "q", "enter"), confirming, controller.cancel)
         always = Condition(lambda: True)
         bind(("c-c", "<sigint>"), always, partial(self._exit, 0))
-        bind(("c-l",), always, self._application_clear)
+        bind(("c-l",), always, lambda: self._application.renderer.clear())
         bind(("c-z",), always, lambda: self._application.suspend_to_background())
         bindings.add(Keys.BracketedPaste, filter=typing, eager=True)(_paste)
         return bindings
-
-    def _application_clear(self) -> None:
-        self._application.renderer.clear()
 
 
 class _MainControl(UIControl):

@@ -31,7 +31,7 @@ async def run_plain(options: Options) -> int:
         await ended.wait()
         reader.pause()
         if session.unfinished:
-            inbox.say(f"Waiting for {session.unfinished} results.")
+            inbox.say("Waiting for the result of what was sent.")
             for result in await session.finish():
                 inbox.say(result)
     return 0

@@ -45,8 +45,8 @@ class Screen:
         header, footer = self._header(width), self._footer(width)
         least = max(1, min(MIN_BODY, height - 1))
         body_height = max(least, height - len(header) - len(footer))
-        header = header[: height - body_height]
-        footer = footer[: height - body_height - len(header)]
+        header = header[: max(0, height - body_height)]
+        footer = footer[: max(0, height - body_height - len(header))]
         self.cursor = len(header)
         if self._controller.page == "list":
             body = self._list(width, body_height)

@@ -145,9 +145,9 @@ class Session:
         self.live.restart()
 
     @property
-    def unfinished(self) -> int:
-        """The number of writes whose results are not known yet."""
-        return len(self._writes)
+    def unfinished(self) -> bool:
+        """Whether the result of a write is not known yet."""
+        return bool(self._writes)
 
     async def finish(self) -> list[str]:
         """Wait for the results of unfinished writes, for some seconds; return them."""

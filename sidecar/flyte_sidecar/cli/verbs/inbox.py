@@ -6,10 +6,12 @@ import asyncio
 import os
 import sys
 from argparse import ArgumentParser
-from importlib.util import find_spec
 
 from flyte_sidecar.cli import logs, standard_streams
 from flyte_sidecar.server.settings import Options
+
+NO_CURSOR = ("", "dumb", "unknown")
+"""Values of TERM for terminals that cannot move the cursor."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -39,21 +41,23 @@ def run(options: Options, plain: bool) -> int:
             "flyte-sidecar: inbox needs a terminal; these are the pending events", file=sys.stderr
         )
         return pending.run(options, as_json=False)
-    if not plain and os.environ.get("TERM", "") in ("", "dumb", "unknown"):
-        plain = sys.platform != "win32"  # which has no TERM
-    elif not plain and find_spec("prompt_toolkit") is None:
+    if plain or (sys.platform != "win32" and os.environ.get("TERM", "") in NO_CURSOR):
+        return _run_plain(options)
+    try:
+        from flyte_sidecar.cli.inbox.full_screen import run_full_screen
+    except ImportError:
         print(
             "flyte-sidecar: the full-screen inbox needs pip install 'flyte-sidecar[inbox]'; this"
             " is the plain one",
             file=sys.stderr,
         )
-        plain = True
-    if plain:
-        from flyte_sidecar.cli.inbox.plain import run_plain
-
-        logs.set_up(options.log_level, options.log_file)
-        return asyncio.run(run_plain(options))
-    from flyte_sidecar.cli.inbox.full_screen import run_full_screen
-
+        return _run_plain(options)
     logs.set_up(options.log_level, options.log_file or os.devnull)  # not onto the screen
     return asyncio.run(run_full_screen(options))
+
+
+def _run_plain(options: Options) -> int:
+    from flyte_sidecar.cli.inbox.plain import run_plain
+
+    logs.set_up(options.log_level, options.log_file)
+    return asyncio.run(run_plain(options))
