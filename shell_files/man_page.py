@@ -13,6 +13,7 @@ from flyte_sidecar._version import VERSION
 from flyte_sidecar.cli.arguments.help_texts import DESCRIPTION, EXAMPLES, EXIT_STATUS
 from flyte_sidecar.cli.arguments.options import add_options
 from flyte_sidecar.cli.arguments.parser import PROGRAM, make_parser, usage
+from flyte_sidecar.cli.arguments.verb_details import DETAILS
 from flyte_sidecar.cli.arguments.verb_table import VERBS, VERBS_PACKAGE, Verb
 
 SUMMARY = "see and answer the events of Flyte workflow runs"
@@ -50,7 +51,7 @@ def _add_verb(verbs: argparse._SubParsersAction[argparse.ArgumentParser], verb: 
         verb.name,
         help=f"{verb.summary[0].upper()}{verb.summary[1:]}.",
         usage=usage(verb),
-        description=_unfilled(verb.details),
+        description=_unfilled(DETAILS.get(verb.name, "")),
         formatter_class=UNWRAPPED,
         add_help=False,
     )

@@ -16,6 +16,7 @@ from flyte_sidecar._version import VERSION
 from flyte_sidecar.cli.arguments.help_texts import DESCRIPTION, EXAMPLES, EXIT_STATUS, MORE
 from flyte_sidecar.cli.arguments.options import add_options, options_of
 from flyte_sidecar.cli.arguments.values import UsageError
+from flyte_sidecar.cli.arguments.verb_details import DETAILS
 from flyte_sidecar.cli.arguments.verb_table import GROUPS, VERBS, VERBS_PACKAGE, Verb
 from flyte_sidecar.server.settings import Options
 
@@ -117,7 +118,7 @@ def _settings(verb: Verb) -> dict[str, Any]:
         "usage": usage(verb),
         "formatter_class": partial(_Help, width=HELP_WIDTH),
         "description": f"{verb.summary[0].upper()}{verb.summary[1:]}.",
-        "epilog": verb.details or None,
+        "epilog": DETAILS.get(verb.name),
     }
 
 
