@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.verbs import Environment, answer, ask, cells_of
+from tests.cli.verbs import Environment, answer, ask, cells_of, edit_events
 from tests.conftest import run
 from tests.e2e.process import Process
 
@@ -98,3 +99,27 @@ def test_the_project_option_selects_the_project(env: Environment, other: Process
     done = run("flyte-sidecar", "pending", "--project", "p", env=env)
     assert "elsewhere" in done.stdout
     assert "here\n" not in done.stdout.replace("elsewhere", "")
+
+
+def test_filters_select_the_events(env: Environment, other: Process, store: Path) -> None:
+    for run_name, name in (("nightly-1", "deploy"), ("nightly-2", "rate"), ("weekly", "deploy")):
+        ask(other, name, run_name=run_name)
+    edit_events(store, createdAt="2026-01-01T00:00:00Z")
+    ask(other, "deploy", run_name="nightly-3")
+
+    def found(*options: str) -> list[list[str]]:
+        lines = run("flyte-sidecar", "pending", *options, env=env).stdout.splitlines()
+        return [cells_of(line)[:2] for line in lines[1:]]
+
+    assert found("--run", "nightly-*", "--name", "d*") == [
+        ["nightly-1", "deploy"],
+        ["nightly-3", "deploy"],
+    ]
+    assert found("--older-than", "1h", "--name", "deploy") == [
+        ["nightly-1", "deploy"],
+        ["weekly", "deploy"],
+    ]
+    done = run("flyte-sidecar", "pending", "--name", "x", env=env)
+    assert (done.returncode, done.stdout) == (0, "No pending events match.\n")
+    done = run("flyte-sidecar", "pending", "--name", "rate", "--json", env=env)
+    assert [json.loads(line)["name"] for line in done.stdout.splitlines()] == ["rate"]

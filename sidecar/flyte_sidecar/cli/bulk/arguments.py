@@ -3,48 +3,28 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from typing import Any
 
-from msgspec import Struct
-
-from flyte_sidecar.cli.arguments.values import UsageError, duration, text
-from flyte_sidecar.events.model import Event
+from flyte_sidecar.cli.arguments.values import UsageError
+from flyte_sidecar.cli.event_filter import EventFilter, add_filters
 
 WITHOUT_RUN = "required without --all"
 """The help of RUN."""
 
 
-class Choice(Struct, frozen=True):
+class Choice(EventFilter, frozen=True, kw_only=True):
     """The pending events to change.
 
     Attributes
     ----------
-    run_glob, name_glob
-        Patterns of the names of the run and of the event, of which case matters; None for any.
-    older_than
-        For how long they must exist, in seconds; None for any time.
     yes
         Whether a person has confirmed the change already.
     dry_run
         Whether to list the events instead.
     """
 
-    run_glob: str | None
-    name_glob: str | None
-    older_than: float | None
     yes: bool
     dry_run: bool
-
-    def matches(self, event: Event, now: datetime) -> bool:
-        """Return whether an event is among them. An event of unknown age is not old."""
-        if self.older_than is not None:
-            created = event.created_at
-            if created is None or now - created < timedelta(seconds=self.older_than):
-                return False
-        names = ((event.run_name, self.run_glob), (event.name, self.name_glob))
-        return all(pattern is None or fnmatchcase(name, pattern) for name, pattern in names)
 
 
 def add_choice(parser: ArgumentParser) -> None:
@@ -55,26 +35,7 @@ def add_choice(parser: ArgumentParser) -> None:
         action="store_true",
         help="all pending events that match; they are shown, and you are asked to confirm",
     )
-    parser.add_argument(
-        "--run",
-        dest="run_glob",
-        metavar="GLOB",
-        type=text,
-        help="with --all: only of such runs (default: any)",
-    )
-    parser.add_argument(
-        "--name",
-        dest="name_glob",
-        metavar="GLOB",
-        type=text,
-        help="with --all: only of such names (default: any)",
-    )
-    parser.add_argument(
-        "--older-than",
-        metavar="DURATION",
-        type=duration,
-        help="with --all: only events that were created so long ago, such as 1h (default: any)",
-    )
+    add_filters(parser, "with --all: ")
     parser.add_argument(
         "--yes", action="store_true", help="with --all: do not ask for confirmation"
     )

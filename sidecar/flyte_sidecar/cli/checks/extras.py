@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from importlib import metadata
 
@@ -16,8 +17,10 @@ USES = {
 }
 """What each extra is for."""
 
-_REQUIREMENT = re.compile(r"(?P<package>[\w.-]+)[^;]*; *extra *== *['\"](?P<extra>[\w.-]+)['\"]\Z")
-"""A requirement of an extra on every platform."""
+_REQUIREMENT = re.compile(
+    r"(?P<package>[\w.-]+)[^;]*;(?P<platforms>.*)\bextra *== *['\"](?P<extra>[\w.-]+)['\"]"
+)
+_PLATFORM = re.compile(r"sys_platform *== *['\"](\w+)['\"]")
 
 
 async def check_extras(options: Options) -> Sequence[Finding]:
@@ -28,7 +31,9 @@ async def check_extras(options: Options) -> Sequence[Finding]:
         return [skipped("extras", f"{APPLICATION} is not an installed package")]
     packages: dict[str, list[str]] = {}
     for match in filter(None, map(_REQUIREMENT.match, requirements)):
-        packages.setdefault(match["extra"], []).append(match["package"])
+        platforms = _PLATFORM.findall(match["platforms"])
+        if not platforms or sys.platform in platforms:
+            packages.setdefault(match["extra"], []).append(match["package"])
     return [_check(extra, names, options) for extra, names in packages.items()]
 
 

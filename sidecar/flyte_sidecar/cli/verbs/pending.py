@@ -6,12 +6,15 @@ import asyncio
 import sys
 from argparse import ArgumentParser
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
 
 from msgspec.structs import replace
 
 from flyte_sidecar._futures import resolve
 from flyte_sidecar.cli import logs, standard_streams, terminal
 from flyte_sidecar.cli.arguments.values import add_json
+from flyte_sidecar.cli.event_filter import EventFilter, add_filters
 from flyte_sidecar.cli.event_table import EventTable
 from flyte_sidecar.cli.missing import report_missing
 from flyte_sidecar.cli.opened import opened
@@ -27,14 +30,22 @@ from flyte_sidecar.events.service import EventService
 from flyte_sidecar.protocol.results import encode
 from flyte_sidecar.server.settings import Options
 
+ALL = EventFilter()
+
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Add the option."""
+    """Add the options."""
+    add_filters(parser)
     add_json(parser, "event per line")
 
 
-def run(options: Options, as_json: bool) -> int:
+def run(options: Options, as_json: bool, **wanted: Any) -> int:
     """Print the pending events of the backends that can be read; return the exit status.
+
+    Parameters
+    ----------
+    wanted
+        The members of the filter of events.
 
     Raises
     ------
@@ -45,12 +56,15 @@ def run(options: Options, as_json: bool) -> int:
     """
     logs.set_up(options.log_level, options.log_file)
     standard_streams.require_stdout()
-    asyncio.run(print_pending(options, as_json))
+    asyncio.run(print_pending(options, as_json, wanted=EventFilter(**wanted)))
     return 0
 
 
 async def print_pending(
-    options: Options, as_json: bool, missing: Iterable[BackendName] = ()
+    options: Options,
+    as_json: bool,
+    missing: Iterable[BackendName] = (),
+    wanted: EventFilter = ALL,
 ) -> None:
     """Print the pending events; raises as `pending`.
 
@@ -58,24 +72,29 @@ async def print_pending(
     ----------
     missing
         The backends whose events are known to be missing.
+    wanted
+        The events to print.
     """
+    now = datetime.now(UTC)
     table = EventTable(several_projects=options.backend == "all")
     unavailable: list[UnavailableBackend] = []
     is_empty = True
     async with opened(options) as service:
         async for page in pages(service):
             more = page.next_cursor is not None
-            is_empty = is_empty and not page.events
+            events = [event for event in page.events if wanted.matches(event, now)]
+            is_empty = is_empty and not events
             if as_json:
-                _write(terminal.sanitize_json(encode(event)) + b"\n" for event in page.events)
+                _write(terminal.sanitize_json(encode(event)) + b"\n" for event in events)
             else:
-                _write(map(terminal.line, table.lines(page.events, more=more)))
+                _write(map(terminal.line, table.lines(events, more=more)))
             new = [each for each in page.unavailable if each.backend not in _names(unavailable)]
             unavailable = page.unavailable
             if more:
                 report_missing("events", new, so_far=True)
     if is_empty and not as_json:
-        _write([terminal.line(_nothing({*missing, *_names(unavailable)}))])
+        text = _nothing({*missing, *_names(unavailable)}, some=wanted.excludes_any)
+        _write([terminal.line(text)])
     report_missing("events", unavailable)
 
 
@@ -96,10 +115,17 @@ def _names(unavailable: Sequence[UnavailableBackend]) -> set[BackendName]:
     return {each.backend for each in unavailable}
 
 
-def _nothing(missing: Collection[BackendName]) -> str:
-    """Return that nothing is pending, with the backends for which that is known."""
+def _nothing(missing: Collection[BackendName], *, some: bool) -> str:
+    """Return that nothing is pending, with the backends for which that is known.
+
+    Parameters
+    ----------
+    some
+        Whether only some events are wanted.
+    """
     read = [title for name, title in BACKEND_TITLES.items() if name not in missing]
-    return f"No pending events of {' and '.join(read)}." if missing else "No pending events."
+    text = f"No pending events of {' and '.join(read)}" if missing else "No pending events"
+    return f"{text} match." if some else f"{text}."
 
 
 def _write(lines: Iterable[bytes]) -> None:

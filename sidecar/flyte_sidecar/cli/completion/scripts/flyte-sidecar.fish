@@ -306,6 +306,9 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l project -x 
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l domain -x -d 'default domain (default: local; on Flyte: as configured)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l log-level -xka "debug info warning error critical" -d 'log level (default: warning)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l log-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'log file (default: stderr)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l run -xka "(_flyte_sidecar_values runs)" -d run
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l name -x -d 'only of such names (default: any)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l older-than -x -d 'only events that were created so long ago, such as 1h (default: any)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l json -d 'print JSON: one event per line'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a inbox -d 'Show the pending events, live, and answer them.'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using inbox' -s h -l help -d 'show this help message and exit'

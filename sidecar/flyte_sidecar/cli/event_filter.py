@@ -1,0 +1,60 @@
+"""Patterns and ages by which pending events are selected."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+
+from msgspec import Struct
+
+from flyte_sidecar.cli.arguments.values import duration, text
+from flyte_sidecar.events.model import Event
+
+
+class EventFilter(Struct, frozen=True):
+    """The pending events that are meant.
+
+    Attributes
+    ----------
+    run_glob, name_glob
+        Patterns of the names of the run and of the event, of which case matters; None for any.
+    older_than
+        For how long they must exist, in seconds; None for any time.
+    """
+
+    run_glob: str | None = None
+    name_glob: str | None = None
+    older_than: float | None = None
+
+    @property
+    def excludes_any(self) -> bool:
+        """Whether there are events that do not match."""
+        return self != type(self)()
+
+    def matches(self, event: Event, now: datetime) -> bool:
+        """Return whether an event is among them. An event of unknown age is not old."""
+        if self.older_than is not None:
+            created = event.created_at
+            if created is None or now - created < timedelta(seconds=self.older_than):
+                return False
+        names = ((event.run_name, self.run_glob), (event.name, self.name_glob))
+        return all(pattern is None or fnmatchcase(name, pattern) for name, pattern in names)
+
+
+def add_filters(parser: ArgumentParser, condition: str = "") -> None:
+    """Add the options of an `EventFilter`; `condition` precedes their help."""
+    for option, dest, whose in (("--run", "run_glob", "runs"), ("--name", "name_glob", "names")):
+        parser.add_argument(
+            option,
+            dest=dest,
+            metavar="GLOB",
+            type=text,
+            help=f"{condition}only of such {whose} (default: any)",
+        )
+    parser.add_argument(
+        "--older-than",
+        metavar="DURATION",
+        type=duration,
+        help=f"{condition}only events that were created so long ago, such as 1h (default: any)",
+    )
