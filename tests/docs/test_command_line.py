@@ -66,7 +66,7 @@ def section(title: str) -> str:
     return str(text)
 
 
-@pytest.mark.parametrize("title", ["Answer an event", "Many events at once"])
+@pytest.mark.parametrize("title", ["See what waits", "Answer an event", "Many events at once"])
 def test_the_examples_show_what_a_terminal_shows(
     env: dict[str, str], store: Path, tmp_path: Path, title: str
 ) -> None:
