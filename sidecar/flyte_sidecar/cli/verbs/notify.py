@@ -92,7 +92,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     events = parser.add_argument_group("events")
     events.add_argument(
         "--after",
-        metavar="TIME",
+        metavar="DURATION",
         type=duration,
         default=0.0,
         help="notify only of events that still wait after this time, such as 90s, 10m or 1h30m"
@@ -100,7 +100,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     events.add_argument(
         "--remind",
-        metavar="TIME",
+        metavar="DURATION",
         type=duration,
         help="notify again each time this has passed while the event waits (default: never)",
     )
@@ -115,7 +115,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         )
     events.add_argument(
         "--timeout",
-        metavar="TIME",
+        metavar="DURATION",
         type=duration,
         default=DEFAULT_TIMEOUT,
         help="time that a command or a request may take (default: 60s)",
