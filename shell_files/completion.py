@@ -132,4 +132,4 @@ def _describe(action: argparse.Action, shell: str) -> None:
 
 
 def _set(action: argparse.Action, completion: object) -> None:
-    action.complete = completion  # type: ignore[attr-defined]
+    action.complete = completion  # type: ignore[attr-defined]  # where shtab looks for it
