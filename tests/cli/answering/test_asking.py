@@ -80,12 +80,15 @@ def test_a_prompt_in_markdown_is_rendered(start: Start, local: Backend) -> None:
     assert "deploy of run r1 was approved" in terminal.text
 
 
-def test_a_text_may_be_any_but_not_empty(start: Start, local: Backend) -> None:
+@pytest.mark.parametrize("no_answer", ["\r", "a pasted\rtext\r\r", "rm -r x\rls\rls"])
+def test_a_text_is_one_line(start: Start, local: Backend, no_answer: str) -> None:
     local.ask("note", "str")
     terminal = start('x=$(flyte-sidecar signal r1 note); echo "[$x]"')
     terminal.wait_for("Answer [text]:")
-    terminal.type("\r")
-    terminal.wait_for("at least one character (an empty text can be passed as VALUE)")
+    terminal.type(no_answer)
+    terminal.wait_for("one line (pass an empty one or several lines as VALUE)")
+    assert Event.get("note", run_name="r1").phase == "PAUSED"
+    terminal.wait(lambda screen: screen.rstrip().endswith("Answer [text]:"))
     terminal.type("größer\r")
     terminal.wait_for("status 0")
     assert 'note of run r1 was answered with "größer"' in terminal.text

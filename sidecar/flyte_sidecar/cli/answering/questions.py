@@ -38,6 +38,10 @@ class AnswerQuestion(Struct, frozen=True):
 
     event: Event
 
+    @property
+    def takes_lines_typed_ahead(self) -> bool:
+        return self.event.expected_type not in ("str", None)
+
     def parse(self, line: str) -> Payload:
         """Return the answer. An empty line is none, not even an empty text."""
         text = line.strip()
@@ -60,7 +64,7 @@ class AnswerQuestion(Struct, frozen=True):
         if expected in ("str", None) or not text:
             hint = f"Enter {FORMS[expected]}"
             if expected == "str":
-                hint += ", at least one character (an empty text can be passed as VALUE)"
+                hint += " on one line (pass an empty one or several lines as VALUE)"
         else:
             hint = f"{mismatch(text, expected)}: enter {FORMS[expected]}"
         return rendered(
@@ -81,6 +85,10 @@ class ChoiceQuestion(Struct, frozen=True, kw_only=True):
     events: Sequence[Event]
     has_more: bool
     note: str = ""
+
+    @property
+    def takes_lines_typed_ahead(self) -> bool:
+        return True
 
     def parse(self, line: str) -> Payload:
         """Return the number of an event, or the text; an empty one asks for other events."""

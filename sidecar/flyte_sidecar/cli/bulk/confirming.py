@@ -19,6 +19,10 @@ class Confirmation(Struct, frozen=True):
     action: Action
     chosen: Chosen
 
+    @property
+    def takes_lines_typed_ahead(self) -> bool:
+        return True
+
     def parse(self, line: str) -> Payload:
         """Return whether a person agrees."""
         return line.strip().lower() == "yes"

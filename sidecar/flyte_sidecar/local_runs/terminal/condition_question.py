@@ -59,6 +59,10 @@ class ConditionQuestion(Struct, frozen=True):
             description=event.description or "",
         )
 
+    @property
+    def takes_lines_typed_ahead(self) -> bool:
+        return True  # as for the SDK's prompt
+
     def parse(self, line: str) -> Payload:
         return parse_payload(line.strip(), self.expected_type)  # the SDK strips answers too
 

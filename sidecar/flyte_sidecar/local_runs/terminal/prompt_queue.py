@@ -195,6 +195,7 @@ class PromptQueue:
             if not line.endswith("\n"):  # Ctrl-D ended it
                 self._terminal.write("\n")
             try:
+                self._reject_further_lines(shown)
                 value = shown.prompt.question.parse(line)
             except PayloadTypeMismatch:
                 self._ask_again(shown, line)
@@ -205,6 +206,12 @@ class PromptQueue:
             self._waiting.pop(shown.prompt, None)
             self._stop_if_idle()
             shown.prompt.result.set_result(value)
+
+    def _reject_further_lines(self, shown: _Shown) -> None:
+        if not shown.prompt.question.takes_lines_typed_ahead and self._terminal.has_input():
+            self._terminal.discard_input()
+            shown.intact = False
+            raise PayloadTypeMismatch("several lines are no answer")
 
     def _ask_again(self, shown: _Shown, line: str) -> None:
         size = self._terminal.size()

@@ -38,7 +38,18 @@ class Rendered(Struct, frozen=True):
 
 
 class Question(Protocol):
-    """A question, as a terminal shows it."""
+    """A question, as a terminal shows it.
+
+    Attributes
+    ----------
+    takes_lines_typed_ahead
+        Whether lines that are typed together answer this question and the next ones. Otherwise
+        they are no answer: the lines of a pasted text after the first would answer, or be commands
+        of, whatever reads the terminal next.
+    """
+
+    @property
+    def takes_lines_typed_ahead(self) -> bool: ...
 
     def parse(self, line: str) -> Payload:
         """Return the answer that a line is; raise PayloadTypeMismatch if it is none."""
