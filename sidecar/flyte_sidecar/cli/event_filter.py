@@ -44,17 +44,17 @@ class EventFilter(Struct, frozen=True):
 
 def add_filters(parser: ArgumentParser, condition: str = "") -> None:
     """Add the options of an `EventFilter`; `condition` precedes their help."""
-    for option, dest, whose in (("--run", "run_glob", "runs"), ("--name", "name_glob", "names")):
+    for name, what in (("run", "of runs whose name"), ("name", "whose name")):
         parser.add_argument(
-            option,
-            dest=dest,
+            f"--{name}",
+            dest=f"{name}_glob",
             metavar="GLOB",
             type=text,
-            help=f"{condition}only of such {whose} (default: any)",
+            help=f"{condition}only events {what} matches, such as 'train-*' (default: all)",
         )
     parser.add_argument(
         "--older-than",
         metavar="DURATION",
         type=duration,
-        help=f"{condition}only events that were created so long ago, such as 1h (default: any)",
+        help=f"{condition}only events created at least this long ago, such as 1h (default: all)",
     )

@@ -135,8 +135,8 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l action -xka
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l json -d 'print JSON: one event'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l all -d 'all pending events that match; they are shown, and you are asked to confirm'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l run -xka "(_flyte_sidecar_values runs)" -d run
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l name -x -d 'with --all: only of such names (default: any)'
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l older-than -x -d 'with --all: only events that were created so long ago, such as 1h (default: any)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l name -x -d 'with --all: only events whose name matches, such as '"'"'train-*'"'"' (default: all)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l older-than -x -d 'with --all: only events created at least this long ago, such as 1h (default: all)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l yes -d 'with --all: do not ask for confirmation'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l dry-run -d 'with --all: only list the events'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve; and test $_shtab_flyte_sidecar_npos -eq 0' -ka "(_flyte_sidecar_values runs)" -d run
@@ -160,8 +160,8 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l action -xka 
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l json -d 'print JSON: one event'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l all -d 'all pending events that match; they are shown, and you are asked to confirm'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l run -xka "(_flyte_sidecar_values runs)" -d run
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l name -x -d 'with --all: only of such names (default: any)'
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l older-than -x -d 'with --all: only events that were created so long ago, such as 1h (default: any)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l name -x -d 'with --all: only events whose name matches, such as '"'"'train-*'"'"' (default: all)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l older-than -x -d 'with --all: only events created at least this long ago, such as 1h (default: all)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l yes -d 'with --all: do not ask for confirmation'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l dry-run -d 'with --all: only list the events'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject; and test $_shtab_flyte_sidecar_npos -eq 0' -ka "(_flyte_sidecar_values runs)" -d run
@@ -186,8 +186,8 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l reason -x -d 
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l json -d 'print JSON: one event'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l all -d 'all pending events that match; they are shown, and you are asked to confirm'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l run -xka "(_flyte_sidecar_values runs)" -d run
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l name -x -d 'with --all: only of such names (default: any)'
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l older-than -x -d 'with --all: only events that were created so long ago, such as 1h (default: any)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l name -x -d 'with --all: only events whose name matches, such as '"'"'train-*'"'"' (default: all)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l older-than -x -d 'with --all: only events created at least this long ago, such as 1h (default: all)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l yes -d 'with --all: do not ask for confirmation'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l dry-run -d 'with --all: only list the events'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort; and test $_shtab_flyte_sidecar_npos -eq 0' -ka "(_flyte_sidecar_values runs)" -d run
@@ -307,8 +307,8 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l domain -x -
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l log-level -xka "debug info warning error critical" -d 'log level (default: warning)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l log-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'log file (default: stderr)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l run -xka "(_flyte_sidecar_values runs)" -d run
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l name -x -d 'only of such names (default: any)'
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l older-than -x -d 'only events that were created so long ago, such as 1h (default: any)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l name -x -d 'only events whose name matches, such as '"'"'train-*'"'"' (default: all)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l older-than -x -d 'only events created at least this long ago, such as 1h (default: all)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using pending' -l json -d 'print JSON: one event per line'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a inbox -d 'Show the pending events, live, and answer them.'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using inbox' -s h -l help -d 'show this help message and exit'
