@@ -83,6 +83,17 @@ async def test_a_port_on_which_nothing_listens(server: Server) -> None:
     assert "check the port" in (found.advice or "")
 
 
+@pytest.mark.parametrize("listens", [True, False])
+async def test_one_address_of_several_is_enough(listens: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        checks = NetworkChecks(Deployment(endpoint=f"flyte.example:{port}", insecure=True))
+        checks._addresses = ["127.0.0.2", "127.0.0.1" if listens else "127.0.0.3"]
+        [found] = await checks.check_connection()
+    assert found.status == ("ok" if listens else "failed")
+    assert listens or found.detail == f"flyte.example:{port} refuses connections"
+
+
 async def test_a_port_that_accepts_connections_and_never_responds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

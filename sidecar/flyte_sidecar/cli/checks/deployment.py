@@ -40,10 +40,10 @@ def deployment_checks(options: Options, closing: AsyncExitStack) -> list[Check]:
         advice = "correct it, or select another file: --config PATH"
         if isinstance(error, NoEndpoint):
             advice = "flyte create config --endpoint HOST writes a config; or use --endpoint HOST"
-        return [("deployment", found(failed("deployment", str(error), advice)))]
+        return [Check("deployment", found(failed("deployment", str(error), advice)))]
     checks = DeploymentChecks(options, make_flyte_backend(options))
     closing.push_async_callback(checks.close)
-    return [("config", found(*_config(config))), *checks.checks]
+    return [Check("config", found(*_config(config))), *checks.checks]
 
 
 def _config(config: Config) -> Iterator[Finding]:
@@ -68,12 +68,12 @@ class DeploymentChecks:
         self._network = NetworkChecks(backend.deployment)
         self._responds = False
         self.checks: list[Check] = [
-            ("name", self._network.check_name),
-            ("connection", self._network.check_connection),
-            ("TLS", self._network.check_tls),
-            ("endpoint", self._check_endpoint),
-            ("scope", self._check_scope),
-            ("answers", self._check_answers),
+            Check("name", self._network.check_name),
+            Check("connection", self._network.check_connection),
+            Check("TLS", self._network.check_tls),
+            Check("endpoint", self._check_endpoint),
+            Check("scope", self._check_scope),
+            Check("answers", self._check_answers),
         ]
 
     async def close(self) -> None:

@@ -17,7 +17,7 @@ NAME = "local runs"
 GROUP, ENTRY_POINT = "flyte.plugins.types", "flyte_sidecar"
 """Where the SDK looks for what it loads."""
 
-IMPORT_TIMEOUT = 12.0
+IMPORT_TIMEOUT = 60.0
 """Seconds for importing the SDK."""
 
 _HOOK = """
@@ -45,7 +45,7 @@ async def check_local_runs() -> Sequence[Finding]:
     if not metadata.entry_points(group=GROUP, name=ENTRY_POINT):
         advice = f"pip install --force-reinstall --no-deps {APPLICATION}"
         return [failed(NAME, f"{sdk} does not find {APPLICATION}: no entry point", advice)]
-    problem = await in_thread(_try_hook)
+    problem = await in_thread(_try_hook, 2 * IMPORT_TIMEOUT)
     if problem is not None:
         advice = f"upgrade both: pip install --upgrade flyte {APPLICATION}"
         return [failed(NAME, f"{sdk} is not served: {problem}", advice)]

@@ -119,15 +119,24 @@ class NetworkChecks:
             _, writer = await tls.connect(None, self._deployment)
             writer.transport.abort()
             return
-        for last, address in enumerate(self._addresses, 1 - len(self._addresses)):
-            try:
-                _, writer = await asyncio.open_connection(address, self._port)
-            except OSError:
-                if last == 0:
-                    raise
-            else:
-                writer.transport.abort()
-                return
+        connecting = [
+            asyncio.ensure_future(asyncio.open_connection(address, self._port))
+            for address in self._addresses
+        ]
+        error: OSError | None = None
+        try:
+            for connection in asyncio.as_completed(connecting):
+                try:
+                    await connection
+                    return
+                except OSError as failure:
+                    error = failure
+        finally:
+            for task in connecting:
+                task.add_done_callback(_disconnect)
+                task.cancel()
+        assert error is not None
+        raise error
 
     async def check_tls(self) -> Sequence[Finding]:
         """Return whether the certificate of the deployment is trusted, and its time."""
@@ -227,6 +236,11 @@ class NetworkChecks:
             f"check {variable}, which selects the proxy, and that it may connect to this port;"
             f" NO_PROXY={host} reaches the deployment without it"
         )
+
+
+def _disconnect(connection: asyncio.Future[tuple[Any, asyncio.StreamWriter]]) -> None:
+    if not connection.cancelled() and connection.exception() is None:
+        connection.result()[1].transport.abort()
 
 
 def _tls_failure(error: OSError) -> tuple[str, str]:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from flyte_sidecar.backends.flyte.auth.stores.daemon_calls import DaemonCalls
 from flyte_sidecar.cli.checks.finding import Finding, failed
+from flyte_sidecar.errors import SidecarError
 
 T = TypeVar("T")
 
-Check = tuple[str, Callable[[], Awaitable[Sequence[Finding]]]]
-"""The name of a check, and what performs it."""
-
 CHECK_TIMEOUT = 15.0
-"""Seconds after which a check has failed."""
+"""Seconds after which most checks have failed."""
+
+
+class Check(NamedTuple):
+    """A check: its name, what performs it, and the seconds after which it has failed."""
+
+    name: str
+    perform: Callable[[], Awaitable[Sequence[Finding]]]
+    timeout: float = CHECK_TIMEOUT
 
 
 def found(*findings: Finding) -> Callable[[], Awaitable[Sequence[Finding]]]:
@@ -27,21 +33,26 @@ def found(*findings: Finding) -> Callable[[], Awaitable[Sequence[Finding]]]:
     return check
 
 
-async def run_checks(
-    checks: Iterable[Check], timeout: float = CHECK_TIMEOUT
-) -> AsyncIterator[Finding]:
-    """Yield what the checks find, as soon as each of them ends."""
-    for name, check in checks:
+async def run_checks(checks: Iterable[Check]) -> AsyncIterator[Finding]:
+    """Yield what the checks find, as soon as each of them ends. A failure ends none of the others.
+
+    Only errors of the contract and of the system are described: others could contain secrets.
+    """
+    for name, perform, timeout in checks:
+        advice = "try again; if it stays so, the disk, network or service behind it has a problem"
         try:
             async with asyncio.timeout(timeout):
-                findings = await check()
+                findings = await perform()
         except TimeoutError:
-            advice = "try again; if it stays so, the disk, network or service behind it hangs"
             findings = [failed(name, f"no result within {timeout:g} s", advice)]
+        except (SidecarError, OSError) as error:
+            findings = [failed(name, str(error), advice)]
+        except Exception as error:
+            findings = [failed(name, f"the check itself failed: {type(error).__name__}", advice)]
         for finding in findings:
             yield finding
 
 
-async def in_thread(function: Callable[[], T]) -> T:
+async def in_thread(function: Callable[[], T], timeout: float = CHECK_TIMEOUT) -> T:
     """Return the result of a call that may block for ever, in a thread that nothing waits for."""
-    return await DaemonCalls("check").run(function, CHECK_TIMEOUT)
+    return await DaemonCalls("check").run(function, timeout)

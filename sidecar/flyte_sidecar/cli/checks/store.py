@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import stat
 import sys
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 
 import psutil
@@ -65,10 +66,10 @@ class StoreChecks:
         self._scope = backend.scope(None, None, None)
         self._is_open = False
         self.checks: list[Check] = [
-            ("store", self._check_file),
-            ("disk", self._check_disk),
-            ("processes", self._check_processes),
-            ("waiting", self._check_waiting),
+            Check("store", self._check_file),
+            Check("disk", self._check_disk),
+            Check("processes", self._check_processes),
+            Check("waiting", self._check_waiting),
         ]
 
     async def _check_file(self) -> Sequence[Finding]:
@@ -137,22 +138,24 @@ class StoreChecks:
         if not others:
             return ok("scope", scope)
         other, count = max(others.items(), key=lambda item: item[1])
-        options = " ".join(f"--{name} {value}" for name, value in _parts(other))
+        options = shlex.join(_options(other))
         detail = f"{scope}; events of other scopes wait and are not shown: {sum(others.values())}"
         return warning("scope", detail, f"to see {count} of them, use {options}")
 
 
 def _source(path: str) -> str:
     """Return what selects the path of the store."""
-    for value, source in ((os.environ.get(STORE_VARIABLE), STORE_VARIABLE), (None, "the default")):
-        if (value or source != STORE_VARIABLE) and store_path(value) == path:
-            return source
+    variable = os.environ.get(STORE_VARIABLE)
+    with suppress(OSError, RuntimeError, ValueError):  # it cannot be used, and was not
+        if store_path(None) == path:
+            return STORE_VARIABLE if variable else "the default"
     return "option --store"
 
 
 def _existing_folder(path: str) -> str:
+    """Return the nearest folder above a path that exists, or the root of a drive that does not."""
     folder = os.path.dirname(path)
-    while not os.path.exists(folder):
+    while not os.path.exists(folder) and folder != os.path.dirname(folder):
         folder = os.path.dirname(folder)
     return folder
 
@@ -181,7 +184,7 @@ def _users(path: str) -> list[str]:
             uses = process.pid != os.getpid() and any(
                 file.path == path for file in process.open_files()
             )
-        except psutil.Error:  # of another user, or gone
+        except (psutil.Error, OSError):  # of another user, or gone
             continue
         if uses:
             found.append(f"{process.info['name']} ({process.pid})")
@@ -193,6 +196,7 @@ def _describe(event: Event) -> str:
     return f"{event.name} of run {event.run_name}{since}"
 
 
-def _parts(scope: Scope) -> list[tuple[str, str]]:
-    parts = (("org", scope.org), ("project", scope.project), ("domain", scope.domain))
-    return [(name, value) for name, value in parts if value]
+def _options(scope: Scope) -> list[str]:
+    """Return the options that select a scope."""
+    parts = {"--org": scope.org, "--project": scope.project, "--domain": scope.domain}
+    return [word for option, value in parts.items() if value for word in (option, value)]

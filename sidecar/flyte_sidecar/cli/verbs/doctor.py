@@ -7,7 +7,7 @@ import sys
 from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 
 from msgspec import json
@@ -19,7 +19,7 @@ from flyte_sidecar.cli.checks.environment import check_log, check_streams, check
 from flyte_sidecar.cli.checks.extras import check_extras
 from flyte_sidecar.cli.checks.finding import Finding
 from flyte_sidecar.cli.checks.installation import check_commands, check_version
-from flyte_sidecar.cli.checks.local_runs import check_local_runs
+from flyte_sidecar.cli.checks.local_runs import IMPORT_TIMEOUT, check_local_runs
 from flyte_sidecar.cli.checks.run import Check, run_checks
 from flyte_sidecar.cli.checks.selection import check_selection
 from flyte_sidecar.cli.checks.store import store_checks
@@ -36,6 +36,9 @@ LABELS = {**dict(zip(STYLES, STYLES, strict=True)), "failed": "FAILED"}
 
 ADVICE = "-> "
 STATUS_WIDTH, NAME_WIDTH = 7, 13
+
+CLOSE_TIMEOUT = 5.0
+"""Seconds for closing the store and the connection."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -69,24 +72,29 @@ async def _run(options: Options, as_json: bool) -> int:
 
 
 async def _findings(options: Options) -> AsyncIterator[Finding]:
-    async with AsyncExitStack() as closing:
-        checks: list[Check] = [
-            ("version", check_version),
-            ("command", check_commands),
-            ("terminal", check_terminal),
-            ("streams", check_streams),
-            ("log", partial(check_log, options)),
-            ("extras", partial(check_extras, options)),
-            ("backend", partial(check_selection, options)),
-        ]
-        if options.backend != "flyte":
-            checks += store_checks(options, closing)
-        if options.backend != "local":
-            checks += deployment_checks(options, closing)
-        if options.backend != "flyte":
-            checks.append(("local runs", check_local_runs))
+    closing = AsyncExitStack()
+    checks = [
+        Check("version", check_version),
+        Check("command", check_commands),
+        Check("terminal", check_terminal),
+        Check("streams", check_streams),
+        Check("log", partial(check_log, options)),
+        Check("extras", partial(check_extras, options)),
+        Check("backend", partial(check_selection, options)),
+    ]
+    if options.backend != "flyte":
+        checks += store_checks(options, closing)
+    if options.backend != "local":
+        checks += deployment_checks(options, closing)
+    if options.backend != "flyte":
+        checks.append(Check("local runs", check_local_runs, 2 * IMPORT_TIMEOUT))
+    try:
         async for finding in run_checks(checks):
             yield finding
+    finally:
+        with suppress(TimeoutError):  # what hangs is not waited for
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await closing.aclose()
 
 
 def _lines(finding: Finding) -> list[str]:
