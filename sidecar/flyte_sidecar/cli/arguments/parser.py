@@ -194,13 +194,13 @@ class VerbParser(_Parser):
             self._is_complete = True
             # argparse knows no exponents.
             self._negative_number_matcher = re.compile(_NEGATIVE_NUMBER)
+            module = import_module(f"{VERBS_PACKAGE}.{self._verb}")
+            getattr(module, "add_arguments", lambda parser: None)(self)
             add_options(
                 self,
                 of_backend=self._verb not in ON_THE_EMBEDDED_STORE,
                 of_server=self._verb == DEFAULT_VERB,
             )
-            module = import_module(f"{VERBS_PACKAGE}.{self._verb}")
-            getattr(module, "add_arguments", lambda parser: None)(self)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         if self._is_complete:
