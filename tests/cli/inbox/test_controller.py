@@ -140,8 +140,27 @@ async def test_the_prompt_is_a_page_that_scrolls(inbox: Inbox, client: BackendCl
     assert "item 48" in inbox.text
     inbox.controller.do("yes")
     assert (await inbox.ended(event)).startswith("approved")
+    assert "item 48" in inbox.text
+    inbox.controller.do("start")
+    inbox.controller.do("page down")
+    inbox.controller.do("page up")
+    assert any(line.startswith("Ended") for line in inbox.draw())
+    assert "item 1" in inbox.text
     inbox.controller.do("back")
     assert inbox.controller.page == "list"
+
+
+async def test_the_keys_that_scroll_a_prompt_do_not_select_another_event(
+    inbox: Inbox, client: BackendClient
+) -> None:
+    await shown(inbox, client, "first", "second", "third")
+    inbox.controller.do("down")
+    inbox.controller.do("open")
+    for action in ("start", "end", "up", "down", "page up", "page down", "help", "back"):
+        inbox.controller.do(action)  # type: ignore[arg-type]
+        inbox.draw()
+    assert inbox.controller.page == "prompt"
+    assert any(line.split() == ["Event", "second"] for line in inbox.draw())
 
 
 async def test_the_prompt_that_a_listing_omitted_is_read(

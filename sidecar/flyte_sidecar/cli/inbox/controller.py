@@ -203,8 +203,10 @@ class Controller:
             self.offset += by * max(1, self._page_lines - 1)
 
     def _move_to_start(self) -> None:
-        self.events.move_to_start()
-        self.offset = 0
+        if self.page == "list":
+            self.events.move_to_start()
+        else:
+            self.offset = 0
 
     def _move_to_end(self) -> None:
         if self.page == "list":
@@ -221,14 +223,14 @@ class Controller:
         if row is None:
             return
         self._show("prompt")
-        self._details = None
+        self._details = row.event  # it is still shown if the event ends
         if row.event.partial:
             self._reading = asyncio.ensure_future(self.session.read(row.event))
             self._reading.add_done_callback(self._read)
 
     def _read(self, reading: asyncio.Task[Event | None]) -> None:
         if reading is self._reading and not reading.cancelled():
-            self._details = reading.result()
+            self._details = reading.result() or self._details
             self._on_change()
 
     @property
