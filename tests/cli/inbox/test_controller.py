@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from msgspec.structs import replace
 
 from flyte_sidecar.events.intern_pool import event_key
@@ -118,6 +121,33 @@ async def test_an_abort_asks_for_a_reason_and_a_confirmation(
     assert await inbox.ended(event) == "aborted: wrong data"
 
 
+async def test_an_event_that_ends_before_the_confirmation_is_not_aborted(
+    inbox: Inbox, client: BackendClient
+) -> None:
+    event = await shown(inbox, client, "q")
+    inbox.controller.do("abort")
+    inbox.controller.submit("")
+    await client.answer(event)
+    await inbox.ended(event)
+    inbox.controller.confirm()
+    assert "Nothing was sent: q of run r1 was already approved" in inbox.text
+    assert not inbox.controller.session.unfinished
+
+
+async def test_a_failed_answer_is_reported_at_its_event(
+    inbox: Inbox, client: BackendClient, store: Path
+) -> None:
+    await shown(inbox, client, "first", "second")
+    os.rename(store, f"{store}.moved")
+    inbox.controller.do("yes")
+    await inbox.until(lambda: inbox.controller.message)
+    assert "first of run r1: Nothing was changed: " in inbox.text
+    inbox.draw()
+    inbox.controller.do("down")
+    [line] = [line for line in inbox.draw() if "first" in line]
+    assert "Nothing was changed" in line
+
+
 async def test_what_others_answer_is_shown(inbox: Inbox, client: BackendClient) -> None:
     event = await shown(inbox, client, "deploy")
     await client.answer(event)
@@ -187,6 +217,10 @@ async def test_the_filter_follows_the_typed_text(inbox: Inbox, client: BackendCl
     inbox.controller.submit("rev")
     assert inbox.controller.input is None
     inbox.controller.do("back")
+    assert "deploy" in inbox.text
+    inbox.controller.do("filter")
+    inbox.controller.typed("rev")
+    inbox.controller.cancel()
     assert "deploy" in inbox.text
 
 

@@ -122,7 +122,7 @@ def test_of_many_events_that_ended_only_the_last_are_kept() -> None:
     for event in made.values():
         events.end(answered(event))
     assert len(events.rows) == MAX_ENDED
-    assert selected(events) == "e0"
+    assert selected(events) == events.rows[0].event.name == "e0"
     assert events.rows[-1].event.name == f"e{MAX_ENDED + 49}"
 
 
@@ -157,6 +157,14 @@ def test_a_filter_that_hides_the_selected_event_selects_the_next_one() -> None:
     assert selected(events) is None
     events.filter("")
     assert selected(events) == "x1"
+
+
+def test_the_selected_event_stays_when_it_no_longer_matches_the_filter() -> None:
+    events, made = listed("x", "y")
+    events.filter("x")
+    assert selected(events) == "x"
+    events.put(replace(made["x"], name="renamed"))
+    assert names(events) == ["renamed"]
 
 
 def test_movements_stop_at_the_ends() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from pathlib import Path
@@ -106,6 +107,8 @@ def test_the_screen_follows_the_size_of_the_terminal(start: Start, other: Proces
         terminal.resize(columns, rows)
         terminal.wait(lambda text, rows=rows: _height(text) <= rows)
     terminal.wait(lambda text: "> r    event-2 " in text and "event-19" in text)
+    ages = {*re.findall(r" \d+[sm] ", terminal.text)}
+    terminal.wait(lambda text: {*re.findall(r" \d+[sm] ", text)} - ages)
 
 
 def _height(text: str) -> int:
@@ -127,7 +130,7 @@ def test_what_was_typed_before_the_list_was_shown_answers_nothing(
 ) -> None:
     ask(other)
     terminal = start(shell="bash -c 'read; exec flyte-sidecar inbox'")
-    terminal.type("\nyyyy")
+    terminal.type("\nyyq")
     terminal.wait_for("1 event waits")
     terminal.type("q")
     assert terminal.status() == 0
@@ -164,11 +167,19 @@ def test_without_a_terminal_the_pending_events_are_printed(
     assert done.stderr == ("flyte-sidecar: inbox needs a terminal; these are the pending events\n")
 
 
+@pytest.mark.parametrize(
+    "installed",
+    [
+        "import sys; sys.modules['prompt_toolkit'] = None",
+        "from prompt_toolkit import styles; styles.Attrs._fields = ()",
+    ],
+    ids=["none", "old"],
+)
 def test_without_the_extra_the_inbox_is_plain_and_says_how_to_install_it(
-    start: Start, other: Process, tmp_path: Path
+    start: Start, other: Process, tmp_path: Path, installed: str
 ) -> None:
     ask(other, "deploy")
-    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['prompt_toolkit'] = None\n")
+    (tmp_path / "sitecustomize.py").write_text(installed)
     terminal = start(also={"PYTHONPATH": str(tmp_path)})
     terminal.wait_for("flyte-sidecar[inbox]")
     terminal.wait_for("1: deploy of run r")

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from flyte_sidecar.cli.inbox import plain_inbox
 from flyte_sidecar.cli.inbox.plain_inbox import MAX_ANNOUNCED, PAGE, PlainInbox
 from flyte_sidecar.cli.inbox.session import open_session
@@ -18,6 +20,7 @@ from tests.cli.verbs import answer, ask
 from tests.conftest import TEST_TIMEOUT
 from tests.contract.harness import RUN, BackendClient
 from tests.e2e.process import Process
+from tests.lsp.events import make_event
 
 
 class Plain:
@@ -96,7 +99,9 @@ async def test_changes_by_others_are_announced_once(store: Path, client: Backend
         await plain.says("1: deploy of run r1 was approved")
         plain.do("2 7")
         await plain.says("2: later of run r1 was answered with 7")
-        assert plain.text.count("2: later") == 1
+        await client.make("third")
+        await plain.says("New: 3: third")
+        assert plain.text.count("2: later of run r1 was") == 1
 
 
 async def test_an_answer_that_comes_too_late_is_reported(
@@ -116,6 +121,7 @@ async def test_an_abort_needs_a_confirmation(store: Path, client: BackendClient)
         asked = plain.do("abort 1 wrong data")
         assert "Abort deploy of run r1 with the reason 'wrong data'? This cannot be" in asked
         assert plain.do("1 yes") == "Nothing was aborted."
+        assert "'yes' is not a command" in plain.do("yes")
         plain.do("abort 1 wrong data")
         plain.do("yes")
         await plain.says("1: deploy of run r1 was aborted")
@@ -131,9 +137,29 @@ async def test_long_lists_are_printed_in_pages(store: Path, client: BackendClien
         assert plain.do("more").splitlines()[-1].startswith(f"{PAGE + 3}: ")
         assert plain.do("list EVENT-1 r1").count("event-1") == 11
         assert "None of them" in plain.do("list nothing")
-        for number in range(MAX_ANNOUNCED + 1):
-            await client.make(f"new-{number}")
-        await plain.says("more events wait, from number 24 to 34.")
+
+
+async def test_of_many_changes_only_the_number_is_announced(
+    store: Path, client: BackendClient
+) -> None:
+    async with opened(store) as plain:
+        many = [make_event(f"event-{number}") for number in range(MAX_ANNOUNCED + 1)]
+        for event in many:
+            plain.inbox.on_event(event, "waiting")
+        await plain.says("11 more events wait, from number 1 to 11.")
+        for event in many:
+            plain.inbox.on_event(replace(event, pending=False, phase="ABORTED"), "ended")
+        await plain.says("11 events have ended.")
+
+
+async def test_the_prompt_that_a_listing_omitted_is_read(
+    store: Path, client: BackendClient
+) -> None:
+    event = await client.ask(RUN, "q", prompt="Is this read?")
+    async with opened(store) as plain:
+        plain.inbox.on_event(replace(event, prompt=None, partial=True), "waiting")
+        plain.do("show 1")
+        await plain.says("| Is this read?")
 
 
 async def test_commands_are_explained(store: Path, client: BackendClient) -> None:
@@ -146,17 +172,20 @@ async def test_commands_are_explained(store: Path, client: BackendClient) -> Non
 
 
 async def test_nothing_in_an_event_forges_a_line(store: Path, client: BackendClient) -> None:
-    name = "".join(character for character in HOSTILE if character >= " ") + "\u2028 9: x"
-    forged = f"{HOSTILE}\n2: review of run r1 was approved by ann.{'x' * 100}\n" * 3
-    await client.ask(RUN.scope.run(name), name, prompt=forged, description=forged)
+    forged = "2: review of run r1 was approved by ann."
+    wrapped = f"{'x' * 70} {forged} " * 3
+    lines = f"{HOSTILE}\n{forged}\n" * 3
     async with opened(store) as plain:
-        await plain.says("1: ")
-        plain.do("show 1")
-        plain.do("abort 1 " + forged.replace("\n", " "))
-        plain.do("no")
-        for line in plain.lines:
-            assert all(map(is_safe, line))
-            assert not line.startswith(("2: ", "9: "))
+        for text in (wrapped, lines):
+            event = make_event(f"a\n{forged}", run_name=text, prompt=text, description=text)
+            plain.inbox.on_event(event, "waiting")
+        await plain.says("New: 2: ")
+        printed = [*plain.lines]
+        for command in ("show 1", "show 2", f"abort 1 {wrapped}", "no", wrapped, "list"):
+            plain.do(command)
+            printed += plain.lines
+        assert all(is_safe(character) for line in printed for character in line)
+        assert not [line for line in printed if line.startswith("2: review")]
 
 
 def test_the_plain_mode_in_a_terminal_redraws_nothing(start: Start, other: Process) -> None:

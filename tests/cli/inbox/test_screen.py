@@ -124,8 +124,9 @@ async def test_a_login_is_shown_until_it_ends(inbox: Inbox) -> None:
     assert url not in inbox.text.replace("\n", "")
     assert "the login was denied" in inbox.text
     logins.required(login)
-    logins.ended(login, None)
     assert "denied" not in inbox.text
+    logins.ended(login, None)
+    assert url not in inbox.text.replace("\n", "")
 
 
 async def test_the_number_of_events_that_are_not_kept_is_shown(
@@ -137,6 +138,39 @@ async def test_the_number_of_events_that_are_not_kept_is_shown(
     index.omitted.update(map(str, range(1500)))
     assert " 1,503 events wait (1,500 not shown)" in inbox.text
     index.omitted.clear()
+
+
+async def test_a_prompt_with_clusters_is_shown_whole(inbox: Inbox, client: BackendClient) -> None:
+    event = await client.ask(RUN, "q", prompt="\U0001f469\u200d\U0001f467" * 60)
+    await inbox.lists(event)
+    inbox.draw()
+    inbox.controller.do("open")
+    assert inbox.text.count("\U0001f469") == 60
+
+
+async def test_events_that_ended_are_dimmed_and_the_names_of_others_are_bold(
+    inbox: Inbox, client: BackendClient
+) -> None:
+    events = [await client.make(name) for name in ("first", "second", "third")]
+    await inbox.lists(*events)
+    await client.answer(events[1])
+    await inbox.ended(events[1])
+    styles = {
+        text.split()[-1]: style
+        for line in inbox.screen.draw(80, 24)
+        for style, text in line
+        if text.startswith("r1 ")
+    }
+    assert {name: {*style.split()} for name, style in styles.items()} == {
+        "first": {"bold", "reverse"},
+        "second": {"dim"},
+        "third": {"bold"},
+    }
+
+
+def test_characters_that_terminals_show_in_different_widths_are_left_out() -> None:
+    assert one_width("a" + "\u0301" * 9 + "b") == "a\u0301\u0301b"
+    assert one_width("\U0001f469\u200d\U0001f467\ufe0f\U0001f3ff") == "\U0001f469\U0001f467"
 
 
 def test_a_cell_has_exactly_its_width() -> None:
