@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from flyte_sidecar.events.delivery_leases import PERSON, DeliveryLeases
+from flyte_sidecar.events.intern_pool import event_key
 from flyte_sidecar.events.model import Event
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.lsp import asking
@@ -127,6 +128,18 @@ async def test_one_of_several_windows_asks(new_window: Callable[[], Window]) -> 
     for window in windows:
         await window.all_claimed()
     assert sum(len(window.client.questions) for window in windows) == 1
+
+
+async def test_nobody_is_asked_about_what_the_desktop_has_shown(
+    window: Window, tmp_path: Path
+) -> None:
+    event = await window.make()
+    desktop = DeliveryLeases(lambda: tmp_path / "state", PERSON)
+    assert desktop.take((window.session.backend_id_of(event.run.scope), event_key(event)))
+    window.session.waiting = [event]
+    window.asking.on_waiting(event)
+    await window.all_claimed()
+    assert window.client.questions == []
 
 
 async def test_nobody_asks_again_after_a_restart(new_window: Callable[[], Window]) -> None:

@@ -16,7 +16,7 @@ import pytest
 from tests.cli.notify.desktop import desktop
 from tests.cli.verbs import Environment, answer, ask
 from tests.conftest import TEST_TIMEOUT, run
-from tests.e2e.deployment import wait_until
+from tests.e2e.deployment import ServerProcess, scoped_options, wait_until
 from tests.e2e.process import Process
 
 LOG_EVENT = "sh -c 'echo $FLYTE_SIDECAR_EVENT_REASON $FLYTE_SIDECAR_EVENT_NAME >>delivered'"
@@ -144,6 +144,22 @@ def test_each_event_is_reported_once_by_ten_processes_and_an_editor(
     assert sorted(delivered(tmp_path)) == [f"waiting {name}" for name in names]
 
 
+def test_what_an_editor_has_asked_about_is_not_shown_on_the_desktop(
+    notify: Start, other: Process, env: Environment, store: Path, tmp_path: Path
+) -> None:
+    editor = Editor(env, store)
+    ask(other, "n1")
+    wait_until(lambda: editor.asked == ["n1"])
+    editor.close()
+    with desktop(tmp_path) as screen:
+        process = notify("--desktop", "--exec", LOG_EVENT, DBUS_SESSION_BUS_ADDRESS=screen.address)
+        wait_until(lambda: delivered(tmp_path) == ["missed n1"])
+        ask(other, "n2")
+        assert screen.notification().summary == "n2 of run r waits for an answer"
+        assert process.end() == 0
+        assert screen.others() == []
+
+
 def test_what_was_missed_is_reported_in_one_notification(
     notify: Start, other: Process, tmp_path: Path
 ) -> None:
@@ -249,6 +265,23 @@ def test_events_are_reported_after_the_store_was_replaced(
     again.clear()
     assert delivered(tmp_path)[1].endswith("again")
     assert process.end() == 0
+
+
+def test_the_events_of_a_deployment_are_reported_when_it_is_back(
+    notify: Start, tmp_path: Path
+) -> None:
+    script = "sh -c 'echo $FLYTE_SIDECAR_EVENT_REASON $FLYTE_SIDECAR_EVENT_PROMPT >>delivered'"
+    with ServerProcess("2.0.43", tmp_path / "state.json") as deployment:
+        deployment.create_event("deploy", "a1", prompt="Deploy?")
+        deployment.start()
+        process = notify("--exec", script, *scoped_options(deployment.endpoint))
+        wait_until(lambda: delivered(tmp_path) == ["missed Deploy?"])
+        deployment.kill()
+        process.until("the events cannot be followed now: backend_unavailable: ")
+        deployment.create_event("rate", "a2", prompt="Rate?")
+        deployment.start()
+        wait_until(lambda: delivered(tmp_path) == ["missed Deploy?", "waiting Rate?"])
+        assert process.end() == 0
 
 
 @pytest.mark.parametrize(
