@@ -46,10 +46,14 @@ def other(store: Path) -> Iterator[Process]:
 def notify(env: dict[str, str], folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "flyte_sidecar", "notify", *arguments]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, env=env, cwd=folder, stderr=pipe, text=True) as process:
+    process = subprocess.Popen(command, env=env, cwd=folder, stderr=pipe, text=True)
+    try:
         yield process
         process.terminate()
         assert process.wait(TEST_TIMEOUT) == 0
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_the_command_prints_the_event(env: dict[str, str], other: Process, tmp_path: Path) -> None:

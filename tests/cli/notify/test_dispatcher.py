@@ -278,6 +278,19 @@ async def test_a_failed_delivery_is_retried_with_the_same_id(start: Start) -> No
     assert other.channel.names == []
 
 
+async def test_another_process_may_deliver_what_failed(start: Start) -> None:
+    process, other = start(), start()
+    process.channel.failures = [DeliveryFailed("no desktop")]
+    process.add("n1")
+    await process.channel.until(lambda: process.channel.attempts == 1)
+    await process.idle()
+    other.add("n1")
+    await other.delivered("n1")
+    process.set_clock(1)
+    await process.idle()
+    assert process.channel.attempts == 1
+
+
 async def test_a_failure_that_no_retry_can_resolve_is_not_retried(
     start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -268,7 +268,10 @@ class Dispatcher:
         logger.log(level, "%s, next attempt in %.0f s: %s", what, delay, error)
         for entry in entries:
             entry.due, entry.failures = self._schedule.clock() + delay, failures
-        await self._update(self._leases.postpone, names, delay)
+        if error.retry_after is None:  # another process may be able to deliver
+            await self._update(self._leases.release, names)
+        else:
+            await self._update(self._leases.postpone, names, delay)
 
     def _next(self, delivered_at: float | None) -> float:
         """Return when an event that was delivered is due again."""

@@ -100,12 +100,16 @@ def test_notifications_wait_for_a_login_and_ask_nobody(
     deployment: Server, provider: Provider, env: dict[str, str], home: Path
 ) -> None:
     command = [sys.executable, "-m", "flyte_sidecar", "notify", "--exec", "true"]
-    with subprocess.Popen(command, env=env, cwd=home, stderr=subprocess.PIPE, text=True) as process:
+    process = subprocess.Popen(command, env=env, cwd=home, stderr=subprocess.PIPE, text=True)
+    try:
         assert process.stderr is not None
         lines = [process.stderr.readline() for _ in range(2)]
         process.terminate()
-        assert process.wait(TEST_TIMEOUT) == 0
-        rest = process.stderr.read()
+        _, rest = process.communicate(timeout=TEST_TIMEOUT)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 0
     assert "the events cannot be followed now: unauthenticated: " in lines[0]
     assert "log in, and notifications continue: flyte-sidecar login --backend flyte" in lines[1]
     assert rest == ""
