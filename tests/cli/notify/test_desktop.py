@@ -62,7 +62,7 @@ async def test_many_events_get_one_notification() -> None:
     channel = DesktopChannel(display)
     many = notices(*(f"n{number}" for number in range(100)))
     await channel.deliver(many)
-    listed = "n0 of run r1, n1 of run r1, n2 of run r1, and 97 others"
+    listed = "n0 of run r1, n1 of run r1, n2 of run r1, and 97 more"
     assert display.shown == [("100 events wait for an answer", listed, None)]
     await channel.withdraw([notice.name for notice in many[:99]])
     assert display.withdrawn == []

@@ -170,7 +170,7 @@ def test_what_was_missed_is_reported_in_one_notification(
         first = notify(**bus)
         missed = screen.notification()
         assert missed.summary == "4 events wait for an answer"
-        assert missed.body == "n0 of run r, n1 of run r, n2 of run r, and 1 others"
+        assert missed.body == "n0 of run r, n1 of run r, n2 of run r, and 1 more"
         ask(other, "new", prompt="<b>Deploy?</b>")
         shown = screen.notification()
         assert shown.summary == "new of run r waits for an answer"

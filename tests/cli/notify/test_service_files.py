@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from flyte_sidecar.cli.arguments.parser import parse
 from flyte_sidecar.cli.arguments.values import UsageError
 from flyte_sidecar.cli.notify.service_files import service_file
+from flyte_sidecar.cli.verbs import notify
 from tests.conftest import needs, run
 
 AWKWARD = [
@@ -93,3 +95,9 @@ def test_a_secret_that_a_service_would_not_get_is_a_usage_error(command: dict[st
     assert (done.returncode, done.stdout) == (2, "")
     assert "use --webhook-secret-file" in done.stderr
     assert "s3cret" not in done.stderr
+
+
+def test_a_timeout_longer_than_any_lease_is_a_usage_error() -> None:
+    _, options, arguments = parse(["notify", "--timeout", "1h", "--print-service"])
+    with pytest.raises(UsageError, match="--timeout must be at most 40m"):
+        notify.run(options, **arguments)

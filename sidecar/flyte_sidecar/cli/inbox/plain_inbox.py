@@ -66,6 +66,7 @@ class PlainInbox:
         self._said: set[str] = set()
         self._listing: list[int] = []
         self._abort: Callable[[], None] | None = None
+        self._reading: asyncio.Task[None] | None = None
         self._commands: dict[str, Callable[[str], None]] = {
             "list": self._list,
             "more": lambda rest: self._more(),
@@ -189,10 +190,12 @@ class PlainInbox:
     def _show(self, word: str) -> None:
         event = self._find(word)
         if event is not None and event.partial:
-            reading = asyncio.ensure_future(self.session.read(event))
-            reading.add_done_callback(lambda read: self._print(read.result() or event))
+            self._reading = asyncio.ensure_future(self._read(event))
         elif event is not None:
             self._print(event)
+
+    async def _read(self, event: Event) -> None:
+        self._print(await self.session.read(event) or event)
 
     def _print(self, event: Event) -> None:
         self.say(f"Event: {event.name}")

@@ -124,4 +124,4 @@ def _common_summary(events: Collection[EventName]) -> str:
 def _list(events: dict[EventName, Event]) -> str:
     titles = [title(event) for event in [*events.values()][:MAX_LISTED]]
     others = len(events) - len(titles)
-    return ", ".join(titles) + (f", and {others} others" if others else "")
+    return ", ".join(titles) + (f", and {others} more" if others else "")

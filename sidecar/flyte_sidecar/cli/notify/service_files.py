@@ -13,8 +13,6 @@ from flyte_sidecar.cli.arguments.values import UsageError
 
 SERVICE = "flyte-sidecar-notify"
 
-DOCUMENTATION = "flyte-sidecar notify --help"
-
 
 class ServiceFile(Struct, frozen=True):
     """A file that defines a service.

@@ -21,7 +21,7 @@ from flyte_sidecar.cli.notify.dispatcher import Schedule
 from flyte_sidecar.cli.notify.notice import Channel
 from flyte_sidecar.cli.notify.notifier import Filters, Notifier
 from flyte_sidecar.cli.notify.webhook_signature import SECRET_VARIABLE, load_key
-from flyte_sidecar.events.delivery_leases import DeliveryLeases
+from flyte_sidecar.events.delivery_leases import MAX_LEASE, DeliveryLeases
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.server.backend_ids import backend_id
 from flyte_sidecar.server.settings import (
@@ -38,6 +38,9 @@ DEFAULT_TIMEOUT = 60.0
 
 LEASE_FACTOR = 1.5
 """How much longer than the timeout of a delivery its lease lasts."""
+
+MAX_TIMEOUT = MAX_LEASE / LEASE_FACTOR
+"""Maximum `--timeout` in seconds: other processes ignore leases that last longer."""
 
 
 class _Arguments(Struct, frozen=True, kw_only=True):
@@ -118,7 +121,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="DURATION",
         type=duration,
         default=DEFAULT_TIMEOUT,
-        help="time that a command or a request may take (default: 60s)",
+        help="time that a command or a request may take, at most"
+        f" {MAX_TIMEOUT / 60:.0f}m (default: {DEFAULT_TIMEOUT:.0f}s)",
     )
     service = parser.add_argument_group("service")
     service.add_argument(
@@ -137,6 +141,8 @@ def run(options: Options, print_service: bool, **values: object) -> int:
         If the arguments cannot be used, or a package that they need is not installed.
     """
     arguments = convert(values, _Arguments)
+    if arguments.timeout > MAX_TIMEOUT:
+        raise UsageError(f"--timeout must be at most {MAX_TIMEOUT / 60:.0f}m")
     logs.set_up(options.log_level, options.log_file)
     if print_service:
         return _print_service(options, arguments)

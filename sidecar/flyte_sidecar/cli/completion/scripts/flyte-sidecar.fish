@@ -354,7 +354,7 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l after -x -d 
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l remind -x -d 'notify again each time this has passed while the event waits (default: never)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l run -xka "(_flyte_sidecar_values runs)" -d run
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l name -x -d 'only events whose name matches, such as '"'"'train-*'"'"' (default: all)'
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l timeout -x -d 'time that a command or a request may take (default: 60s)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l timeout -x -d 'time that a command or a request may take, at most 40m (default: 60s)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l print-service -d 'print the file of a user service that runs this command, for systemd or launchd'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l backend -xka "local flyte all" -d 'the embedded store, a Flyte deployment, or both (environment: FLYTE_SIDECAR_BACKEND; default: local)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l store -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'SQLite file of the embedded store (environment: FLYTE_SIDECAR_STORE; default: events.db in the user'"'"'s state folder)'
