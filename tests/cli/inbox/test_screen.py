@@ -107,7 +107,7 @@ async def test_a_store_that_cannot_be_used_is_reported_on_each_page(tmp_path: Pa
             title, problem, *_ = inbox.draw()
             assert title.endswith("not connected to the embedded store")
             assert problem.startswith("store_unavailable: ")
-            assert "(r connects again)" in inbox.text.replace("\n", " ")
+            assert "Press r to connect again." in inbox.draw()[2:5]
         (tmp_path / "events.db").unlink()
         inbox.controller.page = "list"
         inbox.controller.do("retry")

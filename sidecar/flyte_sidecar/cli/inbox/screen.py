@@ -64,8 +64,9 @@ class Screen:
         style = _STATE_STYLES[session.live.state.phase]
         lines: list[Line] = [self._title(width, style)]
         if session.problem is not None:
-            hint = " (r connects again)" if session.live.state.phase == "failed" else ""
-            lines += _wrapped(f"{session.problem}{hint}", width, "ansired", MAX_PROBLEM_LINES)
+            lines += _wrapped(session.problem, width, "ansired", MAX_PROBLEM_LINES)
+        if session.live.state.phase == "failed":
+            lines.append([("", "Press r to connect again.")])
         for message in session.logins.messages.values():
             lines += _wrapped(message, width, "bold", MAX_LOGIN_LINES)
         if session.logins.failure is not None:
