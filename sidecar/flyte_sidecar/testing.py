@@ -20,7 +20,7 @@ from flyte_sidecar._sync import SharedResource, run_sync
 from flyte_sidecar.backends.local import LocalBackend
 from flyte_sidecar.errors import EventError, PayloadTypeMismatch
 from flyte_sidecar.events.coalescing import Changed, CoalescingQueue, Synced
-from flyte_sidecar.events.model import Event, ExpectedType, Payload, Target
+from flyte_sidecar.events.model import Event, ExpectedType, Payload
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.events.watch_feed import WatchSelector
 from flyte_sidecar.server.settings import STORE_VARIABLE
@@ -106,7 +106,6 @@ async def _respond(
 
 
 async def _answer(service: EventService, event: Event, answers: Mapping[str, Payload]) -> None:
-    target = Target(event.run, action_name=event.action_name)
     with suppress(EventError):  # it has ended meanwhile
         if event.name not in answers:
             reason = f"the test has no answer to {event.name!r}"
@@ -115,11 +114,11 @@ async def _answer(service: EventService, event: Event, answers: Mapping[str, Pay
             # On the wire, digits may represent an int. Here a str is always text.
             claimed: ExpectedType | None = "str" if isinstance(value, str) else None
             try:
-                await service.signal(service.write(target), value, claimed)
+                await service.signal(service.write(event.target), value, claimed)
                 return
             except PayloadTypeMismatch as error:
                 reason = f"the answer of the test is not valid: {error.message}"
-        await service.abort(service.write(target), reason)
+        await service.abort(service.write(event.target), reason)
 
 
 async def _stop(responding: asyncio.Task[None]) -> None:

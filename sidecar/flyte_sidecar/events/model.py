@@ -121,6 +121,11 @@ class Event(Struct, frozen=True, kw_only=True, rename="camel", weakref=True):
         return Run(self.org, self.project, self.domain, self.run_name)
 
     @property
+    def target(self) -> Target:
+        """How requests refer to the event: by its id."""
+        return Target(self.run, action_name=self.action_name)
+
+    @property
     def size(self) -> int:
         """The approximate size in memory, in bytes."""
         long = (

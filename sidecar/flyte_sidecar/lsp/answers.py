@@ -225,7 +225,7 @@ class Answers:
     async def _write(
         self, service: EventService, event: Event, perform: Callable[[Write], Awaitable[Event]]
     ) -> Event | None:
-        write = service.write(Target(event.run, action_name=event.action_name))
+        write = service.write(event.target)
         try:
             result = await perform(write)
         except PayloadTypeMismatch:

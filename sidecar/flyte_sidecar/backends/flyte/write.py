@@ -20,7 +20,7 @@ from flyte_sidecar.errors import (
     PayloadTypeMismatch,
     UnsupportedByBackend,
 )
-from flyte_sidecar.events.model import ABORTED, SUCCEEDED, Event, Payload, Target
+from flyte_sidecar.events.model import ABORTED, SUCCEEDED, Event, Payload
 from flyte_sidecar.events.payloads import type_of
 from flyte_sidecar.events.service import aborted_again, completed, signalled_again
 
@@ -115,7 +115,7 @@ class EventWriter:
             if "already completed" in message or self._is_overdue(event):
                 ended = timed_out(event) if event.expires_at is not None else _failed(event)
                 raise completed(self._store(ended)) from failure
-            raise EventNotFound(f"there is no {_target(event)}: {message}") from failure
+            raise EventNotFound(f"there is no {event.target}: {message}") from failure
         if status == "UNIMPLEMENTED":
             raise UnsupportedByBackend(
                 f"signals require Flyte 2.0.28 or newer: {message}", grpcStatus=status
@@ -134,7 +134,7 @@ class EventWriter:
                     raise failure
                 return aborted_again(current)
         if failure.status == "NOT_FOUND":
-            raise EventNotFound(f"there is no {_target(event)}") from failure
+            raise EventNotFound(f"there is no {event.target}") from failure
         raise failure
 
     async def _read_after_unconfirmed_write(
@@ -217,7 +217,3 @@ class EventWriter:
 def _failed(event: Event) -> Event:
     """Return the event as failed: it ended in a way that its record does not show."""
     return replace(event, phase="FAILED", pending=False)
-
-
-def _target(event: Event) -> Target:
-    return Target(event.run, action_name=event.action_name)

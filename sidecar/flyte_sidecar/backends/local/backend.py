@@ -131,12 +131,11 @@ class LocalBackend:
         return await self._change(mutations.abort(event, reason))
 
     async def resolved(self, event: Event) -> Event:
-        target = Target(event.run, action_name=event.action_name)
         waiting = await self._read_with_retries(self._start_wait, event)
         try:
-            found = await self._read_with_retries(StoreReader.find, target)
+            found = await self._read_with_retries(StoreReader.find, event.target)
             if found is None:
-                raise EventNotFound(f"there is no {target}")
+                raise EventNotFound(f"there is no {event.target}")
             if not found.pending:
                 return found
             del found  # which may be large

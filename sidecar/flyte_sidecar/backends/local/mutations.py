@@ -226,10 +226,9 @@ def _abandoned(event: Event) -> Event:
 def _current(db: StoreConnection, event: Event) -> tuple[int, Event]:
     """Return the row id and the current state of an event."""
     expire(db)
-    target = Target(event.run, action_name=event.action_name)
-    found = _find(db, target)
+    found = _find(db, event.target)
     if found is None:
-        raise EventNotFound(f"there is no {target}")
+        raise EventNotFound(f"there is no {event.target}")
     if rows.is_due(found.event, rows.now()):
         raise row_damage_error(db, found.row_id)
     return found.row_id, _settled(db, found)

@@ -12,7 +12,7 @@ from flyte_sidecar.backends.merged.timing import MergeTiming
 from flyte_sidecar.errors import ShuttingDown, SidecarError
 from flyte_sidecar.events.backend import EventBackend
 from flyte_sidecar.events.intern_pool import EventKey, InternPool, event_key
-from flyte_sidecar.events.model import BackendName, Event, Run, Scope, Target, without_details
+from flyte_sidecar.events.model import BackendName, Event, Run, Scope, without_details
 from flyte_sidecar.events.watch_feed import WatchFeed, WatchSelector
 
 _PENDING_POOL: InternPool[Event] = InternPool(operator.eq)
@@ -165,8 +165,7 @@ class _BackendWatch:
     async def _report_missing(self) -> None:
         """Report the events that ended while the backend was not watched."""
         for event in [*self._missing.values()]:
-            target = Target(event.run, action_name=event.action_name)
-            found = await resolve(self._backend.find(target))
+            found = await resolve(self._backend.find(event.target))
             if found is None:
                 self.remove(event)
             else:

@@ -6,7 +6,7 @@ import asyncio
 
 from flyte_sidecar._futures import resolve, wait_all
 from flyte_sidecar.cli.answering.values import parse
-from flyte_sidecar.cli.answering.writes import ended_before, failed, signal, target
+from flyte_sidecar.cli.answering.writes import ended_before, failed, signal
 from flyte_sidecar.cli.arguments.values import UsageError
 from flyte_sidecar.errors import PayloadTypeMismatch, RequestCancelled, SidecarError
 from flyte_sidecar.events.model import Event, Payload
@@ -43,7 +43,7 @@ async def ask(service: EventService, event: Event) -> Payload:
     from flyte_sidecar.local_runs.terminal import TerminalClosed, TerminalPrompt
 
     asking = asyncio.ensure_future(TerminalPrompt(AnswerQuestion(event)).answer())
-    waiting = asyncio.ensure_future(resolve(service.wait(target(event))))
+    waiting = asyncio.ensure_future(resolve(service.wait(event.target)))
     try:
         await asyncio.wait((asking, waiting), return_when=asyncio.FIRST_COMPLETED)
         if asking.done():

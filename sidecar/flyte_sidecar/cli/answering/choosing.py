@@ -10,7 +10,6 @@ from flyte_sidecar._futures import resolve
 from flyte_sidecar.cli.answering.asking import can_ask
 from flyte_sidecar.cli.answering.listing import pages_of_run
 from flyte_sidecar.cli.answering.similar_names import did_you_mean
-from flyte_sidecar.cli.answering.writes import target
 from flyte_sidecar.cli.missing import report_missing
 from flyte_sidecar.cli.verbs.pending import pages
 from flyte_sidecar.errors import AmbiguousEvent, EventNotFound, RequestCancelled
@@ -50,9 +49,9 @@ async def choose(service: EventService, run: str | None, name: str | None) -> Ev
     else:
         message = "several events wait for an answer: choose one with RUN --action ID"
         raise AmbiguousEvent(message, candidates=first)
-    found = await resolve(service.choices(target(chosen)))
+    found = await resolve(service.choices(chosen.target))
     if not found:
-        raise EventNotFound(f"there is no {target(chosen)}")
+        raise EventNotFound(f"there is no {chosen.target}")
     return found[0]
 
 

@@ -14,7 +14,7 @@ from flyte_sidecar.errors import (
     PayloadTypeMismatch,
     SidecarError,
 )
-from flyte_sidecar.events.model import Event, ExpectedType, Payload, Target
+from flyte_sidecar.events.model import Event, ExpectedType, Payload
 from flyte_sidecar.events.outcome_text import MAX_TEXT_LENGTH, outcome, title
 from flyte_sidecar.events.payload_text import FORMS
 from flyte_sidecar.events.plain_text import one_line
@@ -30,11 +30,6 @@ SILENT_SECONDS = 0.5
 """Seconds after Ctrl-C before a person is told that the outcome of a write is awaited."""
 
 
-def target(event: Event) -> Target:
-    """Return how requests refer to the event."""
-    return Target(event.run, action_name=event.action_name)
-
-
 async def signal(
     service: EventService, event: Event, payload: Payload, payload_type: ExpectedType | None = None
 ) -> Event:
@@ -46,13 +41,13 @@ async def signal(
         If that fails. The message says whether the answer took effect, and how an event has ended
         that was not answered.
     """
-    write = service.write(target(event))
+    write = service.write(event.target)
     return await _performed(write, service.signal(write, payload, payload_type))
 
 
 async def abort(service: EventService, event: Event, reason: str | None) -> Event:
     """Abort an event; raises as `signal`."""
-    write = service.write(target(event))
+    write = service.write(event.target)
     return await _performed(write, service.abort(write, reason))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from flyte_sidecar.cli.answering.asking import can_ask
 from flyte_sidecar.cli.answering.results import print_json, print_lines
 from flyte_sidecar.cli.answering.running import run_on_events
-from flyte_sidecar.cli.answering.writes import result_of, target
+from flyte_sidecar.cli.answering.writes import result_of
 from flyte_sidecar.cli.arguments.values import UsageError
 from flyte_sidecar.cli.bulk.action import Action
 from flyte_sidecar.cli.bulk.arguments import Choice
@@ -102,7 +102,7 @@ async def _change_all(
 async def _change(
     service: EventService, events: Sequence[Event], action: Action, report: Report
 ) -> None:
-    unreported = {target(event): event for event in events}
+    unreported = {event.target: event for event in events}
     unwritable: list[OSError] = []
 
     def add(changed: Target, result: EventResult) -> None:
@@ -122,6 +122,6 @@ async def _change(
         results = bulk.interrupt(RequestCancelled("interrupted by Ctrl-C")).results
         for event, result in zip(events, results, strict=True):
             sent = result.error is not None and result.error.data.get("outcome") == "unknown"
-            if sent and unreported.pop(target(event), None):
+            if sent and unreported.pop(event.target, None):
                 report.add(event, result)
         raise

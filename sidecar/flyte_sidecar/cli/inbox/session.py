@@ -127,7 +127,7 @@ class Session:
     async def read(self, event: Event) -> Event | None:
         """Return an event with its prompt; None if it is gone, or cannot be read."""
         try:
-            return await resolve(self._service.get(writes.target(event)))
+            return await resolve(self._service.get(event.target))
         except SidecarError:
             return None
 

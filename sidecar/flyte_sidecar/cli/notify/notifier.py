@@ -18,7 +18,7 @@ from flyte_sidecar.events.delivery_leases import DeliveryLeases, EventName
 from flyte_sidecar.events.intern_pool import event_key
 from flyte_sidecar.events.live.backend_state import BackendState
 from flyte_sidecar.events.live.live_events import EventChange, LiveEvents
-from flyte_sidecar.events.model import Event, Target
+from flyte_sidecar.events.model import Event
 from flyte_sidecar.events.plain_text import sanitize
 from flyte_sidecar.events.service import EventService
 
@@ -135,7 +135,6 @@ class Notifier:
 
     async def _detailed(self, event: Event) -> Event:
         with suppress(SidecarError, TimeoutError):
-            target = Target(event.run, action_name=event.action_name)
             async with asyncio.timeout(DETAILS_TIMEOUT):
-                return await resolve(self._service.get(target)) or event
+                return await resolve(self._service.get(event.target)) or event
         return event

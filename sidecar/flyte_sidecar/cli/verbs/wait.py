@@ -16,7 +16,6 @@ from flyte_sidecar.cli.answering.event_name import (
 )
 from flyte_sidecar.cli.answering.results import add_json_event, print_outcome
 from flyte_sidecar.cli.answering.running import run_on_events
-from flyte_sidecar.cli.answering.writes import target
 from flyte_sidecar.cli.arguments.values import duration
 from flyte_sidecar.errors import AmbiguousEvent, DeadlineExceeded
 from flyte_sidecar.events.model import Event
@@ -82,7 +81,7 @@ def run(
 async def _wait(service: EventService, named: EventName, await_creation: bool) -> Event:
     if not await_creation:
         event = await find(service, named)
-        return await resolve(service.wait(target(event))) if event.pending else event
+        return await resolve(service.wait(event.target)) if event.pending else event
     try:
         return await resolve(service.wait(named.target(service), await_creation=True))
     except AmbiguousEvent as error:
