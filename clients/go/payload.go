@@ -70,6 +70,15 @@ func (p SignalParams) MarshalJSON() ([]byte, error) {
 	return json.Marshal(plain(p))
 }
 
+// MarshalJSON sets an empty PayloadType to the type of the payload.
+func (p SignalManyParams) MarshalJSON() ([]byte, error) {
+	if p.PayloadType == "" && p.Payload != nil {
+		p.PayloadType = p.Payload.payloadType()
+	}
+	type plain SignalManyParams
+	return json.Marshal(plain(p))
+}
+
 // UnmarshalJSON decodes the payload as the event's expected type.
 func (e *Event) UnmarshalJSON(data []byte) error {
 	type plain Event

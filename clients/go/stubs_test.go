@@ -68,3 +68,17 @@ func (p *SignalParams) UnmarshalJSON(data []byte) error {
 	}
 	return err
 }
+
+// UnmarshalJSON decodes the params in transcripts. Programs only encode params.
+func (p *SignalManyParams) UnmarshalJSON(data []byte) error {
+	type plain SignalManyParams
+	params := struct {
+		*plain
+		Payload json.RawMessage `json:"payload"`
+	}{plain: (*plain)(p)}
+	err := json.Unmarshal(data, &params)
+	if err == nil {
+		p.Payload, err = decodePayload(params.Payload, p.PayloadType)
+	}
+	return err
+}
