@@ -7,16 +7,22 @@ from flyte_sidecar._suggestions import suggestion
 
 @pytest.mark.parametrize(
     ("name", "meant"),
-    [("pendign", "pending"), ("wiat", "wait"), ("runname", "runName"), ("run_nam", "runName")],
+    [
+        ("pendign", "pending"),
+        ("wiat", "wait"),
+        ("runname", "runName"),
+        ("run_nam", "runName"),
+        ("pe", "pending"),
+    ],
 )
 def test_the_most_similar_name_is_suggested(name: str, meant: str) -> None:
     candidates = ["pending", "watch", "wait", "runName"]
     assert suggestion(name, candidates) == f"; did you mean {meant!r}?"
 
 
-@pytest.mark.parametrize("name", ["zzz", "", "x" * 101, "runName" * 100])
+@pytest.mark.parametrize("name", ["zzz", "", "wa", "x" * 101, "runName" * 100])
 def test_a_name_without_similar_ones_gets_no_suggestion(name: str) -> None:
-    assert suggestion(name, ["runName", "limit"]) == ""
+    assert suggestion(name, ["runName", "limit", "watch", "wait"]) == ""
 
 
 def test_a_suggested_name_of_other_people_is_escaped() -> None:

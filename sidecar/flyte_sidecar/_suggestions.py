@@ -9,13 +9,20 @@ MAX_COMPARED_LENGTH = 100
 
 
 def closest(name: str, candidates: Iterable[str]) -> str | None:
-    """Return the candidate that is similar to a name; None if there is none."""
+    """Return the candidate that is similar to a name, or that alone begins with it.
+
+    None if there is none.
+    """
     if len(name) > MAX_COMPARED_LENGTH:
         return None
     import difflib
 
+    wanted = _normalize(name)
     names = {_normalize(candidate): candidate for candidate in candidates}
-    close = difflib.get_close_matches(_normalize(name), names, 1, 0.75)
+    close = difflib.get_close_matches(wanted, names, 1, 0.75)
+    if not close and wanted:
+        begun = [known for known in names if known.startswith(wanted)]
+        close = begun if len(begun) == 1 else []
     return names[close[0]] if close else None
 
 

@@ -13,7 +13,7 @@ from flyte_sidecar.cli.arguments.verb_table import VERBS
     [
         ("pendign", "flyte-sidecar: error: unknown verb 'pendign'; did you mean 'pending'?"),
         ("zzz", "flyte-sidecar: error: unknown verb 'zzz'; see flyte-sidecar --help"),
-        ("--back local wach", "flyte-sidecar: error: unknown verb 'wach'; did you mean 'watch'?"),
+        ("--store s wach", "flyte-sidecar: error: unknown verb 'wach'; did you mean 'watch'?"),
         (
             "pending --jsno",
             "flyte-sidecar pending: error: unknown option '--jsno'; did you mean '--json'?",
@@ -26,6 +26,11 @@ from flyte_sidecar.cli.arguments.verb_table import VERBS
             "--bakend flyte pending",
             "flyte-sidecar: error: unknown option '--bakend'; did you mean '--backend'?",
         ),
+        (
+            "pending --js",
+            "flyte-sidecar pending: error: unknown option '--js'; did you mean '--json'?",
+        ),
+        ("watch r1 --in", "flyte-sidecar watch: error: unknown option '--in'"),
         ("watch r1 --zzz", "flyte-sidecar watch: error: unknown option '--zzz'"),
         ("watch r1 r2", "flyte-sidecar watch: error: unexpected argument 'r2'"),
         ("watch -- --json r2", "flyte-sidecar watch: error: unexpected argument 'r2'"),

@@ -139,7 +139,12 @@ class _HelpOfVerbs(_Help):
 
 
 class _Parser(argparse.ArgumentParser):
+    """A parser that accepts no abbreviated options: a new option could make them ambiguous."""
+
     _arguments: Sequence[str] = ()
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, **settings)
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         self._arguments = args
@@ -156,8 +161,8 @@ class _Parser(argparse.ArgumentParser):
     def _reject_options(self, arguments: Iterable[str]) -> None:
         for argument in arguments:
             option = argument.partition("=")[0]
-            if option.startswith("-") and not any(o.startswith(option) for o in self._options()):
-                self.error(f"unknown option {option!r}{suggestion(option, self._options())}")
+            if option.startswith("-") and option not in (known := [*self._options()]):
+                self.error(f"unknown option {option!r}{suggestion(option, known)}")
 
     def _options(self) -> Iterator[str]:
         for action in self._actions:
