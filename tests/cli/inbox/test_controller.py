@@ -84,6 +84,7 @@ async def test_an_answer_of_another_type_is_typed(inbox: Inbox, client: BackendC
     inbox.controller.do("yes")
     assert "threshold of run r1 expects a number such as 0.5" in inbox.text
     inbox.controller.do("answer")
+    inbox.draw()
     for wrong in ("", "high"):
         inbox.controller.submit(wrong)
         assert "expects a number" in inbox.controller.message or not wrong
@@ -111,14 +112,37 @@ async def test_an_abort_asks_for_a_reason_and_a_confirmation(
 ) -> None:
     event = await shown(inbox, client, "q")
     inbox.controller.do("abort")
+    inbox.draw()
     inbox.controller.submit("wrong data")
     assert "with the reason 'wrong data'? This cannot be undone." in inbox.text
     inbox.controller.cancel()
     assert "Nothing was sent." in inbox.text
     inbox.controller.do("abort")
+    inbox.draw()
     inbox.controller.submit("wrong data")
+    inbox.draw()
     inbox.controller.confirm()
     assert await inbox.ended(event) == "aborted: wrong data"
+
+
+async def test_a_question_that_was_not_on_the_screen_is_not_answered(
+    inbox: Inbox, client: BackendClient
+) -> None:
+    await shown(inbox, client, "q", expected="str")
+    for action in ("answer", "abort"):
+        inbox.controller.do(action)  # type: ignore[arg-type]
+        inbox.controller.submit("pasted")
+        assert "Nothing was sent: this question was not on the screen yet." in inbox.text
+        assert inbox.controller.input is not None
+        inbox.controller.cancel()
+    inbox.controller.do("abort")
+    inbox.draw()
+    inbox.controller.submit("")
+    inbox.controller.confirm()
+    assert not inbox.controller.session.unfinished
+    assert "This cannot be undone." in inbox.text
+    inbox.controller.confirm()
+    assert inbox.controller.session.unfinished
 
 
 async def test_an_event_that_ends_before_the_confirmation_is_not_aborted(
@@ -126,9 +150,11 @@ async def test_an_event_that_ends_before_the_confirmation_is_not_aborted(
 ) -> None:
     event = await shown(inbox, client, "q")
     inbox.controller.do("abort")
+    inbox.draw()
     inbox.controller.submit("")
     await client.answer(event)
     await inbox.ended(event)
+    inbox.draw()
     inbox.controller.confirm()
     assert "Nothing was sent: q of run r1 was already approved" in inbox.text
     assert not inbox.controller.session.unfinished

@@ -57,6 +57,17 @@ async def test_each_line_of_a_prompt_is_marked(inbox: Inbox, client: BackendClie
     assert all(line.startswith("│ ") for line in forgeries)
 
 
+async def test_a_question_is_shown_on_every_size_of_the_terminal(
+    inbox: Inbox, client: BackendClient
+) -> None:
+    await inbox.lists(await client.make("q"))
+    inbox.draw()
+    inbox.controller.do("abort")
+    assert "Why is q of run r1 aborted?" in inbox.draw(80, 3)[-1]
+    inbox.controller.submit("")
+    assert "Abort q of run r1? This cannot be undone." in inbox.draw(80, 4)[-1]
+
+
 @pytest.mark.parametrize("page", ["list", "prompt", "help"])
 async def test_every_size_of_the_terminal_is_filled(
     inbox: Inbox, client: BackendClient, page: str

@@ -43,7 +43,8 @@ class Input(Struct, frozen=True):
 class Controller:
     """The state of the full-screen mode.
 
-    An answer goes to the event that was selected on the screen when the key was pressed.
+    An answer goes to the event that was selected on the screen when the key was pressed. A question
+    is answered only once it was on the screen: a terminal may send a pasted text as keys.
 
     Parameters
     ----------
@@ -82,6 +83,7 @@ class Controller:
         self._on_change = on_change
         self._displayed: EventKey | None = None
         self._displayed_message = ""
+        self._displayed_input: Input | None = None
         self._previous_page: Page = "list"
         self._details: Event | None = None
         self._reading: asyncio.Task[Event | None] | None = None
@@ -104,8 +106,6 @@ class Controller:
             "quit": quit_inbox,
         }
 
-    # What happens to the events.
-
     def on_event(self, event: Event, change: EventChange) -> None:
         if change == "waiting":
             self.events.put(event)
@@ -123,6 +123,7 @@ class Controller:
         selected = self.events.selected
         self._displayed = None if selected is None else selected.key
         self._displayed_message = self.message
+        self._displayed_input = self.input
 
     def scroll(self, lines: int, height: int) -> int:
         """Return the first line to show of a page with a text of so many lines."""
@@ -157,7 +158,7 @@ class Controller:
     def submit(self, text: str) -> None:
         """Use the text that the user has typed."""
         asked, self.message = self.input, ""
-        if asked is None:
+        if asked is None or not self._was_displayed(asked):
             return
         row = asked.row
         if row is None:
@@ -173,12 +174,14 @@ class Controller:
 
     def confirm(self) -> None:
         """Abort the event whose reason was typed."""
-        asked, self.input, self.message = self.input, None, ""
-        if asked is not None and asked.row is not None:
-            if asked.row.ended is not None:
-                self._report_ended(asked.row)
-            else:
-                self._send(asked.row, self.session.abort(asked.row.event, asked.reason or None))
+        asked, self.message = self.input, ""
+        if asked is None or asked.row is None or not self._was_displayed(asked):
+            return
+        self.input = None
+        if asked.row.ended is not None:
+            self._report_ended(asked.row)
+        else:
+            self._send(asked.row, self.session.abort(asked.row.event, asked.reason or None))
         self._on_change()
 
     def cancel(self) -> None:
@@ -267,6 +270,14 @@ class Controller:
         else:
             return row
         return None
+
+    def _was_displayed(self, asked: Input) -> bool:
+        """Return whether a question was on the screen; report it if it was not."""
+        if asked.row is not None and asked is not self._displayed_input:
+            self.message = "Nothing was sent: this question was not on the screen yet."
+            self._on_change()
+            return False
+        return True
 
     def _report_ended(self, row: Row) -> None:
         self.message = f"Nothing was sent: {row.outcome}"

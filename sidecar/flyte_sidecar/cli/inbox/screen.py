@@ -43,7 +43,9 @@ class Screen:
     def draw(self, width: int, height: int) -> list[Line]:
         """Return the lines of the screen."""
         header, footer = self._header(width), self._footer(width)
-        least = max(1, min(MIN_BODY, height - 1))
+        # A question is never left out.
+        wanted = MIN_BODY if self._controller.input is None else 1
+        least = max(1, min(wanted, height - 1))
         body_height = max(least, height - len(header) - len(footer))
         header = header[: max(0, height - body_height)]
         footer = footer[: max(0, height - body_height - len(header))]
