@@ -152,6 +152,21 @@ async def test_of_many_changes_only_the_number_is_announced(
         await plain.says("11 events have ended.")
 
 
+async def test_only_an_event_that_was_printed_can_be_answered(
+    store: Path, client: BackendClient
+) -> None:
+    for number in range(PAGE + 1):
+        await client.make(f"event-{number}")
+    unseen = PAGE + 1
+    async with opened(store) as plain:
+        for command in (f"{unseen} yes", f"abort {unseen}"):
+            assert f"event {unseen} was not printed yet" in plain.do(command)
+        assert not plain.inbox.session.unfinished
+        plain.do(f"show {unseen}")
+        plain.do(f"{unseen} yes")
+        await plain.says(f"{unseen}: event-{PAGE} of run r1 was approved")
+
+
 async def test_the_prompt_that_a_listing_omitted_is_read(
     store: Path, client: BackendClient
 ) -> None:

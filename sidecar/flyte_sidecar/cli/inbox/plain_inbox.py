@@ -62,6 +62,7 @@ class PlainInbox:
         self._new: list[int] = []
         self._ended: list[str] = []
         self._sending: set[int] = set()
+        self._printed: set[int] = set()  # only these can be answered
         self._announcing: asyncio.TimerHandle | None = None
         self._said: set[str] = set()
         self._listing: list[int] = []
@@ -102,6 +103,7 @@ class PlainInbox:
             ended = f"{title(event)} is no longer listed."
             text = ended if change == "removed" else outcome(event)
             number = self._events.end(event, text)
+            self._printed.discard(number or 0)
             if number is not None and number not in self._sending:
                 self._ended.append(f"{number}: {text}")
         self._announce_soon()
@@ -190,14 +192,15 @@ class PlainInbox:
     def _show(self, word: str) -> None:
         event = self._find(word)
         if event is not None and event.partial:
-            self._reading = asyncio.ensure_future(self._read(event))
+            self._reading = asyncio.ensure_future(self._read(int(word), event))
         elif event is not None:
-            self._print(event)
+            self._print(int(word), event)
 
-    async def _read(self, event: Event) -> None:
-        self._print(await self.session.read(event) or event)
+    async def _read(self, number: int, event: Event) -> None:
+        self._print(number, await self.session.read(event) or event)
 
-    def _print(self, event: Event) -> None:
+    def _print(self, number: int, event: Event) -> None:
+        self._printed.add(number)
         self.say(f"Event: {event.name}")
         self.say(f"Run: {event.run_name}")
         self.say(f"Expects: {FORMS[event.expected_type]}")
@@ -208,7 +211,7 @@ class PlainInbox:
             self._write(line)
 
     def _answer(self, word: str, text: str) -> None:
-        event = self._find(word)
+        event = self._find_printed(word)
         if event is None:
             return
         form = FORMS[event.expected_type]
@@ -223,7 +226,7 @@ class PlainInbox:
 
     def _ask_abort(self, rest: str) -> None:
         word, _, reason = rest.partition(" ")
-        event = self._find(word)
+        event = self._find_printed(word)
         if event is None:
             return
         reason = reason.strip()
@@ -244,6 +247,14 @@ class PlainInbox:
             )
         return event
 
+    def _find_printed(self, word: str) -> Event | None:
+        """Return the event as `_find` does, but only if the user can have seen what it is."""
+        event = self._find(word)
+        if event is not None and int(word) not in self._printed:
+            self.say(f"Nothing was sent: event {int(word)} was not printed yet. Type show {word}.")
+            return None
+        return event
+
     def _send(self, number: int, writing: asyncio.Task[Written]) -> None:
         self._sending.add(number)  # the result is announced, and not the change
         writing.add_done_callback(partial(self._written, number))
@@ -258,6 +269,7 @@ class PlainInbox:
         self.say(f"{number}: {written.text}")
 
     def _line(self, number: int, event: Event) -> str:
+        self._printed.add(number)
         form = event.expected_type or "a value of unknown type"
         prompt = one_line(event.prompt or "", MAX_TEXT_LENGTH)
         return f"{number}: {title(event)}, {form}. {_times(event)} {prompt}"
