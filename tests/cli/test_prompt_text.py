@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from flyte_sidecar.cli.prompt_text import MAX_LENGTH, MAX_LINES, prompt_lines, text_lines
+from flyte_sidecar.cli.table import Column, Table
 from flyte_sidecar.events.model import Event
 from flyte_sidecar.events.plain_text import is_safe
 
@@ -32,6 +35,19 @@ def markdown(text: str, columns: int = 60) -> list[str]:
 def test_the_lines_of_a_text_are_kept_and_long_ones_are_wrapped() -> None:
     lines = text_lines("Which rate?\r\n\tof *1*\nand " + "more " * 5, "text", 20, styled=False)
     assert lines == ["Which rate?", "    of *1*", "and more more more", "more more"]
+
+
+@pytest.mark.parametrize("text_type", ["text", "markdown"])
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_lines_fit_a_terminal_that_cannot_show_all_characters(
+    monkeypatch: pytest.MonkeyPatch, text_type: Any, encoding: str
+) -> None:
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding))
+    text = "- *Größe* &eacute; 日本 e\u0301\U0001f600\n" * 3
+    lines = text_lines(text, text_type, 20, styled=False)
+    lines += Table([Column("PROMPT", is_text=True)], width=20).lines([[text.strip()]], more=False)
+    assert all(len(line.encode(encoding, "backslashreplace")) <= 20 for line in lines), lines
+    assert "\\u65e5" in "".join(lines)
 
 
 def test_the_description_follows_the_prompt() -> None:

@@ -14,6 +14,7 @@ from collections import Counter
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from flyte_sidecar.cli import terminal
 from flyte_sidecar.events.model import Event, PromptType
 from flyte_sidecar.events.plain_text import escape_unsafe
 
@@ -55,7 +56,7 @@ def text_lines(
     shown, omitted = text[:MAX_LENGTH].expandtabs(TAB_COLUMNS), len(text) - MAX_LENGTH
     lines = _markdown(console, shown) if text_type == "markdown" else None
     if lines is None:
-        lines = _plain(console, shown, style)
+        lines = _plain(console, terminal.encodable(shown), style)
     if len(lines) > MAX_LINES:
         return [*_written(console, lines[:MAX_LINES]), f"… ({len(lines) - MAX_LINES} more lines)"]
     written = _written(console, lines)
@@ -96,7 +97,10 @@ def _markdown(console: Console, text: str) -> list[list[Segment]] | None:
         lines.pop(0)
     shown = Counter(chain.from_iterable(segment.text for line in lines for segment in line))
     missing = Counter(markdown.content) - shown
-    return lines if lines and all(map(str.isspace, missing)) else None  # a table may be too wide
+    if not all(map(str.isspace, missing)):
+        return None  # a table may be too wide
+    characters = "".join(shown)
+    return lines if lines and terminal.encodable(characters) == characters else None
 
 
 def _is_blank(line: list[Segment]) -> bool:

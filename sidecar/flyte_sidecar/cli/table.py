@@ -69,7 +69,10 @@ class Table:
             return []
         titles = None if self._widths else {column.title: column.title for column in self._columns}
         by_title = [
-            {column.title: cell for column, cell in zip(self._columns, row, strict=True)}
+            {
+                column.title: terminal.encodable(cell)
+                for column, cell in zip(self._columns, row, strict=True)
+            }
             for row in rows
         ]
         for column in self._columns:

@@ -57,10 +57,22 @@ def truncate(text: str, columns: int) -> str:
     for index, character in enumerate(text, 1):
         used += _columns(character)
         if used > columns:
-            return text[:fits] + "…"
+            return text[:fits] + ("…" if encodable("…") == "…" else "~")
         if used < columns:
             fits = index
     return text
+
+
+def encodable(text: str) -> str:
+    """Return the text with the characters escaped that stdout cannot encode.
+
+    Escape before a text is measured or wrapped: escapes are wider, and would be continued on the
+    next line of the terminal, where they could look like a line of this program.
+    """
+    if text.isascii():
+        return text
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def columns() -> int | None:

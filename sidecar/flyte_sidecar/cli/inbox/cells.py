@@ -24,6 +24,7 @@ def one_width(text: str) -> str:
 
     A terminal that shows it wider or narrower would move the rest of the line.
     """
+    text = terminal.encodable(text)
     if text.isascii():
         return text
     kept: list[str] = []
