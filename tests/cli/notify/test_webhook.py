@@ -6,6 +6,7 @@ import asyncio
 import base64
 import logging
 import os
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -220,6 +221,24 @@ async def test_no_proxy_is_used_for_this_machine(monkeypatch: pytest.MonkeyPatch
 def test_a_url_that_cannot_be_used_is_a_usage_error(url: str, message: str) -> None:
     with pytest.raises(UsageError, match=message) as failed:
         WebhookChannel(url, None)
+    assert "s3cret" not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("proxy", "message"),
+    [
+        ("socks5://me:s3cret@h.example:1", "socksio"),
+        ("foo://me:s3cret@h.example:1", "HTTPS_PROXY"),
+        ("http://me:s3cret@[::x", "HTTPS_PROXY"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_a_usage_error(
+    monkeypatch: pytest.MonkeyPatch, proxy: str, message: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    with pytest.raises(UsageError, match=message) as failed:
+        WebhookChannel("https://hooks.example/", None)
     assert "s3cret" not in str(failed.value)
 
 

@@ -86,12 +86,21 @@ class WebhookChannel:
         self.lease_name = f"webhook {hashlib.sha256(url.encode()).hexdigest()}"
         self._httpx = httpx
         self._key = key
-        self._client = httpx.AsyncClient(
-            verify=tls.context_of_others(None) if self._url.scheme == "https" else False,
-            trust_env=not is_loopback,  # a proxy is of no use for this machine
-            timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT),
-            headers={"user-agent": f"flyte-sidecar/{VERSION}", "content-type": CONTENT_TYPE},
-        )
+        try:
+            self._client = httpx.AsyncClient(
+                verify=tls.context_of_others(None) if self._url.scheme == "https" else False,
+                trust_env=not is_loopback,  # a proxy is of no use for this machine
+                timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT),
+                headers={"user-agent": f"flyte-sidecar/{VERSION}", "content-type": CONTENT_TYPE},
+            )
+        except ImportError:
+            raise UsageError("--webhook: a SOCKS proxy requires pip install socksio") from None
+        except (httpx.InvalidURL, ValueError):
+            # The original message may contain the password of the proxy.
+            raise UsageError(
+                "--webhook: HTTPS_PROXY, HTTP_PROXY and ALL_PROXY must be URLs that begin with"
+                " http://, https:// or socks5://"
+            ) from None
 
     async def deliver(self, notices: Sequence[Notice]) -> None:
         for notice in notices:
