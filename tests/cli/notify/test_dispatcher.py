@@ -252,6 +252,10 @@ async def test_a_clock_that_is_set_back_delays_no_reminder(start: Start) -> None
     process.add("n1")
     await process.delivered("n1")
     process.set_clock(-86400)
+    await process.idle()
+    process.set_clock(3600)
+    await process.delivered("n1", "n1")
+    process.set_clock(-86400)
     again = start(remind=3600)
     again.add("n1")
     again.set_clock(3600)
@@ -276,6 +280,22 @@ async def test_a_failed_delivery_is_retried_with_the_same_id(start: Start) -> No
     process.set_clock(1)
     await process.delivered("n1")
     assert other.channel.names == []
+
+
+async def test_the_same_failure_of_many_events_is_one_warning(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    process = start()
+    process.channel.failures = [DeliveryFailed("refused")] * 9 + [DeliveryFailed("status 500")]
+    names = [f"n{number}" for number in range(10)]
+    for name in names:
+        process.add(name)
+    await process.channel.until(lambda: process.channel.attempts == 10)
+    await process.idle()
+    warnings = [record.args for record in caplog.records if record.levelname == "WARNING"]
+    assert [str(error) for *_, error in warnings] == ["refused", "status 500"]
+    process.set_clock(1)
+    await process.delivered(*names)
 
 
 async def test_another_process_may_deliver_what_failed(start: Start) -> None:

@@ -103,6 +103,8 @@ class Dispatcher:
         self._source = source
         self._schedule = schedule
         self._leases_failed = False
+        self._last_warning = ""
+        self._last_time = -math.inf
         self._entries: dict[EventName, _Entry] = {}
         self._busy: set[EventName] = set()
         self._changed = asyncio.Event()
@@ -173,6 +175,10 @@ class Dispatcher:
 
     def _due(self) -> list[EventName]:
         now = self._schedule.clock()
+        if now < self._last_time:  # the clock was set back
+            for entry in self._entries.values():
+                entry.due -= self._last_time - now
+        self._last_time = now
         due = [
             name
             for name, entry in self._entries.items()
@@ -245,6 +251,7 @@ class Dispatcher:
             await self._fail(names, entries, error)
         else:
             now = self._schedule.clock()
+            self._last_warning = ""
             await self._update(self._leases.record, names)
             logger.info("%s: notified of %s", self._channel.name, _count(len(names)))
             for entry in entries:
@@ -264,7 +271,9 @@ class Dispatcher:
             return
         failures = max((entry.failures for entry in entries), default=0) + 1
         delay = min(max(_retry_delay(failures), error.retry_after or 0.0), MAX_LEASE)
-        level = logging.WARNING if failures in (1, 10) else logging.INFO
+        level = logging.INFO
+        if failures in (1, 10) and str(error) != self._last_warning:
+            level, self._last_warning = logging.WARNING, str(error)
         logger.log(level, "%s, next attempt in %.0f s: %s", what, delay, error)
         for entry in entries:
             entry.due, entry.failures = self._schedule.clock() + delay, failures
