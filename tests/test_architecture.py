@@ -13,7 +13,9 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "sidecar" / "flyte_sidecar"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-AT_THE_BOTTOM = {"_futures", "_process_groups", "_suggestions", "_version", "errors"}
+AT_THE_BOTTOM = {
+    *("_backoff", "_futures", "_process_groups", "_suggestions", "_version", "errors"),
+}
 """The modules that every package may import, and that import none."""
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -31,7 +33,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_event_arguments": {"events", "protocol"},
     "event": {"_event_arguments", "_init", "_sync", "backends", "events"},
     "local_runs": {"_sync", "backends", "events", "server"},
-    "cli": {"backends", "client", "events", "local_runs", "protocol", "rpc", "schema", "server"},
+    "cli": {
+        *("_internal_error", "backends", "client", "events", "local_runs", "protocol", "rpc"),
+        *("schema", "server"),
+    },
     "flyte_commands": {"backends", "cli", "events", "local_runs", "server"},
     "testing": {"_sync", "backends", "events", "local_runs", "server"},
     "__main__": {"cli"},
@@ -58,6 +63,36 @@ FLYTE_MAY_IMPORT: dict[str, set[str]] = {
     "__init__": {"auth", "backend", "config", "endpoint"},
 }
 """The same within `flyte_sidecar.backends.flyte`."""
+
+CLI_MAY_IMPORT: dict[str, set[str]] = {
+    "arguments": set(),
+    "logins": set(),
+    "listings": set(),
+    "markdown": set(),
+    "search": set(),
+    "standard_streams": set(),
+    "terminal": set(),
+    "terminal_login_prompt": set(),
+    "times": set(),
+    "event_filter": {"arguments"},
+    "in_process_client": {"terminal_login_prompt"},
+    "logs": {"standard_streams"},
+    "opened": {"terminal_login_prompt"},
+    "output": {"terminal"},
+    "prompt_text": {"markdown"},
+    "table": {"terminal"},
+    "event_table": {"table", "terminal", "times"},
+    "answering": {
+        *("arguments", "listings", "logs", "opened", "output", "prompt_text", "search"),
+        *("standard_streams", "terminal", "times"),
+    },
+    "bulk": {"answering", "arguments", "event_filter", "event_table", "listings", "output"},
+    "checks": {"logins", "logs", "terminal"},
+    "completion": {"arguments", "opened"},
+    "inbox": {"answering", "opened", "prompt_text", "search", "table", "terminal", "times"},
+    "notify": {"arguments", "event_filter", "standard_streams", "terminal"},
+}
+"""The same within `flyte_sidecar.cli`. `main` and the verbs may import all of these."""
 
 
 def imported(module: Path) -> set[str]:
@@ -102,6 +137,24 @@ def test_imports_of_the_flyte_backend_point_down(module: Path) -> None:
     assert "local" not in children(imported(module), "flyte_sidecar.backends")
 
 
+CLI = PACKAGE / "cli"
+
+
+@pytest.mark.parametrize(
+    "module",
+    sorted(path for path in CLI.rglob("*.py") if member(path, CLI) in CLI_MAY_IMPORT),
+    ids=lambda path: str(path.relative_to(CLI)),
+)
+def test_imports_of_the_parts_of_verbs_point_down(module: Path) -> None:
+    own = member(module, CLI)
+    assert children(imported(module), "flyte_sidecar.cli") <= CLI_MAY_IMPORT[own] | {own}
+
+
+def test_each_part_of_verbs_is_in_the_table() -> None:
+    parts = {member(path, CLI) for path in CLI.rglob("*.py")}
+    assert parts - CLI_MAY_IMPORT.keys() == {"__init__", "main", "verbs"}
+
+
 MERGED = PACKAGE / "backends" / "merged"
 
 
@@ -112,7 +165,7 @@ def test_merging_does_not_depend_on_the_backends_that_are_merged(module: Path) -
     assert children(names, "flyte_sidecar.backends") <= {"merged"}
 
 
-@pytest.mark.parametrize("table", [MAY_IMPORT, FLYTE_MAY_IMPORT])
+@pytest.mark.parametrize("table", [MAY_IMPORT, FLYTE_MAY_IMPORT, CLI_MAY_IMPORT])
 def test_the_allowed_imports_have_no_cycle(table: dict[str, set[str]]) -> None:
     list(TopologicalSorter(table).static_order())  # raises CycleError
 

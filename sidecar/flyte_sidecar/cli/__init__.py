@@ -9,10 +9,17 @@ inbox, notify the live list of waiting events, and notifications
 checks        the checks of `doctor`
 completion    what a shell completes
 opened        the events of the backend that the options select
-event_filter, page_limits, missing
-              which events are listed, how many at once, and which are missing
-event_table, table, prompt_text, markdown
+in_process_client
+              a sidecar in the same process, for verbs that make one request
+logins, terminal_login_prompt
+              logins at a deployment
+event_filter, search
+              which events are meant: by patterns and age, by words
+listings      the pages of listings
+event_table, table, times, prompt_text, markdown
               how events are shown
-terminal, standard_streams, logs
-              output that is safe for terminals, stdin and stdout in any state, logging
+output, terminal
+              results on stdout, and text that is safe for terminals
+standard_streams, logs
+              stdin and stdout in any state, logging
 """

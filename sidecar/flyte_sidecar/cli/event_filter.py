@@ -5,11 +5,15 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from flyte_sidecar.cli.arguments.values import duration, text
 from flyte_sidecar.events.model import Event
+
+if TYPE_CHECKING:
+    from argparse import _ActionsContainer
 
 
 class EventFilter(Struct, frozen=True):
@@ -44,6 +48,17 @@ class EventFilter(Struct, frozen=True):
 
 def add_filters(parser: ArgumentParser, condition: str = "") -> None:
     """Add the options of an `EventFilter`; `condition` precedes their help."""
+    add_globs(parser, condition)
+    parser.add_argument(
+        "--older-than",
+        metavar="DURATION",
+        type=duration,
+        help=f"{condition}only events created at least this long ago, such as 1h (default: all)",
+    )
+
+
+def add_globs(parser: _ActionsContainer, condition: str = "") -> None:
+    """Add only the options for names, to a parser or to a group of options."""
     for name, what in (("run", "of runs whose name"), ("name", "whose name")):
         parser.add_argument(
             f"--{name}",
@@ -52,9 +67,3 @@ def add_filters(parser: ArgumentParser, condition: str = "") -> None:
             type=text,
             help=f"{condition}only events {what} matches, such as 'train-*' (default: all)",
         )
-    parser.add_argument(
-        "--older-than",
-        metavar="DURATION",
-        type=duration,
-        help=f"{condition}only events created at least this long ago, such as 1h (default: all)",
-    )

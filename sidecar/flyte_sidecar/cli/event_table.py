@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from flyte_sidecar.cli import terminal
 from flyte_sidecar.cli.table import Column, Table
+from flyte_sidecar.cli.times import age, expiry
 from flyte_sidecar.events.model import Event
 from flyte_sidecar.events.plain_text import sanitize
 
@@ -19,8 +20,6 @@ COLUMNS = (
     Column("EXPIRES", rank=1),
     Column("PROMPT", rank=2, is_text=True),
 )
-
-_UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
 class EventTable:
@@ -81,23 +80,3 @@ class EventTable:
         return (
             row if self._width is None else [terminal.truncate(cell, self._width) for cell in row]
         )
-
-
-def age(event: Event, now: datetime) -> str:
-    """Return for how long an event exists."""
-    return "?" if event.created_at is None else duration((now - event.created_at).total_seconds())
-
-
-def expiry(event: Event, now: datetime) -> str:
-    """Return when an event times out."""
-    if event.expires_at is None:
-        return "never"
-    return f"in {duration((event.expires_at - now).total_seconds())}"
-
-
-def duration(seconds: float) -> str:
-    """Return a duration in its largest unit; 0 if it is negative because of clock skew."""
-    for size, unit in _UNITS:
-        if seconds >= size:
-            return f"{int(seconds // size)}{unit}"
-    return "0s"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 from msgspec import Struct
+
+from flyte_sidecar._backoff import backoff
 
 
 def now() -> datetime:
@@ -118,5 +119,4 @@ class Timing(Struct, frozen=True, kw_only=True):
 
         `rpc.retry` decides which calls are retried.
         """
-        longest = min(self.max_retry_delay, self.retry_delay * 2.0 ** min(failures - 1, 30))
-        return longest * random.uniform(0.5, 1.0)  # noqa: S311  jitter is no secret
+        return backoff(failures, self.retry_delay, self.max_retry_delay)

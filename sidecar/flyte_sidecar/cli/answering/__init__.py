@@ -8,7 +8,6 @@ questions     the questions at the terminal
 quoting       the prompt of an event, as a quote
 choosing      lets a person choose one of the events that wait
 writes        performs a write; errors say whether it took effect
-listing       the pages of listings
 running       runs what a verb does, and prints the events of an ambiguous name
 results       prints the event and its outcome
 """

@@ -8,10 +8,9 @@ from msgspec.structs import replace
 
 from flyte_sidecar._futures import resolve
 from flyte_sidecar.cli.answering.asking import can_ask
-from flyte_sidecar.cli.answering.listing import pages_of_run
 from flyte_sidecar.cli.answering.similar_names import did_you_mean
-from flyte_sidecar.cli.missing import report_missing
-from flyte_sidecar.cli.verbs.pending import pages
+from flyte_sidecar.cli.listings import pages_of_pending, pages_of_run, report_missing
+from flyte_sidecar.cli.search import contains, words_of
 from flyte_sidecar.errors import AmbiguousEvent, EventNotFound, RequestCancelled
 from flyte_sidecar.events.backend import CANDIDATES
 from flyte_sidecar.events.model import PAUSED, Event, UnavailableBackend
@@ -59,7 +58,7 @@ async def _waiting(
     service: EventService, run: str | None, name: str | None
 ) -> AsyncIterator[Event]:
     """Yield the events that wait, without their long texts; report if some may be missing."""
-    listed = pages(service) if run is None else pages_of_run(service, run, [PAUSED])
+    listed = pages_of_pending(service) if run is None else pages_of_run(service, run, [PAUSED])
     unavailable: list[UnavailableBackend] = []
     async for page in listed:
         unavailable = page.unavailable
@@ -78,21 +77,17 @@ class _Candidates:
         self._read: list[Event] = []
 
     async def matching(self, text: str, count: int) -> list[Event]:
-        """Return the first events that contain a text, `count` at most."""
-        found = [event for event in self._read if _contains(event, text)]
+        """Return the first events that contain each word of a text, `count` at most."""
+        words = words_of(text)
+        found = [event for event in self._read if contains(event, words)]
         while len(found) < count:
             event = await anext(self._waiting, None)
             if event is None:
                 break
             self._read.append(event)
-            if _contains(event, text):
+            if contains(event, words):
                 found.append(event)
         return found[:count]
-
-
-def _contains(event: Event, text: str) -> bool:
-    shown = (event.run_name, event.name, event.prompt or "")
-    return any(text.lower() in part.lower() for part in shown)
 
 
 async def _choose_at_terminal(candidates: _Candidates) -> Event:

@@ -11,8 +11,8 @@ from rich.cells import cell_len
 
 from flyte_sidecar.cli import terminal
 from flyte_sidecar.cli.answering.quoting import quoted_prompt
-from flyte_sidecar.cli.event_table import age, expiry
 from flyte_sidecar.cli.prompt_text import text_lines
+from flyte_sidecar.cli.times import age, expiry
 from flyte_sidecar.errors import PayloadTypeMismatch
 from flyte_sidecar.events.model import Event, ExpectedType, Payload
 from flyte_sidecar.events.outcome_text import title

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterable
 
 from msgspec import json
 
-from flyte_sidecar.cli import terminal
 from flyte_sidecar.cli.arguments.values import add_json
+from flyte_sidecar.cli.output import print_json, print_value
 from flyte_sidecar.events.model import Event, Payload
 from flyte_sidecar.events.outcome_text import outcome
 from flyte_sidecar.events.payloads import for_json
-from flyte_sidecar.protocol.results import encode
 
 
 def add_json_event(parser: ArgumentParser) -> None:
@@ -42,27 +40,7 @@ def print_outcome(event: Event, *, as_json: bool, earlier: bool = False) -> None
         print_value(value_text(event.payload))
 
 
-def print_json(result: object) -> None:
-    """Print an event, or another result, as JSON on one line."""
-    _write(terminal.sanitize_json(encode(result)) + b"\n")
-
-
-def print_lines(lines: Iterable[str]) -> None:
-    """Print lines for people."""
-    _write(b"".join(map(terminal.line, lines)))
-
-
-def print_value(text: str) -> None:
-    """Print a line as UTF-8, whatever encoding the locale has: it is data."""
-    _write(f"{text}\n".encode())
-
-
 def value_text(payload: Payload) -> str:
     """Return a value as programs read it: a str itself, anything else as in JSON."""
     shown = for_json(payload)  # large ints and non-finite floats are strings in JSON
     return shown if isinstance(shown, str) else json.encode(shown).decode()
-
-
-def _write(data: bytes) -> None:
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()

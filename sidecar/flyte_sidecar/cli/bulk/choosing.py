@@ -11,8 +11,7 @@ from msgspec.structs import replace
 from flyte_sidecar.cli.bulk.action import Action
 from flyte_sidecar.cli.bulk.arguments import Choice
 from flyte_sidecar.cli.bulk.reporting import quantity
-from flyte_sidecar.cli.missing import report_missing
-from flyte_sidecar.cli.verbs.pending import pages
+from flyte_sidecar.cli.listings import pages_of_pending, report_missing
 from flyte_sidecar.events.model import Event, UnavailableBackend
 from flyte_sidecar.events.outcome_text import MAX_TEXT_LENGTH
 from flyte_sidecar.events.plain_text import one_line
@@ -57,7 +56,7 @@ async def chosen_events(
     events: list[Event] = []
     unsuitable = 0
     unavailable: list[UnavailableBackend] = []
-    async for page in pages(service):
+    async for page in pages_of_pending(service):
         unavailable = page.unavailable
         for event in page.events:
             if not choice.matches(event, now):

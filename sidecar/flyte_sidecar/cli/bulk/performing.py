@@ -7,7 +7,6 @@ import sys
 from collections.abc import Sequence
 
 from flyte_sidecar.cli.answering.asking import can_ask
-from flyte_sidecar.cli.answering.results import print_json, print_lines
 from flyte_sidecar.cli.answering.running import run_on_events
 from flyte_sidecar.cli.answering.writes import result_of
 from flyte_sidecar.cli.arguments.values import UsageError
@@ -16,6 +15,7 @@ from flyte_sidecar.cli.bulk.arguments import Choice
 from flyte_sidecar.cli.bulk.choosing import Chosen, chosen_events
 from flyte_sidecar.cli.bulk.reporting import Report, preview, quantity
 from flyte_sidecar.cli.event_table import EventTable
+from flyte_sidecar.cli.output import print_json, print_lines
 from flyte_sidecar.errors import RequestCancelled
 from flyte_sidecar.events.bulk import BulkWrite, EventResult
 from flyte_sidecar.events.model import Event, Target
@@ -62,8 +62,7 @@ def run_on_all(options: Options, choice: Choice, action: Action, *, as_json: boo
 
 def _list(chosen: Chosen, action: Action, *, as_json: bool) -> None:
     if as_json:
-        for event in chosen.events:
-            print_json(event)
+        print_json(*chosen.events)
     else:
         print_lines(EventTable(several_projects=True).lines(chosen.events))
     what = quantity(len(chosen.events), "event")

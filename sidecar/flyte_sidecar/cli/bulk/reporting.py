@@ -6,9 +6,9 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 
-from flyte_sidecar.cli.answering.results import print_json, print_lines
 from flyte_sidecar.cli.bulk.action import Action
 from flyte_sidecar.cli.event_table import EventTable
+from flyte_sidecar.cli.output import print_json, print_lines
 from flyte_sidecar.errors import (
     AlreadyCompleted,
     AlreadySignalled,

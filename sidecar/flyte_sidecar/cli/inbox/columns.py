@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from flyte_sidecar.cli import terminal
-from flyte_sidecar.cli.event_table import age, expiry
 from flyte_sidecar.cli.inbox.cells import fit, one_width
 from flyte_sidecar.cli.inbox.event_list import Row
 from flyte_sidecar.cli.table import GAP
+from flyte_sidecar.cli.times import age, expiry
 from flyte_sidecar.events.model import Event
 from flyte_sidecar.events.plain_text import sanitize
 

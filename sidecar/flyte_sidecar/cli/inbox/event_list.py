@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from flyte_sidecar.cli.inbox.search import contains, words_of
+from flyte_sidecar.cli.search import contains, words_of
 from flyte_sidecar.events.intern_pool import EventKey, event_key
 from flyte_sidecar.events.model import Event, without_details
 from flyte_sidecar.events.outcome_text import outcome, short_outcome, title

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cachetools import LRUCache
 
-from flyte_sidecar.cli.inbox.search import contains, words_of
+from flyte_sidecar.cli.search import contains, words_of
 from flyte_sidecar.events.intern_pool import EventKey, event_key
 from flyte_sidecar.events.model import Event
 

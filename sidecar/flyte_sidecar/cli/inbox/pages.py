@@ -11,11 +11,11 @@ from prompt_toolkit.formatted_text import ANSI, to_formatted_text
 
 from flyte_sidecar.cli import terminal
 from flyte_sidecar.cli.answering.quoting import quoted_prompt
-from flyte_sidecar.cli.event_table import age, expiry
 from flyte_sidecar.cli.inbox.cells import Line, fit, one_width
 from flyte_sidecar.cli.inbox.event_list import Row
 from flyte_sidecar.cli.inbox.keys import KEYS
 from flyte_sidecar.cli.prompt_text import text_lines
+from flyte_sidecar.cli.times import age, expiry
 from flyte_sidecar.events.model import Event
 from flyte_sidecar.events.payload_text import FORMS
 from flyte_sidecar.events.plain_text import sanitize

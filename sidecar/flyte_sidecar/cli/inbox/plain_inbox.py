@@ -9,10 +9,10 @@ from functools import partial
 
 from flyte_sidecar.cli import terminal
 from flyte_sidecar.cli.answering.quoting import quoted_prompt
-from flyte_sidecar.cli.event_table import age, expiry
 from flyte_sidecar.cli.inbox.numbered_events import NumberedEvents
 from flyte_sidecar.cli.inbox.session import Session, Written
 from flyte_sidecar.cli.prompt_text import text_lines
+from flyte_sidecar.cli.times import age, expiry
 from flyte_sidecar.errors import PayloadTypeMismatch
 from flyte_sidecar.events.live.live_events import EventChange
 from flyte_sidecar.events.model import Event

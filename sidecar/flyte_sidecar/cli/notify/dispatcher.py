@@ -6,14 +6,15 @@ import asyncio
 import hashlib
 import logging
 import math
-import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from msgspec import Struct, json
 
+from flyte_sidecar._backoff import backoff
 from flyte_sidecar._futures import run_in_thread, wait_all
+from flyte_sidecar._internal_error import internal_error
 from flyte_sidecar.cli.notify.notice import Channel, DeliveryFailed, Notice, Reason
 from flyte_sidecar.events.delivery_leases import (
     MAX_LEASE,
@@ -165,8 +166,7 @@ class Dispatcher:
             try:
                 await self._deliver_some(due, own)
             except Exception as error:
-                logger.error("internal error: %s", type(error).__name__)
-                logger.debug("internal error", exc_info=error)
+                internal_error(error)
                 for name in due:
                     if (entry := self._entries.get(name)) is not None:
                         entry.due = self._schedule.clock() + MAX_RETRY_DELAY
@@ -270,7 +270,8 @@ class Dispatcher:
             await self._update(self._leases.release, names)
             return
         failures = max((entry.failures for entry in entries), default=0) + 1
-        delay = min(max(_retry_delay(failures), error.retry_after or 0.0), MAX_LEASE)
+        delay = max(backoff(failures, RETRY_DELAY, MAX_RETRY_DELAY), error.retry_after or 0.0)
+        delay = min(delay, MAX_LEASE)
         level = logging.INFO
         if failures in (1, 10) and str(error) != self._last_warning:
             level, self._last_warning = logging.WARNING, str(error)
@@ -317,12 +318,6 @@ class Dispatcher:
         if not self._leases_failed:
             self._leases_failed = True
             logger.warning("several processes may notify of the same event: %s", error)
-
-
-def _retry_delay(failures: int) -> float:
-    """Return the delay in seconds before an attempt after consecutive failures, with jitter."""
-    longest = min(MAX_RETRY_DELAY, RETRY_DELAY * 2.0 ** min(failures - 1, 30))
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311  jitter is no secret
 
 
 def _count(number: int) -> str:

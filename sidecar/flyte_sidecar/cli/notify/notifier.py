@@ -6,11 +6,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from fnmatch import fnmatchcase
-
-from msgspec import Struct
+from datetime import UTC, datetime
 
 from flyte_sidecar._futures import resolve
+from flyte_sidecar.cli.event_filter import EventFilter
 from flyte_sidecar.cli.notify.dispatcher import Dispatcher, EventSource, Schedule
 from flyte_sidecar.cli.notify.notice import Channel
 from flyte_sidecar.errors import SidecarError, Unauthenticated
@@ -31,17 +30,6 @@ DETAILS_TIMEOUT = 5.0
 logger = logging.getLogger(__name__)
 
 
-class Filters(Struct, frozen=True):
-    """Patterns of the events to notify of, as of a shell; `*` for all."""
-
-    run: str = "*"
-    name: str = "*"
-
-    def include(self, event: Event) -> bool:
-        """Return whether an event matches."""
-        return fnmatchcase(event.run_name, self.run) and fnmatchcase(event.name, self.name)
-
-
 class Notifier:
     """Notifies of the events of a backend by all channels.
 
@@ -53,6 +41,8 @@ class Notifier:
         Returns the id of the backend that has an event.
     leases
         Returns the leases of a channel by its name.
+    wanted
+        The events to notify of.
     login_command
         The command that logs in, for the log.
     """
@@ -64,7 +54,7 @@ class Notifier:
         *,
         backend_id: Callable[[Event], str],
         leases: Callable[[str], DeliveryLeases],
-        filters: Filters,
+        wanted: EventFilter,
         schedule: Schedule,
         login_command: str,
     ) -> None:
@@ -76,7 +66,7 @@ class Notifier:
             on_event=self._on_event,
             on_waiting=self._on_waiting,
             on_state=self._on_state,
-            includes=filters.include,
+            includes=lambda event: wanted.matches(event, datetime.now(UTC)),
         )
         source = EventSource(lambda name: self._events.get(name[1]), self._detailed)
         self._dispatchers = [

@@ -8,9 +8,10 @@ from typing import get_args
 
 from msgspec import ValidationError, convert
 
-from flyte_sidecar.cli.answering.results import add_json_event, print_json, print_value
+from flyte_sidecar.cli.answering.results import add_json_event
 from flyte_sidecar.cli.answering.running import run_on_events
 from flyte_sidecar.cli.arguments.values import duration, text
+from flyte_sidecar.cli.output import print_json, print_value
 from flyte_sidecar.events.model import (
     DEFAULT_EXPECTED_TYPE,
     DEFAULT_PARENT,

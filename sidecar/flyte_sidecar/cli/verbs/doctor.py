@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from functools import partial
-
-from msgspec import json
 
 from flyte_sidecar.cli import standard_streams, terminal
 from flyte_sidecar.cli.arguments.values import add_json
@@ -23,6 +20,7 @@ from flyte_sidecar.cli.checks.local_runs import IMPORT_TIMEOUT, check_local_runs
 from flyte_sidecar.cli.checks.run import Check, run_checks
 from flyte_sidecar.cli.checks.selection import check_selection
 from flyte_sidecar.cli.checks.store import store_checks
+from flyte_sidecar.cli.output import print_json, print_lines
 from flyte_sidecar.events.plain_text import sanitize
 from flyte_sidecar.server.settings import Options
 
@@ -63,11 +61,11 @@ async def _run(options: Options, as_json: bool) -> int:
     async for finding in _findings(options):
         counts[finding.status] += 1
         if as_json:
-            _write(terminal.sanitize_json(json.encode(finding)) + b"\n")
+            print_json(finding)
         else:
-            _write(b"".join(map(terminal.line, _lines(finding))))
+            print_lines(_lines(finding))
     if not as_json:
-        _write(terminal.line(_summary(counts)))
+        print_lines([_summary(counts)])
     return 1 if counts["failed"] else 0
 
 
@@ -120,8 +118,3 @@ def _summary(counts: Counter[str]) -> str:
         if count
     ]
     return f"{', '.join(found)}. The lines with {ADVICE}say what to do next."
-
-
-def _write(data: bytes) -> None:
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from flyte_sidecar.cli import terminal
 from flyte_sidecar.cli.answering.event_name import add_event, event_name, find
 from flyte_sidecar.cli.answering.quoting import quoted_prompt
-from flyte_sidecar.cli.answering.results import add_json_event, print_json, print_lines
+from flyte_sidecar.cli.answering.results import add_json_event
 from flyte_sidecar.cli.answering.running import run_on_events
-from flyte_sidecar.cli.event_table import duration
+from flyte_sidecar.cli.output import print_json, print_lines
+from flyte_sidecar.cli.times import short_duration
 from flyte_sidecar.events.model import Event
 from flyte_sidecar.events.outcome_text import value
 from flyte_sidecar.events.plain_text import sanitize
@@ -93,5 +94,6 @@ def _instant(instant: datetime | None) -> str | None:
     if instant is None:
         return None
     seconds = (datetime.now(UTC) - instant).total_seconds()
-    distance = f"{duration(seconds)} ago" if seconds >= 0 else f"in {duration(-seconds)}"
+    duration = short_duration(abs(seconds))
+    distance = f"{duration} ago" if seconds >= 0 else f"in {duration}"
     return f"{instant.astimezone():%Y-%m-%d %H:%M:%S} ({distance})"

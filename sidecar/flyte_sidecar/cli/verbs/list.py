@@ -5,13 +5,13 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from datetime import UTC, datetime
 
-from flyte_sidecar.cli.answering.listing import pages_of_run
-from flyte_sidecar.cli.answering.results import print_json, print_lines
 from flyte_sidecar.cli.answering.running import run_on_events
 from flyte_sidecar.cli.answering.similar_names import did_you_mean
 from flyte_sidecar.cli.arguments.values import UsageError, add_json, text
-from flyte_sidecar.cli.event_table import age
+from flyte_sidecar.cli.listings import pages_of_run
+from flyte_sidecar.cli.output import print_json, print_lines
 from flyte_sidecar.cli.table import Column, Table
+from flyte_sidecar.cli.times import age
 from flyte_sidecar.events.model import Event
 from flyte_sidecar.events.outcome_text import value
 from flyte_sidecar.events.plain_text import one_line, sanitize
@@ -52,8 +52,7 @@ def run(options: Options, run_name: str, as_json: bool) -> int:
         async for page in pages_of_run(service, run_name):
             is_empty = is_empty and not page.events
             if as_json:
-                for event in page.events:
-                    print_json(event)
+                print_json(*page.events)
             else:
                 rows = [_row(event, now) for event in page.events]
                 print_lines(table.lines(rows, more=page.next_cursor is not None))

@@ -15,11 +15,12 @@ from msgspec.structs import replace
 
 from flyte_sidecar.cli import logs, standard_streams
 from flyte_sidecar.cli.arguments.values import UsageError, duration, path, text
+from flyte_sidecar.cli.event_filter import EventFilter, add_globs
 from flyte_sidecar.cli.notify.command import CommandChannel
 from flyte_sidecar.cli.notify.desktop import DesktopChannel, Display
 from flyte_sidecar.cli.notify.dispatcher import Schedule
 from flyte_sidecar.cli.notify.notice import Channel
-from flyte_sidecar.cli.notify.notifier import Filters, Notifier
+from flyte_sidecar.cli.notify.notifier import Notifier
 from flyte_sidecar.cli.notify.webhook_signature import SECRET_VARIABLE, load_key
 from flyte_sidecar.events.delivery_leases import MAX_LEASE, DeliveryLeases
 from flyte_sidecar.events.service import EventService
@@ -54,8 +55,8 @@ class _Arguments(Struct, frozen=True, kw_only=True):
     after: float
     remind: float | None
     timeout: float
-    run_pattern: str
-    name_pattern: str
+    run_glob: str | None
+    name_glob: str | None
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -107,15 +108,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=duration,
         help="notify again each time this has passed while the event waits (default: never)",
     )
-    for name, what in (("run", "of runs whose name"), ("name", "whose name")):
-        events.add_argument(
-            f"--{name}",
-            dest=f"{name}_pattern",
-            metavar="GLOB",
-            type=text,
-            default="*",
-            help=f"only events {what} matches, such as 'train-*' (default: all)",
-        )
+    add_globs(events)
     events.add_argument(
         "--timeout",
         metavar="DURATION",
@@ -161,7 +154,7 @@ async def _notify(options: Options, arguments: _Arguments) -> int:
         leases=lambda channel: DeliveryLeases(
             state_folder, channel, arguments.timeout * LEASE_FACTOR
         ),
-        filters=Filters(arguments.run_pattern, arguments.name_pattern),
+        wanted=EventFilter(arguments.run_glob, arguments.name_glob),
         schedule=Schedule(arguments.after, arguments.remind, arguments.timeout),
         login_command=shlex.join(["flyte-sidecar", "login", *backend_arguments(options)]),
     )
@@ -244,14 +237,14 @@ def _all_arguments(options: Options, arguments: _Arguments) -> Sequence[str]:
         "after": _seconds(arguments.after),
         "remind": _seconds(arguments.remind),
         "timeout": _seconds(arguments.timeout) if arguments.timeout != DEFAULT_TIMEOUT else None,
-        "run": arguments.run_pattern,
-        "name": arguments.name_pattern,
+        "run": arguments.run_glob,
+        "name": arguments.name_glob,
         "log-level": "info" if options.log_level == "warning" else options.log_level,
     }
     switches = {"desktop": arguments.desktop, "allow-http": arguments.allow_http}
     return [
         *backend_arguments(options),
-        *(f"--{name}={value}" for name, value in values.items() if value not in (None, "*")),
+        *(f"--{name}={value}" for name, value in values.items() if value is not None),
         *(f"--{name}" for name, is_set in switches.items() if is_set),
     ]
 

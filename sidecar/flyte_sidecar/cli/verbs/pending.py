@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from argparse import ArgumentParser
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from msgspec.structs import replace
-
-from flyte_sidecar._futures import resolve
-from flyte_sidecar.cli import logs, standard_streams, terminal
+from flyte_sidecar.cli.answering.running import run_on_events
 from flyte_sidecar.cli.arguments.values import add_json
 from flyte_sidecar.cli.event_filter import EventFilter, add_filters
 from flyte_sidecar.cli.event_table import EventTable
-from flyte_sidecar.cli.missing import report_missing
-from flyte_sidecar.cli.opened import opened
-from flyte_sidecar.cli.page_limits import page_limit
-from flyte_sidecar.events.model import (
-    BACKEND_TITLES,
-    BackendName,
-    EventPage,
-    PendingQuery,
-    UnavailableBackend,
-)
+from flyte_sidecar.cli.listings import pages_of_pending, report_missing
+from flyte_sidecar.cli.output import print_json, print_lines
+from flyte_sidecar.events.model import BACKEND_TITLES, BackendName, UnavailableBackend
 from flyte_sidecar.events.service import EventService
-from flyte_sidecar.protocol.results import encode
 from flyte_sidecar.server.settings import Options
 
 ALL = EventFilter()
@@ -54,14 +41,16 @@ def run(options: Options, as_json: bool, **wanted: Any) -> int:
     OSError
         If stdout cannot be written.
     """
-    logs.set_up(options.log_level, options.log_file)
-    standard_streams.require_stdout()
-    asyncio.run(print_pending(options, as_json, wanted=EventFilter(**wanted)))
-    return 0
+
+    async def work(service: EventService) -> int:
+        await print_pending(service, as_json, wanted=EventFilter(**wanted))
+        return 0
+
+    return run_on_events(options, work)
 
 
 async def print_pending(
-    options: Options,
+    service: EventService,
     as_json: bool,
     missing: Iterable[BackendName] = (),
     wanted: EventFilter = ALL,
@@ -76,39 +65,25 @@ async def print_pending(
         The events to print.
     """
     now = datetime.now(UTC)
-    table = EventTable(several_projects=options.backend == "all")
+    table = EventTable(several_projects=service.backend.kind == "all")
     unavailable: list[UnavailableBackend] = []
     is_empty = True
-    async with opened(options) as service:
-        async for page in pages(service):
-            more = page.next_cursor is not None
-            events = [event for event in page.events if wanted.matches(event, now)]
-            is_empty = is_empty and not events
-            if as_json:
-                _write(terminal.sanitize_json(encode(event)) + b"\n" for event in events)
-            else:
-                _write(map(terminal.line, table.lines(events, more=more)))
-            new = [each for each in page.unavailable if each.backend not in _names(unavailable)]
-            unavailable = page.unavailable
-            if more:
-                report_missing("events", new, so_far=True)
+    async for page in pages_of_pending(service):
+        more = page.next_cursor is not None
+        events = [event for event in page.events if wanted.matches(event, now)]
+        is_empty = is_empty and not events
+        if as_json:
+            print_json(*events)
+        else:
+            print_lines(table.lines(events, more=more))
+        new = [each for each in page.unavailable if each.backend not in _names(unavailable)]
+        unavailable = page.unavailable
+        if more:
+            report_missing("events", new, so_far=True)
     if is_empty and not as_json:
         text = _nothing({*missing, *_names(unavailable)}, some=wanted.excludes_any)
-        _write([terminal.line(text)])
+        print_lines([text])
     report_missing("events", unavailable)
-
-
-async def pages(service: EventService) -> AsyncIterator[EventPage]:
-    """Yield the pending events of all runs of the default scope, page by page."""
-    query = PendingQuery(
-        scope=service.scope(None, None, None), limit=page_limit(service, None), cursor=None
-    )
-    while True:
-        page = await resolve(service.pending(query))
-        yield page
-        if page.next_cursor is None:
-            return
-        query = replace(query, cursor=page.next_cursor, limit=page_limit(service, page))
 
 
 def _names(unavailable: Sequence[UnavailableBackend]) -> set[BackendName]:
@@ -126,8 +101,3 @@ def _nothing(missing: Collection[BackendName], *, some: bool) -> str:
     read = [title for name, title in BACKEND_TITLES.items() if name not in missing]
     text = f"No pending events of {' and '.join(read)}" if missing else "No pending events"
     return f"{text} match." if some else f"{text}."
-
-
-def _write(lines: Iterable[bytes]) -> None:
-    sys.stdout.buffer.write(b"".join(lines))
-    sys.stdout.buffer.flush()

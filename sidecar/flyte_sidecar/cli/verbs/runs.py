@@ -5,13 +5,12 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from datetime import UTC, datetime
 
-from flyte_sidecar.cli.answering.listing import pages_of_runs
-from flyte_sidecar.cli.answering.results import print_json, print_lines
 from flyte_sidecar.cli.answering.running import run_on_events
 from flyte_sidecar.cli.arguments.values import add_json
-from flyte_sidecar.cli.event_table import duration
-from flyte_sidecar.cli.missing import report_missing
+from flyte_sidecar.cli.listings import pages_of_runs, report_missing
+from flyte_sidecar.cli.output import print_json, print_lines
 from flyte_sidecar.cli.table import Column, Table
+from flyte_sidecar.cli.times import short_duration
 from flyte_sidecar.events.model import RunInfo, UnavailableBackend
 from flyte_sidecar.events.plain_text import sanitize
 from flyte_sidecar.events.service import EventService
@@ -55,8 +54,7 @@ def run(options: Options, pending_only: bool, as_json: bool) -> int:
             is_empty = is_empty and not page.runs
             unavailable = page.unavailable
             if as_json:
-                for info in page.runs:
-                    print_json(info)
+                print_json(*page.runs)
             else:
                 rows = [_row(info, now) for info in page.runs]
                 print_lines(table.lines(rows, more=page.next_cursor is not None))
@@ -75,7 +73,7 @@ def _row(info: RunInfo, now: datetime) -> list[str]:
         info.project or "",
         info.domain or "",
         info.phase or "",
-        "" if created is None else duration((now - created).total_seconds()),
+        "" if created is None else short_duration((now - created).total_seconds()),
         str(info.pending_events),
     ]
     return [sanitize(cell) for cell in cells]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from flyte_sidecar._futures import wait_all
+from flyte_sidecar._internal_error import internal_error
 
 T = TypeVar("T")
-
-logger = logging.getLogger(__name__)
 
 
 class BackgroundTasks:
@@ -41,5 +39,4 @@ class BackgroundTasks:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            logger.error("internal error: %s", type(error).__name__)
-            logger.debug("internal error", exc_info=error)
+            internal_error(error)

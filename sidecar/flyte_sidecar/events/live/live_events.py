@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Literal, TypeAlias
@@ -11,7 +10,8 @@ from typing import Literal, TypeAlias
 from cachetools import LRUCache
 
 from flyte_sidecar._futures import retrieve_exception, try_set_result, wait_all
-from flyte_sidecar.errors import BackendUnavailable, InternalError, SidecarError
+from flyte_sidecar._internal_error import internal_error
+from flyte_sidecar.errors import BackendUnavailable, SidecarError
 from flyte_sidecar.events.coalescing import Changed, CoalescingQueue, Disconnected, Synced
 from flyte_sidecar.events.intern_pool import EventKey, event_key
 from flyte_sidecar.events.live.backend_state import BackendState, Phase
@@ -38,8 +38,6 @@ CONNECT_TIMEOUT = 1.0
 """Seconds that a caller waits at most until the current events are known."""
 
 EventChange: TypeAlias = Literal["waiting", "ended", "removed"]
-
-logger = logging.getLogger(__name__)
 
 
 def _ignore(*_: object) -> None: ...
@@ -308,8 +306,6 @@ class LiveEvents:
 def _as_error(exception: Exception) -> SidecarError:
     if isinstance(exception, SidecarError):
         return exception
-    logger.error("internal error: %s", type(exception).__name__)
-    logger.debug("internal error", exc_info=exception)
-    error = InternalError("internal error; the log has details at the level debug")
+    error = internal_error(exception)
     error.retryable = True
     return error

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from typing import Protocol
 
+from flyte_sidecar._backoff import backoff
 from flyte_sidecar.errors import SidecarError, Unauthenticated
 
 RETRY_DELAY = 0.5
@@ -30,8 +30,7 @@ class Checkable(Protocol):
 
 def retry_delay(failures: int) -> float:
     """Return the delay in seconds before a reconnect after consecutive failures, with jitter."""
-    longest = min(MAX_RETRY_DELAY, RETRY_DELAY * 2.0 ** min(failures - 1, 30))
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311  jitter is no secret
+    return backoff(failures, RETRY_DELAY, MAX_RETRY_DELAY)
 
 
 def is_transient(error: SidecarError) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flyte_sidecar.cli.page_limits import page_limit
+from flyte_sidecar.cli.listings import page_limit
 from flyte_sidecar.errors import BackendUnavailable
 from flyte_sidecar.events.model import EventPage, UnavailableBackend
 
