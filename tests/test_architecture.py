@@ -79,7 +79,7 @@ CLI_MAY_IMPORT: dict[str, set[str]] = {
     "logs": {"standard_streams"},
     "opened": {"terminal_login_prompt"},
     "output": {"terminal"},
-    "prompt_text": {"markdown"},
+    "prompt_text": {"markdown", "terminal"},
     "table": {"terminal"},
     "event_table": {"table", "terminal", "times"},
     "answering": {
