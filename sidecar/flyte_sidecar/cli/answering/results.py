@@ -18,9 +18,9 @@ from flyte_sidecar.events.outcome_text import outcome
 from flyte_sidecar.events.payloads import for_json
 
 
-def add_json_event(parser: ArgumentParser) -> None:
-    """Add the option `--json` of a verb about one event."""
-    add_json(parser, "event")
+def add_json_event(parser: ArgumentParser, more: str = "") -> None:
+    """Add the option `--json` of a verb about one event; `more` is more of its help."""
+    add_json(parser, f"event{more}")
 
 
 def print_outcome(event: Event, *, as_json: bool, earlier: bool = False) -> None:

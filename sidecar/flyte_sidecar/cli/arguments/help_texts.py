@@ -12,7 +12,7 @@ exit status:
   0    done
   1    rejected or failed; stderr has the kind of the error and a message
   2    the arguments are invalid
-  124  the time of --timeout is over
+  124  --timeout has expired
 """
 
 EXAMPLES = """\

@@ -46,7 +46,7 @@ examples:
   flyte-sidecar {1} --all --dry-run
 
 exit status: 0 if the event is {2}, 1 if not, 2 if the arguments are invalid. With
---all, it is 1 if the change of an event has failed or a backend cannot be read.
+--all, it is 1 if an event could not be changed, or a backend cannot be read.
 """
 
 _APPROVE = _MANY.format(" and expect yes or no", "approve", "approved")
@@ -107,7 +107,7 @@ examples:
 _NOTIFY = """\
 It runs until Ctrl-C or SIGTERM. Each event is reported once by each channel,
 however many processes and editors of the user run on this machine. Events that
-waited already when it starts are reported unless they were before.
+already wait when it starts are reported, unless they were reported before.
 
 examples:
   flyte-sidecar notify --after 10m --remind 1h

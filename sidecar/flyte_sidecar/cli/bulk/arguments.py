@@ -11,6 +11,9 @@ from flyte_sidecar.cli.event_filter import EventFilter, add_filters
 WITHOUT_RUN = "required without --all"
 """The help of RUN."""
 
+WITH_ALL = "; with --all, one result per line"
+"""The help of `--json`."""
+
 
 class Choice(EventFilter, frozen=True, kw_only=True):
     """The pending events to change.

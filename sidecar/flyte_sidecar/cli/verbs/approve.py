@@ -9,7 +9,7 @@ from flyte_sidecar.cli.answering.event_name import add_event, event_name, find
 from flyte_sidecar.cli.answering.results import add_json_event, print_outcome
 from flyte_sidecar.cli.answering.running import run_on_events
 from flyte_sidecar.cli.answering.writes import signal_bool
-from flyte_sidecar.cli.bulk.arguments import WITHOUT_RUN, add_choice, choice_of
+from flyte_sidecar.cli.bulk.arguments import WITH_ALL, WITHOUT_RUN, add_choice, choice_of
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.server.settings import Options
 
@@ -17,7 +17,7 @@ from flyte_sidecar.server.settings import Options
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the operands and options."""
     add_event(parser, without_run=WITHOUT_RUN)
-    add_json_event(parser)
+    add_json_event(parser, WITH_ALL)
     add_choice(parser)
 
 

@@ -106,7 +106,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--remind",
         metavar="DURATION",
         type=duration,
-        help="notify again each time this has passed while the event waits (default: never)",
+        help="repeat the notification at this interval while the event waits (default: never)",
     )
     add_globs(events)
     events.add_argument(
@@ -114,7 +114,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="DURATION",
         type=duration,
         default=DEFAULT_TIMEOUT,
-        help="time that a command or a request may take, at most"
+        help="timeout of a command or a request, at most"
         f" {MAX_TIMEOUT / 60:.0f}m (default: {DEFAULT_TIMEOUT:.0f}s)",
     )
     service = parser.add_argument_group("service")

@@ -119,7 +119,7 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using signal; and test $_shta
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a approve -d 'Answer an event with yes.'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -s h -l help -d 'show this help message and exit'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l action -xka "(_flyte_sidecar_values actions)" -d action
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l json -d 'print JSON: one event'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l json -d 'print JSON: one event; with --all, one result per line'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l all -d 'all pending events that match; they are shown, and you are asked to confirm'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l run -xka "(_flyte_sidecar_values runs)" -d run
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve' -l name -x -d 'with --all: only events whose name matches, such as '"'"'train-*'"'"' (default: all)'
@@ -144,7 +144,7 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using approve; and test $_sht
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a reject -d 'Answer an event with no.'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -s h -l help -d 'show this help message and exit'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l action -xka "(_flyte_sidecar_values actions)" -d action
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l json -d 'print JSON: one event'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l json -d 'print JSON: one event; with --all, one result per line'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l all -d 'all pending events that match; they are shown, and you are asked to confirm'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l run -xka "(_flyte_sidecar_values runs)" -d run
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using reject' -l name -x -d 'with --all: only events whose name matches, such as '"'"'train-*'"'"' (default: all)'
@@ -170,7 +170,7 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -s h -l help -d 'show this help message and exit'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l action -xka "(_flyte_sidecar_values actions)" -d action
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l reason -x -d 'why, for people to read (default: none)'
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l json -d 'print JSON: one event'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l json -d 'print JSON: one event; with --all, one result per line'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l all -d 'all pending events that match; they are shown, and you are asked to confirm'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l run -xka "(_flyte_sidecar_values runs)" -d run
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using abort' -l name -x -d 'with --all: only events whose name matches, such as '"'"'train-*'"'"' (default: all)'
@@ -351,10 +351,10 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l webhook -x -
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l webhook-secret-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'file with the secret of the signatures (default: environment: FLYTE_SIDECAR_WEBHOOK_SECRET; without a secret, requests are not signed)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l allow-http -d 'allow a URL with http:// to other machines (default: only to this one)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l after -x -d 'notify only of events that still wait after this time, such as 90s, 10m or 1h30m (default: at once)'
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l remind -x -d 'notify again each time this has passed while the event waits (default: never)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l remind -x -d 'repeat the notification at this interval while the event waits (default: never)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l run -xka "(_flyte_sidecar_values runs)" -d run
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l name -x -d 'only events whose name matches, such as '"'"'train-*'"'"' (default: all)'
-complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l timeout -x -d 'time that a command or a request may take, at most 40m (default: 60s)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l timeout -x -d 'timeout of a command or a request, at most 40m (default: 60s)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l print-service -d 'print the file of a user service that runs this command, for systemd or launchd'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l backend -xka "local flyte all" -d 'the embedded store, a Flyte deployment, or both (environment: FLYTE_SIDECAR_BACKEND; default: local)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using notify' -l store -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'SQLite file of the embedded store (environment: FLYTE_SIDECAR_STORE; default: events.db in the user'"'"'s state folder)'
