@@ -34,7 +34,8 @@ def test_systemd_runs_exactly_the_arguments(tmp_path: Path) -> None:
     program.parent.mkdir()
     program.symlink_to("/bin/true")
     unit = tmp_path / "flyte-sidecar-notify.service"
-    content = service_file([str(program), *AWKWARD], "linux").content
+    content = service_file([str(program), *AWKWARD], str(program.parent), "linux").content
+    assert f"\nWorkingDirectory={tmp_path}/a b 100%% ü\n" in content
     unit.write_text(content)
     env = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
     done = run(needs("systemd-analyze"), "--user", "verify", unit, env=env)
@@ -56,9 +57,10 @@ def as_systemd_parses(line: str) -> Sequence[str]:
 
 
 def test_launchd_runs_exactly_the_arguments() -> None:
-    file = service_file(AWKWARD, "darwin")
+    file = service_file(AWKWARD, "/a %b", "darwin")
     content = plistlib.loads(file.content.encode())
     assert content["ProgramArguments"] == AWKWARD
+    assert content["WorkingDirectory"] == "/a %b"
     assert content["KeepAlive"] == {"SuccessfulExit": False}
     assert content["RunAtLoad"] is True
     assert file.path == "Library/LaunchAgents/flyte-sidecar-notify.plist"
@@ -66,7 +68,13 @@ def test_launchd_runs_exactly_the_arguments() -> None:
 
 def test_another_platform_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="Task Scheduler"):
-        service_file(["a"], "win32")
+        service_file(["a"], platform="win32")
+
+
+@pytest.mark.parametrize("folder", ["/a\nExecStartPre=/bin/evil", "/a ", "/a\\"])
+def test_a_folder_that_would_change_the_unit_is_a_usage_error(folder: str) -> None:
+    with pytest.raises(UsageError, match="current folder"):
+        service_file(["a"], folder, "linux")
 
 
 def test_the_service_has_the_same_options(command: dict[str, str], tmp_path: Path) -> None:
@@ -77,6 +85,7 @@ def test_the_service_has_the_same_options(command: dict[str, str], tmp_path: Pat
     done = run("flyte-sidecar", "notify", *arguments, "--print-service", env=command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "systemctl --user enable --now flyte-sidecar-notify" in done.stderr
+    assert f"\nWorkingDirectory={tmp_path}\n" in done.stdout
     [line] = [line for line in done.stdout.splitlines() if line.startswith("ExecStart=")]
     program, *rest = as_systemd_parses(line.removeprefix("ExecStart="))
     assert os.path.isabs(program)

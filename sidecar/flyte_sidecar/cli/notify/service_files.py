@@ -36,23 +36,32 @@ def command_path() -> Sequence[str]:
     return [str(script)] if script.exists() else [sys.executable, "-m", "flyte_sidecar"]
 
 
-def service_file(command: Sequence[str], platform: str = sys.platform) -> ServiceFile:
+def service_file(
+    command: Sequence[str], folder: str | None = None, platform: str = sys.platform
+) -> ServiceFile:
     """Return the file for a platform.
+
+    Parameters
+    ----------
+    folder
+        The absolute path of the folder in which the command runs; None for the default.
 
     Raises
     ------
     UsageError
-        If the platform has no such services.
+        If the platform has no such services, or the folder cannot be written into the file.
     """
+    if folder is not None and (not folder.isprintable() or folder != folder.strip().rstrip("\\")):
+        raise UsageError(f"--print-service: the name of the current folder is unusual: {folder!r}")
     if platform == "darwin":
         return ServiceFile(
-            _property_list(command),
+            _property_list(command, folder),
             f"Library/LaunchAgents/{SERVICE}.plist",
             f"launchctl bootstrap gui/$(id -u) ~/Library/LaunchAgents/{SERVICE}.plist",
         )
     if platform == "linux":
         return ServiceFile(
-            _systemd_unit(command),
+            _systemd_unit(command, folder),
             f".config/systemd/user/{SERVICE}.service",
             f"systemctl --user daemon-reload && systemctl --user enable --now {SERVICE}",
         )
@@ -62,8 +71,10 @@ def service_file(command: Sequence[str], platform: str = sys.platform) -> Servic
     )
 
 
-def _systemd_unit(command: Sequence[str]) -> str:
+def _systemd_unit(command: Sequence[str], folder: str | None) -> str:
     arguments = " ".join(map(_systemd_quoted, command))
+    # Systemd takes the rest of the line, without quotes and escapes.
+    working = "" if folder is None else "WorkingDirectory={}\n".format(folder.replace("%", "%%"))
     return f"""\
 [Unit]
 Description=Notify when Flyte runs wait for an answer
@@ -71,7 +82,7 @@ StartLimitIntervalSec=0
 
 [Service]
 ExecStart={arguments}
-Restart=on-failure
+{working}Restart=on-failure
 RestartSec=30
 RestartPreventExitStatus=2
 
@@ -87,11 +98,12 @@ def _systemd_quoted(argument: str) -> str:
     return '"{}"'.format("".join(f"\\x{ord(c):02x}" if ord(c) < 32 else c for c in quoted))
 
 
-def _property_list(command: Sequence[str]) -> str:
+def _property_list(command: Sequence[str], folder: str | None) -> str:
     log = str(Path.home() / "Library" / "Logs" / f"{SERVICE}.log")
     content = {
         "Label": SERVICE,
         "ProgramArguments": [*command],
+        **({} if folder is None else {"WorkingDirectory": folder}),
         "RunAtLoad": True,
         "KeepAlive": {"SuccessfulExit": False},
         "ThrottleInterval": 30,

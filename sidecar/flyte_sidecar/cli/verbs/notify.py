@@ -214,7 +214,11 @@ def _print_service(options: Options, arguments: _Arguments) -> int:
             f"--print-service: a service does not inherit {SECRET_VARIABLE}:"
             " use --webhook-secret-file"
         )
-    file = service_file([*command_path(), "notify", *_all_arguments(options, arguments)])
+    file = service_file(
+        [*command_path(), "notify", *_all_arguments(options, arguments)],
+        # The command may contain relative paths.
+        folder=None if arguments.command is None else os.getcwd(),
+    )
     standard_streams.require_stdout()
     standard_streams.write_all(standard_streams.STDOUT, os.fsencode(file.content))
     print(f"Save this as ~/{file.path}, then run:\n  {file.start}", file=sys.stderr)
