@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,8 +13,9 @@ import pytest
 from msgspec import structs
 
 from flyte_sidecar.cli.notify import dispatcher
-from flyte_sidecar.cli.notify.dispatcher import Dispatcher, EventSource, Schedule
+from flyte_sidecar.cli.notify.dispatcher import Dispatcher, EventSource
 from flyte_sidecar.cli.notify.notice import DeliveryFailed, Notice
+from flyte_sidecar.cli.notify.schedule import Schedule
 from flyte_sidecar.events import delivery_leases
 from flyte_sidecar.events.delivery_leases import DeliveryLeases, EventName
 from flyte_sidecar.events.intern_pool import event_key
@@ -386,6 +388,23 @@ async def test_notifications_of_events_that_have_ended_are_withdrawn(start: Star
     process.channel.blocked.set()
     await process.delivered("n1", "late")
     await process.channel.until(lambda: late in process.channel.withdrawn)
+
+
+async def test_what_was_delivered_is_not_repeated_if_the_disk_is_full(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = start()
+    first.add("n1")
+    await first.delivered("n1")
+
+    def full(db: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(delivery_leases, "_writing", full)
+    other = start()
+    for name in ("n1", "n2", "n3"):
+        other.add(name)
+    await other.delivered("n2", "n3")
 
 
 async def test_without_leases_each_process_delivers(

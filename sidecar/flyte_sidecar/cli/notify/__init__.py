@@ -2,6 +2,7 @@
 
 notifier       follows the events of a backend
 dispatcher     claims, delivers, retries and repeats the notifications of one channel
+schedule       when events are due, and when deliveries are retried
 notice         what is delivered, and the port to the channels
 desktop        notifications of the desktop: texts, summaries
 notify_send, notification_library

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import logging
 import math
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
@@ -16,6 +15,7 @@ from flyte_sidecar._backoff import backoff
 from flyte_sidecar._futures import run_in_thread, wait_all
 from flyte_sidecar._internal_error import internal_error
 from flyte_sidecar.cli.notify.notice import Channel, DeliveryFailed, Notice, Reason
+from flyte_sidecar.cli.notify.schedule import MAX_RETRY_DELAY, RETRY_DELAY, Schedule
 from flyte_sidecar.events.delivery_leases import (
     MAX_LEASE,
     Claim,
@@ -24,12 +24,6 @@ from flyte_sidecar.events.delivery_leases import (
     LeasesUnavailable,
 )
 from flyte_sidecar.events.model import Event
-
-RETRY_DELAY = 1.0
-"""Longest delay before a first retry in seconds, which doubles with each failure."""
-
-MAX_RETRY_DELAY = 600.0
-"""Maximum delay before a retry in seconds, unless the receiver asks for a longer one."""
 
 MAX_CHECKED = 100
 """Number of events whose leases are read at once, unless the channel delivers more at once."""
@@ -62,27 +56,6 @@ class EventSource(Struct, frozen=True):
 
     get: Callable[[EventName], Event | None]
     detailed: Callable[[Event], Awaitable[Event]]
-
-
-class Schedule(Struct, frozen=True):
-    """When events are notified of.
-
-    Attributes
-    ----------
-    after
-        Seconds for which an event must have waited.
-    remind
-        Seconds after a notification from which it is repeated; None for never.
-    timeout
-        Seconds that a delivery may take.
-    clock
-        Returns the Unix time.
-    """
-
-    after: float = 0.0
-    remind: float | None = None
-    timeout: float = 60.0
-    clock: Callable[[], float] = time.time
 
 
 class _Entry(Struct):
@@ -296,12 +269,19 @@ class Dispatcher:
             await self._channel.withdraw(names)
 
     async def _claim(self, names: Sequence[EventName]) -> Sequence[Claim]:
-        batch = self._channel.batch
+        """Claim some events; if that is impossible, all that are not known as delivered."""
+        batch, remind = self._channel.batch, self._schedule.remind
         try:
-            return await run_in_thread(self._leases.claim, names, batch, self._schedule.remind)
+            return await run_in_thread(self._leases.claim, names, batch, remind)
         except LeasesUnavailable as error:
             self._report(error)
-            return [Claim("claimed" if index < batch else "free") for index in range(len(names))]
+        claims = [Claim("free") for _ in names]
+        with suppress(LeasesUnavailable):  # they can be read if only the disk is full
+            claims = [*await run_in_thread(self._leases.claim, names, 0, remind)]
+        free = [index for index, claim in enumerate(claims) if claim.status == "free"]
+        for index in free[:batch]:
+            claims[index] = Claim("claimed", claims[index].delivered_at)
+        return claims
 
     async def _update(
         self, update: Callable[..., None], names: Sequence[EventName] | None = None, *more: float

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 
 from flyte_sidecar._futures import resolve
 from flyte_sidecar.cli.event_filter import EventFilter
-from flyte_sidecar.cli.notify.dispatcher import Dispatcher, EventSource, Schedule
+from flyte_sidecar.cli.notify.dispatcher import Dispatcher, EventSource
 from flyte_sidecar.cli.notify.notice import Channel
+from flyte_sidecar.cli.notify.schedule import Schedule
 from flyte_sidecar.errors import SidecarError, Unauthenticated
 from flyte_sidecar.events.delivery_leases import DeliveryLeases, EventName
 from flyte_sidecar.events.intern_pool import event_key

@@ -18,9 +18,9 @@ from flyte_sidecar.cli.arguments.values import UsageError, duration, path, text
 from flyte_sidecar.cli.event_filter import EventFilter, add_globs
 from flyte_sidecar.cli.notify.command import CommandChannel
 from flyte_sidecar.cli.notify.desktop import DesktopChannel, Display
-from flyte_sidecar.cli.notify.dispatcher import Schedule
 from flyte_sidecar.cli.notify.notice import Channel
 from flyte_sidecar.cli.notify.notifier import Notifier
+from flyte_sidecar.cli.notify.schedule import Schedule
 from flyte_sidecar.cli.notify.webhook_signature import SECRET_VARIABLE, load_key
 from flyte_sidecar.events.delivery_leases import MAX_LEASE, DeliveryLeases
 from flyte_sidecar.events.service import EventService
