@@ -8,10 +8,17 @@ import sys
 from collections.abc import Callable
 
 
-def on_termination(terminate: Callable[[], None]) -> None:
-    """Call a function on the running loop at each SIGTERM and SIGINT, unless they are ignored."""
+def on_termination(terminate: Callable[[], None], *, hangup: bool = False) -> None:
+    """Call a function on the running loop at each SIGTERM and SIGINT, unless they are ignored.
+
+    Parameters
+    ----------
+    hangup
+        Whether to do so at SIGHUP too, where it exists: the terminal was closed.
+    """
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    names = ("SIGTERM", "SIGINT", "SIGHUP") if hangup else ("SIGTERM", "SIGINT")
+    for number in (signal.Signals[name] for name in names if hasattr(signal, name)):
         if signal.getsignal(number) is signal.SIG_IGN:
             continue  # it was ignored when the process started
         if sys.platform == "win32":

@@ -229,7 +229,7 @@ def test_a_process_that_ends_kills_its_command_and_passes_the_event_on(
     ask(other)
     pids = tmp_path / "pids"
     wait_until(pids.exists)
-    assert first.end() == 0
+    assert first.end(signal.SIGHUP) == 0  # its terminal was closed
     wait_until(lambda: not Path("/proc", pids.read_text().split()[1]).exists())
     (tmp_path / "blocks").unlink()
     second = notify("--exec", "./script")

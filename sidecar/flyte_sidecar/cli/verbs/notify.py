@@ -159,7 +159,7 @@ async def _notify(options: Options, arguments: _Arguments) -> int:
         login_command=shlex.join(["flyte-sidecar", "login", *backend_arguments(options)]),
     )
     ended = asyncio.Event()
-    on_termination(ended.set)
+    on_termination(ended.set, hangup=True)
     try:
         with _without_login(options):
             notifier.start()
