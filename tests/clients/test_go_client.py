@@ -19,7 +19,7 @@ def test_the_client_is_formatted_by_gofmt(go: tuple[str, Path]) -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-@pytest.mark.parametrize("arguments", [("vet",), ("test", "-race", "-count=1")])
+@pytest.mark.parametrize("arguments", [("vet",), ("test", "-race", "-count=1", "-timeout=5m")])
 def test_the_client_passes_its_own_checks_and_tests(
     arguments: tuple[str, ...], go: tuple[str, Path], command: dict[str, str]
 ) -> None:
