@@ -56,6 +56,17 @@ def test_an_operand_may_begin_with_a_dash(arguments: str) -> None:
     assert values["as_json"] == ("--json" in arguments)
 
 
+@pytest.mark.parametrize("arguments", ["-- r n --", "r n -- --", "r -- n --", "r n --json -- --"])
+def test_dashes_after_dashes_are_a_value(arguments: str) -> None:
+    _, _, values = parse(["signal", *arguments.split(" ")])
+    assert (values["run_name"], values["name"], values["value"]) == ("r", "n", "--")
+
+
+def test_dashes_at_the_end_are_no_operand() -> None:
+    assert parse(["watch", "--"])[2]["run_name"] is None
+    assert parse(["signal", "r", "n", "--"])[2]["value"] is None
+
+
 @pytest.mark.parametrize("verb", ["", *VERBS])
 def test_the_help_fits_a_terminal_and_names_usage_and_options(
     verb: str, capsys: pytest.CaptureFixture[str]

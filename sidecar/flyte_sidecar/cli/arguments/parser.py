@@ -224,5 +224,13 @@ class VerbParser(_Parser):
         end = len(args)
         if "--" in args and operands and all(o.nargs == argparse.SUPPRESS for o in operands):
             end = args.index("--")
+        elif args == ["--"]:  # there are no operands
+            args = []
         parsed, unknown = super().parse_known_args(args[:end], namespace)
         return parsed, [*unknown, *args[end:]]
+
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """Return the value of an argument; `--` after another `--` is one, not as in Python 3.11."""
+        if arg_strings == ["--"]:
+            return self._get_value(action, "--")
+        return super()._get_values(action, arg_strings)

@@ -55,7 +55,9 @@ def duration(argument: str) -> float:
     units = zip(parts.groups(), (86400, 3600, 60, 1), strict=True)
     seconds = sum(float(number) * unit for number, unit in units if number is not None)
     if not 0 < seconds <= MAX_DURATION:
-        raise argparse.ArgumentTypeError(f"{argument!r} is not a duration of 100 years at most")
+        raise argparse.ArgumentTypeError(
+            f"{argument!r} is not a duration of more than 0s, and 100 years at most"
+        )
     return seconds
 
 
