@@ -8,6 +8,7 @@ import grpc
 import pytest
 
 from flyte_sidecar import Event
+from flyte_sidecar.events.backend import CANDIDATES
 from tests.cli.answering.conftest import Backend, Deployment, Verb
 from tests.cli.verbs import edit_events
 
@@ -147,6 +148,7 @@ def test_an_event_that_does_not_exist_is_an_error(verb: Verb, backend: Backend) 
         (["answer", ""], "RUN must not be empty"),
         (["answer", "--action", "x"], "--action requires RUN"),
         (["wait", "r1", "deploy", "--timeout", "5"], "'5' is not a duration"),
+        (["wait", "r1", "deploy", "--timeout", "0s"], "'0s' is not a duration of more than 0s"),
         (["signal", "r1", "deploy"], "VALUE is required without a terminal: deploy of run r1"),
         (["answer"], "VALUE is required without a terminal: deploy of run r1 expects yes or no"),
         (["create", "r1", ""], "a name has 1 to 1000 characters"),
@@ -189,6 +191,19 @@ def test_answer_takes_the_only_event_that_waits(verb: Verb, backend: Backend) ->
     done = verb("answer", "r1", "rate", "1", *options)
     assert (done.status, done.out) == (1, "")
     assert "Nothing was changed: rate of run r1 was already answered with -0.5" in done.err
+
+
+def test_a_list_of_events_to_choose_from_says_if_it_is_not_all_of_them(
+    verb: Verb, local: Backend
+) -> None:
+    for number in range(CANDIDATES):
+        local.ask("deploy", parent=f"a{number}")
+    for arguments in (["answer"], ["approve", "r1", "deploy"]):
+        assert len(verb(*arguments).err.splitlines()) == 1 + CANDIDATES
+    local.ask("deploy", parent="late")
+    for arguments in (["answer"], ["approve", "r1", "deploy"]):
+        lines = verb(*arguments).err.splitlines()
+        assert (len(lines), lines[-1]) == (2 + CANDIDATES, "  ... and others")
 
 
 def test_answer_reports_events_that_it_does_not_know(

@@ -35,7 +35,7 @@ async def choose(service: EventService, run: str | None, name: str | None) -> Ev
         At the end of the input.
     """
     candidates = _Candidates(_waiting(service, run, name))
-    first = await candidates.matching("", CANDIDATES)
+    first = await candidates.matching("", CANDIDATES + 1)
     if not first:
         what = "event" if name is None else f"event {one_line(name)}"
         where = "" if run is None else f" of run {one_line(run)}"

@@ -108,17 +108,19 @@ def only(named: EventName, found: Sequence[Event]) -> Event:
     if len(found) > 1:
         raise AmbiguousEvent(
             f"several events {named} wait for an answer: choose one with --action ID",
-            candidates=list(found[:CANDIDATES]),
+            candidates=list(found),
         )
     return found[0]
 
 
 def candidate_lines(candidates: Sequence[Event]) -> list[str]:
-    """Return the events to choose from, one per line, with their prompts."""
-    names = {(event.run_name, event.name) for event in candidates}
-    rows = [_row(event, with_name=len(names) > 1) for event in candidates]
+    """Return the first events to choose from, one per line, with their prompts."""
+    shown = candidates[:CANDIDATES]
+    names = {(event.run_name, event.name) for event in shown}
+    rows = [_row(event, with_name=len(names) > 1) for event in shown]
     width = max((terminal.width(arguments) for arguments, _ in rows), default=0)
-    return [f"  {terminal.pad(arguments, width)}  {text}".rstrip() for arguments, text in rows]
+    lines = [f"  {terminal.pad(arguments, width)}  {text}".rstrip() for arguments, text in rows]
+    return lines if len(candidates) == len(shown) else [*lines, "  ... and others"]
 
 
 def _row(event: Event, *, with_name: bool) -> tuple[str, str]:
