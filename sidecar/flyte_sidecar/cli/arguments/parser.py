@@ -230,7 +230,7 @@ class VerbParser(_Parser):
         return parsed, [*unknown, *args[end:]]
 
     def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
-        """Return the value of an argument; `--` after another `--` is one, not as in Python 3.11."""
+        """Return the value of an argument; `--` after `--` is one, not as in Python 3.11."""
         if arg_strings == ["--"]:
             return self._get_value(action, "--")
         return super()._get_values(action, arg_strings)
