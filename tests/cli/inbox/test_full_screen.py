@@ -137,6 +137,30 @@ def test_what_was_typed_before_the_list_was_shown_answers_nothing(
     assert other.call("events.get", runName="r", name="deploy")["pending"]
 
 
+def test_a_text_that_is_pasted_as_keys_answers_nothing(start: Start, other: Process) -> None:
+    ask(other)
+    terminal = start()
+    terminal.wait_for("1 event waits")
+    for keys in ("yes", "sy", "\x1by"):
+        terminal.type("?")
+        terminal.wait_for("There is no undo")
+        terminal.type("q")
+        terminal.wait_for("q quit")
+        terminal.type(keys)
+        terminal.wait_for("several keys arrived at once")
+    terminal.type("x\ryes\n")
+    terminal.wait_for("this question was not on the screen yet")
+    terminal.type("\x15\r")
+    terminal.wait_for("This cannot be undone")
+    terminal.type("yes")
+    terminal.wait_for("several keys arrived at once")
+    assert other.call("events.get", runName="r", name="deploy")["pending"]
+    terminal.type("y")
+    terminal.wait_for("was aborted")
+    terminal.type("q")
+    assert terminal.status() == 0
+
+
 def test_an_exception_restores_the_terminal_and_is_shown(
     start: Start, other: Process, tmp_path: Path
 ) -> None:

@@ -51,6 +51,8 @@ MIN_REDRAW_INTERVAL = 0.03
 ESCAPE_TIMEOUT = 0.1
 """Seconds after which an escape character without others counts as the key Esc."""
 
+SEVERAL_KEYS = "Nothing was sent: several keys arrived at once, as from a paste. Press it again."
+
 _LABELS = {"filter": "/", "answer": "Answer: ", "reason": "Reason (optional): "}
 
 
@@ -73,7 +75,8 @@ class FullScreen:
     def __init__(self) -> None:
         self.controller = Controller(time.monotonic, self._redraw, partial(self._exit, 0))
         self._buffer = Buffer(history=DummyHistory(), multiline=False, on_text_changed=self._typed)
-        self._main = _MainControl(Screen(self.controller), self.controller.drawn)
+        self._main = _MainControl(Screen(self.controller), self._drawn)
+        self._keys_since_drawn = 0
         self._line = BufferControl(
             self._buffer, [BeforeInput(lambda: _LABELS.get(self._purpose, ""))]
         )
@@ -89,6 +92,7 @@ class FullScreen:
             min_redraw_interval=MIN_REDRAW_INTERVAL,
             enable_page_navigation_bindings=False,
         )
+        self._application.key_processor.before_key_press += self._count_key
         self._application.ttimeoutlen = self._application.timeoutlen = ESCAPE_TIMEOUT
 
     async def run(self) -> int:
@@ -120,6 +124,24 @@ class FullScreen:
 
     def _redraw(self) -> None:
         self._application.invalidate()
+
+    def _drawn(self) -> None:
+        self._keys_since_drawn = 0
+        self.controller.drawn()
+
+    def _count_key(self, processor: object) -> None:
+        self._keys_since_drawn += 1
+
+    def _answer(self, action: Callable[[], object]) -> None:
+        """Perform an action that cannot be undone, if its key was pressed alone.
+
+        It may be a part of a pasted text, in a terminal without bracketed paste, or of a key that
+        sends several characters, such as Alt-y.
+        """
+        if self._keys_since_drawn > 1 or self._application.key_processor.input_queue:
+            self.controller.message = SEVERAL_KEYS
+        else:
+            action()
 
     def _exit(self, status: int) -> None:
         if self._application.is_running and not self._application.is_done:
@@ -163,11 +185,13 @@ class FullScreen:
             return Condition(lambda: not self._purpose and controller.page in key.pages)
 
         for key in KEYS:
-            bind(key.keys, is_on(key), partial(controller.do, key.action))
+            action = partial(controller.do, key.action)
+            answers = key.action in ("yes", "no")
+            bind(key.keys, is_on(key), partial(self._answer, action) if answers else action)
         bind(("enter",), typing, lambda: controller.submit(self._buffer.text))
         confirming = Condition(lambda: self._purpose == "confirm")
         bind(("escape", "c-g"), typing | confirming, controller.cancel)
-        bind(("y",), confirming, controller.confirm)
+        bind(("y",), confirming, partial(self._answer, controller.confirm))
         bind(("n", "q", "enter"), confirming, controller.cancel)
         always = Condition(lambda: True)
         bind(("c-c", "<sigint>"), always, partial(self._exit, 0))
