@@ -7,7 +7,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from flyte_sidecar.errors import BackendUnavailable
 from flyte_sidecar.events.intern_pool import event_key
+from flyte_sidecar.events.live.backend_state import BackendState
 from flyte_sidecar.events.model import Event
 from tests.cli.inbox.conftest import Inbox
 from tests.contract.harness import RUN, BackendClient
@@ -172,6 +174,15 @@ async def test_a_failed_answer_is_reported_at_its_event(
     inbox.controller.do("down")
     [line] = [line for line in inbox.draw() if "first" in line]
     assert "Nothing was changed" in line
+
+
+async def test_the_backend_that_is_disconnected_is_named(inbox: Inbox) -> None:
+    session, error = inbox.controller.session, BackendUnavailable("gone")
+    session.live.state = BackendState("disconnected", error)
+    session.title = "the embedded store and the deployment"
+    for down, named in (("flyte", "the deployment"), (None, session.title)):
+        session.live._down = {down: error}  # type: ignore[dict-item]
+        assert session.state_and_backend == f"disconnected from {named}, reconnecting"
 
 
 async def test_what_others_answer_is_shown(inbox: Inbox, client: BackendClient) -> None:

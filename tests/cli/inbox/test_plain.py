@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
 from flyte_sidecar.cli.inbox import plain_inbox
@@ -214,6 +216,27 @@ def test_the_plain_mode_in_a_terminal_redraws_nothing(start: Start, other: Proce
     assert terminal.style("1: deploy") == ("default", False)
     assert [line for line in terminal.lines if line][-1].startswith("1: ")
     terminal.type("\x04")
+    assert terminal.status() == 0
+
+
+@pytest.mark.parametrize("arguments", [(), ("--plain",)])
+def test_ctrl_c_ends_the_wait_for_a_result(
+    start: Start, other: Process, store: Path, arguments: Sequence[str]
+) -> None:
+    ask(other, "deploy")
+    terminal = start(*arguments)
+    terminal.wait_for("deploy")
+    with closing(sqlite3.connect(store, isolation_level=None)) as locked:
+        locked.execute("BEGIN IMMEDIATE")
+        terminal.type("1 yes\nquit\n" if arguments else "y")
+        if not arguments:
+            terminal.wait_for("being sent")
+            terminal.type("q")
+        terminal.wait_for("waiting for the outcome (Ctrl-C to exit)")
+        terminal.type("\x03")
+        terminal.wait_for("No result arrived for deploy of run r")
+        assert "It is unknown whether this took effect" in terminal.text
+        assert terminal.text.count("No result arrived") == 1
     assert terminal.status() == 0
 
 

@@ -32,8 +32,7 @@ async def run_plain(options: Options) -> int:
         reader.pause()
         if session.unfinished:
             inbox.say("Waiting for the result of what was sent.")
-            for result in await session.finish():
-                inbox.say(result)
+            await session.finish()  # the inbox says the results
     return 0
 
 

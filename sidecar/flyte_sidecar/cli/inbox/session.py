@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
@@ -95,9 +96,8 @@ class Session:
     """
 
     def __init__(self, service: EventService, view: View, logins: Logins) -> None:
-        self.title = " and ".join(
-            title for name, title in BACKEND_TITLES.items() if service.backend.kind in (name, "all")
-        )
+        kind = service.backend.kind
+        self.title = _title([name for name in BACKEND_TITLES if kind in (name, "all")])
         self.logins = logins
         self.live = LiveEvents(
             service, on_event=view.on_event, on_state=lambda state: view.on_state()
@@ -114,7 +114,9 @@ class Session:
     @property
     def state_and_backend(self) -> str:
         """The state of the connection, with the backend."""
-        return _STATES[self.live.state.phase].format(self.title)
+        phase, lost = self.live.state.phase, self.live.disconnected
+        title = _title(lost) if phase == "disconnected" and None not in lost else ""
+        return _STATES[phase].format(title or self.title)
 
     @property
     def problem(self) -> str | None:
@@ -150,10 +152,19 @@ class Session:
         return bool(self._writes)
 
     async def finish(self) -> list[str]:
-        """Wait for the results of unfinished writes, for some seconds; return them."""
+        """Wait for the results of unfinished writes, for some seconds; return them.
+
+        Ctrl-C ends the wait.
+        """
         tasks = [*self._writes]
-        for task in tasks:
-            task.cancel()
+
+        def cancel() -> None:
+            for task in tasks:
+                task.cancel()
+
+        cancel()
+        with suppress(NotImplementedError):  # Windows
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, cancel)
         await wait_all(tasks)
         return [task.result().text for task in tasks if not task.cancelled()]
 
@@ -171,6 +182,10 @@ class Session:
         except asyncio.CancelledError:
             return Written(f"No result arrived for {title(event)}.")
         return Written(outcome(ended), ended)
+
+
+def _title(names: Collection[str | None]) -> str:
+    return " and ".join(title for name, title in BACKEND_TITLES.items() if name in names)
 
 
 _STATES: dict[Phase, str] = {

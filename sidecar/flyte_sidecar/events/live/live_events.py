@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import Literal, TypeAlias
 
@@ -145,6 +145,11 @@ class LiveEvents:
         """The number of pending events that are not kept in memory: there are too many."""
         return len(self._index.omitted)
 
+    @property
+    def disconnected(self) -> Collection[BackendName | None]:
+        """Which of several backends are disconnected; None stands for all."""
+        return self._down.keys()
+
     def start(self) -> None:
         """Start to follow the backend."""
         self._running = asyncio.ensure_future(self._run())
@@ -169,6 +174,7 @@ class LiveEvents:
                 await self._follow(self._restart)
             except Exception as exception:
                 error = _as_error(exception)
+                self._down = {}
                 phase: Phase = "disconnected" if is_transient(error) else "failed"
                 self._set_state(BackendState(phase, error))
                 self._failures += 1
