@@ -86,9 +86,9 @@ def test_pending_events_in_json_equal_those_of_a_listing(env: Environment, other
     assert [json.loads(line) for line in done.stdout.splitlines()] == [event]
 
 
-def test_no_pending_events_is_printed_as_a_sentence(env: Environment) -> None:
+def test_stderr_says_that_there_are_no_pending_events(env: Environment) -> None:
     done = run("flyte-sidecar", "pending", env=env)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "No pending events.\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "No pending events.\n")
     done = run("flyte-sidecar", "pending", "--json", env=env)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -120,6 +120,6 @@ def test_filters_select_the_events(env: Environment, other: Process, store: Path
         ["weekly", "deploy"],
     ]
     done = run("flyte-sidecar", "pending", "--name", "x", env=env)
-    assert (done.returncode, done.stdout) == (0, "No pending events match.\n")
+    assert (done.returncode, done.stderr) == (0, "No pending events match.\n")
     done = run("flyte-sidecar", "pending", "--name", "rate", "--json", env=env)
     assert [json.loads(line)["name"] for line in done.stdout.splitlines()] == ["rate"]

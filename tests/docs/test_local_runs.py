@@ -130,7 +130,7 @@ def test_a_run_without_a_terminal_prints_the_documented_line_and_leaves_no_event
     assert next_notice(local_run) == example("An editor's run button", "")
     local_run.send_signal(signal.SIGINT)
     local_run.communicate(timeout=TEST_TIMEOUT)
-    assert run("flyte", "pending", env=env).stdout == "No pending events.\n"
+    assert run("flyte", "pending", env=env).stderr == "No pending events.\n"
 
 
 def test_the_tests_answer_through_the_fixture(env: dict[str, str], tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_the_kind_of_login_is_the_one_that_the_cli_uses(
 
 def test_without_a_deployment_only_the_store_is_listed(flyte: Flyte, local: Any) -> None:
     done = flyte("pending")
-    assert (done.exit_code, done.stdout, done.stderr) == (0, "No pending events.\n", "")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "No pending events.\n")
     local.create("here", "r1")
     done = flyte("pending")
     assert (done.exit_code, done.stderr, names(done.stdout)) == (0, "", ["here"])
@@ -119,7 +119,7 @@ def test_an_unavailable_deployment_does_not_hide_local_events(
     assert line.startswith("flyte-sidecar: the events of the deployment are missing: ")
     assert configured.endpoint in line
     local.get("here", run_name="r1").signal(True)
-    assert flyte("pending").stdout == "No pending events of the embedded store.\n"
+    assert "No pending events of the embedded store.\n" in flyte("pending").stderr
 
 
 def test_an_unavailable_store_does_not_hide_events_of_the_deployment(
@@ -149,7 +149,7 @@ def test_an_invalid_config_is_reported_and_local_events_are_listed(
     assert str(config) in done.stderr
     local.get("here", run_name="r1").signal(True)
     done = flyte("--config", str(config), "pending")
-    assert done.stdout == "No pending events of the embedded store.\n"
+    assert "No pending events of the embedded store.\n" in done.stderr
 
 
 def test_an_invalid_path_of_the_store_is_a_usage_error(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser
 from datetime import UTC, datetime
 
@@ -58,7 +59,8 @@ def run(options: Options, run_name: str, as_json: bool) -> int:
                 print_lines(table.lines(rows, more=page.next_cursor is not None))
         if is_empty and not as_json:
             hint = await did_you_mean(service, run_name)
-            print_lines([f"No events of run {one_line(run_name)}{hint or '.'}"])
+            text = f"No events of run {one_line(run_name)}{hint or '.'}"
+            print(sanitize(text), file=sys.stderr)
         return 0
 
     return run_on_events(options, work)

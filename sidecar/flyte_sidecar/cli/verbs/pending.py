@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
@@ -82,7 +83,7 @@ async def print_pending(
             report_missing("events", new, so_far=True)
     if is_empty and not as_json:
         text = _nothing({*missing, *_names(unavailable)}, some=wanted.excludes_any)
-        print_lines([text])
+        print(text, file=sys.stderr)
     report_missing("events", unavailable)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser
 from datetime import UTC, datetime
 
@@ -59,7 +60,8 @@ def run(options: Options, pending_only: bool, as_json: bool) -> int:
                 rows = [_row(info, now) for info in page.runs]
                 print_lines(table.lines(rows, more=page.next_cursor is not None))
         if is_empty and not as_json:
-            print_lines(["No runs with pending events." if pending_only else "No runs."])
+            text = "No runs with pending events." if pending_only else "No runs."
+            print(text, file=sys.stderr)
         report_missing("runs", unavailable)
         return 0
 

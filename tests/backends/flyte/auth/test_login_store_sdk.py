@@ -109,10 +109,10 @@ def test_the_sidecar_and_the_sdk_refresh_a_login_in_turns(
             assert refreshed not in (access, None)
             assert rotated not in (refresh, None)
             rejected.add(access)
-            assert flyte_sidecar("pending").stdout == "No pending events.\n"
+            assert flyte_sidecar("pending").stderr == "No pending events.\n"
             assert len(provider.exchanges) == 2 + 2 * turn  # the sidecar has refreshed nothing
             rejected.add(refreshed)
-            assert flyte_sidecar("pending").stdout == "No pending events.\n"
+            assert flyte_sidecar("pending").stderr == "No pending events.\n"
             assert len(provider.issued) == len(provider.exchanges) == 3 + 2 * turn
             access, refresh = act("retrieve", endpoint)
             assert access == provider.issued[-1]["response"]["access_token"]

@@ -47,7 +47,7 @@ def test_login_stores_a_login_for_other_processes_and_logout_deletes_it(
     assert stored_tokens(deployment) == {
         name: issued["response"][name] for name in ("access_token", "refresh_token")
     }
-    assert flyte_sidecar("pending").stdout == "No pending events.\n"
+    assert flyte_sidecar("pending").stderr == "No pending events.\n"
     assert f"ok       login          Pkce, stored in {PLACE}\n" in flyte_sidecar("doctor").stdout
     again = flyte_sidecar("login")
     assert again.stdout == f"You are already logged in at {endpoint}: stored in {PLACE}.\n"
