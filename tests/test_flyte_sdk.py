@@ -39,10 +39,19 @@ def test_the_wheel_works_in_one_environment_with_the_sdk(
     assert (used.returncode, used.stdout) == (0, "True\n"), used.stderr
 
 
-def test_the_wheel_installs_nothing_outside_of_its_package(
+def test_the_wheel_installs_only_its_package_the_completion_of_shells_and_a_manual_page(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     with ZipFile(wheel(tmp_path_factory)) as archive:
-        tops = {name.partition("/")[0] for name in archive.namelist()}
-    assert {top.partition("-")[0] for top in tops} == {"flyte_sidecar"}
-    assert all(top == "flyte_sidecar" or top.endswith(".dist-info") for top in tops)
+        folders = {
+            "data" if ".data/data/" in name else name.partition("/")[0].rpartition(".")[2]
+            for name in archive.namelist()
+        }
+        data = {name.partition(".data/data/")[2] for name in archive.namelist() if ".data/" in name}
+    assert folders == {"flyte_sidecar", "dist-info", "data"}
+    assert data == {
+        "share/bash-completion/completions/flyte-sidecar",
+        "share/fish/vendor_completions.d/flyte-sidecar.fish",
+        "share/man/man1/flyte-sidecar.1",
+        "share/zsh/site-functions/_flyte-sidecar",
+    }

@@ -219,7 +219,7 @@ def test_a_client_like_vscode_jsonrpc_is_served(spawn: Spawn) -> None:
     )
     result = receive()["result"]
     ours = result["capabilities"]["experimental"]["flyteSidecar"]
-    assert ours["protocolVersion"] == result["protocolVersion"] == "1.3"
+    assert ours["protocolVersion"] == result["protocolVersion"] == "1.4"
     send({"jsonrpc": "2.0", "method": "initialized", "params": {}})
     absent: list[Any] = [None, [], [None], {}]
     for params in absent:
