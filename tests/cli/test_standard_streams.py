@@ -100,6 +100,13 @@ def test_params_from_a_closed_stdin_are_a_one_line_error(command: Environment) -
     )
 
 
+@pytest.mark.parametrize("arguments", ["call events.list -", "answer r deploy -"])
+def test_an_endless_stdin_is_an_error(command: Environment, arguments: str) -> None:
+    done = shell(f"yes | flyte-sidecar {arguments}", command)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("flyte-sidecar: stdin has more than 16,777,216 bytes\n")
+
+
 def without_ages(table: str) -> str:
     return re.sub(r"\d+s +", "", table)
 

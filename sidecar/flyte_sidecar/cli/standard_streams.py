@@ -14,6 +14,8 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
+from flyte_sidecar.rpc.framing import MAX_MESSAGE_BYTES
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
@@ -50,10 +52,11 @@ def read_stdin() -> bytes:
     Raises
     ------
     OSError
-        If stdin is closed or cannot be read.
+        If stdin is closed or cannot be read, or has more than `MAX_MESSAGE_BYTES`.
     """
     chunks: list[bytes] = []
-    while True:
+    size = 0
+    while size <= MAX_MESSAGE_BYTES:
         try:
             chunk = os.read(STDIN, READ_SIZE)
         except BlockingIOError:
@@ -64,6 +67,8 @@ def read_stdin() -> bytes:
             if not chunk:
                 return b"".join(chunks)
             chunks.append(chunk)
+            size += len(chunk)
+    raise OSError(f"stdin has more than {MAX_MESSAGE_BYTES:,} bytes")
 
 
 def write_all(descriptor: int, data: ReadableBuffer) -> None:
