@@ -300,6 +300,27 @@ async def test_the_same_failure_of_many_events_is_one_warning(
     await process.delivered(*names)
 
 
+async def test_a_failure_that_affects_all_events_pauses_the_channel(start: Start) -> None:
+    process = start()
+    channel, names = process.channel, [f"n{number}" for number in range(10)]
+    channel.failures = [DeliveryFailed("status 429", retry_after=300, affects_all=True)] * 10
+    for name in names:
+        process.add(name)
+    for attempts in (1, 3):
+        await channel.until(lambda attempts=attempts: channel.attempts >= attempts)
+        await process.idle()
+        before = channel.attempts
+        assert before <= attempts + 1  # there are two workers
+        process.set_clock(299)
+        await process.idle()
+        assert channel.attempts == before
+        channel.attempts = 2
+        process.set_clock(1)
+    channel.failures.clear()
+    process.set_clock(300)
+    await process.delivered(*names)
+
+
 async def test_another_process_may_deliver_what_failed(start: Start) -> None:
     process, other = start(), start()
     process.channel.failures = [DeliveryFailed("no desktop")]

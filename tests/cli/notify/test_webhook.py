@@ -122,6 +122,7 @@ async def test_a_rejected_request_is_retried_if_that_may_help(
             await channel.deliver([notice_of(waiting_event())])
     assert len(server.received) == 1  # a redirect is not followed
     assert (failed.value.retryable, failed.value.retry_after) == (retryable, retry_after)
+    assert failed.value.affects_all == (status[:3] in ("429", "503"))
     assert status[:3] in str(failed.value)
     assert "s3cret" not in str(failed.value)
 
@@ -146,6 +147,7 @@ async def test_a_network_error_is_retried(caplog: pytest.LogCaptureFixture) -> N
         with pytest.raises(DeliveryFailed, match=r"127\.0\.0\.1 cannot be reached") as failed:
             await channel.deliver([notice_of(waiting_event())])
     assert failed.value.retryable
+    assert failed.value.affects_all
     async with webhook(server) as channel:
         with pytest.raises(DeliveryFailed, match="refused"):
             await channel.deliver([notice_of(waiting_event())])

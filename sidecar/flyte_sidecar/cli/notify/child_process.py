@@ -88,7 +88,8 @@ async def run_program(
         raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "invalid argument"
-        raise DeliveryFailed(f"{one_line(command[0])} cannot be started: {reason}") from None
+        message = f"{one_line(command[0])} cannot be started: {reason}"
+        raise DeliveryFailed(message, affects_all=True) from None
     try:
         output, errors = await process.communicate(content)
     except BaseException:

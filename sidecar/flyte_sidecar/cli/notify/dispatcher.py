@@ -15,7 +15,12 @@ from flyte_sidecar._backoff import backoff
 from flyte_sidecar._futures import run_in_thread, wait_all
 from flyte_sidecar._internal_error import internal_error
 from flyte_sidecar.cli.notify.notice import Channel, DeliveryFailed, Notice, Reason
-from flyte_sidecar.cli.notify.schedule import MAX_RETRY_DELAY, RETRY_DELAY, Schedule
+from flyte_sidecar.cli.notify.schedule import (
+    MAX_PAUSE,
+    MAX_RETRY_DELAY,
+    RETRY_DELAY,
+    Schedule,
+)
 from flyte_sidecar.events.delivery_leases import (
     MAX_LEASE,
     Claim,
@@ -79,6 +84,8 @@ class Dispatcher:
         self._leases_failed = False
         self._last_warning = ""
         self._last_time = -math.inf
+        self._resume_at = -math.inf
+        self._pauses = 0
         self._entries: dict[EventName, _Entry] = {}
         self._busy: set[EventName] = set()
         self._changed = asyncio.Event()
@@ -151,7 +158,10 @@ class Dispatcher:
         if now < self._last_time:  # the clock was set back
             for entry in self._entries.values():
                 entry.due -= self._last_time - now
+            self._resume_at -= self._last_time - now
         self._last_time = now
+        if now < self._resume_at:
+            return []
         due = [
             name
             for name, entry in self._entries.items()
@@ -163,7 +173,7 @@ class Dispatcher:
         """Wait until something has changed, or an event may be due."""
         self._changed.clear()
         times = [entry.due for name, entry in self._entries.items() if name not in self._busy]
-        delay = min(times, default=math.inf) - self._schedule.clock()
+        delay = max(min(times, default=math.inf), self._resume_at) - self._schedule.clock()
         with suppress(TimeoutError):
             async with asyncio.timeout(min(max(delay, 0.0), CLOCK_CHECK_INTERVAL)):
                 await self._changed.wait()
@@ -225,6 +235,7 @@ class Dispatcher:
         else:
             now = self._schedule.clock()
             self._last_warning = ""
+            self._pauses, self._resume_at = 0, -math.inf
             await self._update(self._leases.record, names)
             logger.info("%s: notified of %s", self._channel.name, _count(len(names)))
             for entry in entries:
@@ -249,8 +260,13 @@ class Dispatcher:
         if failures in (1, 10) and str(error) != self._last_warning:
             level, self._last_warning = logging.WARNING, str(error)
         logger.log(level, "%s, next attempt in %.0f s: %s", what, delay, error)
+        now = self._schedule.clock()
         for entry in entries:
-            entry.due, entry.failures = self._schedule.clock() + delay, failures
+            entry.due, entry.failures = now + delay, failures
+        if error.affects_all:
+            self._pauses += now >= self._resume_at  # several deliveries may fail together
+            pause = max(backoff(self._pauses, RETRY_DELAY, MAX_PAUSE), error.retry_after or 0.0)
+            self._resume_at = max(self._resume_at, now + min(pause, MAX_LEASE))
         if error.retry_after is None:  # another process may be able to deliver
             await self._update(self._leases.release, names)
         else:

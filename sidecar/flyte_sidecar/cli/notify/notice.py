@@ -41,14 +41,22 @@ class DeliveryFailed(Exception):
         Seconds to wait before the next attempt at least; None if the other side asks for none.
     retryable
         Whether another attempt may succeed.
+    affects_all
+        Whether notifications of other events would fail now too.
     """
 
     def __init__(
-        self, message: str, *, retry_after: float | None = None, retryable: bool = True
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        retryable: bool = True,
+        affects_all: bool = False,
     ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.retryable = retryable
+        self.affects_all = affects_all
 
 
 class Channel(Protocol):

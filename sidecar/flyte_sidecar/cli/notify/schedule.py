@@ -13,6 +13,10 @@ RETRY_DELAY = 1.0
 MAX_RETRY_DELAY = 600.0
 """Maximum delay before a retry in seconds, unless the receiver asks for a longer one."""
 
+MAX_PAUSE = 60.0
+"""Maximum delay in seconds before a channel is used again whose last delivery has failed in a way
+that affects all events, unless the receiver asks for a longer one."""
+
 
 class Schedule(Struct, frozen=True):
     """When events are notified of.

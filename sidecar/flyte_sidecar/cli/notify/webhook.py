@@ -34,6 +34,9 @@ CONNECT_TIMEOUT = 10.0
 RETRYABLE = frozenset({408, 425, 429})
 """Statuses below 500 after which the same request may succeed later."""
 
+OVERLOADED = frozenset({429, 503})
+"""Statuses after which other requests would fail too."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -125,7 +128,8 @@ class WebhookChannel:
                 _check(response)
         except self._httpx.HTTPError as error:
             reason = connection_failure(error, pinned=False, connect_timeout=CONNECT_TIMEOUT)
-            raise DeliveryFailed(f"{self._url.host} cannot be reached: {reason}") from None
+            message = f"{self._url.host} cannot be reached: {reason}"
+            raise DeliveryFailed(message, affects_all=True) from None
 
 
 def _check(response: httpx.Response) -> None:
@@ -137,7 +141,9 @@ def _check(response: httpx.Response) -> None:
     if response.is_redirect:
         message += ", and redirects are not followed: use the URL of the new place"
     if status in RETRYABLE or status >= 500:
-        raise DeliveryFailed(message, retry_after=_retry_after(response))
+        raise DeliveryFailed(
+            message, retry_after=_retry_after(response), affects_all=status in OVERLOADED
+        )
     raise DeliveryFailed(message, retryable=False)
 
 
