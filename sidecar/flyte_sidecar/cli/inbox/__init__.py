@@ -3,6 +3,7 @@
 session       the backend, its events, logins and writes; both modes use it
 event_list    the list: rows, filter, selection
 controller    what keys do
+scrolling     the position in the text of a page
 keys          the keys
 cells         other people's text in columns
 columns, pages, screen

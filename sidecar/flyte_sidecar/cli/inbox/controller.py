@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from flyte_sidecar.cli.inbox.event_list import EventList, Row
 from flyte_sidecar.cli.inbox.keys import Action, Page
+from flyte_sidecar.cli.inbox.scrolling import Movable, Scrolling
 from flyte_sidecar.cli.inbox.session import Session, Written
 from flyte_sidecar.errors import PayloadTypeMismatch
 from flyte_sidecar.events.intern_pool import EventKey, event_key
@@ -61,8 +62,8 @@ class Controller:
         What the user is asked, if anything.
     message
         The result of the last action.
-    offset
-        The first line of the prompt or the help that is shown.
+    scrolling
+        The position in the prompt or the help.
     """
 
     session: Session
@@ -78,8 +79,7 @@ class Controller:
         self.input: Input | None = None
         self.message = ""
         self.filter_text = ""
-        self.offset = 0
-        self._page_lines = 1
+        self.scrolling = Scrolling()
         self._on_change = on_change
         self._displayed: EventKey | None = None
         self._displayed_message = ""
@@ -88,12 +88,12 @@ class Controller:
         self._details: Event | None = None
         self._reading: asyncio.Task[Event | None] | None = None
         self._actions: dict[Action, Callable[[], None]] = {
-            "up": partial(self._move, -1),
-            "down": partial(self._move, 1),
-            "page up": partial(self._move_pages, -1),
-            "page down": partial(self._move_pages, 1),
-            "start": self._move_to_start,
-            "end": self._move_to_end,
+            "up": lambda: self._moving.move(-1),
+            "down": lambda: self._moving.move(1),
+            "page up": lambda: self._moving.move_pages(-1),
+            "page down": lambda: self._moving.move_pages(1),
+            "start": lambda: self._moving.move_to_start(),
+            "end": lambda: self._moving.move_to_end(),
             "open": self._open,
             "back": self._back,
             "yes": partial(self._answer_bool, True),
@@ -124,12 +124,6 @@ class Controller:
         self._displayed = None if selected is None else selected.key
         self._displayed_message = self.message
         self._displayed_input = self.input
-
-    def scroll(self, lines: int, height: int) -> int:
-        """Return the first line to show of a page with a text of so many lines."""
-        self._page_lines = height
-        self.offset = max(0, min(self.offset, lines - height))
-        return self.offset
 
     @property
     def opened(self) -> Event | None:
@@ -193,33 +187,13 @@ class Controller:
             self.message = "Nothing was sent."
         self._on_change()
 
-    def _move(self, by: int) -> None:
-        if self.page == "list":
-            self.events.move(by)
-        else:
-            self.offset += by
-
-    def _move_pages(self, by: int) -> None:
-        if self.page == "list":
-            self.events.move_pages(by)
-        else:
-            self.offset += by * max(1, self._page_lines - 1)
-
-    def _move_to_start(self) -> None:
-        if self.page == "list":
-            self.events.move_to_start()
-        else:
-            self.offset = 0
-
-    def _move_to_end(self) -> None:
-        if self.page == "list":
-            self.events.move_to_end()
-        else:
-            self.offset = 1 << 30
+    @property
+    def _moving(self) -> Movable:
+        return self.events if self.page == "list" else self.scrolling
 
     def _show(self, page: Page) -> None:
         self._previous_page, self.page = self.page, page
-        self.offset = 0
+        self.scrolling.move_to_start()
 
     def _open(self) -> None:
         row = self.events.selected
@@ -246,7 +220,7 @@ class Controller:
             self._set_filter("")
         else:
             self.page = self._previous_page if self.page == "help" else "list"
-            self.offset = 0
+            self.scrolling.move_to_start()
 
     def _set_filter(self, text: str) -> None:
         self.filter_text = text

@@ -153,11 +153,11 @@ class Screen:
             if text_of != self._text_of:
                 self._text = event_lines(event, known, width, is_reading=controller.is_reading)
         self._text_of = text_of
-        offset = controller.scroll(len(self._text), height)
+        offset = controller.scrolling.fit(len(self._text), height)
         return self._text[offset : offset + height]
 
     def _position(self, height: int) -> str:
-        first, lines = self._controller.offset, len(self._text)
+        first, lines = self._controller.scrolling.offset, len(self._text)
         return "" if lines <= height else f"Lines {first + 1} to {first + height} of {lines}"
 
 
