@@ -69,6 +69,7 @@ CLI_MAY_IMPORT: dict[str, set[str]] = {
     "logins": set(),
     "listings": set(),
     "markdown": set(),
+    "quantities": set(),
     "search": set(),
     "standard_streams": set(),
     "terminal": set(),
@@ -86,11 +87,17 @@ CLI_MAY_IMPORT: dict[str, set[str]] = {
         *("arguments", "listings", "logs", "opened", "output", "prompt_text", "search"),
         *("standard_streams", "terminal", "times"),
     },
-    "bulk": {"answering", "arguments", "event_filter", "event_table", "listings", "output"},
-    "checks": {"logins", "logs", "terminal"},
+    "bulk": {
+        *("answering", "arguments", "event_filter", "event_table", "listings", "output"),
+        "quantities",
+    },
+    "checks": {"logins", "logs", "quantities", "terminal"},
     "completion": {"arguments", "opened"},
-    "inbox": {"answering", "opened", "prompt_text", "search", "table", "terminal", "times"},
-    "notify": {"arguments", "event_filter", "standard_streams", "terminal"},
+    "inbox": {
+        *("answering", "opened", "prompt_text", "quantities", "search", "table", "terminal"),
+        "times",
+    },
+    "notify": {"arguments", "event_filter", "quantities", "standard_streams", "terminal"},
 }
 """The same within `flyte_sidecar.cli`. `main` and the verbs may import all of these."""
 

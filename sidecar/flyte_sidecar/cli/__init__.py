@@ -16,7 +16,7 @@ logins, terminal_login_prompt
 event_filter, search
               which events are meant: by patterns and age, by words
 listings      the pages of listings
-event_table, table, times, prompt_text, markdown
+event_table, table, times, quantities, prompt_text, markdown
               how events are shown
 output, terminal
               results on stdout, and text that is safe for terminals

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from flyte_sidecar.cli.bulk.action import Action
 from flyte_sidecar.cli.bulk.arguments import Choice
-from flyte_sidecar.cli.bulk.reporting import quantity
 from flyte_sidecar.cli.listings import pages_of_pending, report_missing
+from flyte_sidecar.cli.quantities import quantity
 from flyte_sidecar.events.model import Event, UnavailableBackend
 from flyte_sidecar.events.outcome_text import MAX_TEXT_LENGTH
 from flyte_sidecar.events.plain_text import one_line

@@ -7,7 +7,8 @@ from msgspec import Struct
 from flyte_sidecar.cli.answering.questions import rendered
 from flyte_sidecar.cli.bulk.action import Action
 from flyte_sidecar.cli.bulk.choosing import Chosen
-from flyte_sidecar.cli.bulk.reporting import preview, quantity
+from flyte_sidecar.cli.bulk.reporting import preview
+from flyte_sidecar.cli.quantities import quantity
 from flyte_sidecar.errors import RequestCancelled
 from flyte_sidecar.events.model import Payload
 from flyte_sidecar.local_runs.terminal import Rendered, Size, TerminalClosed, TerminalPrompt

@@ -13,9 +13,10 @@ from flyte_sidecar.cli.arguments.values import UsageError
 from flyte_sidecar.cli.bulk.action import Action
 from flyte_sidecar.cli.bulk.arguments import Choice
 from flyte_sidecar.cli.bulk.choosing import Chosen, chosen_events
-from flyte_sidecar.cli.bulk.reporting import Report, preview, quantity
+from flyte_sidecar.cli.bulk.reporting import Report, preview
 from flyte_sidecar.cli.event_table import EventTable
 from flyte_sidecar.cli.output import print_json, print_lines
+from flyte_sidecar.cli.quantities import quantity
 from flyte_sidecar.errors import RequestCancelled
 from flyte_sidecar.events.bulk import BulkWrite, EventResult
 from flyte_sidecar.events.model import Event, Target

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from flyte_sidecar.cli.bulk.action import Action
 from flyte_sidecar.cli.event_table import EventTable
 from flyte_sidecar.cli.output import print_json, print_lines
+from flyte_sidecar.cli.quantities import quantity
 from flyte_sidecar.errors import (
     AlreadyCompleted,
     AlreadySignalled,
@@ -24,11 +25,6 @@ SHOWN = 15
 """Events that are shown before a confirmation."""
 
 ENDED_BEFORE = (AlreadySignalled, AlreadyCompleted)
-
-
-def quantity(number: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def preview(

@@ -22,6 +22,7 @@ from flyte_sidecar.backends.local.ownership import LOG
 from flyte_sidecar.cli.checks.finding import Finding, failed, ok, skipped, warning
 from flyte_sidecar.cli.checks.run import Check, in_thread
 from flyte_sidecar.cli.checks.selection import describe_scope
+from flyte_sidecar.cli.quantities import events_wait
 from flyte_sidecar.errors import SidecarError, StoreBusy
 from flyte_sidecar.events.model import MAX_PAGE_LIMIT, Event, PendingQuery, Scope
 from flyte_sidecar.server.settings import STORE_VARIABLE, Options, make_backend, store_path
@@ -86,7 +87,7 @@ class StoreChecks:
             return [failed("store", error.message, advice)]
         self._is_open = True
         total = sum(waiting.values())
-        waits = "1 event waits" if total == 1 else f"{total or 'no'} events wait"
+        waits = events_wait(total) if total else "no events wait"
         facts = await in_thread(lambda: _describe_file(self._path))
         return [ok("store", f"{path}: {waits}, {facts}"), self._check_scope(waiting), _user()]
 

@@ -12,6 +12,7 @@ from flyte_sidecar.cli.answering.quoting import quoted_prompt
 from flyte_sidecar.cli.inbox.numbered_events import NumberedEvents
 from flyte_sidecar.cli.inbox.session import Session, Written
 from flyte_sidecar.cli.prompt_text import text_lines
+from flyte_sidecar.cli.quantities import events_wait
 from flyte_sidecar.cli.times import age, expiry
 from flyte_sidecar.errors import PayloadTypeMismatch
 from flyte_sidecar.events.live.live_events import EventChange
@@ -171,7 +172,7 @@ class PlainInbox:
         events = self._events
         omitted = self.session.live.omitted
         waiting = len(events.waiting) + omitted
-        counted = f"{waiting:,} {'event waits' if waiting == 1 else 'events wait'} for an answer"
+        counted = f"{events_wait(waiting)} for an answer"
         self.say(
             f"{counted}, and {omitted:,} of them cannot be listed." if omitted else f"{counted}."
         )

@@ -12,6 +12,7 @@ from flyte_sidecar.cli.inbox.event_list import Row
 from flyte_sidecar.cli.inbox.keys import HINTS, Page
 from flyte_sidecar.cli.inbox.pages import event_lines, facts, help_lines
 from flyte_sidecar.cli.prompt_text import text_lines
+from flyte_sidecar.cli.quantities import events_wait
 from flyte_sidecar.events.outcome_text import title
 from flyte_sidecar.events.payload_text import FORMS
 from flyte_sidecar.events.plain_text import one_line, sanitize
@@ -79,7 +80,7 @@ class Screen:
         """Return the line with the number of events and the state of the connection."""
         events, session = self._controller.events, self._controller.session
         waiting = events.waiting + session.live.omitted
-        count = f" {waiting:,} {'event waits' if waiting == 1 else 'events wait'}"
+        count = f" {events_wait(waiting)}"
         if session.live.omitted:
             count += f" ({session.live.omitted:,} not shown)"
         state = f"  {session.state_and_backend} "

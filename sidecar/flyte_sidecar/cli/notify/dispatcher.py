@@ -21,6 +21,7 @@ from flyte_sidecar.cli.notify.schedule import (
     RETRY_DELAY,
     Schedule,
 )
+from flyte_sidecar.cli.quantities import quantity
 from flyte_sidecar.events.delivery_leases import (
     MAX_LEASE,
     Claim,
@@ -237,7 +238,7 @@ class Dispatcher:
             self._last_warning = ""
             self._pauses, self._resume_at = 0, -math.inf
             await self._update(self._leases.record, names)
-            logger.info("%s: notified of %s", self._channel.name, _count(len(names)))
+            logger.info("%s: notified of %s", self._channel.name, quantity(len(names), "event"))
             for entry in entries:
                 entry.due, entry.failures = self._next(now), 0
             if ended := [name for name in names if name not in self._entries]:
@@ -246,7 +247,7 @@ class Dispatcher:
     async def _fail(
         self, names: Sequence[EventName], entries: Sequence[_Entry], error: DeliveryFailed
     ) -> None:
-        what = f"{self._channel.name}: {_count(len(names))} not delivered"
+        what = f"{self._channel.name}: {quantity(len(names), 'event')} not delivered"
         if not error.retryable:
             logger.error("%s: %s", what, error)
             for entry in entries:
@@ -314,7 +315,3 @@ class Dispatcher:
         if not self._leases_failed:
             self._leases_failed = True
             logger.warning("several processes may notify of the same event: %s", error)
-
-
-def _count(number: int) -> str:
-    return "1 event" if number == 1 else f"{number} events"
