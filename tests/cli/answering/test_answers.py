@@ -11,6 +11,7 @@ from flyte_sidecar import Event
 from flyte_sidecar.events.backend import CANDIDATES
 from tests.cli.answering.conftest import Backend, Deployment, Verb
 from tests.cli.verbs import edit_events
+from tests.e2e.deployment import flyte_options
 
 
 @pytest.mark.parametrize(
@@ -166,6 +167,16 @@ def test_arguments_that_cannot_be_used_are_usage_errors(
     assert usage.startswith(f"usage: flyte-sidecar {arguments[0]} ")
     assert message in error
     assert Event.get("deploy", run_name="r1").phase == "PAUSED"
+
+
+@pytest.mark.parametrize("arguments", ["pending", "get r1 deploy", "approve --all --yes", "answer"])
+def test_a_missing_scope_is_a_usage_error_that_names_the_option(
+    verb: Verb, deployment: Deployment, arguments: str
+) -> None:
+    options = flyte_options(deployment.server.endpoint)
+    done = verb(*arguments.split(), *options, "--project", "")
+    assert (done.status, done.out) == (2, "")
+    assert done.err.endswith(": error: --project is required: the connection has no default\n")
 
 
 def test_answer_takes_the_only_event_that_waits(verb: Verb, backend: Backend) -> None:

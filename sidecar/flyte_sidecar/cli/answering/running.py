@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 
 from flyte_sidecar.cli import logs, standard_streams
 from flyte_sidecar.cli.answering.event_name import candidate_lines
+from flyte_sidecar.cli.arguments.values import UsageError
 from flyte_sidecar.cli.opened import opened
-from flyte_sidecar.errors import AmbiguousEvent
+from flyte_sidecar.errors import AmbiguousEvent, InvalidParams
 from flyte_sidecar.events.plain_text import sanitize
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.server.settings import Options
@@ -20,7 +21,9 @@ def run_on_events(options: Options, work: Callable[[EventService], Awaitable[int
 
     Raises
     ------
-    SidecarError, UsageError, OSError
+    UsageError
+        If `work` does, or if an option must select a scope.
+    SidecarError, OSError
         What `work` raises. The events of an `AmbiguousEvent` are printed here.
     """
     logs.set_up(options.log_level, options.log_file)
@@ -32,6 +35,11 @@ def run_on_events(options: Options, work: Callable[[EventService], Awaitable[int
         lines += candidate_lines(error.data["candidates"])
         print("\n".join(lines), file=sys.stderr)
         return 1
+    except InvalidParams as error:
+        for param in ("org", "project", "domain"):
+            if error.data.get("path") == f"/{param}":
+                raise UsageError(error.message.replace(f"`{param}`", f"--{param}")) from None
+        raise
 
 
 async def _run(options: Options, work: Callable[[EventService], Awaitable[int]]) -> int:
