@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sys
@@ -92,6 +93,26 @@ def test_the_inbox_continues_after_it_was_suspended(
     terminal.type("fg\n")
     terminal.wait_for("2 events wait")
     terminal.type("q")
+    terminal.wait(lambda _: terminal.has_left())
+    terminal.type("echo status $?\n")
+    terminal.wait_for("status 0")
+
+
+def test_the_inbox_continues_after_it_was_stopped_by_another_process(
+    start: Start, other: Process, tmp_path: Path
+) -> None:
+    ask(other)
+    terminal = start(shell="bash --norc -i", also={"PS1": "$ "})
+    terminal.wait_for("$")
+    terminal.type("sh -c 'echo $$ >pid; exec flyte-sidecar inbox'\n")
+    terminal.wait_for("1 event waits")
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGSTOP)
+    terminal.wait_for("Stopped")
+    terminal.type("fg\n")
+    terminal.wait(lambda text: "Stopped" not in text and "1 event waits" in text)
+    terminal.type("y")  # the terminal sends keys, and not lines
+    terminal.wait_for("0 events wait")
+    terminal.type("\x0cq")
     terminal.wait(lambda _: terminal.has_left())
     terminal.type("echo status $?\n")
     terminal.wait_for("status 0")

@@ -102,7 +102,7 @@ class FullScreen:
         loop.set_exception_handler(self._on_exception)
         refreshing = asyncio.ensure_future(self._refresh())
         try:
-            with _exit_signals(self._exit):
+            with _signals(self._exit, self._continue):
                 return await self._application.run_async(set_exception_handler=False)
         except EOFError:  # the terminal is gone
             return 128 + signal.SIGHUP if sys.platform != "win32" else 1
@@ -142,6 +142,20 @@ class FullScreen:
             self.controller.message = SEVERAL_KEYS
         else:
             action()
+
+    def _draw_all(self) -> None:
+        """Draw each line again, whatever is on the screen."""
+        output = self._application.output
+        output.enter_alternate_screen()  # Renderer.clear would erase the screen of the shell
+        output.erase_screen()
+        output.cursor_goto(0, 0)
+        self._application.renderer.reset(leave_alternate_screen=False)
+        self._redraw()
+
+    def _continue(self) -> None:
+        """Use the terminal again after the process was stopped, and a shell has used it."""
+        self._application.input.raw_mode().__enter__()  # `run_async` restores the first mode
+        self._draw_all()
 
     def _exit(self, status: int) -> None:
         if self._application.is_running and not self._application.is_done:
@@ -195,7 +209,7 @@ class FullScreen:
         bind(("n", "q", "enter"), confirming, controller.cancel)
         always = Condition(lambda: True)
         bind(("c-c", "<sigint>"), always, partial(self._exit, 0))
-        bind(("c-l",), always, lambda: self._application.renderer.clear())
+        bind(("c-l",), always, self._draw_all)
         bind(("c-z",), always, lambda: self._application.suspend_to_background())
         bindings.add(Keys.BracketedPaste, filter=typing, eager=True)(_paste)
         return bindings
@@ -240,8 +254,10 @@ def _discard_typed_ahead() -> None:
 
 
 @contextmanager
-def _exit_signals(exit_inbox: Callable[[int], None]) -> Iterator[None]:
-    """Let signals that end the process restore the terminal first."""
+def _signals(
+    exit_inbox: Callable[[int], None], continue_inbox: Callable[[], None]
+) -> Iterator[None]:
+    """Let signals that end the process restore the terminal first, and SIGCONT use it again."""
     if sys.platform == "win32":
         yield
         return
@@ -249,8 +265,9 @@ def _exit_signals(exit_inbox: Callable[[int], None]) -> Iterator[None]:
     numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
     for number in numbers:
         loop.add_signal_handler(number, exit_inbox, 128 + number)
+    loop.add_signal_handler(signal.SIGCONT, continue_inbox)
     try:
         yield
     finally:
-        for number in numbers:
+        for number in (*numbers, signal.SIGCONT):
             loop.remove_signal_handler(number)
