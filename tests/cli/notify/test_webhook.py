@@ -70,6 +70,14 @@ async def test_an_event_is_posted_as_a_signed_cloud_event() -> None:
     assert (data["runName"], data["prompt"], data["pending"]) == ("r1", event.prompt, True)
 
 
+async def test_cookies_are_not_sent_back() -> None:
+    answer = response(b"", status="204 No Content", more="Set-Cookie: a=b\r\n")
+    async with http_server(answer) as server, webhook(server) as channel:
+        for _ in range(2):
+            await channel.deliver([notice_of(waiting_event())])
+    assert [request.headers.get("cookie") for request in server.received] == [None, None]
+
+
 async def test_a_changed_body_has_no_valid_signature() -> None:
     async with http_server(OK) as server, webhook(server) as channel:
         await channel.deliver([notice_of(waiting_event())])

@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 
 from flyte_sidecar._version import VERSION
@@ -94,6 +95,8 @@ class WebhookChannel:
                 verify=tls.context_of_others(None) if self._url.scheme == "https" else False,
                 trust_env=not is_loopback,  # a proxy is of no use for this machine
                 timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT),
+                # Requests have nothing to do with each other, and cookies would be kept for ever.
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
                 headers={"user-agent": f"flyte-sidecar/{VERSION}", "content-type": CONTENT_TYPE},
             )
         except ImportError:
