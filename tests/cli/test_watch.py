@@ -253,7 +253,6 @@ def test_colour_shows_on_a_terminal(terminal: Any, other: Process) -> None:
     assert "\x1b[33mPAUSED   \x1b[0m" in line
     answer(other, True)
     assert "\x1b[32mSUCCEEDED\x1b[0m" in reader.line()
-    assert "\x1b[1mdeploy\x1b[0m" not in terminal("pending").line()
 
 
 @pytest.mark.parametrize("also", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])

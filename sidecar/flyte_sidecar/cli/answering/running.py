@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from flyte_sidecar.cli import logs, standard_streams
 from flyte_sidecar.cli.answering.event_name import candidate_lines
-from flyte_sidecar.cli.arguments.values import UsageError
+from flyte_sidecar.cli.arguments.values import scope_error
 from flyte_sidecar.cli.opened import opened
 from flyte_sidecar.errors import AmbiguousEvent, InvalidParams
 from flyte_sidecar.events.plain_text import sanitize
@@ -36,10 +36,7 @@ def run_on_events(options: Options, work: Callable[[EventService], Awaitable[int
         print("\n".join(lines), file=sys.stderr)
         return 1
     except InvalidParams as error:
-        for param in ("org", "project", "domain"):
-            if error.data.get("path") == f"/{param}":
-                raise UsageError(error.message.replace(f"`{param}`", f"--{param}")) from None
-        raise
+        raise scope_error(error.message, error.data.get("path")) or error from None
 
 
 async def _run(options: Options, work: Callable[[EventService], Awaitable[int]]) -> int:

@@ -22,6 +22,20 @@ class UsageError(Exception):
     """
 
 
+def scope_error(message: str, path: object) -> UsageError | None:
+    """Return the error of a request as one about an option; None if none selects what is wrong.
+
+    Parameters
+    ----------
+    path
+        The JSON pointer to the param that is wrong.
+    """
+    for param in ("org", "project", "domain"):
+        if path == f"/{param}":
+            return UsageError(message.replace(f"`{param}`", f"--{param}"))
+    return None
+
+
 def text(argument: str) -> str:
     """Return an argument decoded as UTF-8, whatever encoding the locale has."""
     try:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from msgspec import Raw, Struct, field, json
 
 from flyte_sidecar.cli import standard_streams, terminal
-from flyte_sidecar.cli.arguments.values import add_json, text
+from flyte_sidecar.cli.arguments.values import add_json, scope_error, text
 from flyte_sidecar.cli.in_process_client import InProcessClient, Response, fail, in_process_client
 from flyte_sidecar.events.model import BACKEND_TITLES, SUCCEEDED, Event
 from flyte_sidecar.events.plain_text import sanitize
@@ -78,6 +78,8 @@ def run(options: Options, run_name: str | None, as_json: bool) -> int:
 
     Raises
     ------
+    UsageError
+        If an option must select a scope.
     OSError
         If stdout has no reader, or cannot be written.
     """
@@ -100,7 +102,12 @@ async def _watch(options: Options, run_name: str | None, as_json: bool) -> int:
             raise stdout.error or BrokenPipeError from None
         finally:
             stdout.close()
-    return 0 if message.error is None else fail(message.error)
+    if message.error is None:
+        return 0
+    wrong = scope_error(message.error.message, message.error.data.path)
+    if wrong is not None:
+        raise wrong
+    return fail(message.error)
 
 
 async def _print(table: _Table, stdout: _StdoutWriter, notification: _Notification) -> None:
