@@ -14,12 +14,13 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
-from flyte_sidecar.rpc.framing import MAX_MESSAGE_BYTES
-
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 STDIN, STDOUT, STDERR = 0, 1, 2
+
+MAX_STDIN_BYTES = 16 << 20
+"""The most that `read_stdin` reads: the size of the longest message of a client."""
 
 READ_SIZE = 1 << 16
 """Bytes to read at once."""
@@ -52,11 +53,11 @@ def read_stdin() -> bytes:
     Raises
     ------
     OSError
-        If stdin is closed or cannot be read, or has more than `MAX_MESSAGE_BYTES`.
+        If stdin is closed or cannot be read, or has more than `MAX_STDIN_BYTES`.
     """
     chunks: list[bytes] = []
     size = 0
-    while size <= MAX_MESSAGE_BYTES:
+    while size <= MAX_STDIN_BYTES:
         try:
             chunk = os.read(STDIN, READ_SIZE)
         except BlockingIOError:
@@ -68,7 +69,7 @@ def read_stdin() -> bytes:
                 return b"".join(chunks)
             chunks.append(chunk)
             size += len(chunk)
-    raise OSError(f"stdin has more than {MAX_MESSAGE_BYTES:,} bytes")
+    raise OSError(f"stdin has more than {MAX_STDIN_BYTES:,} bytes")
 
 
 def write_all(descriptor: int, data: ReadableBuffer) -> None:
