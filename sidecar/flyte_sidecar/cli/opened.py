@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from flyte_sidecar.cli.arguments.values import UsageError
 from flyte_sidecar.cli.terminal_login_prompt import TerminalLoginPrompt
+from flyte_sidecar.events.backend import EventBackend
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.server.settings import Options, make_backend
 
@@ -24,3 +26,11 @@ async def opened(
         yield EventService(backend)
     finally:
         await backend.close()
+
+
+def require_scope(backend: EventBackend) -> None:
+    """Raise `UsageError` if the events of a deployment cannot be followed for lack of a scope."""
+    if backend.kind == "flyte":
+        for option in ("project", "domain"):
+            if not getattr(backend, option):
+                raise UsageError(f"--{option} is required: the connection has no default")

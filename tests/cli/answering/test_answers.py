@@ -169,7 +169,10 @@ def test_arguments_that_cannot_be_used_are_usage_errors(
     assert Event.get("deploy", run_name="r1").phase == "PAUSED"
 
 
-@pytest.mark.parametrize("arguments", ["pending", "get r1 deploy", "abort --all --yes", "watch"])
+@pytest.mark.parametrize(
+    "arguments",
+    ["pending", "get r1 deploy", "abort --all --yes", "watch", "notify --exec true"],
+)
 def test_a_missing_scope_is_a_usage_error_that_names_the_option(
     verb: Verb, deployment: Deployment, arguments: str
 ) -> None:

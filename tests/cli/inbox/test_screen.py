@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from prompt_toolkit.utils import get_cwidth
 
 from flyte_sidecar.backends.flyte import LoginRequest
+from flyte_sidecar.cli.arguments.values import UsageError
 from flyte_sidecar.cli.inbox.cells import fit, one_width
 from flyte_sidecar.cli.inbox.session import open_session
 from flyte_sidecar.events.plain_text import is_safe
@@ -124,6 +125,13 @@ async def test_a_store_that_cannot_be_used_is_reported_on_each_page(tmp_path: Pa
         inbox.controller.do("retry")
         await inbox.until(lambda: session.live.state.phase == "ready")
         assert session.logins.asked_again == 1
+
+
+async def test_a_missing_scope_is_a_usage_error_that_names_the_option() -> None:
+    options = Options(backend="flyte", store="", endpoint="h.example", project="", domain="d")
+    with pytest.raises(UsageError, match="--project is required"):
+        async with open_session(options, Inbox().controller):
+            pass
 
 
 async def test_a_login_is_shown_until_it_ends(inbox: Inbox) -> None:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from flyte_sidecar._futures import resolve, wait_all
 from flyte_sidecar.cli.answering import writes
-from flyte_sidecar.cli.opened import opened
+from flyte_sidecar.cli.opened import opened, require_scope
 from flyte_sidecar.errors import SidecarError
 from flyte_sidecar.events.attended_logins import AttendedLogins
 from flyte_sidecar.events.live.backend_state import Phase
@@ -198,9 +198,16 @@ _STATES: dict[Phase, str] = {
 
 @asynccontextmanager
 async def open_session(options: Options, view: View) -> AsyncIterator[Session]:
-    """Open the backend, and report its events to the view, for the time of the block."""
+    """Open the backend, and report its events to the view, for the time of the block.
+
+    Raises
+    ------
+    UsageError
+        If an option must select a scope.
+    """
     logins = Logins(view.on_state)
     async with opened(options, lambda: logins) as service:
+        require_scope(service.backend)
         session = Session(service, view, logins)
         session.live.start()
         try:

@@ -22,6 +22,7 @@ from flyte_sidecar.cli.notify.notice import Channel
 from flyte_sidecar.cli.notify.notifier import Notifier
 from flyte_sidecar.cli.notify.schedule import Schedule
 from flyte_sidecar.cli.notify.webhook_signature import SECRET_VARIABLE, load_key
+from flyte_sidecar.cli.opened import require_scope
 from flyte_sidecar.events.delivery_leases import MAX_LEASE, DeliveryLeases
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.server.backend_ids import backend_id
@@ -145,6 +146,7 @@ def run(options: Options, print_service: bool, **values: object) -> int:
 async def _notify(options: Options, arguments: _Arguments) -> int:
     channels = _channels(arguments)
     backend = make_backend(options)
+    require_scope(backend)
     notifier = Notifier(
         EventService(backend),
         channels,
