@@ -78,7 +78,7 @@ CLI_MAY_IMPORT: dict[str, set[str]] = {
     "event_filter": {"arguments"},
     "in_process_client": {"terminal_login_prompt"},
     "logs": {"standard_streams"},
-    "opened": {"terminal_login_prompt"},
+    "opened": {"arguments", "terminal_login_prompt"},
     "output": {"terminal"},
     "prompt_text": {"markdown", "terminal"},
     "table": {"terminal"},
