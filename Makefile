@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE MAKEFLAGS
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint types unit test-versions versions lowest middle environments coverage fuzz \
-  generate version bench clean
+  generate version docs docs-serve bench clean
 
 help:  ## List the targets
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,11 +83,17 @@ version: $(VENV)/.dev  ## Set the version of the package and the clients: make v
 	$(BIN)/hatchling version $(VERSION)
 	$(MAKE) generate
 
+docs: $(VENV)/.dev  ## Build the documentation site into build/site
+	$(BIN)/python -m docs_site
+
+docs-serve: $(VENV)/.dev  ## Build the documentation site and serve it while pages change
+	$(BIN)/python -m docs_site --serve
+
 bench: $(VENV)/.dev  ## Run the benchmarks against other servers
 	$(BIN)/python -m benchmarks
 
 clean:  ## Delete what make and the tests have created
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs_site/node_modules .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
@@ -103,7 +109,7 @@ $(VENV)/.installed: $(VENV)/.python pyproject.toml
 # pip supports dependency groups since 25.1.
 $(VENV)/.dev: $(VENV)/.installed
 	$(BIN)/$(PIP_INSTALL) --upgrade 'pip>=25.1'
-	$(BIN)/$(PIP_INSTALL) --editable '.[flyte,inbox,notify]' --group dev --group editors
+	$(BIN)/$(PIP_INSTALL) --editable '.[flyte,inbox,notify]' --group dev --group docs --group editors
 	@touch $@
 
 # The lowest versions that pyproject.toml allows, including flyteidl2 2.0.20.

@@ -1,6 +1,6 @@
 """How a Flyte user's machine is configured: files, environment variables, options.
 
-The result is the same as in the Flyte SDK; `docs/backends.md` lists the differences.
+The result is the same as in the Flyte SDK; `docs/deployments.md` lists the differences.
 
     load              the deployment; options precede the environment, which precedes the file
     load_credentials  how its requests are authenticated
