@@ -4,8 +4,8 @@ The files need no syntax of the generator. Three things differ on the site:
 
 - Some pages are files outside of docs/, such as CHANGELOG.md.
 - A link to a file that is no page leads to the file on GitHub.
-- Sections between `<!-- tabs -->` and `<!-- end of tabs -->` are tabs, with their headings (`###` or
-  deeper, of one level) as labels.
+- Sections between `<!-- tabs -->` and `<!-- end of tabs -->` are tabs; their headings, `###` or
+  deeper and of one level, are the labels.
 """
 
 from __future__ import annotations
