@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE MAKEFLAGS
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint types unit test-versions versions lowest middle environments coverage fuzz \
-  generate version docs docs-serve bench clean
+  generate pictures version docs docs-serve bench clean
 
 help:  ## List the targets
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ generate: $(VENV)/.dev  ## Generate schemas/, the clients' types and completion 
 	$(BIN)/python -m tests.transcript_recorder
 	$(BIN)/python -m clients.generate
 	$(BIN)/python -m shell_files
+
+pictures: $(VENV)/.dev  ## Take the pictures of the documentation again, in real terminals
+	$(BIN)/pytest -q tests/docs/pictures.py
 
 version: $(VENV)/.dev  ## Set the version of the package and the clients: make version VERSION=0.2.0
 	$(BIN)/hatchling version $(VERSION)

@@ -82,6 +82,13 @@ class Terminal:
     def text(self) -> str:
         return "\n".join(self.lines)
 
+    @property
+    def cells(self) -> list[list[pyte.screens.Char]]:
+        """The cells of each row of the screen, with their styles."""
+        with self._changed:
+            rows, columns = range(self._screen.lines), range(self._screen.columns)
+            return [[self._screen.buffer[row][column] for column in columns] for row in rows]
+
     def style(self, text: str) -> tuple[str, bool]:
         """Return the colour of a text on the screen, and whether it is bold."""
         with self._changed:

@@ -28,9 +28,11 @@ _READY = re.compile(rf"{_FIELD}\Z", re.MULTILINE)
 class Shell(Terminal):
     """A shell at a terminal, in which the commands and answers of an example are entered."""
 
-    def __init__(self, env: dict[str, str], folder: Path) -> None:
+    def __init__(
+        self, env: dict[str, str], folder: Path, *, columns: int = 110, rows: int = 60
+    ) -> None:
         shell = ("bash", "--norc", "--noprofile", "--noediting", "-i")
-        super().__init__(shell, env, folder, columns=110, rows=60)
+        super().__init__(shell, env, folder, columns=columns, rows=rows)
 
     def wait_until_ready(self) -> None:
         """Wait until the shell or a question is ready for a line."""
