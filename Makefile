@@ -3,11 +3,16 @@
 
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
-PIP_INSTALL := pip install --quiet --disable-pip-version-check
+SCRIPTS := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
+BIN := $(VENV)/$(SCRIPTS)
+PIP_INSTALL := python -m pip install --quiet --disable-pip-version-check
+LOCKED := --no-deps --require-hashes --requirement
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --custom-compile-command 'make lock'
+GROUPS := dev docs editors
 PYTEST := pytest --numprocesses auto --dist worksteal
 LOWEST := build/lowest
-FLYTEIDL2 := build/flyteidl2-2.0.42
+MIDDLE := build/middle
 
 # The tests start many processes: without bytecode, each compiles the same modules again. They also
 # start tools that must not take part in `make --jobs`.
@@ -15,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE MAKEFLAGS
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint types unit test-versions versions lowest middle environments coverage fuzz \
-  generate pictures version docs docs-serve bench clean
+  generate lock pictures version docs docs-serve bench clean
 
 help:  ## List the targets
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,15 +56,15 @@ OTHER_VERSIONS := -m "not versions and not hypothesis" -k "not local and not tim
 CONTRACT := tests/contract tests/fake_runservice
 
 lowest: $(LOWEST)/.dev
-	$(LOWEST)/bin/$(PYTEST) $(OTHER_VERSIONS) tests/backends/flyte $(CONTRACT) \
+	$(LOWEST)/$(SCRIPTS)/$(PYTEST) $(OTHER_VERSIONS) tests/backends/flyte $(CONTRACT) \
 	  tests/schema tests/cli/test_command.py tests/cli/test_prompt_text.py tests/test_environment.py
-	$(LOWEST)/bin/$(PYTEST) -m "not hypothesis" tests/lsp/test_bridge.py tests/lsp/test_features.py \
+	$(LOWEST)/$(SCRIPTS)/$(PYTEST) -m "not hypothesis" tests/lsp/test_bridge.py tests/lsp/test_features.py \
 	  tests/lsp/source tests/backends/flyte/auth/test_logins.py tests/backends/flyte/auth/test_login_store.py
 
-middle: $(VENV)/.dev $(FLYTEIDL2)
-	PYTHONPATH=$(CURDIR)/$(FLYTEIDL2) $(BIN)/$(PYTEST) $(OTHER_VERSIONS) $(CONTRACT)
+middle: $(VENV)/.dev $(MIDDLE)
+	PYTHONPATH=$(CURDIR)/$(MIDDLE) $(BIN)/$(PYTEST) $(OTHER_VERSIONS) $(CONTRACT)
 
-environments: $(VENV)/.dev $(LOWEST)/.dev $(FLYTEIDL2)
+environments: $(VENV)/.dev $(LOWEST)/.dev $(MIDDLE)
 
 coverage: $(VENV)/.dev  ## Run the tests and report the branches they miss; fails below 95%
 	rm -rf build/coverage
@@ -81,6 +86,16 @@ generate: $(VENV)/.dev  ## Generate schemas/, the clients' types and completion 
 
 pictures: $(VENV)/.dev  ## Take the pictures of the documentation again, in real terminals
 	$(BIN)/pytest -q tests/docs/pictures.py
+
+# lowest.txt has the lowest versions that pyproject.toml allows, and middle.txt a release of
+# flyteidl2 between the lowest and the newest.
+lock: $(VENV)/.dev  ## Fit requirements/ to pyproject.toml; with UPGRADE=--upgrade, to the newest versions
+	$(BIN)/$(COMPILE) $(UPGRADE) --all-extras $(addprefix --group ,$(GROUPS)) pyproject.toml \
+	  --output-file requirements/dev.txt
+	sed -n '/^dependencies\|^flyte = /,/^]/s/^ *"\(.*\)>=\(.*\)",/\1==\2/p' pyproject.toml | \
+	  $(BIN)/$(COMPILE) $(UPGRADE) --extra flyte --group test --constraint - pyproject.toml \
+	  --output-file requirements/lowest.txt
+	echo 'flyteidl2==2.0.42' | $(BIN)/$(COMPILE) --no-deps - --output-file requirements/middle.txt
 
 version: $(VENV)/.dev  ## Set the version of the package and the clients: make version VERSION=0.2.0
 	$(BIN)/hatchling version $(VERSION)
@@ -109,20 +124,18 @@ $(VENV)/.installed: $(VENV)/.python pyproject.toml
 	$(BIN)/$(PIP_INSTALL) --editable .
 	@touch $@
 
-# pip supports dependency groups since 25.1.
-$(VENV)/.dev: $(VENV)/.installed
-	$(BIN)/$(PIP_INSTALL) --upgrade 'pip>=25.1'
-	$(BIN)/$(PIP_INSTALL) --editable '.[flyte,inbox,notify]' --group dev --group docs --group editors
-	@touch $@
+EDITABLE := --no-deps --no-build-isolation --editable .
 
-# The lowest versions that pyproject.toml allows, including flyteidl2 2.0.20.
-$(LOWEST)/.dev: $(VENV)/.dev pyproject.toml
+$(VENV)/.dev: $(VENV)/.python pyproject.toml requirements/dev.txt
+	$(BIN)/$(PIP_INSTALL) $(LOCKED) requirements/dev.txt
+	$(BIN)/$(PIP_INSTALL) $(EDITABLE)
+	@touch $(VENV)/.installed $@
+
+$(LOWEST)/.dev: $(VENV)/.dev requirements/lowest.txt
 	$(BIN)/python -m venv $(LOWEST)
-	sed -n '/^dependencies\|^flyte = /,/^]/s/^ *"\(.*\)>=\(.*\)",/\1==\2/p' pyproject.toml >$(LOWEST)/versions
-	$(LOWEST)/bin/$(PIP_INSTALL) --upgrade 'pip>=25.1'
-	$(LOWEST)/bin/$(PIP_INSTALL) --no-compile --constraint $(LOWEST)/versions --editable '.[flyte]' --group dev
+	$(LOWEST)/$(SCRIPTS)/$(PIP_INSTALL) --no-compile $(LOCKED) requirements/lowest.txt
+	$(LOWEST)/$(SCRIPTS)/$(PIP_INSTALL) $(EDITABLE)
 	@touch $@
 
-# A release between the lowest and the newest.
-$(FLYTEIDL2): $(VENV)/.dev
-	$(BIN)/$(PIP_INSTALL) --no-deps --target $@ $(subst -,==,$(notdir $@))
+$(MIDDLE): $(VENV)/.dev requirements/middle.txt
+	$(BIN)/$(PIP_INSTALL) $(LOCKED) requirements/middle.txt --target $@
