@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import defaultdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,11 @@ def group(name: str) -> list[str]:
 
 
 def required() -> dict[str, list[Requirement]]:
-    """Return what `requirements/dev.txt` has to satisfy, by the name that uv uses for its origin."""
+    """Return what `requirements/dev.txt` has to satisfy, by uv's name of the origin."""
     project = PROJECT["project"]
-    package = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    extras = chain.from_iterable(project["optional-dependencies"].values())
     groups = {f"pyproject.toml:{name}": group(name) for name in PROJECT["dependency-groups"]}
-    lines = {"pyproject.toml": package, **groups}
+    lines = {"pyproject.toml": [*project["dependencies"], *extras], **groups}
     return {origin: [Requirement(line) for line in lines[origin]] for origin in lines}
 
 
@@ -61,8 +62,8 @@ def test_the_lock_contains_nothing_that_is_no_longer_required() -> None:
         f"flyte-sidecar ({origin})": {canonicalize_name(line.name) for line in lines}
         for origin, lines in required().items()
     }
-    included = names.pop("flyte-sidecar (pyproject.toml:test)")  # uv names the group that includes it
-    names["flyte-sidecar (pyproject.toml:dev)"] |= included
+    # uv names the group that includes another.
+    names["flyte-sidecar (pyproject.toml:dev)"] |= names["flyte-sidecar (pyproject.toml:test)"]
     for name, versions in pins(ROOT / "requirements" / "dev.txt").items():
         for rest in versions.values():
             for origin in re.findall(r"flyte-sidecar \(.*?\)", rest):
