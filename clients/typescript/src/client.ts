@@ -1,9 +1,10 @@
 import type { Readable, Writable } from "node:stream";
 import { abortError, onAbort, throwIfAborted } from "./abort.js";
 import type { CallOptions } from "./caller.js";
+import { INSTALL, type SidecarCommand } from "./command.js";
 import { versionWarning } from "./compatibility.js";
 import { Connection } from "./connection.js";
-import type { CloseInfo } from "./errors.js";
+import { type CloseInfo, DisconnectedError } from "./errors.js";
 import { Methods } from "./generated/methods.js";
 import type { InitializeResult } from "./generated/types.js";
 import { VERSION } from "./generated/version.js";
@@ -27,27 +28,31 @@ export class Client extends Methods {
   readonly server: InitializeResult;
   /** A warning if the sidecar is older than this client and may lack methods; else undefined. */
   readonly versionWarning: string | undefined;
-  /** The process id of the sidecar; undefined if the client did not spawn it. */
+  /** The command that was spawned, and where it was found; undefined after `Client.attach`. */
+  readonly command: SidecarCommand | undefined;
+  /** The process id of the command; undefined after `Client.attach`. */
   readonly pid: number | undefined;
   /** Resolves when the connection has ended, for any reason. Never rejects. */
   readonly closed: Promise<CloseInfo>;
   readonly #connection: Connection;
 
-  private constructor(connection: Connection, pid: number | undefined, server: InitializeResult) {
+  private constructor(connection: Connection, peer: Peer, server: InitializeResult) {
     super(connection);
     this.#connection = connection;
     this.server = server;
     this.versionWarning = versionWarning(server);
-    this.pid = pid;
+    this.command = peer.command;
+    this.pid = peer.pid;
     this.closed = connection.closed;
   }
 
   /**
    * Spawns a sidecar and connects to it. The sidecar exits when this process does.
    *
-   * There is no default timeout: pass `AbortSignal.timeout(ms)` to limit the start.
+   * There is no default timeout: pass `AbortSignal.timeout(ms)` to limit the start. The first start
+   * with `uvx` downloads the sidecar.
    *
-   * @throws {SpawnError} if the command cannot be spawned
+   * @throws {SpawnError} if no command is found, or it cannot be spawned
    * @throws {DisconnectedError} if it exits or writes invalid output before it responds
    * @throws {IncompatibleError} if it uses another major version of the protocol
    * @throws {AbortError} if the signal is aborted first
@@ -88,13 +93,18 @@ export class Client extends Methods {
         connection.fail("the server is not a flyte-sidecar: it reported no protocol version");
         throw (await connection.closed).error;
       }
-      const client = new Client(connection, peer.pid, server);
+      const client = new Client(connection, peer, server);
       connection.versionWarning = client.versionWarning;
       connection.notify("initialized");
       return client;
     } catch (error) {
       await connection.close();
       if (signal?.aborted) throw abortError(signal, "before the sidecar responded", "none");
+      if (error instanceof DisconnectedError && peer.command?.source === "uvx") {
+        const { program, args } = peer.command;
+        const ended = `${[program, ...args].join(" ")} ended before a sidecar responded`;
+        throw new DisconnectedError(error, `${ended}; to do without uvx, ${INSTALL}`);
+      }
       throw error;
     } finally {
       unsubscribe?.();

@@ -1,5 +1,6 @@
 export type { CallOptions } from "./caller.js";
 export { Client } from "./client.js";
+export type { CommandSource, SidecarCommand } from "./command.js";
 export {
   AbortError,
   type ClientErrorKind,

@@ -26,8 +26,9 @@ export interface WritableStream {
 /** Options of `Client.spawn`. */
 export interface SpawnOptions {
   /**
-   * The command to run: a path, or a name on the `PATH`. Default: `FLYTE_SIDECAR` in `env`, else
-   * `flyte-sidecar`.
+   * The program to run: a path, or a name on the `PATH` of `env`. Default: `FLYTE_SIDECAR` in `env`,
+   * else the package for this platform if it is installed, else `flyte-sidecar` on the `PATH`, else
+   * `uvx`, which downloads it. `Client.command` is the one that was used.
    */
   command?: string | undefined;
   /** The arguments of the command, for example `["--store", path]`. */

@@ -1,7 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
-import { type Command, findCommand, INSTALL } from "./command.js";
+import { findCommand, type SidecarCommand } from "./command.js";
 import { type ExitInfo, SpawnError } from "./errors.js";
 import type { SpawnOptions, WritableStream } from "./options.js";
 
@@ -19,6 +19,8 @@ export interface Peer {
   readonly output: Writable;
   /** The process id; undefined if the client did not spawn it. */
   readonly pid: number | undefined;
+  /** The command of the process; undefined if the client did not spawn it. */
+  readonly command: SidecarCommand | undefined;
   /** Resolves when its process, if any, has exited. */
   readonly exit: Promise<ExitInfo>;
   /** Ends it immediately. */
@@ -27,10 +29,14 @@ export interface Peer {
 
 /** Spawns a sidecar process. */
 export async function spawnPeer(options: SpawnOptions): Promise<Peer> {
+  const { cwd } = options;
+  if (cwd !== undefined && !existsSync(cwd)) {
+    throw new SpawnError(`cannot spawn a sidecar: the folder ${cwd} does not exist`);
+  }
   const command = findCommand(options);
   try {
-    const child = spawn(command.name, options.args ?? [], {
-      cwd: options.cwd,
+    const child = spawn(command.program, [...command.args, ...(options.args ?? [])], {
+      cwd,
       env: options.env,
       stdio: ["pipe", "pipe", "pipe"],
       // Keeps a Ctrl-C of the terminal from the sidecar: this process ends it.
@@ -41,23 +47,20 @@ export async function spawnPeer(options: SpawnOptions): Promise<Peer> {
       child.once("spawn", resolve);
       child.once("error", reject);
     });
-    return new SidecarProcess(child, options.stderr);
+    return new SidecarProcess(child, command, options.stderr);
   } catch (error) {
     if (error instanceof TypeError) throw error; // an invalid option
-    throw spawnError(command, options.cwd, error as NodeJS.ErrnoException);
+    throw spawnError(command, error as NodeJS.ErrnoException);
   }
 }
 
-function spawnError(
-  command: Command,
-  cwd: string | URL | undefined,
-  cause: NodeJS.ErrnoException,
-): SpawnError {
-  let reason = `${cause.message}; ${command.source}`;
-  // Node reports the command as missing if the working directory does not exist.
-  if (cwd !== undefined && !existsSync(cwd)) reason = `the folder ${cwd} does not exist`;
-  else if (cause.code === "ENOENT") reason += `; ${INSTALL}`;
-  return new SpawnError(`cannot spawn ${JSON.stringify(command.name)}: ${reason}`, { cause });
+function spawnError({ program, reason }: SidecarCommand, cause: NodeJS.ErrnoException): SpawnError {
+  const detail =
+    cause.code === "ENOENT"
+      ? "the file exists, but not the interpreter or the loader that it needs"
+      : cause.message;
+  const message = `cannot spawn ${JSON.stringify(program)}: ${detail}; ${reason}`;
+  return new SpawnError(message, { cause });
 }
 
 /** Returns a peer at the other end of two streams. */
@@ -66,6 +69,7 @@ export function streamPeer(input: Readable, output: Writable): Peer {
     input,
     output,
     pid: undefined,
+    command: undefined,
     exit: Promise.resolve({ exitCode: null, signal: null, stderr: "" }),
     kill() {
       input.destroy();
@@ -78,11 +82,17 @@ class SidecarProcess implements Peer {
   readonly input: Readable;
   readonly output: Writable;
   readonly pid: number | undefined;
+  readonly command: SidecarCommand;
   readonly exit: Promise<ExitInfo>;
   readonly #child: ChildProcessWithoutNullStreams;
 
-  constructor(child: ChildProcessWithoutNullStreams, log: WritableStream | undefined) {
+  constructor(
+    child: ChildProcessWithoutNullStreams,
+    command: SidecarCommand,
+    log: WritableStream | undefined,
+  ) {
     this.#child = child;
+    this.command = command;
     this.input = child.stdout;
     this.output = child.stdin;
     this.pid = child.pid;
@@ -112,12 +122,24 @@ class SidecarProcess implements Peer {
   }
 
   kill(): void {
-    this.#child.kill("SIGKILL");
+    const { pid, exitCode, signalCode } = this.#child;
+    const running = exitCode === null && signalCode === null;
+    // Its process group contains the sidecar that a launcher such as uvx runs.
+    if (pid !== undefined && running && process.platform !== "win32") killGroup(pid);
+    else this.#child.kill("SIGKILL");
     this.#destroyStreams();
   }
 
   #destroyStreams(): void {
     for (const stream of this.#child.stdio) stream?.destroy();
+  }
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // It has just exited.
   }
 }
 
