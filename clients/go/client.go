@@ -28,26 +28,37 @@ type Client struct {
 	Services
 
 	connection *connection
+	command    *Command
 	server     InitializeResult
 }
 
 // Start runs a sidecar and connects to it; ctx limits only that. The sidecar exits when
-// [Client.Close] is called, or when this process exits for any reason.
+// [Client.Close] is called, or when this process exits for any reason. The first start with uvx
+// downloads the sidecar.
 func Start(ctx context.Context, options Options) (*Client, error) {
-	startError := func(err error) error {
-		return &StartError{options.command(), err, options.hint(err)}
-	}
-	if ctx.Err() != nil {
-		return nil, startError(contextError(ctx))
-	}
-	process, stdout, stdin, err := spawn(options)
+	command, err := options.command()
 	if err != nil {
-		return nil, startError(err)
+		return nil, &StartError{Command: command.Path, Err: err}
+	}
+	client, err := connect(ctx, command, options)
+	if err != nil && !errors.Is(err, KindIncompatible) {
+		return nil, &StartError{command.Path, err, command.hint(err)}
+	}
+	return client, err
+}
+
+func connect(ctx context.Context, command *Command, options Options) (*Client, error) {
+	if ctx.Err() != nil {
+		return nil, contextError(ctx)
+	}
+	process, stdout, stdin, err := spawn(command, options)
+	if err != nil {
+		return nil, err
 	}
 	pid := os.Getpid()
 	client, err := open(ctx, newConnection(process, stdout, stdin, options.OnAuthRequired), &pid)
-	if err != nil && !errors.Is(err, KindIncompatible) {
-		err = startError(err)
+	if err == nil {
+		client.command = command
 	}
 	return client, err
 }
@@ -99,6 +110,9 @@ func (c *Client) initialize(ctx context.Context, pid *int) error {
 	}
 	return c.connection.send(ctx, request{Version: "2.0", Method: "initialized"})
 }
+
+// Command returns the command that [Start] has run, and nil after [Attach].
+func (c *Client) Command() *Command { return c.command }
 
 // Server returns the sidecar's response to initialize.
 func (c *Client) Server() *InitializeResult { return &c.server }

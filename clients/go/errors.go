@@ -47,14 +47,14 @@ func (e *Error) Is(target error) bool { return target == e.Data.Kind }
 
 // StartError is the error of a sidecar that could not be started or did not respond to initialize.
 type StartError struct {
-	// Command is the command that was run.
+	// Command is the program that was selected or run.
 	Command string
 	// Err is the cause.
 	Err  error
 	hint string
 }
 
-// Error returns the cause and, if the command was not found, what was tried and how to install it.
+// Error returns the cause. If no command was found, it names all that was tried, and how to install it.
 func (e *StartError) Error() string {
 	return fmt.Sprintf("sidecar: cannot start %s: %v%s", e.Command, e.Err, e.hint)
 }

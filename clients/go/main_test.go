@@ -25,6 +25,12 @@ func TestMain(m *testing.M) {
 		runAskingSidecar()
 	case "parent":
 		runParent()
+	case "reporter":
+		command, err := Options{}.command()
+		if err != nil {
+			panic(err)
+		}
+		fmt.Print(command)
 	default:
 		goleak.VerifyTestMain(m)
 	}
@@ -57,11 +63,11 @@ func runAskingSidecar() {
 }
 
 func runParent() {
-	options := Options{Command: "sh", Args: []string{"-c", `exec flyte-sidecar 3>"$FIFO"`}}
-	if _, err := Start(context.Background(), options); err != nil {
+	client, err := Start(context.Background(), Options{})
+	if err != nil {
 		panic(err)
 	}
-	fmt.Println("started")
+	fmt.Println(client.Command())
 	time.Sleep(time.Hour)
 }
 

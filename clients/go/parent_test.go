@@ -10,34 +10,45 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
 
 func TestTheSidecarExitsWhenItsParentIsKilled(t *testing.T) {
-	fifo := filepath.Join(t.TempDir(), "fifo")
-	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	program := exec.Command(os.Args[0])
-	program.Env = append(os.Environ(), roleEnv+"=parent", "FIFO="+fifo,
-		"FLYTE_SIDECAR_STORE="+filepath.Join(t.TempDir(), "events.db"))
-	program.Stderr = os.Stderr
-	stdout := must(program.StdoutPipe())(t)
-	if err := program.Start(); err != nil {
-		t.Fatal(err)
-	}
-	held := must(os.Open(fifo))(t) // the sidecar keeps the other end open until it exits
-	defer held.Close()
-	if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "started\n" {
-		t.Fatalf("%q (%v)", line, err)
-	}
-	if err := program.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = program.Wait()
-	if _, err := io.ReadAll(held); err != nil {
-		t.Error(err)
+	for name, script := range map[string]string{
+		"flyte-sidecar": `exec "$SIDECAR" 3>"$FIFO"`,
+		"uvx":           `shift 3; "$SIDECAR" "$@" 3>"$FIFO"; :`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder := t.TempDir()
+			writeScript(t, folder, name, script)
+			fifo := filepath.Join(folder, "fifo")
+			if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			program := exec.Command(os.Args[0])
+			program.Env = []string{roleEnv + "=parent", "FIFO=" + fifo, "PATH=" + folder,
+				"SIDECAR=" + must(exec.LookPath("flyte-sidecar"))(t),
+				"FLYTE_SIDECAR_STORE=" + filepath.Join(t.TempDir(), "events.db")}
+			program.Stderr = os.Stderr
+			stdout := must(program.StdoutPipe())(t)
+			if err := program.Start(); err != nil {
+				t.Fatal(err)
+			}
+			held := must(os.Open(fifo))(t) // the sidecar keeps the other end open until it exits
+			defer held.Close()
+			if line, err := bufio.NewReader(stdout).ReadString('\n'); !strings.HasPrefix(line, filepath.Join(folder, name)) {
+				t.Fatalf("%q (%v)", line, err)
+			}
+			if err := program.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			_ = program.Wait()
+			if _, err := io.ReadAll(held); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 

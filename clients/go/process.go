@@ -1,30 +1,22 @@
 package sidecar
 
 import (
-	"cmp"
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-const (
-	defaultCommand  = "flyte-sidecar"
-	commandVariable = "FLYTE_SIDECAR"
-	install         = "install flyte-sidecar with \"uv tool install flyte-sidecar\", " +
-		"\"pipx install flyte-sidecar\" or \"pip install flyte-sidecar\""
-)
-
-// Options configure how [Start] runs a sidecar. The zero value runs flyte-sidecar from the PATH.
+// Options configure how [Start] runs a sidecar.
 type Options struct {
-	// Command is the command to run: a path, or a name on the PATH. Default: FLYTE_SIDECAR in the
-	// environment of this process, else flyte-sidecar.
+	// Command is the program to run: a path, or a name on the PATH of Env. Default: FLYTE_SIDECAR in
+	// Env, else flyte-sidecar in the folder of the running program, else flyte-sidecar on the PATH,
+	// else uvx, which downloads it. [Client.Command] returns the one that is used.
 	Command string
 	// Args are the arguments of the command, for example "--store" and a path.
 	Args []string
@@ -39,25 +31,6 @@ type Options struct {
 	OnAuthRequired func(*AuthRequired)
 }
 
-func (o Options) command() string {
-	return cmp.Or(o.Command, os.Getenv(commandVariable), defaultCommand)
-}
-
-// hint returns what was tried and what to do, if the command was not found.
-func (o Options) hint(err error) string {
-	if !errors.Is(err, exec.ErrNotFound) && (o.Dir != "" || !errors.Is(err, fs.ErrNotExist)) {
-		return ""
-	}
-	source := "neither Options.Command nor " + commandVariable + " is set, so it is searched on the PATH"
-	switch o.command() {
-	case o.Command:
-		source = "Options.Command selects it"
-	case os.Getenv(commandVariable):
-		source = commandVariable + " selects it"
-	}
-	return "; " + source + "; " + install
-}
-
 // process is a sidecar that is a child process.
 type process struct {
 	cmd    *exec.Cmd
@@ -66,14 +39,9 @@ type process struct {
 	killed atomic.Bool
 }
 
-func spawn(options Options) (*process, io.ReadCloser, io.WriteCloser, error) {
-	if options.Dir != "" { // exec would report that the command does not exist
-		if _, err := os.Stat(options.Dir); err != nil {
-			return nil, nil, nil, fmt.Errorf("Options.Dir: %w", err)
-		}
-	}
+func spawn(command *Command, options Options) (*process, io.ReadCloser, io.WriteCloser, error) {
 	stderr := &tail{next: options.Stderr}
-	cmd := exec.Command(options.command(), options.Args...)
+	cmd := exec.Command(command.Path, append(slices.Clone(command.Args), options.Args...)...)
 	cmd.Dir, cmd.Env, cmd.Stderr = options.Dir, options.Env, stderr
 	cmd.SysProcAttr = newProcessGroup()
 	cmd.WaitDelay = grace // a child of the sidecar may keep stderr open

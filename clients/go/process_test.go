@@ -21,53 +21,6 @@ const initializeScript = `read line; echo '{"jsonrpc":"2.0","id":1,"result":` + 
 
 func (c *Client) process() *process { return c.connection.peer.(*process) }
 
-func TestTheOptionSelectsTheCommandElseTheVariableElseThePath(t *testing.T) {
-	path, err := exec.LookPath("flyte-sidecar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	missing := filepath.Join(t.TempDir(), "none")
-	for _, each := range []struct{ option, variable, path string }{
-		{path, missing, missing},
-		{"", path, missing},
-		{"", "flyte-sidecar", os.Getenv("PATH")},
-		{"", "", os.Getenv("PATH")},
-	} {
-		t.Setenv("FLYTE_SIDECAR", each.variable)
-		t.Setenv("PATH", each.path)
-		options := Options{Command: each.option, Args: []string{"--store", filepath.Join(t.TempDir(), "events.db")}}
-		client, err := Start(testContext(t), options)
-		if err != nil {
-			t.Fatal(each, err)
-		}
-		if err := client.Close(); err != nil {
-			t.Error(each, err)
-		}
-	}
-}
-
-func TestAMissingCommandIsAnErrorThatNamesWhatWasTriedAndHowToInstallIt(t *testing.T) {
-	missing := filepath.Join(t.TempDir(), "none")
-	for _, each := range []struct{ option, variable, command, tried string }{
-		{"none", "", "none", "; Options.Command selects it; install "},
-		{missing, "flyte-sidecar", missing, "; Options.Command selects it; install "},
-		{"", "none", "none", "; FLYTE_SIDECAR selects it; install "},
-		{"", missing, missing, "; FLYTE_SIDECAR selects it; install "},
-		{"", "", "flyte-sidecar", "; neither Options.Command nor FLYTE_SIDECAR is set, so it is searched on the PATH; install "},
-	} {
-		t.Setenv("FLYTE_SIDECAR", each.variable)
-		t.Setenv("PATH", missing)
-		_, err := Start(testContext(t), Options{Command: each.option})
-		var target *StartError
-		if !errors.Is(err, KindSpawnFailed) || !errors.As(err, &target) || target.Command != each.command {
-			t.Error(err)
-		}
-		if text := err.Error(); !strings.Contains(text, each.tried) || !strings.HasSuffix(text, `"pip install flyte-sidecar"`) {
-			t.Error(text)
-		}
-	}
-}
-
 func TestAMissingFolderIsNamedInTheError(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "none")
 	_, err := Start(testContext(t), Options{Dir: folder})

@@ -6,7 +6,7 @@ import { PassThrough, Readable } from "node:stream";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { AbortError, Client, ClosedError, DisconnectedError, SpawnError } from "flyte-sidecar";
+import { AbortError, Client, ClosedError, DisconnectedError } from "flyte-sidecar";
 import { FakeSidecar, INITIALIZE_RESULT } from "./fake-sidecar.mjs";
 import { awaitOpen, hasExited, rejection, spawn, store } from "./real-sidecar.mjs";
 
