@@ -174,6 +174,7 @@ export class Answering {
       title: `Abort ${title(target)}`,
       prompt: "The task that waits for the event fails.",
       placeHolder: "Reason (optional)",
+      ignoreFocusOut: true,
     });
     if (reason === undefined) return null;
     return this.#execute("flyteSidecar.abort", reason === "" ? [target] : [target, reason]);

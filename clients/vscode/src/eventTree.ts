@@ -19,7 +19,7 @@ import { age, isApproval, outcome, plain, prompt, title, waitingText } from "./t
 
 export const VIEW = "flyteSidecar.waiting";
 
-/** Milliseconds between updates of the ages. */
+/** Milliseconds after the last change until the ages are updated. */
 const AGE_INTERVAL = 30_000;
 
 /** The waiting events of a run. */
@@ -77,7 +77,10 @@ export class EventTree implements TreeDataProvider<Node> {
     this.#disposables = [
       this.#view,
       this.#changed,
-      store.onDidChange(() => this.#update()),
+      store.onDidChange(() => {
+        timer.refresh();
+        this.#update();
+      }),
       { dispose: () => clearInterval(timer) },
     ];
   }

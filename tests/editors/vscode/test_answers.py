@@ -66,6 +66,8 @@ def test_the_keyboard_alone_answers_and_aborts_runs(
     assert ratio.answer() == 0.5
 
     deploy = start_run("weekly")
+    for row in ("deploy of run weekly", "Recent"):
+        expect(window.event(row)).to_be_visible()
     window.run("Flyte Sidecar: Abort…")
     window.type("deploy")
     window.keyboard.press("Enter")

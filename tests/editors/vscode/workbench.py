@@ -107,7 +107,12 @@ class Workbench:
         self.keyboard.press("Enter")
 
     def type(self, text: str) -> None:
-        """Type a text into the box, by the keyboard."""
+        """Type a text into the box, by the keyboard.
+
+        Wait until the view shows all changes before opening a box. When a view that had the focus
+        is refreshed, VS Code 1.139 focuses it again, even if a box was opened just before. The box
+        then closes, as any box that loses the focus.
+        """
         box = self.quick_input.get_by_role("textbox")
         expect(box).to_be_focused()
         box.press("Control+a")
