@@ -4,10 +4,10 @@ A conversation is a code block in the notation of the JSON-RPC 2.0 specification
 the client sends, and `<--` what the sidecar sends. An indented line continues the message before.
 `--> (end of input)` closes stdin, and `…` stands for further members of an object.
 
-A block whose first message has the id 1 begins a connection to a new sidecar with a new store, which
-the next blocks continue. A comment before such a block contains options of the sidecar,
-`<!-- sidecar: OPTIONS -->`, or names a deployment of the tests, `<!-- deployment: NAME -->`. Ids of
-events, timestamps, cursors and users differ each time: what a page shows in their place must be
+A block whose first message has the id 1 begins a connection to a new sidecar with a new store,
+which the next blocks continue. A comment before such a block contains options of the sidecar,
+`<!-- sidecar: OPTIONS -->`, or names a deployment of the tests, `<!-- deployment: NAME -->`. Ids
+of events, timestamps, cursors and users differ each time: what a page shows in their place must be
 consistent.
 """
 
