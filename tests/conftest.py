@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 # Slow examples must not fail a test on a loaded machine: only the timeout of pytest-timeout does,
@@ -34,8 +34,20 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 ROOT = Path(__file__).parent.parent
 
+IS_ROOT = sys.platform != "win32" and os.geteuid() == 0
+
 TEST_TIMEOUT = 60.0
 """Seconds after which a condition that a test waits for counts as never met."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests that need POSIX on Windows."""
+    if sys.platform != "win32":
+        return
+    reason = "needs POSIX: a terminal, signals, permissions, fork, or a POSIX shell"
+    for item in items:
+        if item.get_closest_marker("posix") is not None:
+            item.add_marker(pytest.mark.skip(reason))
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +78,8 @@ def store(tmp_path: Path) -> Path:
 def command(store: Path) -> dict[str, str]:
     """Environment variables for running `flyte-sidecar` on the store."""
     scripts = Path(sys.executable).parent
-    assert (scripts / "flyte-sidecar").exists(), "install the project: pip install -e ."
+    installed = shutil.which("flyte-sidecar", path=scripts)
+    assert installed is not None, "install the project: pip install -e ."
     path = f"{scripts}{os.pathsep}{os.environ['PATH']}"
     return {**os.environ, "PATH": path, "FLYTE_SIDECAR_STORE": str(store)}
 
@@ -104,8 +117,7 @@ def worker_lock(name: str, factory: pytest.TempPathFactory) -> Iterator[Path]:
     """
     own = factory.getbasetemp()
     shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-    with (shared / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(shared / f"{name}.lock"):
         yield shared
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import re
 import signal
 import struct
 import subprocess
-import termios
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +17,11 @@ from pathlib import Path
 import pyte
 
 from tests.conftest import TEST_TIMEOUT
+
+if sys.platform != "win32":
+    import fcntl
+    import pty
+    import termios
 
 COLUMNS, ROWS = 88, 24
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -13,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import run
+
+if sys.platform != "win32":
+    import pty
 
 Environment = dict[str, str]
 
@@ -158,6 +160,7 @@ def test_without_a_home_folder_the_store_option_is_required(tmp_path: Path) -> N
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.posix
 def test_a_sigint_that_is_ignored_at_the_start_stays_ignored(command: Environment) -> None:
     """A shell starts background jobs with SIGINT ignored, so that Ctrl-C does not end them."""
     process = subprocess.Popen(
@@ -179,6 +182,7 @@ def test_a_sigint_that_is_ignored_at_the_start_stays_ignored(command: Environmen
     assert process.returncode == 0
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("arguments", [["call", "sidecar.status"], ["--version"], ["call"], []])
 def test_pythoninspect_does_not_keep_the_process_alive(
     arguments: list[str], command: Environment
@@ -201,6 +205,7 @@ def test_pythoninspect_does_not_keep_the_process_alive(
     assert errors == plain.stderr
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("zone", ["A24", "X-167", "AAA-24:59:59", ":/etc/passwd", "No/Where", ""])
 @pytest.mark.parametrize("verb", ["watch", "pending"])
 def test_times_are_printed_in_any_time_zone(zone: str, verb: str, command: Environment) -> None:

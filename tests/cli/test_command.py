@@ -163,6 +163,7 @@ def test_a_file_name_may_look_like_a_url(tmp_path: Path, command: Environment) -
     assert "file:x" in os.listdir(tmp_path)
 
 
+@pytest.mark.posix
 def test_doctor_rejects_a_store_in_a_folder_that_others_can_write(
     tmp_path: Path, command: Environment
 ) -> None:
@@ -221,6 +222,7 @@ def test_modules_in_the_current_folder_are_not_imported(
     assert run("flyte-sidecar", "demo", env=command, cwd=tmp_path).returncode == 0
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize(
     "arguments",
     [["demo"], ["call", "sidecar.status"], ["doctor"], ["pending"], ["watch", "--json"]],
@@ -235,6 +237,7 @@ def test_a_verb_whose_output_cannot_be_written_ends_without_a_traceback(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.posix
 def test_a_deleted_current_folder_is_a_one_line_error(tmp_path: Path, command: Environment) -> None:
     (tmp_path / "gone").mkdir()
     script = "cd gone && rmdir ../gone && exec flyte-sidecar --store x.db call sidecar.status"

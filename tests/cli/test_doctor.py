@@ -51,6 +51,7 @@ def test_text_of_a_deployment_cannot_control_the_terminal(as_json: bool, env: En
         assert report["permission"].detail.endswith(r"no ok all is fine\x1b[2K\u202e")
 
 
+@pytest.mark.posix
 def test_results_are_coloured_on_a_terminal_and_the_advice_stands_below(terminal: Any) -> None:
     verb = terminal("doctor", "--log-file", "/", columns=80)
     lines = []

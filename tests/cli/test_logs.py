@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import run
+from tests.conftest import IS_ROOT, run
+
+pytestmark = pytest.mark.posix
 
 Environment = dict[str, str]
 
@@ -64,7 +66,7 @@ def test_the_null_device_is_accepted_and_left_unchanged(command: Environment) ->
     assert os.stat(os.devnull).st_mode == before
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of another user")
+@pytest.mark.skipif(not IS_ROOT, reason="only root can make files of another user")
 def test_a_log_file_of_another_user_is_rejected(tmp_path: Path, command: Environment) -> None:
     log = tmp_path / "log"
     log.touch(0o666)

@@ -21,6 +21,7 @@ def width(line: str) -> int:
     return len(plain) + sum(wide)
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize(
     ("columns", "shown"), [(40, (False, False)), (50, (True, False)), (80, (True, True))]
 )

@@ -12,6 +12,8 @@ import pytest
 
 from tests.conftest import run
 
+pytestmark = pytest.mark.posix
+
 Environment = dict[str, str]
 
 VERBS = ["call events.list -", "pending", "watch r", "schema", "doctor", "demo", "--help"]

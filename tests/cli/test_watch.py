@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -16,7 +15,7 @@ import pytest
 
 from tests.cli.verbs import Environment, RunningVerb, Started, answer, ask, cells_of, edit_events
 from tests.conftest import ROOT, TEST_TIMEOUT, needs, run
-from tests.e2e.process import Process
+from tests.e2e.process import Process, wait_for_data
 
 ESCAPES = "Deploy?\x1b[2J\x1b]0;owned\x07\r\n\x9b31m\u2028\u202e\x7f\x00end"
 """Characters that clear the screen, rename the window or hide the following text."""
@@ -128,6 +127,7 @@ def test_a_slow_reader_misses_nothing_and_delays_no_other_process(
     assert [m["params"]["sequence"] for m in messages] == list(range(2, 402))
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("form", [[], ["--json"]])
 def test_ctrl_c_ends_a_watch_by_the_signal_and_without_output(
     watch: Any, other: Process, form: list[str]
@@ -138,15 +138,18 @@ def test_ctrl_c_ends_a_watch_by_the_signal_and_without_output(
     assert reader.interrupt() == (-signal.SIGINT, "")
 
 
+@pytest.mark.posix
 def test_ctrl_c_ends_a_watch_whose_output_is_not_read(watch: Any, other: Process) -> None:
     for number in range(20):
         ask(other, f"n{number}", description="x" * 100_000)
     reader = watch("--json")
-    assert select.select([reader.popen.stdout], [], [], TEST_TIMEOUT)[0]
+    assert reader.popen.stdout is not None
+    wait_for_data(reader.popen.stdout.fileno())
     reader.popen.send_signal(signal.SIGINT)
     assert reader.popen.wait(TEST_TIMEOUT) == -signal.SIGINT
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("form", ["", "--json"])
 def test_a_watch_ends_when_its_reader_is_gone(env: Environment, other: Process, form: str) -> None:
     for number in range(3):
@@ -190,6 +193,7 @@ def test_a_watch_whose_store_is_moved_exits_with_1(watch: Any, other: Process, s
     assert "Traceback" not in stderr
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("verb", [["watch"], ["pending"]])
 def test_a_closed_stdout_is_a_one_line_error(env: Environment, verb: list[str]) -> None:
     done = run("sh", "-c", f"exec flyte-sidecar {verb[0]} >&-", env=env)
@@ -245,6 +249,7 @@ def test_characters_outside_the_encoding_of_stdout_are_escaped(
     assert line.endswith(r"bl\xe4 \u9752")
 
 
+@pytest.mark.posix
 def test_colour_shows_on_a_terminal(terminal: Any, other: Process) -> None:
     ask(other)
     reader = terminal("watch")
@@ -255,6 +260,7 @@ def test_colour_shows_on_a_terminal(terminal: Any, other: Process) -> None:
     assert "\x1b[32mSUCCEEDED\x1b[0m" in reader.line()
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("also", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
 @pytest.mark.parametrize("verb", ["watch", "pending"])
 def test_colour_can_be_disabled(
@@ -267,6 +273,7 @@ def test_colour_can_be_disabled(
     assert "\x1b" not in "".join(lines)
 
 
+@pytest.mark.posix
 def test_a_terminal_shows_when_all_current_events_are_printed(
     terminal: Any, other: Process
 ) -> None:
@@ -380,6 +387,7 @@ def test_a_finished_watch_exits_with_0(env: Environment) -> None:
     assert done.stderr.count("\n") == 2
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("number", [0, 1])
 def test_the_pipes_of_the_readme_work(
     started: Started, env: Environment, other: Process, number: int

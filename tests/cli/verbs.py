@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import pty
 import re
-import select
 import signal
 import sqlite3
 import struct
 import subprocess
 import sys
-import termios
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from tests.conftest import TEST_TIMEOUT
-from tests.e2e.process import Process
+from tests.e2e.process import Process, wait_for_data
+
+if sys.platform != "win32":
+    import fcntl
+    import pty
+    import termios
 
 Environment = dict[str, str]
 
@@ -37,7 +38,7 @@ class RunningVerb:
 
     def line(self) -> str:
         while b"\n" not in self._text:
-            assert select.select([self._from], [], [], TEST_TIMEOUT)[0], self._text
+            wait_for_data(self._from)
             data = os.read(self._from, 1 << 16)
             assert data, (self._text, self.rest())
             self._text += data

@@ -104,6 +104,7 @@ def test_the_go_client_is_generated_from_additions_to_the_schemas(
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.posix
 @pytest.mark.timeout(BUILD_SECONDS)
 def test_the_typescript_client_is_generated_from_additions_to_the_schemas(
     extended: Contract, typescript: Path, tmp_path: Path

@@ -66,6 +66,7 @@ async def outcome(request: asyncio.Future[Any]) -> dict[str, Any]:
         return {"error": {"code": error.code, "message": error.message, "data": data}}
 
 
+@pytest.mark.posix
 def test_the_sidecar_ignores_ctrl_c_so_that_the_program_can_clean_up(store: Path) -> None:
     async def interrupt() -> tuple[str, int]:
         program = await asyncio.create_subprocess_exec(
@@ -100,6 +101,7 @@ def test_closing_ends_a_long_wait(store: Path) -> None:
     asyncio.run(asyncio.wait_for(close(), TEST_TIMEOUT))
 
 
+@pytest.mark.posix
 def test_a_sidecar_that_does_not_read_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "CLOSE_TIMEOUT", 0.01)
 

@@ -116,6 +116,7 @@ def test_a_bundler_finds_the_types(version: str, package: Path, errors_of: Compi
     assert errors_of(version, module="esnext", moduleResolution="bundler") == ""
 
 
+@pytest.mark.posix
 @VERSIONS
 def test_the_types_accept_streams_and_options_of_node(
     version: str, typescript: Path, package: Path, errors_of: Compile

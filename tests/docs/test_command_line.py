@@ -16,6 +16,8 @@ from tests.cli.verbs import edit_events
 from tests.conftest import ROOT, run
 from tests.terminal import Terminal
 
+pytestmark = pytest.mark.posix
+
 PAGE = ROOT / "docs" / "command-line.md"
 EVENT_IDS = ("e52a1f9c07d34b86a", "e9c0d7b31f6a2e485")
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.cli.completion.shells import CLEAR_LINE, shell
 from tests.conftest import ROOT, run
 from tests.lsp.e2e.page import blocks_of
+
+pytestmark = pytest.mark.posix
 
 PAGE = (ROOT / "docs" / "command-line.md").read_text()
 SECTION = PAGE.partition("## Completion and manual page")[2].partition("\n## ")[0]

@@ -17,6 +17,8 @@ from tests.e2e.process import Process
 from tests.fake_runservice.model import Model
 from tests.fake_runservice.server import Server
 
+pytestmark = pytest.mark.posix
+
 __all__ = ["started"]
 
 LOCAL, FLYTE = "flyte-sidecar doctor", "flyte-sidecar doctor --backend flyte"

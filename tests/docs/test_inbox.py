@@ -13,11 +13,15 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import env, other
 from tests.cli.inbox.conftest import InboxTerminal, Start, start
 from tests.cli.verbs import ask
 from tests.docs.test_command_line import PAGE
 from tests.e2e.process import Process
+
+pytestmark = pytest.mark.posix
 
 __all__ = ["env", "other", "start"]  # fixtures
 

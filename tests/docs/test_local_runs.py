@@ -16,7 +16,7 @@ from flyte_sidecar.errors import AlreadyCompleted
 from tests.conftest import ROOT, TEST_TIMEOUT, needs, run
 from tests.flyte_sdk import sdk_and_sidecar
 
-pytestmark = [pytest.mark.versions, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.posix, pytest.mark.versions, pytest.mark.timeout(600)]
 
 PAGE = (ROOT / "docs" / "local-runs.md").read_text()
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))

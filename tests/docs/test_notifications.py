@@ -19,6 +19,8 @@ from tests.cli.verbs import ask
 from tests.conftest import ROOT, TEST_TIMEOUT, needs, run
 from tests.e2e.process import Process
 
+pytestmark = pytest.mark.posix
+
 PAGE = (ROOT / "docs" / "command-line.md").read_text()
 SECRET = f"whsec_{base64.b64encode(bytes(32)).decode()}"
 HOME = "/home/user"

@@ -22,6 +22,7 @@ PAGES = [
 ]
 
 
+@pytest.mark.posix
 def test_the_commands_of_install_and_try_work(command: Environment) -> None:
     commands = re.findall(r"^\$ (.+)$", SECTIONS["Install and try"], re.MULTILINE)
     assert commands.pop(0) == "pip install ."

@@ -61,7 +61,7 @@ class Process:
         """Return some of the output, b"" at its end."""
         assert self.popen.stdout is not None
         descriptor = self.popen.stdout.fileno()
-        assert select.select([descriptor], [], [], TEST_TIMEOUT)[0], "no output"
+        wait_for_data(descriptor)
         return os.read(descriptor, count)
 
     def answer(self) -> Any:
@@ -120,6 +120,15 @@ class Process:
             if stream is not None:
                 with suppress(BrokenPipeError):
                     stream.close()
+
+
+def wait_for_data(descriptor: int) -> None:
+    """Wait until a pipe or a terminal has data, or has ended.
+
+    On Windows, where `select` accepts only sockets, reading it waits, without a time limit.
+    """
+    if sys.platform != "win32":
+        assert select.select([descriptor], [], [], TEST_TIMEOUT)[0], "no output"
 
 
 def request(request_id: Any, method: str, **params: Any) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.conftest import run
 from tests.doctor_report import read_report
 from tests.e2e.conftest import Spawn
@@ -60,6 +62,7 @@ class Inbox:
                 return message
 
 
+@pytest.mark.posix
 def test_the_events_of_the_store_are_served_whatever_happens_to_the_deployment(
     spawn: Spawn, store: Path, server_process: ServerProcess
 ) -> None:
@@ -132,6 +135,7 @@ def test_requests_that_the_store_answers_load_nothing_for_the_deployment(
     assert server.calls == {}
 
 
+@pytest.mark.posix
 def test_the_command_reports_which_backend_is_unavailable(
     store: Path, command: dict[str, str], server_process: ServerProcess
 ) -> None:

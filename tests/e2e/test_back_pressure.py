@@ -30,6 +30,7 @@ def resident(pid: int) -> int:
     return size
 
 
+@pytest.mark.posix
 def test_unread_output_stops_reading_in_bounded_memory(spawn: Spawn) -> None:
     sidecar = spawn()
     sidecar.call("events.create", **EVENT, description="x" * 1000)
@@ -80,6 +81,7 @@ def large(spawn: Spawn) -> dict[str, str]:
     return EVENT
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("first", [[], [request("c", "events.create", runName="r", name="m")]])
 def test_large_results_that_are_not_read_are_bounded_by_bytes(
     spawn: Spawn, large: dict[str, str], first: list[Any]
@@ -93,6 +95,7 @@ def test_large_results_that_are_not_read_are_bounded_by_bytes(
     assert peak(sidecar.pid) < 250 * MIB
 
 
+@pytest.mark.posix
 def test_a_batch_of_large_results_is_bounded_by_bytes(spawn: Spawn, large: dict[str, str]) -> None:
     sidecar = spawn()
     sidecar.send([request(n, "events.get", **large) for n in range(150)])
@@ -111,6 +114,7 @@ def test_a_batch_of_large_results_is_bounded_by_bytes(spawn: Spawn, large: dict[
     assert kind(sidecar.answer()) == "result"
 
 
+@pytest.mark.posix
 def test_waits_for_a_large_event_hold_it_once(spawn: Spawn, large: dict[str, str]) -> None:
     sidecar, other = spawn(), spawn()
     sidecar.send(*(request(n, "events.wait", **large) for n in range(200)))
@@ -123,6 +127,7 @@ def test_waits_for_a_large_event_hold_it_once(spawn: Spawn, large: dict[str, str
     assert peak(sidecar.pid) < 150 * MIB
 
 
+@pytest.mark.posix
 def test_a_reader_that_is_stopped_loses_nothing(spawn: Spawn) -> None:
     sidecar = spawn()
     sidecar.call("events.create", **EVENT, description="x" * 1000)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +13,9 @@ import pytest
 from tests.conftest import TEST_TIMEOUT
 from tests.e2e.conftest import Spawn
 from tests.e2e.process import by_id, lines, request
+
+if sys.platform != "win32":
+    import resource
 
 EVENT = {"runName": "r", "name": "n"}
 
@@ -86,6 +88,7 @@ def limited(count: int) -> Callable[[], None]:
     return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("count", range(8, 22, 2))
 def test_without_descriptors_it_does_not_start_or_answers_every_request(
     spawn: Spawn, count: int

@@ -238,6 +238,7 @@ def script(text: str, server: Server) -> str:
     return out
 
 
+@pytest.mark.posix
 @OLD_AND_NEW
 def test_python_gets_lists_signals_and_waits(server: Server) -> None:
     for number in range(5):
@@ -281,6 +282,7 @@ def test_python_gets_lists_signals_and_waits(server: Server) -> None:
     assert server.model.action(RUN, "c0", **SCOPE).payload == 7
 
 
+@pytest.mark.posix
 def test_python_raises_for_an_unreachable_deployment(server: Server) -> None:
     server.stop()
     reported = script(
@@ -295,6 +297,7 @@ def test_python_raises_for_an_unreachable_deployment(server: Server) -> None:
     assert reported == "True UNAVAILABLE\n"
 
 
+@pytest.mark.posix
 def test_a_script_that_closes_nothing_ends_quietly(server: Server) -> None:
     server.model.ask(RUN, "deploy", action="c1", **SCOPE)
     reported = script(
@@ -317,6 +320,7 @@ def test_a_script_that_closes_nothing_ends_quietly(server: Server) -> None:
     assert reported == "done\n"
 
 
+@pytest.mark.posix
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_forked_child_and_its_parent_both_continue(server: Server) -> None:
     for number in range(3):

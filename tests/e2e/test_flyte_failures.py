@@ -34,6 +34,7 @@ def waiting(connect: Connect, server_process: ServerProcess, **more: Any) -> Pro
 # A deployment that is killed.
 
 
+@pytest.mark.posix
 @OLD_AND_NEW
 def test_a_wait_survives_a_restart_of_the_deployment(
     connect: Connect, server_process: ServerProcess
@@ -52,6 +53,7 @@ def test_a_wait_survives_a_restart_of_the_deployment(
     assert waiter.status() == 0
 
 
+@pytest.mark.posix
 def test_requests_succeed_after_the_deployment_is_back(
     connect: Connect, server_process: ServerProcess
 ) -> None:
@@ -68,6 +70,7 @@ def test_requests_succeed_after_the_deployment_is_back(
     assert sidecar.call("events.get", **EVENT)["actionName"] == "c1"
 
 
+@pytest.mark.posix
 def test_a_wait_on_a_dead_deployment_ends_by_its_timeout(
     connect: Connect, server_process: ServerProcess
 ) -> None:
@@ -78,6 +81,7 @@ def test_a_wait_on_a_dead_deployment_ends_by_its_timeout(
     assert "outcome" not in answer["error"]["data"]
 
 
+@pytest.mark.posix
 def test_a_wait_on_a_dead_deployment_ends_by_a_cancellation(
     connect: Connect, server_process: ServerProcess
 ) -> None:
@@ -91,6 +95,7 @@ def test_a_wait_on_a_dead_deployment_ends_by_a_cancellation(
     assert sidecar.status() == 0
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize(
     "end",
     [
@@ -116,6 +121,7 @@ def test_a_wait_ends_with_the_sidecar(
     assert sidecar.status() == 0
 
 
+@pytest.mark.posix
 def test_a_deployment_that_hangs_delays_no_other_request(
     connect: Connect, server_process: ServerProcess
 ) -> None:

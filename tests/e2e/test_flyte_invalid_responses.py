@@ -113,6 +113,7 @@ def test_garbage_is_an_error_of_the_backend_and_a_line_in_the_log(
         sidecar.clear()
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("wrapped", [compressed, lambda plain: plain], ids=["gzip", "plain"])
 def test_a_huge_response_costs_little_memory(
     connect: Connect, server: Server, wrapped: Callable[[Response], Response]
@@ -129,6 +130,7 @@ def test_a_huge_response_costs_little_memory(
     assert sidecar.call("events.get", **TARGET)["actionName"] == "c1"
 
 
+@pytest.mark.posix
 def test_listings_and_streams_that_never_end_are_errors(connect: Connect, server: Server) -> None:
     server.model.ask(RUN, "deploy", action="c1", **SCOPE)
     sidecar = connect(server.endpoint)

@@ -34,6 +34,8 @@ from tests.e2e.process import Process, kind
 from tests.fake_runservice.model import Model
 from tests.fake_runservice.server import Server
 
+pytestmark = pytest.mark.posix
+
 REPORT_CHILDREN = """
 import sys
 path = sys.argv.pop(1)

@@ -160,6 +160,7 @@ def test_it_ends_when_the_other_end_of_its_socket_is_closed(spawn: Spawn) -> Non
 # The parent.
 
 
+@pytest.mark.posix
 def test_it_ends_with_the_parent_from_the_command_line(
     spawn: Spawn, parent: subprocess.Popen[bytes]
 ) -> None:
@@ -187,6 +188,7 @@ def test_it_ends_with_the_parent_from_initialize(
     assert sidecar.status() == 0
 
 
+@pytest.mark.posix
 def test_a_parent_that_is_a_zombie_is_gone(spawn: Spawn, parent: subprocess.Popen[bytes]) -> None:
     parent.kill()
     os.waitid(os.P_PID, parent.pid, os.WEXITED | os.WNOWAIT)
@@ -257,6 +259,7 @@ def test_exit_interrupts_no_write_that_was_sent(spawn: Spawn) -> None:
 # Signals.
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_acts_like_shutdown_and_exit(spawn: Spawn, number: int) -> None:
     sidecar = spawn()
@@ -269,6 +272,7 @@ def test_a_signal_acts_like_shutdown_and_exit(spawn: Spawn, number: int) -> None
     assert sidecar.stderr_text() == ""
 
 
+@pytest.mark.posix
 def test_a_signal_ends_it_although_nobody_reads_and_when_sent_twice(spawn: Spawn) -> None:
     sidecar = spawn()
     sidecar.call("events.create", **EVENT, description="x" * 1_000_000)
@@ -280,6 +284,7 @@ def test_a_signal_ends_it_although_nobody_reads_and_when_sent_twice(spawn: Spawn
     assert sidecar.popen.wait(TEST_TIMEOUT) == 0
 
 
+@pytest.mark.posix
 def test_a_stopped_sidecar_continues(spawn: Spawn) -> None:
     sidecar = spawn()
     sidecar.call("sidecar.status")

@@ -73,6 +73,7 @@ sys.exit(main())
 """
 
 
+@pytest.mark.posix
 def test_a_child_that_outlives_the_sidecar_does_not_hold_its_streams(spawn: Spawn) -> None:
     sidecar = spawn(command=[sys.executable, "-c", LEAVING_A_CHILD])
     sidecar.call("events.get", **EVENT)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import pty
 import select
 import socket
 import subprocess
-import termios
-import tty
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +16,14 @@ import pytest
 from tests.conftest import TEST_TIMEOUT
 from tests.e2e.conftest import Spawn
 from tests.e2e.process import COMMAND, kind, request
+
+if sys.platform != "win32":
+    import fcntl
+    import pty
+    import termios
+    import tty
+
+pytestmark = pytest.mark.posix
 
 EVENT = {"runName": "r", "name": "n"}
 

@@ -46,6 +46,7 @@ def test_one_open_request_too_many_is_refused(watcher: Watcher) -> None:
     assert watcher.counters() == (0, half)
 
 
+@pytest.mark.posix
 def test_very_many_watches_all_end_with_their_result(watcher: Watcher) -> None:
     count = 2000
     feeds = [watcher.expect(place, f"w{place}") for place in range(count)]
@@ -152,6 +153,7 @@ def test_changes_that_a_slow_reader_misses_are_not_kept(spawn: Spawn, written: W
     assert watched.named()[names[0]]["payload"] == payload
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("how", ["signal", "input", "shutdown"])
 def test_a_slow_reader_still_gets_the_end_of_its_watch(
     watcher: Watcher, written: Write, how: str

@@ -130,6 +130,7 @@ def test_shutdown_ends_watches_with_their_result_and_is_answered_last(watcher: W
     assert watcher.process.status() == 0
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_watches_with_their_result(watcher: Watcher, how: signal.Signals) -> None:
     feeds = [watcher.watch(1, runName="r"), watcher.watch(2, "timed", timeoutSeconds=1e6)]

@@ -227,6 +227,7 @@ def test_the_file_is_private_and_contains_no_names(process: Processes, state: Pa
     assert file.parent.stat().st_mode & 0o777 == state.stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.posix
 def test_an_existing_folder_becomes_private(process: Processes, state: Path) -> None:
     folder = state / "notified"
     folder.mkdir(parents=True)
@@ -235,6 +236,7 @@ def test_an_existing_folder_becomes_private(process: Processes, state: Path) -> 
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("linked", ["folder", "file"])
 def test_a_link_is_not_followed(
     process: Processes, state: Path, tmp_path: Path, linked: str

@@ -168,6 +168,7 @@ def test_a_server_can_use_tls(model: Model, tmp_path: Path) -> None:
             assert client.ids(sort_by=BY_CREATION) == ["a0", "c1"]
 
 
+@pytest.mark.posix
 def test_the_process_can_be_killed_and_restarted(tmp_path: Path) -> None:
     state = tmp_path / "state.json"
     state.write_text(json.dumps([{"run": "r1", "name": "deploy", "action": "c1"}]))

@@ -235,6 +235,7 @@ def rate(local: Any) -> Any:
     return local.create("rate", "r1", expected_type=float, prompt="Which\x1b[2J rate?\nOf 1.")
 
 
+@pytest.mark.posix
 def test_without_a_value_the_terminal_asks_until_it_has_the_type(
     rate: Any, asking: Terminal
 ) -> None:
@@ -248,6 +249,7 @@ def test_without_a_value_the_terminal_asks_until_it_has_the_type(
     assert rate.wait() == 0.25
 
 
+@pytest.mark.posix
 def test_the_terminal_stops_asking_when_the_event_is_answered_elsewhere(
     rate: Any, asking: Terminal
 ) -> None:
@@ -258,6 +260,7 @@ def test_the_terminal_stops_asking_when_the_event_is_answered_elsewhere(
     assert "Of 1." not in asking.text
 
 
+@pytest.mark.posix
 def test_ctrl_d_answers_nothing(rate: Any, asking: Terminal) -> None:
     asking.wait_for("Of 1.")
     asking.type("\x04")

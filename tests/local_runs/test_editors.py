@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from tests.local_runs.conftest import LocalRun
 from tests.lsp.conftest import StartEditor, start_editor
 from tests.lsp.e2e.conftest import Environment, project, user
@@ -15,6 +17,7 @@ from tests.lsp.test_task_lenses import PLUGIN
 __all__ = ["project", "start_editor", "user"]
 
 
+@pytest.mark.posix
 def test_neovim_answers_the_run_of_the_file_that_it_shows(
     python: Path, user: Environment, project: Path
 ) -> None:

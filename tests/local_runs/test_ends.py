@@ -28,16 +28,17 @@ def test_events_end_with_the_wait_and_with_the_task(start: Start, inbox: Inbox) 
     assert ended["cancelled"]["abortReason"] != ended["left"]["abortReason"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL, signal.SIGTERM])
-def test_events_end_with_their_process(number: int, start: Start, inbox: Inbox) -> None:
+@pytest.mark.posix
+@pytest.mark.parametrize("name", ["SIGINT", "SIGKILL", "SIGTERM"])
+def test_events_end_with_their_process(name: str, start: Start, inbox: Inbox) -> None:
     run = start("one")
     inbox.wait_for("approve")
-    run.popen.send_signal(number)
+    run.popen.send_signal(signal.Signals[name])
     status, _, stderr = run.end()
     assert status != 0
     inbox.wait_for()
     assert inbox.ended["phase"] == "ABORTED"
-    if number == signal.SIGINT:
+    if name == "SIGINT":
         assert inbox.ended["abortReason"] == "the process of the run ended"
         for noise in ("ActionAborted", "was destroyed", "Failed to reset context"):
             assert noise not in stderr

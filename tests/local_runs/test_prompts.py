@@ -11,6 +11,8 @@ import pytest
 from tests.local_runs.conftest import NEWEST, OLDEST, WORKFLOWS, Inbox, of_releases
 from tests.terminal import Terminal
 
+pytestmark = pytest.mark.posix
+
 Open = Callable[..., Terminal]
 
 

@@ -30,6 +30,7 @@ def test_off_disables_the_feature(start: Start, store: Path) -> None:
     assert not store.exists()
 
 
+@pytest.mark.posix
 def test_the_sdk_prompts_if_the_store_cannot_be_used(start: Start, tmp_path: Path) -> None:
     text = tmp_path / "text"
     text.write_bytes(b"not a store\n" * 1000)
@@ -46,6 +47,7 @@ def test_the_sdk_prompts_if_the_store_cannot_be_used(start: Start, tmp_path: Pat
         assert path in notice
 
 
+@pytest.mark.posix
 def test_the_sdk_prompts_if_the_store_is_lost_during_a_wait(
     python: Path, store: Path, home: dict[str, str]
 ) -> None:

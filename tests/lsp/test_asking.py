@@ -251,6 +251,7 @@ def unusable_folder() -> Path:
     return Path("/dev/null/state")
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("folder", [unknown_folder, unusable_folder])
 async def test_a_folder_that_cannot_be_used_does_not_prevent_questions(
     session: FakeSession, folder: Callable[[], Path], caplog: pytest.LogCaptureFixture

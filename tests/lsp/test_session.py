@@ -230,6 +230,7 @@ async def select_stores(editor: EditorClient, *paths: Path) -> None:
                 await editor.request("events.list", runName="r1")
 
 
+@pytest.mark.posix
 @pytest.mark.skipif(sys.platform != "linux", reason="the open files are read from /proc")
 async def test_few_of_the_stores_that_were_selected_stay_open(
     editor: EditorClient, tmp_path: Path

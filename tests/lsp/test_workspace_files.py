@@ -42,6 +42,7 @@ async def test_files_that_may_declare_events_are_found(folder: Path) -> None:
     assert await search(folder, folder / "b.py") == ["a.py", "c.py", "g.py"]
 
 
+@pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")
 async def test_a_pipe_is_not_read(folder: Path) -> None:
     os.mkfifo(folder / "b0.py")

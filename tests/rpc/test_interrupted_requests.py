@@ -178,6 +178,7 @@ async def test_a_watch_read_together_with_shutdown_is_answered_before_it(server:
     assert [(answer["id"], answer["result"]) for answer in answers] == [(1, "shutdown"), (2, None)]
 
 
+@pytest.mark.posix
 async def test_a_signal_ends_a_watch_with_its_result(server: Watched) -> None:
     server.request(1, "watch")
     server.request(2, "watch", timeoutSeconds=3600)
@@ -186,6 +187,7 @@ async def test_a_signal_ends_a_watch_with_its_result(server: Watched) -> None:
     assert results(server.answers()) == {1: "shutdown", 2: "shutdown"}
 
 
+@pytest.mark.posix
 async def test_a_watch_that_ignores_its_cancellation_has_the_same_result(
     server: Watched,
 ) -> None:

@@ -86,6 +86,7 @@ def kill_and_leave(process: subprocess.Popen[bytes]) -> None:
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
 
 
+@pytest.mark.posix
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux can tell")
 async def test_the_end_of_a_process_that_is_not_reaped_is_detected(
     process: subprocess.Popen[bytes],

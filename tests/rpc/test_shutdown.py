@@ -117,6 +117,7 @@ async def test_the_end_of_input_after_shutdown_exits_with_0(server: FakeServer) 
     assert await server.status() == 0
 
 
+@pytest.mark.posix
 async def test_a_signal_acts_like_shutdown_and_exit(server: FakeServer) -> None:
     server.request(1, "wait", timeoutSeconds=60)
     server.request(2, "work")
@@ -126,6 +127,7 @@ async def test_a_signal_acts_like_shutdown_and_exit(server: FakeServer) -> None:
     assert sorted(ids_and_kinds(server.answers())) == [(1, "shutting_down"), (2, "shutting_down")]
 
 
+@pytest.mark.posix
 async def test_a_signal_ends_the_waits_that_continued_after_the_end_of_input(
     server: FakeServer,
 ) -> None:
@@ -144,6 +146,7 @@ async def test_the_connection_ends_at_once_when_the_reader_is_gone(server: FakeS
     assert server.shutdown.ended.result() == 0
 
 
+@pytest.mark.posix
 async def test_a_result_decided_at_the_last_moment_is_reported(server: FakeServer) -> None:
     server.request(1, "future")
     await run_pending()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
-import pty
 import select
 import socket
+import sys
 import threading
-import tty
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +26,11 @@ from flyte_sidecar.rpc.write_fd import (
     write_fd,
 )
 from tests.conftest import TEST_TIMEOUT
+
+if sys.platform != "win32":
+    import fcntl
+    import pty
+    import tty
 
 WAYS: list[Any] = [PolledFdReader, ThreadedFdReader]
 WRITINGS: list[Any] = [PolledFdWriter, ThreadedFdWriter]
@@ -313,6 +316,7 @@ async def test_the_loss_of_the_reader_drops_unwritten_data(
     writing.stop()
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("way", WRITINGS)
 async def test_a_non_blocking_pipe_can_be_written(way: Any, pipe: tuple[int, int]) -> None:
     os.set_blocking(pipe[1], False)
@@ -336,6 +340,7 @@ async def test_a_file_has_no_hangup(tmp_path: Path) -> None:
 # Both.
 
 
+@pytest.mark.posix
 async def test_one_socket_can_be_stdin_and_stdout(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:

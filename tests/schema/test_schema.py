@@ -174,6 +174,7 @@ def test_the_verb_uses_no_deployment(command: dict[str, str]) -> None:
     assert (done.returncode, done.stdout) == (0, schema.files()["openrpc.json"])
 
 
+@pytest.mark.posix
 def test_a_closed_stdout_is_a_one_line_error(command: dict[str, str]) -> None:
     done = run("sh", "-c", "flyte-sidecar schema >&-", env=command)
     assert (done.returncode, done.stderr) == (1, "flyte-sidecar: stdout is closed\n")

@@ -59,6 +59,7 @@ def flyte() -> Iterator[FlyteHarness]:
 # Real ingresses
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize(
     ("tls", "how"),
     [(False, {}), (True, {}), (True, {"http2": True}), (True, {"buffering": True})],
@@ -98,6 +99,7 @@ async def test_an_ingress_that_passes_no_grpc_is_used_over_connect(
     assert sum("only Connect passes" in line for line in caplog.messages) == 1
 
 
+@pytest.mark.posix
 async def test_an_ingress_with_an_untrusted_certificate_can_be_pinned(
     ca: trustme.CA, flyte: FlyteHarness, tmp_path: Path
 ) -> None:
@@ -123,6 +125,7 @@ async def test_streams_over_connect_are_limited_and_other_runs_are_polled(
     await client.close()
 
 
+@pytest.mark.posix
 async def test_plaintext_to_an_ingress_that_requires_tls_fails_with_a_hint(
     ca: trustme.CA, flyte: FlyteHarness, tmp_path: Path
 ) -> None:
@@ -135,6 +138,7 @@ async def test_plaintext_to_an_ingress_that_requires_tls_fails_with_a_hint(
         await flyte.close()
 
 
+@pytest.mark.posix
 async def test_an_ingress_is_reached_through_a_connect_proxy(
     flyte: FlyteHarness, tmp_path: Path
 ) -> None:
@@ -150,6 +154,7 @@ async def test_an_ingress_is_reached_through_a_connect_proxy(
     assert {head.split("\r\n")[0] for head in proxy.requests} == {"CONNECT flyte.test:80 HTTP/1.1"}
 
 
+@pytest.mark.posix
 async def test_concurrent_first_calls_share_one_probe(flyte: FlyteHarness, tmp_path: Path) -> None:
     with ingress(flyte.server.endpoint, tmp_path) as endpoint:
         flyte.connect_through(endpoint)
@@ -180,6 +185,7 @@ async def test_a_server_that_passes_grpc_receives_no_request_over_http() -> None
         await http.close()
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("transport", ["grpc", "connect"])
 async def test_a_transport_can_be_forced(
     transport: Transport, flyte: FlyteHarness, tmp_path: Path

@@ -544,6 +544,7 @@ async def test_a_cancelled_request_disconnects() -> None:
         await server.disconnected.wait()
 
 
+@pytest.mark.posix
 async def test_the_peers_of_connections_are_probed(monkeypatch: pytest.MonkeyPatch) -> None:
     sockets: list[socket.socket] = []
     connect_tcp = httpcore.AnyIOBackend.connect_tcp

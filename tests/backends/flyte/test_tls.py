@@ -302,6 +302,7 @@ async def test_an_unreadable_ca_file_is_an_error_with_its_path(
     assert f"the CA file {path} cannot be used" in error.message
 
 
+@pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no FIFOs")
 async def test_a_ca_file_that_would_block_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "fifo"

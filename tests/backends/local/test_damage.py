@@ -596,6 +596,7 @@ async def test_remains_of_a_store_are_not_reported_as_something_else(
     assert store.read_bytes() == content
 
 
+@pytest.mark.posix
 async def test_an_unreadable_disk_is_reported_as_such(worker: Worker, store: Path) -> None:
     backend = LocalBackend(store)
     for index in range(20):

@@ -115,6 +115,7 @@ async def test_a_full_store_accepts_what_still_fits_and_everything_once_there_is
     assert (await signal(backend, "x" * 1_000_000, "large")).phase == SUCCEEDED
 
 
+@pytest.mark.posix
 def test_a_full_disk_is_reported_and_the_store_recovers_once_there_is_room(
     worker: Worker, tmp_path: Path
 ) -> None:

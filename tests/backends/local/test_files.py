@@ -19,7 +19,7 @@ from flyte_sidecar.errors import EventExists, StoreUnavailable
 from flyte_sidecar.events.model import SUCCEEDED, TIMED_OUT, NewEvent
 from tests.backends.local.conftest import Stores, Worker, get, make, signal, snapshot
 from tests.backends.local.worker_process import RUN
-from tests.conftest import TEST_TIMEOUT
+from tests.conftest import IS_ROOT, TEST_TIMEOUT
 
 EXTRA = ("CREATE TABLE later (x TEXT) STRICT",)
 
@@ -63,6 +63,7 @@ async def test_a_store_and_its_folder_are_private(opened: Stores, tmp_path: Path
         os.umask(old)
 
 
+@pytest.mark.posix
 async def test_a_store_that_others_may_read_is_made_private(opened: Stores, store: Path) -> None:
     first = opened(store)
     await make(first)
@@ -144,6 +145,7 @@ async def test_another_programs_interrupted_database_is_not_modified(
     assert snapshot(store.parent) == before
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("kind", ["folder", "fifo", "socket", "/dev/null", "/dev/full"])
 async def test_something_other_than_a_file_is_rejected(
     opened: Stores, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
@@ -186,6 +188,7 @@ async def test_two_slashes_before_a_path_are_not_a_host(opened: Stores, store: P
     assert await get(opened(store)) is not None
 
 
+@pytest.mark.posix
 async def test_a_link_leads_to_the_one_store(opened: Stores, tmp_path: Path) -> None:
     real, link = tmp_path / "real" / "x.db", tmp_path / "links" / "y.db"
     link.parent.mkdir()
@@ -212,6 +215,7 @@ async def test_an_older_store_is_migrated_and_keeps_its_events(
     db.close()
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("version", range(1, migrations.VERSION))
 async def test_a_store_of_each_earlier_release_is_opened_and_then_closed_to_it(
     opened: Stores, store: Path, monkeypatch: pytest.MonkeyPatch, version: int
@@ -298,9 +302,10 @@ async def test_an_open_store_that_a_newer_release_migrates_is_neither_read_nor_w
 
 
 UNPRIVILEGED = 65534
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="runs as another user")
+needs_root = pytest.mark.skipif(not IS_ROOT, reason="runs as another user")
 
 
+@pytest.mark.posix
 @needs_root
 @pytest.mark.parametrize("what", ["file", "folder"])
 async def test_a_store_without_permission_to_write_is_rejected_and_not_modified(
@@ -332,6 +337,7 @@ def in_a_mount(options: str, folder: Path) -> tuple[str, ...]:
     return ("unshare", "-rm", "sh", "-c", script, str(folder))
 
 
+@pytest.mark.posix
 async def test_a_store_on_a_read_only_disk_is_rejected_and_not_modified(
     worker: Worker, store: Path
 ) -> None:

@@ -103,6 +103,7 @@ def rows_of(store: Path, sql: str) -> list[Any]:
         db.close()
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("end", [kill, kill_without_reaping, leave])
 async def test_events_of_a_process_that_has_ended_are_aborted_before_anyone_reads_them(
     opened: Stores, worker: Worker, store: Path, end: Callable[[Any], Any]
@@ -146,6 +147,7 @@ async def test_a_first_read_of_any_kind_sees_the_end(
     assert found[6].events == {}
 
 
+@pytest.mark.posix
 async def test_a_suspended_process_keeps_its_events(
     opened: Stores, worker: Worker, store: Path
 ) -> None:
@@ -181,6 +183,7 @@ async def test_open_watches_and_waits_report_the_end_of_a_process(
         await feed.until(lambda picture: picture.named().get("q") == ended)
 
 
+@pytest.mark.posix
 async def test_an_open_store_notices_the_end_of_a_process(
     opened: Stores, worker: Worker, store: Path
 ) -> None:
@@ -263,6 +266,7 @@ async def test_the_identity_of_an_owner_decides_whether_it_is_gone(
     assert found.abort_reason == (REASON if phase == ABORTED else None)
 
 
+@pytest.mark.posix
 async def test_a_fork_of_the_owner_does_not_keep_its_events(
     opened: Stores, worker: Worker, store: Path
 ) -> None:

@@ -17,6 +17,7 @@ from tests.backends.local.conftest import Stores, Worker, get, make
 from tests.conftest import TEST_TIMEOUT
 
 
+@pytest.mark.posix
 async def test_an_acknowledged_signal_survives_a_kill(worker: Worker, store: Path) -> None:
     values: dict[str, int] = {}
     for turn in range(8):

@@ -49,6 +49,7 @@ async def test_a_store_on_a_file_system_of_one_host_is_used(
     await make(opened(store))
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize(
     "name", ["a b", "tab\there", "line\nend", "back\\slash", "#1", "ü", "\udcff"]
 )
@@ -62,6 +63,7 @@ def test_a_mount_point_of_any_name_is_recognized(
     assert mounted.communicate(timeout=TEST_TIMEOUT)[0] == "tmpfs\n"
 
 
+@pytest.mark.posix
 def test_the_upper_of_two_mounts_on_one_folder_counts(worker: Worker, tmp_path: Path) -> None:
     point = tmp_path / "point"
     (point / "inner").mkdir(parents=True)
@@ -70,6 +72,7 @@ def test_the_upper_of_two_mounts_on_one_folder_counts(worker: Worker, tmp_path: 
     assert process.communicate(timeout=TEST_TIMEOUT)[0] == "ramfs\n"
 
 
+@pytest.mark.posix
 def test_a_link_to_a_mount_is_followed(worker: Worker, tmp_path: Path) -> None:
     point, link = tmp_path / "point", tmp_path / "link"
     point.mkdir()
@@ -79,6 +82,7 @@ def test_a_link_to_a_mount_is_followed(worker: Worker, tmp_path: Path) -> None:
     assert process.communicate(timeout=TEST_TIMEOUT)[0] == "store_unavailable network none\n"
 
 
+@pytest.mark.posix
 def test_a_store_without_proc_is_on_a_local_disk(worker: Worker, store: Path) -> None:
     process = worker("create", store, "q", prefix=in_a_mount("-t tmpfs none", Path("/proc")))
     assert process.communicate(timeout=TEST_TIMEOUT)[0].startswith("created ")

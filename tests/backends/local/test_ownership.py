@@ -16,6 +16,8 @@ from tests.backends.local.conftest import Stores, Worker, get, make, snapshot
 from tests.backends.local.test_files import UNPRIVILEGED, mode, needs_root, refusal
 from tests.conftest import TEST_TIMEOUT
 
+pytestmark = pytest.mark.posix
+
 UNSAFE = {"reason": "permissions", "outcome": "none"}
 SUFFIXES = ["", "-wal", "-shm", "-journal"]
 

@@ -51,6 +51,7 @@ CHECKS: list[tuple[Callable[..., Any], Callable[..., Any]]] = [
 checks = pytest.mark.parametrize(("started", "is_running"), CHECKS, ids=["by /proc", "by psutil"])
 
 
+@pytest.mark.posix
 @on_linux
 @checks
 @pytest.mark.parametrize("reap", [False, True])
@@ -122,6 +123,7 @@ def test_a_process_that_psutil_may_not_see_is_undecided(
     assert processes._is_running_elsewhere(child.pid, "1.0") is None
 
 
+@pytest.mark.posix
 @on_linux
 @pytest.mark.parametrize("name", ["a b", "a) S 1 (b", ") Z ", "\xff\n("])
 def test_any_name_of_a_program_leaves_its_start_readable(tmp_path: Path, name: str) -> None:
@@ -168,6 +170,7 @@ def test_without_proc_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     assert processes._is_running_on_linux(this.pid, this.started or "") is None
 
 
+@pytest.mark.posix
 @needs_root
 def test_a_process_that_proc_hides_is_undecided(worker: Worker) -> None:
     mount = in_namespaces("--mount")

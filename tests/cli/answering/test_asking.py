@@ -14,6 +14,8 @@ from tests.cli.verbs import Environment
 from tests.conftest import run
 from tests.terminal import Terminal
 
+pytestmark = pytest.mark.posix
+
 Start = Callable[..., Terminal]
 
 HOSTILE = "Which\x1b[2J rate?\nAnswer [yes/no]: yes\n\u202e[x](http://x) &#27;[31m" + "y" * 90

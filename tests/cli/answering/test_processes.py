@@ -31,6 +31,7 @@ x=$(flyte-sidecar wait r1 nothing) || echo "<$x> status $?"
 """
 
 
+@pytest.mark.posix
 def test_values_are_passed_through_a_shell(env: Environment, tmp_path: Path) -> None:
     done = run("bash", "-c", SCRIPT, env=env, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -64,6 +65,7 @@ def test_an_answer_is_utf8_in_every_locale(env: Environment, local: Backend) -> 
     assert b'answered with "gr\\xf6\\xdfer"' in done.stderr
 
 
+@pytest.mark.posix
 def test_a_closed_stdout_is_reported_before_anything_is_done(
     env: Environment, local: Backend
 ) -> None:
@@ -94,6 +96,7 @@ def test_answers_and_waits_on_the_embedded_store_import_nothing_heavy(
         )
 
 
+@pytest.mark.posix
 def test_an_interrupted_wait_ends_by_the_signal(
     env: Environment, deployment: Deployment, started: Started
 ) -> None:
@@ -130,6 +133,7 @@ def answering(
     release.set()
 
 
+@pytest.mark.posix
 def test_an_answer_that_is_interrupted_reports_its_outcome(answering: InterruptedAnswer) -> None:
     answering.release.set()
     assert answering.verb.line() == "true"
@@ -138,6 +142,7 @@ def test_an_answer_that_is_interrupted_reports_its_outcome(answering: Interrupte
     assert errors.startswith("deploy of run r1 was approved")
 
 
+@pytest.mark.posix
 def test_an_answer_that_is_interrupted_twice_may_have_taken_effect(
     answering: InterruptedAnswer,
 ) -> None:

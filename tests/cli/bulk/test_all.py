@@ -174,6 +174,7 @@ def test_arguments_that_contradict_each_other_are_usage_errors(
     assert message in done.err
 
 
+@pytest.mark.posix
 def test_ctrl_c_reports_what_was_done_and_leaves_the_rest(
     env: Environment, deployment: Deployment, started: Started
 ) -> None:
@@ -196,6 +197,7 @@ def test_ctrl_c_reports_what_was_done_and_leaves_the_rest(
     assert errors == "flyte-sidecar: 3 approved, 37 not tried\n"
 
 
+@pytest.mark.posix
 def test_a_second_ctrl_c_reports_what_is_unknown(
     env: Environment, deployment: Deployment, started: Started
 ) -> None:

@@ -13,6 +13,8 @@ from tests.cli.answering.conftest import Backend
 from tests.cli.verbs import Environment
 from tests.terminal import Terminal
 
+pytestmark = pytest.mark.posix
+
 Start = Callable[[str], Terminal]
 
 

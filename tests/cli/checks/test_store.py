@@ -64,6 +64,7 @@ async def test_other_processes_that_use_the_store_are_listed(store: Path) -> Non
     await other.communicate(b"\n")
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize(
     ("make", "reason", "advice"),
     [

@@ -24,6 +24,7 @@ def test_the_generated_files_do_not_depend_on_the_terminal(monkeypatch: pytest.M
     assert files() == FILES
 
 
+@pytest.mark.posix
 def test_the_manual_page_is_shown_without_warnings() -> None:
     command = [needs("man"), "--warnings=w", "--local-file", str(MAN_PAGE)]
     shown = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -11,6 +11,8 @@ import pytest
 
 from tests.cli.completion.shells import CLEAR_LINE, SHELLS, shell
 
+pytestmark = pytest.mark.posix
+
 HOSTILE = '$(touch ran) `touch ran`; "it\'s" !x'
 """A name that would run commands, if a shell expanded it."""
 

@@ -15,6 +15,8 @@ from flyte_sidecar.cli.completion import values
 from flyte_sidecar.cli.verbs import completion
 from flyte_sidecar.server.settings import Options
 
+pytestmark = pytest.mark.posix
+
 
 @pytest.fixture
 def completed(store: Path, capfdbinary: Any, monkeypatch: pytest.MonkeyPatch) -> Any:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pty
 import shlex
 import signal
-import termios
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,10 @@ from tests.conftest import TEST_TIMEOUT
 from tests.contract.harness import BackendClient
 from tests.contract.local import LocalHarness
 from tests.terminal import Terminal
+
+if sys.platform != "win32":
+    import pty
+    import termios
 
 ALTERNATE_SCREEN = 1049 << 5
 """The mode, as pyte numbers it."""

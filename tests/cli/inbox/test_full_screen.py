@@ -15,6 +15,8 @@ from tests.cli.verbs import Environment, answer, ask
 from tests.conftest import run
 from tests.e2e.process import Process
 
+pytestmark = pytest.mark.posix
+
 
 def test_a_person_answers_events_and_sees_what_others_answer(start: Start, other: Process) -> None:
     ask(other, "deploy", prompt="Deploy?")
@@ -66,13 +68,12 @@ def test_keys_open_the_prompt_filter_and_abort(start: Start, other: Process) -> 
     assert terminal.is_restored()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_a_signal_restores_the_terminal(
-    start: Start, other: Process, number: signal.Signals
-) -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_a_signal_restores_the_terminal(start: Start, other: Process, name: str) -> None:
     ask(other)
     terminal = start()
     terminal.wait_for("1 event waits")
+    number = signal.Signals[name]
     terminal.send(number)
     assert terminal.status() == (0 if number == signal.SIGINT else 128 + number)
     assert terminal.is_restored()

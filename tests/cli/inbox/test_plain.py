@@ -205,6 +205,7 @@ async def test_nothing_in_an_event_forges_a_line(store: Path, client: BackendCli
         assert not [line for line in printed if line.startswith("2: review")]
 
 
+@pytest.mark.posix
 def test_the_plain_mode_in_a_terminal_redraws_nothing(start: Start, other: Process) -> None:
     ask(other, "deploy")
     terminal = start("--plain")
@@ -219,6 +220,7 @@ def test_the_plain_mode_in_a_terminal_redraws_nothing(start: Start, other: Proce
     assert terminal.status() == 0
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("arguments", [(), ("--plain",)])
 def test_ctrl_c_ends_the_wait_for_a_result(
     start: Start, other: Process, store: Path, arguments: Sequence[str]
@@ -240,6 +242,7 @@ def test_ctrl_c_ends_the_wait_for_a_result(
     assert terminal.status() == 0
 
 
+@pytest.mark.posix
 def test_a_dumb_terminal_gets_the_plain_mode(start: Start, other: Process) -> None:
     ask(other, "deploy")
     terminal = start(term="dumb")

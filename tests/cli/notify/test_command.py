@@ -72,6 +72,7 @@ async def test_a_command_need_not_read_its_input() -> None:
     await CommandChannel("true").deliver([notice_of(event)])
 
 
+@pytest.mark.posix
 async def test_a_command_that_is_cancelled_ends_with_its_children(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     script = f"sleep 1000 & echo $! $$ >{pids}.new; mv {pids}.new {pids}; wait"

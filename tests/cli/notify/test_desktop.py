@@ -117,6 +117,7 @@ def shown_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deskto
         yield opened
 
 
+@pytest.mark.posix
 async def test_a_desktop_that_interprets_markup_shows_texts_as_they_are(shown_on: Desktop) -> None:
     channel = DesktopChannel(NotifySend())
     hostile = waiting_event("--help", prompt=HOSTILE)
@@ -134,6 +135,7 @@ async def test_a_desktop_that_interprets_markup_shows_texts_as_they_are(shown_on
     assert shown_on.others() == []
 
 
+@pytest.mark.posix
 async def test_a_desktop_without_markup_gets_unescaped_texts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +154,7 @@ async def test_a_missing_desktop_is_a_failure_that_may_pass(
     assert failed.value.retryable
 
 
+@pytest.mark.posix
 async def test_an_older_notify_send_shows_notifications_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +196,7 @@ asyncio.run(show())
 """
 
 
+@pytest.mark.posix
 def test_the_package_for_other_desktops_shows_and_withdraws(shown_on: Desktop) -> None:
     done = run(sys.executable, "-c", SHOW_BY_PACKAGE, env={**os.environ})
     assert (done.returncode, done.stdout) == (0, "failed\n"), done.stderr

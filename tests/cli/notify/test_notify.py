@@ -19,6 +19,8 @@ from tests.conftest import TEST_TIMEOUT, run
 from tests.e2e.deployment import ServerProcess, scoped_options, wait_until
 from tests.e2e.process import Process
 
+pytestmark = pytest.mark.posix
+
 LOG_EVENT = "sh -c 'echo $FLYTE_SIDECAR_EVENT_REASON $FLYTE_SIDECAR_EVENT_NAME >>delivered'"
 
 

@@ -29,6 +29,7 @@ AWKWARD = [
 ]
 
 
+@pytest.mark.posix
 def test_systemd_runs_exactly_the_arguments(tmp_path: Path) -> None:
     program = tmp_path / "a b 100% ü" / "run"
     program.parent.mkdir()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.editors.vscode.conftest import OpenWindow
 from tests.lsp.e2e.conftest import StartRun
+
+pytestmark = pytest.mark.posix
 
 
 def test_a_notification_answers_a_run_that_starts_to_wait(

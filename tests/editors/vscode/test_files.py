@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.editors.vscode.conftest import OpenWindow
 from tests.lsp.e2e.conftest import Environment, StartRun
+
+pytestmark = pytest.mark.posix
 
 WITHOUT_PARAMETERS = """
 import flyte

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.editors.vscode.conftest import OpenWindow
 from tests.lsp.e2e.conftest import StartRun
+
+pytestmark = pytest.mark.posix
 
 ADDRESS = "https://evil.example"
 ACTIVE = f"[Run](command:workbench.action.terminal.new) <img src=x> $(flame) {ADDRESS}"

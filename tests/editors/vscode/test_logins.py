@@ -17,6 +17,8 @@ from tests.fake_runservice.model import Model
 from tests.fake_runservice.server import Server
 from tests.oidc_provider.provider import Provider, public_client
 
+pytestmark = pytest.mark.posix
+
 __all__ = ["ca", "ca_file", "certificate", "provider", "running_provider"]
 
 

@@ -17,6 +17,8 @@ from tests.editors.vscode.server import install_extension
 from tests.editors.vscode.test_server import UNTRUSTED
 from tests.lsp.e2e.conftest import Environment
 
+pytestmark = pytest.mark.posix
+
 MANIFEST = {
     "name": "python",
     "publisher": "ms-python",

@@ -7,12 +7,15 @@ import os
 import shutil
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.conftest import TEST_TIMEOUT
 from tests.editors.vscode.conftest import OpenWindow
 from tests.editors.vscode.server import CodeServer
 from tests.lsp.e2e.conftest import Environment, StartRun
+
+pytestmark = pytest.mark.posix
 
 
 def test_a_user_gets_from_the_extension_to_an_answered_event(

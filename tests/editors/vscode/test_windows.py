@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.conftest import TEST_TIMEOUT
 from tests.editors.vscode.conftest import OpenWindow
 from tests.editors.vscode.workbench import Workbench
 from tests.lsp.e2e.conftest import StartRun
+
+pytestmark = pytest.mark.posix
 
 
 def test_one_of_two_windows_asks_and_both_show_the_answer(

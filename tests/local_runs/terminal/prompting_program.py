@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import io
 import json
 import logging
@@ -13,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import termios
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +29,10 @@ from flyte_sidecar.local_runs.terminal import (
 from flyte_sidecar.local_runs.terminal.direct_output import DirectOutput
 from flyte_sidecar.local_runs.terminal.posix_terminal import PosixTerminal
 from flyte_sidecar.local_runs.terminal.windows_terminal import WindowsTerminal
+
+if sys.platform != "win32":
+    import fcntl
+    import termios
 
 Answers = dict[str, "asyncio.Task[str]"]
 

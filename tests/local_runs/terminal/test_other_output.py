@@ -8,6 +8,8 @@ import pytest
 
 from tests.local_runs.terminal.conftest import Start
 
+pytestmark = pytest.mark.posix
+
 APPROVE = "Approve? [y/n]:"
 
 

@@ -13,6 +13,8 @@ from tests.lsp.e2e.conftest import Environment, StartRun
 from tests.lsp.e2e.emacs import EGLOT, EGLOT_SETTINGS, Emacs
 from tests.lsp.e2e.page import WORKFLOW
 
+pytestmark = pytest.mark.posix
+
 Start = Callable[..., Emacs]
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from tests.lsp.e2e.captures import check_capture
 from tests.lsp.e2e.conftest import Environment, StartRun
 from tests.lsp.e2e.emacs import LSP_MODE, LSP_MODE_SETTINGS, Emacs
+
+pytestmark = pytest.mark.posix
 
 OTHER_SERVER = """
 (setq lsp-auto-guess-root t  ; asks for no folder

@@ -6,6 +6,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.deployment import SCOPE, scoped_options
 from tests.fake_runservice.model import Model
 from tests.fake_runservice.server import Server
@@ -13,6 +15,8 @@ from tests.lsp.e2e.captures import check_capture
 from tests.lsp.e2e.conftest import StartNeovim, StartProcess, StartRun
 from tests.lsp.e2e.page import WORKFLOW
 from tests.lsp.e2e.waiting_run import WaitingRun
+
+pytestmark = pytest.mark.posix
 
 NO_QUESTIONS = """
 vim.lsp.config('flyte_sidecar', { settings = { flyteSidecar = { asking = false } } })

@@ -15,6 +15,8 @@ from tests.lsp.e2e.conftest import StartNeovim
 from tests.oidc_provider.person import visit
 from tests.oidc_provider.provider import public_client, running
 
+pytestmark = pytest.mark.posix
+
 
 def test_a_login_is_cancelled_and_another_one_is_finished(
     start_neovim: StartNeovim, tmp_path_factory: pytest.TempPathFactory

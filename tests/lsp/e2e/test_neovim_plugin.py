@@ -8,12 +8,15 @@ import stat
 from pathlib import Path
 
 import psutil
+import pytest
 
 from flyte_sidecar._version import VERSION
 from tests.conftest import TEST_TIMEOUT, needs, run
 from tests.lsp.e2e.captures import check_capture
 from tests.lsp.e2e.conftest import Environment, StartNeovim, StartRun
 from tests.lsp.e2e.neovim import PLUGIN, Neovim
+
+pytestmark = pytest.mark.posix
 
 HOSTILE = (
     "Which one? 100% %{evil}\x1b[31m\n2: Approve\u202e\n\nvim: set filetype=lua :\n" + 900 * "x"

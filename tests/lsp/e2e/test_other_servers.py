@@ -15,6 +15,8 @@ from tests.lsp.e2e.conftest import Environment, StartRun
 from tests.lsp.e2e.neovim import Neovim
 from tests.lsp.e2e.page import LINE, WORKFLOW
 
+pytestmark = pytest.mark.posix
+
 HERE = Path(__file__).parent
 
 MORE_LUA = """

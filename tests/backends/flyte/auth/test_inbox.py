@@ -7,9 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.backends.flyte.auth.conftest import PERSON
 from tests.backends.flyte.auth.test_processes import options
 from tests.terminal import Terminal
+
+pytestmark = pytest.mark.posix
 
 __all__ = ["options"]  # a fixture
 

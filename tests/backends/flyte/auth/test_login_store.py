@@ -309,6 +309,7 @@ async def test_the_keyring_precedes_the_file(home: Path) -> None:
     assert await store().read() == StoredLogin(login("keyring", None), IN_KEYRING)
 
 
+@pytest.mark.posix
 async def test_a_link_to_the_file_stays_a_link(home: Path) -> None:
     write_file(home / "dotfiles" / "keyring.cfg", {SERVICE: {"tokens": tokens("a", None)}})
     link = home / ".flyte" / "keyring.cfg"
@@ -367,6 +368,7 @@ async def test_an_entry_of_the_file_that_is_not_base64_is_no_login(home: Path) -
     assert await store().read() is None
 
 
+@pytest.mark.posix
 async def test_a_fifo_in_place_of_the_file_does_not_block(home: Path) -> None:
     (home / ".flyte").mkdir()
     os.mkfifo(home / ".flyte" / "keyring.cfg")

@@ -20,6 +20,8 @@ from flyte_sidecar.backends.flyte.auth.stores.password_store import StoreFailure
 from flyte_sidecar.backends.flyte.credentials import Secret
 from flyte_sidecar.backends.flyte.endpoint import Deployment
 
+pytestmark = pytest.mark.posix
+
 SERVICE = "flyte.example.com:443"
 PLACE = Place("keyring", "tokens", "the macOS keychain")
 

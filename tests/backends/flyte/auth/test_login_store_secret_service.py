@@ -10,6 +10,8 @@ import pytest
 
 from tests.conftest import needs, run
 
+pytestmark = pytest.mark.posix
+
 SCRIPT = """
 import asyncio, logging, sys
 import keyring, secretstorage

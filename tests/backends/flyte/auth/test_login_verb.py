@@ -96,6 +96,7 @@ def test_a_verb_that_needs_a_login_shows_only_that_whatever_is_logged(
     assert error.startswith("unauthenticated: ")
 
 
+@pytest.mark.posix
 def test_notifications_wait_for_a_login_and_ask_nobody(
     deployment: Server, provider: Provider, env: dict[str, str], home: Path
 ) -> None:
@@ -127,6 +128,7 @@ def test_a_denied_login_fails(env: dict[str, str], flyte_sidecar: Run) -> None:
     assert "the login was denied" in error
 
 
+@pytest.mark.posix
 @pytest.mark.usefixtures("deployment")
 @pytest.mark.parametrize("verb", [["login"], ["pending"], ["call", "events.pending"], ["watch"]])
 def test_ctrl_c_ends_a_login(

@@ -733,6 +733,7 @@ async def test_a_browser_that_cannot_be_started_leaves_the_url_to_the_person(
         await connection.call()
 
 
+@pytest.mark.posix
 async def test_a_browser_that_stays_open_does_not_hold_up_the_login(
     connect: Connect,
     deployment: Server,

@@ -209,6 +209,7 @@ def test_the_documented_login_is_what_a_sidecar_sends(start: Start, deployment: 
     play(documented, start(), {"flyte.example.com:443": deployment.endpoint})
 
 
+@pytest.mark.posix
 @pytest.mark.usefixtures("by_link")
 def test_the_end_of_the_client_ends_the_login(start: Start) -> None:
     sidecar = start()
@@ -240,6 +241,7 @@ def test_the_status_starts_no_login(start: Start) -> None:
     assert start().call("sidecar.status")["backend"]["healthy"] is False
 
 
+@pytest.mark.posix
 def test_a_browser_that_prints_to_its_stdout_does_not_disturb_the_protocol(
     start: Start, ca_file: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

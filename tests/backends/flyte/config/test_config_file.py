@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from flyte_sidecar.backends.flyte.config import ConfigError
 from flyte_sidecar.backends.flyte.config.config_file import MAX_BYTES, ConfigFile, Entry
+from tests.conftest import IS_ROOT
 
 TEXT = "admin:\n  endpoint: h.example\n"
 
@@ -150,6 +151,7 @@ def test_a_folder_is_rejected(path: Path) -> None:
         ConfigFile(str(path))
 
 
+@pytest.mark.posix
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs here")
 def test_what_is_no_regular_file_is_rejected_without_blocking(path: Path) -> None:
     os.mkfifo(path)
@@ -164,7 +166,8 @@ def test_what_is_no_regular_file_is_rejected_without_blocking(path: Path) -> Non
         ConfigFile("/dev/null")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root can read every file")
+@pytest.mark.posix
+@pytest.mark.skipif(IS_ROOT, reason="root can read every file")
 def test_a_file_without_permission_is_rejected(path: Path) -> None:
     path.write_text(TEXT)
     path.chmod(0)

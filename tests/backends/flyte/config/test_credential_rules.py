@@ -189,6 +189,7 @@ def test_no_secret_is_read_for_a_file_that_was_only_found() -> None:
         load_with()
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("path", FOUND)
 @pytest.mark.parametrize("key", CHOICES)
 @pytest.mark.parametrize("naming", ["option", "UCTL_CONFIG", "FLYTECTL_CONFIG", "home", "link"])

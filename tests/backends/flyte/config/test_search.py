@@ -10,6 +10,7 @@ import pytest
 from flyte_sidecar.backends.flyte.config import ConfigError
 from flyte_sidecar.backends.flyte.config.search import find
 from tests.backends.flyte.config.conftest import Load
+from tests.conftest import IS_ROOT
 
 ADMIN = "admin:\n  endpoint: h.example\n"
 
@@ -114,6 +115,7 @@ def test_a_chosen_file_must_exist(chosen: str) -> None:
         find(chosen, {})
 
 
+@pytest.mark.posix
 @pytest.mark.usefixtures("home")
 def test_a_link_is_followed_and_a_broken_one_is_none(file: Path) -> None:
     write("elsewhere.yaml")
@@ -163,7 +165,8 @@ def test_a_repository_of_another_user_is_not_trusted(
     assert "belongs to another user" in result.skipped[0]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.posix
+@pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
 @pytest.mark.parametrize("given", [".git", ".flyte/config.yaml"])
 def test_a_repository_that_another_user_has_created_in_an_own_folder_is_not_trusted(
     given: str, home: Path, monkeypatch: pytest.MonkeyPatch
