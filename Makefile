@@ -88,7 +88,7 @@ pictures: $(VENV)/.dev  ## Take the pictures of the documentation again, in real
 	$(BIN)/pytest -q tests/docs/pictures.py
 
 # lowest.txt has the lowest versions that pyproject.toml allows, and middle.txt a release of
-# flyteidl2 between the lowest and the newest.
+# flyteidl2 between the lowest and the newest. bundle.txt has what bundles/ installs.
 lock: $(VENV)/.dev  ## Fit requirements/ to pyproject.toml; with UPGRADE=--upgrade, to the newest versions
 	$(BIN)/$(COMPILE) $(UPGRADE) --all-extras $(addprefix --group ,$(GROUPS)) pyproject.toml \
 	  --output-file requirements/dev.txt
@@ -96,6 +96,8 @@ lock: $(VENV)/.dev  ## Fit requirements/ to pyproject.toml; with UPGRADE=--upgra
 	  $(BIN)/$(COMPILE) $(UPGRADE) --extra flyte --group test --constraint - pyproject.toml \
 	  --output-file requirements/lowest.txt
 	echo 'flyteidl2==2.0.42' | $(BIN)/$(COMPILE) --no-deps - --output-file requirements/middle.txt
+	$(BIN)/$(COMPILE) --all-extras --constraint requirements/dev.txt pyproject.toml \
+	  --output-file requirements/bundle.txt
 
 version: $(VENV)/.dev  ## Set the version of the package and the clients: make version VERSION=0.2.0
 	$(BIN)/hatchling version $(VERSION)
