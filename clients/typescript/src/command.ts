@@ -45,9 +45,14 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * Returns the command that the options and their environment select: the option `command`, else
  * `FLYTE_SIDECAR`, else the bundled one, else one on the `PATH`, else uvx.
  *
+ * Programs for which `isLauncher` returns true are skipped.
+ *
  * @throws {SpawnError} if the selected one does not exist, or none is found
  */
-export function findCommand({ command, cwd, env = process.env }: SpawnOptions): SidecarCommand {
+export function findCommand(
+  { command, cwd, env = process.env }: SpawnOptions,
+  isLauncher: (program: string) => boolean = () => false,
+): SidecarCommand {
   const search = variable(env, "PATH") ?? "";
   if (command !== undefined) {
     const program = selected(command, "the option `command`", cwd, search);
@@ -56,14 +61,15 @@ export function findCommand({ command, cwd, env = process.env }: SpawnOptions): 
   const named = variable(env, "FLYTE_SIDECAR");
   if (named) {
     const program = selected(named, "FLYTE_SIDECAR", cwd, search);
-    return { program, args: [], source: "environment", reason: "FLYTE_SIDECAR selects it" };
+    const reason = "FLYTE_SIDECAR selects it";
+    if (!isLauncher(program)) return { program, args: [], source: "environment", reason };
   }
   const bundled = bundledCommand();
   if (bundled !== undefined) {
     const reason = `the package ${BUNDLE} is installed`;
     return { program: bundled, args: [], source: "bundled", reason };
   }
-  const onPath = searchPath(NAME, search);
+  const onPath = searchPath(NAME, search, isLauncher);
   if (onPath !== undefined) {
     return { program: onPath, args: [], source: "path", reason: "it is on the PATH" };
   }
@@ -73,9 +79,10 @@ export function findCommand({ command, cwd, env = process.env }: SpawnOptions): 
     return { program: uvx, args: UVX_ARGUMENTS, source: "uvx", reason };
   }
   throw new SpawnError(
-    `${NAME} was not found. Tried: the option \`command\` (not set), FLYTE_SIDECAR (not set),` +
-      ` the package ${BUNDLE} (not installed), ${NAME} and uvx in the folders of the PATH` +
-      ` (${search || "not set"}); ${INSTALL}`,
+    `${NAME} was not found. Tried: the option \`command\` (not set), FLYTE_SIDECAR` +
+      ` (${named ? "selects the launcher of this package" : "not set"}), the package ${BUNDLE} (not` +
+      ` installed: npm installs it with this one on supported platforms, unless it omits optional` +
+      ` dependencies), ${NAME} and uvx in the folders of the PATH (${search || "not set"}); ${INSTALL}`,
   );
 }
 
@@ -106,12 +113,16 @@ function selected(
  * Returns the path of a program in the folders of a search path. Empty and relative entries are
  * skipped: they depend on the working directory.
  */
-function searchPath(name: string, search: string): string | undefined {
+function searchPath(
+  name: string,
+  search: string,
+  isSkipped: (program: string) => boolean = () => false,
+): string | undefined {
   return search
     .split(delimiter)
     .filter(isAbsolute)
     .map((folder) => withSuffix(join(folder, name)))
-    .find((file) => problemOf(file) === undefined);
+    .find((file) => problemOf(file) === undefined && !isSkipped(file));
 }
 
 /** Returns why a file is not a program; undefined if it is one. */

@@ -132,7 +132,8 @@ test("an error names what was tried, and how to install the command", async (t) 
     [
       {},
       "flyte-sidecar was not found. Tried: the option `command` (not set), FLYTE_SIDECAR (not set)," +
-        ` the package ${BUNDLE} (not installed), flyte-sidecar and uvx in the folders of the PATH` +
+        ` the package ${BUNDLE} (not installed: npm installs it with this one on supported platforms,` +
+        ` unless it omits optional dependencies), flyte-sidecar and uvx in the folders of the PATH` +
         ` (${here})`,
     ],
     [{ command: "none" }, `cannot spawn "none": the option \`command\` selects it, but ${noName}`],
