@@ -19,8 +19,8 @@ MIDDLE := build/middle
 unexport PYTHONDONTWRITEBYTECODE MAKEFLAGS
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types unit test-versions versions lowest middle environments coverage fuzz \
-  generate lock pictures version docs docs-serve bench clean
+.PHONY: help run test lint types unit dist test-wheel test-versions versions lowest middle environments coverage fuzz \
+  generate lock pictures version docs docs-serve release-check bench clean
 
 help:  ## List the targets
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,17 +30,37 @@ run: $(VENV)/.installed  ## Run a demo: two sidecars on one store
 
 test: lint types unit  ## Run all checks: lint, types, unit
 
-lint: $(VENV)/.dev  ## Check style and format with ruff
+lint: $(VENV)/.dev  ## Check style and format with ruff, and the workflows with zizmor
 	$(BIN)/ruff check --output-format concise .
 	$(BIN)/ruff format --check .
+	$(BIN)/zizmor --offline --quiet --persona pedantic .github
 
 types: $(VENV)/.dev  ## Check types with mypy
 	$(BIN)/mypy
 
 SELECTED ?= not versions
+TESTS ?= tests
 
-unit: $(VENV)/.dev  ## Run the tests, including those of the clients
-	$(BIN)/$(PYTEST) -m "$(SELECTED)"
+unit: $(VENV)/.dev  ## Run the tests, including those of the clients: make unit TESTS=tests/rpc
+	$(BIN)/$(PYTEST) -m "$(SELECTED)" $(TESTS)
+
+WHEEL ?= build/wheel
+
+dist: $(VENV)/.dev  ## Build the wheel and the sdist into dist/
+	rm -rf dist
+	$(BIN)/hatchling build --directory dist
+
+# The tests come from the sdist, and the package from the wheel. WHEEL is the folder for both. In CI,
+# another job has built dist/.
+test-wheel: $(if $(wildcard dist/*.whl),,dist)  ## Run the tests against the wheel in dist/: make test-wheel TESTS=tests/rpc
+	rm -rf $(WHEEL)
+	mkdir -p $(WHEEL)
+	tar -xzf dist/*.tar.gz -C $(WHEEL) --strip-components 1
+	$(PYTHON) -m venv $(WHEEL)/$(VENV)
+	$(WHEEL)/$(BIN)/$(PIP_INSTALL) $(LOCKED) requirements/dev.txt
+	$(WHEEL)/$(BIN)/$(PIP_INSTALL) --no-deps dist/*.whl
+	cd $(WHEEL) && $(BIN)/python -c 'import flyte_sidecar as f; assert "site-packages" in f.__file__, f'
+	cd $(WHEEL) && $(BIN)/$(PYTEST) -m "$(SELECTED)" $(TESTS)
 
 test-versions: versions lowest middle  ## Test other releases of Flyte and versions of dependencies
 
@@ -108,6 +128,9 @@ docs: $(VENV)/.dev  ## Build the documentation site into build/site
 
 docs-serve: $(VENV)/.dev  ## Build the documentation site and serve it while pages change
 	$(BIN)/python -m docs_site --serve
+
+release-check:  ## Check versions and changelog; with TAG=v0.2.0, for a release
+	$(PYTHON) -m release check $(if $(TAG),--tag $(TAG))
 
 bench: $(VENV)/.dev  ## Run the benchmarks against other servers
 	$(BIN)/python -m benchmarks

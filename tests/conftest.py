@@ -102,8 +102,11 @@ def needs(tool: str, minimum: tuple[int, ...] = ()) -> str:
 
 
 def skip_or_fail(reason: str) -> NoReturn:
-    """Skip a test that cannot run on this machine, or fail it if CI=true."""
-    if os.environ.get("CI") == "true":
+    """Skip a test that cannot run on this machine, or fail it if CI=true.
+
+    With MISSING_TOOLS=skip it is skipped in CI too, for jobs that test a part on many systems.
+    """
+    if os.environ.get("CI") == "true" and os.environ.get("MISSING_TOOLS") != "skip":
         pytest.fail(reason)
     pytest.skip(reason)
 
