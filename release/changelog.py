@@ -26,7 +26,8 @@ def notes(text: str, version: str) -> str:
 
     Raises `KeyError` if there is no such section.
     """
-    return {name: body for name, _, body in _SECTION.findall(text)}[version].strip() + "\n"
+    bodies: dict[str, str] = {name: body for name, _, body in _SECTION.findall(text)}
+    return bodies[version].strip() + "\n"
 
 
 def problems(text: str, version: str | None = None) -> Iterator[str]:
