@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from flyte_sidecar.cli.logs import LineHandler
 from tests.conftest import IS_ROOT, run
 
 pytestmark = pytest.mark.posix
@@ -57,6 +59,16 @@ def test_a_log_file_that_is_not_a_regular_file_is_rejected_without_blocking(
     assert (done.returncode, done.stdout) == (1, "")
     sentence = f"cannot write the log: {log} is not a regular file"
     assert done.stderr == f"flyte-sidecar: {sentence}\n"
+
+
+def test_a_line_contains_nothing_that_controls_a_terminal() -> None:
+    reading, writing = os.pipe()
+    handler = LineHandler(writing)
+    handler.emit(logging.makeLogRecord({"msg": "a\x1b[2Jb\x9b\u202ec\ud800\nd\re é"}))
+    with open(reading, "rb") as log:
+        assert log.readline() == "a\\x1b[2Jb\\x9b\\u202ec\\ud800 | d\\re é\n".encode()
+    handler.close()
+    os.close(writing)
 
 
 def test_the_null_device_is_accepted_and_left_unchanged(command: Environment) -> None:

@@ -1,7 +1,8 @@
 """Non-blocking logging to stderr or a file.
 
 The client may not read stderr. A thread therefore writes the lines. While it is blocked, lines
-are queued up to a limit, then dropped.
+are queued up to a limit, then dropped. A line may quote text of a deployment, which must not
+control a terminal.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 from contextlib import suppress
 
 from flyte_sidecar.cli.standard_streams import write_all
+from flyte_sidecar.events.plain_text import escape_unsafe
 
 MAX_LINE_LENGTH = 2000
 """Characters; a longer line is truncated."""
@@ -41,8 +43,8 @@ class LineHandler(logging.Handler):
         # The caller must not fail because of its log: not by a bad format or a full queue, nor
         # if no thread can be started.
         with suppress(Exception):
-            line = self.format(record).replace("\n", " | ")[:MAX_LINE_LENGTH] + "\n"
-            self._lines.put_nowait(line.encode("utf-8", "backslashreplace"))
+            text = self.format(record).replace("\n", " | ")[:MAX_LINE_LENGTH]
+            self._lines.put_nowait(f"{escape_unsafe(text)}\n".encode())
             self._start()
 
     def close(self) -> None:
