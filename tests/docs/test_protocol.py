@@ -45,6 +45,7 @@ def refusing() -> Iterator[Server]:
         yield server
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("connection", CONNECTIONS)
 def test_a_conversation_is_what_a_real_sidecar_sends(
     connection: Connection, store: Path, request: pytest.FixtureRequest
@@ -61,6 +62,7 @@ def test_a_conversation_is_what_a_real_sidecar_sends(
         sidecar.clear()
 
 
+@pytest.mark.posix
 def test_the_commands_of_the_errors_print_what_the_page_shows(command: dict[str, str]) -> None:
     for block in re.findall(r"^```console\n(.*?)^```", ERRORS_PAGE, re.MULTILINE | re.DOTALL):
         line, _, output = block.partition("\n")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.conftest import Spawn
 from tests.e2e.process import kind
 
@@ -23,6 +25,7 @@ sys.addaudithook(
 """
 
 
+@pytest.mark.posix  # elsewhere, asyncio itself connects sockets of the process
 def test_a_sidecar_on_the_embedded_store_uses_no_network_and_starts_no_process(
     spawn: Spawn, tmp_path: Path
 ) -> None:
