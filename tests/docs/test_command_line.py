@@ -14,11 +14,16 @@ import pytest
 
 from tests.cli.verbs import edit_events
 from tests.conftest import ROOT, run
+from tests.docs.blocks import claim
 from tests.terminal import Terminal
 
 pytestmark = pytest.mark.posix
 
-PAGE = ROOT / "docs" / "command-line.md"
+NAME = "docs/command-line.md"
+PAGE = ROOT / NAME
+SECTIONS = ("See what waits", "Answer an event", "Many events at once")
+EXAMPLES = {section: claim(NAME, "console", section) for section in SECTIONS}
+[SCRIPT] = claim(NAME, "bash", "In scripts")
 EVENT_IDS = ("e52a1f9c07d34b86a", "e9c0d7b31f6a2e485")
 
 _ID = re.compile(r"\be[0-9a-f]{16}\b")
@@ -65,16 +70,11 @@ def env(command: dict[str, str], tmp_path: Path) -> dict[str, str]:
     return {**command, "PS1": "$ ", "TZ": "UTC", "LOGNAME": "user", "HOME": str(tmp_path)}
 
 
-def section(title: str) -> str:
-    [text] = re.findall(rf"^## {title}\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.M | re.S)
-    return str(text)
-
-
-@pytest.mark.parametrize("title", ["See what waits", "Answer an event", "Many events at once"])
+@pytest.mark.parametrize("section", SECTIONS)
 def test_the_examples_show_what_a_terminal_shows(
-    env: dict[str, str], store: Path, tmp_path: Path, title: str
+    env: dict[str, str], store: Path, tmp_path: Path, section: str
 ) -> None:
-    for example in re.findall(r"^```console\n(.*?)^```$", section(title), re.M | re.S):
+    for example in (block.text for block in EXAMPLES[section]):
         shell = Shell(env, tmp_path)
         try:
             for line in _ENTERED.findall(example):
@@ -98,7 +98,7 @@ def age_events(store: Path) -> None:
 
 
 def test_the_example_of_a_script_works(env: dict[str, str], tmp_path: Path) -> None:
-    [script] = re.findall(r"^```bash\n(.*?)^```$", section("Answer an event"), re.M | re.S)
+    script = SCRIPT.text
     answer = "flyte-sidecar signal r6 rate 0.5 >answer"
     done = run("bash", "-c", script.replace("rate=", f"{answer}\nrate=", 1), env=env, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "the rate is 0.5\n")

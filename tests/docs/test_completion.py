@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.cli.completion.shells import CLEAR_LINE, shell
-from tests.conftest import ROOT, run
-from tests.lsp.e2e.page import blocks_of
+from tests.conftest import run
+from tests.docs.blocks import claim
 
 pytestmark = pytest.mark.posix
 
-PAGE = (ROOT / "docs" / "command-line.md").read_text()
-SECTION = PAGE.partition("## Completion and manual page")[2].partition("\n## ")[0]
-COMPLETED, REJECTED = blocks_of(SECTION, "console")
+COMPLETED, REJECTED = (
+    block.text for block in claim("docs/command-line.md", "console", "Completion and manual page")
+)
 
 
 def test_tab_shows_the_names_of_the_example(command: dict[str, str], tmp_path: Path) -> None:

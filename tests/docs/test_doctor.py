@@ -12,7 +12,8 @@ import trustme
 
 from tests.cli.conftest import started
 from tests.cli.verbs import RunningVerb, Started, Terminal, ask
-from tests.docs.test_command_line import PAGE
+from tests.docs.blocks import claim
+from tests.docs.test_command_line import NAME, PAGE
 from tests.e2e.process import Process
 from tests.fake_runservice.model import Model
 from tests.fake_runservice.server import Server
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.posix
 
 __all__ = ["started"]
 
+EXAMPLES = claim(NAME, "console", "When something is wrong")
 LOCAL, FLYTE = "flyte-sidecar doctor", "flyte-sidecar doctor --backend flyte"
 
 
@@ -59,14 +61,13 @@ def lines_of(verb: RunningVerb, home: Path, **texts: str) -> list[str]:
 
 def check_example(command: str, lines: list[str]) -> None:
     """Compare lines with the example of a command."""
-    text = PAGE.read_text()
-    [example] = re.findall(rf"^```console\n\$ {command}\n(.*?)^```$", text, re.M | re.S)
+    begin = f"$ {command}\n"
+    [example] = [block.text for block in EXAMPLES if block.text.startswith(begin)]
     shown = "".join(f"{line}\n" for line in lines)
     if os.environ.get("UPDATE_CAPTURES"):
-        begin = f"```console\n$ {command}\n"
-        PAGE.write_text(text.replace(f"{begin}{example}", f"{begin}{shown}"))
+        PAGE.write_text(PAGE.read_text().replace(example, f"{begin}{shown}"))
     else:
-        assert shown == example
+        assert f"{begin}{shown}" == example
 
 
 def test_the_example_of_a_store_shows_what_a_terminal_shows(

@@ -82,10 +82,27 @@ def test_the_configuration_starts_the_server_with_settings(
     assert settings in ({"flyteSidecar": {"asking": True}}, {"flyteSidecar.asking": True})
 
 
-@pytest.mark.parametrize("number", [1, 2])
-def test_vim_reads_the_configuration_of_a_plugin(number: int, tmp_path: Path) -> None:
+VIM_KEYS, *VIM_PLUGINS = blocks("vim", "vim")
+
+
+def test_vim_reads_the_keys(tmp_path: Path) -> None:
+    (tmp_path / "vimrc").write_text(f"{VIM_KEYS}if maparg('grl', 'n') ==# '' | cquit | endif\n")
+    arguments = ("-u", "NONE", "-N", "-es", "-S", tmp_path / "vimrc", "-c", "qall!")
+    assert run(needs("vim", (9, 0)), *arguments, env=dict(os.environ)).returncode == 0
+
+
+@pytest.mark.parametrize("lua", blocks("neovim", "lua"))
+def test_neovim_reads_the_configuration(lua: str, tmp_path: Path) -> None:
+    is_table = lua.startswith("{")
+    (tmp_path / "init.lua").write_text(f"return {lua}" if is_table else lua)
+    done = run(needs("nvim", (0, 11)), "-l", tmp_path / "init.lua", env=dict(os.environ))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("script", VIM_PLUGINS)
+def test_vim_reads_the_configuration_of_a_plugin(script: str, tmp_path: Path) -> None:
     vim = needs("vim", (9, 0))
-    script = blocks("vim", "vim")[number].replace("packadd lsp\n", "")
+    script = script.replace("packadd lsp\n", "")
     written = tmp_path / "servers.json"
     show = f"call writefile([json_encode(g:servers)], '{written}')"
     (tmp_path / "autoload").mkdir()

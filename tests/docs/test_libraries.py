@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, needs, run
+from tests.conftest import needs, run
+from tests.docs.blocks import Block, blocks_of, claim
 
 pytestmark = pytest.mark.timeout(600)
 
 HERE = Path(__file__).parent
 BUILD_SECONDS = 500
 
-PAGE = (ROOT / "docs" / "libraries.md").read_text()
-SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
+PAGE = "docs/libraries.md"
+EXAMPLES = {block.headings[-1]: block for block in blocks_of(PAGE)}
+LANGUAGES = {block.language for block in blocks_of(PAGE)}
+CLAIMED: list[Block] = [block for language in sorted(LANGUAGES) for block in claim(PAGE, language)]
 
 ProgramCommand = list[str | Path]
 Environment = dict[str, str]
 
 
 def example(heading: str) -> str:
-    [text] = re.findall(r"^```\w+\n(.*?)^```$", SECTIONS[heading], re.MULTILINE | re.DOTALL)
-    return str(text)
+    return EXAMPLES[heading].text
 
 
 # Scripts that an editor runs after its example. Like the programs, each prints one line.
@@ -159,4 +160,4 @@ def test_an_example_waits_for_an_answer_until_its_timeout(
 
 
 def test_every_example_of_the_page_is_run() -> None:
-    assert len(PROGRAMS) == PAGE.count("\n```") / 2 == len(SECTIONS)
+    assert len(PROGRAMS) == len(CLAIMED) == len(EXAMPLES)

@@ -13,13 +13,11 @@ import pytest
 
 import flyte_sidecar
 from flyte_sidecar.errors import AlreadyCompleted
-from tests.conftest import ROOT, TEST_TIMEOUT, needs, run
+from tests.conftest import TEST_TIMEOUT, needs, run
+from tests.docs.blocks import claim
 from tests.flyte_sdk import sdk_and_sidecar
 
 pytestmark = [pytest.mark.posix, pytest.mark.versions, pytest.mark.timeout(600)]
-
-PAGE = (ROOT / "docs" / "local-runs.md").read_text()
-SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 
 RUN_PYTEST = """
 import sys
@@ -29,13 +27,24 @@ sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "test_workflow.py"]))
 """
 
 
+EXAMPLES = {
+    (heading, language): claim("docs/local-runs.md", language, heading)
+    for heading, language in (
+        *(("A workflow", "python"), ("A workflow", "bash"), ("A workflow", "console")),
+        *(("Several conditions, several runs", "console"), ("Tests", "python")),
+        *(("An editor's run button", ""), ("CI", "bash"), ("Turning it off", "console")),
+    )
+}
+
+
 def example(heading: str, language: str) -> str:
-    [text] = re.findall(rf"^```{language}\n(.*?)^```$", SECTIONS[heading], re.M | re.S)
-    return str(text)
+    [block] = EXAMPLES[heading, language]
+    return block.text
 
 
 def commands(heading: str) -> list[str]:
-    return re.findall(r"^\$ (.+)$", SECTIONS[heading], re.MULTILINE)
+    shown = "".join(block.text for block in EXAMPLES[heading, "console"])
+    return re.findall(r"^\$ (.+)$", shown, re.MULTILINE)
 
 
 @pytest.fixture

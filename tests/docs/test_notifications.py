@@ -17,10 +17,12 @@ import pytest
 from flyte_sidecar.cli.notify.cloud_event import CloudEvent
 from tests.cli.verbs import ask
 from tests.conftest import ROOT, TEST_TIMEOUT, needs, run
+from tests.docs.blocks import claim
 from tests.e2e.process import Process
 
 pytestmark = pytest.mark.posix
 
+[CLOUD_EVENT] = claim("docs/command-line.md", "json", "Webhooks")
 PAGE = (ROOT / "docs" / "command-line.md").read_text()
 SECRET = f"whsec_{base64.b64encode(bytes(32)).decode()}"
 HOME = "/home/user"
@@ -105,5 +107,4 @@ def test_the_printed_service_is_the_one_of_the_page(env: dict[str, str]) -> None
 
 
 def test_the_cloud_event_has_the_members_of_the_page() -> None:
-    [text] = re.findall(r'```json\n(\{\n  "specversion".*?)^```$', PAGE, re.M | re.S)
-    assert {*json.loads(text)} == {*CloudEvent.__struct_fields__}
+    assert {*json.loads(CLOUD_EVENT.text)} == {*CloudEvent.__struct_fields__}
