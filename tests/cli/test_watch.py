@@ -388,18 +388,12 @@ def test_a_finished_watch_exits_with_0(env: Environment) -> None:
 
 
 @pytest.mark.posix
-@pytest.mark.parametrize("number", [0, 1])
-def test_the_pipes_of_the_readme_work(
-    started: Started, env: Environment, other: Process, number: int
-) -> None:
+@pytest.mark.parametrize("name", ["watch.sh", "watch-requests.sh"])
+def test_the_scripts_of_the_documentation_work(env: Environment, other: Process, name: str) -> None:
     needs("jq")
-    (_, section) = (ROOT / "README.md").read_text().split("## Watching events\n")
-    shown = re.findall(r"```console\n(.*?)```", section, re.DOTALL)[number]
-    (shown,) = re.findall(r"(?:^\$ \w+=.*\n)?^\$ .* \| .*\n", shown, re.MULTILINE)
     ask(other, prompt="Deploy?")
-    script = shown.replace("$ ", "")
     shell = subprocess.Popen(
-        ["sh", "-c", script],
+        ["bash", ROOT / "docs" / "examples" / "shell" / name],
         env=env,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -408,7 +402,8 @@ def test_the_pipes_of_the_readme_work(
     try:
         assert shell.stdout is not None
         line = shell.stdout.readline().decode()
-        prompt = json.loads(line)["params"]["event"]["prompt"] if number else line.strip()
+        is_message = line.startswith("{")
+        prompt = json.loads(line)["params"]["event"]["prompt"] if is_message else line.strip()
         assert prompt == "Deploy?"
     finally:
         os.killpg(shell.pid, signal.SIGKILL)

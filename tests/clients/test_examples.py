@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.clients.conftest import BUILD_SECONDS, CLIENTS
-from tests.conftest import ROOT, TEST_TIMEOUT, needs, run
+from tests.conftest import TEST_TIMEOUT, needs, run
 
 Environment = dict[str, str]
 Program = subprocess.Popen[str]
@@ -220,7 +220,3 @@ class TestShell:
             "approved deploy of r2",
             "approved deploy of r3",
         ]
-
-    def test_the_readme_contains_the_script(self, script: Path) -> None:
-        pipe = script.read_text().partition("\n\n")[2]
-        assert f"```bash\nset -o pipefail\n{pipe}```" in (ROOT / "README.md").read_text()

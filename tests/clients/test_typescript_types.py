@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.clients.conftest import BUILD_SECONDS, CLIENTS
+from tests.clients.conftest import BUILD_SECONDS
 from tests.conftest import ROOT, needs, run, worker_lock
 
 pytestmark = pytest.mark.timeout(BUILD_SECONDS)
@@ -47,13 +46,6 @@ export async function attach(signal: AbortSignal): Promise<Client> {
   await Client.spawn({ stderr: new PassThrough() });
   return await Client.attach({ input: child.stdout, output: child.stdin, signal });
 }
-"""
-
-# Declarations that the examples of a README take from earlier ones.
-GLOBALS = """
-declare const client: import("flyte-sidecar").Client;
-declare const target: { runName: string; name: string };
-declare const signal: AbortSignal;
 """
 
 
@@ -131,25 +123,13 @@ def test_the_types_accept_streams_and_options_of_node(
 
 
 @VERSIONS
-def test_the_examples_of_the_readmes_compile(
-    version: str, package: Path, errors_of: Compile
+def test_the_examples_of_the_documentation_compile(
+    version: str, typescript: Path, package: Path, errors_of: Compile
 ) -> None:
-    examples = []
-    for folder in (CLIENTS / "typescript", ROOT):
-        text = (folder / "README.md").read_text()
-        examples += re.findall(r"^```js\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    assert len(examples) == 4
-    for number, text in enumerate(examples):
-        # A file without an import or export is a script, in which await is not allowed.
-        (package / f"example{number}.mts").write_text(f"export {{}};\n{text}")
-    (package / "globals.d.ts").write_text(GLOBALS)
-    assert errors_of(version, target="es2022") == ""
-
-
-def test_the_first_example_of_the_readme_runs(package: Path, command: dict[str, str]) -> None:
-    readme = (CLIENTS / "typescript" / "README.md").read_text()
-    [(name, text)] = re.findall(r"^```js\n// (\S+)\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
-    (package / name).write_text(text)
-    done = run(needs("node"), name, env=command, cwd=package)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "deploy Deploy?\nSUCCEEDED true\n"
+    for name in ("@types", "undici-types"):
+        modules = typescript / "node_modules"
+        (package / "node_modules" / name).symlink_to(modules / name)
+    for program in (ROOT / "docs" / "examples" / "node").glob("*.mjs"):
+        (package / f"{program.stem}.mts").write_text(program.read_text())
+    options = {"target": "es2022", "types": ["node"], "skipLibCheck": version == "lowest"}
+    assert errors_of(version, **options) == ""

@@ -102,7 +102,9 @@ claimed: set[Block] = set()
 """The blocks that tests run, or compare with what they see."""
 
 
-def claim(page: str, language: str, section: str = "") -> list[Block]:
+def claim(
+    page: str, language: str, section: str = "", begins: str | tuple[str, ...] = ""
+) -> list[Block]:
     """Return blocks of a page for a test, which is then responsible for them.
 
     It is called when the module of the test is imported, so that test_blocks.py knows of it.
@@ -110,7 +112,9 @@ def claim(page: str, language: str, section: str = "") -> list[Block]:
     found = [
         block
         for block in blocks_of(page)
-        if block.language == language and (not section or section in block.headings)
+        if block.language == language
+        and (not section or section in block.headings)
+        and block.text.startswith(begins)
     ]
     assert found, f"{page} has no such blocks: {language} {section}"
     claimed.update(found)
@@ -130,4 +134,5 @@ def region(source: tuple[Path, str]) -> str:
         text = re.sub(r"^.*(//|#|--) (region \w+|endregion)\n", "", text, flags=re.M)
     lines = text.splitlines(keepends=True)
     indents = [line[: -len(line.lstrip())] for line in lines if line.strip()]
-    return "".join(line.removeprefix(min(indents)) if line.strip() else "\n" for line in lines)
+    text = "".join(line.removeprefix(min(indents)) if line.strip() else "\n" for line in lines)
+    return text.strip("\n") + "\n"

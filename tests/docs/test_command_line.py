@@ -14,7 +14,7 @@ import pytest
 
 from tests.cli.verbs import edit_events
 from tests.conftest import ROOT, run
-from tests.docs.blocks import claim
+from tests.docs.blocks import Block, claim
 from tests.terminal import Terminal
 
 pytestmark = pytest.mark.posix
@@ -23,6 +23,10 @@ NAME = "docs/command-line.md"
 PAGE = ROOT / NAME
 SECTIONS = ("See what waits", "Answer an event", "Many events at once")
 EXAMPLES = {section: claim(NAME, "console", section) for section in SECTIONS}
+FIRST_ANSWER = [
+    *claim("docs/getting-started.md", "console", "Create an event"),
+    *claim("docs/getting-started.md", "console", "Shell"),
+]
 [SCRIPT] = claim(NAME, "bash", "In scripts")
 EVENT_IDS = ("e52a1f9c07d34b86a", "e9c0d7b31f6a2e485")
 
@@ -74,20 +78,33 @@ def env(command: dict[str, str], tmp_path: Path) -> dict[str, str]:
 def test_the_examples_show_what_a_terminal_shows(
     env: dict[str, str], store: Path, tmp_path: Path, section: str
 ) -> None:
-    for example in (block.text for block in EXAMPLES[section]):
-        shell = Shell(env, tmp_path)
-        try:
-            for line in _ENTERED.findall(example):
-                shell.wait_until_ready()
-                age_events(store)
-                shell.enter(line)
-            screen = shell.example()
-        finally:
-            shell.close()
-        if os.environ.get("UPDATE_CAPTURES"):
-            PAGE.write_text(PAGE.read_text().replace(example, screen))
-        else:
-            assert screen == example
+    for example in EXAMPLES[section]:
+        check_example(example, env, store, tmp_path)
+
+
+def test_the_first_event_is_answered_as_in_the_example(
+    env: dict[str, str], store: Path, tmp_path: Path
+) -> None:
+    for example in FIRST_ANSWER:
+        check_example(example, env, store, tmp_path)
+
+
+def check_example(block: Block, env: dict[str, str], store: Path, folder: Path) -> None:
+    """Enter the commands and answers of an example, and compare it with the screen."""
+    shell = Shell(env, folder)
+    try:
+        for line in _ENTERED.findall(block.text):
+            shell.wait_until_ready()
+            age_events(store)
+            shell.enter(line)
+        screen = shell.example()
+    finally:
+        shell.close()
+    if os.environ.get("UPDATE_CAPTURES"):
+        page = ROOT / block.page
+        page.write_text(page.read_text().replace(block.text, screen))
+    else:
+        assert screen == block.text
 
 
 def age_events(store: Path) -> None:

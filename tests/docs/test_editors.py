@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 
+from flyte_sidecar.lsp.source.parser import SourceFile
+from flyte_sidecar.lsp.source.text import SourceText
 from tests.conftest import ROOT, needs, run
+from tests.docs.blocks import claim
 from tests.lsp.e2e.page import PAGES, blocks
 
 COMMAND = ["flyte-sidecar", "--stdio"]
@@ -117,6 +120,16 @@ def test_vim_reads_the_configuration_of_a_plugin(script: str, tmp_path: Path) ->
     assert command == COMMAND
     settings = server.get("workspace_config") or server["workspaceConfig"]
     assert settings == {"flyteSidecar": {"asking": False}}
+
+
+[WALKTHROUGH] = claim("clients/vscode/walkthrough/wait.md", "python")
+
+
+def test_the_task_of_the_walkthrough_has_the_lenses_that_it_describes() -> None:
+    code = f"import flyte\nenv = flyte.TaskEnvironment(name='training')\n{WALKTHROUGH.text}"
+    parsed = SourceFile(SourceText(code)).snapshot().parse()
+    assert [declaration.name for declaration in parsed.declarations] == ["deploy"]
+    assert [task.name for task in parsed.runnable_tasks] == ["release"]
 
 
 def test_the_overview_has_every_page() -> None:

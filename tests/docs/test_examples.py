@@ -20,7 +20,7 @@ Environment = dict[str, str]
 EXAMPLES = ROOT / "docs" / "examples"
 MODULE = "github.com/flyte-sidecar/flyte-sidecar/clients/go"
 
-pytestmark = pytest.mark.timeout(BUILD_SECONDS)
+pytestmark = [pytest.mark.posix, pytest.mark.timeout(BUILD_SECONDS)]
 
 [ONE_EVENT] = claim("docs/getting-started.md", "console", "Create an event")
 ANSWERED = "deploy of run r1 was approved"

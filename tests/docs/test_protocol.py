@@ -13,6 +13,7 @@ import pytest
 from flyte_sidecar.errors import ERRORS
 from flyte_sidecar.protocol.methods import METHODS, NOTIFICATIONS
 from tests.conftest import ROOT, run
+from tests.docs.blocks import claim
 from tests.docs.conversations import Connection, connections, play
 from tests.e2e.deployment import scoped_options
 from tests.e2e.process import Process
@@ -29,6 +30,9 @@ CONNECTIONS = [
     for number, connection in enumerate(connections(page.read_text()), 1)
     if connection.deployment in (None, "refusing")
 ]
+for _page in PAGES:  # the test below plays all of them
+    claim(_page.relative_to(ROOT).as_posix(), "text", begins=("-->", "<--"))
+[REJECTED] = claim("docs/errors.md", "console")
 SHOWN_ENDPOINT = "flyte.example.com:443"
 
 
@@ -43,6 +47,13 @@ def refusing() -> Iterator[Server]:
             "AbortAction": (grpc.StatusCode.INTERNAL, "the database is damaged"),
         }
         yield server
+
+
+@pytest.mark.posix
+def test_the_command_prints_the_error_of_the_page(command: dict[str, str]) -> None:
+    line, output = REJECTED.text.removeprefix("$ ").split("\n", 1)
+    done = run("sh", "-c", line, env=command)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", output)
 
 
 @pytest.mark.posix
