@@ -22,7 +22,7 @@ from tests.conftest import ROOT, needs, run
 WINDOWS = Platform("win32", "x64")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the command is a script of the shell")
+@pytest.mark.posix
 def test_the_command_starts_the_python_beside_it_also_through_a_link(tmp_path: Path) -> None:
     interpreter = tmp_path / "a b" / "bin" / "python3.x"
     interpreter.parent.mkdir(parents=True)
