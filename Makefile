@@ -35,8 +35,10 @@ lint: $(VENV)/.dev  ## Check style and format with ruff, and the workflows with 
 	$(BIN)/ruff format --check .
 	$(BIN)/zizmor --offline --quiet --persona pedantic .github
 
-types: $(VENV)/.dev  ## Check types with mypy
+types: $(VENV)/.dev  ## Check types with mypy, also as on macOS and Windows
 	$(BIN)/mypy
+	$(BIN)/mypy --platform darwin --no-warn-unreachable --cache-dir .mypy_cache/darwin
+	$(BIN)/mypy --platform win32 --no-warn-unreachable --cache-dir .mypy_cache/win32
 
 SELECTED ?= not versions
 TESTS ?= tests

@@ -18,7 +18,11 @@ from typing import Any
 
 import mypy
 
-POSIX_MODULES = {"fcntl", "grp", "posix", "pty", "pwd", "readline", "resource", "termios", "tty"}
+POSIX_MODULES = {
+    *("fcntl", "grp", "posix", "pty", "pwd", "readline", "resource", "termios", "tty"),
+    "flyte_sidecar.local_runs.terminal.posix_terminal",
+    "flyte_sidecar.rpc.polled_writer",
+}
 OTHERWISE = {"sys.platform": "win32", "os.name": "nt"}
 """Values that are different on Windows."""
 

@@ -11,6 +11,7 @@ import logging
 import os
 import queue
 import stat
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -123,7 +124,7 @@ def _open_checked(path: str) -> int:
     descriptor = os.open(path, flags, 0o600)
     status = os.fstat(descriptor)
     _check_log_file(path, status)
-    if os.name == "posix" and status.st_mode & 0o077:
+    if sys.platform != "win32" and status.st_mode & 0o077:
         os.fchmod(descriptor, 0o600)
     return descriptor
 
@@ -131,5 +132,5 @@ def _open_checked(path: str) -> int:
 def _check_log_file(path: str, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise OSError(f"{path} is not a regular file")
-    if os.name == "posix" and status.st_uid != os.geteuid():
+    if sys.platform != "win32" and status.st_uid != os.geteuid():
         raise OSError(f"{path} belongs to another user")

@@ -232,7 +232,7 @@ def _prepare(state_folder: Path) -> Path:
     folder = state_folder / "notified"
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
-    if os.name == "posix":
+    if sys.platform != "win32":
         status = os.lstat(folder)
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
             raise PermissionError(f"{folder} is not a folder of the user")

@@ -21,10 +21,11 @@ output_queue            responses and notifications that wait to be written
 shutdown                the end of a connection: shutdown, exit, end of input, signals
 transport               the interfaces between a transport and its protocol
 memory_transport        a transport within the process
-stdio                   the process's standard streams: read_fd, write_fd, poll_hangup
+stdio                   the process's standard streams: read_fd, write_fd
+                        (polled_writer, backlog), poll_hangup
 parent_process          detects that a process has ended
 
-Back-pressure: when the client does not read stdout, `write_fd` keeps the data, and above 1 MiB
+Back-pressure: when the client does not read stdout, `backlog` counts the data, and above 1 MiB
 calls `pause_writing`. The connection then queues messages without encoding them (output_queue),
 starts no work whose result may be large (concurrency_limit), reads no more messages, and pauses
 stdin (`Connection._may_read`). Too many unfinished requests also pause stdin (task_runner).

@@ -17,8 +17,6 @@ def on_hangup(descriptor: int, gone: Callable[[], None]) -> Callable[[], None]:
     cannot detect a hangup.
     """
     loop = asyncio.get_running_loop()
-    if sys.platform == "win32":
-        return lambda: None
     if sys.platform != "linux":
         return _poll_input(loop, descriptor, gone)
     # An epoll without events reports only the hangup. Incoming bytes of a socket are left to the
@@ -47,6 +45,8 @@ def _poll_input(
     loop: asyncio.AbstractEventLoop, descriptor: int, gone: Callable[[], None]
 ) -> Callable[[], None]:
     """Check for a hangup when the descriptor first becomes readable."""
+    if sys.platform == "win32":
+        return lambda: None
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISSOCK(mode) and not stat.S_ISFIFO(mode):
         return lambda: None

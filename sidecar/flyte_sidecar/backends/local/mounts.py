@@ -74,6 +74,8 @@ def _open_nearest(path: str) -> int:
 
     O_PATH does not block at a FIFO, and closing such a descriptor drops none of SQLite's locks.
     """
+    if sys.platform != "linux":
+        raise NotImplementedError
     while True:
         try:
             return os.open(path, os.O_PATH)

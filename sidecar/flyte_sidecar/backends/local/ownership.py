@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 
 from flyte_sidecar.backends.local.error_translation import unavailable
 
@@ -22,7 +23,7 @@ def check_folder(path: str) -> None:
     """
     folder = os.path.dirname(path)
     mode = os.stat(folder).st_mode
-    if os.name == "posix" and mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+    if sys.platform != "win32" and mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
         detail = f"every user may replace files in {folder}: create a private folder for the store"
         raise unavailable("permissions", path, "none", detail)
 
@@ -51,7 +52,9 @@ def make_private(path: str) -> None:
     """Remove the read permission of other users."""
     for name in (path, path + LOG, path + INDEX):
         status = os.stat(name)
-        if os.name == "posix" and status.st_mode & 0o077 and status.st_uid == os.geteuid():
+        if sys.platform == "win32":
+            return
+        if status.st_mode & 0o077 and status.st_uid == os.geteuid():
             os.chmod(name, 0o600)
 
 
@@ -66,7 +69,7 @@ def _check_owner(
     path: str, name: str, status: os.stat_result, store: os.stat_result | None
 ) -> None:
     """Check the owner and mode of one file against the owner of the store, if it exists yet."""
-    if os.name != "posix":
+    if sys.platform == "win32":
         return
     user, mode = os.geteuid(), stat.S_IMODE(status.st_mode)
     owner = user if store is None else store.st_uid

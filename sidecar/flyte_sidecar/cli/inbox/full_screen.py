@@ -105,7 +105,9 @@ class FullScreen:
             with _signals(self._exit, self._continue):
                 return await self._application.run_async(set_exception_handler=False)
         except EOFError:  # the terminal is gone
-            return 128 + signal.SIGHUP if sys.platform != "win32" else 1
+            if sys.platform == "win32":
+                return 1
+            return 128 + signal.SIGHUP
         finally:
             refreshing.cancel()
             await wait_all([refreshing])

@@ -8,6 +8,7 @@ cannot look like a line of the inbox.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -42,12 +43,14 @@ class _Lines:
     def __init__(self, on_line: Callable[[str], None], on_end: Callable[[], None]) -> None:
         self._on_line = on_line
         self._on_end = on_end
+        # A console of Windows has an encoding of its own.
+        self._encoding = os.device_encoding(0) or "utf-8"
         self._rest = b""
 
     def data_received(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            self._on_line(line.decode(errors="replace").rstrip("\r"))
+            self._on_line(line.decode(self._encoding, "replace").rstrip("\r"))
 
     def eof_received(self) -> None:
         self._on_end()

@@ -45,7 +45,7 @@ def run(options: Options, shell: str, values: str | None, line: str, breaks: str
     """Print the script of a shell, or the values that complete a line; return the exit status."""
     standard_streams.require_stdout()
     if values is None:
-        sys.stdout.write((FOLDER / SCRIPTS[shell]).read_text())
+        sys.stdout.buffer.write((FOLDER / SCRIPTS[shell]).read_bytes())
         return 0
     *words, last = last_command(line, breaks)
     found = _values(values, parse_given([word.text for word in words[1:]]), last.text)

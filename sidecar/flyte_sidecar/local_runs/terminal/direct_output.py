@@ -25,7 +25,7 @@ class DirectOutput:
 
     def watch(self, descriptor: int) -> None:
         """Watch the terminal behind a descriptor too."""
-        if self._fd >= 0:
+        if sys.platform == "linux" and self._fd >= 0:
             self._add_watch(self._fd, f"/proc/self/fd/{descriptor}".encode(), IN_MODIFY)
 
     def seen(self) -> bool:

@@ -18,6 +18,8 @@ from typing import IO
 
 from flyte_sidecar.local_runs.terminal.terminal_device import Size, is_tty
 
+assert sys.platform != "win32"  # type checkers skip this module on Windows
+
 DUMB = {"", "dumb", "unknown"}
 """Values of TERM of terminals without control sequences."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
@@ -142,7 +143,9 @@ def _are_own(*paths: str) -> bool:
 
     Anyone can create a repository in a folder such as /tmp, so git, too, ignores those of others.
     """
-    return os.name != "posix" or all(os.stat(path).st_uid == os.geteuid() for path in paths)
+    if sys.platform == "win32":
+        return True
+    return all(os.stat(path).st_uid == os.geteuid() for path in paths)
 
 
 def _exists(path: str) -> bool:
