@@ -19,7 +19,8 @@ MIDDLE := build/middle
 unexport PYTHONDONTWRITEBYTECODE MAKEFLAGS
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types unit dist test-wheel test-versions versions lowest middle environments coverage fuzz \
+.PHONY: help run test lint types unit dist test-wheel packages relocatable-python \
+  bundle test-versions versions lowest middle environments coverage fuzz \
   generate lock pictures version docs docs-serve release-check bench clean
 
 help:  ## List the targets
@@ -63,6 +64,35 @@ test-wheel: $(if $(wildcard dist/*.whl),,dist)  ## Run the tests against the whe
 	$(WHEEL)/$(BIN)/$(PIP_INSTALL) --no-deps dist/*.whl
 	cd $(WHEEL) && $(BIN)/python -c 'import flyte_sidecar as f; assert "site-packages" in f.__file__, f'
 	cd $(WHEEL) && $(BIN)/$(PYTEST) -m "$(SELECTED)" $(TESTS)
+
+PACKAGES := build/packages
+EXTENSION := cd clients/vscode && npm ci --ignore-scripts && npm run package -- --out ../../$(PACKAGES)/
+
+packages: $(VENV)/.dev  ## Build the npm package of the client, and the extension without a bundle
+	rm -rf $(PACKAGES)
+	mkdir -p $(PACKAGES)
+	cd clients/typescript && npm ci
+	$(BIN)/python -m bundles client $(PACKAGES)
+	$(EXTENSION)flyte-sidecar.vsix
+
+# A Python that can be copied to other machines. Its hash is part of uv.
+RELOCATABLE := 3.13.18
+UV_PYTHON := UV_PYTHON_INSTALL_DIR=build/python $(BIN)/uv python
+PLATFORM ?= linux-x64
+BUNDLED := clients/vscode/bundled
+
+relocatable-python: $(VENV)/.dev
+	$(UV_PYTHON) install --no-bin $(RELOCATABLE)
+
+BUNDLE_SOURCES ?= --python "$$($(UV_PYTHON) find --managed-python $(RELOCATABLE))"
+
+bundle: $(VENV)/.dev $(if $(wildcard dist/*.whl),,dist)
+	rm -rf $(PACKAGES) $(BUNDLED)
+	mkdir -p $(PACKAGES)
+	$(BIN)/python -m bundles platform $(PACKAGES) --wheel dist/*.whl $(BUNDLE_SOURCES)
+	$(BIN)/python -m bundles folder $(BUNDLED) --wheel dist/*.whl $(BUNDLE_SOURCES)
+	$(EXTENSION)flyte-sidecar-$(PLATFORM).vsix --target $(PLATFORM)
+	rm -r $(BUNDLED)
 
 test-versions: versions lowest middle  ## Test other releases of Flyte and versions of dependencies
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from bundles.platforms import PLATFORMS
 from release import supported
 from tests.clients.conftest import CLIENTS, GO, NODE
 from tests.conftest import ROOT
@@ -54,6 +55,11 @@ def test_the_workflow_tests_each_version_and_system_that_is_claimed(name: str) -
 
 def test_the_matrix_has_an_entry_for_each_supported_system() -> None:
     assert sorted(supported.runners()) == sorted(supported.RUNNERS.values())
+
+
+def test_the_workflow_builds_a_bundle_for_each_platform() -> None:
+    entries = WORKFLOW["jobs"]["bundle"]["strategy"]["matrix"]["include"]
+    assert [entry["platform"] for entry in entries] == [platform.name for platform in PLATFORMS]
 
 
 @pytest.mark.parametrize("folder", ["typescript", "vscode"])
