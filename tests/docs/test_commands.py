@@ -70,8 +70,8 @@ def requirements(arguments: Words) -> None:
     for argument in arguments:
         if argument.startswith("-"):
             continue
-        name, extras = re.fullmatch(r"([\w.-]+)(?:\[([\w,]+)\])?", argument).groups()  # type: ignore[union-attr]
-        assert name in (PROJECT["name"], "flyte", "."), argument
+        name, extras = re.fullmatch(r"([$\w.-]+)(?:\[([\w,]+)\])?", argument).groups()  # type: ignore[union-attr]
+        assert name in (PROJECT["name"], "flyte", ".", "$CLONE"), argument
         assert {*(extras or "").split(",")} <= {"", *PROJECT["optional-dependencies"]}, argument
 
 

@@ -97,12 +97,13 @@ def server(site: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def test_diagrams_and_the_search_work_without_another_host(server: str) -> None:
+def test_diagrams_search_and_copying_work_without_another_host(server: str) -> None:
     chromium = needs("chromium")
     hosts: set[str] = set()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page()
+        context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+        page = context.new_page()
         page.set_default_timeout(TEST_TIMEOUT * 1000)
         page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
         for path, count in DIAGRAMS.items():
@@ -116,5 +117,11 @@ def test_diagrams_and_the_search_work_without_another_host(server: str) -> None:
         page.keyboard.press("Control+k")
         page.keyboard.type("webhook")
         page.get_by_text("Webhooks", exact=False).first.wait_for()
+        page.goto(urljoin(server, "getting-started"))
+        example = page.locator(".highlight", has_text="$ flyte-sidecar create")
+        example.locator(".md-code__button").click()
+        page.get_by_text("Copied to clipboard").wait_for()
+        copied = page.evaluate("navigator.clipboard.readText()")
         browser.close()
+    assert copied == "flyte-sidecar create r1 deploy --prompt 'Deploy the model?'"
     assert hosts == {urlsplit(server).netloc}
