@@ -1,7 +1,22 @@
-/** Bundles the extension into one file, and collects the licenses of the packages in it. */
+/**
+ * Bundles the extension into one file, and collects the licenses of the packages in it.
+ *
+ * For a package with the server, BUNDLED is a folder that contains it and can be moved, such as an
+ * npm package of one platform. It is copied without symbolic links: packages of extensions have none.
+ */
 
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
+
+const { BUNDLED } = process.env;
+rmSync("bundled", { recursive: true, force: true });
+if (BUNDLED) {
+  const programs = ["bin/flyte-sidecar", "Scripts/flyte-sidecar.exe"];
+  if (!programs.some((program) => existsSync(`${BUNDLED}/${program}`))) {
+    throw new Error(`BUNDLED=${BUNDLED} contains neither ${programs.join(" nor ")}`);
+  }
+  cpSync(BUNDLED, "bundled", { recursive: true, dereference: true });
+}
 
 const { metafile } = await build({
   entryPoints: ["src/extension.ts"],

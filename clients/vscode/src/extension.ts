@@ -19,7 +19,7 @@ export function activate(context: ExtensionContext): void {
     output,
     store,
     tree,
-    ...showCount(store),
+    ...showCount(store, () => server.command),
     showContext(store),
     ...registerCommands(server, output),
     workspace.onDidGrantWorkspaceTrust(() => server.restart()),

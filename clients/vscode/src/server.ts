@@ -21,7 +21,7 @@ import type { EventStore } from "./eventStore.ts";
 import { type EventTree, VIEW } from "./eventTree.ts";
 import { Logins } from "./login.ts";
 import { onEnvironmentChange } from "./python.ts";
-import { findServer, findUvx, SEARCHED, type ServerCommand } from "./serverCommand.ts";
+import { findServer, findUvx, type ServerCommand, searched } from "./serverCommand.ts";
 
 /** Key of the version that the person has agreed to run with uvx. */
 const AGREED_VERSION = "agreedVersion";
@@ -140,7 +140,8 @@ export class Server {
   async #find(): Promise<ServerCommand | undefined> {
     this.#environmentChange ??= await onEnvironmentChange(() => this.update());
     const hasAgreed = this.#context.globalState.get(AGREED_VERSION) === this.#version;
-    return (await findServer()) ?? (hasAgreed ? await findUvx(this.#version) : undefined);
+    const installed = await findServer(this.#context.extensionPath);
+    return installed ?? (hasAgreed ? await findUvx(this.#version) : undefined);
   }
 
   #next(change: () => Promise<void>): Promise<void> {
@@ -210,7 +211,8 @@ export class Server {
 
   /** Shows that the server is not installed, once per version in all windows, unless the view is open. */
   async #announce(): Promise<void> {
-    this.#output.warn(`flyte-sidecar was not found. These were searched: ${SEARCHED}.`);
+    const tried = searched(this.#context.extensionPath);
+    this.#output.warn(`flyte-sidecar was not found. Tried: ${tried}.`);
     this.#store.reset("notInstalled");
     const { globalState } = this.#context;
     if (globalState.get(ANNOUNCED_VERSION) === this.#version) return;

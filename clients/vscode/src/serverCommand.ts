@@ -3,7 +3,7 @@
 import { homedir } from "node:os";
 import path from "node:path";
 import { workspace } from "vscode";
-import { findProgram } from "./programs.ts";
+import { findIn, findProgram } from "./programs.ts";
 import { findInEnvironment } from "./python.ts";
 
 /** The name of the server's program. */
@@ -18,17 +18,22 @@ export interface ServerCommand {
   readonly source: string;
 }
 
-/** Where `findServer` looks, for a person. */
-export const SEARCHED =
-  "the setting flyteSidecar.command, the variable FLYTE_SIDECAR, the Python environment of the" +
-  " workspace if you trust it, and PATH";
+/** Returns where `findServer` looks, for a person. */
+export function searched(extension: string): string {
+  return (
+    "the setting flyteSidecar.command (not set), the variable FLYTE_SIDECAR (not set)," +
+    ` ${bundledFolder(extension)}, the Python environment of the workspace if you trust it,` +
+    ` and the folders of PATH (${process.env.PATH ?? "not set"})`
+  );
+}
 
 /**
  * Returns the command that starts the server, undefined if it is not installed.
  *
+ * @param extension the folder of the extension
  * @throws {Error} if the setting or the environment variable names no program
  */
-export async function findServer(): Promise<ServerCommand | undefined> {
+export async function findServer(extension: string): Promise<ServerCommand | undefined> {
   const [configured, ...args] = workspace
     .getConfiguration("flyteSidecar")
     .get<readonly string[]>("command", []);
@@ -37,19 +42,33 @@ export async function findServer(): Promise<ServerCommand | undefined> {
   }
   const variable = process.env.FLYTE_SIDECAR;
   if (variable) return { ...(await chosen(variable, "the variable FLYTE_SIDECAR")), args: [] };
-  const inEnvironment = await findInEnvironment(SERVER);
-  if (inEnvironment !== undefined) {
-    return { program: inEnvironment, args: [], source: "the Python environment of the workspace" };
+  for (const [find, source] of [
+    [() => findIn(bundledFolder(extension), SERVER), "the extension"],
+    [() => findInEnvironment(SERVER), "the Python environment of the workspace"],
+    [() => findProgram(SERVER), "PATH"],
+  ] as const) {
+    const program = await find();
+    if (program !== undefined) return { program, args: [], source };
   }
-  const inPath = await findProgram(SERVER);
-  return inPath === undefined ? undefined : { program: inPath, args: [], source: "PATH" };
+  return undefined;
 }
 
-/** Returns the command that downloads the server and starts it; undefined without uv. */
+/** Returns the folder of the server in a package of the extension for one platform. */
+function bundledFolder(extension: string): string {
+  return path.join(extension, "bundled", process.platform === "win32" ? "Scripts" : "bin");
+}
+
+/**
+ * Returns the command that downloads the server and starts it; undefined without uv.
+ *
+ * The extra contains what logins at a deployment need: nobody could add it to an environment that uvx
+ * creates.
+ */
 export async function findUvx(version: string): Promise<ServerCommand | undefined> {
   const program = await findProgram("uvx");
   if (program === undefined) return undefined;
-  return { program, args: [`${SERVER}@${version}`], source: "uvx, as you agreed" };
+  const args = ["--from", `${SERVER}[flyte]==${version}`, SERVER];
+  return { program, args, source: "uvx, as you agreed" };
 }
 
 /**
