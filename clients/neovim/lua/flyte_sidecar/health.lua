@@ -10,7 +10,7 @@ local function check()
     local output = ok and vim.trim(done.stdout .. done.stderr) or done
     report(('%s (%s): %s'):format(command[1], origin, output))
   elseif not command then
-    vim.health.error(origin, server.INSTALL)
+    vim.health.error(origin, server.advice(origin))
   end
   for _, client in ipairs(server.clients()) do
     local state = events.state(client.id)
