@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import needs, run, worker_lock
 from tests.lsp.e2e.conftest import Environment, StartRun
 from tests.lsp.e2e.neovim import Neovim
 from tests.lsp.e2e.page import LINE, WORKFLOW
+from tests.pyright import pyright
+
+__all__ = ["pyright"]
 
 pytestmark = pytest.mark.posix
-
-HERE = Path(__file__).parent
 
 MORE_LUA = """
 vim.lsp.config('pyright', {
@@ -63,18 +63,6 @@ def release_twice(version: str) -> int:
 from flyte.remote import Condition
 Condition.get('')
 """
-
-
-@pytest.fixture
-def pyright(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of pyright's commands."""
-    folder = HERE / "pyright"
-    with worker_lock("pyright", tmp_path_factory):
-        if not (folder / "node_modules").exists():
-            arguments = ("ci", "--silent", "--omit=optional")
-            done = run(needs("npm"), *arguments, env=dict(os.environ), cwd=folder, timeout=600)
-            assert done.returncode == 0, done.stderr
-    return folder / "node_modules" / ".bin"
 
 
 @pytest.fixture
