@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lsp": {"_internal_error", "events", "protocol", "rpc"},
     "schema": {"events", "lsp", "protocol"},
     "backends": {"events"},
+    "conformance": set(),
     "client": {"protocol", "rpc"},
     "server": {"backends", "events", "lsp", "protocol", "rpc", "schema"},
     "_init": {"_sync", "events", "server"},
@@ -34,8 +35,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "event": {"_event_arguments", "_init", "_sync", "backends", "events"},
     "local_runs": {"_sync", "backends", "events", "server"},
     "cli": {
-        *("_internal_error", "backends", "client", "events", "local_runs", "protocol", "rpc"),
-        *("schema", "server"),
+        *("_internal_error", "backends", "client", "conformance", "events", "local_runs"),
+        *("protocol", "rpc", "schema", "server"),
     },
     "flyte_commands": {"backends", "cli", "events", "local_runs", "server"},
     "testing": {"_sync", "backends", "events", "local_runs", "server"},
@@ -82,6 +83,7 @@ CLI_MAY_IMPORT: dict[str, set[str]] = {
     "output": {"terminal"},
     "prompt_text": {"markdown", "terminal"},
     "table": {"terminal"},
+    "conformance_report": {"table", "terminal"},
     "event_table": {"table", "terminal", "times"},
     "answering": {
         *("arguments", "listings", "logs", "opened", "output", "prompt_text", "search"),

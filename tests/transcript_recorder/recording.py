@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from flyte_sidecar.conformance.placeholders import normalize
 from tests.e2e.process import Process
 from tests.transcript_recorder.conversations import CONVERSATIONS, CURSOR, ID_OF, Step
-from tests.transcript_recorder.normalize import normalize
 
 
 def record(name: str, store: Path) -> str:

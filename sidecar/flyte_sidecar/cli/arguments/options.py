@@ -21,13 +21,17 @@ DEFAULTS = dict(zip(Options.__struct_fields__, Options.__struct_defaults__, stri
 
 
 def add_options(
-    parser: argparse.ArgumentParser, *, of_backend: bool = True, of_server: bool = True
+    parser: argparse.ArgumentParser,
+    *,
+    of_backend: bool = True,
+    of_server: bool = True,
+    of_framing: bool = True,
 ) -> None:
     """Add the options that all verbs accept. The default values are those of `Options`.
 
     Parameters
     ----------
-    of_backend, of_server
+    of_backend, of_server, of_framing
         Whether the help shows the options of these groups, because they have an effect.
     """
     backend = _Group(parser, "backend options", is_shown=of_backend)
@@ -85,6 +89,7 @@ def add_options(
     server = _Group(parser, "server options", is_shown=of_server)
     server.add(
         "--framing",
+        is_shown=of_framing,
         choices=["auto", "header", "line"],
         help="framing of messages: LSP headers, or one JSON text per line"
         f" (default: {DEFAULTS['framing']}, detected from the first byte)",
@@ -121,8 +126,8 @@ class _Group:
         self._group = parser.add_argument_group(title, argument_default=argparse.SUPPRESS)
         self._is_shown = is_shown
 
-    def add(self, *names: str, **settings: Any) -> None:
-        if not self._is_shown:
+    def add(self, *names: str, is_shown: bool | None = None, **settings: Any) -> None:
+        if not (self._is_shown if is_shown is None else is_shown):
             settings["help"] = argparse.SUPPRESS
         self._group.add_argument(*names, **settings)
 

@@ -30,7 +30,7 @@ HELP_WIDTH = 78
 
 DEFAULT_VERB = "serve"
 
-ON_THE_EMBEDDED_STORE = ("completion", "demo", "schema")
+ON_THE_EMBEDDED_STORE = ("completion", "conformance", "demo", "schema")
 """Verbs that ignore the backend that the environment selects."""
 
 ON_A_DEPLOYMENT = ("login", "logout")
@@ -205,6 +205,7 @@ class VerbParser(_Parser):
                 self,
                 of_backend=self._verb not in ON_THE_EMBEDDED_STORE,
                 of_server=self._verb == DEFAULT_VERB,
+                of_framing=self._verb in (DEFAULT_VERB, "conformance"),
             )
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:

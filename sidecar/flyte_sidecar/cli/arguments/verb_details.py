@@ -148,6 +148,24 @@ Set-up, once, in a folder from which the shell loads completions:
 For zsh, FOLDER is one of $fpath.
 """
 
+_CONFORMANCE = """\
+It starts the server, sends it valid, invalid and hostile messages, and prints
+what it does with them. Framing is detected, or headers for a language server. A
+check that fails is repeated with a new process. The levels are must (a rule of
+the JSON-RPC 2.0 or LSP specification with this word, or an example in it) and
+should.
+
+examples:
+  flyte-sidecar conformance -- ./server --stdio
+  flyte-sidecar conformance --lsp -- gopls
+  flyte-sidecar conformance --call add '[1, 2]' --invalid add '{}' \\
+      --slow sleep '[60]' -- ./server
+  flyte-sidecar conformance --only batches --verbose -- ./server
+
+exit status: 0 if no check of level must fails, 1 if one does, 2 if the arguments
+are invalid or the server does not respond.
+"""
+
 DETAILS = {
     "answer": _ANSWER,
     "signal": _SIGNAL,
@@ -163,6 +181,7 @@ DETAILS = {
     "notify": _NOTIFY,
     "serve": _SERVE,
     "call": _CALL,
+    "conformance": _CONFORMANCE,
     "doctor": _DOCTOR,
     "completion": _COMPLETION,
 }

@@ -70,6 +70,7 @@ GROUPS = (
         (
             Verb("serve", "serve one client on stdin and stdout (the default verb)"),
             Verb("call", "send one request and print its result", "METHOD [JSON]"),
+            Verb("conformance", "test a server that speaks JSON-RPC 2.0 on stdio", "[-- CMD...]"),
             Verb("schema", "print the wire contract as an OpenRPC document"),
         ),
     ),

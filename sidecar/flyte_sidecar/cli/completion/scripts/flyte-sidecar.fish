@@ -53,8 +53,8 @@ function _shtab_flyte_sidecar_using
   test "$_shtab_flyte_sidecar_cmdpath" = "$argv"
 end
 
-set -g _shtab_flyte_sidecar_commands answer signal approve reject abort wait create list get runs pending inbox watch notify serve call schema doctor completion demo login logout
-set -g _shtab_flyte_sidecar_opts_with_value --action --after --backend --ca-cert-file --clientProcessId --config --description --domain --endpoint --exec --expires --framing --group --log-file --log-level --max-message-bytes --name --older-than --org --out --parent --parent-pid --project --prompt --reason --remind --run --store --timeout --transport --type --webhook --webhook-secret-file
+set -g _shtab_flyte_sidecar_commands answer signal approve reject abort wait create list get runs pending inbox watch notify serve call conformance schema doctor completion demo login logout
+set -g _shtab_flyte_sidecar_opts_with_value --action --after --backend --ca-cert-file --call --cancel --clientProcessId --config --description --domain --endpoint --exec --expires --framing --group --invalid --log-file --log-level --max-message-bytes --name --older-than --only --org --out --parent --parent-pid --project --prompt --reason --remind --root --run --slow --store --timeout --transport --type --webhook --webhook-secret-file
 
 complete -c flyte-sidecar -e
 complete -c flyte-sidecar -f
@@ -404,6 +404,23 @@ complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using call' -l domain -x -d '
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using call' -l log-level -xka "debug info warning error critical" -d 'log level (default: warning)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using call' -l log-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'log file (default: stderr)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using call; and test $_shtab_flyte_sidecar_npos -eq 0' -ka "events.list events.get events.create events.signal events.wait events.abort events.signalMany events.abortMany events.pending runs.list events.watch events.unwatch rpc.discover sidecar.status sidecar.cancelLogin" -d 'for example events.list'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a conformance -d 'Test a server that speaks JSON-RPC 2.0 on stdio.'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using conformance' -s h -l help -d 'show this help message and exit'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using conformance' -l lsp -d 'it is a language server: begin with `initialize` and `initialized`'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using conformance' -l root -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'folder that a language server is started for (default: an empty one)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using conformance' -l call -x -d 'a request that succeeds and changes nothing, with params as JSON (default: none)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using conformance' -l invalid -x -d 'a request whose params are invalid (default: none)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using conformance' -l slow -x -d 'a request that waits until it is cancelled (default: none)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using conformance' -l cancel -xka "events.list events.get events.create events.signal events.wait events.abort events.signalMany events.abortMany events.pending runs.list events.watch events.unwatch rpc.discover sidecar.status sidecar.cancelLogin" -d 'notification that cancels the request `id` (default: $/cancelRequest)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using conformance' -l only -x -d 'run the checks of a group, or one check; may be repeated (default: all)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using conformance' -l transcripts -d 'replay recorded conversations instead: for other implementations of the protocol of flyte-sidecar'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using conformance' -l timeout -x -d 'how long a response may take (default: 5s)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using conformance' -l list -d 'list the checks, and run none'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using conformance' -l json -d 'print JSON: one check per line, with what was sent and received'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using conformance' -l verbose -d 'show what was sent and received when a check fails'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using conformance' -l framing -xka "auto header line" -d 'framing of messages: LSP headers, or one JSON text per line (default: auto, detected from the first byte)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using conformance' -l log-level -xka "debug info warning error critical" -d 'log level (default: warning)'
+complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using conformance' -l log-file -xka "(__fish_complete_path (commandline -ct | string replace -r '^--[^=]*=' ''))" -d 'log file (default: stderr)'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using; and test $_shtab_flyte_sidecar_npos -eq 0' -a schema -d 'Print the wire contract as an OpenRPC document.'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using schema' -s h -l help -d 'show this help message and exit'
 complete -c flyte-sidecar -n '_shtab_flyte_sidecar_using schema' -l out -xka "(__fish_complete_directories)" -d 'write the OpenRPC document, the JSON Schema and the method table into this folder'

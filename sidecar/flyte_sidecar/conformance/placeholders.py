@@ -1,4 +1,4 @@
-"""Replaces the values that differ between two recordings."""
+"""The values in transcripts that stand for others, which differ between two conversations."""
 
 from __future__ import annotations
 
@@ -22,6 +22,26 @@ _VARYING: tuple[tuple[str, Callable[[int], str]], ...] = (
     (r'(?<="cursor":")[^"]+', lambda number: f"cursor-{number + 1}"),
     (r'(?<="version":")[^"]+', lambda _: "0.1.0"),
 )
+
+
+_SHARED = re.compile(r"e\d{16}|cursor-\d+")
+"""Values that stand for one and the same value wherever they occur."""
+
+_FREE = re.compile(r"2026-01-02T03:\d\d:\d\dZ")
+"""Values that stand for any timestamp."""
+
+FREE_MEMBERS = {"signalledBy", "uptimeSeconds", "version", "message", "serverInfo", "counters"}
+"""Members whose values other implementations of the protocol choose."""
+
+
+def is_shared(value: str) -> bool:
+    """Return whether a string in a transcript stands for another one, everywhere the same."""
+    return _SHARED.fullmatch(value) is not None
+
+
+def is_timestamp(value: str) -> bool:
+    """Return whether a string in a transcript stands for a timestamp."""
+    return _FREE.fullmatch(value) is not None
 
 
 def normalize(text: str) -> str:
