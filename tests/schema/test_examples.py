@@ -11,12 +11,12 @@ import pytest
 from msgspec import UNSET
 
 from flyte_sidecar import schema
+from flyte_sidecar.conformance.placeholders import normalize
 from flyte_sidecar.protocol.methods import METHODS, Method
 from flyte_sidecar.protocol.results import encode
 from flyte_sidecar.schema.examples import DEPLOY, THRESHOLD, examples
 from tests.e2e.process import Process
 from tests.schema.conftest import Matches
-from tests.transcript_recorder.normalize import normalize
 
 EXAMPLES = examples()
 NOT_PLAYED = {"$/cancelRequest", "rpc.discover"}
