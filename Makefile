@@ -19,7 +19,7 @@ MIDDLE := build/middle
 unexport PYTHONDONTWRITEBYTECODE MAKEFLAGS
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types unit dist test-wheel packages relocatable-python \
+.PHONY: help run test lint hooks types unit dist test-wheel packages relocatable-python \
   bundle test-versions versions lowest middle environments coverage fuzz \
   generate lock pictures version docs docs-serve release-check bench clean
 
@@ -35,6 +35,9 @@ lint: $(VENV)/.dev  ## Check style and format with ruff, and the workflows with 
 	$(BIN)/ruff check --output-format concise .
 	$(BIN)/ruff format --check .
 	$(BIN)/zizmor --offline --quiet --persona pedantic .github
+
+hooks: $(VENV)/.dev  ## Check each commit before it is made
+	$(BIN)/pre-commit install
 
 types: $(VENV)/.dev  ## Check types with mypy, also as on macOS and Windows
 	$(BIN)/mypy
