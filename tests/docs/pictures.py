@@ -32,7 +32,6 @@ from tests.terminal import Terminal
 __all__ = ["start", "start_neovim", "start_process", "start_run"]  # fixtures
 
 PICTURES = ROOT / "docs" / "pictures"
-MAX_BYTES = 60 * 1024
 
 DARK = "(setq frame-background-mode 'dark)"
 
@@ -126,7 +125,6 @@ def save(
     replaced: Mapping[str, str] | None = None,
 ) -> None:
     picture = svg(terminal.cells[rows], title, replaced or {})
-    assert len(picture.encode()) <= MAX_BYTES
     (PICTURES / f"{name}.svg").write_text(picture)
 
 
