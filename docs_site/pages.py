@@ -11,6 +11,7 @@ The files need no syntax of the generator. Three things differ on the site:
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -99,9 +100,9 @@ def _site_link(place: str, link: str) -> str:
     places = {path: page for page, path in sources().items()}
     here = PurePosixPath(place).parent
     if target in places:
-        return os.path.relpath(places[target], here) + anchor
+        return posixpath.relpath(places[target], here) + anchor
     if target.suffix in PICTURES:
-        return os.path.relpath(_place_of_picture(target), here)
+        return posixpath.relpath(_place_of_picture(target), here)
     kind = "tree" if target.is_dir() else "blob"
     return f"{REPOSITORY}/{kind}/main/{target.relative_to(ROOT).as_posix()}{anchor}"
 

@@ -13,7 +13,7 @@ from tests.conftest import ROOT, run
 from tests.docs.blocks import claim
 from tests.docs.links import links_of
 
-README = (ROOT / "README.md").read_text()
+README = (ROOT / "README.md").read_text("utf-8")
 REPOSITORY = "https://github.com/flyte-sidecar/flyte-sidecar"
 MAX_LINES = 60
 EXAMPLES = claim("README.md", "console", "The first minute")
@@ -41,7 +41,7 @@ def test_the_commands_of_the_first_minute_work(command: dict[str, str]) -> None:
 
 
 def test_the_readme_names_the_targets_for_a_clone() -> None:
-    makefile = (ROOT / "Makefile").read_text()
+    makefile = (ROOT / "Makefile").read_text("utf-8")
     targets = re.findall(r"`make ([a-z-]+)`", README)
     assert targets == ["run", "test"]
     assert all(f"\n{target}: " in makefile for target in targets)

@@ -25,6 +25,8 @@ DIAGRAMS = {
     path: len(claim(path, "mermaid"))
     for path in sorted({block.page for block in blocks.all_blocks() if block.language == "mermaid"})
 }
+pytestmark = pytest.mark.posix
+
 ADDRESS = "https://flyte-sidecar.github.io/flyte-sidecar/"
 
 
@@ -61,7 +63,7 @@ def test_the_site_has_every_page(built: dict[str, Page]) -> None:
 
 
 def test_the_navigation_leads_to_every_page(built: dict[str, Page]) -> None:
-    navigation = (ROOT / "zensical.toml").read_text().partition("nav = [")[2]
+    navigation = (ROOT / "zensical.toml").read_text("utf-8").partition("nav = [")[2]
     assert {*re.findall(r'"([\w/.-]+\.md)"', navigation)} == {*pages.sources()}
 
 
