@@ -9,6 +9,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from msgspec import structs
 
 from flyte_sidecar.errors import ERRORS
 from flyte_sidecar.protocol.methods import METHODS, NOTIFICATIONS
@@ -33,6 +34,7 @@ CONNECTIONS = [
 for _page in PAGES:  # the test below plays all of them
     claim(_page.relative_to(ROOT).as_posix(), "text", begins=("-->", "<--"))
 [REJECTED] = claim("docs/errors.md", "console")
+TARGET = "`runName`, `name`?, `parent`?, `actionName`?"
 SHOWN_ENDPOINT = "flyte.example.com:443"
 
 
@@ -122,9 +124,21 @@ def test_the_messages_of_the_errors_are_those_of_the_code() -> None:
     assert linked == {error.kind for error in ERRORS}
 
 
-def test_the_table_of_methods_names_all_methods() -> None:
-    named = re.findall(r"`([\w./$]+)`", METHODS_PAGE.partition("## Types")[0])
-    assert set(named) == {method.name for method in METHODS} - {"initialized"}
+def test_the_table_of_methods_has_the_params_of_each() -> None:
+    rows = re.findall(r"^\| (\[`.*?) \|(.*?)\| .+ \|$", METHODS_PAGE, re.MULTILINE)
+    shown = {
+        name: re.findall(r"`(\w+)`(\??)", params.replace("*target*", TARGET))
+        for names, params in rows
+        for name in re.findall(r"\[`(.+?)`\]", names)
+    }
+    assert shown == {
+        method.name: [
+            (field.encode_name, "" if field.required else "?")
+            for field in structs.fields(method.params)
+            if field.name not in ("org", "project", "domain", "timeout_seconds")
+        ]
+        for method in METHODS
+    }
 
 
 def test_the_page_of_watches_and_that_of_logins_name_all_notifications() -> None:
