@@ -8,6 +8,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from uv import find_uv_bin
+
 from bundles import notices
 from bundles.entry_point import write_entry_point
 from bundles.platforms import Platform, this_platform
@@ -18,6 +20,9 @@ ROOT = Path(__file__).parent.parent
 
 DEPENDENCIES = ROOT / "requirements" / "bundle.txt"
 """The pinned dependencies of the command, including all extras: nobody could add one later."""
+
+GLIBC = {"x64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
+"""The oldest Linux on which the dependencies run, as uv names it: that of Node's own builds."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ def add_environment(folder: Path, python: Python, sources: Sources, platform: Pl
     runtime = copy_python(python, folder, platform)
     if platform.os == "linux":
         (copy_libraries if sources.copy_libraries else check_relocatable)(folder)
-    _install(runtime, "--require-hashes", "--requirement", DEPENDENCIES)
+    _install(runtime, platform, "--require-hashes", "--requirement", DEPENDENCIES)
     runtime.compile(runtime.library)
     return runtime
 
@@ -74,7 +79,7 @@ def add_command(runtime: Runtime, python: Python, sources: Sources, platform: Pl
     """Add the command to a folder with its environment."""
     with tempfile.TemporaryDirectory() as built:
         wheel = sources.wheel or build_wheel(Path(built))
-        _install(runtime, wheel)
+        _install(runtime, platform, wheel)
     runtime.compile(runtime.site_packages / "flyte_sidecar")
     for path in (runtime.root / platform.command).parent.iterdir():
         if path != runtime.executable:
@@ -92,9 +97,9 @@ def build_wheel(folder: Path) -> Path:
     return wheel
 
 
-def _install(runtime: Runtime, *what: str | Path) -> None:
-    """Install distributions, with the pip of this process."""
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python"]
-    install = ["install", "--quiet", "--no-compile", "--root-user-action", "ignore"]
-    command = [*pip, runtime.executable, *install, "--only-binary", ":all:", "--no-deps", *what]
+def _install(runtime: Runtime, platform: Platform, *what: str | Path) -> None:
+    """Install distributions, with the uv of this environment."""
+    for_glibc = ["--python-platform", GLIBC[platform.cpu]] if platform.os == "linux" else []
+    options = ["--quiet", "--no-deps", "--only-binary", ":all:", "--link-mode", "copy", *for_glibc]
+    command = [find_uv_bin(), "pip", "install", "--python", runtime.executable, *options, *what]
     subprocess.run(command, check=True)

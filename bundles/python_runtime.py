@@ -104,7 +104,15 @@ class Runtime:
         """
         mode = ("--invalidation-mode", "unchecked-hash", "--workers", "0")
         # With a relative path, the bytecode does not depend on the folder of the build.
-        arguments = ["-I", "-m", "compileall", "-q", *mode, str(folder.relative_to(self.root))]
+        arguments = [
+            "-I",
+            "-B",
+            "-m",
+            "compileall",
+            "-qf",
+            *mode,
+            str(folder.relative_to(self.root)),
+        ]
         subprocess.run([self.executable, *arguments], cwd=self.root, check=True)
 
 
