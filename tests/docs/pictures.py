@@ -17,7 +17,7 @@ import pytest
 
 from tests.cli.inbox.conftest import Start, start
 from tests.cli.verbs import answer, ask
-from tests.conftest import ROOT
+from tests.conftest import ROOT, needs, run
 from tests.docs.svg import svg
 from tests.docs.test_command_line import Shell
 from tests.docs.test_inbox import PROMPT
@@ -214,6 +214,15 @@ def test_doctor(shell: OpenShell, home: Path) -> None:
     replaced |= {r"[\d.,]+ GB free": "52.5 GB free", r"\b200 columns": "120 columns"}
     replaced |= {r"python3 \(\d+\)": "python3 (4711)"}
     save("doctor", terminal, "flyte-sidecar doctor", replaced=replaced)
+
+
+def test_notification(env: dict[str, str], home: Path) -> None:
+    """A desktop notification: deploy of run training-7 waits for an answer."""
+    for tool in ("Xvfb", "dunst", "gdbus", "import", "notify-send"):
+        needs(tool)
+    script = Path(__file__).with_name("notification.sh")
+    command = (needs("dbus-run-session"), "bash", script, PICTURES / "notification.png")
+    assert run(*command, env=env, cwd=home).returncode == 0
 
 
 def test_neovim(start_neovim: StartNeovim, start_run: StartRun) -> None:

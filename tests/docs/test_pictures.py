@@ -9,15 +9,15 @@ import pytest
 
 from tests.conftest import ROOT
 
-PICTURES = sorted((ROOT / "docs" / "pictures").glob("*.svg"))
+PICTURES = sorted((ROOT / "docs" / "pictures").iterdir())
 
 MAX_BYTES = 60 * 1024
 
 
 @pytest.mark.parametrize("picture", PICTURES, ids=lambda path: path.stem)
 def test_a_picture_is_small_and_loads_nothing(picture: Path) -> None:
-    text = picture.read_text("utf-8")
     assert picture.stat().st_size <= MAX_BYTES
+    text = picture.read_text("latin-1")
     assert re.findall(r"url\((?!#)|href|<script|@import|@font-face", text) == []
 
 
