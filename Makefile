@@ -83,6 +83,8 @@ RELOCATABLE := 3.13.18
 UV_PYTHON := UV_PYTHON_INSTALL_DIR=build/python $(BIN)/uv python
 PLATFORM ?= linux-x64
 BUNDLED := clients/vscode/bundled
+# The search of vsce for secrets takes more than ten minutes in the files of all packages.
+UNSCANNED := --allow-package-all-secrets --allow-package-env-file
 
 relocatable-python: $(VENV)/.dev
 	$(UV_PYTHON) install --no-bin $(RELOCATABLE)
@@ -94,7 +96,7 @@ bundle: $(VENV)/.dev $(if $(wildcard dist/*.whl),,dist)
 	mkdir -p $(PACKAGES)
 	$(BIN)/python -m bundles platform $(PACKAGES) --wheel dist/*.whl $(BUNDLE_SOURCES)
 	$(BIN)/python -m bundles folder $(BUNDLED) --wheel dist/*.whl $(BUNDLE_SOURCES)
-	$(EXTENSION)flyte-sidecar-$(PLATFORM).vsix --target $(PLATFORM)
+	$(EXTENSION)flyte-sidecar-$(PLATFORM).vsix --target $(PLATFORM) $(UNSCANNED)
 	rm -r $(BUNDLED)
 
 test-versions: versions lowest middle  ## Test other releases of Flyte and versions of dependencies

@@ -13,8 +13,8 @@ _OWN: dict[str, dict[str, Any]] = {
     "flyteSidecar.command": {
         "markdownDescription": "The command that starts the server, with its options: a program in"
         " `PATH` or an absolute path, for example `/opt/venv/bin/flyte-sidecar`. By default, the"
-        " extension uses the environment variable `FLYTE_SIDECAR`, or looks in the Python"
-        " environment of the workspace and in `PATH`.",
+        " extension uses the environment variable `FLYTE_SIDECAR`, or looks in its own"
+        " package, in the Python environment of the workspace and in `PATH`.",
         "scope": "machine",
         "type": "array",
         "items": {"type": "string"},

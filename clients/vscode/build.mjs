@@ -1,21 +1,15 @@
 /**
  * Bundles the extension into one file, and collects the licenses of the packages in it.
  *
- * For a package with the server, BUNDLED is a folder that contains it and can be moved, such as an
- * npm package of one platform. It is copied without symbolic links: packages of extensions have none.
+ * A package for one platform contains the server, in the folder `bundled`: see `make bundle`.
  */
 
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 
-const { BUNDLED } = process.env;
-rmSync("bundled", { recursive: true, force: true });
-if (BUNDLED) {
-  const programs = ["bin/flyte-sidecar", "Scripts/flyte-sidecar.exe"];
-  if (!programs.some((program) => existsSync(`${BUNDLED}/${program}`))) {
-    throw new Error(`BUNDLED=${BUNDLED} contains neither ${programs.join(" nor ")}`);
-  }
-  cpSync(BUNDLED, "bundled", { recursive: true, dereference: true });
+const programs = ["bundled/bin/flyte-sidecar", "bundled/Scripts/flyte-sidecar.exe"];
+if (existsSync("bundled") && !programs.some((program) => existsSync(program))) {
+  throw new Error(`bundled contains no server: ${programs.join(" or ")}`);
 }
 
 const { metafile } = await build({

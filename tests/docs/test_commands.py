@@ -81,15 +81,17 @@ def pip(arguments: Words) -> None:
 
 
 def uv(arguments: Words) -> None:
-    assert arguments[:2] in (["tool", "install"], ["tool", "upgrade"], ["pip", "install"])
-    requirements(arguments[2:])
+    kind, verb, *packages = arguments
+    assert (kind, verb) == ("pip", "install") or kind == "tool"
+    assert verb in ("install", "upgrade", "uninstall")
+    requirements(packages)
 
 
 def pipx(arguments: Words) -> None:
     if arguments[0] == "run":
         launched(arguments[1:])
     else:
-        assert arguments[0] in ("install", "upgrade")
+        assert arguments[0] in ("install", "upgrade", "uninstall")
         requirements(arguments[1:])
 
 
