@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, needs, run, worker_lock
+from tests import npm
+from tests.conftest import ROOT
 
 FOLDER = ROOT / "tests" / "lsp" / "e2e" / "pyright"
 
@@ -15,9 +15,4 @@ FOLDER = ROOT / "tests" / "lsp" / "e2e" / "pyright"
 @pytest.fixture
 def pyright(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of pyright's commands."""
-    with worker_lock("pyright", tmp_path_factory):
-        if not (FOLDER / "node_modules").exists():
-            arguments = ("ci", "--silent", "--omit=optional")
-            done = run(needs("npm"), *arguments, env=dict(os.environ), cwd=FOLDER, timeout=600)
-            assert done.returncode == 0, done.stderr
-    return FOLDER / "node_modules" / ".bin"
+    return npm.install(FOLDER, tmp_path_factory, "--omit=optional") / ".bin"

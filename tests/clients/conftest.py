@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, needs, run, worker_lock
+from tests import npm
+from tests.conftest import ROOT, needs
 
 CLIENTS = ROOT / "clients"
 NODE = (20,)
 GO = (1, 24)
-BUILD_SECONDS = 600
+BUILD_SECONDS = npm.BUILD_SECONDS
+
+
+@pytest.fixture(scope="session")
+def typescript(testrun_uid: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the TypeScript client, built."""
+    needs("node", NODE)
+    npm.build(CLIENTS / "typescript", "build", testrun_uid, tmp_path_factory)
+    return CLIENTS / "typescript"
 
 
 @pytest.fixture
-def typescript(testrun_uid: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of the TypeScript client, built; only one test at a time uses it."""
-    needs("node", NODE)
-    npm, folder = needs("npm"), CLIENTS / "typescript"
-    with worker_lock("typescript", tmp_path_factory) as shared:
-        installed = shared / f"typescript-{testrun_uid}"
-        steps = [] if installed.exists() else [["ci", "--ignore-scripts"], ["run", "build"]]
-        for arguments in steps:
-            done = run(npm, *arguments, env=dict(os.environ), cwd=folder, timeout=BUILD_SECONDS)
-            assert done.returncode == 0, done.stdout + done.stderr
-        installed.touch()
-        yield folder
+def typescript_copy(typescript: Path, tmp_path: Path) -> Path:
+    """A copy of the TypeScript client, to be changed and built while other tests use the client."""
+    root = tmp_path / "copy"
+    folder = root / "clients" / "typescript"
+    ignored = shutil.ignore_patterns("node_modules", "dist", "build")
+    shutil.copytree(typescript, folder, ignore=ignored)
+    (folder / "node_modules").symlink_to(typescript / "node_modules")
+    (root / "schemas").symlink_to(ROOT / "schemas")
+    return folder
 
 
 @pytest.fixture(scope="session")

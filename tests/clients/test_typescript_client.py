@@ -14,8 +14,8 @@ pytestmark = pytest.mark.timeout(BUILD_SECONDS)
 
 @pytest.mark.parametrize("script", ["check", "test"])
 def test_the_client_passes_its_own_checks_and_tests(
-    script: str, typescript: Path, command: dict[str, str]
+    script: str, typescript_copy: Path, command: dict[str, str]
 ) -> None:
     npm = needs("npm")
-    done = run(npm, "run", script, env=command, cwd=typescript, timeout=BUILD_SECONDS)
+    done = run(npm, "run", script, env=command, cwd=typescript_copy, timeout=BUILD_SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests import npm
 from tests.clients.conftest import BUILD_SECONDS
-from tests.conftest import ROOT, needs, run, worker_lock
+from tests.conftest import ROOT, needs, run
 
 pytestmark = pytest.mark.timeout(BUILD_SECONDS)
 
@@ -52,12 +53,7 @@ export async function attach(signal: AbortSignal): Promise<Client> {
 @pytest.fixture(scope="session")
 def lowest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The compiler of the lowest supported version of TypeScript."""
-    modules = LOWEST / "node_modules"
-    with worker_lock("lowest-typescript", tmp_path_factory):
-        if not modules.exists():
-            done = run(needs("npm"), "ci", "--silent", env=dict(os.environ), cwd=LOWEST)
-            assert done.returncode == 0, done.stderr
-    return modules / "typescript" / "bin" / "tsc"
+    return npm.install(LOWEST, tmp_path_factory) / "typescript" / "bin" / "tsc"
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ import pytest
 import trustme
 from flyteidl2.auth.auth_service_pb2 import GetOAuth2MetadataResponse, GetPublicClientConfigResponse
 
-from tests.conftest import needs, run, worker_lock
+from tests import npm
+from tests.conftest import needs
 
 HERE = Path(__file__).parent
-INSTALL_TIMEOUT = 600
 
 PUBLIC_CLIENT = "flyte-public"
 HASTY_CLIENT = "flyte-hasty"
@@ -109,15 +109,7 @@ def public_client(**changes: Any) -> GetPublicClientConfigResponse:
 @contextmanager
 def running(ca: trustme.CA, factory: pytest.TempPathFactory) -> Iterator[Provider]:
     """Start the provider, with a certificate of the CA; install it first if necessary."""
-    with worker_lock("oidc-provider", factory):
-        if not (HERE / "node_modules" / ".package-lock.json").exists():
-            done = run(
-                *(needs("npm"), "ci", "--silent", "--ignore-scripts"),
-                env=dict(os.environ),
-                cwd=HERE,
-                timeout=INSTALL_TIMEOUT,
-            )
-            assert done.returncode == 0, done.stderr
+    npm.install(HERE, factory)
     certificate = ca.issue_cert("127.0.0.1")
     options = {
         "key": certificate.private_key_pem.bytes().decode(),

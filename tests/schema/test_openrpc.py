@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ from referencing.jsonschema import DRAFT7, DRAFT202012
 
 from flyte_sidecar.protocol.methods import METHODS
 from flyte_sidecar.schema.openrpc import document
-from tests.conftest import ROOT, needs, run, worker_lock
+from tests import npm
+from tests.conftest import ROOT, run
 
 DOCUMENT = document()
 DESCRIBED: dict[str, Any] = {method["name"]: method for method in DOCUMENT["methods"]}
@@ -28,11 +28,7 @@ SHARED = "https://meta.json-schema.tools"
 
 @pytest.fixture(scope="session")
 def meta_schema(tmp_path_factory: pytest.TempPathFactory) -> Draft7Validator:
-    modules = PACKAGES / "node_modules"
-    with worker_lock("openrpc", tmp_path_factory):
-        if not modules.exists():
-            process = run(needs("npm"), "ci", "--silent", env=dict(os.environ), cwd=PACKAGES)
-            assert process.returncode == 0, process.stderr
+    modules = npm.install(PACKAGES, tmp_path_factory)
     openrpc, shared = (
         DRAFT7.create_resource(json.loads((modules / path).read_text()))
         for path in (

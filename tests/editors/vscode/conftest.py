@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Request, expect, sync_playwright
 
-from tests.conftest import ROOT, TEST_TIMEOUT, needs, run, skip_or_fail, worker_lock
+from tests import npm
+from tests.conftest import ROOT, TEST_TIMEOUT, needs, skip_or_fail
 from tests.editors.vscode.install import InstallationError, install
 from tests.editors.vscode.server import CodeServer, Installation, install_extension
 from tests.editors.vscode.workbench import Workbench
@@ -22,7 +22,6 @@ __all__ = ["project", "start_process", "start_run", "user"]
 
 EXTENSION = ROOT / "clients" / "vscode"
 NODE = (20,)
-BUILD_SECONDS = 600
 
 CHROMIUM_FLAGS = (
     "--no-sandbox",
@@ -60,16 +59,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def vsix(testrun_uid: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The packaged extension, which is built once for all tests."""
+    """The packaged extension."""
     needs("node", NODE)
-    npm = needs("npm")
-    with worker_lock("vsix", tmp_path_factory) as shared:
-        built = shared / f"vsix-{testrun_uid}"
-        steps = [] if built.exists() else [["ci", "--ignore-scripts"], ["run", "package"]]
-        for arguments in steps:
-            done = run(npm, *arguments, env=dict(os.environ), cwd=EXTENSION, timeout=BUILD_SECONDS)
-            assert done.returncode == 0, done.stdout + done.stderr
-        built.touch()
+    npm.build(EXTENSION, "package", testrun_uid, tmp_path_factory)
     return EXTENSION / "dist" / "flyte-sidecar.vsix"
 
 

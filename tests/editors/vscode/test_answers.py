@@ -7,8 +7,9 @@ from playwright.sync_api import expect
 
 from tests.editors.vscode.conftest import OpenWindow
 from tests.lsp.e2e.conftest import StartRun
+from tests.npm import BUILD_SECONDS
 
-pytestmark = pytest.mark.posix
+pytestmark = [pytest.mark.posix, pytest.mark.timeout(BUILD_SECONDS)]
 
 
 def test_a_notification_answers_a_run_that_starts_to_wait(

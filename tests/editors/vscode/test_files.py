@@ -10,8 +10,9 @@ from playwright.sync_api import expect
 
 from tests.editors.vscode.conftest import OpenWindow
 from tests.lsp.e2e.conftest import Environment, StartRun
+from tests.npm import BUILD_SECONDS
 
-pytestmark = pytest.mark.posix
+pytestmark = [pytest.mark.posix, pytest.mark.timeout(BUILD_SECONDS)]
 
 WITHOUT_PARAMETERS = """
 import flyte

@@ -9,8 +9,9 @@ from playwright.sync_api import Locator, expect
 
 from tests.editors.vscode.conftest import OpenWindow
 from tests.lsp.e2e.conftest import StartRun
+from tests.npm import BUILD_SECONDS
 
-pytestmark = pytest.mark.posix
+pytestmark = [pytest.mark.posix, pytest.mark.timeout(BUILD_SECONDS)]
 
 ADDRESS = "https://evil.example"
 ACTIVE = f"[Run](command:workbench.action.terminal.new) <img src=x> $(flame) {ADDRESS}"

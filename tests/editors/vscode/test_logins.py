@@ -15,9 +15,10 @@ from tests.backends.flyte.conftest import ca
 from tests.editors.vscode.conftest import OpenWindow
 from tests.fake_runservice.model import Model
 from tests.fake_runservice.server import Server
+from tests.npm import BUILD_SECONDS
 from tests.oidc_provider.provider import Provider, public_client
 
-pytestmark = pytest.mark.posix
+pytestmark = [pytest.mark.posix, pytest.mark.timeout(BUILD_SECONDS)]
 
 __all__ = ["ca", "ca_file", "certificate", "provider", "running_provider"]
 

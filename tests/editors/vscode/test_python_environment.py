@@ -16,8 +16,9 @@ from tests.editors.vscode.install import Installation
 from tests.editors.vscode.server import install_extension
 from tests.editors.vscode.test_server import UNTRUSTED
 from tests.lsp.e2e.conftest import Environment
+from tests.npm import BUILD_SECONDS
 
-pytestmark = pytest.mark.posix
+pytestmark = [pytest.mark.posix, pytest.mark.timeout(BUILD_SECONDS)]
 
 MANIFEST = {
     "name": "python",

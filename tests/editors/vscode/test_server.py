@@ -14,8 +14,9 @@ from tests.conftest import TEST_TIMEOUT
 from tests.editors.vscode.conftest import OpenWindow
 from tests.editors.vscode.server import CodeServer
 from tests.lsp.e2e.conftest import Environment, StartRun
+from tests.npm import BUILD_SECONDS
 
-pytestmark = pytest.mark.posix
+pytestmark = [pytest.mark.posix, pytest.mark.timeout(BUILD_SECONDS)]
 
 
 def test_a_user_gets_from_the_extension_to_an_answered_event(

@@ -11,8 +11,9 @@ from tests.conftest import TEST_TIMEOUT
 from tests.editors.vscode.conftest import OpenWindow
 from tests.editors.vscode.workbench import Workbench
 from tests.lsp.e2e.conftest import StartRun
+from tests.npm import BUILD_SECONDS
 
-pytestmark = pytest.mark.posix
+pytestmark = [pytest.mark.posix, pytest.mark.timeout(BUILD_SECONDS)]
 
 
 def test_one_of_two_windows_asks_and_both_show_the_answer(
