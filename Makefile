@@ -89,7 +89,8 @@ UNSCANNED := --allow-package-all-secrets --allow-package-env-file
 relocatable-python: $(VENV)/.dev
 	$(UV_PYTHON) install --no-bin $(RELOCATABLE)
 
-BUNDLE_SOURCES ?= --python "$$($(UV_PYTHON) find --managed-python $(RELOCATABLE))"
+BUNDLE_SOURCES ?= --python "$$($(UV_PYTHON) find --managed-python $(RELOCATABLE))" \
+  --licenses build/licenses
 
 bundle: $(VENV)/.dev $(if $(wildcard dist/*.whl),,dist)
 	rm -rf $(PACKAGES) $(BUNDLED)

@@ -143,7 +143,9 @@ def anything(arguments: Words) -> None:
 PROGRAMS: dict[str, Callable[[Words], None]] = {
     **{"flyte-sidecar": sidecar, "uvx": launched, "npx": launched, "uv": uv, "pip": pip},
     **{"pipx": pipx, "npm": npm, "go": go, "make": make, "code": code, "git": git},
-    **dict.fromkeys(("cd", "export", "flyte", "ln", "mkdir", "node", "nvim", "python"), anything),
+    **dict.fromkeys(
+        ("cd", "export", "flyte", "gh", "ln", "mkdir", "node", "nvim", "python"), anything
+    ),
 }
 
 CHECKED = [block for block in all_blocks() if block.language in LANGUAGES and command_lines(block)]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
 from typing import Any
 
 import pytest
 import yaml
+from uv import find_uv_bin
 
 from bundles.platforms import PLATFORMS
 from release import supported
 from tests.clients.conftest import CLIENTS, GO, NODE
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run
 
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text())
 WORKFLOW: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
@@ -60,6 +62,15 @@ def test_the_matrix_has_an_entry_for_each_supported_system() -> None:
 def test_the_workflow_builds_a_bundle_for_each_platform() -> None:
     entries = WORKFLOW["jobs"]["bundle"]["strategy"]["matrix"]["include"]
     assert [entry["platform"] for entry in entries] == [platform.name for platform in PLATFORMS]
+
+
+def test_the_licenses_in_a_bundle_are_of_the_release_of_its_python() -> None:
+    [version] = re.findall(r"^RELOCATABLE := (.+)$", (ROOT / "Makefile").read_text(), re.M)
+    steps = WORKFLOW["jobs"]["bundle"]["steps"]
+    [release] = [step["with"]["ref"] for step in steps if "ref" in step.get("with", {})]
+    arguments = ("python", "list", version, "--only-downloads", "--show-urls", "--offline")
+    listed = run(find_uv_bin(), *arguments, env=dict(os.environ)).stdout
+    assert f"/{release}/cpython-{version}" in listed
 
 
 @pytest.mark.parametrize("folder", ["typescript", "vscode"])
