@@ -9,13 +9,26 @@ from pathlib import Path
 import pytest
 
 from flyte_sidecar.cli.arguments.values import UsageError
-from flyte_sidecar.cli.notify.command import CommandChannel
+from flyte_sidecar.cli.notify.command import CommandChannel, split
 from flyte_sidecar.cli.notify.notice import DeliveryFailed
 from flyte_sidecar.cli.notify.webhook_signature import SECRET_VARIABLE
 from tests.cli.notify.events import notice_of, waiting_event
 from tests.conftest import TEST_TIMEOUT
 
 HOSTILE = "$(touch pwned) `touch pwned`; touch pwned\n\x1b[31m\u202e"
+
+
+@pytest.mark.parametrize(
+    ("platform", "command", "words"),
+    [
+        ("linux", r"a\ b 'c d' #e", ["a b", "c d", "#e"]),
+        ("win32", r'C:\a.exe "C:\b c" \\d\e', [r"C:\a.exe", r"C:\b c", r"\\d\e"]),
+    ],
+)
+def test_a_command_is_split_as_its_platform_writes_paths(
+    platform: str, command: str, words: list[str]
+) -> None:
+    assert split(command, platform) == words
 
 
 async def test_the_event_is_in_the_environment_and_on_stdin(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
+import sys
 from collections.abc import Sequence
 
 from flyte_sidecar.cli import terminal
@@ -42,7 +43,7 @@ class CommandChannel:
 
     def __init__(self, command: str) -> None:
         try:
-            self._command = shlex.split(command)
+            self._command = split(command)
         except ValueError as error:
             raise UsageError(f"--exec: invalid command: {error}") from None
         if not self._command:
@@ -61,6 +62,21 @@ class CommandChannel:
 
     async def close(self) -> None:
         """Do nothing: commands end with their deliveries."""
+
+
+def split(command: str, platform: str = sys.platform) -> list[str]:
+    """Return the words of a command. On Windows, where paths contain it, a backslash is no escape.
+
+    Raises
+    ------
+    ValueError
+        If a quote is unmatched.
+    """
+    lexer = shlex.shlex(command, posix=True)
+    lexer.whitespace_split, lexer.commenters = True, ""
+    if platform == "win32":
+        lexer.escape = ""
+    return list(lexer)
 
 
 def variables_of(notice: Notice) -> dict[str, str]:
