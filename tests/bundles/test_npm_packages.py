@@ -85,6 +85,7 @@ def bundle(tmp_path: Path) -> Iterator[Path]:
     path.unlink()
 
 
+@pytest.mark.posix
 def test_npx_and_the_client_run_the_command_where_there_is_no_python(
     image: Image, client: Path, bundle: Path
 ) -> None:
@@ -114,6 +115,7 @@ def test_npx_and_the_client_run_the_command_where_there_is_no_python(
         assert listed.search(licenses) or name == "flyte_sidecar", name
 
 
+@pytest.mark.posix
 def test_without_the_optional_package_the_error_names_what_was_tried(
     image: Image, client: Path
 ) -> None:

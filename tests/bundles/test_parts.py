@@ -48,6 +48,7 @@ def test_the_command_for_windows_runs_an_archive_by_the_python_of_the_bundle(
     assert done.stdout == f"flyte-sidecar {VERSION}\n"
 
 
+@pytest.mark.posix
 @pytest.mark.skipif(sys.platform != "linux", reason="the libraries of other systems are copied")
 def test_a_python_that_needs_libraries_of_the_machine_is_rejected(tmp_path: Path) -> None:
     check_relocatable(tmp_path)

@@ -19,7 +19,7 @@ from tests.conftest import TEST_TIMEOUT, needs, run
 
 Environment = dict[str, str]
 
-pytestmark = pytest.mark.timeout(BUILD_SECONDS)
+pytestmark = [pytest.mark.posix, pytest.mark.timeout(BUILD_SECONDS)]
 
 UVX = Path(sys.executable).with_name("uvx")
 

@@ -12,6 +12,8 @@ from playwright.sync_api import expect
 from tests.editors.vscode.conftest import OpenWindow
 from tests.lsp.e2e.conftest import Environment, StartRun
 
+pytestmark = pytest.mark.posix
+
 
 def bundled(extensions: Path) -> Path:
     """Return the path of the server in the extension."""
