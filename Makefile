@@ -112,15 +112,17 @@ OTHER_VERSIONS := -m "not versions and not hypothesis" -k "not local and not tim
   $(addprefix --ignore tests/backends/flyte/test_,$(addsuffix .py, \
     fallback idle inbox informer latency limits listing lost_writes watching))
 CONTRACT := tests/contract tests/fake_runservice
+OTHER_WORKERS ?= auto
+PYTEST_OTHER := $(PYTEST) --numprocesses $(OTHER_WORKERS)
 
 lowest: $(LOWEST)/.dev
-	$(LOWEST)/$(SCRIPTS)/$(PYTEST) $(OTHER_VERSIONS) tests/backends/flyte $(CONTRACT) \
+	$(LOWEST)/$(SCRIPTS)/$(PYTEST_OTHER) $(OTHER_VERSIONS) tests/backends/flyte $(CONTRACT) \
 	  tests/schema tests/cli/test_command.py tests/cli/test_prompt_text.py tests/test_environment.py
-	$(LOWEST)/$(SCRIPTS)/$(PYTEST) -m "not hypothesis" tests/lsp/test_bridge.py tests/lsp/test_features.py \
+	$(LOWEST)/$(SCRIPTS)/$(PYTEST_OTHER) -m "not hypothesis" tests/lsp/test_bridge.py tests/lsp/test_features.py \
 	  tests/lsp/source tests/backends/flyte/auth/test_logins.py tests/backends/flyte/auth/test_login_store.py
 
 middle: $(VENV)/.dev $(MIDDLE)
-	PYTHONPATH=$(CURDIR)/$(MIDDLE) $(BIN)/$(PYTEST) $(OTHER_VERSIONS) $(CONTRACT)
+	PYTHONPATH=$(CURDIR)/$(MIDDLE) $(BIN)/$(PYTEST_OTHER) $(OTHER_VERSIONS) $(CONTRACT)
 
 environments: $(VENV)/.dev $(LOWEST)/.dev $(MIDDLE)
 
