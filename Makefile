@@ -21,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE MAKEFLAGS
 .DEFAULT_GOAL := help
 .PHONY: help run test lint hooks types unit dist test-wheel packages relocatable-python \
   bundle test-versions versions lowest middle environments coverage fuzz \
-  generate lock pictures version docs docs-serve release-check bench clean
+  generate lock pictures version docs docs-serve release-check bench conformance-results clean
 
 help:  ## List the targets
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -174,6 +174,9 @@ release-check:  ## Check versions and changelog; with TAG=v0.2.0, for a release
 
 bench: $(VENV)/.dev  ## Run the benchmarks against other servers
 	$(BIN)/python -m benchmarks
+
+conformance-results: $(VENV)/.dev  ## Test other servers, and write the results into docs/conformance.md
+	$(BIN)/python -m benchmarks.conformance
 
 clean:  ## Delete what make and the tests have created
 	rm -rf $(VENV) build dist docs_site/node_modules .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis

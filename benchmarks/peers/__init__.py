@@ -59,7 +59,13 @@ def pygls(event: Path) -> Peer:
 
 
 def vscode(event: Path) -> Peer:
-    """Return vscode-jsonrpc, which is installed on first use, or raise `NotInstalled`."""
+    """Return vscode-jsonrpc, or raise `NotInstalled`."""
+    command = (installed_vscode(), str(VSCODE / "server.mjs"), str(event))
+    return Peer("vscode-jsonrpc", Header, command, load=50_000)
+
+
+def installed_vscode() -> str:
+    """Install vscode-jsonrpc if it is not, and return the path of Node, or raise `NotInstalled`."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         raise NotInstalled("Node.js with npm is not installed: vscode-jsonrpc is skipped")
@@ -68,8 +74,7 @@ def vscode(event: Path) -> Peer:
         if installed.returncode != 0:
             reason = " ".join(installed.stderr.split())
             raise NotInstalled(f"npm ci failed, vscode-jsonrpc is skipped: {reason}")
-    command = (node, str(VSCODE / "server.mjs"), str(event))
-    return Peer("vscode-jsonrpc", Header, command, load=50_000)
+    return node
 
 
 def versions() -> Iterator[str]:

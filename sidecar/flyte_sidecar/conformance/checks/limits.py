@@ -98,9 +98,15 @@ def _back_pressure(server: Connection) -> None:
 @LIMITS.should("idle", "a server without requests needs no CPU time")
 def _idle(server: Connection) -> None:
     server.check_alive()
-    time.sleep(IDLE_TIME / 2)  # for what was begun before
+    deadline = time.monotonic() + server.target.startup_timeout
+    while (used := _cpu_share(server)) > MAX_IDLE_CPU:  # of what was begun before
+        if time.monotonic() > deadline:
+            wait = server.target.startup_timeout
+            raise Warn(f"after {wait:g} s, it still uses {used:.0%} of a core")
+
+
+def _cpu_share(server: Connection) -> float:
+    """Return the part of a core that the server uses meanwhile."""
     before, start = server.process.cpu_time(), time.monotonic()
     time.sleep(IDLE_TIME)
-    used = (server.process.cpu_time() - before) / (time.monotonic() - start)
-    if used > MAX_IDLE_CPU:
-        raise Warn(f"it uses {used:.0%} of a core")
+    return (server.process.cpu_time() - before) / (time.monotonic() - start)

@@ -48,13 +48,14 @@ def _initialize_twice(server: Connection) -> None:
     expect_error(server.exchange(text), INVALID_REQUEST, ids=[request_id])
 
 
-@LSP.should("after-shutdown", "requests after `shutdown` get -32600", is_fresh=True)
+@LSP.should("after-shutdown", "requests after `shutdown` get an error", is_fresh=True)
 def _after_shutdown(server: Connection) -> None:
     server.send(request_text("shutdown", None, '"shutdown"'))
     server.response_to('"shutdown"')
     request_id = server.new_id()
     server.send(server.probe_text(request_id))
-    expect_error([server.response_to(request_id)], INVALID_REQUEST, ids=[request_id])
+    codes = (INVALID_REQUEST, METHOD_NOT_FOUND)  # the method of the probe may be unknown
+    expect_error([server.response_to(request_id)], *codes, ids=[request_id])
 
 
 @LSP.should("exit", "after `shutdown`, `exit` ends the server with status 0", is_fresh=True)
