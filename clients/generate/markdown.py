@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from clients.generate.contract import SCHEMAS, Contract, Enum, Member, OneOf, Type
+from clients.generate.contract import Contract, Enum, Member, OneOf, Type
+from flyte_sidecar.conformance.transcripts import TRANSCRIPTS
 
 INTRODUCTION = """\
 # Wire contract reference
@@ -21,14 +22,15 @@ page lists its methods, notifications, errors and types.
 - [`settings.schema.json`](settings.schema.json): the settings of editors, as JSON Schema 2020-12.
 - `openrpc.json`: the contract as one [OpenRPC](https://open-rpc.org) document. `rpc.discover`
   returns it, and `flyte-sidecar schema` prints it.
-- [`transcripts/`](transcripts): recorded conversations, one JSON object per line. The first line
-  has the member `about`; every other line has a message of the `client` or of the `sidecar`.
+- [`recorded/`](../sidecar/flyte_sidecar/conformance/recorded): recorded conversations, one JSON
+  object per line. The first line has the member `about`; every other line has a message of the
+  `client` or of the `sidecar`.
 
 `flyte-sidecar schema --out DIR` writes the first four files into a folder.
 """
 
 
-def reference(contract: Contract, transcripts: Path = SCHEMAS / "transcripts") -> str:
+def reference(contract: Contract, transcripts: Path = TRANSCRIPTS) -> str:
     """Return the page."""
     parts = [
         INTRODUCTION,

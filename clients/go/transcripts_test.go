@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-const transcripts = "../../schemas/transcripts"
+const transcripts = "../../sidecar/flyte_sidecar/conformance/recorded"
 
 type line struct {
 	About   string   `json:"about"`

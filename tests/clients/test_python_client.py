@@ -14,16 +14,19 @@ import pytest
 
 from flyte_sidecar import client as client_module
 from flyte_sidecar.client import Client, SidecarDisconnected
+from flyte_sidecar.conformance.transcripts import TRANSCRIPTS
 from flyte_sidecar.errors import RequestCancelled, SidecarError
 from tests.clients import fake_sidecar, interrupted_client
 from tests.conftest import TEST_TIMEOUT
-from tests.schema.test_transcripts import FOLDER, lines
+from tests.schema.test_transcripts import lines
 from tests.transcript_recorder.conversations import CONVERSATIONS
 
 
 @pytest.mark.parametrize("name", CONVERSATIONS)
 def test_the_client_replays_a_transcript(name: str) -> None:
-    asyncio.run(asyncio.wait_for(replay(FOLDER / f"{name}.jsonl", lines(name)[1:]), TEST_TIMEOUT))
+    asyncio.run(
+        asyncio.wait_for(replay(TRANSCRIPTS / f"{name}.jsonl", lines(name)[1:]), TEST_TIMEOUT)
+    )
 
 
 async def replay(transcript: Path, messages: Sequence[dict[str, Any]]) -> None:

@@ -23,7 +23,6 @@ MODULE = "github.com/flyte-sidecar/flyte-sidecar/clients/go"
 pytestmark = [pytest.mark.posix, pytest.mark.timeout(BUILD_SECONDS)]
 
 [ONE_EVENT] = claim("docs/getting-started.md", "console", "Create an event")
-ANSWERED = "deploy of run r1 was approved"
 
 
 @pytest.fixture
@@ -38,11 +37,6 @@ def output_of(*command_line: str | Path, env: Environment, folder: Path) -> list
     done = run(*command_line, env=env, cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.splitlines()
-
-
-def answer_is_recorded(command: Environment) -> bool:
-    done = run("flyte-sidecar", "approve", "r1", "deploy", env=command)
-    return "deploy of run r1 was already approved" in done.stderr or done.returncode == 0
 
 
 @pytest.mark.usefixtures("event")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from random import Random
 
-from tests.conftest import ROOT
+from flyte_sidecar.conformance.transcripts import TRANSCRIPTS
 
 NEVER = {"shutdown", "exit"}
 """Methods after which the sidecar handles no messages."""
@@ -13,7 +13,7 @@ NEVER = {"shutdown", "exit"}
 
 def _seeds() -> list[bytes]:
     found = set()
-    for path in (ROOT / "schemas" / "transcripts").glob("*.jsonl"):
+    for path in TRANSCRIPTS.glob("*.jsonl"):
         for line in path.read_text().splitlines():
             message = json.loads(line).get("client")
             if message is None or _method(message) in NEVER or "timeoutSeconds" in line:

@@ -1,7 +1,7 @@
 """LSP's own description of its messages, and a strict validation of messages against it.
 
-The metaModel of LSP 3.18 comes with a Go module that generates types from it. No package of npm,
-PyPI, crates.io or Maven contains it: `vscode-languageserver-protocol` has only its schema.
+The metaModel of LSP 3.18 comes with a Go module that generates types from it. No package for
+JavaScript, Python, Rust or Java contains it: `vscode-languageserver-protocol` has only its schema.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from release import supported
 from tests.conftest import ROOT, run, worker_lock
 
 SDIST, WHEEL = f"flyte_sidecar-{VERSION}.tar.gz", f"flyte_sidecar-{VERSION}-py3-none-any.whl"
-PACKAGE, TRANSCRIPTS = ROOT / "sidecar", ROOT / "schemas" / "transcripts"
+PACKAGE = ROOT / "sidecar"
 INFO, DATA = f"flyte_sidecar-{VERSION}.dist-info/", f"flyte_sidecar-{VERSION}.data/data/share/"
 
 
@@ -51,10 +51,7 @@ def test_the_wheel_contains_each_file_of_the_package_and_nothing_else(dist: Path
         for path in (PACKAGE / "flyte_sidecar").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    recorded = {
-        f"flyte_sidecar/conformance/recorded/{path.name}" for path in TRANSCRIPTS.glob("*.jsonl")
-    }
-    assert own == package | recorded
+    assert own == package
     assert names - own == {
         *(INFO + name for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt")),
         INFO + "licenses/LICENSE",

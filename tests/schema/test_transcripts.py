@@ -9,17 +9,15 @@ from typing import Any
 import pytest
 
 from flyte_sidecar import schema
+from flyte_sidecar.conformance.transcripts import TRANSCRIPTS
 from flyte_sidecar.protocol.methods import METHODS, NOTIFICATIONS
-from tests.conftest import ROOT
 from tests.schema.conftest import Matches
 from tests.transcript_recorder.conversations import CONVERSATIONS
 from tests.transcript_recorder.recording import record
 
-FOLDER = ROOT / "schemas" / "transcripts"
-
 
 def lines(name: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (FOLDER / f"{name}.jsonl").read_text().splitlines()]
+    return [json.loads(line) for line in (TRANSCRIPTS / f"{name}.jsonl").read_text().splitlines()]
 
 
 def methods_of(who: str) -> set[str]:
@@ -29,12 +27,12 @@ def methods_of(who: str) -> set[str]:
 
 
 def test_every_conversation_has_a_transcript_and_vice_versa() -> None:
-    assert {path.stem for path in FOLDER.glob("*.jsonl")} == set(CONVERSATIONS)
+    assert {path.stem for path in TRANSCRIPTS.glob("*.jsonl")} == set(CONVERSATIONS)
 
 
 @pytest.mark.parametrize("name", CONVERSATIONS)
 def test_a_transcript_is_what_a_real_sidecar_sends_today(name: str, store: Path) -> None:
-    assert record(name, store) == (FOLDER / f"{name}.jsonl").read_text(), "run `make generate`"
+    assert record(name, store) == (TRANSCRIPTS / f"{name}.jsonl").read_text(), "run `make generate`"
 
 
 def test_the_transcripts_contain_all_methods_except_rpc_discover() -> None:

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { type Client, RequestError } from "flyte-sidecar";
 import { FakeSidecar, type Message } from "./fake-sidecar.mjs";
 
-const FOLDER = new URL("../../../schemas/transcripts/", import.meta.url);
+const FOLDER = new URL("../../../sidecar/flyte_sidecar/conformance/recorded/", import.meta.url);
 const OPENING = new Set(["initialize", "initialized"]);
 const ENDING = new Set(["shutdown", "exit"]);
 

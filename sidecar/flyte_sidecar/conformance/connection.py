@@ -32,7 +32,6 @@ class Observations:
         self.noise: list[str] = []
         self.malformed: list[str] = []
         self.extra: list[str] = []
-        self.messages = 0
 
     def add(self, kind: list[str], text: str) -> None:
         """Record an observation, unless there are many."""
@@ -249,7 +248,6 @@ class Connection:
             except ValueError as error:
                 observed.add(observed.noise, f"{escape(text)}: {error}")
                 continue
-            observed.messages += 1
             if (wrong := problem(message)) is not None:
                 observed.add(observed.malformed, f"{wrong}: {escape(text)}")
             if not is_call(message) or (self.keeps_notifications and "id" not in message):

@@ -81,10 +81,6 @@ class ServerProcess:
         with self._changed:
             return self._at_end and not self._output
 
-    def status(self) -> int | None:
-        """Return the exit status; None if it runs."""
-        return self._popen.poll()
-
     def stderr_tail(self) -> bytes:
         with self._changed:
             return bytes(self._stderr)

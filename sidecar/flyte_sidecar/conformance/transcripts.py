@@ -21,31 +21,22 @@ _PLACEHOLDER = re.compile(r'"(e\d{16}|cursor-\d+)"')
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
-def transcript_checks() -> Iterator[Check]:
-    """Yield a check for each transcript.
+TRANSCRIPTS = Path(__file__).parent / "recorded"
+"""The folder of the transcripts."""
 
-    Raises
-    ------
-    OSError
-        If the transcripts are not installed.
-    """
-    for path in sorted(_folder().glob("*.jsonl")):
+
+def transcript_checks() -> Iterator[Check]:
+    """Yield a check for each transcript."""
+    for path in sorted(TRANSCRIPTS.glob("*.jsonl")):
         about, *lines = map(json.loads, path.read_text("utf-8").splitlines())
         yield Check(
             id=f"sidecar/{path.stem}",
             title=about["about"],
-            source=f"schemas/transcripts/{path.name}",
+            source=f"recorded/{path.name}",
             level="must",
             perform=partial(_replay, lines),
             is_fresh=True,
         )
-
-
-def _folder() -> Path:
-    """Return the folder of the transcripts: in the wheel, or in a checkout."""
-    package = Path(__file__).parent
-    in_wheel = package / "recorded"
-    return in_wheel if in_wheel.is_dir() else package.parents[2] / "schemas" / "transcripts"
 
 
 def _replay(lines: list[Line], server: Connection) -> None:
