@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
+from flyte_sidecar.conformance.connection import Connection
 from flyte_sidecar.conformance.evidence import Entry
 from flyte_sidecar.conformance.target import Framing
-
-if TYPE_CHECKING:
-    from flyte_sidecar.conformance.connection import Connection
 
 Level = Literal["must", "should"]
 Outcome = Literal["pass", "fail", "warn", "skip", "n/a"]
@@ -19,18 +17,6 @@ Need = Literal["call", "invalid", "slow", "lsp"]
 
 ROBUSTNESS = "robustness"
 """The source of rules that no specification has, but that those who start servers rely on."""
-
-
-class Violation(Exception):
-    """The server breaks the rule of a check. The message says what was expected, and what came."""
-
-
-class Warn(Exception):
-    """The server follows the rule, but in a way that makes trouble for clients."""
-
-
-class Skip(Exception):
-    """The check cannot be made with this server."""
 
 
 class Check(Struct, frozen=True, kw_only=True):

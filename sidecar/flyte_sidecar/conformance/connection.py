@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from flyte_sidecar.conformance.check import Violation
 from flyte_sidecar.conformance.evidence import Evidence, escape
+from flyte_sidecar.conformance.failures import Violation
 from flyte_sidecar.conformance.framing import decoder, frame
 from flyte_sidecar.conformance.messages import (
     Message,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from flyte_sidecar.conformance.check import Violation
+from flyte_sidecar.conformance.failures import Violation
 from flyte_sidecar.conformance.messages import Message, compact, error_code, parse, same_id
 
 MAX_SHOWN = 160

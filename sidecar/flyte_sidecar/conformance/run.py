@@ -10,9 +10,10 @@ from typing import get_args
 
 from msgspec.structs import replace
 
-from flyte_sidecar.conformance.check import Check, Need, Outcome, Result, Skip, Violation, Warn
+from flyte_sidecar.conformance.check import Check, Need, Outcome, Result
 from flyte_sidecar.conformance.connection import Connection, Observations
 from flyte_sidecar.conformance.evidence import escape
+from flyte_sidecar.conformance.failures import Skip, Violation, Warn
 from flyte_sidecar.conformance.framing import frame
 from flyte_sidecar.conformance.messages import request_text
 from flyte_sidecar.conformance.server_process import ServerProcess

@@ -10,8 +10,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from flyte_sidecar.conformance.check import Check, Violation
+from flyte_sidecar.conformance.check import Check
 from flyte_sidecar.conformance.connection import Connection
+from flyte_sidecar.conformance.failures import Violation
 from flyte_sidecar.conformance.messages import compact, parse
 from flyte_sidecar.conformance.placeholders import FREE_MEMBERS, is_shared, is_timestamp
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flyte_sidecar.conformance.check import Group, Violation
+from flyte_sidecar.conformance.check import Group
 from flyte_sidecar.conformance.connection import Connection
 from flyte_sidecar.conformance.expectations import expect_error, expect_none, show
+from flyte_sidecar.conformance.failures import Violation
 from flyte_sidecar.conformance.messages import (
     INVALID_REQUEST,
     PARSE_ERROR,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from flyte_sidecar.conformance.check import Group, Violation
+from flyte_sidecar.conformance.check import Group
 from flyte_sidecar.conformance.connection import Connection
+from flyte_sidecar.conformance.failures import Violation
 from flyte_sidecar.conformance.messages import Message, compact, request_text
 
 END = Group("end", is_fresh=True)

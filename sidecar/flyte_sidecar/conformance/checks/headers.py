@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
-from flyte_sidecar.conformance.check import ROBUSTNESS, Group, Violation
+from flyte_sidecar.conformance.check import ROBUSTNESS, Group
 from flyte_sidecar.conformance.connection import Connection
 from flyte_sidecar.conformance.expectations import expect_id, expect_one
+from flyte_sidecar.conformance.failures import Violation
 from flyte_sidecar.conformance.messages import METHOD_NOT_FOUND, error_code, parse, same_id
 
 HEADERS = Group("headers", source="LSP, header part", framing="header")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from flyte_sidecar.conformance.check import ROBUSTNESS, Group, Violation
+from flyte_sidecar.conformance.check import ROBUSTNESS, Group
 from flyte_sidecar.conformance.connection import Connection
 from flyte_sidecar.conformance.expectations import expect_error, expect_id, expect_one, show
+from flyte_sidecar.conformance.failures import Violation
 from flyte_sidecar.conformance.messages import INVALID_REQUEST, error_code, parse, same_id
 
 IDS = Group("ids", source="JSON-RPC 4, 5")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 
-from flyte_sidecar.conformance.check import Group, Violation, Warn
+from flyte_sidecar.conformance.check import Group
 from flyte_sidecar.conformance.connection import Connection
 from flyte_sidecar.conformance.expectations import expect_id, expect_one
+from flyte_sidecar.conformance.failures import Violation, Warn
 from flyte_sidecar.conformance.messages import compact, request_text
 from flyte_sidecar.conformance.target import UNKNOWN_METHOD
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from flyte_sidecar.conformance.check import Group, Violation
+from flyte_sidecar.conformance.check import Group
 from flyte_sidecar.conformance.connection import Connection
 from flyte_sidecar.conformance.expectations import expect_error, expect_none, show
+from flyte_sidecar.conformance.failures import Violation
 from flyte_sidecar.conformance.messages import (
     INVALID_REQUEST,
     METHOD_NOT_FOUND,

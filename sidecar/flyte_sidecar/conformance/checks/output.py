@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from flyte_sidecar.conformance.check import Group, Violation
+from flyte_sidecar.conformance.check import Group
 from flyte_sidecar.conformance.connection import Connection
+from flyte_sidecar.conformance.failures import Violation
 
 OUTPUT = Group("output", source="JSON-RPC 5")
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
-from flyte_sidecar.conformance.check import Group, Violation
+from flyte_sidecar.conformance.check import Group
 from flyte_sidecar.conformance.connection import Connection
 from flyte_sidecar.conformance.expectations import expect_error, expect_id, expect_one, show
+from flyte_sidecar.conformance.failures import Violation
 from flyte_sidecar.conformance.messages import PARSE_ERROR, compact, request_text
 
 STREAM = Group("stream")
