@@ -70,7 +70,8 @@ def wheel(factory: pytest.TempPathFactory) -> Path:
     with worker_lock("wheel", factory) as shared:
         folder = shared / "wheel"
         if not folder.exists():
-            built = pip("wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT))
+            options = ("--quiet", "--no-deps", "--no-build-isolation")
+            built = pip("wheel", *options, "--wheel-dir", str(folder), str(ROOT))
             assert built.returncode == 0, built.stderr
         (found,) = folder.glob("flyte_sidecar-*.whl")
         return found

@@ -12,10 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bundles.build import build_wheel
 from flyte_sidecar._version import VERSION
 from tests.clients.conftest import BUILD_SECONDS
 from tests.conftest import TEST_TIMEOUT, needs, run
+from tests.flyte_sdk import wheel
 
 Environment = dict[str, str]
 
@@ -38,8 +38,8 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Its dependencies are those of this interpreter.
     """
     folder = tmp_path_factory.mktemp("wheels")
-    wheel = build_wheel(tmp_path_factory.mktemp("built"))
-    with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(folder / wheel.name, "w") as target:
+    built = wheel(tmp_path_factory)
+    with zipfile.ZipFile(built) as source, zipfile.ZipFile(folder / built.name, "w") as target:
         for name in source.namelist():
             data = source.read(name)
             if name.endswith(".dist-info/METADATA"):

@@ -24,7 +24,7 @@ from tests.conftest import ROOT
 
 SKIPPED_FOLDERS = {"build", "dist", "node_modules"}
 
-_COMMENT = re.compile(r"<!-- (\w+): (\S+) -->")
+_COMMENT = re.compile(r"<!-- (\w+): (.+?) -->")
 _REGION = r"^[ \t]*(?://|#|--) region {}\n(.*?)^[ \t]*(?://|#|--) endregion$"
 
 
@@ -47,6 +47,11 @@ class Block(NamedTuple):
             return None
         path, _, region = self.comment[1].partition("#")
         return ROOT / path, region
+
+    def replace(self, text: str) -> None:
+        """Write another text in its place into the page."""
+        path = ROOT / self.page
+        path.write_text(path.read_text("utf-8").replace(self.text, text), "utf-8")
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line} {self.language or 'without a language'}"
@@ -96,6 +101,12 @@ def blocks_of(page: str) -> tuple[Block, ...]:
 
 def all_blocks() -> list[Block]:
     return [block for page in pages() for block in blocks_of(page)]
+
+
+def named(kind: str, name: str) -> Block:
+    """Return the block after the comment `<!-- KIND: NAME -->`."""
+    [found] = [block for block in all_blocks() if block.comment == (kind, name)]
+    return found
 
 
 claimed: set[Block] = set()

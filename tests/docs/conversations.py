@@ -20,13 +20,9 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from tests.docs.blocks import claim
 from tests.e2e.process import Process
 
-CONVERSATION = re.compile(
-    r"(?:^<!-- (?P<kind>sidecar|deployment): (?P<value>[^\n]+) -->\n)?"
-    r"^```text\n(?P<text>(?:-->|<--) .*?)^```$",
-    re.MULTILINE | re.DOTALL,
-)
 _FIRST_REQUEST = re.compile(r'-->[^\n]*(?:\n    [^\n]*)*?"id": ?1[,}]')
 END_OF_INPUT = "(end of input)"
 VARYING = (
@@ -60,16 +56,16 @@ class Connection(NamedTuple):
 
 
 def connections(page: str) -> list[Connection]:
-    """Return the conversations of a page."""
+    """Return the conversations of a page, whose caller plays them."""
     found: list[Connection] = []
-    for block in CONVERSATION.finditer(page):
-        if _FIRST_REQUEST.match(block["text"]):
-            options = shlex.split(block["value"]) if block["kind"] == "sidecar" else []
-            deployment = block["value"] if block["kind"] == "deployment" else None
-            found.append(Connection(options, deployment, []))
-        parts = re.findall(r"^(-->|<--) (.*(?:\n    .*)*)\n", block["text"], re.MULTILINE)
+    for block in claim(page, "text", begins=("-->", "<--")):
+        if _FIRST_REQUEST.match(block.text):
+            kind, value = block.comment or ("sidecar", "")
+            options = shlex.split(value) if kind == "sidecar" else []
+            found.append(Connection(options, value if kind == "deployment" else None, []))
+        parts = re.findall(r"^(-->|<--) (.*(?:\n    .*)*)\n", block.text, re.MULTILINE)
         rebuilt = "".join(f"{arrow} {text}\n" for arrow, text in parts)
-        assert rebuilt == block["text"], "each line is a message, or continues one"
+        assert rebuilt == block.text, "each line is a message, or continues one"
         found[-1].messages.extend(Message(arrow == "-->", text) for arrow, text in parts)
     return found
 

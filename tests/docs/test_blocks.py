@@ -48,7 +48,7 @@ def has_a_test(block: Block) -> bool:
 
 def test_a_test_is_responsible_for_every_block() -> None:
     for path, text in TESTS.items():
-        if re.search(r"\bclaim\(|e2e\.page import.*blocks", text):
+        if re.search(r"\b(claim|connections)\(|e2e\.page import.*blocks", text):
             import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
     assert not [str(block) for block in all_blocks() if not has_a_test(block)]
 
@@ -60,11 +60,7 @@ def test_a_block_equals_its_file(block: Block) -> None:
     assert path.startswith(EXAMPLES), f"{path}: no test runs it"
     expected = region(block.source)
     if os.environ.get("UPDATE_DOCS"):
-        page = ROOT / block.page
-        comment = f"<!-- from: {block.comment[1]} -->"  # type: ignore[index]
-        text = page.read_text("utf-8")
-        found = re.compile(rf"({re.escape(comment)}\n```\w+\n).*?(?=^```$)", re.M | re.S)
-        page.write_text(found.sub(lambda match: match[1] + expected, text), "utf-8")
+        block.replace(expected)
     else:
         assert block.text == expected, "UPDATE_DOCS=1 copies the file into the page"
 

@@ -13,14 +13,13 @@ from pathlib import Path
 import pytest
 
 from tests.cli.verbs import edit_events
-from tests.conftest import ROOT, run
+from tests.conftest import run
 from tests.docs.blocks import Block, claim
 from tests.terminal import Terminal
 
 pytestmark = pytest.mark.posix
 
 NAME = "docs/command-line.md"
-PAGE = ROOT / NAME
 SECTIONS = ("See what waits", "Answer an event", "Many events at once")
 EXAMPLES = {section: claim(NAME, "console", section) for section in SECTIONS}
 FIRST_ANSWER = [
@@ -101,8 +100,7 @@ def check_example(block: Block, env: dict[str, str], store: Path, folder: Path) 
     finally:
         shell.close()
     if os.environ.get("UPDATE_CAPTURES"):
-        page = ROOT / block.page
-        page.write_text(page.read_text().replace(block.text, screen))
+        block.replace(screen)
     else:
         assert screen == block.text
 

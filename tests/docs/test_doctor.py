@@ -13,7 +13,7 @@ import trustme
 from tests.cli.conftest import started
 from tests.cli.verbs import RunningVerb, Started, Terminal, ask
 from tests.docs.blocks import claim
-from tests.docs.test_command_line import NAME, PAGE
+from tests.docs.test_command_line import NAME
 from tests.e2e.process import Process
 from tests.fake_runservice.model import Model
 from tests.fake_runservice.server import Server
@@ -62,12 +62,12 @@ def lines_of(verb: RunningVerb, home: Path, **texts: str) -> list[str]:
 def check_example(command: str, lines: list[str]) -> None:
     """Compare lines with the example of a command."""
     begin = f"$ {command}\n"
-    [example] = [block.text for block in EXAMPLES if block.text.startswith(begin)]
+    [example] = [block for block in EXAMPLES if block.text.startswith(begin)]
     shown = "".join(f"{line}\n" for line in lines)
     if os.environ.get("UPDATE_CAPTURES"):
-        PAGE.write_text(PAGE.read_text().replace(example, f"{begin}{shown}"))
+        example.replace(f"{begin}{shown}")
     else:
-        assert f"{begin}{shown}" == example
+        assert f"{begin}{shown}" == example.text
 
 
 def test_the_example_of_a_store_shows_what_a_terminal_shows(

@@ -18,7 +18,7 @@ import pytest
 from tests.cli.conftest import env, other
 from tests.cli.inbox.conftest import InboxTerminal, Start, start
 from tests.cli.verbs import ask
-from tests.docs.test_command_line import PAGE
+from tests.docs.blocks import named
 from tests.e2e.process import Process
 
 pytestmark = pytest.mark.posix
@@ -77,15 +77,12 @@ def age_events(store: Path, *names: str) -> None:
 
 def check(name: str, terminal: InboxTerminal, is_complete: Callable[[str], object]) -> None:
     """Wait until the screen is complete, and compare it with a capture of the page."""
-    block = re.compile(rf"(<!-- capture: {name} -->\n```text\n)(.*?)(?=```$)", re.M | re.S)
-    page = PAGE.read_text()
+    block = named("capture", name)
     terminal.wait(is_complete)
     if os.environ.get("UPDATE_CAPTURES"):
-        PAGE.write_text(block.sub(lambda match: match[1] + normalized(terminal.text), page))
+        block.replace(normalized(terminal.text))
     else:
-        expected = block.search(page)
-        assert expected is not None
-        terminal.wait(lambda text: normalized(text) == expected[2])
+        terminal.wait(lambda text: normalized(text) == block.text)
 
 
 def normalized(screen: str) -> str:

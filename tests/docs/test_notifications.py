@@ -16,21 +16,15 @@ import pytest
 
 from flyte_sidecar.cli.notify.cloud_event import CloudEvent
 from tests.cli.verbs import ask
-from tests.conftest import ROOT, TEST_TIMEOUT, needs, run
-from tests.docs.blocks import claim
+from tests.conftest import TEST_TIMEOUT, needs, run
+from tests.docs.blocks import claim, named
 from tests.e2e.process import Process
 
 pytestmark = pytest.mark.posix
 
 [CLOUD_EVENT] = claim("docs/command-line.md", "json", "Webhooks")
-PAGE = (ROOT / "docs" / "command-line.md").read_text()
 SECRET = f"whsec_{base64.b64encode(bytes(32)).decode()}"
 HOME = "/home/user"
-
-
-def example(name: str) -> str:
-    [text] = re.findall(rf"<!-- notify: {name} -->\n```\w+\n(.*?)^```$", PAGE, re.M | re.S)
-    return str(text)
 
 
 @pytest.fixture
@@ -63,7 +57,7 @@ def notify(env: dict[str, str], folder: Path, *arguments: str) -> Iterator[subpr
 def test_the_command_prints_the_event(env: dict[str, str], other: Process, tmp_path: Path) -> None:
     needs("jq")
     script = tmp_path / "page.sh"
-    script.write_text(example("page.sh"))
+    script.write_text(named("notify", "page.sh").text)
     script.chmod(0o755)
     event = ask(other, prompt="Deploy?")
     with notify(env, tmp_path, "--exec", "./page.sh") as process:
@@ -78,7 +72,7 @@ def test_the_receiver_verifies_and_prints_the_event(
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     receiver = subprocess.Popen(
-        [sys.executable, "-c", example("receiver.py")],
+        [sys.executable, "-c", named("notify", "receiver.py").text],
         env={**env, "PORT": str(port)},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -98,7 +92,7 @@ def test_the_receiver_verifies_and_prints_the_event(
 def test_the_printed_service_is_the_one_of_the_page(env: dict[str, str]) -> None:
     if sys.platform != "linux":
         pytest.skip("other platforms print another file")
-    command, _, expected = example("service").partition("\n")
+    command, _, expected = named("notify", "service").text.partition("\n")
     del env["FLYTE_SIDECAR_WEBHOOK_SECRET"], env["FLYTE_SIDECAR_STORE"]
     done = run("sh", "-c", command.removeprefix("$ "), env=env)
     printed = re.sub(r'ExecStart="[^"]*"', 'ExecStart="/usr/bin/flyte-sidecar"', done.stdout)

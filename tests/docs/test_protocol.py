@@ -28,11 +28,9 @@ PAGES = [DOCS / "protocol.md", DOCS / "errors.md", *sorted((DOCS / "protocol").g
 CONNECTIONS = [
     pytest.param(connection, id=f"{page.relative_to(DOCS)}-{number}")
     for page in PAGES
-    for number, connection in enumerate(connections(page.read_text()), 1)
-    if connection.deployment in (None, "refusing")
+    if page.name != "logins.md"  # needs an identity provider: tests/backends/flyte/auth
+    for number, connection in enumerate(connections(page.relative_to(ROOT).as_posix()), 1)
 ]
-for _page in PAGES:  # the test below plays all of them
-    claim(_page.relative_to(ROOT).as_posix(), "text", begins=("-->", "<--"))
 [REJECTED] = claim("docs/errors.md", "console")
 TARGET = "`runName`, `name`?, `parent`?, `actionName`?"
 SHOWN_ENDPOINT = "flyte.example.com:443"
@@ -73,13 +71,6 @@ def test_a_conversation_is_what_a_real_sidecar_sends(
         assert sidecar.stderr_text() == ""
     finally:
         sidecar.clear()
-
-
-@pytest.mark.posix
-def test_the_commands_of_the_errors_print_what_the_page_shows(command: dict[str, str]) -> None:
-    for block in re.findall(r"^```console\n(.*?)^```", ERRORS_PAGE, re.MULTILINE | re.DOTALL):
-        line, _, output = block.partition("\n")
-        assert run("sh", "-c", f"{line.removeprefix('$ ')} 2>&1", env=command).stdout == output
 
 
 def test_every_kind_of_error_has_a_section_and_every_section_a_kind() -> None:

@@ -10,20 +10,18 @@ import re
 import time
 from itertools import dropwhile
 
-from tests.lsp.e2e.page import PAGES
+from tests.docs.blocks import named
 from tests.terminal import Terminal
 
 
 def check_capture(name: str, terminal: Terminal, first: str = "") -> None:
     """Wait until the screen, from the first row with a text, is a capture of a page."""
-    block = re.compile(rf"(<!-- capture: {name} -->\n```text\n)(.*?)(?=```$)", re.M | re.S)
-    [(page, found)] = [(page, found) for page in PAGES if (found := block.search(page.read_text()))]
+    block = named("capture", name)
     if os.environ.get("UPDATE_CAPTURES"):
         time.sleep(1)  # until the screen is complete
-        taken = normalize(terminal.text, first)
-        page.write_text(block.sub(lambda match: match[1] + taken, page.read_text()))
+        block.replace(normalize(terminal.text, first))
     else:
-        terminal.wait(lambda screen: normalize(screen, first) == found[2])
+        terminal.wait(lambda screen: normalize(screen, first) == block.text)
 
 
 def normalize(screen: str, first: str) -> str:

@@ -20,7 +20,7 @@ from flyte_sidecar.rpc.task_runner import MAX_UNFINISHED
 from flyte_sidecar.server.client_prompt import SHOW_MESSAGE
 from tests.backends.flyte.auth.conftest import stored_tokens
 from tests.backends.flyte.auth.connection import Person, Rejected
-from tests.conftest import ROOT, TEST_TIMEOUT
+from tests.conftest import TEST_TIMEOUT
 from tests.docs.conversations import connections, play
 from tests.e2e.process import COMMAND, Process, by_id, kind, request
 from tests.fake_runservice.server import Server
@@ -28,6 +28,8 @@ from tests.oidc_provider import person as person_program
 from tests.oidc_provider.provider import Provider
 
 Start = Callable[..., Process]
+
+[DOCUMENTED] = connections("docs/protocol/logins.md")
 
 
 @pytest.fixture
@@ -203,10 +205,8 @@ def test_a_login_that_the_client_cancels_fails_its_requests_and_is_not_shown_aga
 
 
 def test_the_documented_login_is_what_a_sidecar_sends(start: Start, deployment: Server) -> None:
-    page = (ROOT / "docs" / "protocol" / "logins.md").read_text()
-    [documented] = connections(page)
-    assert documented.deployment == "login"
-    play(documented, start(), {"flyte.example.com:443": deployment.endpoint})
+    assert DOCUMENTED.deployment == "login"
+    play(DOCUMENTED, start(), {"flyte.example.com:443": deployment.endpoint})
 
 
 @pytest.mark.posix
