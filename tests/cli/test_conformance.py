@@ -10,6 +10,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from flyte_sidecar.conformance.checks import CHECKS
+from flyte_sidecar.conformance.transcripts import TRANSCRIPTS
 from tests.conformance.test_checks import SERVER
 from tests.conftest import run
 
@@ -66,9 +67,37 @@ def test_results_are_printed_as_json_with_the_evidence(command: dict[str, str]) 
     assert [entry["direction"] for entry in result["evidence"]] == ["sent", "received"]
 
 
+def test_with_the_methods_of_the_server_nothing_is_skipped(command: dict[str, str]) -> None:
+    methods = (*CALL, "--invalid", "echo", '{"bad":1}', "--slow", "slow", "{}")
+    checks = ("requests/result", "requests/invalid-params", "cancellation/response")
+    only = [argument for check in checks for argument in ("--only", check)]
+    done = conformance(command, *methods, *only)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "3 passed.")
+
+
+def test_the_server_is_cancelled_by_a_notification_of_its_own(command: dict[str, str]) -> None:
+    options = ("--slow", "slow", "{}", "--cancel", "stop", "--timeout", "1s", "--json")
+    done = conformance(command, *options, "--only", "cancellation/response")
+    result = json.loads(done.stdout)
+    assert '"method":"stop"' in result["evidence"][-1]["text"]
+    assert result["detail"].endswith("is not answered within 1 s")
+
+
+def test_a_language_server_is_initialized_and_has_no_batches(command: dict[str, str]) -> None:
+    only = ("--only", "lsp/exit", "--only", "batches/empty")
+    done = conformance(command, "--lsp", *only, framing="header")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 passed, 1 not applicable.")
+
+
 def test_all_checks_are_listed(command: dict[str, str]) -> None:
     done = run("flyte-sidecar", "conformance", "--list", env=command)
     assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == [c.id for c in CHECKS]
+
+
+def test_the_recorded_conversations_are_checks_too(command: dict[str, str]) -> None:
+    done = run("flyte-sidecar", "conformance", "--transcripts", "--list", env=command)
+    expected = [f"sidecar/{path.stem}" for path in sorted(TRANSCRIPTS.glob("*.jsonl"))]
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == expected
 
 
 @pytest.mark.parametrize(
