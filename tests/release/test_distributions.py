@@ -65,7 +65,8 @@ def test_the_wheel_contains_each_file_of_the_package_and_nothing_else(dist: Path
 def test_the_sdist_contains_each_file_of_the_repository(dist: Path) -> None:
     if not (ROOT / ".git").exists():
         pytest.skip("this is not a clone")
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    command = ["git", "ls-files"]
+    listed = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     existing = {name for name in listed.stdout.splitlines() if (ROOT / name).is_file()}
     with tarfile.open(dist / SDIST) as sdist:
         names = {member.name.partition("/")[2] for member in sdist if member.isfile()}
