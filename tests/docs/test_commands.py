@@ -12,6 +12,7 @@ from itertools import dropwhile
 import pytest
 
 from flyte_sidecar.cli.arguments.parser import parse
+from flyte_sidecar.cli.arguments.verb_table import GROUPS
 from tests.conftest import ROOT
 from tests.docs.blocks import Block, all_blocks
 
@@ -21,6 +22,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 REPOSITORY = "https://github.com/flyte-sidecar/flyte-sidecar"
 MODULE = "github.com/flyte-sidecar/flyte-sidecar/clients/go"
 EXTENSION = "flyte-sidecar.flyte-sidecar"
+FLYTE_COMMANDS = {"run", *PROJECT["entry-points"]["flyte.plugins.cli.commands"]}
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
 SCRIPTS = {
     script
@@ -136,6 +138,10 @@ def git(arguments: Words) -> None:
     assert arguments[0] != "clone" or REPOSITORY in arguments
 
 
+def flyte(arguments: Words) -> None:
+    assert arguments[0] in FLYTE_COMMANDS
+
+
 def anything(arguments: Words) -> None:
     """Accept all arguments of a program that is not of this project."""
 
@@ -143,9 +149,8 @@ def anything(arguments: Words) -> None:
 PROGRAMS: dict[str, Callable[[Words], None]] = {
     **{"flyte-sidecar": sidecar, "uvx": launched, "npx": launched, "uv": uv, "pip": pip},
     **{"pipx": pipx, "npm": npm, "go": go, "make": make, "code": code, "git": git},
-    **dict.fromkeys(
-        ("cd", "export", "flyte", "gh", "ln", "mkdir", "node", "nvim", "python"), anything
-    ),
+    "flyte": flyte,
+    **dict.fromkeys(("cd", "export", "gh", "ln", "mkdir", "node", "nvim", "python"), anything),
 }
 
 CHECKED = [block for block in all_blocks() if block.language in LANGUAGES and command_lines(block)]
@@ -157,3 +162,10 @@ def test_the_commands_exist(block: Block, monkeypatch: pytest.MonkeyPatch) -> No
     for line in command_lines(block) or []:
         for program, *arguments in commands(line):
             PROGRAMS[program](arguments)
+
+
+def test_a_page_describes_each_verb() -> None:
+    pages = "\n".join(path.read_text("utf-8") for path in (ROOT / "docs").rglob("*.md"))
+    verbs = [verb.name for group in GROUPS for verb in group.verbs]
+    missing = [name for name in verbs if not re.search(rf"flyte-sidecar {name}\b", pages)]
+    assert missing == []
