@@ -66,6 +66,9 @@ def describe(interpreter: Path) -> Python:
     OSError, subprocess.CalledProcessError
         If it does not run.
     """
+    if not interpreter.is_file():
+        hint = "`make relocatable-python` installs one for releases"
+        raise FileNotFoundError(f"there is no Python at '{interpreter}': {hint}")
     command = [str(interpreter), "-I", "-c", _DESCRIBE]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     facts = json.loads(done.stdout)

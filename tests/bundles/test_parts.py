@@ -107,8 +107,10 @@ def test_a_package_is_installed_only_on_its_platform(platform: Platform) -> None
     assert f'"{platform.command}"' in client
 
 
-def test_a_failed_build_prints_what_is_missing(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "bundles", "folder", tmp_path / "b", "--python", "/none"]
+@pytest.mark.parametrize(("python", "shown"), [("/none", "/none"), ("", ".")])
+def test_a_failed_build_prints_what_is_missing(tmp_path: Path, python: str, shown: str) -> None:
+    command = [sys.executable, "-m", "bundles", "folder", tmp_path / "b", "--python", python]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "bundles: [Errno 2] No such file or directory: '/none'\n"
+    hint = "`make relocatable-python` installs one for releases"
+    assert done.stderr == f"bundles: there is no Python at '{shown}': {hint}\n"
