@@ -24,7 +24,7 @@ unexport PYTHONDONTWRITEBYTECODE MAKEFLAGS
   generate lock pictures version docs docs-serve release-check bench conformance-results clean
 
 help:  ## List the targets
-	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "%-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.installed  ## Run a demo: two sidecars on one store
 	$(BIN)/flyte-sidecar demo
@@ -152,7 +152,7 @@ pictures: $(VENV)/.dev  ## Take the pictures of the documentation again, in real
 lock: $(VENV)/.dev  ## Fit requirements/ to pyproject.toml; with UPGRADE=--upgrade, to the newest versions
 	$(BIN)/$(COMPILE) $(UPGRADE) --all-extras $(addprefix --group ,$(GROUPS)) pyproject.toml \
 	  --output-file requirements/dev.txt
-	sed -n '/^dependencies\|^flyte = /,/^]/s/^ *"\(.*\)>=\(.*\)",/\1==\2/p' pyproject.toml | \
+	sed -nE '/^dependencies|^flyte = /,/^]/s/^ *"(.*)>=(.*)",/\1==\2/p' pyproject.toml | \
 	  $(BIN)/$(COMPILE) $(UPGRADE) --extra flyte --group test --constraint - pyproject.toml \
 	  --output-file requirements/lowest.txt
 	echo 'flyteidl2==2.0.42' | $(BIN)/$(COMPILE) --no-deps - --output-file requirements/middle.txt
