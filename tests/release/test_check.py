@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +40,19 @@ def test_the_versions_and_the_changelog_of_this_repository_agree() -> None:
 
 def test_a_tag_of_another_version_is_a_problem() -> None:
     assert f"the tag is v9.9.9, but the version is {VERSION}" in list(check.problems("v9.9.9"))
+
+
+@pytest.mark.parametrize(
+    ("text", "outdated"),
+    [("Before the first\nrelease, use a clone.", True), ("The first release was 0.1.0.", False)],
+)
+def test_a_page_about_the_time_before_the_first_release_is_a_problem(
+    text: str, outdated: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "ROOT", tmp_path)
+    (tmp_path / "a.md").write_text(text)
+    problem = "a.md describes the time before the first release"
+    assert list(check.outdated([tmp_path / "a.md"])) == [problem] * outdated
 
 
 @pytest.mark.parametrize("other", ["clients/go/version_gen.go", "clients/typescript/package.json"])
