@@ -137,9 +137,17 @@ def test_an_event_is_created(verb: Verb, local: Backend) -> None:
         datetime.fromisoformat, map(created.get, ("createdAt", "expiresAt"))
     )
     assert expires_at - created_at == timedelta(hours=1)
+
+
+def test_an_event_that_exists_is_not_created_again(verb: Verb) -> None:
+    verb("create", "r1", "deploy")
     again = verb("create", "r1", "deploy")
     assert (again.status, again.out) == (1, "")
-    assert again.err.startswith("event_exists: ")
+    advice = "choose another name or run"
+    shown = "event_exists: deploy of run r1 already exists"
+    assert again.err == f"{shown} (waits for an answer): {advice}\n"
+    verb("abort", "r1", "deploy")
+    assert verb("create", "r1", "deploy").err == f"{shown} (aborted): {advice}\n"
 
 
 def test_a_deployment_creates_no_events(verb: Verb, deployment: Deployment) -> None:

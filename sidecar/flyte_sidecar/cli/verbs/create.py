@@ -12,15 +12,17 @@ from flyte_sidecar.cli.answering.results import add_json_event
 from flyte_sidecar.cli.answering.running import run_on_events
 from flyte_sidecar.cli.arguments.values import duration, text
 from flyte_sidecar.cli.output import print_json, print_value
+from flyte_sidecar.errors import EventExists
 from flyte_sidecar.events.model import (
     DEFAULT_EXPECTED_TYPE,
     DEFAULT_PARENT,
     DEFAULT_PROMPT,
+    Event,
     ExpectedType,
     NewEvent,
     Target,
 )
-from flyte_sidecar.events.outcome_text import title
+from flyte_sidecar.events.outcome_text import short_outcome, title
 from flyte_sidecar.events.payload_text import FORMS
 from flyte_sidecar.events.service import EventService
 from flyte_sidecar.protocol.params import Name
@@ -107,7 +109,10 @@ def run(
             expires_in=expires,
         )
         write = service.write(Target(new.run, name=name, parent=parent))
-        event = await service.create(write, new)
+        try:
+            event = await service.create(write, new)
+        except EventExists as error:
+            raise _exists(error.data["event"]) from None
         print(f"{title(event)} waits for {FORMS[expected_type]}.", file=sys.stderr)
         if as_json:
             print_json(event)
@@ -116,6 +121,13 @@ def run(
         return 0
 
     return run_on_events(options, work)
+
+
+def _exists(event: Event) -> EventExists:
+    """Return the error that says which state the event of this name has."""
+    state = "waits for an answer" if event.pending else short_outcome(event)
+    message = f"{title(event)} already exists ({state}): choose another name or run"
+    return EventExists(message, event=event)
 
 
 def _new_name(argument: str) -> str:
