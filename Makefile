@@ -81,7 +81,7 @@ packages: $(VENV)/.dev  ## Build the npm package of the client, and the extensio
 # A Python that can be copied to other machines. Its hash is part of uv.
 RELOCATABLE := 3.13.18
 UV_PYTHON := UV_PYTHON_INSTALL_DIR=build/python $(BIN)/uv python
-PLATFORM ?= linux-x64
+PLATFORM ?= $(shell $(BIN)/python -c 'from bundles.platforms import this_platform as this; print(this().name)')
 BUNDLED := clients/vscode/bundled
 # The search of vsce for secrets takes more than ten minutes in the files of all packages.
 UNSCANNED := --allow-package-all-secrets --allow-package-env-file
@@ -89,10 +89,14 @@ UNSCANNED := --allow-package-all-secrets --allow-package-env-file
 relocatable-python: $(VENV)/.dev
 	$(UV_PYTHON) install --no-bin $(RELOCATABLE)
 
-BUNDLE_SOURCES ?= --python "$$($(UV_PYTHON) find --managed-python $(RELOCATABLE))" \
+# For a release, build/licenses has the licenses of the libraries in this Python: see ci.yml.
+ifeq ($(origin BUNDLE_SOURCES),undefined)
+BUNDLE_SOURCES = --python "$$($(UV_PYTHON) find --managed-python $(RELOCATABLE))" \
   --licenses build/licenses
+bundle: relocatable-python
+endif
 
-bundle: $(VENV)/.dev $(if $(wildcard dist/*.whl),,dist)
+bundle: $(VENV)/.dev $(if $(wildcard dist/*.whl),,dist)  ## Build the npm package and the extension of this platform
 	rm -rf $(PACKAGES) $(BUNDLED)
 	mkdir -p $(PACKAGES)
 	$(BIN)/python -m bundles platform $(PACKAGES) --wheel dist/*.whl $(BUNDLE_SOURCES)

@@ -7,6 +7,7 @@ import {
   ErrorCodes,
   type ErrorHandler,
   LanguageClient,
+  State,
   type StaticFeature,
 } from "vscode-languageclient/node";
 import type { Answering } from "./answering.ts";
@@ -34,7 +35,8 @@ export interface Handlers {
 /** A client that writes its errors to the output channel only: the view shows what they mean. */
 class QuietClient extends LanguageClient {
   override error(message: string, data?: unknown): void {
-    super.error(message, data, false);
+    // `start` throws why it has failed. What follows from that would hide the output of the server.
+    if (this.state !== State.Starting) super.error(message, data, false);
   }
 
   override async start(): Promise<void> {

@@ -158,7 +158,7 @@ export class Server {
       else await this.#run(this.#command);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      this.#output.error(reason);
+      this.#output.error(`The server has stopped: ${reason}`);
       await this.#stop();
       this.#store.reset("stopped", reason);
     }

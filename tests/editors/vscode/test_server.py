@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from flyte_sidecar._version import VERSION
 from tests.conftest import TEST_TIMEOUT
 from tests.editors.vscode.conftest import OpenWindow
 from tests.editors.vscode.server import CodeServer
@@ -38,6 +39,37 @@ def test_a_user_gets_from_the_extension_to_an_answered_event(
     question = window.notification("Deploy the model")
     question.get_by_role("button", name="Approve").click()
     expect(window.notification("was approved by operator")).to_be_visible()
+
+
+def test_uvx_runs_the_server_of_this_version_if_the_person_agrees(
+    open_window: OpenWindow, user: Environment, tmp_path: Path
+) -> None:
+    uvx = tmp_path / "programs" / "uvx"
+    arguments = tmp_path / "arguments"
+    uvx.parent.mkdir()
+    uvx.write_text(f'#!/bin/sh\necho "$@" >{arguments}\necho no network >&2\nexit 2\n')
+    uvx.chmod(0o755)
+    window = open_window(PATH=f"{uvx.parent}{os.pathsep}{os.defpath}")
+    window.show_events()
+    window.welcome.get_by_role("button", name="Run with uvx").click()
+    window.dialog.get_by_role("button", name="Cancel").click()
+    assert not arguments.exists()
+
+    window.welcome.get_by_role("button", name="Run with uvx").click()
+    window.dialog.get_by_role("button", name="Download and Run").click()
+    window.event("Show Output").click()
+    last = "The server has stopped: it ended before it was ready"
+    output = window.page.locator(".output-view-pane, .output-view")
+    expect(output).to_contain_text("no network")
+    expect(output).to_contain_text(last)
+    expect(output).not_to_contain_text("couldn't create connection")
+
+    installed = shutil.which("flyte-sidecar", path=user["PATH"])
+    requirement = f"flyte-sidecar[flyte]=={VERSION}"
+    assert arguments.read_text().split() == ["--from", requirement, "flyte-sidecar", "--stdio"]
+    uvx.write_text(f'#!/bin/sh\nexec "{installed}" --stdio\n')
+    window.event("Restart").click()
+    expect(window.welcome).to_contain_text("No Flyte run is waiting")
 
 
 def test_a_killed_server_is_restarted(
