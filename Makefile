@@ -19,7 +19,7 @@ MIDDLE := build/middle
 unexport PYTHONDONTWRITEBYTECODE MAKEFLAGS
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint hooks types unit dist test-wheel packages relocatable-python \
+.PHONY: help run test lint format hooks types unit dist test-wheel packages relocatable-python \
   bundle test-versions versions lowest middle environments coverage fuzz \
   generate lock pictures version docs docs-serve release-check bench conformance-results clean
 
@@ -35,6 +35,10 @@ lint: $(VENV)/.dev  ## Check style and format with ruff, and the workflows with 
 	$(BIN)/ruff check --output-format concise .
 	$(BIN)/ruff format --check .
 	$(BIN)/zizmor --offline --quiet --persona pedantic .github
+
+format: $(VENV)/.dev  ## Mend style and format with ruff
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 hooks: $(VENV)/.dev  ## Check each commit before it is made
 	$(BIN)/pre-commit install
@@ -183,7 +187,8 @@ conformance-results: $(VENV)/.dev  ## Test other servers, and write the results 
 	$(BIN)/python -m benchmarks.conformance
 
 clean:  ## Delete what make and the tests have created
-	rm -rf $(VENV) build dist docs_site/node_modules .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist clients/*/dist .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find benchmarks clients docs_site tests -name node_modules -prune -exec rm -rf {} +
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
