@@ -356,7 +356,7 @@ type ListParams struct {
 	RunName string `json:"runName"`
 	// Only events under this parent action.
 	Parent string `json:"parent,omitempty"`
-	// Only events in these phases.
+	// Only events in these phases, which are in upper case.
 	Phases []Phase `json:"phases,omitempty"`
 	// Return complete events, never partial ones. Default: false.
 	Details bool `json:"details,omitempty"`

@@ -50,6 +50,8 @@ def test_params_that_are_not_an_object_are_refused(params: bytes) -> None:
         ('{"runName":"r","limit":0}', "/limit"),
         ('{"runName":"r","limit":1.5}', "/limit"),
         ('{"runName":"r","phases":["A",1]}', "/phases/1"),
+        ('{"runName":"r","phases":["PAUSED","paused"]}', "/phases/1"),
+        ('{"runName":"r","phases":["UNKNOWN_12","PAUSED\\n"]}', "/phases/1"),
         ('{"runName":"r","a/b~c":1}', "/a~1b~0c"),
         ('{"runName":"r","":1}', "/"),
         ('{"runName":"r","a.b[0]":1}', "/a.b[0]"),

@@ -23,6 +23,9 @@ _NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f]*(?!\n)$"  # $ alone also matches before 
 Name = Annotated[str, Meta(min_length=1, max_length=1000, pattern=_NO_CONTROLS)]
 """A name in `events.create`. Names that come from a backend may be any string."""
 
+PhaseWord = Annotated[Phase, Meta(pattern=r"^[A-Z0-9_]+(?!\n)$")]
+"""A phase to look for, which may be unknown here. In lower case, it would match no event."""
+
 MAX_EXPIRY = 100 * 365 * 86400.0
 """Seconds; a hundred years."""
 
@@ -96,7 +99,10 @@ class ListParams(RunParams, frozen=True, kw_only=True):
     """The events of a run to list."""
 
     parent: Annotated[str | None, Meta(description="Only events under this parent action.")] = None
-    phases: Annotated[list[Phase] | None, Meta(description="Only events in these phases.")] = None
+    phases: Annotated[
+        list[PhaseWord] | None,
+        Meta(description="Only events in these phases, which are in upper case."),
+    ] = None
     details: Annotated[
         bool | None, Meta(description="Return complete events, never partial ones.")
     ] = False

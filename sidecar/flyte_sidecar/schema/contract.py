@@ -130,9 +130,10 @@ def _named(schema: Any, named: dict[str, Schema], *, closed: bool) -> Any:
         texts = {key: schema[key] for key in ("title", "description")}
         named[name] = {**texts, "type": "string", "enum": values}
         reference = {"$ref": f"#/$defs/{name}"}
-        return (
-            reference if closed and "enum" in schema else {"anyOf": [reference, {"type": "string"}]}
-        )
+        if closed and "enum" in schema:
+            return reference
+        pattern = {key: schema[key] for key in ("pattern",) if key in schema}
+        return {"anyOf": [reference, {"type": "string", **pattern}]}
     if schema.get("anyOf") == [*_PAYLOAD["anyOf"], _NULL]:
         return {**schema, "anyOf": [{"$ref": "#/$defs/Payload"}, _NULL]}
     replaced = {key: _named(member, named, closed=closed) for key, member in schema.items()}

@@ -29,7 +29,7 @@ import type {
 export const PROTOCOL_VERSION = "1.4";
 
 /** The hash of the schemas that this client was generated from. */
-export const SCHEMA_HASH = "35da3edd744f127d";
+export const SCHEMA_HASH = "9b364f6995319d91";
 
 /** The methods that have stubs. */
 export const METHODS: ReadonlySet<string> = new Set([

@@ -268,7 +268,7 @@ export interface ListParams {
   runName: string;
   /** Only events under this parent action. */
   parent?: string | null | undefined;
-  /** Only events in these phases. */
+  /** Only events in these phases, which are in upper case. */
   phases?: readonly (Phase | (string & {}))[] | null | undefined;
   /** Return complete events, never partial ones. Default: `false`. */
   details?: boolean | null | undefined;
