@@ -132,7 +132,8 @@ def _failure(result: Result, explanations: dict[str, str]) -> str:
     reason = explanations.get(result.check)
     shown = reason or result.detail.replace("|", "\\|")
     detail = shown if reason else f"`{shown[:160]}`"
-    return f"- `{result.check}` ({result.level}; {result.source}): {detail}"
+    level = "warning" if result.outcome == "warn" else result.level
+    return f"- `{result.check}` ({level}; {result.source}): {detail}"
 
 
 def list_of_checks() -> str:

@@ -179,6 +179,11 @@ def test_what_is_wrong_with_any_output_is_found(framing: Framing, fault: str, na
     assert name in failed(target(framing, fault), checks)
 
 
+def test_an_invalid_id_that_is_returned_is_one_failure() -> None:
+    checks = [*check("ids/wrong-type"), *group("output")]
+    assert failed(target("line", "wrong-type"), checks) == {"ids/wrong-type"}
+
+
 def test_every_check_is_tested() -> None:
     of_output = {check.id for check in group("output")}
     of_lsp = {check.id for check in group("lsp")}

@@ -46,16 +46,12 @@ def detect_framing(target: Target) -> Framing:
         try:
             process = ServerProcess(_command(target, folder))
         except OSError as error:
-            raise NoServer(f"the server cannot be started: {error}") from None
+            raise NoServer(_cannot_start(error)) from None
         try:
             process.write(text)
             output = process.take(target.startup_timeout).lstrip()
             if not output:
-                stderr = escape(process.stderr_tail()[-STDERR_SHOWN:])
-                raise NoServer(
-                    f"the server does not respond within {target.startup_timeout:g} s;"
-                    f" if that is too short, see --timeout; stderr: {stderr or 'nothing'}"
-                )
+                raise NoServer(_why_silent(process, target))
             return "line" if output[:1] in b"[{" else "header"
         finally:
             process.close()
@@ -93,7 +89,7 @@ class Run:
             self._shared = self._connect()
             self._shared.check_alive()
         except OSError as error:
-            raise NoServer(f"the server cannot be started: {error}") from None
+            raise NoServer(_cannot_start(error)) from None
         except Violation as error:
             stderr = "nothing" if self._shared is None else _stderr_of(self._shared)
             self._forget_shared()
@@ -193,6 +189,24 @@ class Run:
             folder = self._folders.pop(connection.process.pid, None)
             if folder is not None:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _cannot_start(error: OSError) -> str:
+    return f"the server cannot be started: {error.filename}: {error.strerror}"
+
+
+def _why_silent(process: ServerProcess, target: Target) -> str:
+    status = process.wait_for_exit(target.settle_time) if process.at_end else None
+    if status is not None:
+        reason = f"the server exits with status {status}, and does not respond"
+    elif process.at_end:
+        reason = "the server closes stdout, and does not respond"
+    else:
+        reason = (
+            f"the server does not respond within {target.startup_timeout:g} s; if that is too"
+            " short, see --timeout"
+        )
+    return f"{reason}; stderr: {escape(process.stderr_tail()[-STDERR_SHOWN:]) or 'nothing'}"
 
 
 def _stderr_of(connection: Connection) -> str:
