@@ -31,8 +31,8 @@ class ShowMessageParams(Struct, frozen=True):
 class ClientPrompt:
     """A `LoginPrompt` that sends notifications: its own, and the one that editors show.
 
-    Editors get one kind, other clients both. It writes to the log too, since not every client shows
-    notifications.
+    Before `initialize`, a client gets only the former, since the latter belongs to LSP; after it,
+    both. Editors get one kind. It writes to the log too, since not every client shows notifications.
 
     Parameters
     ----------
@@ -54,8 +54,13 @@ class ClientPrompt:
         self.has_failed = False
         self._notify = notify
         self._count = count
-        self._sends_own = self._sends_messages = True
+        self._sends_own = True
+        self._sends_messages = False
         self._shown: dict[str, LoginRequest] = {}
+
+    def serve_initialized(self) -> None:
+        """Send messages too, since the client has sent `initialize`."""
+        self._sends_messages = True
 
     def serve_editor(self, *, shows_logins: bool) -> None:
         """Send its own notifications if a plugin shows them, else only messages."""

@@ -200,6 +200,7 @@ class MethodHandlers:
     def _initialize(self, initialize: _Initialize, context: Context) -> results.InitializeResult:
         if self._initialized:
             raise InvalidRequest("the connection is already initialized")
+        self._logins.serve_initialized()
         capabilities = self._start_editor(initialize.text, context)
         self._initialized = True
         process_id = initialize.params.process_id

@@ -61,11 +61,10 @@ def start(options: list[str], tmp_path: Path) -> Iterator[Start]:
 
 
 def login_of(sidecar: Process) -> dict[str, Any]:
-    """Return the params of the notifications of a login."""
-    required, shown = sidecar.answers(2)
-    assert (required["method"], shown["method"]) == ("sidecar.authRequired", "window/showMessage")
+    """Return the params of the notification of a login."""
+    required = sidecar.answer()
+    assert required["method"] == "sidecar.authRequired"
     login: dict[str, Any] = required["params"]
-    assert shown["params"] == {"type": 3, "message": login["message"]}
     assert login["url"] in login["message"]
     return login
 
@@ -157,12 +156,25 @@ def test_a_denied_login_fails_the_request_and_is_reported(start: Start, person: 
     sidecar = start()
     sidecar.request(1, "events.pending")
     person.denies(login_of(sidecar)["url"])
-    ended, shown, answer = sidecar.answers(3)
-    error = ended["params"]["error"]
-    assert "denied" in error
-    assert shown["params"] == {"type": 1, "message": error}
+    ended, answer = sidecar.answers(2)
+    assert "denied" in ended["params"]["error"]
     assert kind(answer) == "unauthenticated"
     assert "denied" in answer["error"]["message"]
+
+
+@pytest.mark.usefixtures("by_link")
+def test_a_client_that_has_initialized_gets_the_messages_of_lsp_too(start: Start) -> None:
+    sidecar = start()
+    sidecar.call("initialize", processId=None, capabilities={})
+    sidecar.request(1, "events.pending")
+    login = login_of(sidecar)
+    shown = {"type": 3, "message": login["message"]}
+    assert sidecar.answer()["params"] == shown
+    sidecar.request(2, "sidecar.cancelLogin", url=login["url"])
+    received = sidecar.answers(4)
+    [ended] = [each["params"] for each in received if each.get("method") == "sidecar.authEnded"]
+    [failed] = [each["params"] for each in received if each.get("method") == "window/showMessage"]
+    assert failed == {"type": 1, "message": ended["error"]}
 
 
 @pytest.mark.usefixtures("by_link")
@@ -191,7 +203,7 @@ def test_a_login_that_the_client_cancels_fails_its_requests_and_is_not_shown_aga
     assert sidecar.answer() == {"jsonrpc": "2.0", "id": 2, "result": None}
     sidecar.request(3, "sidecar.cancelLogin", url=url)
     sidecar.request(4, "sidecar.cancelLogin", url=url)
-    received = sidecar.answers(5)
+    received = sidecar.answers(4)
     [ended] = [each["params"] for each in received if each.get("method") == "sidecar.authEnded"]
     error = "the login was cancelled: run `flyte-sidecar login` to log in"
     assert ended == {"url": url, "error": error}
