@@ -106,7 +106,7 @@ def test_the_recorded_conversations_are_checks_too(command: dict[str, str]) -> N
         ([], "a command is required: flyte-sidecar conformance -- CMD"),
         (["--only", "id", "--", "true"], "--only: no group or check 'id' (groups: requests, ids,"),
         (["--call", "echo", "1", "--", "true"], "--call: the params must be a JSON array or obj"),
-        (["--", "/no/such/command"], "the server cannot be started: /no/such/command: No such file"),
+        (["--", "/no/such/command"], "cannot be started: /no/such/command: No such file"),
         (["--", "true"], "the server exits with status 0, and does not respond; stderr: nothing"),
         (["--framing", "line", "--", "true"], "the server has exited with status 0; stderr: no"),
     ],

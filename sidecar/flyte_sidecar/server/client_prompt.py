@@ -32,7 +32,7 @@ class ClientPrompt:
     """A `LoginPrompt` that sends notifications: its own, and the one that editors show.
 
     Before `initialize`, a client gets only the former, since the latter belongs to LSP; after it,
-    both. Editors get one kind. It writes to the log too, since not every client shows notifications.
+    both. Editors get one kind. All is in the log too, since not every client shows notifications.
 
     Parameters
     ----------
