@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
+from flyte_sidecar.conformance import transcripts
 from flyte_sidecar.conformance.checks import CHECKS
 from flyte_sidecar.conformance.run import Run
 from flyte_sidecar.conformance.target import Call, Framing, Target
@@ -60,3 +63,21 @@ def test_another_answer_than_in_the_transcript_is_found() -> None:
     target = Target(command=command, framing="line", timeout=TEST_TIMEOUT, settle_time=0.05)
     [result] = Run(target, repeats=False).results([check])
     assert (result.outcome, result.detail) == ("fail", "/ has no member 'result'")
+
+
+@pytest.mark.parametrize(
+    ("recorded", "instead", "detail"),
+    [
+        (r'"SUCCEEDED"', '"2026-01-02T03:04:05Z"', "which is no timestamp in UTC"),
+        (r"[^\n]*\n\Z", "", "a message too many: "),
+    ],
+)
+def test_each_difference_from_a_transcript_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recorded: str, instead: str, detail: str
+) -> None:
+    text = (transcripts.TRANSCRIPTS / "signal.jsonl").read_text()
+    (tmp_path / "signal.jsonl").write_text(re.sub(recorded, instead, text))
+    monkeypatch.setattr(transcripts, "TRANSCRIPTS", tmp_path)
+    [result] = Run(sidecar("line"), repeats=False).results(transcript_checks())
+    assert result.outcome == "fail"
+    assert detail in result.detail

@@ -46,7 +46,7 @@ def test_the_tools_expect_the_lowest_python() -> None:
     assert f"sys.version_info < {numbers(lowest)}" in makefile
 
 
-@pytest.mark.parametrize("name", ["pythons", "runners", "toolchains"])
+@pytest.mark.parametrize("name", supported.matrix())
 def test_the_workflow_tests_each_version_and_system_that_is_claimed(name: str) -> None:
     assert WORKFLOW["jobs"]["build"]["outputs"][name] == f"${{{{ steps.matrix.outputs.{name} }}}}"
     used = f"${{{{ fromJSON(needs.build.outputs.{name}) }}}}"
