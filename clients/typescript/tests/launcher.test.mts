@@ -126,6 +126,14 @@ test("launchers on the PATH, and in FLYTE_SIDECAR, are skipped", POSIX, async (t
   assert.equal((await ended(child)).stdout, "x;");
 });
 
+test("a shim that leads back to the launcher is run once", POSIX, async (t) => {
+  const shim = script(t, `exec "${process.execPath}" "$(dirname "$0")/launcher" "$@"`);
+  symlinkSync(LAUNCHER, join(dirname(shim), "launcher"));
+  const { stderr, status } = await ended(launch(t, { PATH: `${dirname(shim)}:/usr/bin:/bin` }));
+  assert.match(stderr, /^flyte-sidecar: flyte-sidecar was not found/);
+  assert.equal(status, 1);
+});
+
 test("if there is no command, the error names what was tried", POSIX, async (t) => {
   const link = folder(t);
   symlinkSync(LAUNCHER, join(link, "flyte-sidecar"));

@@ -20,10 +20,15 @@ from flyte_sidecar.errors import SidecarError
 GC_THRESHOLD = 10_000
 """New objects between two collections. With Python's default, 700, they take 5% of a start."""
 
+LAUNCHED = "FLYTE_SIDECAR_LAUNCHED"
+"""The variable by which npm's launcher recognizes that it was led back to itself. It must not reach
+the processes that this one starts."""
+
 
 def entry_point() -> NoReturn:
     """Run the command and exit, even if PYTHONINSPECT is set."""
     gc.set_threshold(GC_THRESHOLD)
+    os.environ.pop(LAUNCHED, None)
     status = main()
     if sys.flags.inspect:
         import logging
