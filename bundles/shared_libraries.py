@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sysconfig
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -60,16 +61,17 @@ def check_relocatable(folder: Path) -> None:
 
 
 def copy_libraries(folder: Path) -> None:
-    """Copy the libraries outside a folder that its files need into its `lib`; needs `patchelf`.
+    """Copy the libraries outside a folder that its files need into its `lib`, by `patchelf`.
 
     The libraries have licenses of their own, and may need a newer glibc than other machines have.
     """
+    patchelf = Path(sysconfig.get_path("scripts"), "patchelf")
     foreign = foreign_libraries(folder)
     for name, path in foreign.items():
         shutil.copy2(path, folder / "lib" / name)
     for file in _elf_files(folder) if foreign else ():
         libraries = os.path.relpath(folder / "lib", file.parent)
-        subprocess.run(["patchelf", "--set-rpath", f"$ORIGIN/{libraries}", file], check=True)
+        subprocess.run([patchelf, "--set-rpath", f"$ORIGIN/{libraries}", file], check=True)
 
 
 def _elf_files(folder: Path) -> Iterator[Path]:

@@ -27,10 +27,12 @@ settings.register_profile(
 )
 settings.load_profile("no-deadline")
 
-# A shell starts background jobs with SIGINT ignored, and the processes that tests interrupt would
-# inherit that.
+# A shell starts background jobs with SIGINT ignored, and nohup any job with SIGHUP. The processes
+# that tests end by these signals would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ROOT = Path(__file__).parent.parent
 
