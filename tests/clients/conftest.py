@@ -32,7 +32,8 @@ def typescript_copy(typescript: Path, tmp_path: Path) -> Path:
     ignored = shutil.ignore_patterns("node_modules", "dist", "build")
     shutil.copytree(typescript, folder, ignore=ignored)
     (folder / "node_modules").symlink_to(typescript / "node_modules")
-    (root / "schemas").symlink_to(ROOT / "schemas")
+    for name in ("schemas", "sidecar"):
+        (root / name).symlink_to(ROOT / name)
     return folder
 
 

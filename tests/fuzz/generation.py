@@ -16,7 +16,7 @@ from flyte_sidecar.schema.openrpc import document
 DOCUMENT = document()
 METHODS: dict[str, Any] = {method["name"]: method for method in DOCUMENT["methods"]}
 
-WORDS = ("a", "b", "r1", "r2", "", "x" * 1000, "é", "\u2028", "\0", "\U0001f44d", "\ud7ff", "a/b~c")
+WORDS = ("a", "B", "r1", "r2", "", "x" * 1000, "é", "\u2028", "\0", "\U0001f44d", "\ud7ff", "a/b~c")
 NUMBERS = (0, 1, 2, -1, 3.5, 100, 1000, 1001, 2**53, -(2**63), 2**63, 1e300, 5e-324, -0.0, 10.0)
 ANY = (None, True, False, [], {}, [None], {"a": 1}, *WORDS, *NUMBERS)
 
