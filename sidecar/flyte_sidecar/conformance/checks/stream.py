@@ -30,11 +30,12 @@ def _many_in_one_write(server: Connection) -> None:
 
 @STREAM.should("single-bytes", "a message may arrive byte by byte")
 def _single_bytes(server: Connection) -> None:
+    expect_one(server.exchange(request_text(server.target.probe.method, TEXT, server.new_id())))
     request_id = server.new_id()
     text = request_text(server.target.probe.method, TEXT, request_id)
     data = server.frame(text)
     server.write(data[:1])
-    time.sleep(server.target.settle_time)  # so that the server reads it alone
+    time.sleep(server.target.settle_time)  # so that the server, which has started, reads it alone
     for index in range(1, len(data) - 1):
         server.write(data[index : index + 1])
         time.sleep(PAUSE)
